@@ -1,0 +1,143 @@
+"""Make videos from a notebook and keep a record of every run.
+
+    %load_ext kie_nb
+
+    %%kie_wan --image cat.png --seed 7 -o clip
+    The cat looks up, takes a breath and smiles.
+
+or, in Python, `kie_nb.generate("…", image="cat.png", seed=7)`. Importing this package is cheap and does nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._api import (
+        budget,
+        compare,
+        configure,
+        credits,  # noqa: A004 - the service's word
+        doctor,
+        export,
+        generate,
+        get,
+        import_runs,
+        panel,
+        read_request,
+        resume,
+        run,
+        runs,
+        settle,
+        wall,
+    )
+    from .engine import Run
+    from .errors import (
+        AuthError,
+        BadImage,
+        BudgetExceeded,
+        DownloadFailed,
+        InvalidRequest,
+        KieError,
+        LedgerError,
+        ModelUnavailable,
+        NotSent,
+        NoVideo,
+        OutcomeUnknown,
+        OutOfCredits,
+        RateLimited,
+        Refused,
+        ServiceTrouble,
+        StillRunning,
+        TaskFailed,
+        TaskLost,
+        WaitInterrupted,
+    )
+    from .experiments.experiment import Experiment
+    from .service import AsyncKie, TaskRecord, Upload
+
+__all__ = [
+    "AsyncKie",
+    "AuthError",
+    "BadImage",
+    "BudgetExceeded",
+    "DownloadFailed",
+    "Experiment",
+    "InvalidRequest",
+    "KieError",
+    "LedgerError",
+    "ModelUnavailable",
+    "NoVideo",
+    "NotSent",
+    "OutOfCredits",
+    "OutcomeUnknown",
+    "RateLimited",
+    "Refused",
+    "Run",
+    "ServiceTrouble",
+    "StillRunning",
+    "TaskFailed",
+    "TaskLost",
+    "TaskRecord",
+    "Upload",
+    "WaitInterrupted",
+    "budget",
+    "compare",
+    "configure",
+    "credits",
+    "doctor",
+    "export",
+    "generate",
+    "get",
+    "import_runs",
+    "load_ipython_extension",
+    "panel",
+    "read_request",
+    "resume",
+    "run",
+    "runs",
+    "settle",
+    "unload_ipython_extension",
+    "wall",
+]
+
+__version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked
+
+_PLACES = {
+    "Experiment": ".experiments.experiment",
+    "Run": ".engine",
+    "AsyncKie": ".service",
+    "TaskRecord": ".service",
+    "Upload": ".service",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'kie_nb' has no attribute {name!r}")
+    from importlib import import_module
+
+    # Functions are written small, and all of them stand in one place; what is not placed is an error.
+    place = "._api" if name.islower() else _PLACES.get(name, ".errors")
+    return getattr(import_module(place, __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What `%load_ext kie_nb` does: the magics, their completion, and nothing else."""
+    from .notebook.extension import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """What `%unload_ext kie_nb` does."""
+    from .notebook.extension import unload
+
+    unload(ipython)

@@ -1,0 +1,330 @@
+"""The Python face: the same session, validation and ledger as the magics."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Coroutine, Iterable, Mapping
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import settings as settings_
+from .catalogue import nearest
+from .engine import Run, get_session, run_coroutine
+from .errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from .engine.exporting import Exported
+    from .engine.findings import Report
+    from .engine.importing import Imported
+    from .engine.recall import Recalled
+    from .engine.settling import Settled
+    from .experiments.comparison import Comparison
+    from .experiments.judging import Spread
+    from .experiments.wall import Wall
+    from .experiments.wall_layout import Names
+    from .notebook.panel import Panel
+    from .notebook.run_list import RunList
+
+T = TypeVar("T")
+MOST_CREDITS = 1e12  # no account holds as many; a larger number is a slip
+
+
+def generate(
+    prompt: str | None = None,
+    *,
+    image: Any = None,
+    model: str | None = None,
+    seed: int | None = None,
+    duration: str | int | None = None,
+    resolution: str | int | None = None,
+    wait: bool | None = None,
+    fresh: bool = False,
+    max_credits: float | None = None,
+    call_back_url: str | None = None,
+    input: dict[str, Any] | None = None,  # noqa: A002 - the wire's own word
+    **fields: Any,
+) -> Run:
+    """Ask for a video and give its run at once; the same request again gives the run there is and costs nothing.
+
+    Args:
+        prompt: What should happen, at most 800 characters for Wan 2.5.
+        image: The first frame: a path, a URL, bytes, a `PIL.Image`, a numpy array or a matplotlib figure; jpeg, png or
+            webp of at most 10 MB.
+        model: A model id; by default wan/2-5-image-to-video.
+        seed: 0 to 2147483647; drawn here if left out, sent and recorded.
+        duration: Seconds: 5 (the default) or 10.
+        resolution: "720p" (the default) or "1080p".
+        wait: Block until the video is on disk. By default only where nobody watches (`KIE_NB_WAIT=1`, headless runs).
+        fresh: Buy another video even if there is one for this request.
+        max_credits: The most this run may be estimated at, in credits (1 credit = US$0.005).
+        call_back_url: A public address that the service calls at the end.
+        input: Inputs sent as they are, for models that are not described here.
+        **fields: The model's other fields, such as `negative_prompt` and `enable_prompt_expansion`.
+
+    Raises:
+        InvalidRequest: it cannot be sent as it is; nothing was sent.
+        OutOfCredits, AuthError, ModelUnavailable, Refused: the service said no; nothing was charged.
+        OutcomeUnknown: the answer was lost; a task may exist and be billed.
+    """
+    started = get_session().start(
+        prompt,
+        image=image,
+        model=model,
+        seed=seed,
+        duration=duration,
+        resolution=resolution,
+        fresh=fresh,
+        max_credits=max_credits,
+        call_back_url=call_back_url,
+        raw=input,
+        **fields,
+    )
+    from .notebook.headless import must_wait
+
+    _warn(started.warnings)
+    if must_wait(wait):
+        started.run.wait()
+    return started.run
+
+
+def runs(
+    *,
+    text: str | None = None,
+    model: str | None = None,
+    state: str | Iterable[str] | None = None,
+    seed: int | None = None,
+    tag: str | None = None,
+    experiment: str | None = None,
+    since: dt.datetime | dt.timedelta | None = None,
+    limit: int | None = 50,
+) -> RunList:
+    """The runs recorded in the current folder that match all that is given, newest first; shows itself as a table.
+
+    Args:
+        text: A part of the prompt, in any case.
+        state: One or several states, such as "fetched", "unknown" or "fail".
+        tag: A tag that `Run.tag` gave.
+        since: A moment, or how long ago.
+        limit: The most to give; None for all.
+
+    Raises:
+        InvalidRequest: there is no such state.
+    """
+    from .engine.states import State
+    from .notebook.run_list import RunList
+
+    states = None if state is None else {state} if isinstance(state, str) else set(state)
+    for name in states or ():
+        if name not in set(State):
+            raise InvalidRequest(
+                f"there is no state {name!r}{nearest(name, [str(known) for known in State])}",
+                hint=f"states are {', '.join(State)}",
+                charged="",
+            )
+    for name, number in (("seed", seed), ("limit", limit)):
+        if number is not None and not (isinstance(number, int) and 0 <= number < 2**63):
+            raise InvalidRequest(f"{name}={number!r}: a whole number of at least 0 is needed.", charged="")
+    found = get_session().runs(
+        limit,
+        states=states,
+        text=text,
+        model=model,
+        seed=seed,
+        tag=tag,
+        experiment=experiment,
+        since=_moment(since),
+    )
+    return RunList(found)
+
+
+def _moment(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
+    if isinstance(since, dt.datetime) or since is None:
+        return since
+    try:
+        return dt.datetime.now(dt.UTC) - since
+    except (OverflowError, TypeError):
+        raise InvalidRequest(f"since={since!r}: a datetime, or a timedelta, is needed.", charged="") from None
+
+
+def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook") -> dict[str, float]:  # noqa: A002 - the service's word
+    """Limit what runs may cost; spent, reserved and at risk together never pass it. Gives the limits that are set.
+
+    The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it is refused
+    before a byte is sent.
+
+    Args:
+        credits: The limit in credits (1 credit = US$0.005); None takes it away; left out, nothing changes.
+        per: "notebook", "day" (UTC) or "experiment": each of them may cost so much.
+
+    Raises:
+        InvalidRequest: for a value that is not one of these.
+    """
+    from .ledger.money import SCOPES
+
+    if per not in SCOPES:
+        raise InvalidRequest(f"budget per {per!r}: allowed is {', '.join(SCOPES)}.", charged="")
+    session = get_session()
+    if not isinstance(credits, EllipsisType):
+        is_number = isinstance(credits, int | float) and not isinstance(credits, bool)
+        if credits is not None and not (is_number and 0 < credits < MOST_CREDITS):
+            raise InvalidRequest(f"budget of {credits!r}: a number above 0 is needed, or None.", charged="")
+        session.here.set_limit(per, credits)
+    return session.here.limits()
+
+
+def get(run_id: str) -> Run:
+    """The run whose id, or task id, begins with *run_id*.
+
+    Raises:
+        InvalidRequest: if none or several do.
+    """
+    return get_session().get(run_id)
+
+
+def resume() -> RunList:
+    """Take up every open run of the current folder, after a restart or a crash; sends nothing.
+
+    What was never sent is taken back: its cell sends it. Runs of unknown outcome are `runs(state="unknown")`.
+    """
+    from .notebook.run_list import RunList
+
+    return RunList(get_session().resume(), order="taken up")
+
+
+def settle(*tasks: str | Mapping[str, Any]) -> list[Settled]:
+    """Find the runs of unknown outcome that made these tasks, by model, prompt, seed and picture, and fetch their videos.
+
+    Args:
+        *tasks: Ids from https://kie.ai/logs, or the bodies of callbacks.
+
+    Raises:
+        KieError: the service does not show a task; the ones before it are settled.
+    """
+    from .engine.settling import settle
+
+    return [settle(get_session(), task) for task in tasks]
+
+
+def credits() -> float:  # noqa: A001 - the service's word
+    """The balance at the current service, in credits (1 credit = US$0.005)."""
+    return float(get_session().credits())
+
+
+def doctor(*, mend: bool = True) -> Report:
+    """Look at every run and file of the current folder, and fetch again what is missing or altered; buys nothing.
+
+    Args:
+        mend: False only looks.
+    """
+    from .engine.doctor import doctor
+
+    return doctor(get_session(), mend=mend)
+
+
+def compare(
+    first: Run | str | os.PathLike[str],
+    second: Run | str | os.PathLike[str],
+    *,
+    spread: float | Spread | None = None,
+) -> Comparison:
+    """Say how alike two videos are: same bytes, same frames, same look, alike or different; shows the figures and a strip of frames.
+
+    The figures are SSIM (1 for equal), PSNR in decibels (infinite for equal), VMAF (0 to 100) where PyAV has it, a perceptual hash (0 to 64
+    bits apart), and the sound by itself. Frames are paired by their moment, over the length that both have, in the smaller of two sizes.
+
+    Args:
+        first: A run whose video is on disk, or the path of any video.
+        second: The same.
+        spread: What `Experiment.spread` gave, or the median distance (1 - SSIM) between different seeds of the same request: "alike" then means at most half of it,
+            in place of the fixed limit of 0.1.
+
+    Raises:
+        InvalidRequest: one of them is missing, no video, or damaged.
+    """
+    from .experiments.comparison import compare
+
+    distance = spread if spread is None or isinstance(spread, int | float) else spread.median
+    return compare(first, second, spread=distance)
+
+
+def wall(runs: Iterable[Run | str], *, rows: Names = None, cols: Names = None) -> Wall:
+    """Show the videos of any runs side by side, in lock step under one control; `.save("wall.html")` makes a page of it.
+
+    Args:
+        runs: Runs, or their ids.
+        rows: The parameter, or several, that makes the rows; by default the one with most values besides the columns.
+        cols: The same of the columns; by default the seeds. Runs that fill no grid follow each other.
+
+    Raises:
+        InvalidRequest: there are none, or they have no such parameter.
+    """
+    from .experiments.wall import wall_of
+
+    given = [runs] if isinstance(runs, Run | str) else runs
+    return wall_of([run if isinstance(run, Run) else get(run) for run in given], rows=rows, cols=cols)
+
+
+def export(folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = None) -> Exported:
+    """Copy runs with their videos, pictures and history into *folder*, which opens in a browser and can be imported elsewhere.
+
+    Args:
+        folder: Where to; an earlier export there is added to.
+        runs: Runs, or their ids; by default every run whose video is on disk.
+
+    Raises:
+        LedgerError: the folder holds other files under these names, or cannot be written.
+    """
+    from .engine.exporting import export
+
+    return export(get_session(), folder, runs)
+
+
+def import_runs(folder: str | os.PathLike[str]) -> Imported:
+    """Take the runs of an exported folder into the current one; nothing is sent, and a cell with their request shows them.
+
+    Raises:
+        LedgerError: the folder is not what its manifest says; nothing was changed.
+    """
+    from .engine.importing import import_runs
+
+    return import_runs(get_session(), folder)
+
+
+def read_request(path: str | os.PathLike[str]) -> Recalled:
+    """The request that an exported video carries; `.call` asks for it again.
+
+    Raises:
+        InvalidRequest: it carries none.
+    """
+    from .engine.recall import recall
+
+    return recall(path)
+
+
+def panel() -> Panel:
+    """The panel: a form, the queue and the finished runs, in the cell that ends with it; the same one at every call."""
+    from .notebook.panel import panel
+
+    return panel()
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Drive *coroutine*, one of your own built on `AsyncKie`, from a plain cell or script.
+
+    In a notebook, whose loop is running already, the first call applies `nest_asyncio2`; nothing else here ever does.
+    `await coroutine` in a cell needs no help and is better.
+    """
+    return run_coroutine(coroutine)
+
+
+def configure(**changes: Any) -> None:
+    """Set for this process what the environment would set for all; see `kie_nb.settings.configure`."""
+    settings_.configure(**changes)
+
+
+def _warn(warnings: tuple[str, ...]) -> None:
+    import warnings as warnings_
+
+    for text in warnings:
+        warnings_.warn(text, stacklevel=3)

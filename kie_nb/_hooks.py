@@ -1,0 +1,38 @@
+"""Where the notebook room hooks itself into the engine, without making `%load_ext` import the engine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Hook = Callable[[Any], None]
+Place = tuple[str | None, int | None]
+
+show: Hook | None = None
+echo: Hook | None = None
+show_experiment: Hook | None = None
+watch_experiment: Hook | None = None
+show_wall: Hook | None = None
+
+
+def place() -> Place:
+    """The notebook's name and the number of the cell that runs now, as far as they are known; the notebook room knows."""
+    from .notebook.place import place
+
+    return place()
+
+
+def presenter_hooks(
+    *,
+    show: Hook | None,
+    echo: Hook | None,
+    show_experiment: Hook | None = None,
+    watch_experiment: Hook | None = None,
+    show_wall: Hook | None = None,
+) -> None:
+    """Say how runs, experiments and walls are shown in this process; None takes it back."""
+    module = sys.modules[__name__]
+    module.show, module.echo = show, echo  # type: ignore[attr-defined]
+    module.show_experiment, module.show_wall = show_experiment, show_wall  # type: ignore[attr-defined]
+    module.watch_experiment = watch_experiment  # type: ignore[attr-defined]

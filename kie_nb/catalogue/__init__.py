@@ -1,0 +1,23 @@
+"""What can be asked of the service: one pydantic model per Kie model, and its prices.
+
+Validation, the magic's options, help, completion and estimates are all derived from these descriptions.
+"""
+
+from .describe import Field, describe, find, known_models, nearest
+from .prices import USD_PER_CREDIT, Estimate, estimate
+from .request import SEED_MAX, ImageIdentity, Request, build_request
+
+__all__ = [
+    "SEED_MAX",
+    "USD_PER_CREDIT",
+    "Estimate",
+    "Field",
+    "ImageIdentity",
+    "Request",
+    "build_request",
+    "describe",
+    "estimate",
+    "find",
+    "known_models",
+    "nearest",
+]

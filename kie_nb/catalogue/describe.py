@@ -1,0 +1,115 @@
+"""Descriptions as data: what the options, the help, completion and later the panel are made of."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from ..errors import InvalidRequest
+from .base import ModelInput
+from .wan import MODELS
+
+_BY_ID = {model.model_id: model for model in MODELS}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """One thing a model can be asked.
+
+    Attributes:
+        name: Its name in Python and on the wire.
+        option: Its name on the magic's line, without the dashes.
+        kind: "str", "int", "bool" or "choice".
+    """
+
+    name: str
+    option: str
+    title: str
+    help: str
+    kind: Literal["str", "int", "bool", "choice"]
+    choices: tuple[str, ...] = ()
+    default: Any = None
+    required: bool = False
+    unit: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    max_length: int | None = None
+
+
+def known_models() -> tuple[str, ...]:
+    """The ids of the models we describe, the default first."""
+    return tuple(_BY_ID)
+
+
+def find(model_id: str) -> type[ModelInput] | None:
+    """The description of *model_id*, or None if we have none."""
+    return _BY_ID.get(model_id)
+
+
+@functools.cache
+def describe(model_id: str) -> tuple[Field, ...]:
+    """The fields of a described model, in the order people meet them.
+
+    Raises:
+        InvalidRequest: if the model is not described.
+    """
+    model = find(model_id)
+    if model is None:
+        raise InvalidRequest(
+            f"model {model_id!r} is not described here{nearest(model_id, _BY_ID)}",
+            hint=f"described are {', '.join(_BY_ID)}; another one takes raw inputs: --set key=value, or input={{...}}",
+        )
+    return tuple(_field(name, info, model) for name, info in model.model_fields.items())
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The end of a sentence about a wrong word: `; did you mean 'x'?`, or a full stop when none is near."""
+    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else "."
+
+
+def _field(name: str, info: Any, model: type[ModelInput]) -> Field:
+    annotation, choices = _plain(info.annotation), ()
+    kind: Literal["str", "int", "bool", "choice"]
+    if get_origin(annotation) is Literal:
+        kind, choices = "choice", get_args(annotation)
+    else:
+        kind = {"int": "int", "bool": "bool"}.get(annotation.__name__, "str")  # type: ignore[assignment]
+    limits = _limits(info)
+    is_image = name == model.image_field
+    return Field(
+        name=name,
+        option="image" if is_image else name.replace("_", "-"),
+        title=info.title or name,
+        help=info.description or "",
+        kind=kind,
+        choices=choices,
+        default=None if info.is_required() else info.default,
+        required=info.is_required() or is_image,
+        unit=(info.json_schema_extra or {}).get("unit", ""),
+        **limits,
+    )
+
+
+def _limits(info: Any) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
+    for constraint in info.metadata:
+        for ours, theirs in (("minimum", "ge"), ("maximum", "le"), ("max_length", "max_length")):
+            if hasattr(constraint, theirs):
+                limits[ours] = getattr(constraint, theirs)
+    return limits
+
+
+def _plain(annotation: Any) -> Any:
+    """`Annotated[X | None, ...]` and `X | None` without their wrappings."""
+    while True:
+        if hasattr(annotation, "__metadata__"):
+            annotation = annotation.__origin__
+        elif get_origin(annotation) in (Union, types.UnionType):
+            annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
+        else:
+            return annotation

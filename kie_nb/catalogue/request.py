@@ -1,0 +1,270 @@
+"""A request: what the service is asked to make, checked and with every default made explicit.
+
+Pure: pictures are known here by what identifies them; reading and uploading them is the engine's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..errors import InvalidRequest
+from .describe import describe, find, nearest
+from .prices import Estimate, estimate
+from .wan import DEFAULT_MODEL, SEED_MAX
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageIdentity:
+    """Which picture: by its bytes, wherever they came from.
+
+    Attributes:
+        sha256: Of the bytes; for a URL that could not be read, of the URL itself, with `by_url` set.
+        label: What to call it in a card: a file name or a URL.
+        url: The address that was given, if one was.
+    """
+
+    sha256: str
+    label: str
+    mime: str = ""
+    bytes: int = 0
+    width: int = 0
+    height: int = 0
+    url: str | None = None
+    by_url: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What the service is asked to make. Equal requests have equal fingerprints.
+
+    Attributes:
+        inputs: Every field that is sent, except the picture and the seed.
+        seed: Always a number once the request is sent, except for models that have none.
+        replicate: 0, or the number of a wanted repetition of the same request.
+    """
+
+    model: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    image: ImageIdentity | None = None
+    seed: int | None = None
+    call_back_url: str | None = None
+    replicate: int = 0
+
+    @property
+    def prompt(self) -> str:
+        """The prompt, or nothing for models without one."""
+        return str(self.inputs.get("prompt", ""))
+
+    @property
+    def takes_seed(self) -> bool:
+        """Whether the model has a seed that we can draw; a raw model gets one only if it was given."""
+        model = find(self.model)
+        return model is not None and "seed" in model.model_fields
+
+    @property
+    def image_field(self) -> str | None:
+        """The wire name of the picture's field."""
+        model = find(self.model)
+        return model.image_field if model else "image_url"
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What it should cost; None where no price is known."""
+        return estimate(self.model, self.inputs)
+
+    @property
+    def asked_seconds(self) -> float | None:
+        """How long the video should be."""
+        model = find(self.model)
+        return model.asked_seconds(self.inputs) if model else None
+
+    def with_seed(self, seed: int) -> Request:
+        """The same request with *seed*."""
+        return replace(self, seed=seed)
+
+    def wire_input(self, image_url: str | None) -> dict[str, Any]:
+        """The `input` object as it is sent; None is never in it, 0 and False stay."""
+        wire = dict(self.inputs)
+        if image_url is not None and self.image_field:
+            wire[self.image_field] = image_url
+        if self.seed is not None:
+            wire["seed"] = self.seed
+        return wire
+
+    def fingerprint(self, service: str) -> str:
+        """The identity of this request at *service*, seed and replicate included."""
+        return _digest({**self._identity(service), "seed": self.seed, "replicate": self.replicate})
+
+    def family(self, service: str) -> str:
+        """The identity without the seed: requests that differ in nothing else."""
+        return _digest({**self._identity(service), "replicate": self.replicate})
+
+    def _identity(self, service: str) -> dict[str, Any]:
+        image = {"sha256": self.image.sha256} if self.image else None
+        return {"service": service, "model": self.model, "input": self.inputs, "image": image}
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object for the ledger."""
+        image = None
+        if self.image:
+            image = {name: getattr(self.image, name) for name in ImageIdentity.__slots__}
+        return {
+            "model": self.model,
+            "input": self.inputs,
+            "image": image,
+            "seed": self.seed,
+            "callBackUrl": self.call_back_url,
+            "replicate": self.replicate,
+        }
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Request:
+        """What `to_json` gave."""
+        image = stored.get("image")
+        return cls(
+            model=stored["model"],
+            inputs=stored["input"],
+            image=ImageIdentity(**image) if image else None,
+            seed=stored.get("seed"),
+            call_back_url=stored.get("callBackUrl"),
+            replicate=stored.get("replicate", 0),
+        )
+
+
+def build_request(
+    *,
+    model: str = DEFAULT_MODEL,
+    image: ImageIdentity | None = None,
+    call_back_url: str | None = None,
+    raw: dict[str, Any] | None = None,
+    **fields_: Any,
+) -> Request:
+    """Check *fields_* against the model's description and make defaults explicit.
+
+    Args:
+        model: A model id. One that is not described takes `raw` inputs and is not checked here.
+        image: Identity of the picture, for models that take one.
+        call_back_url: A public http(s) URL that the service calls at the end.
+        raw: Inputs sent as they are, for models we do not describe.
+        **fields_: The model's own fields; None means not given.
+
+    Raises:
+        InvalidRequest: naming the field, the value and what is allowed.
+    """
+    if call_back_url is not None and not call_back_url.startswith(("http://", "https://")):
+        raise InvalidRequest(f"callBackUrl={call_back_url!r}: a public http(s) address is needed.")
+    given = {name: value for name, value in fields_.items() if value is not None}
+    description = find(model)
+    if description is None:
+        if not raw:
+            # Raises, with the near name: raw inputs are asked for by word, a typing mistake is likelier.
+            describe(model)
+        if "prompt" in given and "prompt" in (raw or {}):
+            raise InvalidRequest(
+                "there are two prompts, one of them in the raw inputs.", hint="keep one of them"
+            )
+        inputs = {**given, **{name: value for name, value in (raw or {}).items() if value is not None}}
+        seed = _raw_seed(inputs)
+        _need_json({**inputs, "callBackUrl": call_back_url})
+        return Request(model=model, inputs=inputs, image=image, seed=seed, call_back_url=call_back_url)
+    given |= {name: value for name, value in (raw or {}).items() if value is not None}
+    _refuse_unknown(model, given)
+    _need_image(model, description.image_field, image)
+    if description.image_field in (raw or {}):
+        raise InvalidRequest(
+            f"{description.image_field} is given twice.", hint="--image alone says which picture"
+        )
+    given.pop(description.image_field or "", None)
+    if isinstance(given.get("prompt"), str) and not given["prompt"].strip():
+        given["prompt"] = ""
+    try:
+        checked = description(**given)
+    except ValidationError as exc:
+        hint = "%kie_wan --help shows what is allowed"
+        # The cause would repeat it in pydantic's words.
+        raise InvalidRequest(_explain(model, exc, given), hint=hint) from None
+    inputs = checked.model_dump(exclude_none=True)
+    seed = inputs.pop("seed", None)
+    inputs.pop(description.image_field or "", None)
+    _need_json({**inputs, "callBackUrl": call_back_url})
+    return Request(model=model, inputs=inputs, image=image, seed=seed, call_back_url=call_back_url)
+
+
+def _raw_seed(inputs: dict[str, Any]) -> int | None:
+    seed = inputs.pop("seed", None)
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InvalidRequest(f"seed={seed!r}: a whole number is needed.")
+    return seed
+
+
+def _need_json(inputs: dict[str, Any]) -> None:
+    """What no JSON can carry is found out here: in mid-request it would look like a lost answer."""
+    for name, value in inputs.items():
+        try:
+            json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError):
+            shown = repr(value)[:60].encode("utf-8", "backslashreplace").decode()
+            raise InvalidRequest(f"{name}={shown}: it cannot be sent as JSON.") from None
+
+
+def _refuse_unknown(model: str, given: dict[str, Any]) -> None:
+    names = [entry.name for entry in describe(model)]
+    for name in given:
+        if name not in names:
+            raise InvalidRequest(
+                f"{model} has no field {name!r}{nearest(name, names)}",
+                hint=f"its fields are: {', '.join(names)}",
+            )
+
+
+def _need_image(model: str, image_field: str | None, image: ImageIdentity | None) -> None:
+    if image_field and image is None:
+        raise InvalidRequest(
+            f"{model} needs an image, its first frame, and none was given.",
+            hint="--image cat.png on the magic's line, image=... in Python",
+        )
+    if image is not None and image_field is None:
+        raise InvalidRequest(
+            f"{model} takes no image.", hint="leave --image out, or use wan/2-5-image-to-video"
+        )
+
+
+def _explain(model: str, exc: ValidationError, given: dict[str, Any]) -> str:
+    fields_ = {entry.name: entry for entry in describe(model)}
+    lines = []
+    for error in exc.errors():
+        name = str(error["loc"][0])
+        entry, value = fields_[name], given.get(name)
+        lines.append(_explain_one(entry, value, error["type"]))
+    return "\n".join(dict.fromkeys(lines))
+
+
+def _explain_one(entry: Any, value: Any, kind: str) -> str:
+    shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"  # noqa: PLR2004
+    if kind == "missing" or (kind == "string_too_short" and not value):
+        return f"{entry.name} is missing: {entry.help}."
+    if kind == "string_too_long":
+        return (
+            f"{entry.name} is {len(value)} characters long, {len(value) - entry.max_length} over the "
+            f"{entry.max_length} that are allowed: {shown}"
+        )
+    if entry.kind == "choice":
+        return f"{entry.name}={shown}: allowed is {' or '.join(entry.choices)}{' ' + entry.unit if entry.unit else ''}."
+    if entry.kind == "int":
+        return f"{entry.name}={shown}: a whole number from {entry.minimum} to {entry.maximum} is needed."
+    if entry.kind == "bool":
+        return f"{entry.name}={shown}: True or False is needed."
+    return f"{entry.name}={shown}: text is needed."
+
+
+def _digest(identity: dict[str, Any]) -> str:
+    canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+__all__ = ["SEED_MAX", "ImageIdentity", "Request", "build_request"]

@@ -1,0 +1,159 @@
+"""`kie-nb` on the command line: the demo, experiments, the files of a folder, and the simulator as a server of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import KieError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, or 1 with the reason on stderr."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except KieError as exc:
+        print("\n".join(exc.lines()), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    from . import __version__
+    from .simulator import command as simulator
+
+    parser = argparse.ArgumentParser(prog="kie-nb", description="Make AI video from a Jupyter notebook.")
+    parser.add_argument("--version", action="version", version=f"kie_nb {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run the quickstart on the simulator: free, no key, no network")
+    demo.add_argument(
+        "--dir", type=Path, default=Path("kie-demo"), help="folder for the results (default: kie-demo)"
+    )
+    demo.add_argument(
+        "--lab", action="store_true", help="open the quickstart in JupyterLab instead of running it"
+    )
+    demo.add_argument("rest", nargs="*", metavar="-- ARG", help="arguments for JupyterLab, after --")
+    demo.set_defaults(run=_demo)
+
+    run = commands.add_parser(
+        "run", help="run an experiment that Experiment.save has written, and wait for it"
+    )
+    run.add_argument("file", type=Path, metavar="FILE", help="the definition, a .toml file")
+    run.add_argument("--max-credits", type=float, metavar="N", help="the most that the experiment may cost")
+    run.add_argument(
+        "--plan", action="store_true", help="print the cells and what they should cost; send nothing"
+    )
+    run.add_argument("--retry-failed", action="store_true", help="ask again for cells that have failed")
+    run.add_argument(
+        "--extend", action="store_true", help="the definition has changed: keep the earlier cells too"
+    )
+    run.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="write a page of what came of it, that plays from disk",
+    )
+    run.set_defaults(run=_run)
+
+    doctor = commands.add_parser(
+        "doctor", help="look at every file of kie-runs, and fetch again what can be had"
+    )
+    doctor.add_argument("--look", action="store_true", help="look only: fetch and remove nothing")
+    doctor.set_defaults(run=_doctor)
+
+    export = commands.add_parser("export", help="copy finished runs with their videos into a folder")
+    export.add_argument("dir", type=Path, metavar="DIR", help="where to; an earlier export there is added to")
+    export.add_argument(
+        "ids", nargs="*", metavar="ID", help="runs, by the beginning of their ids (default: all)"
+    )
+    export.set_defaults(run=_export)
+
+    import_ = commands.add_parser("import", help="take the runs of an exported folder into this ledger")
+    import_.add_argument("dir", type=Path, metavar="DIR", help="a folder that export has made")
+    import_.set_defaults(run=_import)
+
+    ledger = commands.add_parser("ledger", help="move the record of runs to a team's database")
+    verbs = ledger.add_subparsers(required=True, metavar="VERB")
+    copy = verbs.add_parser("copy", help="copy the runs of kie-runs to a PostgreSQL database, once each")
+    copy.add_argument(
+        "--to",
+        metavar="URL",
+        help="postgresql+psycopg://user:password@host/database (default: KIE_NB_LEDGER)",
+    )
+    copy.set_defaults(run=_copy_ledger)
+
+    server = commands.add_parser(
+        "simulator", help="serve the simulator on this machine, for any client of Kie.ai"
+    )
+    simulator.add_arguments(server)
+    server.set_defaults(run=simulator.run)
+    return parser
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from . import demo
+
+    return demo.open_lab(args.dir, args.rest) if args.lab else demo.run(args.dir)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from .experiments import headless
+
+    return headless.run(
+        args.file,
+        max_credits=args.max_credits,
+        plan=args.plan,
+        retry_failed=args.retry_failed,
+        extend=args.extend,
+        report=args.report,
+    )
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from . import _api
+
+    report = _api.doctor(mend=not args.look)
+    print(report)
+    return 0 if report.is_well else 1
+
+
+def _export(args: argparse.Namespace) -> int:
+    from . import _api
+
+    print(_api.export(args.dir, args.ids or None))
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from . import _api
+
+    print(_api.import_runs(args.dir))
+    return 0
+
+
+def _copy_ledger(args: argparse.Namespace) -> int:
+    from . import settings
+    from .ledger import Ledger
+    from .ledger.copy import copy_ledger
+
+    current = settings.current()
+    url = args.to or (current.ledger_url.reveal() if current.ledger_url else "")
+    source = Ledger(current.home, state_home=current.state_home)
+    target = Ledger(current.home, url=url or "nowhere")
+    counts = copy_ledger(source.database, target.database)
+    source.close()
+    target.close()
+    print(f"{counts.copied} runs copied to {target.database.name}, {counts.known} were there already.")
+    if counts.left:
+        print(f"{counts.left} are written down but not sent: they stay here. Let them end, then copy again.")
+    print(f"The videos stay in {current.home}. Set KIE_NB_LEDGER to use the copy.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""`kie-nb demo`: the shipped quickstart, executed headless on the simulator, or opened in JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from .errors import KieError
+
+NOTEBOOK = "quickstart.ipynb"
+CELL_TIMEOUT_S = 300
+
+
+def run(folder: Path) -> int:
+    """Execute the quickstart in *folder* and leave the notebook, an HTML copy and the video there."""
+    import nbclient
+    import nbformat
+
+    folder = folder.absolute()
+    source = _unpack(folder)
+    notebook = nbformat.read(source, as_version=4)
+    before = set(folder.glob("kie-runs/videos/*.mp4"))
+    start = time.monotonic()
+    os.environ.setdefault(
+        "JUPYTER_PREFER_ENV_PATH", "1"
+    )  # this environment's kernel, not another one of the user's
+    # The demo is free whatever key lies around, and every cell waits for its video.
+    environment = {
+        **os.environ,
+        "KIE_NB_SERVICE": "simulator",
+        "KIE_NB_WAIT": "1",
+        "KIE_NB_HOME": str(folder / "kie-runs"),
+    }
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_S,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # its warnings about sockets on loopback mean nothing here
+        resources={"metadata": {"path": str(folder)}},
+    )
+    _show_progress(client, notebook)
+    try:
+        client.execute(env=environment)
+    except nbclient.exceptions.CellExecutionError as exc:
+        print(file=sys.stdout)
+        raise KieError(
+            f"a cell of the quickstart failed: {exc.ename}: {exc.evalue}", hint=f"see {folder}"
+        ) from exc
+    finally:
+        executed = folder / "quickstart-executed.ipynb"
+        nbformat.write(notebook, executed)
+    page = folder / "quickstart.html"
+    page.write_text(_html(notebook), encoding="utf-8")
+    videos = [path for path in folder.glob("kie-runs/videos/*.mp4") if not path.name.endswith(".preview.mp4")]
+    made = [path for path in videos if path not in before]
+    print(f"\ndone in {time.monotonic() - start:.0f} s; nothing was spent, the videos are simulated\n")
+    print(f"  notebook  {executed}")
+    print(f"  page      {page}   (plays with no server: open it in a browser)")
+    for path in sorted(made or videos):
+        print(f"  video     {path}")
+    print(
+        "\nnext: `kie-nb demo --lab` opens the notebook; with KIE_API_KEY set, `%kie use kie` makes real videos"
+    )
+    return 0
+
+
+def open_lab(folder: Path, rest: Sequence[str]) -> int:
+    """Open the quickstart in JupyterLab; what was changed in *folder* stays."""
+    if find_spec("jupyterlab") is None:
+        raise KieError(
+            "JupyterLab is not installed here.", hint="pip install 'kie_nb[lab]', then kie-nb demo --lab"
+        )
+    folder = folder.absolute()
+    _unpack(folder)
+    print(f"JupyterLab opens {folder / NOTEBOOK}; Ctrl-C ends it")
+    command = [sys.executable, "-m", "jupyterlab", NOTEBOOK, *rest]
+    return subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603 - the user's own words
+
+
+def shipped() -> Path:
+    """The folder with the notebooks: inside the wheel, or beside the package in a checkout."""
+    here = Path(__file__).parent
+    return here / "notebooks" if (here / "notebooks").is_dir() else here.parent / "notebooks"
+
+
+def _unpack(folder: Path) -> Path:
+    """Put the quickstart and its photograph into *folder*; a file that is there is the user's and stays."""
+    source = shipped()
+    try:
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+        for name in (NOTEBOOK, "images/chelsea.png", "images/CREDITS.md"):
+            if not (folder / name).exists():
+                shutil.copyfile(source / name, folder / name)
+    except OSError as exc:
+        raise KieError(
+            f"{folder} cannot be written: {exc.strerror or exc}.", hint="choose another with --dir"
+        ) from exc
+    return folder / NOTEBOOK
+
+
+def _show_progress(client: Any, notebook: Any) -> None:
+    codes = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    started: dict[int, float] = {}
+
+    def begin(cell: Any, cell_index: int) -> None:
+        started[cell_index] = time.monotonic()
+        title = cell.source.strip().splitlines()[0][:70] if cell.source.strip() else ""
+        print(f"[{codes.index(cell_index) + 1}/{len(codes)}] {title}", end="", flush=True)
+
+    def end(cell: Any, cell_index: int, **_more: Any) -> None:  # noqa: ARG001 - nbclient's names
+        print(f"  {time.monotonic() - started[cell_index]:.1f} s", flush=True)
+
+    client.on_cell_execute = begin
+    client.on_cell_executed = end
+
+
+def _html(notebook: Any) -> str:
+    from nbconvert import HTMLExporter
+
+    return str(HTMLExporter().from_notebook_node(notebook)[0])

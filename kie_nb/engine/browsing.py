@@ -1,0 +1,79 @@
+"""Finished runs a page at a time, as somebody who looks for one asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .. import settings as settings_
+from ..ledger.search import ORDERS, Choices
+from .run import Run
+from .states import State
+
+if TYPE_CHECKING:
+    from .session import Session
+
+PAGE_SIZE = 24
+__all__ = ["ORDERS", "PAGE_SIZE", "Choices", "Found", "Question", "browse"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Which finished runs are looked for; what is None or empty does not matter.
+
+    Attributes:
+        page: From 1; the last one where there are fewer.
+        order: A name in `ORDERS`.
+        text: A part of the prompt, in any case.
+        least_rating: 1 to 5.
+    """
+
+    page: int = 1
+    order: str = "newest"
+    text: str = ""
+    tag: str | None = None
+    least_rating: int | None = None
+    model: str | None = None
+    experiment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The answer.
+
+    Attributes:
+        count: All that match.
+        page: Which page this is.
+        choices: What can be chosen from among all finished runs.
+    """
+
+    runs: list[Run]
+    count: int
+    page: int
+    pages: int
+    choices: Choices
+
+
+def browse(session: Session, question: Question) -> Found:
+    """The finished runs of the current home and service that *question* asks for; reads the ledger, so it may take a moment."""
+    current = settings_.current()
+    ledger = session.ledger(current.home)
+    finished = {"states": {State.FETCHED}, "service": current.service}
+    found = ledger.page(
+        question.page,
+        size=PAGE_SIZE,
+        order=question.order,
+        text=question.text,
+        tag=question.tag,
+        least_rating=question.least_rating,
+        model=question.model,
+        experiment=question.experiment,
+        **finished,
+    )
+    return Found(
+        runs=[session.handle(current.home, row) for row in found.rows],
+        count=found.count,
+        page=found.number,
+        pages=found.pages,
+        choices=ledger.choices(**finished),
+    )

@@ -1,0 +1,177 @@
+"""A channel: one service with one account, its client on the dispatcher's loop and its rate gate."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from .. import settings as settings_
+from ..errors import KieError, LedgerError, RateLimited
+from ..ledger import GrantStore, Leave, Ledger, RunRow
+from ..ledger.schema import now
+from ..service import AsyncKie
+from ..service.client import provide_embedded
+from ..settings import Settings
+from . import owner
+from .dispatcher import Dispatcher, before_exit
+from .states import State
+from .weigh import Reading
+
+BALANCE_WAIT_S = 1.5  # with the create's own time this stays below what a cell waits for its answer
+BALANCE_REST_S = 20.0  # a service that does not tell is not asked again by every run
+RATE_PAUSE_S = 10.0
+SHORTEST_PAUSE_S = 0.01
+
+
+class Channel:
+    """What several runs share: connection, account, and the right to send."""
+
+    def __init__(self, settings: Settings, dispatcher: Dispatcher, grants: GrantStore) -> None:
+        self.settings = settings
+        self.service = settings.service
+        self.account = settings.account
+        self.base_url = settings.base_url
+        self.upload_url = settings.upload_url
+        self._dispatcher = dispatcher
+        self._grants = grants
+        self._client: AsyncKie | None = None
+        self._gate = asyncio.Lock()  # first come, first sent
+        self._opening = asyncio.Lock()
+        self._counting = asyncio.Lock()
+        self._reading: Reading | None = None
+        self._silent_until = 0.0
+
+    @property
+    def identity(self) -> str:
+        """Who answers, as requests are told apart by: another address than Kie's own may be anybody."""
+        is_usual = self.service == "simulator" or self.settings.base_url == settings_.KIE_BASE_URL
+        return self.service if is_usual else f"{self.service}@{self.settings.base_url}"
+
+    async def client(self) -> AsyncKie:
+        """The client, opened at first use."""
+        async with self._opening:
+            if self._client is None:
+                key = None
+                if self.settings.embedded:
+                    simulator = await asyncio.to_thread(
+                        embedded_simulator, self.settings.home, self.settings.simulator_speed
+                    )
+                    self.base_url, self.upload_url = simulator
+                    key = "simulator"
+                elif self.service == "simulator":
+                    key = "simulator"  # a real key has no business there
+                else:
+                    key = settings_.require_key(self.settings).reveal()
+                client = AsyncKie(key, base_url=self.base_url, upload_url=self.upload_url)
+                self._client = await client.__aenter__()
+            return self._client
+
+    async def balance(self, *, max_age_s: float) -> Reading | None:
+        """The balance as it was at most *max_age_s* ago; None if the service does not say so within a few seconds."""
+        async with self._counting:
+            kept, now_ = self._reading, dt.datetime.now(dt.UTC)
+            if kept is not None and dt.timedelta(0) <= now_ - kept.at <= dt.timedelta(seconds=max_age_s):
+                return kept
+            clock = asyncio.get_running_loop().time
+            if clock() < self._silent_until:
+                return None
+            with contextlib.suppress(KieError, TimeoutError):
+                client = await self.client()
+                found = await asyncio.wait_for(client.credits(), BALANCE_WAIT_S)
+                self._reading = Reading(credits=found, at=dt.datetime.now(dt.UTC))
+                return self._reading
+            self._silent_until = clock() + BALANCE_REST_S
+            return None
+
+    @contextlib.asynccontextmanager
+    async def permission(
+        self, ledger: Ledger, run_id: str, balance: Reading | None = None
+    ) -> AsyncIterator[RunRow | None]:
+        """The right to send the create of a run, and its step to `sending`: both or neither.
+
+        The right counts across all kernels of the account until 10 s after the reply. The step is the one that two drivers
+        must never both make: from the intention only, by its owner only; None if it is not ours to make any more.
+
+        Args:
+            balance: The account's balance before it, kept as evidence should the answer be lost.
+        """
+        leave = await self._take(ledger, run_id, balance)
+        if leave.grant is None:
+            yield None
+            return
+        try:
+            yield leave.row
+        except RateLimited:
+            with contextlib.suppress(LedgerError):
+                await self._dispatcher.ledger(self._grants.pause, self.account, RATE_PAUSE_S)
+            raise
+        finally:
+            # The service has answered: trouble with a rate file must not stop the run. The slot frees itself in time.
+            with contextlib.suppress(LedgerError, RuntimeError):
+                await self._dispatcher.ledger(self._grants.replied, leave.grant)
+
+    async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> Leave:
+        known: dict[str, Any] = {}
+        if balance is not None:
+            evidence = {"balance_before": balance.to_json()}
+            known = {"balance_before": balance.credits, "evidence": evidence}
+        async with self._gate:
+            while True:
+                leave = await self._dispatcher.ledger(
+                    self._grants.send,
+                    ledger,
+                    run_id,
+                    to=State.SENDING,
+                    expect={State.INTENT},
+                    account=self.account,
+                    limit=self.settings.creates_per_window,
+                    window_s=settings_.WINDOW_S,
+                    owner=owner.me(),
+                    sent_at=now(),
+                    **known,
+                )
+                if leave.wait_s is None:
+                    return leave
+                await asyncio.sleep(max(SHORTEST_PAUSE_S, leave.wait_s))
+
+    def is_own_address(self, url: str | None) -> bool:
+        """Whether the service itself handed out *url*."""
+        return bool(url) and any(str(url).startswith(f"{base}/") for base in (self.base_url, self.upload_url))
+
+
+_simulators: dict[Path, object] = {}
+_lock = threading.Lock()
+
+
+def embedded_simulator(home: Path, speed: float) -> tuple[str, str]:
+    """Start the simulator of *home* inside this process, once, and say where it answers.
+
+    Its tasks are kept in the home: a kernel that dies and starts again finds them going on, as it would at the real service.
+    """
+    with _lock:
+        found = _simulators.get(home)
+        if found is None:
+            from ..simulator import Simulator
+
+            try:
+                found = Simulator(state_dir=home / "simulator", speed=speed, credits=100_000.0).start()
+            except OSError as exc:
+                raise KieError(
+                    f"the simulator could not start: {exc}.", hint="check the folder's rights"
+                ) from exc
+            before_exit(found.stop)
+            _simulators[home] = found
+        return found.base_url, found.upload_url  # type: ignore[attr-defined]
+
+
+def _embedded() -> tuple[str, str]:
+    current = settings_.current()
+    return embedded_simulator(current.home, current.simulator_speed)
+
+
+provide_embedded(_embedded)

@@ -1,0 +1,135 @@
+"""One daemon thread with its own asyncio loop does all I/O with the service, for the whole life of the process.
+
+It polls, downloads and updates cards while a cell computes and while the kernel is idle; the user's loop is never ours.
+Two precautions make it hold everywhere:
+
+* Coroutines run in an *empty* `contextvars.Context`. A copied one carries the parent header of the cell that submitted
+  it, and headless runners throw away updates that belong to a finished cell.
+* Its tasks are the C `_asyncio.Task`, also after somebody's `nest_asyncio.apply()` has put a slow and, on Python 3.14,
+  broken one in its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import contextvars
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Dispatcher:
+    """The thread and its loop; made at first use, ended with the process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(
+            target=lambda: contextvars.Context().run(self._main), name="kie-nb", daemon=True
+        )
+        self._thread.start()
+        self._ready.wait()
+        # Ledger calls are short and ordered: one thread. Everything heavier has a pool of its own.
+        self._ledger_pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="kie-nb-ledger")
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the thread."""
+        assert self._loop is not None  # noqa: S101 - set before `_ready`
+        return self._loop
+
+    def _main(self) -> None:
+        loop = asyncio.new_event_loop()
+        try:
+            from _asyncio import Task
+        except ImportError:  # an interpreter without the C part
+            pass
+        else:
+            loop.set_task_factory(lambda loop, coro, **more: Task(coro, loop=loop, **more))
+        asyncio.set_event_loop(loop)
+        self._loop = loop
+        loop.call_soon(self._ready.set)
+        loop.run_forever()
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller is on the dispatcher's thread, where waiting for it would wait for ever."""
+        return threading.current_thread() is self._thread
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """Run *coroutine* on the loop; its result, error or cancellation arrives in the future."""
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def start() -> None:
+            task = self.loop.create_task(coroutine)
+            task.add_done_callback(lambda done: _hand_over(done, future))
+            future.add_done_callback(
+                lambda f: self.loop.call_soon_threadsafe(task.cancel) if f.cancelled() else None
+            )
+
+        self.loop.call_soon_threadsafe(start, context=_fresh_context())
+        return future
+
+    def call_soon(self, fn: Callable[[], object]) -> None:
+        """Call *fn* on the loop's thread."""
+        self.loop.call_soon_threadsafe(fn, context=_fresh_context())
+
+    async def ledger(self, fn: Callable[..., T], *args: Any, **more: Any) -> T:
+        """A ledger call from the loop, which must not wait for a disk."""
+        return await self.loop.run_in_executor(self._ledger_pool, lambda: fn(*args, **more))
+
+
+def before_exit(fn: Callable[[], object]) -> None:
+    """Call *fn* when the interpreter begins to end, while threads can still work.
+
+    `atexit` comes too late for that: the pools of `concurrent.futures` are closed before it.
+    """
+    register = getattr(threading, "_register_atexit", atexit.register)
+    register(fn)
+
+
+def _fresh_context() -> contextvars.Context:
+    kernel = sys.modules.get("ipykernel")
+    if kernel is not None and str(getattr(kernel, "__version__", "")).startswith("7.0."):
+        return (
+            contextvars.copy_context()
+        )  # 7.0 cannot send from a thread without the cell's context (its issue #1450)
+    return contextvars.Context()
+
+
+def _hand_over(task: asyncio.Task[T], future: concurrent.futures.Future[T]) -> None:
+    if task.cancelled():
+        future.cancel()
+        return
+    error = task.exception()  # read here, so that asyncio never reports it as forgotten
+    if not future.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(task.result())
+
+
+_dispatcher: Dispatcher | None = None
+_lock = threading.Lock()
+
+
+def dispatcher() -> Dispatcher:
+    """The dispatcher of this process; a fork gets its own."""
+    global _dispatcher  # noqa: PLW0603
+    with _lock:
+        if _dispatcher is None or _dispatcher.pid != os.getpid():
+            if sys.platform == "emscripten":
+                from ..errors import KieError
+
+                raise KieError(
+                    "JupyterLite has no threads, which kie_nb needs.", hint="use a kernel on a real machine"
+                )
+            _dispatcher = Dispatcher()
+        return _dispatcher

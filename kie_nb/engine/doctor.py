@@ -1,0 +1,294 @@
+"""A look at every file of the folder: is it there, is it what was fetched, can it be had again. Never buys anything."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import settings as settings_
+from ..errors import DownloadFailed, KieError
+from ..ledger.schema import moment
+from . import owner
+from .bridge import wait_blocking
+from .exporting import hash_of
+from .fetching import fetch_one
+from .findings import Finding, Report
+from .run import Run
+from .states import AT_SERVICE, State
+from .strays import PARTS_OF_VIDEO, strays
+
+if TYPE_CHECKING:
+    from ..ledger import Files
+    from .session import Session
+
+SOON_DEAD = dt.timedelta(hours=18)  # links live about a day (kie-api §8)
+
+
+def doctor(session: Session, *, mend: bool = True) -> Report:
+    """Look at all runs and files of the current home, and fetch again what can be had: a live link first, else a fresh one.
+
+    No task is created. A file that was altered is kept beside the fetched one, as `*.altered`.
+
+    Args:
+        mend: False only looks.
+    """
+    home = settings_.current().home
+    rows = session.ledger(home).runs(limit=None)
+    runs = [session.handle(home, row) for row in rows]
+    visit = _Visit(session, session.files(home), mend=mend)
+    future = session.dispatcher.submit(visit.all(runs))
+    wait_blocking(future, timeout_s=None, goes_on="what was fetched so far is whole; look again at any time.")
+    findings, files = future.result()
+    return Report(findings=tuple(findings), runs=len(runs), files=files)
+
+
+@dataclass
+class _Visit:
+    """One look at everything; its coroutines live on the dispatcher's loop, its heavy work in workers."""
+
+    session: Session
+    files: Files
+    mend: bool
+    count: int = 0
+    known: set[str] = field(default_factory=set)
+
+    async def all(self, runs: Sequence[Run]) -> tuple[list[Finding], int]:
+        for run in runs:
+            self._know(run)
+        gate = asyncio.Semaphore(8)
+
+        async def one(run: Run) -> list[Finding]:
+            async with gate:
+                return await self._run(run)
+
+        found = [finding for part in await asyncio.gather(*map(one, runs)) for finding in part]
+        found += await self._pictures(runs)
+        found += await asyncio.to_thread(strays, self.files, self.known, mend=self.mend)
+        return found, self.count
+
+    def _know(self, run: Run) -> None:
+        paths = list(run.videos)
+        if run.task_id:
+            paths.append(self.files.video(prompt=run.prompt, seed=run.seed, task_id=run.task_id))
+        for path in paths:
+            self.known |= {path.name, *(f"{path.stem}.{end}" for end in PARTS_OF_VIDEO)}
+
+    async def _run(self, run: Run) -> list[Finding]:
+        if run.state is State.FETCHED:
+            return [
+                finding
+                for number, path in enumerate(run.videos)
+                if (finding := await self._file(run, path, number)) is not None
+            ]
+        if run.state is State.SUCCESS:
+            return [await self._not_fetched(run)]
+        age = _age(run.row.accepted_at)
+        if run.state in AT_SERVICE and age > SOON_DEAD and not _is_driven(self.session, run):
+            what = f"accepted {_hours(age)} ago and not followed"
+            return [Finding(run=run.id, file="", kind="open", what=what, done="`%kie resume` takes it up")]
+        return []
+
+    async def _file(self, run: Run, path: Path, number: int) -> Finding | None:
+        self.count += 1
+        wanted = run.row.video_sha256 if number == 0 else None
+        kind, what = await self._work(look_at, path, wanted, run.row.video_bytes if number == 0 else None)
+        if not kind:
+            return None
+        done, is_mended = "it was only looked at", False
+        if self.mend:
+            done, is_mended = await self._again(run, path, number)
+        return Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)
+
+    async def _not_fetched(self, run: Run) -> Finding:
+        age = _age(run.row.completed_at)
+        kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
+        if age > SOON_DEAD:
+            kind, what = "link expires", f"{what}: its link lives about a day"
+        target = self.files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id))
+        done, is_mended = "`%kie resume` fetches it", False
+        if _is_driven(self.session, run):
+            done = "it is being fetched now"
+        elif self.mend:
+            done, is_mended = await self._again(run, target, 0)
+        return Finding(run=run.id, file=target.name, kind=kind, what=what, done=done, is_mended=is_mended)
+
+    # --- fetching again ----------------------------------------------------------------------------------------
+
+    async def _again(self, run: Run, path: Path, number: int) -> tuple[str, bool]:
+        """Fetch a file once more, and say what came of it."""
+        apart = path.parent / f".again-{secrets.token_hex(4)}"
+        try:
+            before = run.row.video_sha256 if number == 0 else None
+            fetched = await self._fetched(run, number, apart / path.name)
+            path = path.with_suffix(fetched["path"].suffix)
+            aside = await asyncio.to_thread(_settle, fetched["path"], path)
+            await self._record(run, path, number, fetched)
+        except KieError as exc:
+            return f"cannot be fetched again: {exc.message.rstrip('.')}", False
+        except OSError as exc:
+            return f"cannot be put in its place: {exc.strerror or exc}", False
+        finally:
+            await asyncio.to_thread(shutil.rmtree, apart, ignore_errors=True)
+        words = "fetched"
+        if before not in {None, fetched["sha256"]}:
+            words = "fetched, but the service sent other bytes than the first time"
+        return f"{words}{f'; what was there is kept as {aside}' if aside else ''}", True
+
+    async def _fetched(self, run: Run, number: int, target: Path) -> dict[str, Any]:
+        """The file from the first link that serves it: the known one, a fresh one for it, or what the task names now."""
+        channel = self.session.channel_of(run)
+        client = await channel.client()
+        known = (run.row.urls or [])[number : number + 1]
+        # An embedded simulator comes back on another port: there the old address is nobody's, or somebody else's.
+        is_gone = run.service == "simulator" and not any(map(channel.is_own_address, known))
+        tried: list[str] = list(known) if is_gone else []
+        reasons: list[str] = []
+
+        async def named() -> list[str]:
+            return list((await client.record(str(run.task_id))).urls)[number : number + 1]
+
+        async def fresh() -> list[str]:
+            return [await client.download_url(known[0])] if known and not is_gone else []
+
+        async def first() -> list[str]:
+            return known
+
+        for ask in (first, fresh, named):
+            try:
+                url = next((url for url in await ask() if url not in tried), None)
+                if url is not None:
+                    tried.append(url)
+                    return dict(await self._work(fetch_one, url, target))
+            except KieError as exc:
+                reasons.append(exc.message.rstrip("."))
+        raise DownloadFailed("; ".join(dict.fromkeys(reasons)) or "the service names no file for it")
+
+    async def _record(self, run: Run, path: Path, number: int, fetched: dict[str, Any]) -> None:
+        """Write down what is on disk now; the state moves only from made to fetched."""
+        changes: dict[str, Any] = {}
+        if number == 0:
+            changes = {
+                "video": self.files.relative(path),
+                "video_sha256": fetched["sha256"],
+                "video_bytes": fetched["bytes"],
+                "video_seconds": fetched["seconds"],
+            }
+        row = await self.session.dispatcher.ledger(
+            self.session.ledger_of(run).move,
+            run.id,
+            State.FETCHED,
+            expect={State.SUCCESS, State.FETCHED},
+            evidence={
+                "fetched again": path.name,
+                "sha256": fetched["sha256"],
+                "before": run.row.video_sha256,
+            },
+            **changes,
+        )
+        if row is not None:
+            run._update(row)
+            run._finish(None)
+
+    async def _work(self, fn: Any, *args: Any) -> Any:
+        return await asyncio.wrap_future(self.session.downloads.submit(fn, *args))
+
+    # --- pictures ----------------------------------------------------------------------------------------------
+
+    async def _pictures(self, runs: Sequence[Run]) -> list[Finding]:
+        wanted: dict[str, list[Run]] = {}
+        for run in runs:
+            image = run.request.image
+            if image is not None and image.url is None and run.task_id:
+                wanted.setdefault(image.sha256, []).append(run)
+        return [
+            finding
+            for sha256, users in wanted.items()
+            if (finding := await self._picture(sha256, users)) is not None
+        ]
+
+    async def _picture(self, sha256: str, users: Sequence[Run]) -> Finding | None:
+        self.count += 1
+        image = users[0].request.image
+        label = image.label if image else sha256
+        found = self.files.find_input(sha256)
+        if found is not None and await self._work(hash_of, found) == sha256:
+            return None
+        others = f" and of {len(users) - 1} more" if len(users) > 1 else ""
+        what = f"the picture {label} of this run{others} {'was altered' if found else 'is missing'}"
+        return Finding(
+            run=users[0].id,
+            file=found.name if found else f"{sha256[:12]}…",
+            kind="no picture",
+            what=what,
+            done="cannot be fetched: run its cell again with the picture; the video is not concerned",
+        )
+
+
+def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]:
+    """What is wrong with a result, as a kind and in words; both empty if nothing is. Runs in a worker."""
+    if not path.is_file():
+        return "missing", "missing"
+    found = path.stat().st_size
+    is_altered = (size is not None and found != size) or (sha256 is not None and hash_of(path) != sha256)
+    trouble = _not_whole(path)
+    if is_altered:
+        length = f"{found} bytes in place of {size}" if size not in {None, found} else "its hash is another"
+        return "altered", f"altered: {length}{f'; not a whole video now ({trouble})' if trouble else ''}"
+    return ("not a video", f"not a whole video: {trouble}") if trouble else ("", "")
+
+
+def _not_whole(path: Path) -> str:
+    from PIL import Image
+
+    from ..video import NotAVideo, check
+
+    try:
+        check(path)
+    except NotAVideo as exc:
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
+            return exc.seems or str(exc)
+    return ""
+
+
+def _settle(fetched: Path, path: Path) -> str:
+    """Put a fetched file in its place; what was there under its name with other contents is kept, and its name returned."""
+    aside = ""
+    if path.exists() and hash_of(path) != hash_of(fetched):
+        kept, number = path.with_name(f"{path.name}.altered"), 1
+        while kept.exists():
+            number += 1
+            kept = path.with_name(f"{path.name}.altered-{number}")
+        path.rename(kept)
+        aside = kept.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fetched.replace(path)
+    if aside:
+        for end in PARTS_OF_VIDEO:  # they may show what was altered, and are made again when they are wanted
+            path.with_name(f"{path.stem}.{end}").unlink(missing_ok=True)
+    return aside
+
+
+def _is_driven(session: Session, run: Run) -> bool:
+    if session._follower.is_followed(run):
+        return True
+    held_by = run.row.owner
+    return held_by != owner.me() and owner.is_alive(held_by, run.row.lease_until)
+
+
+def _age(at: str | None) -> dt.timedelta:
+    then = moment(at)
+    return dt.datetime.now(dt.UTC) - then if then else dt.timedelta(0)
+
+
+def _hours(age: dt.timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours:.0f} h" if hours >= 1 else f"{max(0.0, hours * 60):.0f} min"

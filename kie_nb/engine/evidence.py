@@ -1,0 +1,162 @@
+"""Evidence for a run of unknown outcome: what happened, what the balance did, and how to settle it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..ledger import Ledger, RunRow
+from . import tables
+from .states import State
+from .weigh import SETTLED_AFTER_S, Others, Reading, Verdict, in_words, weigh
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .run import Run
+    from .session import Session
+
+LOGS = "https://kie.ai/logs"
+UNSETTLED = frozenset({State.UNKNOWN, State.LOST})
+# What was booked for a run that was written off is a word of the user, no witness.
+_UNSURE = frozenset({State.UNKNOWN, State.LOST, State.SENDING, State.WRITTEN_OFF})
+_NEVER_BILLED = frozenset({State.REFUSED, State.NOT_SENT, State.INTENT})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """What is known of a run whose outcome is unknown; shows itself as a table.
+
+    Attributes:
+        happened: What went wrong, in words.
+        cost: What it may have cost, in credits; None where no price is known.
+        before: The balance just before it was sent, and when; None if it could not be read.
+        after: The balance last read after it.
+        others: Runs of the same account that were under way in between.
+        verdict: What the balances say.
+    """
+
+    run_id: str
+    happened: str
+    cost: float | None
+    before: Reading | None
+    after: Reading | None
+    others: Others
+    verdict: Verdict
+
+    @property
+    def words(self) -> str:
+        """What the balances say, with the figures."""
+        return in_words(self.before, self.after, self.cost, self.others)
+
+    @property
+    def short(self) -> str:
+        """The same in a few words."""
+        figures = [f"{reading.credits:g}" if reading else "?" for reading in (self.before, self.after)]
+        price = f"{self.cost:g}" if self.cost else "an unknown price"
+        return f"{self.verdict} (balance {' → '.join(figures)}, this run {price})"
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Name and words of each part."""
+        short = self.run_id[:8]
+        price = f"{self.cost:g} credits" if self.cost else "the price of one run, which is not known here"
+        return [
+            ("what happened", self.happened),
+            ("at risk", f"{price}; held in the budget until it is settled"),
+            ("balance", self.words),
+            (
+                "if there is a task",
+                f"find it by its prompt and seed at {LOGS}: `%kie settle TASK_ID` brings its video",
+            ),
+            (
+                "if there is none",
+                f"kie.get({short!r}).resend() sends it again and asks first; .write_off() gives it up",
+            ),
+        ]
+
+    def __repr__(self) -> str:
+        return tables.as_text(("", ""), self.rows, caption=self._caption)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(("", ""), self.rows, caption=self._caption)
+
+    @property
+    def _caption(self) -> str:
+        return f"run {self.run_id[:8]}: {self.verdict}"
+
+
+def evidence_of(session: Session, run: Run, *, max_age_s: float = 0.0) -> Evidence:
+    """What is known of *run*, with the balance as it was at most *max_age_s* ago."""
+    channel = session.channel_of(run)
+    found: Evidence = session.call(lambda: gather(session, run, channel, max_age_s=max_age_s))
+    return found
+
+
+async def gather(session: Session, run: Run, channel: Channel, *, max_age_s: float = 0.0) -> Evidence:
+    """The same, on the dispatcher's loop; what it finds is kept in the ledger."""
+    ledger = session.ledger_of(run)
+    after = await channel.balance(max_age_s=max_age_s) if run.row.account == channel.account else None
+    found = await session.dispatcher.ledger(from_ledger, ledger, run.row, after)
+    if after is not None and run.state in UNSETTLED:
+        error = {**(run.row.error or {}), "evidence": found.words}
+        row = await session.dispatcher.ledger(
+            ledger.move,
+            run.id,
+            run.state,
+            expect={run.state},
+            evidence={"balance_after": after.to_json(), "verdict": str(found.verdict)},
+            balance_after=after.credits,
+            error=error,
+        )
+        if row is not None and run.state == row.state:  # else it was settled meanwhile
+            run._update(row)
+    return found
+
+
+def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Evidence:
+    """What the ledger holds of it, with *after* as the newest balance."""
+    before: Reading | None = None
+    last: Reading | None = None
+    for entry in ledger.events(row.id):
+        kept = entry["evidence"] or {}
+        before = Reading.from_json(kept.get("balance_before")) or before
+        last = Reading.from_json(kept.get("balance_after")) or last
+    after = after or last
+    others = Others()
+    if before is not None and after is not None:
+        others = _others(ledger, row, before.at, after.at)
+    kept_error = row.error or {}
+    return Evidence(
+        run_id=row.id,
+        happened=str(kept_error.get("message") or f"it is {row.state}"),
+        cost=row.estimate,
+        before=before,
+        after=after,
+        others=others,
+        verdict=weigh(before, after, row.estimate, others),
+    )
+
+
+def _others(ledger: Ledger, row: RunRow, since: dt.datetime, until: dt.datetime) -> Others:
+    earliest = since - dt.timedelta(seconds=SETTLED_AFTER_S)
+    found = [
+        other
+        for other in ledger.sent_between(row.account, earliest, until)
+        if other.id != row.id and other.state not in _NEVER_BILLED
+    ]
+    count, taken, unsure = 0, 0.0, 0
+    for other in found:
+        sent = dt.datetime.fromisoformat(str(other.sent_at))
+        cost = other.credits if other.credits is not None else other.estimate
+        ended = dt.datetime.fromisoformat(other.completed_at) if other.completed_at else None
+        # Of one that was under way at a reading it is not known on which side of it the service took its credits.
+        if sent < since:
+            unsure += ended is None or ended >= since
+        elif other.state == State.FAIL and not other.credits:
+            unsure += ended is None or ended > until  # its credits may have been held at the last reading
+        elif other.state in _UNSURE or cost is None or ended is None or ended > until:
+            unsure += 1
+        else:
+            count, taken = count + 1, taken + cost
+    return Others(runs=count, credits=taken, unsure=unsure)

@@ -1,0 +1,359 @@
+"""Copies of runs to give away or to keep: videos, pictures and a manifest in one folder that opens in a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from .. import settings as settings_
+from ..errors import InvalidRequest, LedgerError
+from . import manifest as manifest_
+from . import tables
+from .bridge import wait_blocking
+from .manifest import FileEntry, Manifest, RunEntry
+from .recall import call_of, note_of
+from .run import Run
+from .scrub import places_of, scrubbed
+from .states import RELEASED, WORDS, State
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .session import Session
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
+_PICTURES = {".png", ".jpg", ".webp", ".gif"}
+_FACTS = (
+    *(
+        "id",
+        "service",
+        "model",
+        "seed",
+        "seed_drawn",
+        "state",
+        "task_id",
+        "estimate",
+        "credits",
+        "video_seconds",
+        "error",
+    ),
+    *("created_at", "sent_at", "accepted_at", "started_at", "completed_at", "duration_s"),
+    *("experiment", "tags", "note", "rating"),
+)
+_VERSIONS = ("kie_nb", "python", "os")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """What came of an export.
+
+    Attributes:
+        folder: Where it is; `index.html` in it opens in a browser.
+        runs: The ids of the runs that were asked for.
+        written: The files that were written; what was there already, whole, is not among them.
+        remarks: What is not as one might think, a line each: file and reason.
+    """
+
+    folder: Path
+    runs: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def _caption(self) -> str:
+        return f"{tables.counted(len(self.runs), 'run')} in {self.folder}, {tables.counted(len(self.written), 'file')} written"
+
+    def __repr__(self) -> str:
+        return tables.as_text(("file", "remark"), self.remarks, caption=self._caption)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(("file", "remark"), self.remarks, caption=self._caption)
+
+
+def export(
+    session: Session, folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = None
+) -> Exported:
+    """Copy *runs* with their videos, pictures and history into *folder*, and add to what an earlier export left there.
+
+    Each video carries its request in its tags; its pictures and sound are the same. Neither key, account nor any path of
+    this machine is in the folder. A file that is there with other contents stays as it is, and so does the manifest then.
+
+    Args:
+        runs: Runs, or their ids; by default every run whose video is on disk.
+
+    Raises:
+        LedgerError: *folder* holds other files under these names, or cannot be written.
+        InvalidRequest: there is no such run.
+    """
+    chosen = _chosen(session, runs)
+    target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
+    _check_folder(target, [session.home_of(run).home for run in chosen])
+    there = manifest_.load(target) if (target / manifest_.NAME).exists() else Manifest()
+    work = _Work(session, target, there)
+    try:
+        for name in manifest_.FOLDERS:
+            (target / name).mkdir(parents=True, exist_ok=True)
+        entries = [work.entry(run) for run in chosen]
+        done = Manifest(runs=[*(one for one in there.runs if one.id not in work.ids), *entries])
+        _write(target / manifest_.NAME, manifest_.dump(done))
+        _write(target / "index.html", _page(done).encode("utf-8", "replace"))
+    except OSError as exc:
+        raise LedgerError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+    return Exported(
+        folder=target,
+        runs=tuple(run.id for run in chosen),
+        written=tuple(work.written),
+        remarks=tuple(work.remarks),
+    )
+
+
+def _chosen(session: Session, runs: Iterable[Run | str] | None) -> list[Run]:
+    if isinstance(runs, Run | str):
+        runs = [runs]
+    if runs is None:
+        home = settings_.current().home
+        rows = session.ledger(home).runs(states={State.FETCHED}, limit=None)
+        found = [session.handle(home, row) for row in rows]
+    else:
+        found = [run if isinstance(run, Run) else session.get(run) for run in runs]
+    if not found:
+        raise InvalidRequest("there is no run to export.", hint="%kie runs lists them", charged="")
+    return sorted({run.id: run for run in found}.values(), key=lambda run: run.row.created_at)
+
+
+def _check_folder(target: Path, homes: Sequence[Path]) -> None:
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        raise LedgerError(f"no folder can be at {target}: {why}.", hint="choose another") from exc
+    if target.exists() and not target.is_dir():
+        raise LedgerError(f"{target} is a file, and a folder is needed.")
+    real = target.resolve()
+    for home in homes:
+        if real == home.resolve() or home.resolve() in real.parents:
+            raise LedgerError(
+                f"{target} lies in the ledger's own folder.", hint="export to a folder of its own, beside it"
+            )
+    for name in (*manifest_.FOLDERS, manifest_.NAME, "index.html"):
+        if (target / name).is_symlink():
+            raise LedgerError(f"{target / name} is a link that leads elsewhere; nothing was written.")
+
+
+@dataclass
+class _Work:
+    """One export under way."""
+
+    session: Session
+    folder: Path
+    there: Manifest
+    ids: set[str] = field(default_factory=set)
+    written: list[str] = field(default_factory=list)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+
+    def entry(self, run: Run) -> RunEntry:
+        row = run.row
+        self.ids.add(run.id)
+        earlier = next((one for one in self.there.runs if one.id == run.id), None)
+        facts = {name: getattr(row, name) for name in _FACTS}
+        facts |= {
+            "request": manifest_.stored_request(run.request),
+            "stands": row.live_key is not None and run.state not in RELEASED,
+            "made_by": {name: str(row.made_by[name]) for name in _VERSIONS if name in row.made_by}
+            if row.made_by
+            else None,
+            "origin": row.origin,
+            "events": [
+                {name: step[name] for name in ("at", "from_state", "to_state", "evidence")}
+                for step in run.history()
+            ],
+            "videos": [one.model_dump() for one in self._videos(run, earlier)],
+            "inputs": [one.model_dump() for one in self._inputs(run)],
+        }
+        places = places_of(self.session.home_of(run).home)
+        facts |= {name: scrubbed(facts[name], places) for name in ("error", "events")}
+        try:
+            entry = RunEntry.model_validate(facts)
+        except ValidationError as exc:
+            why = exc.errors(include_url=False)[0]
+            raise LedgerError(
+                f"run {run.id[:8]} cannot be exported: its {'.'.join(map(str, why['loc']))}: {why['msg']}."
+            ) from None
+        return earlier if earlier and earlier.videos and not entry.videos else entry
+
+    def _videos(self, run: Run, earlier: RunEntry | None) -> list[FileEntry]:
+        if run.state is not State.FETCHED:
+            return []
+        found = []
+        for number, path in enumerate(run.videos):
+            name = _plain_name(path, run)
+            if not path.is_file():
+                self.remarks.append((name, "is not on disk; `%kie doctor` may fetch it again"))
+                found += [one for one in (earlier.videos if earlier else []) if Path(one.file).name == name]
+                continue
+            sha256 = self._wait(self.session.downloads.submit(hash_of, path))
+            if number == 0 and run.row.video_sha256 not in {None, sha256}:
+                self.remarks.append(
+                    (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
+                )
+                continue
+            found.append(self._video(run, path, name, sha256, earlier))
+        return found
+
+    def _video(self, run: Run, path: Path, name: str, sha256: str, earlier: RunEntry | None) -> FileEntry:
+        for one in earlier.videos if earlier else []:
+            if one.original_sha256 == sha256 and self._is_there(one):
+                return one
+        taken = {one.file for other in self.there.runs if other.id != run.id for one in other.videos}
+        place = f"videos/{name}"
+        if place in taken or place in self.written:
+            place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
+        target = self.folder / place
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            remark = self._wait(
+                self.session.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
+            )
+            if remark:
+                self.remarks.append((name, remark))
+            return self._place(part, target, place, original=sha256)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _inputs(self, run: Run) -> list[FileEntry]:
+        image = run.request.image
+        if image is None or image.by_url:
+            return []
+        kept = self.session.home_of(run).find_input(image.sha256)
+        if kept is None:
+            if image.url is None:
+                self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))
+            return []
+        place = f"inputs/{kept.name}"
+        target = self.folder / place
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            shutil.copyfile(kept, part)
+            if hash_of(part) != image.sha256:
+                self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
+                return []
+            return [self._place(part, target, place)]
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _place(self, part: Path, target: Path, place: str, *, original: str | None = None) -> FileEntry:
+        """Give a finished copy its name, unless something else has it."""
+        entry = FileEntry(
+            file=place, sha256=hash_of(part), bytes=part.stat().st_size, original_sha256=original
+        )
+        if target.is_symlink() or target.exists():
+            if not self._is_there(entry):
+                raise LedgerError(
+                    f"{target} is there with other contents; it was not overwritten.",
+                    hint="move it away, or export to another folder",
+                )
+            return entry
+        part.replace(target)
+        self.written.append(place)
+        return entry
+
+    def _is_there(self, entry: FileEntry) -> bool:
+        path = self.folder / entry.file
+        return path.is_file() and not path.is_symlink() and hash_of(path) == entry.sha256
+
+    @staticmethod
+    def _wait(future: Future[Any]) -> Any:
+        wait_blocking(future, timeout_s=None, goes_on="what is written so far is whole.")
+        return future.result()
+
+
+def copy_video(source: Path, target: Path, note: str) -> str:
+    """Copy a result with its request in its tags; returns what is to be said about it. Runs in a worker."""
+    from ..video import CannotTag, NotAVideo, write_request
+
+    if source.suffix in _PICTURES:
+        shutil.copyfile(source, target)
+        return ""
+    try:
+        write_request(source, target, note)
+    except (CannotTag, NotAVideo) as exc:
+        shutil.copyfile(source, target)
+        return f"was copied as it is, without its request: {exc}"
+    return ""
+
+
+def hash_of(path: Path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain_name(path: Path, run: Run) -> str:
+    name = path.name
+    return (
+        name
+        if _PLAIN.fullmatch(name)
+        else f"{run.id}{path.suffix if _PLAIN.fullmatch(f'x{path.suffix}') else '.mp4'}"
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _page(manifest: Manifest) -> str:
+    """The album: every run with what it was made from."""
+    newest_first = sorted(manifest.runs, key=lambda one: one.created_at, reverse=True)
+    items = "\n".join(map(_item, newest_first))
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Videos of kie_nb</title>\n'
+        '<meta name="viewport" content="width=device-width,initial-scale=1"><style>\n'
+        "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color-scheme:light dark}\n"
+        "video,img{max-width:100%;max-height:70vh;background:#000}article{margin:0 0 3em}code{overflow-wrap:anywhere}\n"
+        f"</style></head><body><h1>{len(manifest.runs)} runs</h1>\n{items}\n</body></html>\n"
+    )
+
+
+def _item(entry: RunEntry) -> str:
+    def esc(value: object) -> str:
+        return html.escape(str(value), quote=True)
+
+    request = manifest_.read_request(entry.request)
+    shown = "".join(
+        f'<img src="{esc(quote(one.file))}" alt="">'
+        if Path(one.file).suffix in _PICTURES
+        else f'<video controls preload="metadata" src="{esc(quote(one.file))}"></video>'
+        for one in entry.videos
+    )
+    facts = [
+        *([f"seed {entry.seed}"] if entry.seed is not None else []),
+        WORDS[State(entry.state)],
+        *(["SIMULATED"] if entry.service == "simulator" else []),
+        *([f"{entry.credits:g} credits"] if entry.credits is not None and entry.service == "kie" else []),
+        entry.created_at[:10],
+        f"run {entry.id[:8]}",
+    ]
+    return (
+        f"<article>{shown}<p>{esc(request.prompt)}</p><p>{esc(' · '.join(facts))}</p>"
+        f"<p><code>{esc(call_of(request))}</code></p></article>"
+    )

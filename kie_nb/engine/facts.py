@@ -1,0 +1,157 @@
+"""What is known of a run, as its row in the ledger says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..catalogue import Estimate, Request
+from ..ledger.schema import moment
+from . import origin
+from .states import FINAL, State
+
+if TYPE_CHECKING:
+    from ..ledger import Ledger, RunRow
+    from .session import Session
+
+LINK_LIFE = dt.timedelta(days=1)  # kie-api §8.2: 24 h or 14 days; assume the shorter
+
+
+class Facts:
+    """The half of a run's handle that reads."""
+
+    _row: RunRow
+    _session: Session
+    _ledger: Ledger
+
+    @property
+    def id(self) -> str:
+        """Our own id; any unique beginning of it will do where an id is asked for."""
+        return self._row.id
+
+    @property
+    def service(self) -> str:
+        """Who answers: "kie" or "simulator"."""
+        return self._row.service
+
+    @property
+    def model(self) -> str:
+        """The model's id."""
+        return self._row.model
+
+    @property
+    def request(self) -> Request:
+        """What was asked, defaults included."""
+        return Request.from_json(self._row.request)
+
+    @property
+    def prompt(self) -> str:
+        """The prompt."""
+        return self.request.prompt
+
+    @property
+    def seed(self) -> int | None:
+        """The seed that was sent; None for models that take none."""
+        return self._row.seed
+
+    @property
+    def state(self) -> State:
+        """Where the run is in its life."""
+        return State(self._row.state)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state in FINAL
+
+    @property
+    def task_id(self) -> str | None:
+        """The service's id, once it has accepted."""
+        return self._row.task_id
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What it should cost by the price list; None where no price is known."""
+        return self.request.estimate
+
+    @property
+    def credits(self) -> float | None:
+        """What it really cost, in credits, as the service reported; None while that is not known, which is not 0."""
+        return self._row.credits
+
+    @property
+    def video(self) -> Path | None:
+        """The file, once it is on disk."""
+        return self._session.home_of(self).absolute(self._row.video) if self._row.video else None
+
+    @property
+    def videos(self) -> tuple[Path, ...]:
+        """All files, where the task made more than one."""
+        files = self._session.home_of(self)
+        names = [self._row.video, *(self._row.more_videos or [])]
+        return tuple(files.absolute(name) for name in names if name)
+
+    @property
+    def url(self) -> str | None:
+        """The service's own link to the video; it dies after about a day."""
+        return self._row.urls[0] if self._row.urls else None
+
+    @property
+    def link_until(self) -> dt.datetime | None:
+        """Until when `url` should serve the video (UTC), a day after the task's end; None while there is no link."""
+        made = self.completed_at
+        return made + LINK_LIFE if made is not None and self._row.urls else None
+
+    @property
+    def created_at(self) -> dt.datetime:
+        """When the intention was written down (UTC)."""
+        at = moment(self._row.created_at)
+        assert at is not None  # noqa: S101 - a column that is never null
+        return at
+
+    @property
+    def completed_at(self) -> dt.datetime | None:
+        """When the task ended (UTC)."""
+        return moment(self._row.completed_at)
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long the task was at work, in seconds."""
+        return self._row.duration_s
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where it was asked for: versions, notebook, cell, commit, and the picture by hash and pixels; None for unknown."""
+        return origin.facts(self._row, self.request)
+
+    @property
+    def row(self) -> RunRow:
+        """All columns of the ledger."""
+        return self._row
+
+    def history(self) -> list[dict[str, Any]]:
+        """Every transition with its moment and evidence, oldest first."""
+        return self._ledger.events(self.id)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words that you gave it."""
+        return tuple(self._row.tags or ())
+
+    @property
+    def rating(self) -> int | None:
+        """1 to 5, or None."""
+        return self._row.rating
+
+    @property
+    def label(self) -> str:
+        """A short name for messages."""
+        return f"run {self.id[:8]}"
+
+
+class Recorded(Facts):
+    """A run as its row says it, with no handle and no files: for tables of thousands."""
+
+    def __init__(self, row: RunRow) -> None:
+        self._row = row

@@ -1,0 +1,179 @@
+"""From the result's link to the file: downloaded at once, checked, hashed, then renamed into place."""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import hashlib
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+from ..errors import DownloadFailed, KieError, NoVideo
+from ..service.media import LinkDead, NotTheFile, download
+from .states import State
+from .step import Step
+from .strays import is_of_the_dead
+
+FETCH_PAUSES_S = (2.0, 5.0, 15.0, 40.0)
+LOOK_PAUSES_S = (0.0, 2.0, 5.0)  # for the files of a task that succeeded and named none
+_numbers = itertools.count(1)
+PICTURES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
+
+
+class Fetching(Step):
+    """Brings the files of a task home."""
+
+    async def fetch(self) -> None:
+        """Fetch all files of the task.
+
+        Raises:
+            NoVideo: the service names none.
+            DownloadFailed: they did not come; they stay at the service for about a day.
+        """
+        if not self.run.row.urls:
+            await self._look_for_urls()
+        urls = self.run.row.urls or []
+        error: DownloadFailed | None = None
+        for pause in (0.0, *FETCH_PAUSES_S):
+            await asyncio.sleep(pause)
+            try:
+                return await self._fetch_all(urls)
+            except DownloadFailed as exc:
+                error = exc
+                self.run._say(f"{exc.message} Trying again.")
+        assert error is not None  # noqa: S101 - the loop ran
+        raise self._failed(error, urls) from error
+
+    def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
+        run = self.run
+        if run.row.video_sha256:
+            where = self.files.absolute(str(run.row.video))
+            return DownloadFailed(
+                f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
+                hint="put the file back there, or --fresh buys another video",
+                charged="nothing now",
+                run_id=run.id,
+            )
+        return DownloadFailed(
+            f"the video of run {run.id[:8]} is made but could not be fetched yet: {error.message}",
+            hint=f"it is tried again every five minutes while this process lives; `%kie resume` too; or open {urls[0]}",
+            run_id=run.id,
+        )
+
+    async def _look_for_urls(self) -> None:
+        client = await self.channel.client()
+        for pause in LOOK_PAUSES_S:
+            await asyncio.sleep(pause)
+            try:
+                record = await client.record(str(self.run.task_id))
+            except KieError:
+                continue
+            if record.urls:
+                await self.surely(State.SUCCESS, urls=list(record.urls))
+                return
+        raise NoVideo(
+            f"task {self.run.task_id} succeeded but the service names no file for it.",
+            hint="look at https://kie.ai/logs; `%kie resume` asks again",
+            run_id=self.run.id,
+        )
+
+    async def _fetch_all(self, urls: list[str]) -> None:
+        found = [await self._fetch_url(url, number) for number, url in enumerate(urls)]
+        # What was asked for is a video: a still beside it comes second, wherever the service lists it.
+        found.sort(key=lambda facts: facts["path"].suffix != ".mp4")
+        first, rest = found[0], found[1:]
+        self.run._say("")
+        if self.run.state is State.FETCHED:
+            return  # by another machine, whose record stands: this is a copy for the home of this one
+        await self.surely(
+            State.FETCHED,
+            video=self.files.relative(first["path"]),
+            more_videos=[self.files.relative(facts["path"]) for facts in rest] or None,
+            video_sha256=first["sha256"],
+            video_bytes=first["bytes"],
+            video_seconds=first["seconds"],
+            evidence={"sha256": first["sha256"], "bytes": first["bytes"]},
+        )
+
+    async def _fetch_url(self, url: str, number: int) -> dict[str, Any]:
+        target = self.files.video(
+            prompt=self.run.prompt, seed=self.run.seed, task_id=str(self.run.task_id), number=number
+        )
+        try:
+            return await self._work(url, target)
+        except LinkDead:
+            client = await self.channel.client()
+            try:
+                fresh = await client.download_url(url)
+            except KieError as exc:
+                raise DownloadFailed(
+                    f"its link is dead, and a fresh one was not given: {exc.message}"
+                ) from exc
+            return await self._work(fresh, target)
+
+    async def _work(self, url: str, target: Path) -> dict[str, Any]:
+        future = self.session.downloads.submit(fetch_one, url, target)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if not future.cancelled():
+                raise  # we are being ended, not the worker
+            raise DownloadFailed("the worker that fetched it was ended.") from None
+        except RuntimeError as exc:  # an executor that takes no more work
+            raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
+
+
+def fetch_one(url: str, target: Path) -> dict[str, Any]:
+    """Download *url*, check that it is a whole video or picture, and give it its final name; runs in a worker.
+
+    Returns:
+        `path` (its ending is the true one), `sha256`, `bytes` and `seconds` (None for a picture).
+
+    Raises:
+        DownloadFailed: it did not come, is no video, or cannot be written.
+    """
+    # The process is named last, for `strays`; the number keeps apart two fetches of one file.
+    incoming = target.with_name(f"{target.name}.{next(_numbers)}.{os.getpid()}.incoming")
+    try:
+        for left in target.parent.glob(f"{glob.escape(target.name)}.*.incoming*"):
+            if is_of_the_dead(left):
+                left.unlink(missing_ok=True)
+        size = download(url, incoming, accept=_is_no_page)
+        seconds, extension = _what_it_is(incoming)
+        with incoming.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        path = target.with_suffix(f".{extension}")
+        os.replace(incoming, path)
+    except OSError as exc:
+        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
+    finally:
+        incoming.unlink(missing_ok=True)
+    return {"path": path, "sha256": sha256, "bytes": size, "seconds": seconds}
+
+
+def _is_no_page(head: bytes) -> bool:
+    """An error page under HTTP 200 is told by its first byte."""
+    return head.lstrip()[:1] not in {b"<", b"{", b""}
+
+
+def _what_it_is(path: Path) -> tuple[float | None, str]:
+    """Length in seconds and the true ending of what came.
+
+    Raises:
+        NotTheFile: it is neither a whole video nor a whole picture.
+    """
+    from ..video import NotAVideo, check
+
+    try:
+        return check(path).duration_s, "mp4"
+    except NotAVideo as exc:
+        from PIL import Image
+
+        try:
+            with Image.open(path) as image:
+                image.load()
+                return None, PICTURES[image.format or ""]
+        except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
+            raise NotTheFile(f"what came is not a whole video: {exc}.") from exc

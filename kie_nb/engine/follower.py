@@ -1,0 +1,225 @@
+"""Who follows which run: this process drives its own and those whose owner is gone, and watches the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KieError, OutcomeUnknown
+from ..ledger import Ledger
+from . import owner
+from .dispatcher import before_exit
+from .fetching import Fetching
+from .life import Life
+from .outcomes import error_of
+from .run import Run
+from .schedule import Usual, usual_of
+from .states import OPEN, State
+from .step import TakenOver
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .session import Session
+
+log = logging.getLogger("kie_nb")
+
+WATCH_S = 0.5
+FETCH_AGAIN_S = 300.0
+EXIT_WAIT_S = 65.0  # a little longer than a create may take
+USUAL_LIFE_S = 3.0
+
+
+class Follower:
+    """The runs that this process follows; its coroutines live on the dispatcher's loop."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._driven: set[Run] = set()
+        self._asked: dict[Run, bytes | None] = {}  # what somebody here wants sent, with its picture
+        self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}
+        self._lock = threading.RLock()
+        before_exit(self._finish_sending)
+        self._heart: Any = None
+
+    def _finish_sending(self) -> None:
+        """A process that ends in mid-request would lose the answer, and with it the task: wait for it."""
+
+        def sending() -> list[Run]:
+            return [run for run in list(self._driven) if run.state is State.SENDING]
+
+        end = time.monotonic() + EXIT_WAIT_S
+        if sending():
+            sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
+        while sending() and time.monotonic() < end:
+            time.sleep(0.05)
+        left = [run for run in list(self._driven) if run.task_id and run.state in OPEN]
+        if left and not hasattr(sys, "ps1") and "ipykernel" not in sys.modules:
+            ids = ", ".join(run.id[:8] for run in left[:5])
+            sys.stderr.write(
+                f"kie_nb: this process ends with {len(left)} open ({ids}): their tasks go on at the service. "
+                "Run the script again, or kie_nb.resume(), to fetch the videos.\n"
+            )
+
+    def is_followed(self, run: Run) -> bool:
+        """Whether *run* is in hand."""
+        return run in self._driven
+
+    def follow(
+        self,
+        run: Run,
+        content: bytes | None = None,
+        channel: Channel | None = None,
+        *,
+        may_send: bool = False,
+    ) -> None:
+        """See to it that somebody drives *run*: this process, or the living one that already does.
+
+        Args:
+            run: Which one.
+            content: Its picture, where it has one that is to be uploaded.
+            channel: The way to its service; found if not given.
+            may_send: Somebody here asked for it. Else an intention that was left is taken back: looking spends nothing.
+        """
+        with self._lock:
+            if may_send:
+                self._asked[run] = content  # also where it was only watched until now
+            if run in self._driven:
+                return
+            channel = channel or self._session.channel_of(run)
+            run._reopen()
+            self._driven.add(run)
+            try:
+                self._session.dispatcher.submit(self._follow(run, channel))
+            except BaseException:  # an interrupt just here must not leave it in nobody's hands
+                self._driven.discard(run)
+                self._asked.pop(run, None)
+                raise
+
+    def refresh(self, run: Run) -> None:
+        """Bring the handle of a run that is not in hand up to date.
+
+        It is read here, and nobody takes it in hand meanwhile: a row that was read before may be older than what the handle
+        has been told by a driver that has just ended.
+        """
+        with self._lock:
+            if run in self._driven:
+                return
+            row = self._session.ledger_of(run).get(run.id)
+            if row is not None and row != run.row:
+                run._update(row)
+
+    async def _follow(self, run: Run, channel: Channel) -> None:
+        """Drive *run* if it is ours or its owner is gone, else watch what its owner makes of it."""
+        if self._heart is None or self._heart.done():
+            self._heart = asyncio.get_running_loop().create_task(self._beat())
+        self._session._taken(run)
+        error: KieError | None = KieError(
+            f"nobody follows run {run.id[:8]} any more.", hint="%kie resume takes it up"
+        )
+        try:
+            error = await self._to_its_end(run, channel)
+        except KieError as exc:
+            error = exc
+        except Exception as exc:
+            log.exception("run %s could not be followed", run.id)
+            error = KieError(
+                f"run {run.id[:8]} could not be followed: {exc}.", hint="%kie resume takes it up"
+            )
+        finally:
+            # Let go of it first: whoever wakes by the end may ask for it again at once.
+            # And forget who asked before that: an ask that comes later belongs to the next one who follows.
+            self._asked.pop(run, None)
+            self._driven.discard(run)
+            run._finish(error)
+            if run.state is State.SUCCESS and self._is_young(run):
+                # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.
+                loop = asyncio.get_running_loop()
+                loop.call_later(FETCH_AGAIN_S, lambda: self.follow(run, None, channel))
+
+    async def _to_its_end(self, run: Run, channel: Channel) -> KieError | None:
+        while run.state in OPEN:
+            if await self._is_ours(run):
+                if run.state is State.INTENT and run not in self._asked:
+                    if await self._session.dispatcher.ledger(self._session.withdraw, run):
+                        break
+                else:
+                    try:
+                        error = await Life(run, self._session, channel, self._asked.get(run)).drive()
+                    except TakenOver:
+                        pass
+                    else:
+                        if not (isinstance(error, OutcomeUnknown) and run.state in OPEN):
+                            return error
+                        continue  # settled while the balance was still being asked for
+            await asyncio.sleep(WATCH_S)
+            await self._reread(run)
+        if run.state is not State.FETCHED:
+            return error_of(run)
+        if self._session.is_elsewhere(run):
+            await Fetching(run, self._session, channel).fetch()
+        return None
+
+    @staticmethod
+    def _is_young(run: Run) -> bool:
+        until = run.link_until
+        return until is not None and dt.datetime.now(dt.UTC) < until
+
+    async def _is_ours(self, run: Run) -> bool:
+        """Whether this process may drive *run*; a run whose owner is gone is taken over, by one process only."""
+        held_by = run.row.owner
+        if held_by == owner.me():
+            return True
+        if owner.is_alive(held_by, run.row.lease_until) and not self._may_overtake(run):
+            return False
+        claimed = await self._session.dispatcher.ledger(
+            self._session.ledger_of(run).claim, run.id, owner.me(), held_by=held_by, lease_until=owner.lease()
+        )
+        await self._reread(run)  # it may have moved on before its owner went
+        return bool(claimed)
+
+    @staticmethod
+    def _may_overtake(run: Run) -> bool:
+        """A process that sleeps (Ctrl-Z) keeps no accepted task: looking and fetching are free, and may be done twice."""
+        return run.state not in {State.INTENT, State.SENDING} and owner.lease_is_over(run.row.lease_until)
+
+    async def _reread(self, run: Run) -> None:
+        row = await self._session.dispatcher.ledger(self._session.ledger_of(run).get, run.id)
+        if row is not None and row != run.row:
+            run._update(row)
+
+    async def _beat(self) -> None:
+        """Say every few seconds that this process still drives its runs."""
+        while True:
+            await asyncio.sleep(owner.HEARTBEAT_S)
+            for ledger, ids in self._ids_by_ledger().items():
+                try:
+                    await self._session.dispatcher.ledger(ledger.renew, ids, owner.me(), owner.lease())
+                except Exception:
+                    # The next beat tries again; a heart that stops would give living runs away.
+                    log.exception("the lease of %d runs could not be renewed", len(ids))
+
+    def _ids_by_ledger(self) -> dict[Ledger, list[str]]:
+        """The runs in hand; apart from `_beat`, whose frame would hold the last of them for ever."""
+        found: dict[Ledger, list[str]] = {}
+        for run in list(self._driven):
+            found.setdefault(self._session.ledger_of(run), []).append(run.id)
+        return found
+
+    async def usual(self, run: Run) -> Usual | None:
+        """What earlier tasks of the same kind took."""
+        inputs = run.request.inputs
+        kind = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
+        key = (self._session.home_of(run).home, run.service, run.model, *kind.items())
+        now = self._session.dispatcher.loop.time()
+        found = self._usual.get(key)
+        if found is None or now - found[0] > USUAL_LIFE_S:
+            durations = await self._session.dispatcher.ledger(
+                self._session.ledger_of(run).durations, run.service, run.model, kind
+            )
+            found = self._usual[key] = (now, usual_of(durations))
+        return found[1]

@@ -1,0 +1,315 @@
+"""Runs from a folder that `export` has made join this ledger, with their files: all of them, or none.
+
+The files are copied and checked first, under other names; then they get theirs, and then one transaction writes the runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import errors
+from .. import settings as settings_
+from ..catalogue import Request
+from ..errors import KieError, LedgerError
+from ..ledger import RunRow
+from ..ledger.merging import Arrival, merge
+from . import manifest as manifest_
+from . import owner, tables
+from .bridge import wait_blocking
+from .manifest import FileEntry, RunEntry
+from .states import AT_SERVICE, RELEASED, State
+
+if TYPE_CHECKING:
+    from ..ledger import Files, Ledger
+    from .session import Session
+
+ACCOUNT = "imported"  # whose key it was is not told
+_PLAIN_COLUMNS = (
+    *(
+        "id",
+        "service",
+        "model",
+        "seed",
+        "seed_drawn",
+        "task_id",
+        "estimate",
+        "credits",
+        "video_seconds",
+        "created_at",
+    ),
+    *(
+        "sent_at",
+        "accepted_at",
+        "started_at",
+        "completed_at",
+        "duration_s",
+        "made_by",
+        "experiment",
+        "tags",
+        "note",
+    ),
+    "rating",
+)
+_CHUNK = 1 << 20
+# How far a run is: one that is further along brings another up to date, never the other way.
+_FURTHER = {State.INTENT: 0, State.NOT_SENT: 1, State.SENDING: 1, State.UNKNOWN: 2, State.ACCEPTED: 3}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Imported:
+    """What came of an import: ids of runs.
+
+    Attributes:
+        added: Runs that were not here.
+        updated: Runs that were here and not as far along: their video had not come, or their file was gone.
+        skipped: Runs that are here as they are there.
+    """
+
+    added: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def _caption(self) -> str:
+        return f"{tables.counted(len(self.added), 'run')} added, {len(self.updated)} brought up to date, {len(self.skipped)} were here already"
+
+    def __repr__(self) -> str:
+        return self._caption
+
+    def _repr_html_(self) -> str:
+        return tables.as_html((), (), caption=self._caption)
+
+
+@dataclass(kw_only=True)
+class _Plan:
+    """What an import will do."""
+
+    entries: list[tuple[RunEntry, RunRow | None]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def import_runs(session: Session, folder: str | os.PathLike[str]) -> Imported:
+    """Take the runs in *folder*, which `export` has made, into the current ledger.
+
+    Nothing is sent and nothing is paid: a cell with the request of an imported run shows its video. What is here stays as it
+    is. Each file is checked by its hash before it gets its name.
+
+    Raises:
+        LedgerError: the folder is not what its manifest says, or not of this kind; nothing was changed.
+    """
+    source = Path(folder).expanduser()
+    home = settings_.current().home
+    ledger, files = session.ledger(home), session.files(home)
+    manifest = manifest_.read(source)
+    plan = _plan(ledger, files, manifest.runs)
+    if plan.entries:
+        try:
+            _carry_out(session, plan, source, ledger, files)
+        except OSError as exc:
+            raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+        for entry, _ in plan.entries:
+            row = ledger.get(entry.id)
+            if row is not None:
+                run = session.handle(home, row)
+                if run.state is State.FETCHED:
+                    run._finish(None)
+    return Imported(
+        added=tuple(entry.id for entry, ours in plan.entries if ours is None),
+        updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
+        skipped=tuple(plan.skipped),
+    )
+
+
+def _plan(ledger: Ledger, files: Files, entries: list[RunEntry]) -> _Plan:
+    plan = _Plan()
+    for entry in entries:
+        ours = ledger.get(entry.id)
+        if ours is None or _is_further(entry, ours, files):
+            plan.entries.append((entry, ours))
+        else:
+            plan.skipped.append(entry.id)
+    return plan
+
+
+def _is_further(entry: RunEntry, ours: RunRow, files: Files) -> bool:
+    theirs = manifest_.read_request(entry.request).fingerprint(entry.service)
+    is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
+    if is_other_task or theirs != Request.from_json(ours.request).fingerprint(ours.service):
+        raise LedgerError(
+            f"run {entry.id[:8]} of the folder is not the run of that id here.",
+            hint="nothing was imported; export the others without it",
+        )
+    if owner.is_alive(ours.owner, ours.lease_until) and ours.state != State.FETCHED:
+        return False  # somebody is at it
+    if ours.state == State.FETCHED:
+        return bool(entry.videos) and not (ours.video and files.absolute(ours.video).exists())
+    return _rank(_state_of(entry)) > _rank(State(ours.state))
+
+
+def _rank(state: State) -> int:
+    if state in _FURTHER:
+        return _FURTHER[state]
+    return {State.FETCHED: 7, State.SUCCESS: 6}.get(state, 4 if state in AT_SERVICE else 5)
+
+
+def _state_of(entry: RunEntry) -> State:
+    """The state here: a video that did not come along is to be fetched; what was not sent is not sent from here either."""
+    state = State(entry.state)
+    if state is State.FETCHED and not entry.videos:
+        return State.SUCCESS
+    return State.NOT_SENT if state is State.INTENT else state
+
+
+def _carry_out(session: Session, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
+    staging = files.home / f".import-{secrets.token_hex(4)}"
+    placed: list[Path] = []
+    try:
+        staging.mkdir(parents=True)
+        staged = _stage(session, plan, source, staging)
+        arrivals = []
+        for entry, ours in plan.entries:
+            names = [
+                _place(staged[one.file], _video_place(files, entry, n), one, placed)
+                for n, one in enumerate(entry.videos)
+            ]
+            for one in entry.inputs:
+                _place(staged[one.file], files.inputs / Path(one.file).name, one, placed)
+            arrivals.append(_arrival(entry, ours, [files.relative(path) for path in names]))
+        merge(ledger.database, arrivals)
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _stage(session: Session, plan: _Plan, source: Path, staging: Path) -> dict[str, Path]:
+    """Copy what is needed, and look at each file, in workers."""
+    wanted = {one.file: one for entry, _ in plan.entries for one in (*entry.videos, *entry.inputs)}
+    jobs = {
+        name: session.downloads.submit(
+            copy_checked, source / name, staging / f"{number}{Path(name).suffix}", one.sha256, one.bytes
+        )
+        for number, (name, one) in enumerate(wanted.items())
+    }
+    for job in jobs.values():
+        wait_blocking(job, timeout_s=None, goes_on="nothing was imported.")
+    return {name: job.result() for name, job in jobs.items()}
+
+
+def copy_checked(source: Path, target: Path, sha256: str, size: int) -> Path:
+    """Copy a file that must be a plain one with this hash; runs in a worker.
+
+    Raises:
+        LedgerError: it is another.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    digest, read = hashlib.sha256(), 0
+    with os.fdopen(os.open(source, flags), "rb") as file, target.open("wb") as copy:
+        while (piece := file.read(_CHUNK)) and read <= size:
+            read += len(piece)
+            digest.update(piece)
+            copy.write(piece)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if digest.hexdigest() != sha256:
+        raise LedgerError(
+            f"{source.name} is not the file that was exported: its hash is another.",
+            hint="copy the folder again, whole; nothing was imported",
+        )
+    if source.parent.name == "videos":
+        _check_result(target, source.name)
+    return target
+
+
+def _check_result(path: Path, name: str) -> None:
+    from PIL import Image
+
+    from ..video import NotAVideo, check
+
+    try:
+        check(path)
+    except NotAVideo as exc:
+        try:
+            with Image.open(path) as image:
+                image.verify()
+        except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
+            raise LedgerError(f"{name} is no video: it seems to be {exc.seems}.") from None
+
+
+def _video_place(files: Files, entry: RunEntry, number: int) -> Path:
+    request = manifest_.read_request(entry.request)
+    suffix = Path(entry.videos[number].file).suffix
+    return files.video(
+        prompt=request.prompt,
+        seed=request.seed,
+        task_id=str(entry.task_id),
+        number=number,
+        extension=suffix[1:] if suffix in {".png", ".jpg", ".webp", ".gif"} else "mp4",
+    )
+
+
+def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> Path:
+    """Give a checked file a name that is free; a file that is there with the same contents is used as it is."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free, number = target, 1
+    while free.exists() or free.is_symlink():
+        if free.is_file() and free.stat().st_size == entry.bytes and _hash_of(free) == entry.sha256:
+            return free
+        number += 1
+        free = target.with_name(f"{target.stem}_{number}{target.suffix}")
+    placed.append(free)
+    try:
+        os.link(staged, free)  # two runs may name one file; a link never overwrites
+    except OSError:
+        shutil.copyfile(staged, free)
+    return free
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _arrival(entry: RunEntry, ours: RunRow | None, videos: list[str]) -> Arrival:
+    request = manifest_.read_request(entry.request)
+    state = _state_of(entry)
+    first = entry.videos[0] if videos else None
+    values: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN_COLUMNS}
+    values |= {
+        "account": ACCOUNT,
+        "origin": entry.origin.model_dump() if entry.origin else None,
+        "request": {**request.to_json(), "callBackUrl": None},
+        "fingerprint": request.fingerprint(entry.service),
+        "family": request.family(entry.service),
+        "state": str(state),
+        "urls": None,
+        "video": videos[0] if videos else None,
+        "video_sha256": first.sha256 if first else None,
+        "video_bytes": first.bytes if first else None,
+        "more_videos": videos[1:] or None,
+        "error": _error(entry) if state not in {State.FETCHED, State.SUCCESS} else None,
+    }
+    evidence = {"imported": entry.state, "file": first.model_dump() if first else None}
+    return Arrival(
+        values=values,
+        events=[step.model_dump() for step in entry.events],
+        stands=entry.stands and state not in RELEASED,
+        seen=ours.state if ours else None,
+        evidence=evidence,
+    )
+
+
+def _error(entry: RunEntry) -> dict[str, Any] | None:
+    if entry.error is None:
+        return None
+    kind = getattr(errors, entry.error.kind, None)
+    known = isinstance(kind, type) and issubclass(kind, KieError)
+    return {**entry.error.model_dump(by_alias=True), "class": entry.error.kind if known else "KieError"}

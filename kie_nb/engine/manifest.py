@@ -1,0 +1,332 @@
+"""What an exported folder says of its runs: `manifest.json`, written here and read back with suspicion.
+
+A folder may come from anybody. Everything in it is checked before anything is done with it: types, sizes, names that stay
+inside the folder, requests that can be shown. Fingerprints are not in it: they are computed anew where it is read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import stat
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..catalogue import Request
+from ..errors import LedgerError
+from ..service.media import MAX_BYTES
+from .states import State
+
+NAME = "manifest.json"
+VERSION = 1
+MAX_MANIFEST = 64 << 20
+MAX_DEPTH = 60
+MAX_WORD, MAX_TEXT = 500, 10_000
+FOLDERS = ("videos", "inputs")
+
+
+def _encodable(text: str) -> str:
+    text.encode()  # half a character, which no database takes, is a ValueError
+    if "\0" in text:
+        raise ValueError("it holds a NUL")
+    return text
+
+
+def can_be_kept(text: str, most: int) -> bool:
+    """Whether *text* can be in the ledger and in every export."""
+    try:
+        return 0 < len(_encodable(text)) <= most
+    except ValueError:
+        return False
+
+
+def _utc(text: str) -> str:
+    at = dt.datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("it has no time zone")
+    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_encodable)]
+Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD), AfterValidator(_encodable)]
+Moment = Annotated[str, Field(max_length=64), AfterValidator(_utc)]
+Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_LARGEST = 2**63 - 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class FileEntry(_Part):
+    """A file of the folder."""
+
+    file: Annotated[str, Field(pattern=r"^(videos|inputs)/[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0, le=MAX_BYTES)]
+    original_sha256: Sha256 | None = None
+
+
+class EventEntry(_Part):
+    """One step of a run's history."""
+
+    at: Moment
+    from_state: Word | None = None
+    to_state: Word
+    evidence: dict[str, Any] | None = None
+
+
+class ErrorEntry(_Part):
+    """What went wrong with a run."""
+
+    kind: Annotated[Word, Field(alias="class")]
+    message: Text
+    hint: Text | None = ""
+    charged: Text | None = None
+
+
+def _no_folders(text: str) -> str:
+    if "/" in text or "\\" in text:
+        raise ValueError("it is a path, and a name is needed")
+    return text
+
+
+class GitEntry(_Part):
+    """The commit of the notebook's folder."""
+
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
+    dirty: bool
+
+
+class OriginEntry(_Part):
+    """Where a run was asked for."""
+
+    notebook: Annotated[Word, AfterValidator(_no_folders)] | None = None
+    execution_count: Annotated[int, Field(ge=0, le=_LARGEST)] | None = None
+    git: GitEntry | None = None
+
+
+class RunEntry(_Part):
+    """A run, as the manifest has it."""
+
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{4,64}$")]
+    service: Literal["kie", "simulator"]
+    model: Word
+    request: dict[str, Any]
+    seed: Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)] | None = None
+    seed_drawn: bool = False
+    stands: bool = False
+    state: str
+    task_id: Word | None = None
+    estimate: Amount | None = None
+    credits: Amount | None = None
+    video_seconds: Amount | None = None
+    error: ErrorEntry | None = None
+    created_at: Moment
+    sent_at: Moment | None = None
+    accepted_at: Moment | None = None
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
+    duration_s: Amount | None = None
+    made_by: dict[Word, Word] | None = None
+    origin: OriginEntry | None = None
+    experiment: Word | None = None
+    tags: Annotated[list[Word], Field(max_length=1000)] | None = None
+    note: Text | None = None
+    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    videos: Annotated[list[FileEntry], Field(max_length=100)] = []
+    inputs: Annotated[list[FileEntry], Field(max_length=100)] = []
+    events: Annotated[list[EventEntry], Field(max_length=10_000)] = []
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        State(self.state)
+        if (self.state == State.FETCHED and not self.task_id) or (
+            self.videos and self.state != State.FETCHED
+        ):
+            raise ValueError("it has a video that no finished task has made")
+        request = read_request(self.request)
+        if request.model != self.model or request.seed != self.seed:
+            raise ValueError("its request is of another model or seed")
+        for folder, entries in (("videos", self.videos), ("inputs", self.inputs)):
+            if any(not entry.file.startswith(f"{folder}/") for entry in entries):
+                raise ValueError(f"a file of its {folder} is elsewhere")
+        if any(Path(entry.file).stem != entry.sha256 for entry in self.inputs):
+            raise ValueError("a picture has another name than its hash")
+        return self
+
+
+class Manifest(_Part):
+    """All of it."""
+
+    format: Literal["kie_nb export"] = "kie_nb export"
+    version: int = VERSION
+    runs: Annotated[list[RunEntry], Field(max_length=100_000)] = []
+
+    @model_validator(mode="after")
+    def _no_clash(self) -> Self:
+        if len({run.id for run in self.runs}) != len(self.runs):
+            raise ValueError("a run is in it twice")
+        sums: dict[str, str] = {}
+        for entry in self.files():
+            if sums.setdefault(entry.file.lower(), entry.sha256) != entry.sha256:
+                raise ValueError(f"{entry.file} is in it twice, with different contents")
+        return self
+
+    def files(self) -> list[FileEntry]:
+        """Every file it names."""
+        return [entry for run in self.runs for entry in (*run.videos, *run.inputs)]
+
+
+class _Image(_Part):
+    sha256: Sha256
+    label: Annotated[str, Field(max_length=10_000)]
+    mime: Word | Literal[""] = ""
+    bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
+    width: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
+    height: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
+    url: Annotated[str, Field(max_length=10_000)] | None = None
+    by_url: bool = False
+
+
+class _Request(_Part):
+    model: Word
+    input: dict[str, Any]
+    image: _Image | None = None
+    seed: Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)] | None = None
+    replicate: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
+
+
+def read_request(stored: Any) -> Request:
+    """The request that `stored_request` gave, or a ValueError if it is none that could be shown and sent."""
+    plain = _Request.model_validate(stored).model_dump()
+    request = Request.from_json(plain)
+    try:
+        _ = request.estimate, request.asked_seconds
+        request.fingerprint("kie")
+    except (KeyError, TypeError, RecursionError) as exc:
+        raise ValueError("its inputs do not fit its model") from exc
+    return request
+
+
+def stored_request(request: Request) -> dict[str, Any]:
+    """A request for a file that is given away: without the callback's address, which may hold a secret."""
+    stored = request.to_json()
+    stored.pop("callBackUrl", None)
+    return stored
+
+
+def parse(data: bytes) -> Manifest:
+    """The manifest in *data*.
+
+    Raises:
+        LedgerError: it is none, or not one that is safe to use.
+    """
+    try:
+        found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as exc:
+        raise _refusal(f"it is not JSON ({exc})") from None
+    if not isinstance(found, dict) or found.get("format") != Manifest.model_fields["format"].default:
+        raise _refusal("it is not of kie_nb")
+    if found.get("version") != VERSION:
+        raise LedgerError(
+            f"{NAME} is of version {str(found.get('version'))[:20]!r}; this kie_nb reads version {VERSION}.",
+            hint="upgrade kie_nb",
+        )
+    if _is_deeper(found, MAX_DEPTH):
+        raise _refusal("it is nested too deeply")
+    try:
+        return Manifest.model_validate(found)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        place = ".".join(str(part)[:60] for part in first["loc"]) or "the whole"
+        raise _refusal(f"{place}: {first['msg']}") from None
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _refusal(why: str) -> LedgerError:
+    return LedgerError(f"{NAME} cannot be used: {why}.", hint="nothing was changed; export the runs again")
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of an exported folder, its files looked at from outside: each a plain file of the size it should have.
+
+    Raises:
+        LedgerError: there is none, or something in it is not as it says.
+    """
+    manifest = load(folder)
+    for name in FOLDERS:
+        if (folder / name).is_symlink():
+            raise LedgerError(f"{name} is a link that leads elsewhere; nothing was read.")
+    for entry in manifest.files():
+        try:
+            found = (folder / entry.file).lstat()
+        except OSError:
+            raise LedgerError(
+                f"{entry.file} is missing from the folder.", hint="copy it whole, and import again"
+            ) from None
+        if not stat.S_ISREG(found.st_mode):
+            raise LedgerError(f"{entry.file} is not a plain file; nothing was read.")
+        if found.st_size != entry.bytes:
+            raise LedgerError(
+                f"{entry.file} has {found.st_size} bytes, and the manifest says {entry.bytes}.",
+                hint="copy the folder again, whole",
+            )
+    return manifest
+
+
+def load(folder: Path) -> Manifest:
+    """The manifest alone, without a look at the files.
+
+    Raises:
+        LedgerError: there is none that can be used.
+    """
+    return parse(_content(folder / NAME))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        found = path.lstat()
+    except (OSError, ValueError) as exc:  # ValueError: a name that no file can have
+        raise LedgerError(
+            f"there is no {NAME} in {path.parent}.", hint="name a folder that `export` has made"
+        ) from exc
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_MANIFEST:
+        raise LedgerError(f"{NAME} is not a plain file of at most {MAX_MANIFEST >> 20} MB; it was not read.")
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise LedgerError(f"{NAME} cannot be read: {exc.strerror or exc}.") from exc
+
+
+def dump(manifest: Manifest) -> bytes:
+    """*manifest* as a file."""
+    return plain_json(manifest.model_dump(by_alias=True), indent=1).encode() + b"\n"
+
+
+def plain_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON that people can read, and that can always be encoded: half a character is written as an escape."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text

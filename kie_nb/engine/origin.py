@@ -1,0 +1,197 @@
+"""Where a run was asked for: versions, notebook, cell, and the commit of the notebook's folder.
+
+It is for whoever repeats the run one day, and must never be what a run waits for or fails by: git is asked in a thread, once
+for some seconds, and what it says is written down when it has said it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import platform
+import subprocess
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import _hooks
+from ..settings import start_folder
+from .executor import Threads
+from .manifest import MAX_WORD, can_be_kept
+
+if TYPE_CHECKING:
+    from ..catalogue import Request
+    from ..ledger import Ledger, RunRow
+
+log = logging.getLogger("kie_nb")
+GIT_S = 3.0  # a large repository on a slow disk; who waits is a thread of its own
+FRESH_S = 5.0
+# `--no-optional-locks`: looking writes nothing. A file system monitor would be started by it, and stay.
+GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
+
+NAMES = (
+    *("kie_nb", "python", "os", "notebook", "execution_count", "git_commit", "git_dirty"),
+    *("image_sha256", "image_width", "image_height"),
+)  # of what `facts` gives
+
+Git = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Where it was asked for; `git` may still be under way.
+
+    Attributes:
+        notebook: The file's name, without folders.
+        execution_count: Of the cell.
+        git: {"commit", "dirty"} of the notebook's folder; None where that is in no repository.
+    """
+
+    notebook: str | None
+    execution_count: int | None
+    git: Future[Git | None]
+
+    def known(self) -> dict[str, Any]:
+        """What is known now, as the ledger keeps it."""
+        found: dict[str, Any] = {"notebook": self.notebook, "execution_count": self.execution_count}
+        return found | ({"git": self.git.result()} if self.git.done() else {})
+
+    def tell_later(self, ledger: Ledger, run_id: str) -> None:
+        """Write down what git says when it has said it."""
+
+        def write(said: Future[Git | None]) -> None:
+            try:
+                ledger.add_origin(run_id, git=said.result())
+            except Exception:
+                log.exception("the origin of run %s could not be written down", run_id)
+
+        self.git.add_done_callback(write)
+
+
+def here() -> Origin:
+    """The place that asks now; returns at once. From the thread of whoever asks."""
+    notebook, count = _hooks.place()
+    if notebook is not None and not can_be_kept(notebook, MAX_WORD):
+        notebook = None
+    return Origin(notebook=notebook, execution_count=count, git=_asked(start_folder(), notebook))
+
+
+def notebook() -> str:
+    """Which notebook (or script) a budget counts this as; the name of its folder where that cannot be told."""
+    name, _cell = _hooks.place()
+    return name or start_folder().name or "python"
+
+
+def facts(row: RunRow, request: Request) -> dict[str, Any]:
+    """Everything that is kept of a run's origin, in one flat row; None for what is not known."""
+    made_by, origin, image = row.made_by or {}, row.origin or {}, request.image
+    git, is_known = origin.get("git") or {}, image is not None and not image.by_url
+    return {
+        "kie_nb": made_by.get("kie_nb"),
+        "python": made_by.get("python"),
+        "os": made_by.get("os"),
+        "notebook": origin.get("notebook"),
+        "execution_count": origin.get("execution_count"),
+        "git_commit": git.get("commit"),
+        "git_dirty": git.get("dirty"),
+        "image_sha256": image.sha256 if image is not None and is_known else None,
+        "image_width": (image.width or None) if image is not None else None,
+        "image_height": (image.height or None) if image is not None else None,
+    }
+
+
+def in_words(row: RunRow) -> str:
+    """Notebook, cell and commit, as far as they are known: `in cats.ipynb [3] at commit 1a2b3c4, with changes`."""
+    origin = row.origin or {}
+    name, count, git = origin.get("notebook"), origin.get("execution_count"), origin.get("git")
+    cell = f"[{count}]" if count is not None else ""
+    where = " ".join(part for part in (name, cell) if part)
+    at = f"at commit {git['commit'][:7]}{', with changes' if git['dirty'] else ''}" if git else ""
+    return " ".join(part for part in (f"in {where}" if where else "", at) if part)
+
+
+@cache
+def made_by() -> dict[str, str]:
+    """What runs here."""
+    try:
+        version = importlib.metadata.version("kie_nb")
+    except importlib.metadata.PackageNotFoundError:
+        version = "source"
+    return {"kie_nb": version, "python": platform.python_version(), "os": platform.platform()}
+
+
+# --- git ---------------------------------------------------------------------------------------------------------
+
+_lock = threading.Lock()
+_said: dict[tuple[int, Path, str | None], tuple[float, Future[Git | None]]] = {}
+
+
+def _asked(folder: Path, notebook: str | None) -> Future[Git | None]:
+    """Git's answer for *folder*, asked anew after a few seconds; a fork has its own."""
+    key = (os.getpid(), folder, notebook)
+    with _lock:
+        found = _said.get(key)
+        if found is None or time.monotonic() - found[0] > FRESH_S:
+            found = (time.monotonic(), _ask(folder, notebook))
+            _said.clear()  # there is one folder at a time
+            _said[key] = found
+        return found[1]
+
+
+def _ask(folder: Path, notebook: str | None) -> Future[Git | None]:
+    try:
+        return _threads(os.getpid()).submit(ask_git, folder, notebook)
+    except RuntimeError:  # the process is ending
+        nothing: Future[Git | None] = Future()
+        nothing.set_result(None)
+        return nothing
+
+
+@cache
+def _threads(_pid: int) -> Threads:
+    return Threads(1, "kie-nb-git")
+
+
+def ask_git(folder: Path, notebook: str | None = None) -> Git | None:
+    """The commit of the repository that *folder* is in, and whether its files have changed since; None without one.
+
+    A notebook that is in no commit counts as a change; other new files, such as videos, do not. Nothing is written, and no
+    remote is looked at.
+    """
+    said = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    if said is None:
+        return None
+    lines = said.splitlines()
+    commit = next(
+        (line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), ""
+    )
+    if not commit or not all(char in "0123456789abcdef" for char in commit):  # "(initial)": no commit yet
+        return None
+    is_dirty = any(not line.startswith("#") for line in lines)
+    if not is_dirty and notebook is not None and (folder / notebook).is_file():
+        is_dirty = _git(folder, "ls-files", "--error-unmatch", "--", notebook) is None
+    return {"commit": commit, "dirty": is_dirty}
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    # A variable of an outer git (a hook, say) would lead it to another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(  # noqa: S603 - words of our own, a name after `--`
+            [*GIT, *words],
+            cwd=folder,
+            env=environment | {"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=GIT_S,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

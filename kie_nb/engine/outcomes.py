@@ -1,0 +1,54 @@
+"""The words for how runs end, from the ledger and from the service's record; no I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import errors
+from ..errors import KieError, TaskFailed
+from ..service import TaskRecord
+from .run import Run
+
+_KEPT = ("message", "hint", "charged", "code", "fail_code")
+
+
+def stored(error: KieError) -> dict[str, Any]:
+    """*error* as the ledger keeps it."""
+    return {"class": type(error).__name__} | {
+        name: getattr(error, name) for name in _KEPT if hasattr(error, name)
+    }
+
+
+def error_of(run: Run) -> KieError:
+    """The error that a run in the ledger ended with."""
+    kept = run.row.error or {}
+    kind = getattr(errors, str(kept.get("class")), KieError)
+    if not (isinstance(kind, type) and issubclass(kind, KieError)):
+        kind = KieError
+    message = kept.get("message") or f"run {run.id[:8]} is {run.state}."
+    if kept.get("evidence"):
+        message = f"{message} {kept['evidence']}"
+    more = {name: kept[name] for name in ("code", "fail_code") if name in kept}
+    return kind(message, hint=kept.get("hint", ""), charged=kept.get("charged"), run_id=run.id, **more)
+
+
+def failure(record: TaskRecord) -> TaskFailed:
+    """The error for a task that ended without a video (kie-api §5.4)."""
+    said = record.fail_message or "no reason given"
+    code = f" (code {record.fail_code!r})" if record.fail_code else ""
+    lowered = said.lower()
+    if record.credits:
+        hint = "failed tasks should not be billed: show https://kie.ai/logs to the service's support"
+    elif "sensitive" in lowered or "policy" in lowered or "flagged" in lowered:
+        hint = "the content filter stopped it: change the prompt or the picture"
+    elif "fetch" in lowered:
+        hint = "the service could not read the picture: check that its address is public, or pass the file itself"
+    else:
+        hint = "run the cell again; a failed task is not billed"
+    charged = f"{record.credits:g} credits, by the service's record" if record.credits else "nothing"
+    return TaskFailed(
+        f"the task failed at the service: {said!r}{code}.",
+        fail_code=record.fail_code,
+        hint=hint,
+        charged=charged,
+    )

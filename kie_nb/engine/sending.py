@@ -1,0 +1,159 @@
+"""From the intention to the task id. What is certain is repeated; what is not is never sent again (kie-api §5.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from ..errors import KieError, NotSent, OutcomeUnknown, OutOfCredits, RateLimited, ServiceTrouble
+from ..service.envelope import outcome_unknown
+from .evidence import gather
+from .images import upload_name
+from .run import Run
+from .states import State
+from .step import Step, TakenOver, noted_task, utc_now
+from .weigh import Reading
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .session import Session
+
+CONNECT_PAUSES_S = (1.0, 3.0, 8.0)
+UPLOAD_PAUSES_S = (1.0, 3.0)
+UPLOAD_RATE_PAUSE_S = 10.0  # kie-api §5.1: back off at least the window
+RATE_TRIES = 30  # each after the ten seconds that the gate keeps closed
+BALANCE_AGE_S = 1.0  # runs that are sent together share one look at the balance
+UPLOAD_LIFE = dt.timedelta(hours=20)  # the docs say 24 h and 3 days; assume less than the shorter
+
+
+class Sending(Step):
+    """Uploads the picture, waits for the right to send, and sends once."""
+
+    def __init__(self, run: Run, session: Session, channel: Channel, content: bytes | None) -> None:
+        super().__init__(run, session, channel)
+        self.content = content
+
+    async def send(self) -> None:
+        """Send the run, or end it as not sent, refused or unknown and raise that.
+
+        Raises:
+            TakenOver: somebody else sends it, or it was withdrawn.
+        """
+        counting = asyncio.get_running_loop().create_task(self.channel.balance(max_age_s=BALANCE_AGE_S))
+        try:
+            image_url = await self._image_url()
+            balance = await counting
+            tries, refusals = iter(CONNECT_PAUSES_S), iter(range(RATE_TRIES))
+            while True:
+                try:
+                    return await self._send_once(image_url, balance)
+                except RateLimited:
+                    if next(refusals, None) is None:
+                        raise
+                    self.run._say("the service is rate limiting; waiting for its window")
+                except NotSent as exc:
+                    pause = next(tries, None)
+                    if pause is None:
+                        raise
+                    self.run._say(f"{exc.message} Trying again.")
+                    await asyncio.sleep(pause)
+        except KieError as exc:
+            if self.run.state is State.INTENT:
+                await self.end(State.NOT_SENT, exc)
+            raise
+        finally:
+            counting.cancel()
+
+    async def give_up(self) -> None:
+        """Its process died between the first byte and the reply, or before the reply was written down."""
+        task_id = noted_task(self.channel.settings.state_home, self.run.id)
+        if task_id is not None:
+            await self.surely(
+                State.ACCEPTED,
+                evidence={"because": "its task was noted"},
+                task_id=task_id,
+                accepted_at=utc_now(),
+            )
+            return
+        await self._unknown(outcome_unknown("the process ended while the request was under way"))
+
+    async def _unknown(self, error: OutcomeUnknown) -> None:
+        """A task may exist: that is on disk before anything else; then the balance is asked as a witness."""
+        error.hint = (
+            f"`%kie show {self.run.id[:8]}` tells how to settle it; `--fresh` sends it again at your word"
+        )
+        await self.end(State.UNKNOWN, error)
+        with contextlib.suppress(KieError):
+            found = await gather(self.session, self.run, self.channel)
+            error.message = f"{error.message} {found.words}"
+
+    async def _send_once(self, image_url: str | None, balance: Reading | None) -> None:
+        client = await self.channel.client()
+        request = self.run.request
+        async with self.channel.permission(self.ledger, self.run.id, balance) as row:
+            # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
+            if row is None:
+                raise TakenOver
+            self.run._update(row)
+            try:
+                task_id = await client.create(
+                    request.model,
+                    request.wire_input(image_url),
+                    call_back_url=request.call_back_url,
+                    patience_s=0,
+                )
+            except (RateLimited, NotSent) as exc:
+                await self.surely(State.INTENT, evidence={"because": exc.message})
+                raise
+            except OutcomeUnknown as exc:
+                await self._unknown(exc)
+                raise
+            except KieError as exc:
+                if isinstance(exc, OutOfCredits):
+                    exc.message += await self._have_and_need()
+                await self.end(State.REFUSED, exc)
+                raise
+            except Exception as exc:
+                error = outcome_unknown(f"{type(exc).__name__} in mid-request")
+                await self._unknown(error)
+                raise error from exc
+            self.run._say("")
+            await self.surely(State.ACCEPTED, task_id=task_id, accepted_at=utc_now())
+
+    async def _have_and_need(self) -> str:
+        estimate = self.run.estimate
+        need = f" This run needs about {estimate.credits:g} credits" if estimate else ""
+        balance = await self.channel.balance(max_age_s=0.0) if need else None
+        have = f"; the balance is {balance.credits:g}" if balance else ""
+        return f"{need}{have}." if need else ""
+
+    async def _image_url(self) -> str | None:
+        """The address of the picture at the service; uploaded once per content."""
+        image = self.run.request.image
+        if image is None or self.content is None:
+            return image.url if image else None
+        known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
+        client = await self.channel.client()
+        if known and self._is_fresh(known.url, known.uploaded_at):
+            return str(known.url)
+        for pause in (*UPLOAD_PAUSES_S, None):
+            try:
+                done = await client.upload(self.content, upload_name(image), mime=image.mime)
+                break
+            except (ServiceTrouble, RateLimited) as exc:
+                if pause is None:
+                    raise NotSent(
+                        f"the picture could not be uploaded: {exc.message}", hint="run the cell again"
+                    ) from exc
+                self.run._say(f"{exc.message} Uploading again.")
+                await asyncio.sleep(UPLOAD_RATE_PAUSE_S if isinstance(exc, RateLimited) else pause)
+        await self.db(self.ledger.remember_upload, self.channel.account, image.sha256, done.url)
+        return done.url
+
+    def _is_fresh(self, url: str, uploaded_at: str) -> bool:
+        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(uploaded_at)
+        if self.channel.service == "simulator" and not self.channel.is_own_address(url):
+            return False  # an embedded simulator comes back on another port
+        return dt.timedelta(0) <= age < UPLOAD_LIFE

@@ -1,0 +1,400 @@
+"""The session: the one function that magic, panel, Python and command line call, and what they share."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from .. import settings as settings_
+from ..errors import InvalidRequest, KieError, NotSent, WaitInterrupted
+from ..keys import Secret
+from ..ledger import Database, Files, GrantStore, Ledger, RunRow
+from . import owner
+from .asking import DryRun, Prepared, Started, intend, look, nothing_charged, prepare
+from .bridge import wait_blocking
+from .channel import Channel
+from .dispatcher import Dispatcher, dispatcher
+from .evidence import UNSETTLED
+from .executor import Executor, Threads
+from .facts import Facts
+from .follower import Follower
+from .origin import here
+from .outcomes import error_of, stored
+from .run import Run
+from .schedule import Usual
+from .states import AT_SERVICE, OPEN, State
+
+log = logging.getLogger("kie_nb")
+ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
+
+
+class Session:
+    """Everything of this process: the dispatcher, the ledgers, the channels and the live handles."""
+
+    def __init__(self) -> None:
+        self.dispatcher: Dispatcher = dispatcher()
+        self.downloads: Executor = Threads(4, "kie-nb-download")
+        self.previews: Executor = Threads(1, "kie-nb-preview")
+        self.measures: Executor = Threads(2, "kie-nb-measure")
+        self.strange_states: set[str] = set()
+        self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
+        self._grants: dict[Path | Database, GrantStore] = {}
+        self._channels: dict[tuple[Any, ...], Channel] = {}
+        # One handle a run for as long as somebody holds it: a table of thousands must not stay for the life of a kernel.
+        self._handles: WeakValueDictionary[tuple[Ledger, str], Run] = WeakValueDictionary()
+        self._open: list[Run] = []
+        self._lock = threading.RLock()
+        self._watchers: list[Callable[[Run], None]] = []
+        self._follower = Follower(self)
+        self.follow = self._follower.follow
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        prompt: str | None = None,
+        *,
+        fresh: bool = False,
+        max_credits: float | None = None,
+        on_start: Callable[[Started], None] | None = None,
+        **asked: Any,
+    ) -> Started:
+        """Ask for a video, or find the run that already stands for the same request.
+
+        Returns when the service has answered the create, or after a few seconds without waiting for it any longer; a
+        refusal in that time is raised here, so that "Run All" stops.
+
+        Args:
+            prompt: What should happen.
+            fresh: Buy another video even if there is one for this request.
+            max_credits: The most that this run may be estimated at.
+            on_start: Called as soon as the run is known, before the service has answered.
+            **asked: `image`, `model`, `raw`, `call_back_url` and the model's own fields.
+
+        Raises:
+            InvalidRequest: it cannot be sent as it is.
+            BudgetExceeded: the estimate is above `max_credits`.
+            OutcomeUnknown: an earlier run of this request may be billed; `fresh=True` sends it again at your word.
+            KieError: the service refused.
+        """
+        origin = here()  # first: git answers while the picture is read
+        with nothing_charged():
+            prepared = replace(prepare(self, prompt, asked), origin=origin)
+        run, how = self.begin(prepared, fresh=fresh, max_credits=max_credits)
+        remarks = self.ledger(prepared.home).untold()
+        started = Started(run=run, how=how, warnings=(*remarks, *prepared.warnings))
+        if on_start is not None:
+            on_start(started)
+        self.wait_for_answer(run)
+        return started
+
+    def begin(
+        self, prepared: Prepared, *, fresh: bool = False, max_credits: float | None = None
+    ) -> tuple[Run, str]:
+        """The run of a checked request, new or standing, and how it came about (see `Started`); waits for nothing.
+
+        Raises:
+            KieError: as `start`, but for what the service will answer.
+        """
+        with nothing_charged():
+            row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
+        if not is_new and self._was_left(row) and self.withdraw(self.handle(prepared.home, row)):
+            # Somebody meant to send it and never did: this call sends it, with its own limits and key.
+            row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
+        run = self.handle(prepared.home, row)
+        if is_new:
+            self.follow(run, prepared.content, prepared.channel, may_send=True)
+            return run, "new"
+        return run, self._take_up(run, prepared.content, may_send=True)
+
+    def prepare(
+        self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
+    ) -> Prepared:
+        """Check a request and read its picture; nothing is sent or written.
+
+        Args:
+            prompt: What should happen.
+            current: The settings, where they have been read for many requests.
+            **asked: As for `start`.
+
+        Raises:
+            InvalidRequest: it cannot be sent as it is.
+        """
+        return prepare(self, prompt, asked, current)
+
+    def dry_run(self, prompt: str | None = None, **asked: Any) -> DryRun:
+        """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
+        return look(self, prepare(self, prompt, asked))
+
+    def _was_left(self, row: RunRow) -> bool:
+        """Whether a run was written down and then left unsent by a process that is gone, or by an interrupt in this one."""
+        if row.state != State.INTENT:
+            return False
+        if row.owner == owner.me():
+            run = self._handles.get((self.here, row.id))
+            return run is None or not self._follower.is_followed(run)
+        return not owner.is_alive(row.owner, row.lease_until)
+
+    def withdraw(self, run: Run) -> bool:
+        """Take back an intention that was not sent; False if it is too late for that."""
+        words = "it was taken back before it was sent."
+        error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
+        row = self.ledger_of(run).move(
+            run.id,
+            State.NOT_SENT,
+            expect={State.INTENT},
+            evidence={"because": words},
+            release=True,
+            error=stored(error),
+        )
+        if row is not None:
+            run._update(row)
+            run._finish(error)
+        return row is not None
+
+    def revive(self, run: Run) -> None:
+        """Follow *run* if its task is at the service, or if its file is gone and may be fetched again; sends nothing."""
+        is_gone = run.state is State.FETCHED and not (run.video and run.video.exists())
+        if run.state in AT_SERVICE | {State.SUCCESS, State.SENDING} or is_gone:
+            self._take_up(run, None, may_send=False)
+
+    def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
+        """A run of an earlier cell, kernel or day."""
+        if run.state is State.FETCHED:
+            video = run.video
+            if video is not None and video.exists():
+                run._finish(None)
+                return "shown"
+            if self.is_elsewhere(run):
+                self.follow(run)
+                return "joined"
+            self._reopen(run, State.SUCCESS, "its file is gone")
+            if run.state is State.FETCHED:  # another kernel has brought it back just now
+                run._finish(None)
+                return "shown"
+        if run.state is State.LOST:
+            self._look_again(run)
+        if run.state in OPEN:
+            self.follow(run, content, may_send=may_send)
+            return "joined"
+        raise error_of(run)
+
+    def is_elsewhere(self, run: Run) -> bool:
+        """Whether another machine of the team has fetched the video, and this home has not."""
+        is_here = run.video is not None and run.video.exists()
+        return run.state is State.FETCHED and self.ledger_of(run).database.is_shared and not is_here
+
+    def _look_again(self, run: Run) -> None:
+        """A task that the service did not show may be shown now."""
+        self._reopen(run, State.ACCEPTED, "looked at again")
+
+    def _reopen(self, run: Run, to: State, why: str) -> None:
+        """Take a run up that had come to its end. This process drives it now: whoever did before has let go of it."""
+        ledger = self.ledger_of(run)
+        row = ledger.move(
+            run.id,
+            to,
+            expect={run.state},
+            evidence={"because": why},
+            hand_to=owner.me(),
+            lease_until=owner.lease(),
+        )
+        row = row or ledger.get(run.id)  # another kernel may have been quicker
+        if row is not None:
+            run._update(row)
+
+    def wait_for_answer(self, run: Run) -> None:
+        """Give the service a moment to refuse, so that the cell can raise it."""
+        try:
+            wait_blocking(run._answered, timeout_s=ACCEPT_WAIT_S)
+        except WaitInterrupted:
+            raise run._interrupted() from None
+        error = run.error
+        if error is not None and not run.video:
+            raise error
+
+    def watch(self, watcher: Callable[[Run], None]) -> None:
+        """Call *watcher* on the dispatcher's thread with every run that this process takes in hand from now on."""
+        self._watchers.append(watcher)
+
+    def _taken(self, run: Run) -> None:
+        for watcher in list(self._watchers):
+            try:
+                watcher(run)
+            except Exception:
+                log.exception("a watcher of runs failed")  # must not stop a paid run
+
+    async def usual(self, run: Run) -> Usual | None:
+        """What earlier tasks of the same kind took."""
+        return await self._follower.usual(run)
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def runs(self, limit: int | None = 50, **filters: Any) -> list[Run]:
+        """The runs of the current home that match *filters* (see `ledger.search.where`), newest first."""
+        home = settings_.current().home
+        with self._lock:
+            self._open = [run for run in self._open if not run.is_final]
+        return [self.handle(home, row) for row in self.ledger(home).runs(limit=limit, **filters)]
+
+    def get(self, text: str) -> Run:
+        """The run whose id or task id begins with *text*.
+
+        Raises:
+            InvalidRequest: none, or more than one does.
+        """
+        home = settings_.current().home
+        found = self.ledger(home).find(text.strip()) if text.strip() else []
+        if not found:
+            raise InvalidRequest(
+                f"no run here begins with {text!r}.", hint="%kie runs lists them", charged=""
+            )
+        if len(found) > 1:
+            ids = ", ".join(row.id[:8] for row in found[:5])
+            raise InvalidRequest(
+                f"{text!r} is the beginning of several runs: {ids}.", hint="give more of it", charged=""
+            )
+        return self.handle(home, found[0])
+
+    def _settle(self, run: Run) -> None:
+        """A handle of a finished run must not keep anybody waiting."""
+        if run.state in OPEN or run._done.done():
+            return
+        run._finish(None if run.state is State.FETCHED else error_of(run))
+
+    def resume(self) -> list[Run]:
+        """Take up every task of the current home that is at its service, and take back what was never sent."""
+        home = settings_.current().home
+        found = [
+            self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
+        ]
+        for run in found:
+            if self._was_left(run.row):
+                self.withdraw(run)
+            elif run.state is State.LOST:
+                self._look_again(run)
+            if run.state in OPEN:
+                self.follow(run)
+        return found
+
+    def unsettled(self) -> list[Run]:
+        """Runs of which it is unknown whether they were billed."""
+        home = settings_.current().home
+        return [self.handle(home, row) for row in self.ledger(home).runs(states=UNSETTLED, limit=None)]
+
+    # --- money and settling ------------------------------------------------------------------------------------
+
+    def credits(self) -> float:
+        """The balance at the current service, in credits."""
+        channel = self.channel(settings_.current())
+        return float(self.call(lambda: self._credits(channel)))
+
+    async def _credits(self, channel: Channel) -> float:
+        client = await channel.client()
+        return await client.credits()
+
+    def call(self, make: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
+        """Run a short coroutine on the dispatcher and wait for it, interruptibly."""
+        future = self.dispatcher.submit(make())
+        if not wait_blocking(
+            future, timeout_s=timeout_s, goes_on="the question was dropped; it costs nothing."
+        ):
+            future.cancel()
+            raise KieError("the service did not answer in time.", hint="try again")
+        return future.result()
+
+    # --- what is shared ----------------------------------------------------------------------------------------
+
+    @property
+    def here(self) -> Ledger:
+        """The ledger of the current folder."""
+        return self.ledger(settings_.current().home)
+
+    def ledger(self, home: Path) -> Ledger:
+        """The ledger of a home, or the team's with its files in that home; opened at first use."""
+        url = settings_.ledger_url()
+        with self._lock:
+            if (home, url) not in self._ledgers:
+                state_home = settings_.current().state_home
+                self._ledgers[home, url] = Ledger(
+                    home, url=url.reveal() if url else None, state_home=state_home
+                )
+            found = self._ledgers[home, url]
+            found.ensure_in_place()
+            return found
+
+    def files(self, home: Path) -> Files:
+        """The files of a home."""
+        return Files(home)
+
+    def ledger_of(self, run: Facts) -> Ledger:
+        """The ledger that *run* is in."""
+        return run._ledger
+
+    def home_of(self, run: Facts) -> Files:
+        """The files beside that ledger."""
+        return Files(run._ledger.home)
+
+    def channel(self, settings: settings_.Settings) -> Channel:
+        """The channel for these settings, shared by all runs that go the same way."""
+        key = (
+            settings.service,
+            settings.base_url,
+            settings.upload_url,
+            settings.account,
+            settings.home,
+            settings.ledger_url,
+            settings.state_home,
+            settings.creates_per_window,
+        )
+        with self._lock:
+            if key not in self._channels:
+                # Where machines share a ledger they share the account's limit too, and it is kept in the same place.
+                place = self.ledger(settings.home).database if settings.ledger_url else settings.state_home
+                if place not in self._grants:
+                    self._grants[place] = GrantStore(place)
+                self._channels[key] = Channel(settings, self.dispatcher, self._grants[place])
+            # A limit of the user's own may have changed without changing the way.
+            self._channels[key].settings = settings
+            return self._channels[key]
+
+    def channel_of(self, run: Run) -> Channel:
+        """The channel that reaches the service which has *run*'s task."""
+        service: settings_.ServiceName = "simulator" if run.service == "simulator" else "kie"
+        return self.channel(replace(settings_.current(service), home=self.home_of(run).home))
+
+    def handle(self, home: Path, row: RunRow) -> Run:
+        """The one handle of a run in this process."""
+        ledger = self.ledger(home)
+        with self._lock:
+            run = self._handles.get((ledger, row.id))
+            is_new = run is None
+            if run is None:
+                run = Run(row, self, ledger)
+                if run.state in OPEN:  # what stopped it from being followed is told by its handle alone
+                    self._open = [*(kept for kept in self._open if not kept.is_final), run]
+                self._handles[ledger, row.id] = run
+        # The handle that was driven when *row* was read may have been let go of since: what is open may be done by now.
+        if run.state in OPEN if is_new else run.row != row:
+            self._follower.refresh(run)
+        if is_new:
+            self._settle(run)
+        return run
+
+
+_session: Session | None = None
+_session_lock = threading.Lock()
+
+
+def get_session() -> Session:
+    """The session of this process; a forked child gets its own."""
+    global _session  # noqa: PLW0603
+    with _session_lock:
+        if _session is None or _session.dispatcher.pid != dispatcher().pid:
+            _session = Session()
+        return _session

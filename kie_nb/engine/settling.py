@@ -1,0 +1,295 @@
+"""Settling a run of unknown outcome: with the task it made, by sending it again at the user's word, or by writing it off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import settings as settings_
+from ..errors import InvalidRequest, KieError, OutcomeUnknown
+from ..ledger.schema import moment, now
+from ..service import TaskRecord
+from ..service.callbacks import task_id_of
+from . import owner
+from .asking import again, intend
+from .evidence import LOGS, UNSETTLED, Evidence, evidence_of
+from .images import upload_name
+from .states import State
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .session import Session
+
+
+CLOCKS_S = 900.0  # a create takes a minute at most; our clock and the service's may disagree
+
+
+ADOPTING = UNSETTLED | {State.WRITTEN_OFF}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What became of a task that was named.
+
+    Attributes:
+        run: The run it settled, or already belonged to; None if it fits none.
+        words: What was done, in words.
+    """
+
+    task_id: str
+    run: Run | None
+    words: str
+
+    def __repr__(self) -> str:
+        return f"task {self.task_id} {self.words}"
+
+
+def evidence(session: Session, run: Run, *, max_age_s: float = 0.0) -> Evidence:
+    """What is known of *run*, whose outcome is unknown, with the balance as it was at most *max_age_s* ago.
+
+    Raises:
+        InvalidRequest: there is nothing to settle.
+    """
+    _need_unsettled(session, run)
+    return evidence_of(session, run, max_age_s=max_age_s)
+
+
+def adopt(session: Session, run: Run, named: str | Mapping[str, Any]) -> Run:
+    """Take the task that is *named* as the one that *run* made; its video is fetched like any other.
+
+    Raises:
+        InvalidRequest: the task was made by another request, or belongs to another run.
+    """
+    if _state_now(session, run) not in ADOPTING:
+        raise _nothing_to_settle(session, run)
+    task_id = _task_id(named)
+    record = _look_up(session, run, task_id)
+    differences = compare(run, record)
+    if differences:
+        raise InvalidRequest(
+            f"task {task_id} was not made by this run: {'; '.join(differences)}.",
+            hint=f"look at {LOGS} for the one with this prompt and seed",
+            charged="",
+        )
+    _take(session, run, task_id, record)
+    return run
+
+
+def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
+    """Find the uncertain run that made the task which is *named*, by all that was asked, and adopt it.
+
+    Raises:
+        KieError: the service does not show the task.
+    """
+    task_id = _task_id(named)
+    unsettled = session.runs(limit=None, states=ADOPTING)
+    known = _owner_of(session, task_id)
+    if known is not None:
+        return Settled(task_id=task_id, run=known, words=f"belongs to run {known.id[:8]} already")
+    if not unsettled:
+        return Settled(task_id=task_id, run=None, words="no run here has an unknown outcome")
+    services = dict.fromkeys(run.service for run in unsettled)
+    chosen = settings_.current().service
+    first = next((run for run in unsettled if run.service == chosen), unsettled[0])
+    record = _look_up(session, first, task_id)
+    fitting = [run for run in unsettled if run.service == first.service and not compare(run, record)]
+    if not fitting:
+        also = f" ({', '.join(services)})" if len(services) > 1 else ""
+        return Settled(
+            task_id=task_id, run=None, words=f"fits none of the {len(unsettled)} uncertain runs here{also}"
+        )
+    # Of two runs of one request the oldest was sent first; one that asked for all that the task was asked comes before both.
+    # A lost one has a task already, and one that was written off was given up: they come last.
+    last = (State.LOST, State.WRITTEN_OFF)
+    run = min(reversed(fitting), key=lambda run: (run.state in last, len(_not_asked(run, record))))
+    _take(session, run, task_id, record)
+    what = "it has failed at the service" if record.state == "fail" else "its video is fetched now"
+    return Settled(task_id=task_id, run=run, words=f"is the task of run {run.id[:8]}: {what}")
+
+
+def _task_id(named: str | Mapping[str, Any]) -> str:
+    task_id = named if isinstance(named, str) else task_id_of(named) if isinstance(named, Mapping) else None
+    if not task_id or not task_id.strip():
+        raise InvalidRequest("no task is named there.", hint=f"give its id, from {LOGS}", charged="")
+    return task_id.strip()
+
+
+def _owner_of(session: Session, task_id: str) -> Run | None:
+    """The run of the current home that has this task."""
+    home = settings_.current().home
+    found = [row for row in session.ledger(home).find(task_id) if row.task_id == task_id]
+    return session.handle(home, found[0]) if found else None
+
+
+def _look_up(session: Session, run: Run, task_id: str) -> TaskRecord:
+    channel = session.channel_of(run)
+
+    async def look() -> TaskRecord:
+        client = await channel.client()
+        return await client.record(task_id)
+
+    record: TaskRecord = session.call(look)
+    return record
+
+
+def _take(session: Session, run: Run, task_id: str, record: TaskRecord) -> None:
+    """From here on it is a run like any other."""
+    row = session.ledger_of(run).move(
+        run.id,
+        State.ACCEPTED,
+        expect=ADOPTING,
+        evidence={"adopted": task_id, "param": record.param},
+        hand_to=owner.me(),
+        lease_until=owner.lease(),
+        alone=True,
+        task_id=task_id,
+        accepted_at=now(),
+        error=None,
+        credits=None,
+        # One that was written off stands for its request again: its cell shows the video that was paid for.
+        live_key=run.row.live_key or f"{run.row.fingerprint}:{run.id}",
+    )
+    if row is None:
+        if _state_now(session, run) not in ADOPTING:
+            raise _nothing_to_settle(session, run)
+        raise InvalidRequest(
+            f"task {task_id} belongs to another run here.", hint=f"%kie show {task_id[:12]}", charged=""
+        )
+    run._update(row)
+    session.follow(run)
+
+
+def compare(run: Run, record: TaskRecord) -> list[str]:
+    """What of *record* does not fit *run*: model, prompt, seed, picture and every other input that it tells must."""
+    asked, param = run.request, record.param
+    if param is None:
+        return ["the service does not say what it was asked"]
+    theirs = param.get("input", {})
+    found = []
+    if str(param.get("model") or record.model) != asked.model:
+        found.append(f"its model is {param.get('model') or record.model}")
+    if asked.prompt and theirs.get("prompt") != asked.prompt:
+        found.append("its prompt is another one")
+    if asked.seed is not None and str(theirs.get("seed")) != str(asked.seed):
+        found.append(f"its seed is {theirs.get('seed')}")
+    if asked.image is not None and asked.image_field:
+        address = str(theirs.get(asked.image_field) or "")
+        wanted = asked.image.url or upload_name(asked.image)
+        if str(wanted) not in address:
+            found.append("its picture is another one")
+    found += [
+        f"its {name} is {theirs[name]}"
+        for name, value in asked.inputs.items()
+        if name != "prompt" and name in theirs and str(theirs[name]).lower() != str(value).lower()
+    ]
+    sent = moment(run.row.sent_at)
+    early_s = sent.timestamp() - record.created_ms / 1000 if sent and record.created_ms else 0.0
+    if abs(early_s) > CLOCKS_S:
+        when = "before" if early_s > 0 else "after"
+        found.append(f"it was made {abs(early_s) / 60:.0f} minutes {when} this run was sent")
+    return found
+
+
+def _not_asked(run: Run, record: TaskRecord) -> list[str]:
+    """What the task was asked beyond what *run* asks; a service may also fill in defaults of its own."""
+    asked, theirs = run.request, (record.param or {}).get("input", {})
+    known = {*asked.inputs, "seed", asked.image_field}
+    return [name for name, value in theirs.items() if name not in known and value is not None]
+
+
+def resend(session: Session, run: Run, *, yes: bool = False) -> Run:
+    """Send the request again although the first try may be billed: once, whoever asks for it how often.
+
+    A run of the same request that was begun since then is given instead, or this one if somebody has found its task
+    meanwhile; then nothing is sent.
+
+    Args:
+        yes: Go on without asking; else the worst case is said, and asked about once.
+
+    Raises:
+        OutcomeUnknown: it was not agreed to; nothing was sent.
+    """
+    _need_unsettled(session, run)
+    home = session.home_of(run).home
+    row = session.ledger_of(run).later(run.row)
+    if row is None:
+        if not yes and not ask(question(session, run)):
+            raise OutcomeUnknown(
+                f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
+            )
+        prepared = again(session, run, session.channel_of(run), home)  # with the picture that was kept
+        row, is_new = intend(session, prepared, fresh=True, max_credits=None, instead_of=run.row)
+        if is_new:
+            new = session.handle(home, row)
+            session.follow(new, prepared.content, prepared.channel, may_send=True)
+            session.wait_for_answer(new)
+            return new
+    new = session.handle(home, row)
+    if new.state is State.WRITTEN_OFF:  # while the question stood
+        raise _nothing_to_settle(session, new)
+    session.revive(new)
+    return new
+
+
+def question(session: Session, run: Run) -> str:
+    """What is asked before a run is sent again: the worst case, and whether that has been done before."""
+    later = session.ledger_of(run).later(run.row)
+    if later is not None:
+        return f"It was sent again already, as run {later.id[:8]}: nothing more is sent. Show that one?"
+    estimate = run.estimate
+    price = f"{estimate.credits:g} credits (${estimate.usd:.2f})" if estimate else "the price of another run"
+    return f"If the first try was billed, this costs another {price}. Send it again?"
+
+
+def write_off(session: Session, run: Run, *, charged: bool = True) -> Run:
+    """Give a run of unknown outcome up; its request may then be sent anew.
+
+    Args:
+        charged: Count its estimate as spent; False if your balance shows that it was not billed.
+
+    Should its task turn up after all, `adopt` still brings its video.
+    """
+    _need_unsettled(session, run)
+    credits_ = None if charged else 0.0  # what was not reported is not known, and counted as estimated
+    evidence = {"written_off": True, "charged": charged, "credits": credits_, "by": "the user"}
+    row = session.ledger_of(run).move(
+        run.id, State.WRITTEN_OFF, expect=UNSETTLED, evidence=evidence, release=True, credits=credits_
+    )
+    if row is None:
+        raise _nothing_to_settle(session, run)
+    run._update(row)
+    run._finish(
+        KieError(f"{run.label} is written off.", hint="run its cell to send the request anew", charged="")
+    )
+    return run
+
+
+def _need_unsettled(session: Session, run: Run) -> None:
+    if _state_now(session, run) not in UNSETTLED:
+        raise _nothing_to_settle(session, run)
+
+
+def _state_now(session: Session, run: Run) -> State:
+    """As the ledger has it: another kernel may have moved it since this one has looked."""
+    row = session.ledger_of(run).get(run.id)
+    if row is None:
+        return run.state
+    session.handle(session.home_of(run).home, row)
+    return State(row.state)
+
+
+def _nothing_to_settle(session: Session, run: Run) -> InvalidRequest:
+    return InvalidRequest(
+        f"{run.label} is {_state_now(session, run)}: there is nothing to settle.",
+        hint="only an unknown or lost run is settled",
+        charged="",
+    )
+
+
+def ask(words: str) -> bool:
+    """Ask the person at the keyboard; where there is none, the answer is no."""
+    try:
+        return input(f"{words} [y/N] ").strip().lower() in {"y", "yes"}
+    except (EOFError, OSError, RuntimeError):  # no keyboard, or a front end without one
+        return False

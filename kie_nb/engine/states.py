@@ -1,0 +1,95 @@
+"""The states of a run and what may follow what; a pure table.
+
+intent → sending → accepted → waiting/queuing/generating → success → fetched
+intent, sending → not_sent   nothing left this machine
+sending → refused            the service said no, nothing charged
+sending → unknown            a task may exist and be billed
+accepted … → fail, lost      ended without a video; no longer known to the service
+unknown, lost → accepted     found again; → written_off: settled by the user (→ accepted, if its task turns up)
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a run is in its life. The three middle ones are the service's own words."""
+
+    INTENT = "intent"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    WAITING = "waiting"
+    QUEUING = "queuing"
+    GENERATING = "generating"
+    SUCCESS = "success"
+    FETCHED = "fetched"
+    FAIL = "fail"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    LOST = "lost"
+    WRITTEN_OFF = "written_off"
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+AT_SERVICE = frozenset({State.ACCEPTED, State.WAITING, State.QUEUING, State.GENERATING})
+OPEN = frozenset({State.INTENT, State.SENDING, State.SUCCESS}) | AT_SERVICE
+FINAL = frozenset(State) - OPEN
+# A run in one of these no longer stands for its request, which may be sent anew.
+RELEASED = frozenset({State.FAIL, State.REFUSED, State.NOT_SENT, State.WRITTEN_OFF})
+
+_AFTER_ACCEPTED = AT_SERVICE | {State.SUCCESS, State.FAIL, State.LOST}
+NEXT: dict[State, frozenset[State]] = {
+    State.INTENT: frozenset({State.SENDING, State.NOT_SENT}),
+    # Back to intent after a 429 or when no connection was made: both say for sure that no task exists.
+    State.SENDING: frozenset({State.INTENT, State.ACCEPTED, State.REFUSED, State.NOT_SENT, State.UNKNOWN}),
+    State.ACCEPTED: _AFTER_ACCEPTED,
+    State.WAITING: _AFTER_ACCEPTED - {State.ACCEPTED},
+    State.QUEUING: _AFTER_ACCEPTED - {State.ACCEPTED},
+    State.GENERATING: _AFTER_ACCEPTED - {State.ACCEPTED},
+    State.SUCCESS: frozenset({State.FETCHED}),
+    State.FETCHED: frozenset({State.SUCCESS}),  # its file is gone: fetched again
+    State.FAIL: frozenset(),
+    State.REFUSED: frozenset(),
+    State.NOT_SENT: frozenset(),
+    State.UNKNOWN: frozenset({State.ACCEPTED, State.WRITTEN_OFF}),
+    State.LOST: frozenset({State.ACCEPTED, State.WRITTEN_OFF}),  # looked at again
+    State.WRITTEN_OFF: frozenset({State.ACCEPTED}),  # its task has turned up after all
+}
+
+WORDS: dict[State, str] = {
+    State.INTENT: "getting ready",
+    State.SENDING: "sending",
+    State.ACCEPTED: "accepted",
+    State.WAITING: "waiting",
+    State.QUEUING: "in the queue",
+    State.GENERATING: "generating",
+    State.SUCCESS: "made, fetching the video",
+    State.FETCHED: "done",
+    State.FAIL: "failed",
+    State.REFUSED: "refused",
+    State.NOT_SENT: "not sent",
+    State.UNKNOWN: "outcome unknown",
+    State.LOST: "lost at the service",
+    State.WRITTEN_OFF: "written off",
+}
+
+
+def may_follow(before: State, after: State) -> bool:
+    """Whether *after* may follow *before*; staying is always allowed."""
+    return before == after or after in NEXT[before]
+
+
+def sources(after: State) -> frozenset[State]:
+    """The states that *after* may come from."""
+    return frozenset(before for before in State if after in NEXT[before])
+
+
+def from_service(word: str, before: State) -> State:
+    """Our state for the service's word; one we do not know means that the task goes on (kie-api §4.5)."""
+    if word in {"waiting", "queuing", "generating", "success", "fail"}:
+        return State(word)
+    return before if before in AT_SERVICE else State.WAITING

@@ -1,0 +1,111 @@
+"""What the steps of a run's life share: the run, its ledger, and transitions that are not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KieError, LedgerError
+from .outcomes import stored
+from .run import Run
+from .states import RELEASED, State, sources
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .session import Session
+
+log = logging.getLogger("kie_nb")
+
+LEDGER_PAUSE_S = 2.0
+NOTES = "tasks-to-save.txt"
+
+
+class TakenOver(Exception):
+    """Another process drives this run now, or it was withdrawn before it was sent."""
+
+
+class Step:
+    """One part of a run's life, on the dispatcher's loop."""
+
+    def __init__(self, run: Run, session: Session, channel: Channel) -> None:
+        self.run = run
+        self.session = session
+        self.channel = channel
+        self.ledger = session.ledger_of(run)
+        self.files = session.home_of(run)
+
+    async def db(self, fn: Any, *args: Any, **more: Any) -> Any:
+        """A ledger call; in the thread for them, or, once the interpreter is on its way out, here."""
+        try:
+            return await self.session.dispatcher.ledger(fn, *args, **more)
+        except RuntimeError:
+            # "cannot schedule new futures after shutdown": the answer must still reach the disk.
+            return fn(*args, **more)
+
+    async def surely(self, to: State, **changes: Any) -> None:
+        """A transition that must not be lost: a disk that is full for a minute must not cost a paid video."""
+        told = ""
+        while True:
+            try:
+                is_moved = await self.move(to, **changes)
+            except LedgerError as exc:
+                if not told and "task_id" in changes:
+                    told = f" Its task is {changes['task_id']}: write it down."
+                    log.error("%s%s", exc.message, told)  # noqa: TRY400 - not our stack but the words matter
+                    self._note_task(changes["task_id"])
+                self.run._say(f"{exc.message}{told} Trying again.")
+                await asyncio.sleep(LEDGER_PAUSE_S)
+            else:
+                if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
+                    # Given up meanwhile, by a kernel that took us for dead: the id must not go with it.
+                    self._note_task(changes["task_id"])
+                    log.error("%s is %s, but has task %s", self.run.label, self.run.state, changes["task_id"])
+                return
+
+    async def move(self, to: State, *, evidence: dict[str, Any] | None = None, **changes: Any) -> bool:
+        """Write a transition; False if another process has moved the run meanwhile."""
+        expect = sources(to) | {to}
+        release = to in RELEASED
+        row = await self.db(
+            self.ledger.move, self.run.id, to, expect=expect, evidence=evidence, release=release, **changes
+        )
+        if row is None:
+            current = await self.db(self.ledger.get, self.run.id)
+            if current is not None:
+                self.run._update(current)
+            return False
+        self.run._update(row)
+        return True
+
+    async def end(self, to: State, error: KieError, **changes: Any) -> None:
+        """A transition to a state that has an error, which is kept with it."""
+        await self.surely(to, error=stored(error), evidence={"because": error.message}, **changes)
+
+    def _note_task(self, task_id: str) -> None:
+        """A second place for an id that the ledger cannot take now."""
+        with contextlib.suppress(OSError):
+            folder = self.channel.settings.state_home
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / NOTES).open("a", encoding="utf-8") as file:
+                file.write(f"{utc_now()} run {self.run.id} task {task_id}\n")
+
+
+def utc_now() -> str:
+    """The present moment as the ledger keeps it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+
+
+def noted_task(folder: Path, run_id: str) -> str | None:
+    """The task of a run whose ledger could not take it, as `Step.surely` has noted it."""
+    try:
+        text = (folder / NOTES).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # Whole lines only: a disk that was full has cut the last one, and half an id is another task's.
+    found = re.findall(rf" run {re.escape(run_id)} task ([!-~]+)\n", text)
+    return str(found[-1]) if found else None

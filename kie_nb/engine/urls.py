@@ -1,0 +1,153 @@
+"""A picture given by address: fetched once to know which picture it is, then named to the service as it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from urllib.parse import urlsplit
+
+import httpx
+
+from ..catalogue import ImageIdentity
+from ..errors import BadImage
+from ..ledger import Ledger
+from ..service.media import USER_AGENT
+from .images import MAX_BYTES, Picture, check_picture, check_url
+
+TIMEOUT_S = 20.0
+
+
+_told: set[tuple[str, str, str]] = set()
+
+
+def recorded_pictures(url: str, ledger: Ledger, *, own: Sequence[str]) -> list[Picture]:
+    """The pictures that runs were made with when *url* served them, newest first: an old notebook can be run again.
+
+    A run that was made while it could not be read is known by the address alone: that is always the last of them.
+
+    Raises:
+        BadImage: the service could not reach the address.
+    """
+    url = check_url(url, own=own)
+    found = [ImageIdentity(**known) for known in ledger.find_urls(url)]
+    identities = [*(identity for identity in found if not identity.by_url), by_address(url)]
+    return [Picture(identity=identity) for identity in identities]
+
+
+def by_address(url: str) -> ImageIdentity:
+    """The picture at *url* where its bytes are not known."""
+    digest = hashlib.sha256(url.encode()).hexdigest()
+    return ImageIdentity(sha256=digest, label=_label(url), url=url, by_url=True)
+
+
+def picture_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...]]:
+    """The picture that *url* serves now, and warnings; asked before a new request is sent.
+
+    Its bytes are fetched to know the request by them. The key is never sent along. That it is another picture than runs were
+    made with before is told once for each content.
+
+    Raises:
+        BadImage: the address cannot be used, or serves no picture that the service takes.
+    """
+    url = check_url(url, own=own)
+    label = _label(url)
+    try:
+        content = _fetch(url)
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        words = (
+            f"{label} could not be fetched from here ({_why(exc)}), so this run is known by the address of its picture, not by its "
+            "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
+        )
+        return Picture(identity=by_address(url)), (words,)
+    identity = check_picture(content, label, url=url)
+    return Picture(identity=identity), _changed(url, identity, ledger)
+
+
+def picture_for_all(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...]]:
+    """The picture that *url* serves, for a grid of requests: fetched once for all of them.
+
+    Where it cannot be fetched now, it is taken to be the one that was used before, or a grid would change as a whole.
+
+    Raises:
+        BadImage: as `picture_at`.
+    """
+    picture, warnings = picture_at(url, ledger, own=own)
+    known = next((one for one in recorded_pictures(url, ledger, own=own) if not one.identity.by_url), None)
+    if not picture.identity.by_url or known is None:
+        return picture, warnings
+    words = (
+        f"{picture.identity.label} could not be fetched from here: it is taken to be the picture that it was before "
+        f"(sha256 {known.identity.sha256[:8]}…)."
+    )
+    return known, (words,)
+
+
+def check_unchanged(picture: ImageIdentity) -> None:
+    """Refuse an address that serves other bytes than *picture*; one that is silent, or always was, is left to the service.
+
+    Raises:
+        BadImage: the same request cannot be asked again; nothing was sent.
+    """
+    if picture.url is None or picture.by_url:
+        return
+    try:
+        found = hashlib.sha256(_fetch(picture.url)).hexdigest()
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return
+    if found != picture.sha256:
+        raise BadImage(
+            f"{picture.label} now serves another picture than the run was made with: sha256 {found[:8]}…, before "
+            f"{picture.sha256[:8]}…. With it this would not be the same request.",
+            hint="a new cell or experiment makes videos of the picture as it is now",
+        )
+
+
+def remember(picture: ImageIdentity, ledger: Ledger) -> None:
+    """A run is made with this picture: keep what its address served. What is known by its bytes is not given up for less."""
+    if picture.url is None:
+        return
+    identity, known = asdict(picture), ledger.find_url(picture.url)
+    if known != identity and not (picture.by_url and known is not None):
+        ledger.remember_url(picture.url, identity)
+
+
+def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ...]:
+    known = ledger.find_url(url)
+    told = (ledger.database.name, url, identity.sha256)
+    if known is None or known["by_url"] or known["sha256"] == identity.sha256 or told in _told:
+        return ()
+    _told.add(told)
+    words = (
+        f"{identity.label} now serves another picture than when a run was last made with it: sha256 {identity.sha256[:8]}…, "
+        f"before {known['sha256'][:8]}…. A request with it has a new fingerprint: a video that was made of the picture before "
+        "does not stand for it, and it is paid for anew."
+    )
+    return (words,)
+
+
+def _fetch(url: str) -> bytes:
+    content = b""
+    with httpx.stream(
+        "GET", url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT_S, follow_redirects=True
+    ) as response:
+        response.raise_for_status()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > MAX_BYTES:
+                raise BadImage(
+                    f"{_label(url)} is larger than the 10 MB that the service takes.",
+                    hint="use a smaller picture",
+                )
+    return content
+
+
+def _label(url: str) -> str:
+    parts = urlsplit(url)
+    return parts.path.rsplit("/", 1)[-1][:80] or parts.netloc
+
+
+def _why(exc: Exception) -> str:
+    if isinstance(exc, httpx.HTTPStatusError):
+        return f"HTTP {exc.response.status_code}"
+    return type(exc).__name__

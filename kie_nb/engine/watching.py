@@ -1,0 +1,138 @@
+"""From the task id to the task's own end: looks at the right moments, and lives through whatever passes."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from typing import Any
+
+from ..errors import AuthError, KieError, RateLimited, Refused, ServiceTrouble, TaskLost
+from ..service import TaskRecord
+from ..service.client import PASSING_CODES
+from .outcomes import failure
+from .schedule import Usual, next_look_s
+from .states import State, from_service
+from .step import Step, log, utc_now
+
+# Of nothing but "unknown task", which may pass just after creation (kie-api §4.6 allows 90 s), or of refusals that asking
+# again does not cure (§5.1).
+LOST_AFTER_S = 600.0
+LOST_LOOKS = 10
+NO_EXPERIENCE = {"kie": (2.5, 1.5), "simulator": (0.6, 1.25)}  # first look after s, growth
+
+
+class Watching(Step):
+    """Looks until the task is final."""
+
+    async def watch(self) -> None:
+        """Look until the task ends; what may pass does not end this.
+
+        Raises:
+            TaskFailed, TaskLost: how the task ended.
+            AuthError: the key does not read it.
+            ServiceTrouble: the service goes on refusing to show it.
+        """
+        client = await self.channel.client()
+        usual = await self.session.usual(self.run)
+        first_s, growth = NO_EXPERIENCE[self.channel.service]
+        clock, looks = self._clock(), 0
+        unseen_since, unseen = 0.0, 0
+        while True:
+            await asyncio.sleep(self._pause(clock, looks, usual, first_s, growth))
+            looks += 1
+            try:
+                record = await client.record(str(self.run.task_id))
+            except AuthError:
+                raise
+            except KieError as exc:
+                is_lost = isinstance(exc, TaskLost)
+                self.run._say("the service does not show the task yet" if is_lost else exc.message)
+                if not _passes(exc):
+                    unseen, unseen_since = unseen + 1, unseen_since or time.monotonic()
+                    if unseen >= LOST_LOOKS and time.monotonic() - unseen_since > LOST_AFTER_S:
+                        await self._give_up(exc)
+                continue
+            unseen_since, unseen = 0.0, 0
+            self.run._say("")
+            before = self.run.state
+            await self._take_in(record)
+            if record.is_final:
+                return
+            if before is State.QUEUING and self.run.state is State.GENERATING:
+                clock, looks = time.time(), 0  # the queue says nothing about the work: the clock starts again
+
+    @staticmethod
+    def _pause(since: float, looks: int, usual: Usual | None, first_s: float, growth: float) -> float:
+        return next_look_s(max(0.0, time.time() - since), looks, usual, first_s=first_s, growth=growth)
+
+    def _clock(self) -> float:
+        started = self.run.row.started_at or self.run.row.accepted_at
+        return dt.datetime.fromisoformat(started).timestamp() if started else time.time()
+
+    async def _give_up(self, exc: KieError) -> None:
+        if isinstance(exc, TaskLost):
+            await self._lose(exc)
+        raise ServiceTrouble(
+            f"the service goes on refusing to show task {self.run.task_id}: {exc.message}",
+            hint="look at https://kie.ai/logs; `%kie resume` asks again",
+            charged="nothing more; the task was accepted before and goes on",
+        ) from exc
+
+    async def _lose(self, exc: TaskLost) -> None:
+        if self.run.row.account != self.channel.account:
+            raise TaskLost(
+                f"task {self.run.task_id} was made with another key, and this one does not show it.",
+                hint="use the key (or the simulator) it was made with, then `%kie resume`",
+            ) from exc
+        await self.end(State.LOST, exc)
+        raise exc
+
+    async def _take_in(self, record: TaskRecord) -> None:
+        before = self.run.state
+        state = from_service(record.state, before)
+        if record.state not in set(State) and record.state not in self.session.strange_states:
+            self.session.strange_states.add(record.state)
+            log.warning("the service says %r of a task; that is taken as running", record.state)
+        changes: dict[str, Any] = {}
+        if record.credits is not None and record.is_final:
+            changes["credits"] = record.credits
+        if record.is_final:
+            changes["completed_at"] = _iso(record.completed_ms) or utc_now()
+        if state is State.FAIL:
+            error = failure(record)
+            if "fetch" in record.fail_message.lower() and self.run.request.image is not None:
+                # Perhaps the upload is gone at the service: the next run uploads anew.
+                sha256 = self.run.request.image.sha256
+                await self.db(self.ledger.forget_upload, self.channel.account, sha256)
+            await self.end(State.FAIL, error, **changes)
+            raise error
+        if state is State.SUCCESS:
+            changes |= {"urls": list(record.urls), "duration_s": self._work_s(record)}
+        elif state is State.GENERATING and before is State.QUEUING:
+            changes["started_at"] = utc_now()
+        if state is not before or changes:
+            evidence = {"service": record.state} if state is not before else None
+            await self.surely(state, evidence=evidence, **changes)
+
+    def _work_s(self, record: TaskRecord) -> float | None:
+        """How long it worked: since it left the queue, where it was seen in one, else since its creation."""
+        if self.run.row.started_at or record.duration_s is None:
+            return max(0.0, time.time() - self._clock())
+        return record.duration_s
+
+
+def _passes(error: KieError) -> bool:
+    """Whether asking again may well help (kie-api §5.1)."""
+    return isinstance(error, ServiceTrouble | RateLimited) or (
+        isinstance(error, Refused) and error.code in PASSING_CODES
+    )
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    try:
+        return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="microseconds")
+    except (OverflowError, OSError, ValueError):
+        return None

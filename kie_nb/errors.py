@@ -1,0 +1,219 @@
+"""Everything kie_nb raises on purpose, one class per thing a caller would do differently.
+
+KieError
+├── InvalidRequest (ValueError)      the request cannot be sent as it is
+│   └── BadImage                     the picture cannot be read, is too large, or cannot be reached
+├── AuthError                        no key, a wrong key, or a key that may not be used from here
+├── OutOfCredits                     the account cannot pay for it
+├── BudgetExceeded                   a limit of your own would be passed
+├── ModelUnavailable                 the model is paused, gone, or unknown to the service
+├── Refused                          the service said no for another reason
+│   └── RateLimited                  too many new tasks in the window; rejected, not queued
+├── ServiceTrouble                   no usable answer to a harmless question; asking again is safe
+├── NotSent                          nothing left this machine
+├── OutcomeUnknown                   a task may exist and be billed; never sent again by itself
+├── TaskFailed                       the task ended without a video
+├── TaskLost                         the service no longer knows the task
+├── NoVideo                          the task succeeded but named no file
+├── DownloadFailed                   the video is paid for but not on disk yet
+├── StillRunning (TimeoutError)      a wait of ours ended; the task goes on
+└── LedgerError                      the record of runs cannot be read or written
+
+Every message says what happened; `charged` says what it cost; `hint` is the next step. IPython shows those lines and no stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self
+
+NOTHING = "nothing"
+_MOST, _END = 700, 150  # characters; some come from a service's page or a user's own name
+
+
+class KieError(Exception):
+    """Base of everything kie_nb raises on purpose.
+
+    Attributes:
+        message: What happened, in one or two sentences.
+        charged: What it cost, in words; empty where money plays no part.
+        hint: The next step.
+        run_id: The run it is about, where there is one.
+    """
+
+    charged_by_default = ""
+
+    def __init__(
+        self, message: str, *, hint: str = "", charged: str | None = None, run_id: str | None = None
+    ) -> None:
+        self.message = _readable(message)
+        super().__init__(self.message)
+        self.hint = _readable(hint)
+        self.charged = self.charged_by_default if charged is None else charged
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """The message, what was charged and the next step, a line each."""
+        charged = [f"  charged: {self.charged}"] if self.charged else []
+        hint = [f"  next: {self.hint}"] if self.hint else []
+        return [self.message, *charged, *hint]
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows instead of a stack."""
+        first, *rest = self.lines()
+        return [f"{type(self).__name__}: {first}", *rest]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.message, self.__dict__))
+
+    @classmethod
+    def like(cls, other: KieError, **changes: Any) -> Self:
+        """The same words as *other*, as this class."""
+        kept = {"hint": other.hint, "charged": other.charged, "run_id": other.run_id} | changes
+        return cls(other.message, **kept)
+
+
+def _readable(text: str) -> str:
+    """*text* with signs that cannot be shown as escapes, and shortened in its middle if it is very long."""
+    if len(text) > _MOST:
+        text = f"{text[: _MOST - _END]} … {text[-_END:]}"
+    return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
+
+
+def _rebuild(cls: type[KieError], message: str, state: dict[str, Any]) -> KieError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidRequest(KieError, ValueError):
+    """The request cannot be sent as it is; nothing was sent."""
+
+    charged_by_default = NOTHING
+
+
+class BadImage(InvalidRequest):
+    """The picture cannot be read, is too large, or cannot be reached by the service."""
+
+
+class AuthError(KieError):
+    """No key, a wrong key, or a key that may not be used from here."""
+
+    charged_by_default = NOTHING
+
+
+class OutOfCredits(KieError):
+    """The account cannot pay for the task."""
+
+    charged_by_default = NOTHING
+
+
+class BudgetExceeded(KieError):
+    """A spending limit of your own would be passed; nothing was sent."""
+
+    charged_by_default = NOTHING
+
+
+class ModelUnavailable(KieError):
+    """The model is paused, gone, or unknown to the service."""
+
+    charged_by_default = NOTHING
+
+
+class Refused(KieError):
+    """The service refused the task for another reason; a refused task is never billed.
+
+    Attributes:
+        code: The body code of the reply.
+    """
+
+    charged_by_default = NOTHING
+
+    def __init__(self, message: str, *, code: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.code = code
+
+
+class RateLimited(Refused):
+    """Too many new tasks in the window; the request was rejected, not queued."""
+
+
+class ServiceTrouble(KieError):
+    """No usable answer to a question that costs nothing; asking again is safe."""
+
+
+class NotSent(KieError):
+    """Nothing left this machine, so sending it again is safe."""
+
+    charged_by_default = NOTHING
+
+
+class OutcomeUnknown(KieError):
+    """The request may have reached the service: a task may exist and be billed."""
+
+    charged_by_default = "unknown, perhaps the full price"
+
+
+class TaskFailed(KieError):
+    """The task ended at the service without a video; failed tasks are not billed.
+
+    Attributes:
+        fail_code: The upstream's own code, a string.
+    """
+
+    charged_by_default = NOTHING
+
+    def __init__(self, message: str, *, fail_code: str | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.fail_code = fail_code
+
+
+class TaskLost(KieError):
+    """The service no longer knows the task (ids are kept for two months)."""
+
+    charged_by_default = "unknown"
+
+
+class NoVideo(KieError):
+    """The task succeeded but named no file."""
+
+    charged_by_default = "yes, as a success"
+
+
+class DownloadFailed(KieError):
+    """The video exists at the service and is paid for, but is not on disk yet."""
+
+    charged_by_default = "yes, the video is made"
+
+
+class StillRunning(KieError, TimeoutError):
+    """A wait of ours ended before the task did; the task goes on."""
+
+
+class LedgerError(KieError):
+    """The record of runs cannot be read or written."""
+
+
+class WaitInterrupted(KeyboardInterrupt):
+    """You interrupted a wait (■); the task goes on at the service."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted: {self.args[0]}", *([f"  next: {self.hint}"] if self.hint else [])]
+
+
+def explain_cancelled(error: asyncio.CancelledError, message: str, *, hint: str = "") -> None:
+    """Let a cancelled `await` tell what it means.
+
+    The exception itself stays what asyncio made it: timeouts and task groups look for exactly their own.
+    """
+    error.args = (message,)
+    lines = WaitInterrupted(message, hint=hint)._render_traceback_()
+    error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython asks for

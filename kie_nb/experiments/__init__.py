@@ -1,0 +1,1 @@
+"""Experiments: named grids of requests that are planned, priced, run, interrupted, grown, compared and repeated."""

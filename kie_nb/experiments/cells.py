@@ -1,0 +1,147 @@
+"""From a grid to checked requests: defaults are settled, pictures are read once, cells that are the same request become one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import settings as settings_
+from ..catalogue import SEED_MAX, describe, find
+from ..engine import Session
+from ..engine.asking import as_it_was_asked, picture_of_all
+from ..engine.images import Picture, is_url
+from ..errors import InvalidRequest
+from ..settings import start_folder
+from .definition import plain
+from .grid import Grid, Where, expand, identity
+from .plan import PlannedCell
+
+EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
+
+
+def settled(model: str, grid: Grid, kept: Mapping[str, Any]) -> tuple[Grid, tuple[str, ...]]:
+    """*grid* with what was left to be chosen, and remarks on it: the seed is the one drawn for this experiment before, or now.
+
+    Args:
+        model: Its id.
+        grid: As it was asked for.
+        kept: The definition under this name in the ledger, or nothing.
+    """
+    fixed = {field: _as_path(value) if field == "image" else value for field, value in grid.fixed.items()}
+    axes = {
+        field: tuple(map(_as_path, values)) if field == "image" else values
+        for field, values in grid.axes.items()
+    }
+    remarks: tuple[str, ...] = ()
+    names = {entry.name for entry in describe(model)} if find(model) is not None else set()
+    if "enable_prompt_expansion" in names - {*fixed, *axes}:
+        fixed["enable_prompt_expansion"] = False
+        remarks = (EXPANSION_OFF,)
+    if "seed" in names and "seed" not in axes and fixed.get("seed") is None:
+        drawn = kept.get("fixed", {}).get("seed")
+        fixed["seed"] = secrets.randbelow(SEED_MAX + 1) if drawn is None else drawn
+    return replace(grid, axes=axes, fixed=fixed), remarks
+
+
+def _as_path(value: Any) -> Any:
+    """A file's name as a path, which can be told from the notebook's folder."""
+    return Path(value) if isinstance(value, str) and not is_url(value) else value
+
+
+def prepare_cells(
+    session: Session,
+    name: str,
+    model: str,
+    grid: Grid,
+    *,
+    where: Where | None,
+    dropped: Sequence[Mapping[str, Any]],
+    kept: Collection[str],
+) -> tuple[dict[str, PlannedCell], tuple[dict[str, Any], ...], tuple[str, ...]]:
+    """The cells by fingerprint, in order, the places that are left out, and remarks on the pictures; nothing is sent.
+
+    Args:
+        session: Whose it is.
+        name: Of the experiment.
+        model: Its id.
+        grid: Settled.
+        where: Says which places are wanted; None for all.
+        dropped: Places that are not.
+        kept: Fingerprints of the cells that are kept under *name*.
+
+    Raises:
+        InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
+    """
+    described = [*(entry.name for entry in describe(model)), "image"] if find(model) is not None else []
+    fields = described or [*grid.axes, *grid.fixed, "image"]
+    left_out: list[dict[str, Any]] = []
+
+    def wanted(place: dict[str, Any]) -> bool:
+        named = {axis: plain(value) for axis, value in place.items()}
+        keep = named not in dropped and (where is None or bool(where(place)))
+        if not keep:
+            left_out.append(named)
+        return keep
+
+    pictures: dict[Any, Picture] = {}
+    remarks: list[str] = []
+    cells: dict[str, PlannedCell] = {}
+    current = settings_.current()
+    for cell in expand(grid, fields, wanted):
+        asked = dict(cell.asked)
+        image = _picture(session, asked.pop("image", None), pictures, remarks)
+        more: dict[str, Any] = (
+            asked if described else {"raw": asked}
+        )  # a model that is not described takes what it is given
+        prepared = session.prepare(
+            more.pop("prompt", None),
+            image=image,
+            model=model,
+            replicate=cell.replicate,
+            experiment=name,
+            current=current,
+            **more,
+        )
+        prepared = as_it_was_asked(session, prepared, kept)
+        place = {axis: plain(value) for axis, value in cell.at.items()}
+        if cell.replicate:
+            place["repeat"] = cell.replicate + 1
+        cells.setdefault(prepared.fingerprint, PlannedCell(place=place, prepared=prepared))
+    return cells, tuple(left_out), tuple(remarks)
+
+
+def _picture(session: Session, source: Any, known: dict[Any, Picture], remarks: list[str]) -> Any:
+    """Each picture is read or fetched once, however many cells use it."""
+    if source is None or isinstance(source, Picture):
+        return source
+    key = identity(source)
+    if key not in known:
+        known[key], said = picture_of_all(session, source)
+        remarks += said
+    return known[key]
+
+
+def check_pictures(grid: Grid) -> None:
+    """Refuse pictures that a file could not name for another machine.
+
+    Raises:
+        InvalidRequest: saying which.
+    """
+    for value in (grid.fixed.get("image"), *grid.axes.get("image", ())):
+        if value is None or is_url(value):
+            continue
+        if not isinstance(value, os.PathLike):
+            what = f"a {type(value).__name__}"
+        elif not (start_folder() / plain(value)).exists():
+            what = f"at {os.fspath(value)}, outside the notebook's folder"
+        else:
+            continue
+        raise InvalidRequest(
+            f"an image is {what}: no definition could name it on another machine.",
+            hint="save the picture beside the notebook and give its path",
+            charged="",
+        )

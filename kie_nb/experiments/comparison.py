@@ -1,0 +1,166 @@
+"""Two videos compared for somebody to look at: the verdict, the figures, and a strip of frames of both."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from ..engine import Run, get_session, tables
+from ..engine.bridge import wait_blocking
+from ..errors import InvalidRequest, WaitInterrupted
+from ..video import Likeness, NotAVideo, Side, compare_videos, make_strip
+from .verdict import Judgement, Verdict, judge
+
+T = TypeVar("T")
+_HEADINGS = ("", "first", "second")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """How alike two videos are; it shows itself as a table with a strip of frames, the first video above the second.
+
+    Attributes:
+        likeness: The figures.
+        judgement: What they mean.
+        strip: A JPEG: the same moments of both above each other.
+    """
+
+    first: str
+    second: str
+    likeness: Likeness
+    judgement: Judgement
+    strip: bytes = field(repr=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Same bytes, same frames, same look, alike or different."""
+        return self.judgement.verdict
+
+    def __repr__(self) -> str:
+        table = tables.as_text(_HEADINGS, self._rows, caption=self._caption)
+        return "\n".join([table, *(f"- {reason}" for reason in self.judgement.reasons)])
+
+    def _repr_html_(self) -> str:
+        table = tables.as_html(_HEADINGS, self._rows, caption=self._caption)
+        why = "".join(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons)
+        picture = base64.b64encode(self.strip).decode()
+        names = html.escape(f"Frames of {self.first}, above those of {self.second}")
+        return (
+            f'{table}<div style="padding:4px 0">{why}</div>'
+            f'<img alt="{names}" style="display:block;max-width:100%" src="data:image/jpeg;base64,{picture}">'
+        )
+
+    @property
+    def _caption(self) -> str:
+        return f"{self.verdict}: {self.first} and {self.second}"
+
+    @property
+    def _rows(self) -> list[tuple[str, str, str]]:
+        found = self.likeness
+        one, other = found.first, found.second
+        return [
+            ("file", one.name, other.name),
+            ("sha256", one.sha256[:12], other.sha256[:12]),
+            ("picture", _picture(one), _picture(other)),
+            ("sound", *self._sound),
+            ("SSIM", f"{found.ssim:.4f}", f"at worst {found.ssim_min:.4f}"),
+            ("distance (1 - SSIM)", f"{found.distance:.4f}", self._against_seeds),
+            ("PSNR", shown_psnr(found.psnr_db), ""),
+            *([("VMAF", f"{found.vmaf:.1f}", "")] if found.vmaf is not None else []),
+            ("perceptual hash", f"{found.hash_bits:.1f} of 64 bits differ", ""),
+            ("compared", f"{tables.counted(found.pairs, 'pair')} of frames", f"{found.compared_s:g} s"),
+        ]
+
+    @property
+    def _against_seeds(self) -> str:
+        share, spread = self.judgement.share, self.judgement.spread
+        return "" if share is None else f"{share:.2f} of the {spread:.4f} between seeds"
+
+    @property
+    def _sound(self) -> tuple[str, str]:
+        found = self.likeness
+        if found.sound is not None:
+            return _loudness(found.sound.rms[0]), _loudness(found.sound.rms[1])
+        return ("yes" if found.first.has_sound else "none"), ("yes" if found.second.has_sound else "none")
+
+
+def compare(
+    first: Run | str | os.PathLike[str], second: Run | str | os.PathLike[str], *, spread: float | None = None
+) -> Comparison:
+    """Compare two videos, given as files or as runs; see `kie_nb.compare`."""
+    paths = [_file_of(each) for each in (first, second)]
+    try:
+        likeness, strip = results([get_session().measures.submit(_measure, *map(str, paths))])[0]
+        judgement = judge(likeness, spread)
+    except NotAVideo as exc:
+        raise InvalidRequest(f"{exc}.", charged="") from exc
+    except OSError as exc:
+        name = Path(exc.filename).name if exc.filename else "a file"
+        raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
+    except ValueError as exc:  # a name that no file can have, or a spread that is none
+        raise InvalidRequest(f"nothing was compared: {exc}.", charged="") from exc
+    names = [
+        each.label if isinstance(each, Run) else path.name
+        for each, path in zip((first, second), paths, strict=True)
+    ]
+    return Comparison(first=names[0], second=names[1], likeness=likeness, judgement=judgement, strip=strip)
+
+
+def _measure(first: str, second: str) -> tuple[Likeness, bytes]:
+    """The figures and the strip; runs in a worker."""
+    likeness = compare_videos(first, second)
+    with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:
+        strip = make_strip([Path(first), Path(second)], Path(folder) / "strip.jpg").read_bytes()
+    return likeness, strip
+
+
+def results(
+    jobs: Sequence[Future[T]], *, goes_on: str = "nothing was bought for it.", hint: str = ""
+) -> list[T]:
+    """What workers have measured.
+
+    Raises:
+        WaitInterrupted: you pressed ■; what has not begun is dropped.
+        Exception: what went wrong in a worker.
+    """
+    try:
+        for job in jobs:
+            wait_blocking(job, timeout_s=None, goes_on=f"the measuring was dropped; {goes_on}", hint=hint)
+    except WaitInterrupted:
+        for job in jobs:
+            job.cancel()
+        raise
+    return [job.result() for job in jobs]
+
+
+def shown_psnr(decibels: float) -> str:
+    """As people read it; frames that are equal have no noise at all."""
+    return "∞ (equal frames)" if math.isinf(decibels) else f"{decibels:.2f} dB"
+
+
+def _file_of(given: Run | str | os.PathLike[str]) -> Path:
+    if not isinstance(given, Run):
+        return Path(given)
+    if given.video is None:
+        raise InvalidRequest(
+            f"{given.label} has no video on disk: its state is {given.state}.",
+            hint="" if given.is_final else "wait for it with run.wait()",
+            charged="",
+        )
+    return given.video
+
+
+def _picture(side: Side) -> str:
+    return f"{side.width} × {side.height}, {tables.counted(side.frames, 'frame')}, {side.duration_s:g} s"
+
+
+def _loudness(rms: float) -> str:
+    return f"{20 * math.log10(rms):.1f} dBFS" if rms > 0 else "silence"

@@ -1,0 +1,120 @@
+"""The cells of an experiment as data: rows, a data frame, CSV and JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..engine import Run, origin
+from ..engine.facts import Facts
+from ..errors import InvalidRequest, KieError
+
+MEASURES = ("rating", "credits", "duration_s", "seed")
+Cells = Sequence[tuple[dict[str, Any], Run | None]]  # the place of each, and its run if it has one
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def rows(cells: Sequence[tuple[dict[str, Any], Facts | None]]) -> list[dict[str, Any]]:
+    """A row a cell: its place on each axis, and what is known of its run; what is not known is None."""
+    names = axes(cells)
+    return [{**{name: place.get(name) for name in names}, **_facts(run, names)} for place, run in cells]
+
+
+def axes(cells: Sequence[tuple[dict[str, Any], Facts | None]]) -> list[str]:
+    """The names of the axes, in order."""
+    return list(dict.fromkeys(name for place, _ in cells for name in place))
+
+
+def in_words(place: Mapping[str, Any]) -> str:
+    """Where a cell stands: the value on each axis."""
+    return ", ".join(f"{name}={value}" for name, value in place.items()) or "the only cell"
+
+
+def _facts(run: Facts | None, taken: Sequence[str]) -> dict[str, Any]:
+    request = run.request if run else None  # read from the ledger's JSON each time it is asked for
+    facts = {
+        "run": run.id if run else None,
+        "state": str(run.state) if run else "missing",
+        "service": run.service if run else None,
+        "model": run.model if run else None,
+        "prompt": request.prompt if request else None,
+        "seed": run.seed if run else None,
+        "credits": run.credits if run else None,
+        "estimate": request.estimate.credits if request and request.estimate else None,
+        "duration_s": run.duration_s if run else None,
+        "rating": run.rating if run else None,
+        "tags": list(run.tags) if run else [],
+        "task_id": run.task_id if run else None,
+        "created_at": run.created_at.isoformat() if run else None,
+        "video": PurePosixPath(run.row.video).name if run and run.row.video else None,
+        "video_sha256": run.row.video_sha256 if run else None,
+        **(origin.facts(run.row, request) if run and request else dict.fromkeys(origin.NAMES)),
+    }
+    # An axis keeps its name; the same fact of the run stands beside it under another where they could differ.
+    return {_free(name, taken): value for name, value in facts.items()}
+
+
+def _free(name: str, taken: Sequence[str]) -> str:
+    return _free(f"run_{name}", taken) if name in taken else name
+
+
+def to_frame(found: Sequence[dict[str, Any]]) -> Any:
+    """A `pandas.DataFrame`, a row a cell.
+
+    Raises:
+        KieError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise KieError("pandas is not installed here.", hint="pip install pandas") from None
+    return pd.DataFrame(list(found))
+
+
+def write_csv(found: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> Path:
+    """Comma-separated values in UTF-8; tags are joined by semicolons.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe in front: a definition, and so a prompt, may come from
+    anybody. The other formats hold every text as it is.
+    """
+    target = Path(path)
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([_plain_text(name) for name in (found[0] if found else ["run"])])
+        writer.writerows([_plain_text(value) for value in row.values()] for row in found)
+    return target
+
+
+def _plain_text(value: Any) -> Any:
+    text = ";".join(value) if isinstance(value, list) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
+
+
+def write_jsonl(found: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> Path:
+    """A JSON object a line."""
+    target = Path(path)
+    with target.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+    return target
+
+
+def best(runs: Sequence[Run], by: str) -> Run | None:
+    """The run with the highest rating, or the smallest cost, time or seed; None if none has one.
+
+    Raises:
+        InvalidRequest: for another measure.
+    """
+    if by not in MEASURES:
+        raise InvalidRequest(f"best by {by!r}: {', '.join(MEASURES)} is needed.", charged="")
+    known = [run for run in runs if getattr(run, by) is not None]
+    if not known:
+        return None
+    return (
+        max(known, key=lambda run: run.rating or 0)
+        if by == "rating"
+        else min(known, key=lambda run: float(getattr(run, by)))
+    )

@@ -1,0 +1,152 @@
+"""The half of an experiment that hands its data on: frames, files, the best run."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..engine import Run, Session
+from ..engine.facts import Recorded
+from ..errors import InvalidRequest
+from . import data
+from .definition import Definition
+from .parquet import write_parquet
+from .status import Status
+
+if TYPE_CHECKING:
+    from .tracking import Logged
+
+ENDINGS = (".csv", ".jsonl", ".parquet")
+
+
+class Exports(ABC):
+    """What can be had of an experiment without buying anything."""
+
+    name: str
+    _session: Session
+
+    @property
+    @abstractmethod
+    def definition(self) -> Definition:
+        """What it asks for."""
+
+    @property
+    @abstractmethod
+    def runs(self) -> list[Run]:
+        """The runs of the cells that have one, in the order of the grid."""
+
+    @abstractmethod
+    def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
+        """The place of each cell, and its run if it has one."""
+
+    @abstractmethod
+    def _recorded(self) -> list[tuple[dict[str, Any], Recorded | None]]:
+        """The same as the ledger has it, without handles."""
+
+    @abstractmethod
+    def status(self) -> Status:
+        """How it stands now."""
+
+    def to_frame(self) -> Any:
+        """A `pandas.DataFrame`, a row a cell.
+
+        Raises:
+            KieError: pandas is not installed.
+        """
+        return data.to_frame(data.rows(self._recorded()))
+
+    def export_data(self, path: str | os.PathLike[str]) -> Path:
+        """Write the cells as `.csv`, `.jsonl` or `.parquet` (`kie_nb[data]`), by the file's ending.
+
+        In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front; the others hold it as it is.
+
+        Raises:
+            InvalidRequest: for another ending.
+            KieError: pyarrow is not installed.
+        """
+        cells, ending = self._recorded(), Path(path).suffix.lower()
+        if ending not in ENDINGS:
+            raise InvalidRequest(f"{Path(path).name}: {', '.join(ENDINGS)} is needed.", charged="")
+        found = data.rows(cells)
+        if ending == ".parquet":
+            return write_parquet(found, data.axes(cells), path)
+        return data.write_csv(found, path) if ending == ".csv" else data.write_jsonl(found, path)
+
+    def best(self, by: str = "rating") -> Run | None:
+        """The run with the highest "rating", or the smallest "credits", "duration_s" or "seed"; None if none has one.
+
+        Raises:
+            InvalidRequest: for another measure.
+        """
+        return data.best(self.runs, by)
+
+    def export_crate(self, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:
+        """Write an RO-Crate (Process Run Crate 0.5): videos, pictures, and for each run what made it from what.
+
+        It holds the runs that were sent, failed ones too, the definition, which can be run from there, and the table of cells;
+        no key and no path of this machine. An earlier crate of this experiment is replaced, in one step.
+
+        Args:
+            folder: Where to; it is new, empty, or an earlier crate of this experiment.
+            license_url: Under which the data may be used, such as https://creativecommons.org/licenses/by/4.0/.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InvalidRequest: nothing was run yet.
+            LedgerError: the folder holds something else, or a video is not on disk as it was fetched; nothing was written.
+        """
+        from .crate import export_crate
+
+        return export_crate(self._session, self.definition, self.cells(), folder, license_url=license_url)
+
+    def log_to_mlflow(self, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:
+        """Log each run that has ended, failed ones too, as a run of MLflow (`kie_nb[mlflow]`): params, metrics, tags and files.
+
+        Logging again brings what was logged up to date and adds what is new. MLflow's own settings stay as they are.
+
+        Args:
+            tracking_uri: Of MLflow's store: `sqlite:///mlflow.db`, or the address of a server; by default what MLflow itself
+                would take. Folders of files (`./mlruns`) are given up by MLflow 3, which takes them only with
+                MLFLOW_ALLOW_FILE_STORE=true.
+            experiment: Its name there; by default this one's.
+
+        Raises:
+            InvalidRequest: nothing has ended yet, or the experiment was deleted there.
+            KieError: MLflow is not installed, or did not take it; what was logged so far stays.
+        """
+        from .tracking import log_cells
+
+        return log_cells(
+            self._session, self.name, self.cells(), tracking_uri=tracking_uri, experiment=experiment
+        )
+
+    def report(self, path: str | os.PathLike[str], *, embed_mb: float = 25.0, compare: bool = True) -> Path:
+        """Write one HTML file that plays from disk: facts, the videos as a wall, every cell, what failed, the definition.
+
+        It needs no server, no kernel and no network, prints, and follows the reader's light or dark theme.
+
+        Args:
+            path: The file; its name ends in .html.
+            embed_mb: The most that the small copies of the videos may add to it, in MB. Where they are more, all of them lie in a
+                folder beside it (`smile_files` for `smile.html`), and go where it goes.
+            compare: Measure how far the videos of different seeds are apart, over a few pairs; takes some seconds.
+
+        Raises:
+            InvalidRequest: for a name that does not end in .html.
+            LedgerError: the file cannot be written.
+        """
+        from .report import write_report
+
+        return write_report(
+            self._session,
+            self.definition,
+            self.status(),
+            self.cells(),
+            path,
+            embed_mb=embed_mb,
+            compare=compare,
+        )

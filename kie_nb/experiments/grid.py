@@ -1,0 +1,177 @@
+"""Axes → cells: what an experiment asks for, worked out with no I/O.
+
+An axis is a field of the model, the picture, or a placeholder in the prompt: `{who}` takes the values of the axis `who`.
+Axes are crossed; those that are zipped go along side by side.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..catalogue import nearest
+from ..errors import InvalidRequest
+
+MAX_CELLS = 100_000  # at 60 credits each that is $30,000: a slip of the keyboard, not a wish
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+
+Axes = Mapping[str, Sequence[Any]]
+Where = Callable[[dict[str, Any]], bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """One request of the grid.
+
+    Attributes:
+        at: Where it stands on each axis.
+        asked: What `kie_nb.generate` would be given.
+        replicate: 0, or the number of a wanted repetition of the same request.
+    """
+
+    at: dict[str, Any]
+    asked: dict[str, Any]
+    replicate: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its place in words."""
+        parts = [f"{name}={value}" for name, value in self.at.items()]
+        return ", ".join([*parts, f"repeat {self.replicate + 1}"] if self.replicate else parts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grid:
+    """What is varied, and what stays.
+
+    Attributes:
+        axes: Names and values, the first varies slowest.
+        fixed: Fields that are the same everywhere.
+        zipped: Axes that go along side by side, by groups.
+        repeats: Runs of each request.
+    """
+
+    axes: Axes = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    zipped: tuple[tuple[str, ...], ...] = ()
+    repeats: int = 1
+
+
+def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> list[Cell]:
+    """The cells of *grid*, each request once, in order.
+
+    Args:
+        grid: What is varied.
+        fields: The names of the model's fields, and `image`.
+        where: Is given the place of a cell on every axis, and says whether it is wanted.
+
+    Raises:
+        InvalidRequest: an axis is empty, has no meaning, or the zipped ones differ in length.
+    """
+    placeholders = _check(grid, fields)
+    size = _size(grid)
+    if size > MAX_CELLS:
+        raise InvalidRequest(
+            f"this grid has {size:,} cells; {MAX_CELLS:,} are allowed.", hint="leave out an axis"
+        )
+    found: dict[tuple[Any, ...], Cell] = {}
+    for place in _places(grid):
+        if where is not None and not where(dict(place)):
+            continue
+        asked, used = _fill({**grid.fixed, **place}, placeholders)
+        at = {name: value for name, value in place.items() if name not in placeholders or name in used}
+        for replicate in range(grid.repeats):
+            cell = Cell(at=at, asked=asked, replicate=replicate)
+            # A prompt without {who} is the same request for every who: it is asked for once.
+            found.setdefault((replicate, *((name, identity(value)) for name, value in asked.items())), cell)
+    return list(found.values())
+
+
+def identity(value: Any) -> Any:
+    """What tells *value* from others: itself, or the object where it cannot be compared by value."""
+    if isinstance(value, str | int | float | bool | bytes | None):
+        return (type(value).__name__, value)
+    return (type(value).__name__, str(value) if hasattr(value, "__fspath__") else id(value))
+
+
+def _check(grid: Grid, fields: Sequence[str]) -> set[str]:
+    """The axes that are placeholders."""
+    if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
+        raise InvalidRequest(f"repeats={grid.repeats!r}: a whole number above 0 is needed.")
+    prompts = [str(text) for text in (*grid.axes.get("prompt", ()), grid.fixed.get("prompt", ""))]
+    named = {name for text in prompts for name in _PLACEHOLDER.findall(text)}
+    placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
+    for name in placeholders:
+        if name not in named:
+            raise InvalidRequest(
+                f"{name!r} is no field of the model and no {{{name}}} is in a prompt"
+                f"{nearest(name, (*fields, *named))}",
+                hint="axes are fields, or placeholders of the prompt",
+            )
+    for name, values in grid.axes.items():
+        if not values:
+            raise InvalidRequest(f"the axis {name!r} is empty.", hint="give at least one value")
+    _check_zipped(grid)
+    return placeholders
+
+
+def _check_zipped(grid: Grid) -> None:
+    seen: set[str] = set()
+    for group in grid.zipped:
+        for name in group:
+            if name not in grid.axes:
+                raise InvalidRequest(f"zip names {name!r}, which is no axis{nearest(name, grid.axes)}")
+            if name in seen:
+                raise InvalidRequest(f"zip names {name!r} twice.")
+            seen.add(name)
+        lengths = {name: len(grid.axes[name]) for name in group}
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+            raise InvalidRequest(f"zipped axes need as many values each: {told}.")
+
+
+def _groups(grid: Grid) -> list[tuple[str, ...]]:
+    """The axes in order, those that are zipped together at the place of the first."""
+    group_of = {name: group for group in grid.zipped for name in group}
+    return list(dict.fromkeys(group_of.get(name, (name,)) for name in grid.axes))
+
+
+def _size(grid: Grid) -> int:
+    size = grid.repeats
+    for group in _groups(grid):
+        size *= len(grid.axes[group[0]])
+    return size
+
+
+def _places(grid: Grid) -> Iterator[dict[str, Any]]:
+    steps = [
+        [
+            dict(zip(group, values, strict=True))
+            for values in zip(*(grid.axes[name] for name in group), strict=True)
+        ]
+        for group in _groups(grid)
+    ]
+    order = list(grid.axes)
+    for chosen in itertools.product(*steps):
+        merged = {name: value for part in chosen for name, value in part.items()}
+        yield {name: merged[name] for name in order}
+
+
+def _fill(values: dict[str, Any], placeholders: set[str]) -> tuple[dict[str, Any], set[str]]:
+    """What is asked, with the placeholders filled, and those that were used."""
+    used: set[str] = set()
+
+    def fill(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in placeholders:
+            return found[0]  # a brace that was meant as one
+        used.add(name)
+        return str(values[name])
+
+    asked = {name: value for name, value in values.items() if name not in placeholders and value is not None}
+    if isinstance(asked.get("prompt"), str):
+        asked["prompt"] = _PLACEHOLDER.sub(fill, asked["prompt"])
+    return asked, used

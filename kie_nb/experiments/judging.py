@@ -1,0 +1,178 @@
+"""Do seeds matter, and does a request repeat? Distances between the videos that there are, and one more that is bought for it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..catalogue import USD_PER_CREDIT
+from ..engine import Run, Session, tables
+from ..engine.asking import again
+from ..engine.states import State
+from ..errors import InvalidRequest, WaitInterrupted
+from ..video import compare_videos
+from .comparison import Comparison, compare, results
+from .data import Cells
+from .verdict import median_distance, seeds_differ
+
+MOST_PAIRS = 30  # a second or so each; the median of so many is steady
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """How far the videos of different seeds are from each other; shows itself as a line.
+
+    Attributes:
+        median: The median distance (1 - SSIM); None where no request has videos of two seeds.
+        pairs: How many pairs were compared.
+        differ: Whether seeds make a visible difference at all; None where that is not known.
+    """
+
+    median: float | None
+    pairs: int
+    differ: bool | None
+
+    def __repr__(self) -> str:
+        if self.median is None:
+            return "no request here has videos of two seeds: how much seeds differ is not known"
+        words = "seeds make a visible difference" if self.differ else "seeds look the same"
+        return f"{words}: median distance {self.median:.4f} over {tables.counted(self.pairs, 'pair')}"
+
+
+_known: dict[
+    tuple[str, str], float
+] = {}  # distances by the hashes of the files, as long as the process lives
+
+
+def spread_of(session: Session, cells: Cells, *, most: int = MOST_PAIRS) -> Spread:
+    """The distances between different seeds of the same cell otherwise, over *most* pairs at the most; workers measure them.
+
+    Raises:
+        WaitInterrupted: you pressed ■.
+    """
+    pairs = _pairs_of(cells, most)
+    return _spread(pairs, results(_measured(session, pairs)))
+
+
+def _pairs_of(cells: Cells, most: int = MOST_PAIRS) -> list[tuple[Run, Run]]:
+    families: dict[str, list[Run]] = defaultdict(list)
+    for _, run in cells:
+        if run is not None and run.state is State.FETCHED and run.video is not None and run.video.exists():
+            families[run.row.family].append(run)
+    pairs = [
+        (one, other)
+        for runs in families.values()
+        for one, other in itertools.combinations(runs, 2)
+        if one.seed != other.seed
+    ]
+    step = max(1, -(-len(pairs) // most))
+    return pairs[::step]
+
+
+def _measured(session: Session, pairs: Sequence[tuple[Run, Run]]) -> list[Future[float]]:
+    """The distance of each pair, from a worker or from before."""
+    jobs: list[Future[float]] = []
+    for one, other in pairs:
+        key = (str(one.row.video_sha256), str(other.row.video_sha256))
+        if key in _known:
+            job: Future[float] = Future()
+            job.set_result(_known[key])
+        else:
+            job = session.measures.submit(_distance, str(one.video), str(other.video))
+            job.add_done_callback(partial(_keep, key))
+        jobs.append(job)
+    return jobs
+
+
+def _distance(first: str, second: str) -> float:
+    return compare_videos(first, second, vmaf=False).distance
+
+
+def _keep(key: tuple[str, str], done: Future[float]) -> None:
+    if not done.cancelled() and done.exception() is None:
+        _known[key] = done.result()
+
+
+def _spread(pairs: Sequence[tuple[Run, Run]], distances: Sequence[float]) -> Spread:
+    median = median_distance(distances)
+    return Spread(median=median, pairs=len(pairs), differ=seeds_differ(median))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
+    """What became of asking for the same again.
+
+    Attributes:
+        runs: The runs that were bought, or found, for it.
+        comparisons: Each of them against the first, set against the spread of the seeds.
+    """
+
+    runs: tuple[Run, ...]
+    comparisons: tuple[Comparison, ...]
+
+    def __repr__(self) -> str:
+        return "\n\n".join(map(repr, self.comparisons))
+
+    def _repr_html_(self) -> str:
+        return "".join(found._repr_html_() for found in self.comparisons)
+
+
+def price_of(run: Run, repeats: int) -> str:
+    """What asking again costs, in words."""
+    estimate = run.estimate
+    if estimate is None:
+        return f"{tables.counted(repeats, 'run')} of a model whose price is not known here"
+    whole = estimate.credits * repeats
+    return f"{tables.counted(repeats, 'more run')} of the same request, about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
+
+
+def missing(session: Session, run: Run, repeats: int) -> int:
+    """How many of *repeats* repetitions of a run's request have to be bought; the others are there, or under way."""
+    ledger, identity = session.ledger_of(run), session.channel_of(run).identity
+    numbers = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
+    prints = [replace(run.request, replicate=number).fingerprint(identity) for number in numbers]
+    there = [any(row.live_key for row in ledger.same_request(fingerprint=each)) for each in prints]
+    return there.count(False)
+
+
+def _replicate(session: Session, run: Run, number: int) -> Run:
+    """The repetition *number* of a run's request: bought, or the one that there is."""
+    home = session.home_of(run).home
+    found, _ = session.begin(again(session, run, session.channel_of(run), home, replicate=number))
+    return found
+
+
+def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verified:
+    """Ask *repeats* times for the same request, and compare; replicates that there are already are not bought again.
+
+    The seeds of *cells* are measured while the service works.
+
+    Raises:
+        InvalidRequest: the run has no video, or its picture is not at hand.
+        WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
+        KieError: what became of a run.
+    """
+    if run.state is not State.FETCHED or run.video is None or not run.video.exists():
+        raise InvalidRequest(
+            f"{run.label} has no video on disk to compare with.", hint="%kie resume fetches it", charged=""
+        )
+    first = run.request.replicate
+    runs = [_replicate(session, run, first + number) for number in range(1, repeats + 1)]
+    pairs = _pairs_of(cells)
+    jobs = _measured(session, pairs)
+    try:
+        for other in runs:
+            other.wait()
+        spread = _spread(pairs, results(jobs, goes_on="what was bought is there.")).median
+        found = tuple(compare(run, other, spread=spread) for other in runs)
+    except WaitInterrupted as exc:
+        for job in jobs:
+            job.cancel()
+        raise WaitInterrupted(
+            str(exc.args[0]), hint="verify again: it finds what was bought, and buys nothing twice"
+        ) from None
+    return Verified(runs=tuple(runs), comparisons=found)

@@ -1,0 +1,71 @@
+"""Keeping an experiment's definition: what was bought under its name is not forgotten, and a drawn seed is drawn once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import InvalidRequest
+from ..ledger import Experiments
+from .definition import SHOWN_DIFFERENCES, differences
+from .plan import PlannedCell
+
+Cells = Mapping[str, PlannedCell]
+
+
+def keep(
+    shelf: Experiments, name: str, definition: Mapping[str, Any], cells: Cells, *, extend: bool, drawn: bool
+) -> int | None:
+    """Write *definition* down, or refuse one that is not what was kept.
+
+    Looking and writing are one step: of two processes that begin the same experiment, the second meets what the first has kept.
+
+    Args:
+        shelf: Where experiments are kept.
+        name: Of the experiment.
+        definition: What it asks for now.
+        cells: Its cells by fingerprint.
+        extend: Keep the earlier cells and add these.
+        drawn: The user gave no seed: the one that is kept counts.
+
+    Returns:
+        The kept seed, where ours was drawn and another one was kept meanwhile: nothing was written, ask again with it.
+
+    Raises:
+        InvalidRequest: the experiment of this name asked for something else; nothing was sent.
+    """
+    ours: dict[str, dict[str, Any]] = {fingerprint: dict(cell.place) for fingerprint, cell in cells.items()}
+    seed = definition["fixed"].get("seed")
+    kept_seed: int | None = None
+
+    def decide(
+        kept: dict[str, Any] | None, before: dict[str, dict[str, Any]]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]] | None:
+        nonlocal kept_seed
+        there = (kept or {}).get("fixed", {}).get("seed")
+        if drawn and there not in {None, seed}:
+            kept_seed = there
+            return None
+        lost = [fingerprint for fingerprint in before if fingerprint not in ours]
+        if lost and not extend:
+            told = "; ".join(differences(kept or {}, definition)[:SHOWN_DIFFERENCES])
+            raise InvalidRequest(
+                f"the experiment {name!r} asked for something else before "
+                f"({told or 'a picture has other bytes than before'}): {len(lost)} of its cells are not in this grid.",
+                hint="extend=True keeps them and adds these; another name starts a new one",
+            )
+        places = {**before, **ours} if lost else ours
+        return None if places == before and kept == definition else (definition, places)
+
+    shelf.change(name, decide)
+    return kept_seed
+
+
+def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:
+    """The same cells with another *seed*: their pictures are neither read nor fetched again."""
+    changed = [
+        replace(cell, prepared=replace(cell.prepared, request=cell.prepared.request.with_seed(seed)))
+        for cell in cells.values()
+    ]
+    return {cell.prepared.fingerprint: cell for cell in changed}

@@ -1,0 +1,31 @@
+"""The limit of one go at an experiment: refused before a byte is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..engine import Prepared
+from ..errors import BudgetExceeded
+from ..ledger.money import Figures
+
+
+def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -> None:
+    """Refuse to buy *todo* where that would pass *max_credits*, with what was *bought* before, in credits.
+
+    Raises:
+        BudgetExceeded: it would, or a price is not known.
+    """
+    estimates = [prepared.request.estimate for prepared in todo]
+    if None in estimates:
+        model = next(prepared.request.model for prepared in todo if prepared.request.estimate is None)
+        raise BudgetExceeded(
+            f"the price of {model} is not known here, so max_credits={max_credits:g} cannot be kept.",
+            hint="leave the limit out if you know the price",
+        )
+    wanted = sum(found.credits for found in estimates if found)
+    if bought.committed + wanted > max_credits + 1e-9:
+        raise BudgetExceeded(
+            f"the {len(todo)} missing cells would cost about {wanted:g} credits: with {bought.spent:g} spent, "
+            f"{bought.reserved:g} reserved and {bought.at_risk:g} at risk that is above max_credits={max_credits:g}.",
+            hint="raise it, or leave out an axis; exp.plan() shows the cells",
+        )

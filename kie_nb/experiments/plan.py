@@ -1,0 +1,121 @@
+"""What an experiment would do: its cells, which exist already, what the rest should cost and how long sending takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .. import settings as settings_
+from ..catalogue import USD_PER_CREDIT
+from ..engine import tables
+from ..engine.states import WORDS, State
+from .status import TO_BUY, clock
+
+if TYPE_CHECKING:
+    from ..engine import Prepared
+    from ..ledger import Standing
+
+SHOWN = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedCell:
+    """A cell with its checked request.
+
+    Attributes:
+        place: Where it stands on each axis, in plain values.
+    """
+
+    place: dict[str, Any]
+    prepared: Prepared
+
+
+_told: set[tuple[str, str]] = set()
+
+
+class Remarks:
+    """What should be known of an experiment, said once in the life of a process, by whatever shows something first."""
+
+    def __init__(self, name: str, texts: Sequence[str]) -> None:
+        self._name, self._texts = name, texts
+
+    def untold(self) -> tuple[str, ...]:
+        """Those that nobody was told yet; they count as told from now on."""
+        new = tuple(text for text in self._texts if (self._name, text) not in _told)
+        _told.update((self._name, text) for text in new)
+        return new
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The grid as a table; shows itself.
+
+    Attributes:
+        remarks: What should be known of it, in words.
+    """
+
+    name: str
+    cells: tuple[PlannedCell, ...]
+    rows: tuple[Standing | None, ...]
+    per_window: int
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Cells that no run stands for."""
+        return sum(1 for row in self.rows if row is None or row.state in TO_BUY)
+
+    @property
+    def credits(self) -> float | None:
+        """What the missing cells should cost; None where a price is not known."""
+        estimates = [
+            cell.prepared.request.estimate
+            for cell, row in zip(self.cells, self.rows, strict=True)
+            if row is None or row.state in TO_BUY
+        ]
+        return None if None in estimates else sum(found.credits for found in estimates if found)
+
+    @property
+    def sending_s(self) -> float:
+        """How long sending takes at the account's rate, in seconds."""
+        return max(0.0, (self.missing - 1) // self.per_window * settings_.WINDOW_S)
+
+    @property
+    def _caption(self) -> str:
+        price = (
+            f"about {self.credits:g} credits (${self.credits * USD_PER_CREDIT:.2f})"
+            if self.credits is not None
+            else "a price that is not known here"
+        )
+        exist = len(self.cells) - self.missing
+        also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
+        rest = (
+            f"{self.missing} to buy for {price}, sent within {clock(self.sending_s)}"
+            if self.missing
+            else "nothing to buy"
+        )
+        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {exist} exist, {rest}{also}"
+
+    @property
+    def _headings(self) -> list[str]:
+        return [*dict.fromkeys(name for cell in self.cells for name in cell.place), "state", "estimate"]
+
+    @property
+    def _rows(self) -> list[list[str]]:
+        names = self._headings[:-2]
+        shown = []
+        for cell, row in list(zip(self.cells, self.rows, strict=True))[:SHOWN]:
+            estimate = cell.prepared.request.estimate
+            state = "to buy" if row is None else f"{WORDS[State(row.state)]}, run {row.id[:8]}"
+            price = f"{estimate.credits:g}" if estimate else "?"
+            shown.append([*(str(cell.place.get(name, "")) for name in names), state, price])
+        return shown
+
+    def __repr__(self) -> str:
+        table = tables.as_text(self._headings, self._rows, caption=self._caption)
+        return "\n".join([table, *(f"- {remark}" for remark in self.remarks)])
+
+    def _repr_html_(self) -> str:
+        table = tables.as_html(self._headings, self._rows, caption=self._caption)
+        return f"{table}{''.join(tables.remark_html(text) for text in self.remarks)}"

@@ -1,0 +1,153 @@
+"""An experiment as one HTML file that plays from disk, with no server, no kernel and no network."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import io
+import mimetypes
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from .. import settings as settings_
+from ..engine import Session
+from ..engine.scrub import places_of
+from ..errors import InvalidRequest, LedgerError
+from ..video.files import finished_in_one_step
+from .data import Cells
+from .definition import Definition
+from .judging import spread_of
+from .report_page import Shown, page
+from .status import Status
+from .wall import Tile, Wall
+from .wall_media import Clip, Medium, make_clip, make_still
+from .wall_page import asset, wall_fragment
+
+MOST_COMPARED = 6  # pairs of videos: a second or so each
+_PICTURE_WIDTH, _MOST_PICTURES = 480, 24
+_AS_TEXT = 4 / 3  # what base64 makes of a byte
+
+
+def write_report(
+    session: Session,
+    definition: Definition,
+    status: Status,
+    cells: Cells,
+    path: str | os.PathLike[str],
+    *,
+    embed_mb: float,
+    compare: bool,
+) -> Path:
+    """Write the page; see `Experiment.report`."""
+    from .. import __version__
+
+    target = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
+    check_name(target)
+    wall = Wall(cells)
+    try:
+        media = _media([tile for tile in wall.tiles if tile.video is not None], target, int(embed_mb * 1e6))
+        shown = Shown(
+            definition=definition,
+            cells=cells,
+            status=status,
+            version=__version__,
+            written_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, with kie_nb {__version__}",
+            wall=wall_fragment(wall, media),
+            style=asset("report.css"),
+            pictures=_pictures(session, cells),
+            spread=spread_of(session, cells, most=MOST_COMPARED) if compare else None,
+            places=places_of(settings_.current().home),
+        )
+        with finished_in_one_step(target) as part:
+            part.write_text(page(shown), encoding="utf-8")
+    except OSError as exc:
+        raise LedgerError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+    return target
+
+
+def check_name(target: Path) -> None:
+    """Refuse a name that no browser would take for a page.
+
+    Raises:
+        InvalidRequest: saying so.
+    """
+    if target.suffix.lower() not in {".html", ".htm"}:
+        raise InvalidRequest(f"{target.name}: a name that ends in .html is needed.", charged="")
+
+
+def files_folder(target: Path) -> Path:
+    """The folder beside a report for videos that it has no room for."""
+    return target.with_name(f"{target.stem}_files")
+
+
+def _media(tiles: list[Tile], target: Path, limit: int) -> Callable[[Tile], Medium | None]:
+    """All videos inside the page if there is room for them, else all of them beside it: one file, or a light one."""
+    clips = {tile.video: make_clip(tile.video) for tile in tiles if tile.video is not None}
+    weight = sum(clip.path.stat().st_size for clip in clips.values() if clip is not None) * _AS_TEXT
+    source = _inside if weight <= limit else _beside(files_folder(target))
+
+    def media(tile: Tile) -> Medium | None:
+        if tile.video is None:
+            return None
+        clip = clips[tile.video]
+        if clip is None:
+            return Medium(source="", still=make_still(tile.video), remark="only a still is shown here")
+        return Medium(source=source(clip), fps=clip.fps, frames=clip.frames, still=clip.still)
+
+    return media
+
+
+def _inside(clip: Clip) -> str:
+    mime = mimetypes.guess_type(clip.path.name)[0] or "video/mp4"
+    return f"data:{mime};base64,{base64.b64encode(clip.path.read_bytes()).decode()}"
+
+
+def _beside(folder: Path) -> Callable[[Clip], str]:
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def beside(clip: Clip) -> str:
+        with finished_in_one_step(folder / clip.path.name) as part:
+            shutil.copyfile(clip.path, part)
+        return quote(f"{folder.name}/{clip.path.name}")
+
+    return beside
+
+
+def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
+    """The pictures that were sent, small, each once."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for _, run in cells:
+        image = run.request.image if run is not None else None
+        if (
+            run is None
+            or image is None
+            or image.by_url
+            or image.sha256 in found
+            or len(found) >= _MOST_PICTURES
+        ):
+            continue
+        kept = session.home_of(run).find_input(image.sha256)
+        still = _small(kept) if kept is not None else None
+        if still is not None:
+            found[image.sha256] = (
+                f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256}",
+                still,
+            )
+    return list(found.values())
+
+
+def _small(path: Path) -> bytes | None:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            small = picture.convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    small.thumbnail((_PICTURE_WIDTH, _PICTURE_WIDTH))
+    buffer = io.BytesIO()
+    small.save(buffer, format="JPEG", quality=80, progressive=True, optimize=True)
+    return buffer.getvalue()

@@ -1,0 +1,160 @@
+"""Buys the missing cells of an experiment, some at a time, on the dispatcher's loop; knows when to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from ..engine import Run
+from ..engine.states import State
+from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, OutOfCredits, StillRunning
+
+if TYPE_CHECKING:
+    from ..engine import Prepared, Session
+
+NEEDED_BYTES = 500_000_000  # room for the videos that are under way, and for what else lives on the disk
+
+
+class Runner:
+    """One go at an experiment.
+
+    Args:
+        todo: The cells to buy, in order.
+        joined: Runs of other cells that are under way, which the end waits for too.
+        parallel: The most that are under way at once: what a stop leaves running is bounded by it.
+        stop_after_failures: So many failures in a row, and no more is bought.
+        stop_after_unknowns: So many outcomes unknown, and no more is bought.
+        changed: Called on the dispatcher's thread whenever a run has changed.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        todo: Sequence[Prepared],
+        joined: Sequence[Run],
+        *,
+        parallel: int,
+        stop_after_failures: int,
+        stop_after_unknowns: int,
+        changed: Callable[[], None],
+    ) -> None:
+        self.session = session
+        self.stopped = ""
+        self.done: Future[None] = Future()
+        self.has_taken_back = threading.Event()
+        self._todo = deque(todo)
+        self._open: list[Run] = []
+        self._parallel = parallel
+        self._most_failures, self._most_unknowns = stop_after_failures, stop_after_unknowns
+        self._failures = self._unknowns = 0
+        self._changed = changed
+        self._stir = asyncio.Event()
+        self._joined = list(joined)
+        self._ours: set[str] = set()
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self.session.dispatcher.submit(self._work())
+
+    def stop(self, why: str) -> None:
+        """Buy no more; what is under way goes on. From any thread."""
+        self.stopped = self.stopped or why
+        self.session.dispatcher.call_soon(self._stir.set)
+
+    @property
+    def left(self) -> int:
+        """Cells that it has still to buy."""
+        return 0 if self.stopped else len(self._todo)
+
+    async def _work(self) -> None:
+        try:
+            for run in self._joined:
+                self._watch(run)
+            while self._open or (self._todo and not self.stopped):
+                while self._todo and len(self._open) < self._parallel and not self._must_stop():
+                    await self._begin(self._todo.popleft())
+                if not self._open:
+                    break
+                await self._stir.wait()
+                self._stir.clear()
+                self._take_stock()
+                if self.stopped or self._must_stop():
+                    await self._take_back()
+                    self.has_taken_back.set()
+        except Exception as exc:  # noqa: BLE001 - told by the experiment; a paid run goes on without it
+            self.stopped = self.stopped or f"an error of kie_nb's own: {type(exc).__name__}: {exc}"
+        finally:
+            for run in self._open:
+                run.unlisten(self._heard)
+            self.has_taken_back.set()
+            if not self.done.done():
+                self.done.set_result(None)
+            self._changed()
+
+    async def _begin(self, prepared: Prepared) -> None:
+        try:
+            run, how = await self.session.dispatcher.ledger(self.session.begin, prepared)
+        except (BudgetExceeded, AuthError, LedgerError) as exc:
+            self.stopped = self.stopped or exc.message
+        except KieError:
+            self._count(State.UNKNOWN)  # an earlier run of this cell is unsettled
+        else:
+            if how == "new":
+                self._ours.add(run.id)
+            self._watch(run)
+
+    async def _take_back(self) -> None:
+        """What waits for its turn to be sent is not sent any more; what was sent goes on."""
+        for run in list(self._open):
+            if run.state is State.INTENT and run.id in self._ours:
+                await self.session.dispatcher.ledger(self.session.withdraw, run)
+
+    def _watch(self, run: Run) -> None:
+        self._open.append(run)
+        run.listen(self._heard)
+        self._stir.set()  # it may have ended before it was listened to
+
+    def _heard(self, _run: Run) -> None:
+        self._stir.set()
+        self._changed()
+
+    def _take_stock(self) -> None:
+        """Let go of the runs that have ended."""
+        for run in list(self._open):
+            error = run.error
+            if not run.is_final and (error is None or isinstance(error, StillRunning)):
+                continue
+            self._open.remove(run)
+            run.unlisten(self._heard)
+            if isinstance(error, OutOfCredits | AuthError):
+                self.stopped = self.stopped or error.message
+            if run.state is not State.NOT_SENT or run.id in self._ours:  # another go at it has taken it back
+                self._count(run.state)
+
+    def _count(self, state: State) -> None:
+        if state is State.FETCHED:
+            self._failures = 0
+        elif state in {State.FAIL, State.REFUSED, State.NOT_SENT}:
+            self._failures += 1
+        elif state in {State.UNKNOWN, State.LOST}:
+            self._unknowns += 1
+
+    def _must_stop(self) -> bool:
+        if not self.stopped and self._failures >= self._most_failures:
+            self.stopped = f"{self._failures} failures in a row"
+        if not self.stopped and self._unknowns >= self._most_unknowns:
+            self.stopped = f"{self._unknowns} of unknown outcome: settle them first (%kie resume lists them)"
+        if not self.stopped and self._todo and self._disk_is_full():
+            self.stopped = "the disk is nearly full"
+        return bool(self.stopped)
+
+    def _disk_is_full(self) -> bool:
+        try:
+            return shutil.disk_usage(self._todo[0].home).free < NEEDED_BYTES
+        except OSError:  # the folder is not there yet
+            return False

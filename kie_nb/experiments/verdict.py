@@ -1,0 +1,159 @@
+"""What a likeness means, in one of five verdicts; no I/O.
+
+A distance says little by itself: two videos of one quiet picture are near each other whatever the seed. So it is set
+against the *spread*, the median distance between different seeds of the same request, where that is known.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..video import Likeness, SoundLikeness
+
+# Distances are 1 - SSIM. A good copy of a video, coded anew, stays below the first two; they are a convention, not a law.
+SAME_LOOK_DISTANCE = 0.02
+SAME_LOOK_WORST_DISTANCE = 0.05  # of the pair of frames that is least alike
+ALIKE_SHARE = 0.5  # of the spread: clearly nearer than two seeds are
+ALIKE_DISTANCE = 0.1  # where there is no spread to go by
+LEAST_COMMON = 0.5  # of the longer video: less of it compared says nothing of the whole
+
+
+class Verdict(StrEnum):
+    """How alike two videos are, the nearest first."""
+
+    SAME_BYTES = "same bytes"
+    SAME_FRAMES = "same frames"
+    SAME_LOOK = "same look"
+    ALIKE = "alike"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judgement:
+    """A verdict and what it rests on.
+
+    Attributes:
+        distance: 1 - SSIM.
+        spread: The median distance between different seeds of the same request; None where it is not known.
+        reasons: In words, the deciding one first.
+    """
+
+    verdict: Verdict
+    distance: float
+    spread: float | None
+    reasons: tuple[str, ...]
+
+    @property
+    def share(self) -> float | None:
+        """The distance as a share of the spread; None without one."""
+        return self.distance / self.spread if self.spread else None
+
+
+def judge(likeness: Likeness, spread: float | None = None) -> Judgement:
+    """What this likeness means.
+
+    Args:
+        spread: The median distance between different seeds of the same request, as `median_distance` gives it.
+
+    Raises:
+        ValueError: the spread is no distance.
+    """
+    if spread is not None and not 0 <= spread <= 2:  # noqa: PLR2004 - SSIM goes down to -1
+        raise ValueError(f"a spread is a distance from 0 to 2, not {spread!r}")
+    verdict, why = _verdict(likeness, spread)
+    reasons = (why, *_yardstick(likeness, spread, verdict), *_unequal(likeness), _on_sound(likeness))
+    return Judgement(verdict=verdict, distance=likeness.distance, spread=spread, reasons=reasons)
+
+
+def median_distance(distances: Iterable[float]) -> float | None:
+    """The spread: the median of the distances between different seeds; None of none."""
+    known = list(distances)
+    return statistics.median(known) if known else None
+
+
+def seeds_differ(spread: float | None) -> bool | None:
+    """Whether different seeds give videos that look different at all; None where nobody knows."""
+    return None if spread is None else spread > SAME_LOOK_DISTANCE
+
+
+def _verdict(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
+    if likeness.same_bytes:
+        return Verdict.SAME_BYTES, "the files are equal, byte for byte"
+    if likeness.same_frames:
+        return Verdict.SAME_FRAMES, "every decoded frame is equal; the files are not"
+    if _looks_the_same(likeness):
+        return (
+            Verdict.SAME_LOOK,
+            f"SSIM {likeness.ssim:.4f}, at worst {likeness.ssim_min:.4f}: hard to tell apart by eye",
+        )
+    return _by_distance(likeness, spread)
+
+
+def _by_distance(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
+    shorter, longer = sorted(side.duration_s for side in (likeness.first, likeness.second))
+    if shorter < longer * LEAST_COMMON:
+        return Verdict.DIFFERENT, f"one lasts {shorter:g} s, the other {longer:g} s"
+    if spread is not None and seeds_differ(spread):
+        share, limit = likeness.distance / spread, ALIKE_SHARE
+        words = f"distance {likeness.distance:.4f} is {share:.2f} of the {spread:.4f} between two seeds"
+        if share <= limit:
+            return Verdict.ALIKE, f"{words}: clearly nearer (at most {limit:g})"
+        return Verdict.DIFFERENT, f"{words}: not clearly nearer (at most {limit:g})"
+    verdict = Verdict.ALIKE if likeness.distance <= ALIKE_DISTANCE else Verdict.DIFFERENT
+    return verdict, f"distance {likeness.distance:.4f}, alike is at most {ALIKE_DISTANCE:g}"
+
+
+def _looks_the_same(likeness: Likeness) -> bool:
+    return (
+        likeness.is_one_length
+        and likeness.is_one_shape
+        and likeness.distance <= SAME_LOOK_DISTANCE
+        and round(1 - likeness.ssim_min, 6) <= SAME_LOOK_WORST_DISTANCE
+    )
+
+
+def _yardstick(likeness: Likeness, spread: float | None, verdict: Verdict) -> tuple[str, ...]:
+    """What the spread adds: nothing where it decided already."""
+    if spread is None:
+        is_equal = verdict in {Verdict.SAME_BYTES, Verdict.SAME_FRAMES}
+        return () if is_equal else ("the distance between different seeds is not known",)
+    if not seeds_differ(spread):
+        return (f"different seeds look the same too (distance {spread:.4f}): this says nothing of the seed",)
+    if verdict is Verdict.SAME_LOOK:
+        return (f"its distance is {likeness.distance / spread:.2f} of the {spread:.4f} between two seeds",)
+    return ()
+
+
+def _unequal(likeness: Likeness) -> tuple[str, ...]:
+    first, second = likeness.first, likeness.second
+    found = []
+    if not likeness.is_one_length:
+        found.append(
+            f"lengths differ ({first.duration_s:g} s, {second.duration_s:g} s): the first {likeness.compared_s:g} s were compared"
+        )
+    if not likeness.is_one_size:
+        how = "scaled" if likeness.is_one_shape else "stretched"
+        sizes = f"{first.width} × {first.height}, {second.width} × {second.height}"
+        found.append(
+            f"sizes differ ({sizes}): {how} to {likeness.compared_width} × {likeness.compared_height}"
+        )
+    if not math.isclose(first.fps, second.fps, rel_tol=0.001):
+        found.append(f"frame rates differ ({first.fps:g}, {second.fps:g} a second): paired by the lower")
+    return tuple(found)
+
+
+def _on_sound(likeness: Likeness) -> str:
+    """The sound stands apart: no verdict on the picture depends on it."""
+    sound: SoundLikeness | None = likeness.sound
+    if sound is None:
+        which = [side.name for side in (likeness.first, likeness.second) if side.has_sound]
+        return f"only {which[0]} has sound" if which else "neither has sound"
+    if sound.same_samples:
+        return "the sound is equal"
+    return f"the sound differs (RMS {sound.rms_difference:.4f} of full scale)"

@@ -1,0 +1,108 @@
+"""From one ledger into another: what is not there yet joins it, whole and once; the source stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from .database import Database
+from .merging import Arrival, merge
+from .schema import event, metadata, run
+
+BATCH = 200
+_ASIDE = ("owner", "lease_until", "live_key")
+_LEFT_OPEN = {
+    "class": "OutcomeUnknown",
+    "message": "its ledger was copied while the request was under way; a task may exist and be billed.",
+    "hint": "look at the run in the ledger it comes from, or at https://kie.ai/logs",
+    "charged": "unknown, perhaps the full price",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What a copy did.
+
+    Attributes:
+        copied: Runs that joined.
+        known: Runs that were there already.
+        left: Runs that are written down but not sent; they stay where they are, or both ledgers would send them.
+        others: Rows of the other tables that joined: pictures at the service, budgets.
+    """
+
+    copied: int
+    known: int
+    left: int
+    others: int
+
+
+def copy_ledger(source: Database, target: Database) -> Counts:
+    """Bring the runs of *source*, their history and what else is kept with them, into *target*.
+
+    It may be broken off and called again. Nobody drives the copies: a run that is under way is taken up by whoever asks
+    for it first, and one that was just being sent counts as unknown.
+
+    Raises:
+        LedgerError: one of them cannot be used.
+    """
+    with target.read() as db:
+        known = set(db.execute(sa.select(run.c.id)).scalars())
+    copied = already = left = 0
+    with source.read() as old:
+        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
+        batch: list[Arrival] = []
+        # What stands for a request is decided among all its runs at once: a family is never split.
+        for _, family in groupby(rows, key=lambda row: row["family"]):
+            for row in family:
+                if row["id"] in known:
+                    already += 1
+                elif row["state"] == "intent":
+                    left += 1
+                else:
+                    batch.append(_arrival(old, dict(row), source.name))
+                    copied += 1
+            if len(batch) >= BATCH:
+                merge(target, batch)
+                batch = []
+        merge(target, batch)
+        others = sum(
+            _join(old, target, table) for table in metadata.sorted_tables if table not in {run, event}
+        )
+    return Counts(copied=copied, known=already, left=left, others=others)
+
+
+def _arrival(old: sa.Connection, values: dict[str, Any], name: str) -> Arrival:
+    found = old.execute(sa.select(event).where(event.c.run_id == values["id"]).order_by(event.c.id))
+    events = [{key: value for key, value in row.items() if key != "id"} for row in found.mappings()]
+    stands = values["live_key"] is not None
+    if values["state"] == "sending":
+        values |= {"state": "unknown", "error": _LEFT_OPEN}
+    return Arrival(
+        values={key: value for key, value in values.items() if key not in _ASIDE},
+        events=events,
+        stands=stands,
+        evidence={"copied from": name},
+    )
+
+
+def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:
+    """Rows of a table whose primary key is not there yet."""
+    keys = list(table.primary_key.columns)
+    joined = 0
+    for rows in _batches(old.execute(sa.select(table)).mappings()):
+        with target.write() as db:
+            there = {tuple(row) for row in db.execute(sa.select(*keys))}
+            new = [row for row in rows if tuple(row[key.name] for key in keys) not in there]
+            if new:
+                db.execute(table.insert(), new)
+            joined += len(new)
+    return joined
+
+
+def _batches(rows: Any) -> Iterator[list[dict[str, Any]]]:
+    for part in rows.partitions(BATCH * 10):
+        yield [dict(row) for row in part]

@@ -1,0 +1,210 @@
+"""Opening the database so that money is safe in it: short transactions, each alone from its first moment.
+
+`Database` says what the ledger needs of one; `SqliteFile` is the file beside the notebook, with WAL, FULL sync and a
+write lock taken at the start. `postgres.py` has the same for a team's server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import InvalidRequest, LedgerError
+
+BUSY_TIMEOUT_MS = 30_000
+_WAL_TRIES = 40  # SQLite does not wait by itself while somebody else makes the same switch
+
+
+DAMAGED = (
+    "the file is left as it is: put a copy of before in its place, or move it away and import an export; "
+    "without its runs the same cells would buy their videos again"
+)
+
+
+class Database(ABC):
+    """Short transactions over one engine.
+
+    Attributes:
+        name: What people call it; never a password.
+        is_shared: Whether processes of other machines use it too: then the rate grants live in it.
+        refusal: Why nothing may be written, where nothing may.
+        after_write: Called after each committed transaction.
+        before_close: Called when it is let go of.
+    """
+
+    is_shared = False
+
+    def __init__(self, engine: sa.Engine, name: str, hint: str) -> None:
+        self.name = name
+        self.refusal: LedgerError | None = None
+        self.after_write: Callable[[], None] | None = None
+        self.before_close: Callable[[], None] | None = None
+        self._engine = engine
+        self._hint = hint
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction that holds the write lock from its first moment, so that what it reads stays true."""
+        if self.refusal is not None:
+            raise LedgerError.like(self.refusal)
+        with self._translated(), self._transaction() as db:
+            yield db
+        if self.after_write is not None:
+            self.after_write()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A look that never blocks writers."""
+        with self._translated(), self._look() as db:
+            yield db
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self.before_close is not None:
+            self.before_close()
+        self._engine.dispose()
+
+    def keep_copy(self, version: int) -> None:  # noqa: B027 - a server's backups are its keeper's business
+        """Keep what there is of schema *version*, before it is changed; called inside `write`."""
+
+    @abstractmethod
+    def _transaction(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
+
+    @abstractmethod
+    def _look(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
+
+    def _said(self, exc: sa.exc.DBAPIError) -> str:
+        return str(exc.orig)
+
+    def _next_step(self, exc: sa.exc.DBAPIError) -> str:  # noqa: ARG002 - a file has more to say
+        return self._hint
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.DBAPIError as exc:
+            raise LedgerError(
+                f"the ledger {self.name} cannot be used: {self._said(exc)}.", hint=self._next_step(exc)
+            ) from exc
+        except UnicodeEncodeError as exc:
+            raise InvalidRequest(
+                "a text with half a character in it cannot be kept or looked for.", hint="type it anew"
+            ) from exc
+        except (
+            json.JSONDecodeError,
+            UnicodeDecodeError,
+        ) as exc:  # the page is whole, and what it holds is not
+            raise LedgerError(f"the ledger {self.name} is damaged: {exc}.", hint=DAMAGED) from exc
+
+
+class SqliteFile(Database):
+    """One SQLite file.
+
+    Args:
+        file: The file; its folder is made if it is missing.
+        durable: Whether a committed write must survive a power cut (what money needs).
+        wal: Whether readers and a writer may be at it together; only on a disk of this machine.
+    """
+
+    def __init__(self, file: Path, *, durable: bool = True, wal: bool = True) -> None:
+        self.file = file
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise LedgerError(
+                f"the folder {file.parent} cannot be made: {exc.strerror or exc}.",
+                hint="choose another with KIE_NB_HOME or configure(home=...)",
+            ) from exc
+        engine = sa.create_engine(
+            sa.URL.create(
+                "sqlite", database=str(file)
+            ),  # in a text, `?` and `%` of a folder's name would be syntax
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        )
+
+        @sa.event.listens_for(engine, "connect")
+        def _settings(connection: sqlite3.Connection, _record: Any) -> None:
+            connection.isolation_level = None  # we say BEGIN ourselves: sqlite3's own would not be IMMEDIATE
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            _choose_journal(connection, "wal" if wal else "delete")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+
+        super().__init__(
+            engine, str(file), "check the disk and the folder's rights; the file itself is left as it is"
+        )
+
+    def _next_step(self, exc: sa.exc.DBAPIError) -> str:
+        return self._hint if isinstance(exc.orig, sqlite3.OperationalError) else DAMAGED
+
+    def keep_copy(self, version: int) -> None:
+        """Copy the file beside itself, once: `ledger.sqlite.v1-backup`."""
+        target = self.file.with_name(f"{self.file.name}.v{version}-backup")
+        if target.exists():
+            return
+        try:
+            copy_file(self.file, target)
+        except (OSError, sqlite3.Error) as exc:
+            raise LedgerError(
+                f"no copy of {self.file} could be made before bringing it up to date: {exc}.",
+                hint="make room beside it; the file itself is left as it is",
+            ) from exc
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as db:
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.exec_driver_sql("COMMIT")
+            except BaseException:
+                # A full disk may have rolled it back already, and ■ in mid-statement closes the connection, which does.
+                with contextlib.suppress(sa.exc.SQLAlchemyError):
+                    db.exec_driver_sql("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _look(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as db:
+            yield db
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A whole copy of a SQLite file that others may be writing, in no journal mode that needs a local disk."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_MS / 1000)) as old,
+            contextlib.closing(sqlite3.connect(part)) as new,
+        ):
+            old.backup(new)
+            new.execute("PRAGMA journal_mode = DELETE")
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _choose_journal(connection: sqlite3.Connection, mode: str) -> None:
+    """Switch only where it is needed: the switch wants the file for itself for a moment."""
+    for attempt in range(_WAL_TRIES):
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == mode:
+            return
+        try:
+            connection.execute(f"PRAGMA journal_mode = {mode}")
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or attempt == _WAL_TRIES - 1:
+                raise
+            time.sleep(0.05)

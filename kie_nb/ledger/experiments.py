@@ -1,0 +1,136 @@
+"""Experiments in the ledger: their definitions, their cells, and the runs of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .database import Database
+from .schema import cell, experiment, now, run
+from .store import RunRow
+
+Places = dict[str, dict[str, Any]]
+Decide = Callable[
+    [dict[str, Any] | None, Places], tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]] | None
+]
+_AT_ONCE = 500  # SQLite takes a thousand variables and more
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is shown of the run that stands for a cell, without what it was asked for."""
+
+    id: str
+    fingerprint: str
+    service: str
+    state: str
+    credits: float | None
+    estimate: float | None
+    duration_s: float | None
+    experiment: str | None = None
+    error: dict[str, Any] | None = None
+
+
+_STANDING = tuple(run.c[name] for name in Standing.__slots__)
+
+
+class Experiments:
+    """The experiments of a ledger at one service.
+
+    Args:
+        service: As requests are told apart by, see `Channel.identity`.
+    """
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._db, self._service = database, service
+
+    def definition(self, name: str) -> dict[str, Any] | None:
+        """What was kept under *name*, or None."""
+        with self._db.read() as db:
+            return self._kept(db, name)[0]
+
+    def places(self, name: str) -> Places:
+        """The place of each cell by its fingerprint, in order."""
+        with self._db.read() as db:
+            return self._kept(db, name)[1]
+
+    def change(self, name: str, decide: Decide) -> None:
+        """Keep a definition and its cells, in place of those that were kept under *name*.
+
+        Args:
+            name: Of the experiment.
+            decide: Is given the definition and the places that are kept, and gives those to keep, or None for no change. It is
+                asked again in the transaction that writes: nobody else can change them between its answer and the writing.
+                What it raises leaves all as it was.
+        """
+        with self._db.read() as db:
+            if decide(*self._kept(db, name)) is None:
+                return
+        with self._db.write() as db:
+            answer = decide(*self._kept(db, name))
+            if answer is not None:
+                self._keep(db, name, *answer)
+
+    def _kept(self, db: sa.Connection, name: str) -> tuple[dict[str, Any] | None, Places]:
+        definition = db.execute(
+            sa.select(experiment.c.definition).where(*self._is(experiment.c.name, name))
+        ).scalar()
+        query = sa.select(cell.c.fingerprint, cell.c.place).where(*self._is(cell.c.experiment, name))
+        found = db.execute(query.order_by(cell.c.position))
+        return definition, {entry.fingerprint: entry.place for entry in found}
+
+    def _keep(
+        self,
+        db: sa.Connection,
+        name: str,
+        definition: Mapping[str, Any],
+        places: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        made = db.execute(sa.select(experiment.c.made_at).where(*self._is(experiment.c.name, name))).scalar()
+        db.execute(experiment.delete().where(*self._is(experiment.c.name, name)))
+        db.execute(cell.delete().where(*self._is(cell.c.experiment, name)))
+        known = {"service": self._service, "made_at": made or now(), "changed_at": now()}
+        db.execute(experiment.insert().values(name=name, definition=dict(definition), **known))
+        rows = [
+            {
+                "experiment": name,
+                "service": self._service,
+                "fingerprint": fingerprint,
+                "place": dict(place),
+                "position": position,
+            }
+            for position, (fingerprint, place) in enumerate(places.items())
+        ]
+        if rows:
+            db.execute(cell.insert(), rows)
+
+    def names(self) -> list[str]:
+        """The experiments there are, the one changed last first."""
+        query = sa.select(experiment.c.name).where(experiment.c.service == self._service)
+        with self._db.read() as db:
+            return list(db.execute(query.order_by(experiment.c.changed_at.desc())).scalars())
+
+    def runs(self, fingerprints: Sequence[str]) -> dict[str, RunRow]:
+        """The run of each request that has one, by fingerprint: the one that stands for it, else the newest."""
+        found = self._found(sa.select(run), fingerprints)
+        return {entry.fingerprint: RunRow(**entry._mapping) for entry in found}  # noqa: SLF001 - its documented name
+
+    def standings(self, fingerprints: Sequence[str]) -> dict[str, Standing]:
+        """The same, as much of it as is looked at each second."""
+        return {
+            entry.fingerprint: Standing(*entry) for entry in self._found(sa.select(*_STANDING), fingerprints)
+        }
+
+    def _found(self, query: Any, fingerprints: Sequence[str]) -> Iterator[Any]:
+        """Entries of the runs of these requests, in such an order that the last of each counts."""
+        with self._db.read() as db:
+            for start in range(0, len(fingerprints), _AT_ONCE):
+                some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
+                order = (run.c.live_key.is_not(None), run.c.created_at)
+                yield from db.execute(query.where(some).order_by(*order))
+
+    def _is(self, column: Any, name: str) -> Sequence[Any]:
+        return (column == name, column.table.c.service == self._service)

@@ -1,0 +1,179 @@
+"""Rate grants: in a small file that all kernels of the user share, or beside the runs where machines share the database."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from .database import Database, SqliteFile
+from .grants import ABANDONED_AFTER_S, Slot, wait_s
+from .place import local_folder
+
+if TYPE_CHECKING:
+    from .store import Ledger, RunRow
+
+_KEEP_S = 2 * ABANDONED_AFTER_S
+_SHORTEST_WAIT_S = 0.05
+
+_metadata = sa.MetaData()
+_slot = sa.Table(
+    "slot",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("taken_at", sa.Float, nullable=False),
+    sa.Column("replied_at", sa.Float, nullable=True),
+    sa.Index("slot_account", "account"),
+)
+_pause = sa.Table(
+    "pause",
+    _metadata,
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("until", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right to send one create. Both parts name it: SQLite gives a number again once its row is gone."""
+
+    id: int
+    taken_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What came of asking to send a run.
+
+    Attributes:
+        row: The run, now `sending`; None if it is somebody else's by now or has moved on.
+        grant: To be given to `GrantStore.replied` when the reply is in; None with `row`.
+        wait_s: Seconds until asking again makes sense, if there was no grant to be had.
+    """
+
+    row: RunRow | None = None
+    grant: Grant | None = None
+    wait_s: float | None = None
+
+
+class GrantStore:
+    """Grants for the creates of all accounts.
+
+    Args:
+        place: The user's state folder, or the database that several machines share.
+    """
+
+    def __init__(self, place: Path | Database) -> None:
+        self._is_own = isinstance(place, Path)
+        if isinstance(place, Database):
+            self._db = place  # its migrations made the tables
+            return
+        # Not durable against a power cut: a machine that was off for a second has nothing in flight.
+        self._db = SqliteFile(local_folder(place) / "grants.sqlite", durable=False)
+        with self._db.write() as db:
+            _metadata.create_all(db)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._is_own:
+            self._db.close()
+
+    def send(
+        self, ledger: Ledger, run_id: str, *, account: str, limit: int, window_s: float, **step: Any
+    ) -> Leave:
+        """A grant and the run's step from the intention to `sending`: both or neither.
+
+        In one transaction where they share a database. Where they do not, a process that dies between the two leaves a
+        grant that nobody uses; it never leaves a run without one.
+
+        Args:
+            ledger: Where the run is.
+            run_id: Which one.
+            account: Whose limit counts.
+            limit: How many creates any window may hold.
+            window_s: How long a window is.
+            **step: What `Ledger.move` is to check and to write.
+        """
+        if ledger.database is self._db:
+            with self._db.write() as db:
+                grant, pause = self._take(db, account, limit, window_s)
+                if grant is None:
+                    return Leave(wait_s=pause)
+                row = ledger.moved(db, run_id, **step)
+                if row is None:
+                    self._give_back(db, grant)
+            return Leave(row=row, grant=grant if row else None)
+        grant, pause = self.take(account, limit=limit, window_s=window_s)
+        if grant is None:
+            return Leave(wait_s=pause)
+        row = None
+        try:
+            row = ledger.move(run_id, **step)
+        finally:
+            if row is None:
+                with self._db.write() as db:
+                    self._give_back(db, grant)
+        return Leave(row=row, grant=grant if row else None)
+
+    def take(self, account: str, *, limit: int, window_s: float) -> tuple[Grant | None, float]:
+        """A grant and 0, or None and the seconds until asking again makes sense."""
+        with self._db.write() as db:
+            return self._take(db, account, limit, window_s)
+
+    def replied(self, grant: Grant) -> None:
+        """The reply to this create is in (or will never come): its window begins."""
+        with self._db.write() as db:
+            db.execute(_slot.update().where(*_is(grant)).values(replied_at=_now(db)))
+
+    def pause(self, account: str, seconds: float) -> None:
+        """A 429 was seen: nobody on this account sends for *seconds*."""
+        with self._db.write() as db:
+            until = _now(db) + seconds
+            held = _paused_until(db, account)
+            db.execute(_pause.delete().where(_pause.c.account == account))
+            db.execute(_pause.insert().values(account=account, until=max(until, held)))
+
+    @staticmethod
+    def _take(db: sa.Connection, account: str, limit: int, window_s: float) -> tuple[Grant | None, float]:
+        moment = _now(db)
+        db.execute(_slot.delete().where(_slot.c.taken_at < moment - _KEEP_S))
+        # Replied in the future: the clock was set back since. Counted from now it is never too early.
+        db.execute(_slot.update().where(_slot.c.replied_at > moment).values(replied_at=moment))
+        found = db.execute(
+            sa.select(_slot.c.taken_at, _slot.c.replied_at).where(_slot.c.account == account)
+        ).all()
+        until = _paused_until(db, account)
+        if until > moment + _KEEP_S:  # the clock was set back since
+            until = 0.0
+        slots = [Slot(*entry) for entry in found]
+        pause = wait_s(slots, moment, limit=limit, window_s=window_s, paused_until=until)
+        if pause != 0:
+            return None, _SHORTEST_WAIT_S if pause is None else pause
+        number = db.execute(
+            _slot.insert().values(account=account, taken_at=moment).returning(_slot.c.id)
+        ).scalar_one()
+        return Grant(int(number), moment), 0.0
+
+    @staticmethod
+    def _give_back(db: sa.Connection, grant: Grant) -> None:
+        """Nothing was sent with it, so it does not count."""
+        db.execute(_slot.delete().where(*_is(grant)))
+
+
+def _is(grant: Grant) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_slot.c.id == grant.id, _slot.c.taken_at == grant.taken_at)
+
+
+def _paused_until(db: sa.Connection, account: str) -> float:
+    return float(db.execute(sa.select(_pause.c.until).where(_pause.c.account == account)).scalar() or 0.0)
+
+
+def _now(db: sa.Connection) -> float:
+    """The one clock of all who share the database: machines may disagree by seconds."""
+    if db.dialect.name == "postgresql":
+        return float(db.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
+    return time.time()

@@ -1,0 +1,94 @@
+"""Runs from elsewhere join a ledger: in one transaction, and never so that a request would be sent again for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import LedgerError
+from .database import Database
+from .schema import event, now, run
+
+_KEPT = ("tags", "note", "rating", "experiment", "seed_drawn", "account", "created_at", "made_by", "origin")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """A run that comes in.
+
+    Attributes:
+        values: Its columns, without `live_key`, `owner` and `lease_until`: nobody drives it.
+        stands: Whether it stood for its request where it comes from.
+        seen: The state in which the run of this id was found here when this was decided; None if there was none.
+        evidence: What is written into its history about the arrival.
+    """
+
+    values: dict[str, Any]
+    events: Sequence[dict[str, Any]]
+    stands: bool
+    seen: str | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
+    """Write all *arrivals*, or none.
+
+    A run that is here already is brought up to date. A run whose video is here goes on standing for its request, so that
+    no cell shows another video after an import; one that comes in stands where nothing with a video does.
+
+    Raises:
+        LedgerError: a run here has moved on meanwhile.
+    """
+    coming = {arrival.values["id"] for arrival in arrivals}
+    with database.write() as db:
+        for arrival in sorted(arrivals, key=lambda one: str(one.values["created_at"])):
+            before = db.execute(sa.select(run).where(run.c.id == arrival.values["id"])).mappings().first()
+            if (before["state"] if before else None) != arrival.seen:
+                raise LedgerError(
+                    f"run {arrival.values['id'][:8]} has moved on during the import; nothing was imported.",
+                    hint="import again",
+                )
+            key = before["live_key"] if before else None
+            values = {**arrival.values, "live_key": key or _live_key(db, arrival, coming)}
+            values |= {"owner": None, "lease_until": None}
+            if before is None:
+                db.execute(run.insert(), values)
+            else:
+                values |= {name: before[name] for name in _KEPT if before[name] is not None}
+                db.execute(run.update().where(run.c.id == values.pop("id")).values(values))
+            _append(db, arrival, before["state"] if before else None)
+
+
+def _live_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | None:
+    values = arrival.values
+    if not arrival.stands:
+        return None
+    same = run.c.fingerprint == values["fingerprint"]
+    if values["seed_drawn"]:
+        same = sa.or_(same, sa.and_(run.c.family == values["family"], run.c.seed_drawn.is_(True)))
+    standing = db.execute(sa.select(run.c.id, run.c.state).where(same, run.c.live_key.is_not(None)))
+    states = [found.state for found in standing if found.id not in coming]
+    if "fetched" in states or (states and values["state"] != "fetched"):
+        return None
+    print_ = values["fingerprint"]
+    take = db.execute(
+        sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == print_)
+    ).scalar_one()
+    while db.execute(sa.select(run.c.id).where(run.c.live_key == f"{print_}:{take}")).first() is not None:
+        take += 1
+    return f"{print_}:{take}"
+
+
+def _append(db: sa.Connection, arrival: Arrival, before: str | None) -> None:
+    run_id = arrival.values["id"]
+    found = db.execute(sa.select(event.c.at, event.c.to_state).where(event.c.run_id == run_id))
+    known = {(entry.at, entry.to_state) for entry in found}
+    for entry in arrival.events:
+        if (entry["at"], entry["to_state"]) not in known:
+            db.execute(event.insert(), {**entry, "run_id": run_id})
+    state = arrival.values["state"]
+    last = {"at": now(), "run_id": run_id, "from_state": before or state, "to_state": state}
+    db.execute(event.insert(), {**last, "evidence": arrival.evidence})

@@ -1,0 +1,61 @@
+"""Opening the ledger of a home, wherever it is kept."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from ..errors import LedgerError
+from .database import DAMAGED, Database, SqliteFile
+from .migrations import prepare
+from .place import place
+from .postgres import Postgres
+from .snapshot import Snapshot, take_in
+
+BEING_MADE_S = 1.0
+
+
+def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple[Database, list[str]]:
+    """The database of *home*, at this version, and what the user should know of it, a line each.
+
+    Args:
+        home: The folder beside the notebook.
+        url: The PostgreSQL database that a team shares, in place of a file.
+        state_home: The user's own folder, for what cannot be in the home.
+
+    Raises:
+        LedgerError: it cannot be opened.
+    """
+    if url:
+        shared = Postgres(url)
+        prepare(shared)
+        return shared, []
+    where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
+    _refuse_emptied(where.file, home)
+    file = SqliteFile(where.file)
+    prepare(file)
+    remarks = list(where.remarks)
+    if where.snapshot is not None:
+        remarks += take_in(home, where.snapshot, file)
+        Snapshot(file, where.snapshot)
+    return file, remarks
+
+
+def _refuse_emptied(file: Path, home: Path) -> None:
+    """A ledger without a byte beside videos that were paid for has lost them; SQLite would take it for a new one."""
+    until = time.monotonic() + BEING_MADE_S
+    while _is_emptied(file, home):
+        if time.monotonic() > until:
+            raise LedgerError(
+                f"the ledger {file} is empty, and there are videos beside it: it has lost its runs.",
+                hint=DAMAGED,
+            )
+        time.sleep(0.05)  # another kernel may be making it just now
+
+
+def _is_emptied(file: Path, home: Path) -> bool:
+    try:
+        return file.stat().st_size == 0 and any((home / "videos").iterdir())
+    except OSError:  # there is none, or nobody may look: opening it says which
+        return False

@@ -1,0 +1,70 @@
+"""What the ledger knows of pictures: which the service has, and what the addresses of others served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .database import Database
+from .schema import now, picture_url, upload
+
+_EARLIER = 20  # contents of one address that are remembered
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UploadRow:
+    """A picture that the service has."""
+
+    sha256: str
+    url: str
+    uploaded_at: str
+
+
+class Pictures:
+    """The half of the ledger that knows pictures."""
+
+    _db: Database
+
+    def remember_upload(self, account: str, sha256: str, url: str) -> None:
+        """The service has this picture, under *url*."""
+        with self._db.write() as db:
+            db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
+            db.execute(upload.insert().values(account=account, sha256=sha256, url=url, uploaded_at=now()))
+
+    def forget_upload(self, account: str, sha256: str) -> None:
+        """The service no longer serves this picture."""
+        with self._db.write() as db:
+            db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
+
+    def find_upload(self, account: str, sha256: str) -> UploadRow | None:
+        """Where the service has this picture, if it was ever uploaded."""
+        query = sa.select(upload).where(upload.c.account == account, upload.c.sha256 == sha256)
+        with self._db.read() as db:
+            found = db.execute(query).first()
+        return UploadRow(sha256=found.sha256, url=found.url, uploaded_at=found.uploaded_at) if found else None
+
+    def remember_url(self, url: str, identity: dict[str, Any]) -> None:
+        """What *url* served when a run was made with it; what it served before stays known."""
+        with self._db.write() as db:  # another kernel may remember another picture of it: neither is lost
+            earlier = [known for known in _told(db, url) if known != identity][:_EARLIER]
+            db.execute(picture_url.delete().where(picture_url.c.url == url))
+            kept = {**identity, "earlier": earlier} if earlier else identity
+            db.execute(picture_url.insert().values(url=url, identity=kept, fetched_at=now()))
+
+    def find_url(self, url: str) -> dict[str, Any] | None:
+        """What `remember_url` was told last."""
+        return next(iter(self.find_urls(url)), None)
+
+    def find_urls(self, url: str) -> list[dict[str, Any]]:
+        """All that `remember_url` was told of *url*, the newest first."""
+        with self._db.read() as db:
+            return _told(db, url)
+
+
+def _told(db: sa.Connection, url: str) -> list[dict[str, Any]]:
+    kept = db.execute(sa.select(picture_url.c.identity).where(picture_url.c.url == url)).scalar()
+    if kept is None:
+        return []
+    return [{name: kept[name] for name in kept if name != "earlier"}, *kept.get("earlier", ())]

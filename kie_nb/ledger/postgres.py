@@ -1,0 +1,162 @@
+"""A team's ledger on a PostgreSQL server: the same tables, and writers as strictly one after another as in SQLite."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import LedgerError
+from .database import BUSY_TIMEOUT_MS, Database
+
+CONNECT_TIMEOUT_S = 10
+OPEN_PAUSES_S = (0.2, 1.0, 3.0)  # a server that restarts is back in seconds
+SETTLE_TRIES = 50
+SETTLE_PAUSE_S = 0.2
+# A kernel that is stopped in mid-transaction (a laptop's lid) must not hold the lock of the whole team.
+IDLE_TIMEOUT_MS = BUSY_TIMEOUT_MS // 2
+_LOCK_FAMILY = 0x6B69_655F  # "kie_": one lock per database and schema
+_PASSING = ("starting up", "shutting down", "too many", "recovery mode", "administrator command")
+_LOCK = sa.text(
+    # coalesce: a lock with a null key is no lock, and current_schema() may be null.
+    f"SELECT txid_current() FROM pg_advisory_xact_lock({_LOCK_FAMILY}, hashtext(coalesce(current_schema(), '')))"  # noqa: S608
+)
+_HELLO = sa.text("SELECT 1")
+
+
+class Postgres(Database):
+    """One schema of a PostgreSQL database.
+
+    Args:
+        url: As SQLAlchemy writes it: `postgresql+psycopg://user:password@host/database`.
+
+    Raises:
+        LedgerError: it is no such address, or the driver is not installed.
+    """
+
+    is_shared = True
+
+    def __init__(self, url: str) -> None:
+        parsed = _parse(url)
+        self._secrets = [text for text in (parsed.password, parsed.query.get("password")) if text]
+        try:
+            engine = sa.create_engine(
+                parsed,
+                isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
+                # No prepared statements: a pooler in between may give each transaction another server process.
+                connect_args={
+                    "connect_timeout": CONNECT_TIMEOUT_S,
+                    "prepare_threshold": None,
+                    "application_name": "kie_nb",
+                },
+            )
+        except ImportError as exc:
+            raise LedgerError(
+                "a ledger on PostgreSQL needs a package that is not installed here.",
+                hint='pip install "kie-nb[postgres]"',
+            ) from exc
+        sa.event.listen(engine, "connect", _limits)
+        self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+        place = parsed.set(password=None, query={}, drivername="postgresql")
+        super().__init__(
+            engine,
+            place.render_as_string(),
+            "check that the server of KIE_NB_LEDGER can be reached and that its user may write there",
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        db, number = self._open(self._engine, _LOCK)
+        try:
+            yield db
+            self._commit(db, number)
+        finally:
+            db.close()  # rolls back what was not committed
+
+    @contextlib.contextmanager
+    def _look(self) -> Iterator[sa.Connection]:
+        db, _ = self._open(self._looking, _HELLO)
+        try:
+            yield db
+        finally:
+            db.close()
+
+    def _open(self, engine: sa.Engine, first: sa.TextClause) -> tuple[sa.Connection, Any]:
+        """A connection on which *first* was answered, and the answer; a line that was cut meanwhile is made anew."""
+        pauses = iter(OPEN_PAUSES_S)
+        while True:
+            db = self._patiently(engine)
+            try:
+                answer = db.execute(first).scalar_one()
+            except sa.exc.DBAPIError as exc:
+                db.close()
+                pause = next(pauses, None)
+                if pause is None or not exc.connection_invalidated:
+                    raise
+                time.sleep(pause)
+            except BaseException:
+                db.close()
+                raise
+            else:
+                return db, answer
+
+    @staticmethod
+    def _patiently(engine: sa.Engine) -> sa.Connection:
+        for pause in OPEN_PAUSES_S:
+            try:
+                return engine.connect()
+            except sa.exc.OperationalError as exc:
+                said = str(exc.orig)
+                if "FATAL" in said and not any(word in said for word in _PASSING):
+                    raise  # a wrong password stays wrong
+            time.sleep(pause)
+        return engine.connect()
+
+    def _commit(self, db: sa.Connection, number: int) -> None:
+        """Commit; if the line breaks just then, ask the server what came of it instead of guessing."""
+        try:
+            db.commit()
+        except sa.exc.DBAPIError as exc:
+            if not exc.connection_invalidated or not self._was_committed(number):
+                raise
+
+    def _was_committed(self, number: int) -> bool:
+        for _ in range(SETTLE_TRIES):
+            with self._look() as db:
+                status = db.execute(sa.text("SELECT txid_status(:number)"), {"number": number}).scalar()
+            if status != "in progress":
+                return bool(status == "committed")
+            time.sleep(SETTLE_PAUSE_S)
+        return False
+
+    def _said(self, exc: sa.exc.DBAPIError) -> str:
+        if getattr(exc.orig, "sqlstate", None) == "55P03":
+            return f"another kernel has held it for {BUSY_TIMEOUT_MS // 1000} s"
+        said = " ".join(str(exc.orig).split()).rstrip(".")
+        for secret in self._secrets:
+            said = said.replace(str(secret), "…")
+        return said
+
+
+def _parse(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
+        # The text is not repeated: it may hold a password. Nor is the cause, for the same reason.
+        raise LedgerError(
+            "KIE_NB_LEDGER is not the address of a PostgreSQL database.",
+            hint="it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME",
+        ) from None
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _limits(connection: Any, _record: Any) -> None:
+    autocommit, connection.autocommit = connection.autocommit, True
+    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
+    connection.autocommit = autocommit

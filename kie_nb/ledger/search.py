@@ -1,0 +1,157 @@
+"""Which runs: filters as conditions of one statement."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from .schema import run
+
+_LATEST = (run.c.created_at.desc(), run.c.id)
+# What is not known comes last either way: an unknown cost is not 0, and no rating is not the worst.
+ORDERS: dict[str, tuple[Any, ...]] = {
+    "newest": _LATEST,
+    "oldest": (run.c.created_at, run.c.id),
+    "best": (sa.nulls_last(run.c.rating.desc()), *_LATEST),
+    "dearest": (sa.nulls_last(run.c.credits.desc()), *_LATEST),
+    "cheapest": (sa.nulls_last(run.c.credits), *_LATEST),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """Some of the runs that match, and how many there are.
+
+    Attributes:
+        number: Which page, from 1; the last one where more was asked for.
+        pages: How many there are; 1 where nothing matches.
+    """
+
+    rows: list[Any]
+    count: int
+    number: int
+    pages: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choices:
+    """What there is to choose from among the runs of a service, each in the order of its letters."""
+
+    models: list[str]
+    experiments: list[str]
+    tags: list[str]
+
+
+def where(
+    *,
+    states: Collection[str] | None = None,
+    service: str | None = None,
+    text: str | None = None,
+    model: str | None = None,
+    seed: int | None = None,
+    tag: str | None = None,
+    least_rating: int | None = None,
+    experiment: str | None = None,
+    since: dt.datetime | None = None,
+) -> list[Any]:
+    """Conditions for the runs that match all that is given.
+
+    Args:
+        text: A part of the prompt, in any case.
+        least_rating: Only runs rated so or better, 1 to 5.
+        since: Only runs written down at this moment or later.
+    """
+    found: list[Any] = []
+    if states is not None:
+        found.append(run.c.state.in_(list(states)))
+    if service is not None:
+        found.append(run.c.service == service)
+    if text:
+        prompt = run.c.request["input"]["prompt"].as_string()
+        found.append(prompt.icontains(text, autoescape=True))
+    if model is not None:
+        found.append(run.c.model == model)
+    if seed is not None:
+        found.append(run.c.seed == seed)
+    if tag is not None:
+        # The list is kept as JSON text, in which every tag stands in quotes.
+        found.append(sa.cast(run.c.tags, sa.String).contains(json.dumps(tag), autoescape=True))
+    if least_rating is not None:
+        found.append(run.c.rating >= least_rating)
+    if experiment is not None:
+        found.append(run.c.experiment == experiment)
+    if since is not None:
+        found.append(run.c.created_at >= _stored(since))
+    return found
+
+
+def page(
+    db: sa.Connection,
+    number: int,
+    size: int,
+    order: str,
+    filters: dict[str, Any],
+    *,
+    read: Callable[[Any], list[Any]] = list,
+) -> Page:
+    """One page of the runs that match *filters* (see `where`).
+
+    Args:
+        number: Which page, from 1.
+        size: Runs on a page.
+        order: A name in `ORDERS`.
+        read: Makes rows of what the database gives.
+    """
+    matching = where(**filters)
+    count = db.execute(sa.select(sa.func.count()).select_from(run).where(*matching)).scalar_one()
+    pages = max(1, -(-count // size))
+    number = min(max(number, 1), pages)
+    # Ids first: sorting whole rows, requests and all, takes four times as long (5 000 runs: 39 ms, not 10).
+    some = sa.select(run.c.id).where(*matching).order_by(*ORDERS[order])
+    ids = list(db.execute(some.limit(size).offset((number - 1) * size)).scalars())
+    rows = read(db.execute(sa.select(run).where(run.c.id.in_(ids))))
+    rows.sort(key=lambda row: ids.index(row.id))
+    return Page(rows=rows, count=count, number=number, pages=pages)
+
+
+def choices(db: sa.Connection, **filters: Any) -> Choices:
+    """The models, experiments and tags of the runs that match *filters*."""
+    matching = where(**filters)
+
+    def distinct(column: sa.ColumnElement[Any]) -> list[Any]:
+        return list(db.execute(sa.select(column).where(*matching, column.is_not(None)).distinct()).scalars())
+
+    # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
+    lists = [json.loads(text) for text in distinct(sa.cast(run.c.tags, sa.String))]
+    return Choices(
+        models=sorted(distinct(run.c.model)),
+        experiments=sorted(distinct(run.c.experiment)),
+        tags=sorted({tag for tags in lists for tag in tags or ()}),
+    )
+
+
+def sent_between(account: str, since: dt.datetime, until: dt.datetime) -> sa.Select[Any]:
+    """The runs of *account* that were sent in this time, oldest first."""
+    first, last = (_stored(at) for at in (since, until))
+    found = sa.select(run).where(run.c.account == account, run.c.sent_at.between(first, last))
+    return found.order_by(run.c.sent_at)
+
+
+def durations(service: str, model: str, key: dict[str, Any]) -> sa.Select[Any]:
+    """How long successful tasks of this model and these inputs were at work, newest first."""
+    query = sa.select(run.c.duration_s).where(
+        run.c.service == service, run.c.model == model, run.c.duration_s.is_not(None)
+    )
+    for name, value in key.items():
+        query = query.where(run.c.request["input"][name].as_string() == str(value))
+    return query.order_by(run.c.completed_at.desc())
+
+
+def _stored(at: dt.datetime) -> str:
+    """A moment as the tables keep it."""
+    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,377 @@
+"""Runs in the ledger: written before they are sent, moved by one transaction and one event each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from . import money, search
+from .budgets import Budgets
+from .database import Database
+from .opening import open_database
+from .pictures import Pictures
+from .schema import event, now, run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRun:
+    """What is known of a run before anything was sent."""
+
+    service: str
+    account: str
+    model: str
+    request: dict[str, Any]
+    fingerprint: str
+    family: str
+    seed: int | None
+    seed_drawn: bool
+    estimate: float | None
+    owner: str
+    lease_until: str
+    made_by: dict[str, Any]
+    notebook: str | None = None
+    experiment: str | None = None
+    origin: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRow:
+    """A run as the ledger has it; the columns are described in `schema.py`."""
+
+    id: str
+    service: str
+    account: str
+    model: str
+    request: dict[str, Any]
+    fingerprint: str
+    family: str
+    live_key: str | None
+    seed: int | None
+    seed_drawn: bool
+    state: str
+    task_id: str | None
+    estimate: float | None
+    credits: float | None
+    urls: list[str] | None
+    video: str | None
+    video_sha256: str | None
+    video_bytes: int | None
+    video_seconds: float | None
+    more_videos: list[str] | None
+    error: dict[str, Any] | None
+    created_at: str
+    sent_at: str | None
+    accepted_at: str | None
+    started_at: str | None
+    completed_at: str | None
+    duration_s: float | None
+    owner: str | None
+    lease_until: str | None
+    made_by: dict[str, Any] | None
+    notebook: str | None
+    experiment: str | None
+    tags: list[str] | None
+    note: str | None
+    rating: int | None
+    balance_before: float | None
+    balance_after: float | None
+    origin: dict[str, Any] | None = None
+
+
+_told: set[str] = set()
+
+# Built once: building and keying a statement costs more than SQLite takes to answer it.
+_GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
+_LATEST = sa.select(run).where(run.c.live_key.is_not(None)).order_by(run.c.created_at.desc()).limit(1)
+_STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
+_STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
+_HOLDER = sa.select(run.c.id).where(
+    run.c.task_id == sa.bindparam("task_id"), run.c.id != sa.bindparam("run_id")
+)
+_TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
+
+
+class Ledger(Pictures, Budgets):
+    """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
+
+    Args:
+        home: The folder beside the notebook, with the files.
+        url: The PostgreSQL database that a team shares, in place of a file in the home.
+        state_home: The user's own folder, for what cannot be in a home on a network disk.
+
+    Attributes:
+        remarks: What the user should know of where it is kept, a line each.
+
+    Raises:
+        LedgerError: from every method, if the database cannot be used.
+    """
+
+    def __init__(self, home: Path, *, url: str | None = None, state_home: Path | None = None) -> None:
+        self.home = home
+        self._url, self._state_home = url, state_home
+        self._db, self.remarks = open_database(home, url, state_home)
+        self._opened = _identity(self._db)
+
+    @property
+    def database(self) -> Database:
+        """Where it is kept."""
+        return self._db
+
+    def untold(self) -> tuple[str, ...]:
+        """The remarks that nobody has been told yet; each is given once in the life of a process."""
+        new = tuple(text for text in self.remarks if text not in _told)
+        _told.update(new)
+        return new
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def ensure_in_place(self) -> None:
+        """Open anew if somebody has removed the folder: writing on into a deleted file would forget every run."""
+        if self._opened != _identity(self._db):
+            self._db.close()
+            self._db, self.remarks = open_database(self.home, self._url, self._state_home)
+            self._opened = _identity(self._db)
+
+    def intend(
+        self, new: NewRun, *, fresh: bool = False, instead_of: RunRow | None = None
+    ) -> tuple[RunRow, bool]:
+        """Write down the intention, or find the run that already stands for this request.
+
+        With a seed of the user's own the whole request must be the same; with a drawn one, an earlier run whose seed was
+        drawn stands for it: running a cell again must not pay again.
+
+        Args:
+            fresh: Write a new one whatever there is.
+            instead_of: It is sent again in place of this run: once, however many ask for it at the same moment.
+
+        Raises:
+            BudgetExceeded: a limit of the user's own would be passed; nothing is written.
+
+        Returns:
+            The run, and whether it is new.
+        """
+        with self._db.write() as db:
+            if not fresh and (standing := self._standing(db, new)) is not None:
+                return standing, False
+            if instead_of is not None and (other := self._settled(db, instead_of)) is not None:
+                return other, False
+            scopes = {"notebook": new.notebook, "experiment": new.experiment, "day": now()[:10]}
+            money.keep(db, new.service, new.estimate, scopes)
+            take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
+            run_id = uuid.uuid4().hex[:12]
+            values = {name: getattr(new, name) for name in NewRun.__slots__}
+            values |= {
+                "id": run_id,
+                "state": "intent",
+                "live_key": f"{new.fingerprint}:{take}",
+                "created_at": now(),
+            }
+            db.execute(run.insert(), values)
+            self._append(db, run_id, None, "intent", {"estimate": new.estimate})
+            found = self._get(db, run_id)
+        assert found is not None  # noqa: S101 - inserted above, in the same transaction
+        return found, True
+
+    def standing(self, new: NewRun) -> RunRow | None:
+        """The run that already stands for this request, if there is one now."""
+        with self._db.read() as db:
+            return self._standing(db, new)
+
+    def later(self, row: RunRow) -> RunRow | None:
+        """A run of the same request that was begun after *row*, and stands for it or may be billed."""
+        with self._db.read() as db:
+            return self._later(db, row)
+
+    def _settled(self, db: sa.Connection, row: RunRow) -> RunRow | None:
+        """*row* as it is, if somebody has settled it since, or the run that was begun after it."""
+        now_ = self._get(db, row.id)
+        return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
+
+    @staticmethod
+    def _later(db: sa.Connection, row: RunRow) -> RunRow | None:
+        others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
+        return _row(db.execute(sa.select(run).where(*others, run.c.created_at >= row.created_at)).first())
+
+    @staticmethod
+    def _standing(db: sa.Connection, new: NewRun) -> RunRow | None:
+        if new.seed_drawn:
+            return _row(db.execute(_STANDING_FAMILY, {"family": new.family}).first())
+        return _row(db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).first())
+
+    def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
+        """`moved`, in a transaction of its own."""
+        with self._db.write() as db:
+            return self.moved(db, run_id, to, **step)
+
+    def moved(
+        self,
+        db: sa.Connection,
+        run_id: str,
+        to: str,
+        *,
+        expect: Collection[str],
+        evidence: dict[str, Any] | None = None,
+        owner: str | None = None,
+        hand_to: str | None = None,
+        alone: bool = False,
+        release: bool = False,
+        **changes: Any,
+    ) -> RunRow | None:
+        """One transition, with its event, inside a transaction of the caller's.
+
+        Args:
+            db: The transaction.
+            run_id: Which run.
+            to: The state after it.
+            evidence: How it is known, for the history.
+            expect: States it may come from.
+            owner: If given, only this owner may make it.
+            hand_to: Who drives it from now on, if that changes.
+            alone: Not if another run has the `task_id` that it is to have.
+            release: The run no longer stands for its request, which may then be sent anew.
+            **changes: Columns that change with it.
+
+        Returns:
+            The run after it, or None if it is not (or no longer) in one of the expected states.
+        """
+        before = self._get(db, run_id)
+        if before is None or before.state not in expect or (owner is not None and before.owner != owner):
+            return None
+        if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
+            return None
+        values = {**changes, "state": to, **({"live_key": None} if release else {})}
+        if hand_to is not None:
+            values["owner"] = hand_to
+        after = replace(before, **values)  # before the write: a column that does not exist spoils all of it
+        # Named columns keep the statement's compiled form in SQLAlchemy's cache; this is the ledger's hot path.
+        db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
+        if to != before.state or evidence:
+            self._append(db, run_id, before.state, to, evidence)
+        return after
+
+    def mark(self, run_id: str, **words: Any) -> RunRow | None:
+        """What people say of a run: `tags`, `note`, `rating`; kept as an event too."""
+        with self._db.write() as db:
+            before = self._get(db, run_id)
+            if before is None:
+                return None
+            after = replace(before, **words)
+            db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **words})
+            self._append(db, run_id, before.state, before.state, words)
+        return after
+
+    def add_origin(self, run_id: str, **facts: Any) -> None:
+        """Add what is known by now of where a run was asked for."""
+        with self._db.write() as db:
+            before = self._get(db, run_id)
+            if before is not None:
+                known = {**(before.origin or {}), **facts}
+                db.execute(
+                    run.update().where(run.c.id == sa.bindparam("run_id")),
+                    {"run_id": run_id, "origin": known},
+                )
+
+    def claim(self, run_id: str, owner: str, *, held_by: str | None, lease_until: str) -> bool:
+        """Take over a run from an owner that is gone; False if somebody else was quicker."""
+        held = run.c.owner.is_(None) if held_by is None else run.c.owner == held_by
+        with self._db.write() as db:
+            result = db.execute(
+                run.update().where(run.c.id == run_id, held).values(owner=owner, lease_until=lease_until)
+            )
+            return bool(result.rowcount)
+
+    def renew(self, run_ids: Sequence[str], owner: str, lease_until: str) -> None:
+        """Say that *owner* is alive."""
+        with self._db.write() as db:
+            db.execute(
+                run.update()
+                .where(run.c.id.in_(run_ids), run.c.owner == owner)
+                .values(lease_until=lease_until)
+            )
+
+    def get(self, run_id: str) -> RunRow | None:
+        """The run with this id."""
+        with self._db.read() as db:
+            return self._get(db, run_id)
+
+    def find(self, text: str) -> list[RunRow]:
+        """Runs whose id or task id begins with *text*."""
+        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
+        with self._db.read() as db:
+            return _rows(db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)))
+
+    def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
+        """Earlier runs of a request, newest first: with its seed, or with any."""
+        where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
+        with self._db.read() as db:
+            return _rows(db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)))
+
+    def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
+        """Runs, newest first; the filters are those of `search.where`."""
+        query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
+        with self._db.read() as db:
+            return _rows(db.execute(query.limit(limit)))
+
+    def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> search.Page:
+        """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
+        with self._db.read() as db:
+            return search.page(db, number, size, order, filters, read=_rows)
+
+    def choices(self, **filters: Any) -> search.Choices:
+        """The models, experiments and tags of the runs that match."""
+        with self._db.read() as db:
+            return search.choices(db, **filters)
+
+    def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
+        """The runs of *account* that were sent in this time, oldest first."""
+        with self._db.read() as db:
+            return _rows(db.execute(search.sent_between(account, since, until)))
+
+    def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
+        """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
+        with self._db.read() as db:
+            found = db.execute(search.durations(service, model, key).limit(limit))
+            return [float(value) for value in found.scalars()]
+
+    def events(self, run_id: str) -> list[dict[str, Any]]:
+        """The history of a run, oldest first."""
+        with self._db.read() as db:
+            found = db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id))
+            return [dict(entry._mapping) for entry in found]  # noqa: SLF001 - its documented name
+
+    def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
+        return _row(db.execute(_GET, {"run_id": run_id}).first())
+
+    @staticmethod
+    def _append(
+        db: sa.Connection, run_id: str, before: str | None, after: str, evidence: dict[str, Any] | None
+    ) -> None:
+        values = {"at": now(), "run_id": run_id, "from_state": before, "to_state": after}
+        db.execute(event.insert(), {**values, "evidence": evidence})
+
+
+def _identity(database: Database) -> tuple[int, int] | None:
+    """Which file is under the name of the one that was opened; None for a server, or if there is none."""
+    file = getattr(database, "file", None)
+    try:
+        found = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None
+
+
+def _row(found: Any) -> RunRow | None:
+    return None if found is None else RunRow(**found._mapping)  # noqa: SLF001 - its documented name
+
+
+def _rows(found: Any) -> list[RunRow]:
+    return [row for entry in found if (row := _row(entry)) is not None]

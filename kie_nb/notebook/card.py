@@ -1,0 +1,235 @@
+"""The live card: one widget while the run is under way, a static bundle in its place at the end.
+
+The final video is shown twice on purpose: in the widget, which a reloaded page and Voilà still see, and by an update of
+the output, which is what a saved notebook keeps. Everything here runs on the dispatcher's thread after `show`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import logging
+from concurrent.futures import Future
+from typing import Any
+
+from .. import settings as settings_
+from ..engine import Run, get_session
+from ..engine.bridge import wait_blocking
+from ..engine.states import State
+from . import page
+from .ticker import ticker
+from .video import RunVideo, make_assets
+
+log = logging.getLogger("kie_nb")
+STOPPED = "You stopped waiting. The task goes on{}; its video appears here when it is done."
+FLUSH_S = 0.2  # at most five updates a second; dropped ones never come back (the server drops above 1000 messages/s)
+
+
+@functools.cache
+def widgets() -> Any:
+    """The package, loaded when there is a card to show."""
+    import ipywidgets
+
+    return ipywidgets
+
+
+@functools.cache
+def shared_layout(kind: str) -> Any:
+    """Layouts and styles are models of their own: shared ones keep a card at few messages."""
+    kit = widgets()
+    return {
+        "box": lambda: kit.Layout(
+            max_width="854px",
+            width="100%",
+            border="1px solid rgba(128,128,128,.35)",
+            padding="10px 12px",
+            margin="4px 0 0 0",
+        ),
+        "bare": lambda: kit.Layout(max_width="854px", width="100%"),
+        "wide": lambda: kit.Layout(width="100%", margin="0"),
+        "timer": lambda: kit.Layout(margin="0"),
+        "row": lambda: kit.Layout(align_items="center", margin="2px 0 0 0", flex_flow="row wrap"),
+        "button": lambda: kit.Layout(width="auto", margin="0 0 0 12px"),
+        "gone": lambda: kit.Layout(display="none"),
+        "html": lambda: kit.HTML().style,
+        "button_style": lambda: kit.Button().style,
+    }[kind]()
+
+
+class Card:
+    """Shows one run in one cell."""
+
+    def __init__(self, run: Run, *, note: str = "", embed: settings_.Embed | None = None) -> None:
+        kit = widgets()
+        self.run, self.note = run, note
+        self.embed: settings_.Embed = embed or settings_.current().embed
+        self.shown: Future[None] = Future()
+        self._usual_s: float | None = None
+        self._dirty = False
+        self._over = False
+        self._has_id = run.task_id is not None
+        self.head = kit.HTML(
+            page.live_card(run, note=note), layout=shared_layout("wide"), style=shared_layout("html")
+        )
+        self.timer = kit.HTML(self._time(), layout=shared_layout("timer"), style=shared_layout("html"))
+        self.button = kit.Button(
+            description="Stop waiting",
+            tooltip="the task goes on at the service; its video is still fetched",
+            layout=shared_layout("button"),
+            style=shared_layout("button_style"),
+        )
+        self.button.on_click(self._stop)
+        self.foot = kit.HBox([self.timer, self.button], layout=shared_layout("row"))
+        self.box = kit.VBox([self.head, self.foot], layout=shared_layout("box"))
+        self.box.add_class(page.LIVE_CLASS)
+        self._handle: Any = None
+
+    def show(self) -> None:
+        """Put it into the current cell; from the cell's own thread."""
+        from IPython.display import display
+
+        self._handle = display(self._bundle(), raw=True, display_id=True)
+        self.run.hold(self.shown)
+        self.run.listen(self._changed)
+        ticker().add(self)
+        get_session().dispatcher.call_soon(self._flush)
+
+    def _bundle(self) -> dict[str, Any]:
+        """The widget, and beside it what is left of it in a notebook without a kernel."""
+        return {
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.box.model_id,
+            },
+            "text/html": page.card(self.run, note=f"{self.note} {self._way_back()}".strip()),
+            "text/plain": repr(self.run),
+        }
+
+    def tick(self) -> None:
+        """A second has passed."""
+        if self._usual_s is None:
+            self._learn_usual()
+        self.timer.value = self._time()
+
+    # --- on the dispatcher's thread ------------------------------------------------------------------------------
+
+    def _changed(self, _run: Run) -> None:
+        """Something is new; several such moments become one update."""
+        if self._dirty:
+            return
+        self._dirty = True
+        get_session().dispatcher.loop.call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._dirty = False
+        if self._over:
+            return
+        run = self.run
+        try:
+            if run.state is State.FETCHED or run.error is not None:
+                self._end()
+                return
+            with self.head.hold_sync():
+                self.head.value = page.live_card(run, note=self._stopped() if run.is_stopped else self.note)
+            self.timer.value = self._time()
+            self._refresh_fallback()
+        except Exception:  # a display that fails must never stop a paid run
+            log.exception("the card of run %s failed", run.id)
+            self._over = True
+            ticker().discard(self)
+            run.unlisten(self._changed)
+            self._release()
+
+    def _refresh_fallback(self) -> None:
+        """What a notebook saved now will show. Once, when the task has its id: every refresh rebuilds the live view."""
+        if self.run.task_id and not self._has_id:
+            self._has_id = True
+            self._handle.update(self._bundle(), raw=True)
+
+    def _end(self) -> None:
+        self._over = True
+        ticker().discard(self)
+        self.run.unlisten(self._changed)
+        if self.run.error is not None or self.run.video is None:
+            self._replace(page.card(self.run, note=self.note), repr(self.run))
+            return
+        self.button.disabled = True
+        future = get_session().previews.submit(self._make)
+        future.add_done_callback(lambda done: get_session().dispatcher.call_soon(lambda: self._finish(done)))
+
+    def _make(self) -> RunVideo:
+        """The finished display, in a worker: encoding megabytes would hold up every other run."""
+        assert self.run.video is not None  # noqa: S101 - asked by the caller
+        video = RunVideo(self.run, make_assets(self.run.video, self.embed), note=self.note)
+        video._repr_html_()
+        return video
+
+    def _finish(self, made: Future[RunVideo]) -> None:
+        try:
+            video = made.result()
+            self.head.value = video._repr_html_()
+            self._unframe()
+            self._handle.update(video)
+        except Exception:
+            log.exception("the video of run %s could not be shown", self.run.id)
+        finally:
+            self._release()
+
+    def _replace(self, html: str, text: str) -> None:
+        try:
+            self.head.value = html
+            self._unframe()
+            self._handle.update({"text/html": html, "text/plain": text}, raw=True)
+        finally:
+            self._release()
+
+    def _unframe(self) -> None:
+        """The page that takes over has a frame of its own, and nothing is left to stop."""
+        self.foot.layout, self.box.layout = shared_layout("gone"), shared_layout("bare")
+
+    def _release(self) -> None:
+        if not self.shown.done():
+            self.shown.set_result(None)
+
+    def leave_error_to_cell(self) -> None:
+        """The cell raises the error itself: once is enough."""
+
+        def replace() -> None:
+            self._over = True
+            ticker().discard(self)
+            self.run.unlisten(self._changed)
+            self._replace(page.card(self.run, note=self.note, with_error=False), repr(self.run))
+
+        get_session().dispatcher.call_soon(replace)
+        wait_blocking(self.shown, timeout_s=2.0)
+
+    def _stopped(self) -> str:
+        return STOPPED.format(" and is billed" if self.run.service == "kie" else "")
+
+    # --- words -----------------------------------------------------------------------------------------------------
+
+    def _time(self) -> str:
+        since = self.run.created_at
+        elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
+        usual = f" of usually about {page.clock(self._usual_s)}" if self._usual_s else ""
+        return f'<span style="{page.FONT}"><span style="{page.MUTED}">elapsed</span> {page.clock(elapsed)}{usual}</span>'
+
+    def _learn_usual(self) -> None:
+        async def learn() -> None:
+            usual = await get_session().usual(self.run)
+            self._usual_s = usual.median if usual else 0.0
+
+        self._usual_s = 0.0
+        get_session().dispatcher.submit(learn())
+
+    def _way_back(self) -> str:
+        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return (
+            f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it."
+        )
+
+    def _stop(self, _button: Any) -> None:
+        """On the main thread or a subshell's: set traits and hand over, nothing else."""
+        self.button.disabled = True
+        get_session().dispatcher.call_soon(self.run.stop_waiting)

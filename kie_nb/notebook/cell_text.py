@@ -1,0 +1,134 @@
+"""A request → the text of the cell that asks for it again; pure.
+
+It is the `%%kie_wan` cell wherever one can say it. The rest is a `kie.generate(...)` call: a prompt that begins with
+white space or looks like a console's, which IPython would change on the way, and the repetition of a request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+from ..catalogue import Request, build_request, describe, find
+from ..catalogue.wan import DEFAULT_MODEL
+from ..engine.images import EXTENSIONS
+from ..engine.recall import call_of
+from ..errors import KieError
+from .lexer import tokens
+from .options import parse
+
+HOME = "kie-runs"  # the folder beside the notebook, unless another was asked for
+_PLAIN = re.compile(r"[\w./:@%+,=&?~\[\]{}()$#!*^|-]+")  # needs no quotes; they would not hurt
+# IPython takes the prompts of a console off the lines of any cell that begins with one.
+_CONSOLE = re.compile(r"^\s*(>>>|\.\.\.|In \[)", re.MULTILINE)
+
+
+def cell_text(request: Request, *, picture: str | None = None) -> str:
+    """The cell that asks for *request*: run, it has the same fingerprint and shows the same video.
+
+    Args:
+        request: Its seed is named always, its model only where it is not the default.
+        picture: The path or URL of its picture, in the notebook's words. By default the URL it was given by, or else the
+            copy that is kept in kie-runs/inputs, by which the bytes are surely the same.
+    """
+    if request.image is not None and picture is None:
+        picture = request.image.url or kept_picture(request)
+    text = f"%%kie_wan {_line(request, picture)}".rstrip() + f"\n{request.prompt}"
+    return text if _says(text, request, picture) else _call(request, picture)
+
+
+def kept_picture(request: Request, home: str = HOME) -> str | None:
+    """Where the copy of the request's picture lies, beside a ledger in *home*; None without a picture."""
+    if request.image is None:
+        return None
+    return f"{home}/inputs/{request.image.sha256}.{EXTENSIONS.get(request.image.mime, 'bin')}"
+
+
+def _line(request: Request, picture: str | None) -> str:
+    parts = [] if request.model == DEFAULT_MODEL else [f"--model {_quoted(request.model)}"]
+    if picture is not None:
+        parts.append(f"--image {_quoted(_named(picture) or picture)}")
+    known = {entry.name: entry for entry in describe(request.model)} if find(request.model) else {}
+    inputs = {name: value for name, value in request.inputs.items() if name != "prompt"}
+    if request.seed is not None:
+        inputs["seed"] = request.seed
+    for name, value in inputs.items():
+        entry = known.get(name)
+        if entry is None:
+            parts.append(_raw(name, value))
+        elif value == entry.default and type(value) is type(entry.default):
+            continue
+        elif isinstance(value, bool):
+            parts.append(f"--{'' if value else 'no-'}{entry.option}")
+        else:
+            text = str(value)
+            quoted = _quoted(text)
+            parts.append(
+                f"--{entry.option} {quoted}" if _unquoted(quoted) == text and text else _raw(name, value)
+            )
+    if request.call_back_url:
+        parts.append(f"--call-back-url {_quoted(request.call_back_url)}")
+    return " ".join(parts)
+
+
+def _named(picture: str | None) -> str | None:
+    """A bare word would mean a variable of the notebook."""
+    return f"./{picture}" if picture is not None and picture.isidentifier() else picture
+
+
+def _raw(name: str, value: Any) -> str:
+    """`--set` takes JSON, in which every character can be spelled in plain letters, the quote around it too."""
+    return "--set '{}={}'".format(name, json.dumps(value).replace("'", "\\u0027"))
+
+
+def _quoted(text: str) -> str:
+    """*text* as one piece of the line, if that can be."""
+    if _PLAIN.fullmatch(text):
+        return text
+    quote = "'" if '"' in text else '"'
+    return f"{quote}{text}{quote}"
+
+
+def _unquoted(piece: str) -> str | None:
+    """What the line reads *piece* as; None where it is several pieces, or no line."""
+    found = tokens(piece)
+    return found[0].text if len(found) == 1 and len(piece.splitlines()) == 1 else None
+
+
+def _says(text: str, request: Request, picture: str | None) -> bool:
+    """Whether the cell, on its way through front end, IPython and the magic, asks for the same."""
+    first, _, body = text.partition("\n")
+    line = first.rstrip().partition(" ")[2]
+    is_kept = body and body == body.strip() and not _CONSOLE.search(body) and len(first.splitlines()) == 1
+    if not is_kept or any(not char.isprintable() and char not in "\n\t" for char in body):
+        return False
+    try:
+        asked = parse(line)
+        if asked.prompt or asked.image != _named(picture):
+            return False
+        read = build_request(
+            model=asked.model,
+            image=request.image,
+            call_back_url=asked.call_back_url,
+            raw=asked.raw,
+            prompt=body,
+            **asked.fields,
+        )
+    except KieError:
+        return False
+    return read == request
+
+
+def _call(request: Request, picture: str | None) -> str:
+    if request.image is not None and picture is not None:
+        request = replace(request, image=replace(request.image, url=None, label=picture))
+    call = call_of(request)
+    why = "# no %%kie_wan cell can say this request word for word"
+    if request.replicate:
+        why = f"# repetition {request.replicate} of a request, which is a request of its own"
+        call = f"{call[:-1]}, replicate={request.replicate})"
+    if request.call_back_url:
+        call = f"{call[:-1]}, call_back_url={request.call_back_url!r})"
+    return f"{why}\nimport kie_nb as kie\n\n{call}"

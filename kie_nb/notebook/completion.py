@@ -1,0 +1,87 @@
+"""Completion: exactly our options, enumerated values, model ids, files for `--image` and variables for it."""
+
+from __future__ import annotations
+
+import glob
+import re
+from typing import Any
+
+from ..catalogue import known_models
+from .kie_magic import COMMANDS
+from .options import Option, all_names, model_on, options
+
+_MAGIC = re.compile(r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?(?P<sign>%%?)(?P<name>kie_wan|kie)[ \t]+(?P<rest>.*)$")
+
+
+def matches(text: str, before: str, variables: dict[str, Any]) -> dict[str, Any]:
+    """The matcher's answer for the line *before* the cursor in the cell *text*; empty where we have nothing to say."""
+    found = _MAGIC.match(before)
+    if found is None:
+        return {"completions": []}
+    rest = found["rest"]
+    fragment = re.search(r"\S*$", rest)
+    word = fragment.group() if fragment else ""
+    if found["name"] == "kie":
+        words = _commands(rest, word)
+    else:
+        words = _words(text, rest, word, variables)
+        if not words and not word.startswith("-"):
+            return {"completions": []}
+    return _answer([entry for entry in words if entry.startswith(word)], word)
+
+
+def _commands(rest: str, word: str) -> list[str]:
+    earlier = rest[: len(rest) - len(word)].split()
+    if not earlier:
+        return list(COMMANDS)
+    return ["kie", "simulator"] if earlier == ["use"] else []
+
+
+def _words(text: str, rest: str, word: str, variables: dict[str, Any]) -> list[str]:
+    model = model_on(text.split("\n", maxsplit=1)[0] if text.lstrip().startswith("%%") else rest)
+    before = rest[: len(rest) - len(word)].split()
+    option = _option(before[-1] if before else "", model)
+    if option is not None:
+        return _values(option, word, variables)
+    name, sign, _part = word.partition("=")
+    if sign and (option := _option(name, model)) is not None:
+        return [f"{name}={value}" for value in _values(option, word.partition("=")[2], variables)]
+    if word.startswith("-") or not word:
+        used = {piece for piece in before if piece.startswith("-")}
+        return [entry for entry in all_names(model) if entry not in used or entry == "--set"]
+    return []
+
+
+def _option(name: str, model: str) -> Option | None:
+    found = next((option for option in options(model) if name in option.names), None)
+    return found if found is not None and found.takes_value and not found.is_boolean else None
+
+
+def _values(option: Option, word: str, variables: dict[str, Any]) -> list[str]:
+    if option.choices:
+        return list(option.choices)
+    if "--model" in option.names:
+        return list(known_models())
+    if "--image" in option.names:
+        endings = (".png", ".jpg", ".jpeg", ".webp")
+        files = [path for path in glob.glob(f"{glob.escape(word)}*") if path.lower().endswith(endings)]  # noqa: PTH207 - words, not paths
+        folders = [f"{path.rstrip('/')}/" for path in glob.glob(f"{glob.escape(word)}*/")]  # noqa: PTH207
+        names = [name for name, value in variables.items() if not name.startswith("_") and _is_picture(value)]
+        return [*files, *folders, *names]
+    return []
+
+
+def _is_picture(value: Any) -> bool:
+    kind = f"{type(value).__module__}.{type(value).__name__}"
+    return kind.startswith("PIL.") or kind in {"numpy.ndarray", "matplotlib.figure.Figure", "builtins.bytes"}
+
+
+def _answer(words: list[str], word: str) -> dict[str, Any]:
+    from IPython.core.completer import SimpleCompletion
+
+    return {
+        "completions": [SimpleCompletion(text=entry, type="param") for entry in words],
+        "matched_fragment": word,
+        "suppress": True,
+        "ordered": True,
+    }

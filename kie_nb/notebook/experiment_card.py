@@ -1,0 +1,104 @@
+"""The live card of an experiment: one widget for all its cells, a static page in its place at the end."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..engine import get_session
+from ..experiments.experiment import Experiment
+from . import headless, page
+from .card import shared_layout, widgets
+from .experiment_page import Parts, experiment_page, experiment_parts
+from .ticker import ticker
+
+log = logging.getLogger("kie_nb")
+HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
+
+
+def show_experiment(exp: Experiment) -> None:
+    """Show *exp* in the current cell; live if it runs and somebody watches."""
+    if not headless.has_kernel():
+        print(repr(exp))  # noqa: T201 - a terminal
+        return
+    if exp.is_running and headless.must_wait(None):
+        exp.wait()
+    if exp.is_running and headless.has_widgets():
+        ExperimentCard(exp).show()
+        return
+    from IPython.display import display
+
+    display(_static(exp), raw=True)
+
+
+def _static(exp: Experiment) -> dict[str, str]:
+    return {"text/html": f'<div style="{page.BOX}">{experiment_page(exp)}</div>', "text/plain": repr(exp)}
+
+
+class ExperimentCard:
+    """Shows one experiment in one cell, and changes at most once a second, however many cells it has."""
+
+    def __init__(self, exp: Experiment) -> None:
+        self.exp = exp
+        self._over = self._busy = False
+        self._handle: Any = None
+        kit = widgets()
+        self.head, self.squares, self.foot = (kit.HTML(layout=shared_layout("wide")) for _ in range(3))
+        self.said = kit.HTML(layout=kit.Layout(height="0", margin="0", overflow="hidden"))
+        self._write(experiment_parts(exp))
+        self.button = kit.Button(
+            description="Buy no more",
+            tooltip="tasks that were sent go on; their videos are still fetched",
+            layout=kit.Layout(width="auto", margin="6px 0 0 0", align_self="flex-start"),
+        )
+        self.button.on_click(self._stop)
+        parts = [self.head, self.squares, self.foot, self.said, self.button]
+        self.box = kit.VBox(parts, layout=shared_layout("box"))
+        self.box.add_class(page.LIVE_CLASS)
+
+    def show(self) -> None:
+        """Put it into the current cell; from the cell's own thread."""
+        from IPython.display import display
+
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        bundle = {"application/vnd.jupyter.widget-view+json": view, **_static(self.exp)}
+        self._handle = display(bundle, raw=True, display_id=True)
+        ticker().add(self)
+
+    def _write(self, parts: Parts) -> None:
+        """Each part by itself: what has not changed is not sent, and only `said` is read out."""
+        for widget, text in (
+            (self.head, page.ROUNDED + parts.head),
+            (self.squares, parts.squares),
+            (self.foot, parts.foot),
+        ):
+            widget.value = f'<div style="{page.FONT}">{text}</div>' if text else ""
+        self.said.value = f'<div role="status" style="{HIDDEN}">{page.esc(parts.said)}</div>'
+
+    def tick(self) -> None:
+        """A second has passed; on the dispatcher's thread, which must not wait for the ledger."""
+        if not self._busy and not self._over:
+            self._busy = True
+            get_session().dispatcher.submit(self._refresh())
+
+    async def _refresh(self) -> None:
+        try:
+            is_over = not self.exp.is_running
+            self._write(await get_session().dispatcher.ledger(experiment_parts, self.exp))
+            if is_over:
+                static = await get_session().dispatcher.ledger(_static, self.exp)
+                self._over = True
+                ticker().discard(self)
+                self.button.layout = shared_layout("gone")
+                self._handle.update(static, raw=True)
+        except Exception:  # a display that fails must never stop a paid run
+            log.exception("the card of the experiment %s failed", self.exp.name)
+            self._over = True
+            ticker().discard(self)
+        finally:
+            self._busy = False
+
+    def _stop(self, _button: Any) -> None:
+        """On the main thread or a subshell's: set traits and hand over, nothing else."""
+        self.button.disabled = True
+        self.exp.stop()

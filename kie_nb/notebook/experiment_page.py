@@ -1,0 +1,190 @@
+"""HTML of an experiment: how it stands in a line, a bar, and a square for each cell. Everything from outside is escaped."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalogue import USD_PER_CREDIT
+from ..engine.states import OPEN, WORDS, State
+from ..engine.tables import counted
+from ..experiments.experiment import Experiment
+from ..experiments.status import FAILED, TO_BUY, UNSURE, Status, clock
+from ..ledger import Standing
+from . import page
+
+MOST_WITH_NAMES = 300  # squares that name their cell when pointed at: more would be sent anew each second
+MOST_SQUARES = 10_000  # more would be too small to tell
+MOST_TOLD = 4
+MISSING_COLOUR = "rgba(128,128,128,.3)"
+FINE = "rgba(128,128,128,.55)"  # of a missing cell's dot, which stands alone
+SQUARE = "display:inline-block;width:14px;height:14px;border-radius:3px;margin:0 3px 3px 0"
+GLYPHS = "font:{size}px/{size}px 'DejaVu Sans',sans-serif;letter-spacing:1px;overflow-wrap:anywhere;word-break:break-all"
+MOST_LARGE = 1500
+MOST_OF_A_VALUE = 60  # characters
+
+Cells = Sequence[tuple[dict[str, Any], Standing | None]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """The page in the parts that change at different times.
+
+    Attributes:
+        head: Changes each second.
+        squares: Change with the states of the cells; empty where there are too many.
+        foot: What went wrong, and why it stopped; mostly empty.
+        said: The same as `head` in a few words, for a screen reader.
+    """
+
+    head: str
+    squares: str
+    foot: str
+    said: str
+
+
+def experiment_page(exp: Experiment) -> str:
+    """How *exp* stands now, for a notebook that was saved."""
+    parts = experiment_parts(exp)
+    role = '<div role="alert">' if parts.foot else "<div>"
+    return f'<div role="status">{parts.head}</div>{parts.squares}{role}{parts.foot}</div>'
+
+
+def experiment_parts(exp: Experiment) -> Parts:
+    """The same for a live card; nothing in it is a live region, for it is written anew each second."""
+    status, cells = exp.look()
+    is_free = any(run.service == "simulator" for _, run in cells if run)
+    mark = page.badge_of_simulator() if is_free else ""
+    head = f'<div><b>{page.esc(exp.name)}</b> {mark}<span style="{page.MUTED}">{page.esc(counted(status.cells, "cell"))}</span></div>'
+    return Parts(
+        head=head + _bar(status) + _line(status, is_free=is_free),
+        squares=_squares(cells),
+        foot=_troubles(cells, is_over=not (exp.is_running or status.stopped)) + _stopped(status),
+        said=_said(status),
+    )
+
+
+def colour(state: str | None) -> str:
+    """Mid tones that stand out on white and on black alike."""
+    if state is None or state in TO_BUY:
+        return MISSING_COLOUR
+    return page.RUNNING if state in OPEN else page.COLOURS.get(State(state), MISSING_COLOUR)
+
+
+def _unsure(status: Status) -> int:
+    return sum(status.counts.get(state, 0) for state in UNSURE)
+
+
+def _line(status: Status, *, is_free: bool) -> str:
+    counts = [
+        (colour(State.FETCHED), "done", f"{status.done} of {status.cells}", True),
+        (colour(State.ACCEPTED), "under way", str(status.open), status.open),
+        (colour(State.FAIL), "failed", str(status.failed), status.failed),
+        (colour(State.UNKNOWN), "outcome unknown", str(_unsure(status)), _unsure(status)),
+        (FINE, "to come", str(status.missing), status.missing),
+    ]
+    facts = [
+        ("would have cost" if is_free else "spent", _money(status), True),
+        ("under way", f"about {status.reserved:g} credits", status.reserved),
+        ("at risk", f"{status.at_risk:g} credits", status.at_risk),
+        ("elapsed", clock(status.elapsed_s), status.elapsed_s and status.left_s != 0),
+        ("left, about", clock(status.left_s or 0), status.left_s),
+    ]
+    shown = [
+        *(_fact(f'{_dot(tone)}<span style="{page.MUTED}">{name}</span>', value) for tone, name, value, is_shown in counts if is_shown),
+        *(_fact(f'<span style="{page.MUTED}">{name}</span>', value) for name, value, is_shown in facts if is_shown),
+    ]  # fmt: skip
+    return f'<div style="margin-top:6px">{" &nbsp; ".join(shown)}</div>'
+
+
+def _dot(tone: str) -> str:
+    """The legend of the squares."""
+    return f'<span aria-hidden="true" style="color:{tone}">&#9632;</span> '
+
+
+def _fact(name: str, value: str) -> str:
+    return f'<span style="white-space:nowrap">{name} {page.esc(value)}</span>'
+
+
+def _money(status: Status) -> str:
+    of = f" of about {status.estimate:g}" if status.estimate is not None else ""
+    return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
+
+
+def _bar(status: Status) -> str:
+    shares = [
+        (colour(State.FETCHED), status.done),
+        (page.RUNNING, status.open),
+        (colour(State.FAIL), status.failed),
+        (colour(State.UNKNOWN), _unsure(status)),
+    ]
+    parts = "".join(
+        f'<span style="display:inline-block;height:6px;width:{100 * number / max(1, status.cells):.2f}%;background:{tone}"></span>'
+        for tone, number in shares
+        if number
+    )
+    return f'<div aria-hidden="true" style="margin-top:8px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap;background:{MISSING_COLOUR}">{parts}</div>'
+
+
+def _squares(cells: Cells) -> str:
+    """A square a cell, which says its name when pointed at; where there are many, runs of one colour in one piece."""
+    if len(cells) > MOST_SQUARES:
+        return ""
+    if len(cells) <= MOST_WITH_NAMES:
+        squares = "".join(
+            f'<span title="{page.esc(_tip(place, run))}" style="{SQUARE};background:{colour(run.state if run else None)}"></span>'
+            for place, run in cells
+        )
+        return f'<div aria-hidden="true" style="margin-top:8px;line-height:0">{squares}</div>'
+    size = 14 if len(cells) <= MOST_LARGE else 7
+    tones = itertools.groupby(colour(run.state if run else None) for _, run in cells)
+    pieces = "".join(f'<span style="color:{tone}">{"&#9632;" * len(list(run))}</span>' for tone, run in tones)
+    return f'<div aria-hidden="true" style="margin-top:8px;{GLYPHS.format(size=size)}">{pieces}</div>'
+
+
+def _tip(place: dict[str, Any], run: Standing | None) -> str:
+    where = ", ".join(f"{name}={_short(value)}" for name, value in place.items()) or "the only cell"
+    return f"{where}: {WORDS[State(run.state)] if run else 'to come'}{f', run {run.id[:8]}' if run else ''}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= MOST_OF_A_VALUE else f"{text[: MOST_OF_A_VALUE - 1]}…"
+
+
+def _troubles(cells: Cells, *, is_over: bool) -> str:
+    """The cells that want a look, in words: a colour says it to some only."""
+    wanted = FAILED | UNSURE | ({State.NOT_SENT} if is_over else frozenset())
+    met = [(place, run) for place, run in cells if run and run.state in wanted]
+    lines = [f"{_tip(place, run)}{_why(run)}" for place, run in met[:MOST_TOLD]]
+    if len(met) > MOST_TOLD:
+        lines.append(f"and {len(met) - MOST_TOLD} more; exp.to_frame() lists them")
+    shown = "".join(f"<div>{page.esc(line)}</div>" for line in lines)
+    return f'<div style="margin-top:6px;overflow-wrap:anywhere">{shown}</div>' if shown else ""
+
+
+def _why(run: Standing) -> str:
+    """What its error said, and what to do about it."""
+    error = run.error or {}
+    told = " ".join(str(error.get(name) or "").strip() for name in ("message", "hint"))
+    return f" - {told.strip()}" if told.strip() else ""
+
+
+def _stopped(status: Status) -> str:
+    return f'<div style="margin-top:6px">stopped: {page.esc(status.stopped)}</div>' if status.stopped else ""
+
+
+def _said(status: Status) -> str:
+    """Milestones: each quarter of the cells, the first trouble, the end; never the clock."""
+    quarter = 4 * status.done // max(1, status.cells)
+    parts = [
+        f"{'all' if quarter == 4 else f'{quarter} quarters'} of {status.cells} cells done"  # noqa: PLR2004
+        if quarter
+        else "",
+        "some have failed" if status.failed else "",
+        "some have an unknown outcome" if _unsure(status) else "",
+        f"stopped: {status.stopped}" if status.stopped else "",
+    ]
+    return ", ".join(part for part in parts if part)

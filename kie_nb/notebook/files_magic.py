@@ -1,0 +1,57 @@
+"""`%kie doctor`, `%kie export` and `%kie import`: the files of the folder. The docstrings are the help."""
+# ruff: noqa: D403, D415, T201 - the docstrings are the help, phrases
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from ..engine import get_session
+from ..errors import InvalidRequest
+from . import headless
+
+
+def doctor(words: list[str]) -> Any:
+    """look at every file, fetch again what is missing or altered; `%kie doctor --look` only looks"""
+    from ..engine.doctor import doctor as look
+
+    if words not in ([], ["--look"]):
+        raise InvalidRequest("%kie doctor takes nothing but --look.", charged="")
+    return _shown(look(get_session(), mend=not words))
+
+
+def export(words: list[str]) -> Any:
+    """copy finished runs with their videos into a folder: `%kie export DIR`, or `%kie export DIR ID ID`"""
+    from ..engine.exporting import export as copy
+
+    names = split(words)
+    if not names:
+        raise InvalidRequest("%kie export needs a folder.", hint="%kie export my-videos", charged="")
+    return _shown(copy(get_session(), names[0], names[1:] or None))
+
+
+def import_(words: list[str]) -> Any:
+    """take the runs of an exported folder into this one: `%kie import DIR`; nothing is sent"""
+    from ..engine.importing import import_runs
+
+    names = split(words)
+    if len(names) != 1:
+        raise InvalidRequest("%kie import needs one folder.", hint="%kie import my-videos", charged="")
+    return _shown(import_runs(get_session(), names[0]))
+
+
+def split(words: list[str]) -> list[str]:
+    """The words of the line again, with quotes taken as quotes: a folder's name may hold blanks."""
+    try:
+        return shlex.split(" ".join(words))
+    except ValueError as exc:
+        raise InvalidRequest(f"a quote is not closed: {' '.join(words)}", charged="") from exc
+
+
+def _shown(report: Any) -> None:
+    if not headless.has_kernel():
+        print(report)
+        return
+    from IPython.display import display
+
+    display({"text/html": report._repr_html_(), "text/plain": repr(report)}, raw=True)

@@ -1,0 +1,30 @@
+// Small helpers for the DOM, and numbers and moments as people read them.
+
+/** An element: `make("button", { class: "x", title: "…", onclick: f }, "text", child)`. */
+function make(name, given = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(given)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** How long ago, as the tables of runs say it. */
+function age(at) {
+  const seconds = (Date.now() - Date.parse(at)) / 1000;
+  for (const [size, word] of [[86400, "day"], [3600, "hour"], [60, "minute"]]) {
+    if (seconds >= size) return `${counted(Math.floor(seconds / size), word)} ago`;
+  }
+  return "just now";
+}
+
+function movesLittle() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

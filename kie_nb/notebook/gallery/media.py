@@ -1,0 +1,57 @@
+"""Pictures and previews for tiles, read or made in a worker and kept beside the video."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from pathlib import Path
+
+from ...engine.executor import Threads
+from ...errors import KieError
+from ...ledger import Files
+from ..video import make_assets, write_still
+
+log = logging.getLogger("kie_nb")
+TILE_WIDTH = 480  # twice what a tile is wide: sharp on dense screens, about 15 kB
+GONE = "the file is not on this machine; %kie doctor looks for it"
+
+
+@functools.cache
+def workers() -> Threads:
+    """Threads of the galleries' own: a preview being made for a card must not hold up what somebody looks at."""
+    return Threads(2, "kie-nb-gallery")
+
+
+@functools.cache
+def measuring() -> Threads:
+    """One more, for what takes seconds: posters must not wait for a comparison."""
+    return Threads(1, "kie-nb-compare")
+
+
+def picture(video: Path) -> bytes | None:
+    """A JPEG of *video* as wide as a tile shows it, or None if it cannot be had."""
+    files = Files(video.parent.parent)
+    target, poster = files.tile(video), files.poster(video)
+    try:
+        if not target.exists():
+            if not video.is_file():
+                return poster.read_bytes() if poster.is_file() else None
+            write_still(video, target, TILE_WIDTH)
+        return target.read_bytes()
+    except Exception:  # a picture less is no reason to hide a run
+        log.exception("no picture of %s for the gallery", video)
+        return None
+
+
+def moving(video: Path | None) -> tuple[bytes, str]:
+    """The preview of *video*, and its MIME type.
+
+    Raises:
+        KieError: the file is gone, or none can be made.
+    """
+    if video is None or not video.is_file():
+        raise KieError(f"{GONE}.")
+    assets = make_assets(video, "preview")
+    if assets.content is None:
+        raise KieError("no preview of it can be made.", hint="open the file itself")
+    return assets.content, assets.mime

@@ -1,0 +1,41 @@
+"""What a tile of the gallery says of its run, as plain values: the browser writes them as text, never as HTML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...engine import Run
+from ...ledger import is_picture
+from .. import page
+
+PROMPT_LENGTH = 300  # two lines are shown, this much in the tooltip
+
+
+def tile(run: Run) -> dict[str, Any]:
+    """The words on the tile of *run*; looks whether its file is there."""
+    video = run.video
+    prompt = " ".join(run.prompt.split())
+    return {
+        "id": run.id,
+        "prompt": prompt if len(prompt) <= PROMPT_LENGTH else f"{prompt[: PROMPT_LENGTH - 1]}…",
+        "seed": run.seed,
+        "cost": short_cost(run),
+        "cost_in_full": page.cost(run),
+        "at": (run.completed_at or run.created_at).isoformat(timespec="seconds"),
+        "rating": run.rating or 0,
+        "tags": list(run.tags),
+        "is_simulated": run.service == "simulator",
+        "model": run.model,
+        "experiment": run.row.experiment,
+        "file": (page.relative(video) or str(video)) if video else "",
+        "has_file": video is not None and video.is_file(),
+        "is_picture": video is not None and is_picture(video),
+        "version": (run.row.video_sha256 or "")[:12],
+    }
+
+
+def short_cost(run: Run) -> str:
+    """The cost in a word or two; unknown is never 0, and a simulated price is never money."""
+    if run.service == "simulator":
+        return "free"
+    return "cost not reported" if run.credits is None else f"{run.credits:g} credits"

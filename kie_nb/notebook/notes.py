@@ -1,0 +1,23 @@
+"""What is said of a run that was there before; the same words in a cell and in the panel."""
+
+from __future__ import annotations
+
+from ..engine import Run
+
+
+def note_of(run: Run, how: str, *, another: str = "--fresh buys another") -> str:
+    """How *run* came about, if nothing was bought; nothing for a new one.
+
+    Args:
+        how: "new", "shown" or "joined", see `Started`.
+        another: What would buy another one.
+    """
+    if how == "shown":
+        at = (run.completed_at or run.created_at).strftime("%Y-%m-%d %H:%M UTC")
+        return f"This request was made before: run {run.id[:8]} of {at}. Nothing was spent now; {another}."
+    if how == "joined":
+        since = run.created_at.strftime("%Y-%m-%d %H:%M UTC")
+        return (
+            f"This request is already under way since {since}: joined run {run.id[:8]}, nothing new was sent."
+        )
+    return ""

@@ -1,0 +1,84 @@
+"""`%kie resume` and `%kie settle`: what is open after a crash, and what is uncertain. The docstrings are the help."""
+# ruff: noqa: D403, D415, T201 - the docstrings are the help, phrases
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..engine import Run, get_session
+from ..engine.settling import evidence
+from ..engine.settling import settle as settle_task
+from ..engine.states import OPEN, WORDS, State
+from ..errors import InvalidRequest, KieError
+from . import headless
+
+SHARED_S = 30.0  # the lines of one list share a look at the balance
+
+
+def resume(_words: list[str]) -> None:
+    """take up everything open after a restart or a crash, a line each"""
+    found = get_session().resume()
+    taken = {run.id for run in found}
+    unsettled = [run for run in get_session().unsettled() if run.id not in taken]
+    if not found and not unsettled:
+        print("nothing is open")
+        return
+    for run in found:
+        print(f"{run.id[:8]}  {_taken_up(run)}")
+    for run in unsettled:
+        print(f"{run.id[:8]}  {WORDS[run.state]}: {_evidence(run)}")
+    if headless.must_wait(None):
+        _wait_for(found)
+    if any(run.state is State.UNKNOWN for run in (*found, *unsettled)):
+        print("`%kie show ID` tells how to settle what is unknown; it is never sent again by itself")
+
+
+def settle(words: list[str]) -> None:
+    """bring the video of a task found at https://kie.ai/logs to the uncertain run that made it: `%kie settle TASK TASK`"""
+    if not words:
+        raise InvalidRequest(
+            "%kie settle needs the id of a task.",
+            hint="https://kie.ai/logs lists them; several may be given",
+            charged="",
+        )
+    settled = []
+    for task_id in words:
+        try:
+            found = settle_task(get_session(), task_id)
+        except KieError as exc:
+            print(f"{task_id}  {exc.message}")
+            continue
+        print(f"{found.task_id}  {found.words}")
+        settled += [found.run] if found.run is not None else []
+    if headless.must_wait(None):
+        _wait_for(settled)
+
+
+def _wait_for(runs: Sequence[Run]) -> None:
+    for run in runs:
+        if run.state is State.NOT_SENT:
+            continue
+        try:
+            run.wait()
+        except KieError as exc:
+            print(f"{run.id[:8]}  {exc.message}")
+        else:
+            print(f"{run.id[:8]}  {WORDS[run.state]}: {run.video}")
+
+
+def _taken_up(run: Run) -> str:
+    """What `resume` has done about *run*."""
+    if run.state is State.NOT_SENT:
+        return "never sent: nothing was charged; run its cell to send it"
+    if run.state is State.FETCHED:
+        return f"{WORDS[run.state]}: {run.video}"
+    if run.state in OPEN:
+        return f"{WORDS[run.state]}: taken up; `%kie show {run.id[:8]}` shows it"
+    return f"{WORDS[run.state]}: {run.error.message if run.error else 'nothing to do'}"
+
+
+def _evidence(run: Run) -> str:
+    try:
+        return evidence(get_session(), run, max_age_s=SHARED_S).short
+    except KieError as exc:  # settled meanwhile, or the service does not answer
+        return exc.message

@@ -1,0 +1,387 @@
+"""The magic's options, derived from the model's description; parsing, help and completion all ask here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NoReturn
+
+from ..catalogue import Field, describe, find, known_models, nearest
+from ..catalogue.wan import DEFAULT_MODEL
+from ..errors import InvalidRequest
+from .filling import Filler
+from .lexer import split, tokens
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Option:
+    """One option of the line, for help and completion."""
+
+    names: tuple[str, ...]
+    help: str
+    choices: tuple[str, ...] = ()
+    takes_value: bool = True
+    is_boolean: bool = False
+    metavar: str = ""
+
+
+OURS: tuple[Option, ...] = (
+    Option(names=("--model",), help="model id; another than these takes raw inputs by --set", metavar="ID"),
+    Option(names=("-o", "--output"), help="variable that gets the run", metavar="NAME"),
+    Option(
+        names=("--wait",), help="wait in this cell for the video; --no-wait returns at once", is_boolean=True
+    ),
+    Option(
+        names=("--fresh",), help="buy another video even if there is one for this request", takes_value=False
+    ),
+    Option(
+        names=("--dry-run",),
+        help="show what would be sent, its price and earlier runs; send nothing",
+        takes_value=False,
+    ),
+    Option(names=("--max-credits",), help="refuse if the estimate is above this, in credits", metavar="N"),
+    Option(names=("--quiet",), help="show nothing; the run is in the variable of -o", takes_value=False),
+    Option(
+        names=("--embed",), help="what the notebook holds of the video", choices=("preview", "full", "link")
+    ),
+    Option(
+        names=("--format",),
+        help="fill {name} in the prompt and in options from the notebook's variables",
+        takes_value=False,
+    ),
+    Option(names=("--set",), help="a raw input, sent as it is; may be repeated", metavar="KEY=VALUE"),
+    Option(
+        names=("--call-back-url",), help="public address that the service calls at the end", metavar="URL"
+    ),
+    Option(names=("--experiment",), help="ask for a whole grid under this name", metavar="NAME"),
+    Option(names=("--seeds",), help="seeds of the experiment, such as 0-3 or 1,5,9", metavar="SEEDS"),
+    Option(
+        names=("--sweep",),
+        help="an axis of the experiment: values of a field, or of a {placeholder} in the prompt; may be repeated",
+        metavar="NAME=A,B",
+    ),
+    Option(
+        names=("--retry-failed",), help="ask again for cells of the experiment that failed", takes_value=False
+    ),
+    Option(
+        names=("--extend",),
+        help="the experiment's definition has changed: keep its earlier cells and add these",
+        takes_value=False,
+    ),
+    Option(names=("--help",), help="show this", takes_value=False),
+)
+REPEATED = ("--set", "--sweep")
+AXES = (list, tuple, range)
+Fill = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """A parsed line."""
+
+    model: str
+    fields: dict[str, Any]
+    image: Any
+    prompt: str
+    output: str | None = None
+    wait: bool | None = None
+    fresh: bool = False
+    dry_run: bool = False
+    max_credits: float | None = None
+    quiet: bool = False
+    embed: str | None = None
+    format: bool = False
+    help: bool = False
+    raw: dict[str, Any] | None = None
+    call_back_url: str | None = None
+    experiment: str | None = None
+    axes: dict[str, Any] | None = None
+    retry_failed: bool = False
+    extend: bool = False
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises our error, with the nearest option for a mistyped one."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidRequest(f"{message}.", hint="%kie_wan --help lists the options")
+
+
+@cache
+def options(model: str = DEFAULT_MODEL) -> tuple[Option, ...]:
+    """All options for *model*, its own first."""
+    fields = describe(model) if find(model) else ()
+    own = tuple(_of_field(entry) for entry in fields if entry.name != "prompt")
+    image = () if any("--image" in option.names for option in own) or find(model) else (_IMAGE,)
+    return tuple(sorted((*image, *own), key=lambda option: "--image" not in option.names)) + OURS
+
+
+_IMAGE = Option(
+    names=("--image",),
+    help="picture for the raw input image_url: a path, a URL or a variable",
+    metavar="IMAGE",
+)
+
+
+def _of_field(entry: Field) -> Option:
+    shown = [entry.help]
+    if entry.kind == "int" and entry.maximum is not None:
+        shown.append(f"{entry.minimum} to {entry.maximum}")
+    if entry.max_length:
+        shown.append(f"at most {entry.max_length} characters")
+    if entry.default is not None:
+        shown.append(f"default {entry.default}{' ' + entry.unit if entry.unit else ''}")
+    return Option(
+        names=(f"--{entry.option}",),
+        help="; ".join(shown),
+        choices=entry.choices,
+        takes_value=entry.kind != "bool",
+        is_boolean=entry.kind == "bool",
+        metavar=entry.option.upper() if not entry.choices else "",
+    )
+
+
+@cache
+def _names(model: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of options that take a value, and of those that take none."""
+    with_value: set[str] = set()
+    flags: set[str] = set()
+    for option in options(model):
+        target = with_value if option.takes_value and not option.is_boolean else flags
+        target.update(option.names)
+        if option.is_boolean:
+            flags.update(f"--no-{name.removeprefix('--')}" for name in option.names)
+    return frozenset(with_value), frozenset(flags)
+
+
+def all_names(model: str) -> tuple[str, ...]:
+    """Every spelling that may stand on the line."""
+    with_value, flags = _names(model)
+    return tuple(sorted(with_value | flags))
+
+
+@cache
+def _parser(model: str) -> _Parser:
+    parser = _Parser(prog="%%kie_wan", add_help=False, allow_abbrev=False)
+    for option in options(model):
+        long = option.names[-1]
+        dest = long.removeprefix("--").replace("-", "_")
+        if option.is_boolean:
+            parser.add_argument(*option.names, dest=dest, action=argparse.BooleanOptionalAction, default=None)
+        elif not option.takes_value:
+            parser.add_argument(*option.names, dest=dest, action="store_true")
+        elif long in REPEATED:
+            parser.add_argument(*option.names, dest=dest, action="append")
+        else:
+            parser.add_argument(*option.names, dest=dest)
+    return parser
+
+
+def model_on(line: str, variables: Mapping[str, Any] | None = None) -> str:
+    """The model that *line* names, before the rest is understood: it decides the options."""
+    named = _model_on(line)
+    if variables is None or "{" not in named or not any(piece.text == "--format" for piece in tokens(line)):
+        return named
+    return Filler(variables=variables).text(named, where="--model")
+
+
+def _model_on(line: str) -> str:
+    pieces = tokens(line)
+    for place, piece in enumerate(pieces):
+        if piece.text == "--model" and not piece.is_quoted and place + 1 < len(pieces):
+            return pieces[place + 1].text
+        if piece.text.startswith("--model=") and not piece.is_quoted:
+            return piece.text.partition("=")[2]
+    return DEFAULT_MODEL
+
+
+def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
+    """What *line* asks for; values are checked later, by the model's description.
+
+    Args:
+        variables: The notebook's, from which `--format` fills `{name}` in the values of options.
+
+    Raises:
+        InvalidRequest: for an option that does not exist, or one without its value.
+    """
+    model = model_on(line, variables)
+    with_value, flags = _names(model)
+    given, prompt = split(line, with_value=with_value, flags=flags)
+    for piece in given:
+        name = piece.partition("=")[0]
+        if name.startswith("--") and name not in with_value and name not in flags:
+            other = next((entry for entry in known_models() if name in all_names(entry)), None)
+            if other is not None:
+                raise InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
+            raise InvalidRequest(
+                f"there is no option {name}{nearest(name, all_names(model))}",
+                hint="%kie_wan --help lists them; `--` before the prompt ends the options",
+            )
+    known = _parser(model).parse_args(given)
+    fill = Filler(variables=variables).value if known.format and variables is not None else _as_typed
+    _fill(known, fill)
+    names = {option.names[-1].removeprefix("--").replace("-", "_") for option in OURS}
+    fields = {
+        name: value
+        for name, value in vars(known).items()
+        if name not in names and name != "image" and value is not None
+    }
+    return Line(
+        model=model,
+        fields={name: _whole(model, name, value) for name, value in fields.items()},
+        image=getattr(known, "image", None),
+        prompt=prompt,
+        output=_identifier(known.output),
+        wait=known.wait,
+        fresh=known.fresh,
+        dry_run=known.dry_run,
+        max_credits=_number("--max-credits", known.max_credits),
+        quiet=known.quiet,
+        embed=_embed(known.embed),
+        format=known.format,
+        help=known.help,
+        raw=dict(_pair(text, fill) for text in known.set) if known.set else None,
+        call_back_url=known.call_back_url,
+        experiment=known.experiment,
+        axes=_axes(model, known, fill),
+        retry_failed=known.retry_failed,
+        extend=known.extend,
+    )
+
+
+def _as_typed(text: str, **_where: str) -> Any:
+    return text
+
+
+def _fill(known: argparse.Namespace, fill: Fill) -> None:
+    """Values that are one variable alone become it; None is as if the option had not been given."""
+    for name, value in vars(known).items():
+        if isinstance(value, str):
+            found = fill(value, where=f"--{name.replace('_', '-')}")
+            is_kept = found is None or name in {"image", "seeds"}
+            setattr(known, name, found if is_kept else str(found))
+
+
+def _axes(model: str, known: argparse.Namespace, fill: Fill) -> dict[str, Any]:
+    """What `--seeds` and `--sweep` vary."""
+    axes: dict[str, Any] = {"seed": seeds(known.seeds)} if known.seeds is not None else {}
+    for text in known.sweep or ():
+        name, sign, values = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not sign or not name or not values.strip():
+            raise InvalidRequest(f"--sweep {text}: NAME=A,B is needed.", hint="--sweep resolution=720p,1080p")
+        axes[name] = []
+        for value in values.strip("'\"").split(","):
+            found = fill(value.strip(), where=f"--sweep {name}")
+            axes[name] += [
+                _whole(model, name, one) for one in (found if isinstance(found, AXES) else [found])
+            ]
+    if (axes or known.retry_failed or known.extend) and not known.experiment:
+        raise InvalidRequest(
+            "--seeds, --sweep, --retry-failed and --extend are for a whole grid, which needs a name.",
+            hint="add --experiment NAME",
+        )
+    return axes
+
+
+def seeds(text: Any) -> list[int]:
+    """`0-3` as 0, 1, 2, 3; `1,5,9` as those; a variable's numbers as they are.
+
+    Raises:
+        InvalidRequest: for anything else.
+    """
+    if isinstance(text, AXES):
+        text = ",".join(map(str, text))
+    found: list[int] = []
+    for part in str(text).split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+            raise InvalidRequest(f"--seeds {text}: such as 0-3 or 1,5,9 is needed.")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def help_text(model: str) -> str:
+    """The help, made of the same descriptions as everything else."""
+    description = find(model)
+    title = (
+        f"{description.model_title} ({model})"
+        if description
+        else f"{model}, not described here: inputs by --set"
+    )
+    lines = [
+        "%%kie_wan [options]            the prompt is the body of the cell",
+        '%kie_wan [options] "prompt"    one line',
+        "",
+        f"model: {title}",
+        f"described: {', '.join(known_models())}",
+        "",
+    ]
+    for option in options(model):
+        spelled = ", ".join(option.names)
+        if option.choices:
+            spelled += f" {'|'.join(option.choices)}"
+        elif option.is_boolean:
+            spelled += f" / --no-{option.names[-1].removeprefix('--')}"
+        elif option.takes_value:
+            spelled += f" {option.metavar}"
+        lines += [f"  {spelled}", f"      {option.help}"]
+    if description is not None and description.credits_per_second:
+        rates = ", ".join(
+            f"{rate:g} credits/s at {size}" for size, rate in description.credits_per_second.items()
+        )
+        lines += ["", f"price ({description.prices_as_of}): {rates}; 1 credit = $0.005"]
+    return "\n".join(lines)
+
+
+def _whole(model: str, name: str, value: Any) -> Any:
+    kind = (
+        next((entry.kind for entry in describe(model) if entry.name == name), "str") if find(model) else "str"
+    )
+    if kind == "int" and isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            return value  # the description refuses it in its own words
+    return value
+
+
+def _number(name: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not number > 0:
+        raise InvalidRequest(f"{name}={text}: a number above 0 is needed.")
+    return number
+
+
+def _identifier(name: str | None) -> str | None:
+    if name is not None and not name.isidentifier():
+        raise InvalidRequest(f"-o {name}: that is not a variable's name.")
+    return name
+
+
+def _embed(given: str | None) -> str | None:
+    if given not in {None, "preview", "full", "link"}:
+        raise InvalidRequest(f"--embed {given}: preview, full or link is needed.")
+    return given
+
+
+def _pair(text: str, fill: Fill) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise InvalidRequest(
+            f"--set {text}: KEY=VALUE is needed.", hint='for example --set duration=5 or --set ratio="16:9"'
+        )
+    if (filled := fill(value, where=f"--set {name}")) != value:
+        return name, filled  # as it is in the notebook
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value.strip("'\"")

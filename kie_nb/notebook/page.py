@@ -1,0 +1,271 @@
+"""HTML for cards, videos and tables. Everything that came from outside is escaped here, and nowhere else.
+
+No colours of a theme and no `<style>`: text inherits, lines are half transparent, so that light, dark, VS Code, an HTML
+export and an untrusted notebook (whose sanitizer drops style sheets) all show the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import html
+from pathlib import Path
+from urllib.parse import quote
+
+from ..catalogue import USD_PER_CREDIT
+from ..engine import Run
+from ..engine.facts import LINK_LIFE
+from ..engine.states import WORDS, State
+from ..settings import start_folder
+
+FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
+BOX = f"{FONT};border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:10px 12px;margin-top:4px;max-width:854px;box-sizing:border-box"
+MUTED = "opacity:.72"
+SHORT_TASK = 13  # whole in the history, in `run.task_id` and at https://kie.ai/logs
+LIVE_CLASS = "kie-nb-card"
+MEDIA = "max-width:100%;max-height:480px;margin:0 auto;display:block;border-radius:4px"
+# Mid tones that stand out on white and on black alike.
+COLOURS = {
+    State.FETCHED: "#2f9e5b",
+    State.SUCCESS: "#2f9e5b",
+    State.FAIL: "#d64545",
+    State.REFUSED: "#d64545",
+    State.NOT_SENT: "#d64545",
+    State.LOST: "#d64545",
+    State.UNKNOWN: "#d9822b",
+}
+ROUNDED = f"<style>.{LIVE_CLASS}{{border-radius:6px;box-sizing:border-box}}</style>"
+LENGTH_SLACK_S = 0.5  # encoders end on whole frames, and some add a few
+RUNNING = "#3f86d9"
+
+
+def esc(value: object) -> str:
+    """*value* as text in HTML, quotes included."""
+    return html.escape(str(value), quote=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 0:07, 12:34 or 1:02:03."""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def money(amount: float) -> str:
+    """Credits with their price in dollars."""
+    return f"{amount:g} credits (${amount * USD_PER_CREDIT:.2f})"
+
+
+def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
+    """What the run cost, or what is known of that; unknown is never 0, and a simulated price is never money."""
+    estimate = money(run.estimate.credits) if run.estimate else ""
+    if run.service == "simulator":
+        return (
+            f"free (at Kie.ai {run.estimate.credits:g} credits, ${run.estimate.usd:.2f})"
+            if run.estimate
+            else "free"
+        )
+    if run.state is State.WRITTEN_OFF:
+        return (
+            (f"perhaps {estimate}" if estimate else "unknown")
+            if run.credits is None
+            else "nothing, as you said"
+        )
+    if run.credits is not None:
+        return money(run.credits)
+    if run.state in {State.REFUSED, State.NOT_SENT}:
+        return "nothing charged"
+    if run.state is State.FAIL:
+        return "not charged, as failed tasks are"
+    if run.state in {State.UNKNOWN, State.LOST}:
+        return f"perhaps {estimate}" if estimate else "unknown"
+    if run.state in {State.FETCHED, State.SUCCESS}:
+        return f"not reported (estimate {estimate})" if estimate else "not reported"
+    return f"about {estimate}" if estimate else "price not known here"
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """Name and value of what identifies a run."""
+    request = run.request
+    shown = []
+    if run.seed is not None:
+        shown.append(("seed", f"{run.seed}{' (drawn)' if run.row.seed_drawn else ''}"))
+    inputs = request.inputs
+    if "duration" in inputs:
+        shown.append(("length", f"{inputs['duration']} s"))
+    if "resolution" in inputs:
+        shown.append(("size", str(inputs["resolution"])))
+    if request.image:
+        shown.append(("image", request.image.label))
+    shown.append(("cost", cost(run)))
+    if run.task_id:
+        shown.append(
+            ("task", run.task_id if len(run.task_id) <= SHORT_TASK else f"{run.task_id[: SHORT_TASK - 1]}…")
+        )
+    shown.append(("run", run.id[:8]))
+    return shown
+
+
+def facts_line(run: Run) -> str:
+    """The facts as one wrapping line."""
+    parts = [
+        f'<span style="white-space:nowrap"><span style="{MUTED}">{esc(name)}</span> {esc(value)}</span>'
+        for name, value in facts(run)
+    ]
+    return f'<div style="{FONT};margin-top:4px;overflow-wrap:anywhere">{" &nbsp; ".join(parts)}</div>'
+
+
+def badge(run: Run) -> str:
+    """The mark of everything that the simulator made."""
+    return badge_of_simulator() if run.service == "simulator" else ""
+
+
+def badge_of_simulator() -> str:
+    """SIMULATED, in a frame."""
+    style = "border:1px solid #d9822b;color:#d9822b;border-radius:4px;padding:0 6px;margin-left:4px;font-size:11px;font-weight:600;letter-spacing:.04em"
+    return f'<span style="{style}" title="made by the embedded simulator, not by Kie.ai; costs nothing">SIMULATED</span> '
+
+
+def service_badge(service: str) -> str:
+    """Who answers, and whether that costs money."""
+    if service != "simulator":
+        style = "border:1px solid rgba(128,128,128,.7);border-radius:4px;padding:0 6px;font-size:11px;font-weight:600"
+        return f'<span style="{style}">Kie.ai, paid</span>'
+    return badge_of_simulator()
+
+
+def state_line(run: Run) -> str:
+    """A dot, the state in words, and the mark of the simulator."""
+    colour = COLOURS.get(run.state, RUNNING)
+    dot = f'<span aria-hidden="true" style="color:{colour}">&#9679;</span>'
+    return f'<span role="status">{dot} <b>{esc(WORDS[run.state])}</b></span> {badge(run)}'
+
+
+def prompt_line(run: Run, *, limit: int = 240) -> str:
+    """The prompt, shortened for a card; whole in its tooltip."""
+    prompt = " ".join(run.prompt.split())
+    short = prompt if len(prompt) <= limit else f"{prompt[: limit - 1]}…"
+    return f'<div style="margin-top:4px;overflow-wrap:anywhere" title="{esc(run.prompt)}">{esc(short)}</div>'
+
+
+def card(run: Run, *, note: str = "", with_error: bool = True) -> str:
+    """What is known of a run, without its video."""
+    return f'<div style="{BOX}">{_card_lines(run, note=note, with_error=with_error)}</div>'
+
+
+def live_card(run: Run, *, note: str = "") -> str:
+    """The same inside the frame that the live card draws around it and its controls.
+
+    A widget's HTML is not sanitized, so it may hold the one rule that a layout cannot say.
+    """
+    return f'{ROUNDED}<div style="{FONT}">{_card_lines(run, note=note, with_error=True)}</div>'
+
+
+def _card_lines(run: Run, *, note: str, with_error: bool) -> str:
+    lines = [f"<div>{state_line(run)}</div>", prompt_line(run), facts_line(run)]
+    if note:
+        lines.append(f'<div style="{MUTED};margin-top:4px">{esc(note)}</div>')
+    if run.trouble and not run.is_final:
+        lines.append(f'<div style="margin-top:4px">{esc(run.trouble)}</div>')
+    error = run.error
+    if error is not None and with_error:
+        text = "<br>".join(esc(line.strip()) for line in error.lines())
+        lines.append(f'<div role="alert" style="margin-top:6px;overflow-wrap:anywhere">{text}</div>')
+    return "".join(lines)
+
+
+def video_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> str:
+    """The finished video with what it was made from.
+
+    Args:
+        source: A `data:` URL, or a path relative to the notebook. It is the `src` of the video itself: the sanitizer of an
+            untrusted notebook would strip a `<source>` child.
+    """
+    still = f' poster="data:image/jpeg;base64,{base64.b64encode(poster).decode()}"' if poster else ""
+    label = esc(f"video: {' '.join(run.prompt.split())[:120]}")
+    video = (
+        f'<video controls loop playsinline preload="metadata" aria-label="{label}" '
+        f'style="{MEDIA};background:#000" src="{esc(source)}"{still}></video>'
+    )
+    return _finished(run, video, note)
+
+
+def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> str:  # noqa: ARG001 - as video_page
+    """The same for models that make pictures."""
+    label = esc(f"picture: {' '.join(run.prompt.split())[:120]}")
+    return _finished(run, f'<img alt="{label}" style="{MEDIA}" src="{esc(source)}">', note)
+
+
+def _finished(run: Run, media: str, note: str) -> str:
+    took = f"made in {clock(run.duration_s)}" if run.duration_s is not None else ""
+    span = f'<span style="{MUTED}">{esc(took)}</span>'
+    line = " &nbsp; ".join(part for part in (state_line(run), span if took else "") if part)
+    rest = [f'<div style="margin-top:8px">{line}</div>', prompt_line(run), facts_line(run), file_line(run)]
+    remarks = " ".join(part for part in (note, length_remark(run), price_remark(run)) if part)
+    if remarks:
+        rest.append(f'<div style="{MUTED};margin-top:4px">{esc(remarks)}</div>')
+    return f'<div style="{BOX}">{media}{"".join(rest)}</div>'
+
+
+def price_remark(run: Run) -> str:
+    """A real cost that is far from the estimate is pointed out: the price list may be old."""
+    if run.service == "simulator" or run.credits is None or not run.estimate:
+        return ""
+    expected = run.estimate.credits
+    if abs(run.credits - expected) <= expected / 4:
+        return ""
+    return f"The price list of {run.estimate.as_of} said {expected:g} credits; it may be old."
+
+
+def length_remark(run: Run) -> str:
+    """A video that is not as long as asked is pointed out."""
+    wanted, seconds = run.request.asked_seconds, run.row.video_seconds
+    if wanted is None or seconds is None or abs(seconds - wanted) <= LENGTH_SLACK_S:
+        return ""
+    return f"Asked for {wanted:g} s; the video has {seconds:.1f} s."
+
+
+def file_line(run: Run) -> str:
+    """Where the full files are, as links where a link from the notebook can work."""
+    shown = []
+    for path in run.videos:
+        where = relative(path)
+        size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not on this machine)"
+        text = f"{esc(where or path)}{size}"
+        shown.append(
+            f'<a href="{esc(quote(where))}" target="_blank" rel="noopener">{text}</a>' if where else text
+        )
+    if not shown:
+        return ""
+    return f'<div style="margin-top:4px;overflow-wrap:anywhere"><span style="{MUTED}">file</span> {", ".join(shown)}</div>'
+
+
+def relative(path: Path) -> str | None:
+    """*path* from the notebook's folder, if it lies below it; a link elsewhere would work nowhere else."""
+    try:
+        return path.relative_to(start_folder()).as_posix()
+    except ValueError:
+        return None
+
+
+def age(moment: dt.datetime) -> str:
+    """How long ago, in words."""
+    seconds = (dt.datetime.now(dt.UTC) - moment).total_seconds()
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {word}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def link_life(run: Run) -> str:
+    """How long the service's own link should still serve the video, in words."""
+    until = run.link_until
+    if until is None:
+        return ""
+    left = (until - dt.datetime.now(dt.UTC)).total_seconds()
+    if left <= 0:
+        return "over"
+    left = min(left, LINK_LIFE.total_seconds())
+    return f"{left / 3600:.0f} h" if left >= 3600 else f"{left // 60:.0f} min"  # noqa: PLR2004

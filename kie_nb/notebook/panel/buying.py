@@ -1,0 +1,135 @@
+"""Buying from the panel: one press buys once, and what is sent is what the page shows.
+
+Three things can go wrong between a finger and a paid request. A double click arrives as two messages, perhaps before
+`disabled` is back in the page: a lock and a pause take the first alone. A cell that computes holds all messages back, so
+that presses of a minute arrive together: the same. And ipywidgets holds back the later changes of a field while an earlier
+one is unanswered, but never a press: it can overtake the end of the prompt. So the kernel asks the page whether anything is
+on its way, and the answer comes after what was.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...engine import Run, Started, get_session
+from ...engine.asking import new_run
+from ...errors import InvalidRequest
+from .draft import Draft
+from .pricing import check_money
+
+PAUSE_S = 1.5
+ANSWER_S = 5.0
+
+
+class Buying:
+    """Takes presses of *Generate*.
+
+    Args:
+        ask_page: Asks the page, under a number, to say when nothing of it is on its way any more.
+        buy: Buys what the form holds; on a worker.
+        say: The message line.
+        changed: Called when pressing has become possible or impossible.
+    """
+
+    def __init__(
+        self,
+        *,
+        ask_page: Callable[[int], None],
+        buy: Callable[[], None],
+        work: Callable[..., Any],
+        say: Callable[..., None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._ask_page, self._buy, self._work, self._say, self._changed = ask_page, buy, work, say, changed
+        self._lock = threading.Lock()
+        self._number = 0
+        self._state = "ready"
+        self._free_at = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a press would be taken."""
+        return self._state == "ready" and time.monotonic() >= self._free_at
+
+    def press(self) -> None:
+        """*Generate* was pressed; from whatever thread."""
+        with self._lock:
+            if not self.is_ready:
+                return  # the second half of a double click
+            self._state = "asking"
+            self._number += 1
+            number = self._number
+        self._changed()
+        self._ask_page(number)
+        get_session().dispatcher.call_soon(
+            lambda: get_session().dispatcher.loop.call_later(ANSWER_S, self._give_up, number)
+        )
+
+    def answered(self, number: int) -> None:
+        """The page has nothing more on its way."""
+        with self._lock:
+            if self._state != "asking" or number != self._number:
+                return  # a second view of the same panel has answered too
+            self._state = "buying"
+        self._work(self._do)
+
+    def claim(self) -> None:
+        """The same for a call from code, which knows what it has filled in.
+
+        Raises:
+            InvalidRequest: the last press is still being worked on.
+        """
+        with self._lock:
+            if self._state != "ready":
+                raise InvalidRequest("the panel is still sending the last request.", hint="call it again")
+            self._state = "buying"
+        self._changed()
+
+    def release(self) -> None:
+        """Done; the next press is taken after a pause."""
+        with self._lock:
+            self._state, self._free_at = "ready", time.monotonic() + PAUSE_S
+        session = get_session()
+        session.dispatcher.call_soon(
+            lambda: session.dispatcher.loop.call_later(PAUSE_S + 0.05, self._changed)
+        )
+
+    def _do(self) -> None:
+        try:
+            self._buy()
+        finally:
+            self.release()
+
+    def _give_up(self, number: int) -> None:
+        with self._lock:
+            if self._state != "asking" or number != self._number:
+                return
+            self._state = "ready"
+        self._say(
+            "The page has not said what its fields hold, so nothing was sent. Press Generate again.", bad=True
+        )
+        self._changed()
+
+
+def start_all(draft: Draft, on_start: Callable[[Run, str], None]) -> list[Started]:
+    """Ask for every run of *draft*; all are checked before the first is sent. On a worker.
+
+    Raises:
+        KieError: as `Session.start`; what was begun before goes on.
+    """
+    session = get_session()
+    prepared = [session.prepare(**draft.asked(seed)) for seed in draft.seeds]
+    missing = sum(session.here.standing(new_run(one)) is None for one in prepared)
+    if missing > 1:  # all or none: the first of them alone might still be within the budget
+        check_money(draft.estimate, missing)
+    started: list[Started] = []
+    for one in prepared:
+        run, how = session.begin(one)
+        started.append(Started(run=run, how=how, warnings=one.warnings))
+        on_start(run, how)
+    for each in started:
+        session.wait_for_answer(each.run)
+    return started

@@ -1,0 +1,140 @@
+"""What the form holds, without the form: fields as they were given, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
+from ...catalogue.wan import DEFAULT_MODEL
+from ...engine.images import Picture
+from ...errors import InvalidRequest
+
+MOST_SEEDS = 16
+_ANY = ImageIdentity(sha256="0" * 64, label="any")
+_NAME = re.compile(r"(\w+)(?:=| )")
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """A request that is being written.
+
+    Attributes:
+        values: The model's fields but picture and seed; None, or nothing, means not given.
+        source: The picture: a path, a URL, or bytes that were read.
+        kept: The texts of the request that it was filled from. White space around them is part of it, until they are changed.
+        seed: A number, or what was typed for one.
+        count: Runs, with the seeds counted up from `seed`.
+    """
+
+    model: str = DEFAULT_MODEL
+    values: dict[str, Any] = field(default_factory=dict)
+    source: str | Picture | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
+    seed: Any = None
+    count: int = 1
+
+    def copy(self) -> Draft:
+        """As it is now."""
+        return replace(self, values=dict(self.values))
+
+    @property
+    def image_field(self) -> str | None:
+        """The model's field for a picture."""
+        model = find(self.model)
+        return model.image_field if model else None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What is asked of the model, but its picture and seed; an empty text is none."""
+        names = {entry.name for entry in describe(self.model)} - {"seed", self.image_field}
+        given = {name: self._text(name, value) for name, value in self.values.items() if name in names}
+        return {name: value for name, value in given.items() if value not in {None, ""}}
+
+    def _text(self, name: str, value: Any) -> Any:
+        """As the magic takes the body of a cell: the line break that a text ends with is no part of a prompt."""
+        return value.strip() if isinstance(value, str) and value != self.kept.get(name) else value
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that are asked for.
+
+        Raises:
+            InvalidRequest: one of them is none.
+        """
+        if self.seed is None:
+            raise InvalidRequest("there is no seed yet.")
+        if not self._is_seed():
+            self.request(seed=self.seed)  # raises, in the words of the description
+        last = int(self.seed) + self.count - 1
+        if last > SEED_MAX:
+            raise InvalidRequest(
+                f"seed={self.seed}: with {self.count} runs the last would be {last}, above {SEED_MAX}."
+            )
+        return list(range(int(self.seed), last + 1))
+
+    def _is_seed(self) -> bool:
+        return isinstance(self.seed, int) and not isinstance(self.seed, bool) and 0 <= self.seed <= SEED_MAX
+
+    def asked(self, seed: int) -> dict[str, Any]:
+        """What the session is asked, as keywords."""
+        source = self.source if self.image_field else None
+        return {"model": self.model, "image": source, "seed": seed, **self.fields}
+
+    def request(self, *, seed: Any = 0) -> Request:
+        """The request but for its picture, which is taken to be there.
+
+        Raises:
+            InvalidRequest: a field is wrong.
+        """
+        image = _ANY if self.image_field else None
+        return build_request(model=self.model, image=image, seed=seed, **self.fields)
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """What one run should cost, whatever is still missing of the texts; None where no price is known."""
+        kinds = {entry.name: entry.kind for entry in describe(self.model)}
+        asked = {name: value for name, value in self.fields.items() if kinds[name] != "str"}
+        needed = {entry.name for entry in describe(self.model) if entry.kind == "str" and entry.required}
+        asked |= dict.fromkeys(needed - {self.image_field}, "any")
+        image = _ANY if self.image_field else None
+        try:
+            return build_request(model=self.model, image=image, **asked).estimate
+        except InvalidRequest:
+            return None
+
+    def errors(self) -> dict[str, str]:
+        """What is wrong, by field; under "" what belongs to none."""
+        found: dict[str, str] = {}
+        checks: list[Callable[[], object]] = [self.request, self._need_picture]
+        if self.seed is not None:  # one that was left out is drawn
+            checks.append(lambda: self.seeds)
+        for check in checks:
+            try:
+                check()
+            except InvalidRequest as exc:
+                found |= by_field(exc, [entry.name for entry in describe(self.model)], self.image_field)
+        return found
+
+    def _need_picture(self) -> None:
+        if self.image_field and not self.source:
+            build_request(model=self.model, **{**self.fields, "prompt": "any"})
+
+    def missing(self) -> set[str]:
+        """Required fields that nothing was given for yet: no mistake before *Generate* is pressed."""
+        given = {*self.fields, *([self.image_field] if self.source else [])}
+        return {entry.name for entry in describe(self.model) if entry.required and entry.name not in given}
+
+
+def by_field(exc: InvalidRequest, names: list[str], image_field: str | None) -> dict[str, str]:
+    """The lines of *exc*, each under the field that it names."""
+    found: dict[str, str] = {}
+    for line in exc.message.split("\n"):
+        named = _NAME.match(line)
+        name = named[1] if named and named[1] in names else ""
+        if not name and image_field and " image" in line:
+            name = image_field
+        found[name] = f"{found[name]} {line}" if name in found else line
+    return found

@@ -1,0 +1,76 @@
+"""A run, a request or a video → a draft of the same request, with its picture where it can be found."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...catalogue import Request, describe
+from ...engine import Run, get_session
+from ...engine.images import Picture, is_url, read_picture
+from ...engine.recall import Recalled, recall
+from ...errors import BadImage
+from .draft import Draft
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Filled:
+    """A draft, and what the user should know of it."""
+
+    draft: Draft
+    remark: str = ""
+
+
+def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Filled:
+    """The draft of *source*.
+
+    Raises:
+        InvalidRequest: it carries no request, or its model is not described.
+    """
+    if isinstance(source, Run):
+        source = source.request
+    if isinstance(source, Request):
+        image = source.image
+        url = image.url if image else None
+        sha256 = image.sha256 if image else None
+        label = image.label if image else None
+    else:
+        source = source if isinstance(source, Recalled) else recall(source)
+        label, sha256 = source.image, source.image_sha256
+        url = label if label is not None and is_url(label) else None
+    describe(source.model)  # raises where there is no form for it
+    picture: str | Picture | None = url
+    remark = ""
+    if label and not url:
+        picture = _kept(sha256, label) if sha256 else None
+        remark = "" if picture else f"Its picture {label} is not in this folder: choose it."
+    inputs = dict(source.inputs)
+    draft = Draft(model=source.model, values=inputs, kept=dict(inputs), source=picture, seed=source.seed)
+    return Filled(draft=draft, remark=remark)
+
+
+def draft_of_video(content: bytes, name: str) -> Filled:
+    """The draft of one of our own MP4s, given as bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / (Path(name).name or "video.mp4")
+        file.write_bytes(content)
+        return draft_of(file)
+
+
+def _kept(sha256: str, label: str) -> Picture | None:
+    """The copy beside the ledger, under the name it had."""
+    session = get_session()
+    file = session.files(session.here.home).find_input(sha256)
+    if file is None:
+        return None
+    try:
+        found = read_picture(file)
+    except BadImage:
+        return None
+    return (
+        replace(found, identity=replace(found.identity, label=label))
+        if found.identity.sha256 == sha256
+        else None
+    )

@@ -1,0 +1,372 @@
+"""`kie_nb.panel()`: what holds the parts together. Callbacks check, set traits and hand over; the rest is on workers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from ... import settings as settings_
+from ...catalogue import Request
+from ...engine import Run, get_session
+from ...engine.executor import Threads
+from ...engine.states import State
+from ...errors import InvalidRequest, KieError, OutOfCredits
+from .. import headless, page, presenter
+from ..card import widgets
+from ..gallery import Gallery
+from ..notes import note_of
+from ..run_cell import cell_of
+from ..run_list import RunList
+from ..ticker import ticker
+from .buying import Buying, start_all
+from .draft import Draft
+from .form import Form
+from .parts import MessageLine
+from .pricing import price
+from .queue import Queue
+from .settling import Settling
+from .shown import Shown
+from .static import static_page
+
+if TYPE_CHECKING:
+    import os
+
+    from ...engine.recall import Recalled
+
+log = logging.getLogger("kie_nb")
+MOST_LINES = 9
+CHECK_S = 0.25  # after the last change of a field
+BALANCE_S = 30.0
+
+
+class Panel:
+    """A form for requests, a queue of what is open, and what was made. `kie_nb.panel()` gives the one of this process."""
+
+    def __init__(self) -> None:
+        kit = widgets()
+        self._pool = Threads(4, "kie-nb-panel")
+        self._line = MessageLine()
+        self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
+        self._refusal = ""
+        self._check_turn = 0
+        self._has_paid = False
+        self._lock = threading.Lock()
+        self.buying = Buying(
+            ask_page=lambda number: self.form.picture.place.send({"asked": number}),
+            buy=self._buy,
+            work=self._work,
+            say=self.say,
+            changed=self._show_button,
+        )
+        self.form = Form(
+            self._changed, work=self._work, video=self._dropped_video, answered=self.buying.answered
+        )
+        self.button = kit.Button(description="Generate", button_style="primary", tooltip="send this request")
+        self.button.on_click(lambda _button: self._press())
+        self.money = kit.HTML()
+        self.head = kit.HTML()
+        go = kit.HBox(
+            [self.button, self.money],
+            layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
+        )
+        self.shown = Shown(work=self._work, say=self.say, use=self._use)
+        self.queue = Queue(
+            stop=lambda run: get_session().dispatcher.call_soon(lambda: self._stop(run)),
+            show=lambda run: self._work(self._show, run),
+            settle=lambda run: self._work(self.settling.open, run),
+            ended=self._ended,
+            trouble=self._trouble,
+        )
+        self.settling = Settling(work=self._work, say=self.say, show=self._show)
+        self.gallery = Gallery(self._use, lambda words: self.say(words, bad=True))
+        gallery = kit.VBox(
+            [kit.HTML("<b>Gallery</b>"), self.gallery.box], layout=kit.Layout(overflow="visible")
+        )
+        gallery.add_class("kie-panel-section")
+        self.box = kit.VBox(
+            [
+                self.head,
+                self.form.box,
+                go,
+                self._line,
+                self.queue.box,
+                self.settling.box,
+                self.shown.box,
+                gallery,
+            ],
+            layout=kit.Layout(overflow="visible"),
+        )
+        self.box.add_class("kie-panel")
+        self._start()
+
+    def _start(self) -> None:
+        session = get_session()
+        session.watch(self._taken)
+        ticker().add(self.queue)
+        session.dispatcher.call_soon(self.queue.look)
+        self._changed()
+
+    # --- for code ------------------------------------------------------------------------------------------------
+
+    def fill(self, source: Run | Request | Recalled | str | os.PathLike[str]) -> Panel:
+        """Fill the form as for a run, a request, or the video of one that `kie_nb.export` wrote; sends nothing.
+
+        Raises:
+            InvalidRequest: the file carries no request, or the model is not described here.
+        """
+        from .filling import draft_of
+
+        found = draft_of(source)
+        self.form.show(found.draft, keep_seed=True)
+        if found.remark:
+            self.say(found.remark)
+        return self
+
+    def generate(self) -> RunList:
+        """Ask for what the form holds, as *Generate* does; waits for the videos where nobody watches.
+
+        Raises:
+            KieError: as `kie_nb.generate`.
+        """
+        self.buying.claim()
+        try:
+            runs = self._ask_for(self._snapshot())
+        finally:
+            self.buying.release()
+        if headless.must_wait(None):
+            for run in runs:
+                run.wait()
+        return RunList(runs, order="as asked for")
+
+    @staticmethod
+    def cell(run: Run) -> str:
+        """What *Copy as cell* gives for *run*: the cell that asks for its request.
+
+        While a run stands for that request, running it shows that run and spends nothing; else it buys one.
+        """
+        return cell_of(run)
+
+    def say(self, text: str, *, bad: bool = False, add: bool = False) -> None:
+        """Put *text* into the message line; from any thread.
+
+        Args:
+            bad: It is an error.
+            add: It comes from behind: an error that stands there stays until somebody does something.
+        """
+        if add and self._line.is_bad and text not in self._line.text:
+            bad, text = True, "\n".join([*self._line.text.split("\n"), text][-MOST_LINES:])
+        elif add and self._line.is_bad:
+            return
+        with self._line.hold_sync():
+            self._line.is_bad = bad
+            self._line.text = text
+
+    def _ipython_display_(self) -> None:
+        if not headless.has_kernel():
+            print(static_page(text=True))  # noqa: T201 - a terminal
+            return
+        from IPython.display import display
+
+        bundle = {"text/html": static_page(), "text/plain": static_page(text=True)}
+        if headless.has_widgets():
+            view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+            bundle["application/vnd.jupyter.widget-view+json"] = view  # type: ignore[assignment]
+        presenter.say_simulator_once()
+        self.queue.touch()
+        self._changed()
+        display(bundle, raw=True)
+
+    # --- in widget callbacks, on whatever thread -------------------------------------------------------------------
+
+    def _press(self) -> None:
+        self.queue.touch()
+        if not self._refusal:
+            self.buying.press()
+
+    def _changed(self) -> None:
+        """The form has changed: look at it a moment later, once."""
+        self.queue.touch()
+        with self._lock:
+            self._check_turn += 1
+            turn = self._check_turn
+        session = get_session()
+        session.dispatcher.call_soon(
+            lambda: session.dispatcher.loop.call_later(CHECK_S, self._check_soon, turn)
+        )
+
+    def _dropped_video(self, content: bytes, name: str) -> None:
+        self._work(self._fill_from_video, content, name)
+
+    def _use(self, run: Run) -> None:
+        self._work(self._fill_from_run, run)
+
+    def _show_button(self) -> None:
+        is_off = bool(self._refusal) or not self.buying.is_ready
+        if self.button.disabled != is_off:
+            self.button.disabled = is_off
+
+    # --- on the dispatcher's thread ----------------------------------------------------------------------------------
+
+    def _check_soon(self, turn: int) -> None:
+        if turn == self._check_turn:
+            get_session().dispatcher.submit(self._check())
+
+    async def _check(self) -> None:
+        try:
+            channel = get_session().channel(settings_.current())
+            max_age_s = 0.0 if self._has_paid else BALANCE_S
+            self._has_paid = False
+            reading = await channel.balance(max_age_s=max_age_s)
+        except KieError:
+            reading = None
+        self._work(self._judge, reading.credits if reading else None)
+
+    def _taken(self, run: Run) -> None:
+        run.unlisten(self._moved)
+        run.listen(self._moved)
+        self.queue.look()
+
+    def _moved(self, run: Run) -> None:
+        self.queue.look()
+        if run.state == State.FETCHED:
+            self.gallery.refresh()
+
+    def _ended(self, run: Run) -> None:
+        self._work(self._tell_end, run)
+        self._has_paid = True  # the balance is another one
+        self._changed()
+
+    def _stop(self, run: Run) -> None:
+        run.stop_waiting()
+        if run.state == State.NOT_SENT:
+            self.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
+        else:
+            self.say(f"You stopped waiting for run {run.id[:8]}. {run._goes_on()}")  # noqa: SLF001
+        self.queue.look()
+
+    # --- on a worker -------------------------------------------------------------------------------------------------
+
+    def _work(self, fn: Any, *args: Any) -> Future[Any]:
+        """Run *fn* on a worker; what goes wrong stands in the message line."""
+
+        def guarded() -> None:
+            try:
+                fn(*args)
+            except Exception as exc:  # noqa: BLE001 - said in the panel
+                self._trouble(exc)
+
+        return self._pool.submit(guarded)
+
+    def _trouble(self, exc: Exception, *, add: bool = False) -> None:
+        if isinstance(exc, OutOfCredits):
+            self._has_paid = True  # somebody has: the balance that is shown is an old one
+            self._changed()
+        if isinstance(exc, KieError):
+            self.say("\n".join(line.strip() for line in exc.lines()), bad=True, add=add)
+            return
+        log.error("the panel has met an error", exc_info=exc)
+        self.say(f"Something went wrong in the panel: {type(exc).__name__}: {exc}", bad=True)
+
+    def _judge(self, balance: float | None) -> None:
+        """Marks, estimate, balance, and whether Generate can be pressed."""
+        draft = self.form.read()
+        errors = draft.errors()
+        missing = set() if self._pressed else draft.missing()
+        self.form.mark({name: words for name, words in errors.items() if name not in missing})
+        priced = price(draft, self.form.picture.picture, balance)
+        self._refusal = priced.refusal
+        _set(self.money, priced.html(balance))
+        _set(self.head, page.service_badge(settings_.current().service))
+        self._show_button()
+
+    def _snapshot(self) -> Draft:
+        """What is asked for, as the form has it now; a seed that was left out is drawn, and shown."""
+        self.form.picture.wait()
+        if self.form.seed.seed is None:
+            self.form.seed.draw()
+        draft = self.form.read()
+        errors = draft.errors()
+        wrong = self.form.picture.wrong
+        if wrong and draft.image_field:
+            errors[draft.image_field] = wrong
+        self._pressed = bool(errors)
+        if errors:
+            self.form.mark(errors)
+            raise InvalidRequest("\n".join(dict.fromkeys(errors.values())))
+        return draft
+
+    def _buy(self) -> None:
+        self._ask_for(self._snapshot())
+
+    def _ask_for(self, draft: Draft) -> list[Run]:
+        runs: list[tuple[Run, str]] = []
+        self.say("Sending…")
+
+        def begun(run: Run, how: str) -> None:
+            runs.append((run, how))
+            if len(runs) == 1:
+                self.shown.show(run, note_of(run, how, another=ANOTHER))
+
+        try:
+            started = start_all(draft, begun)
+        except KieError as exc:
+            if draft.count > 1 and runs:
+                exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
+            raise
+        notes = [
+            note_of(run, how, another=ANOTHER) or f"Run {run.id[:8]} is on its way, seed {run.seed}."
+            for run, how in runs
+        ]
+        self.say("\n".join([*notes, *(text for each in started for text in each.warnings)]))
+        if not self.form.seed.is_kept and any(how == "new" for _, how in runs):
+            self.form.seed.draw()
+        get_session().dispatcher.call_soon(self.queue.look)
+        return [run for run, _ in runs]
+
+    def _tell_end(self, run: Run) -> None:
+        """How a run ended, whoever drove it: also what went wrong has to stand here."""
+        run = get_session().get(run.id)
+        if run.state == State.FETCHED:
+            self.gallery.refresh()
+            self.say(f"Run {run.id[:8]} is done.", add=True)
+            if self.shown.run is None:
+                self.shown.show(run)
+        elif run.error is not None:
+            self._trouble(run.error, add=True)
+
+    def _show(self, run: Run) -> None:
+        get_session().revive(run)
+        self.shown.show(run)
+
+    def _fill_from_video(self, content: bytes, name: str) -> None:
+        from .filling import draft_of_video
+
+        found = draft_of_video(content, name)
+        self.form.show(found.draft, keep_seed=True)
+        self.say(f"The form is filled as for {name}. {found.remark}".strip())
+
+    def _fill_from_run(self, run: Run) -> None:
+        self.fill(run)
+        self.say(f"The form is filled as for run {run.id[:8]}.")
+
+
+def _set(place: Any, html: str) -> None:
+    """Only what is new goes to the page."""
+    if place.value != html:
+        place.value = html
+
+
+ANOTHER = "another seed buys another"
+_panel: Panel | None = None
+_panel_lock = threading.Lock()
+
+
+def panel() -> Panel:
+    """The panel of this process; shown by the cell that ends with it."""
+    global _panel  # noqa: PLW0603
+    with _panel_lock:
+        if _panel is None:
+            _panel = Panel()
+        return _panel

@@ -1,0 +1,190 @@
+"""The form's picture: taken in pieces from the page, or by its path or address; shown small, with its pixels and size."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from ...catalogue import ImageIdentity
+from ...engine.images import Picture, check_picture, is_url, read_picture
+from ...errors import InvalidRequest
+from ..card import widgets
+from .controls import LABEL, mark
+from .parts import PicturePlace
+
+STILL = 360  # pixels; shown at half of it
+Work = Callable[..., "Future[Any]"]
+
+
+class PictureControl:
+    """Where the picture comes from; `source` is what the session is asked for.
+
+    Args:
+        title: The field's.
+        changed: Called when there is another one.
+        work: Runs a function on a worker, whose errors are shown.
+        video: Is given the bytes and the name of a video that was dropped.
+        answered: Is told under which number the page says that nothing more of it is on its way.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        changed: Callable[[], None],
+        work: Work,
+        video: Callable[[bytes, str], None],
+        answered: Callable[[int], None],
+    ) -> None:
+        kit = widgets()
+        self._changed, self._work, self._video, self._answered = changed, work, video, answered
+        self.source: str | Picture | None = None
+        self.picture: Picture | None = None  # as far as it is known without asking anybody
+        self.place = PicturePlace()
+        self.path = kit.Text(
+            description=title, placeholder="path or URL", tooltip="a path, counted from the notebook's folder, or a URL",
+            style=LABEL, layout=kit.Layout(width="100%"), continuous_update=False,
+        )  # fmt: skip
+        self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
+        place = kit.VBox([self.place], layout=kit.Layout(margin="0 0 0 126px", overflow="visible"))
+        self.box = kit.VBox(
+            [self.path, place, self.error], layout=kit.Layout(width="100%", overflow="visible")
+        )
+        self._still: bytes | None = None
+        self._pieces: dict[str, list[bytes]] = {}
+        self._reading: Future[Any] | None = None
+        self._turn = 0
+        self._lock = threading.Lock()
+        self._is_ours = False
+        self.wrong = ""
+        self.place.on_msg(self._message)
+        self.path.observe(self._typed, "value")
+
+    def show(self, source: str | Picture | None) -> None:
+        """Take *source* as if it had been given by hand."""
+        self._is_ours = True
+        try:
+            self.path.value = source if isinstance(source, str) else ""
+        finally:
+            self._is_ours = False
+        self._take(source)
+
+    def wait(self) -> None:
+        """Until a picture that was given is read; on a worker."""
+        reading = self._reading
+        if reading is not None:
+            reading.result()
+
+    def mark(self, error: str) -> None:
+        """Say what is wrong with it."""
+        mark(self.box, self.error, error or self.wrong)
+
+    # --- on whatever thread the page's messages arrive ---------------------------------------------------------
+
+    def _typed(self, change: Any) -> None:
+        if not self._is_ours:
+            self._take(change["new"].strip() or None)
+
+    def _message(self, _widget: Any, content: dict[str, Any], buffers: list[Any]) -> None:
+        if "answered" in content:
+            self._answered(int(content["answered"]))
+        elif "still" in content:
+            self._send_still()
+        elif "remove" in content:
+            self.show(None)
+        elif "failed" in content:
+            self._fail(f"{str(content['name'])[:80]} could not be taken: {str(content['failed'])[:200]}.")
+        elif buffers:
+            self._piece(content, bytes(buffers[0]))
+
+    def _piece(self, content: dict[str, Any], piece: bytes) -> None:
+        file, last = str(content["id"]), int(content["pieces"]) - 1
+        got = self._pieces.setdefault(file, [])
+        if content["piece"] != len(got):
+            self._pieces.clear()
+            self._fail("a piece of the file was lost on its way: give it again.")
+            return
+        got.append(piece)
+        if len(got) <= last:
+            return
+        whole, name = b"".join(got), Path(str(content["name"])).name[:120] or "pasted"
+        self._pieces.clear()
+        if whole[4:8] == b"ftyp":
+            self._video(whole, name)
+            return
+        self._is_ours = True
+        self.path.value = ""
+        self._is_ours = False
+        self._take((whole, name))
+
+    def _fail(self, words: str) -> None:
+        self.wrong = words
+        self._changed()
+
+    def _take(self, given: str | Picture | tuple[bytes, str] | None) -> None:
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
+        self.source = given if isinstance(given, str | Picture) else None
+        self.picture = given if isinstance(given, Picture) else None
+        self.wrong = ""
+        self._reading = None
+        if given is None or (isinstance(given, Picture) and given.content is None):
+            self._shown(given.identity if isinstance(given, Picture) else None, None)
+        elif isinstance(given, str) and is_url(given):
+            self.place.facts, self._still = given, None
+        else:
+            self._reading = self._work(self._read, given, turn)
+        self._changed()
+
+    # --- on a worker ---------------------------------------------------------------------------------------------
+
+    def _read(self, given: str | Picture | tuple[bytes, str], turn: int) -> None:
+        try:
+            if isinstance(given, tuple):
+                picture = Picture(identity=check_picture(*given), content=given[0])
+            else:
+                picture = given if isinstance(given, Picture) else read_picture(given)
+        except InvalidRequest as exc:
+            if turn == self._turn:
+                self.wrong = exc.message
+                self._shown(None, None)
+                self._changed()
+            return
+        if turn != self._turn:
+            return  # another one has been given meanwhile
+        # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.
+        self.picture = self.source = picture
+        self._shown(picture.identity, picture.content)
+        self._changed()
+
+    def _shown(self, identity: ImageIdentity | None, content: bytes | None) -> None:
+        self._still = _small(content) if content else None
+        self.place.facts = facts(identity) if identity else ""
+        self.place.revision += 1
+        self._send_still()
+
+    def _send_still(self) -> None:
+        if self._still:
+            self.place.send({"still": True}, [self._still])
+
+
+def facts(identity: ImageIdentity) -> str:
+    """Name, pixels and size."""
+    pixels = f"{identity.width} × {identity.height}" if identity.width else ""
+    size = f"{identity.bytes / 1000:.0f} kB" if identity.bytes else ""
+    return " · ".join(part for part in (identity.label, pixels, size) if part)
+
+
+def _small(content: bytes) -> bytes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        image.thumbnail((STILL, STILL))
+        out = io.BytesIO()
+        image.convert("RGB").save(out, "JPEG", quality=80)
+    return out.getvalue()

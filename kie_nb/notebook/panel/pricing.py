@@ -1,0 +1,118 @@
+"""What stands beside *Generate*: the estimate, the balance, and why it is off; reads the ledger, sends nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ... import settings as settings_
+from ...catalogue import Estimate, ImageIdentity, build_request
+from ...engine import Prepared, get_session, origin
+from ...engine.asking import check_limit, new_run
+from ...engine.images import Picture, is_url
+from ...engine.states import State
+from ...engine.urls import recorded_pictures
+from ...errors import BudgetExceeded, InvalidRequest
+from ...ledger import RunRow
+from ...ledger.schema import now
+from .. import page
+from .draft import Draft
+
+MADE = "this was asked for before: Generate shows it and spends nothing"
+UNSURE = "this was asked for before and may be billed: settle it in the queue, or choose another seed"
+OFF = '<b style="color:#d64545">&#9650;</b>'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Priced:
+    """What a draft would cost now.
+
+    Attributes:
+        words: The estimate.
+        refusal: Why it cannot be asked for, in the words of the magic.
+    """
+
+    words: str = ""
+    refusal: str = ""
+
+    def html(self, balance: float | None) -> str:
+        """The same with the balance, in credits."""
+        is_free = settings_.current().service == "simulator"
+        known = "balance not known" if balance is None else f"balance {balance:,.10g} credits"
+        line = " &nbsp; ".join(
+            part for part in (self.words, known, "free: simulated" if is_free else "") if part
+        )
+        why = f'<div role="status" style="overflow-wrap:anywhere">{OFF} {page.esc(self.refusal)}</div>'
+        return f'<div style="margin-left:8px">{line}{why if self.refusal else ""}</div>'
+
+
+def price(draft: Draft, picture: Picture | None, balance: float | None) -> Priced:
+    """Look at *draft*, of whose picture so much is known, with this *balance*, in credits."""
+    try:
+        made = _made(draft, picture)
+    except InvalidRequest:
+        made = []  # it is told at its field
+    unsettled = next((row for row in made if row.state == State.UNKNOWN), None)
+    if unsettled is not None:
+        return Priced(words=f"not known whether run {unsettled.id[:8]} was billed", refusal=UNSURE)
+    missing = draft.count - len(made)
+    if not missing:
+        return Priced(words=MADE)
+    estimate = draft.estimate
+    words = "price not known here"
+    if estimate is not None:
+        words = f"estimate {page.money(estimate.credits * missing)}"
+        words += f" for {missing} runs" if missing > 1 else ""
+    try:
+        check_money(estimate, missing)
+        _check_balance(estimate, missing, balance)
+    except BudgetExceeded as exc:
+        return Priced(words=words, refusal=" ".join(line.strip() for line in exc.lines()))
+    return Priced(words=words)
+
+
+def check_money(estimate: Estimate | None, count: int) -> None:
+    """Whether limits and budgets leave room for *count* runs of *estimate*.
+
+    Raises:
+        BudgetExceeded: in the words of the magic.
+    """
+    current = settings_.current()
+    check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
+    whole = estimate.credits * count if estimate else None
+    scopes = {"notebook": origin.notebook(), "experiment": None, "day": now()[:10]}
+    get_session().here.check_limits(current.service, whole, scopes)
+
+
+def _check_balance(estimate: Estimate | None, count: int, balance: float | None) -> None:
+    whole = estimate.credits * count if estimate else 0.0
+    if balance is not None and whole > balance:
+        raise BudgetExceeded(
+            f"the balance of {balance:g} credits does not cover the estimate of {whole:g}.",
+            hint="choose a shorter or smaller video, or buy credits at https://kie.ai",
+        )
+
+
+def _made(draft: Draft, picture: Picture | None) -> list[RunRow]:
+    """The runs that there are already, as far as the picture is known; an address counts as all that it has served."""
+    session, current = get_session(), settings_.current()
+    channel = session.channel(current)
+    pictures: list[ImageIdentity | None] = [picture.identity if picture else None]
+    if not draft.image_field:
+        pictures = [None]
+    elif picture is None:
+        if not is_url(draft.source):
+            return []
+        own = (channel.base_url, channel.upload_url)
+        pictures = [one.identity for one in recorded_pictures(str(draft.source), session.here, own=own)]
+    found: list[RunRow] = []
+    for seed in draft.seeds:
+        for image in pictures:
+            request = build_request(model=draft.model, image=image, seed=seed, **draft.fields)
+            prepared = Prepared(
+                request=request, channel=channel, home=current.home, content=None, seed_drawn=False
+            )
+            row = session.here.standing(new_run(prepared))
+            if row is not None:
+                found.append(row)
+                break
+    return found

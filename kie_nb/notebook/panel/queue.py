@@ -1,0 +1,243 @@
+"""The queue: a row for every open run of the folder's ledger, this kernel's or another's, at most twelve."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...engine import Run, get_session, owner
+from ...engine.evidence import UNSETTLED
+from ...engine.states import OPEN, WORDS, State
+from ...ledger import Ledger, RunRow
+from ...ledger.schema import moment
+from .. import page
+from ..card import shared_layout, widgets
+
+MOST = 12
+IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
+TOUCHED_S = 60.0
+PAUSE_S = 1.0
+Act = Callable[[Run], object]
+OPEN_OR_UNSURE = OPEN | UNSETTLED
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """One reading of the ledger.
+
+    Attributes:
+        new: Handles of the runs that were not there at the last one, with their usual durations to be learnt.
+    """
+
+    rows: list[RunRow]
+    total: int
+    new: dict[str, Run] = field(default_factory=dict)
+
+
+class Queue:
+    """Rows of runs. `tick` and all that follows from it are on the dispatcher's thread.
+
+    Args:
+        stop, show, settle: What the buttons of a row do, given its run; called in widget callbacks.
+        ended: Is told of a run that is open no longer, or whose outcome has become unknown; on the dispatcher's thread.
+        trouble: Is told what went wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop: Act,
+        show: Act,
+        settle: Act,
+        ended: Callable[[Run], None],
+        trouble: Callable[[Exception], None],
+    ) -> None:
+        kit = widgets()
+        self.actions = {"stop": stop, "show": show, "settle": settle}
+        self._ended, self._trouble = ended, trouble
+        self.head = kit.HTML("<b>Queue</b>")
+        self.rows = kit.VBox([], layout=kit.Layout(overflow="visible"))
+        self.box = kit.VBox([self.head, self.rows], layout=kit.Layout(overflow="visible"))
+        self.box.add_class("kie-panel-section")
+        self._shown: dict[str, Row] = {}
+        self._busy = self._is_due = False
+        self._touched = time.monotonic()
+        self._looked = -IDLE_S
+        self._words = ""
+
+    def touch(self) -> None:
+        """Somebody uses the panel."""
+        self._touched = time.monotonic()
+
+    def tick(self) -> None:
+        """A second has passed."""
+        for row in self._shown.values():
+            row.tick()
+        at = time.monotonic()
+        is_awake = bool(self._shown) or at - self._touched < TOUCHED_S
+        if is_awake or at - self._looked >= IDLE_S:
+            self.look()
+
+    def look(self) -> None:
+        """Read the ledger; a second after the last reading at the earliest, however much happens."""
+        if self._busy or self._is_due:
+            return
+        self._is_due = True
+        wait_s = max(0.0, self._looked + PAUSE_S - time.monotonic())
+        get_session().dispatcher.loop.call_later(wait_s, self._begin)
+
+    def _begin(self) -> None:
+        self._is_due, self._busy = False, True
+        get_session().dispatcher.submit(self._refresh())
+
+    async def _refresh(self) -> None:
+        session = get_session()
+        try:
+            self._looked = time.monotonic()
+            seen = await session.dispatcher.ledger(self._read)
+            for run_id, run in seen.new.items():
+                usual = await session.usual(run)
+                self._take(run_id, run, usual.median if usual else None)
+            self._show(seen)
+        except Exception as exc:  # noqa: BLE001 - said in the panel
+            self._trouble(exc)
+        finally:
+            self._busy = False
+
+    def _read(self) -> Seen:
+        session = get_session()
+        ledger: Ledger = session.here
+        found = ledger.page(1, size=MOST, states=OPEN_OR_UNSURE)
+        new = {row.id: session.handle(ledger.home, row) for row in found.rows if row.id not in self._shown}
+        return Seen(rows=found.rows, total=found.count, new=new)
+
+    def _take(self, run_id: str, run: Run, usual_s: float | None) -> None:
+        self._shown[run_id] = Row(run, usual_s, self.actions)
+
+    def _show(self, seen: Seen) -> None:
+        order = [row.id for row in seen.rows]
+        gone = [run_id for run_id in self._shown if run_id not in order]
+        for row in seen.rows:
+            if self._shown[row.id].update(row):
+                self._ended(self._shown[row.id].watched)
+        ended = [self._shown.pop(run_id) for run_id in gone]
+        boxes = tuple(self._shown[run_id].box for run_id in order)
+        if boxes != self.rows.children:
+            self.rows.children = boxes
+        more = seen.total - len(order)
+        words = (
+            "nothing is open" if not order else f"and {more} more: %kie runs lists them" if more > 0 else ""
+        )
+        if words != self._words:
+            self._words = words
+            self.head.value = f'<b>Queue</b> <span style="{page.MUTED};margin-left:8px">{words}</span>'
+        for over in ended:
+            over.close()
+            self._ended(over.watched)
+
+
+class Row:
+    """One run: its state, its clock, and what can be done.
+
+    It is never another run's row: a press that arrives late, after a cell that computes, would act on that one.
+    """
+
+    def __init__(self, run: Run, usual_s: float | None, actions: dict[str, Act]) -> None:
+        kit = widgets()
+        self.watched, self._usual_s = run, usual_s
+        self._row: RunRow | None = None
+        self._is_stopped = self._is_over = False
+        self.state = kit.HTML(layout=kit.Layout(flex="1 1 300px", min_width="0"))
+        self.clock = kit.HTML(layout=kit.Layout(width="170px"))
+        self.buttons = {
+            name: kit.Button(description=words, tooltip=tip, style=shared_layout("button_style"))
+            for name, words, tip in (
+                (
+                    "stop",
+                    "Stop waiting",
+                    "a task goes on at the service, its video is still fetched; what was not sent is taken back",
+                ),
+                ("show", "Show", "show this run in the panel"),
+                ("settle", "Settle", "what is known of it, and what can be done"),
+            )
+        }
+        for name, button in self.buttons.items():
+            button.on_click(lambda _button, act=actions[name]: self._press(act))
+        self.box = kit.HBox(
+            [self.state, self.clock, *self.buttons.values()],
+            layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
+        )
+        self.box.add_class("kie-panel-row")
+
+    def close(self) -> None:
+        """Its run is open no longer; a press that is still on its way does nothing."""
+        self._is_over, self._row = True, None
+        for widget in (self.box, self.state, self.clock, *self.buttons.values()):
+            widget.layout.close()
+            widget.close()
+        for html in (self.state, self.clock):  # the buttons share theirs with all others
+            html.style.close()
+
+    def update(self, row: RunRow) -> bool:
+        """What the ledger says now; whether its outcome has become unknown since the last look."""
+        is_stopped = self.watched.is_stopped
+        if row == self._row and is_stopped == self._is_stopped:
+            return False
+        is_news = self._row is not None and self._row.state not in UNSETTLED and row.state in UNSETTLED
+        self._row, self._is_stopped = row, is_stopped
+        self.state.value = state_of(row, is_stopped=is_stopped)
+        is_unsure = row.state in UNSETTLED
+        short = f"run {row.id[:8]}"
+        for name, is_shown in (
+            ("stop", not is_unsure and row.owner == owner.me() and not is_stopped),
+            ("show", True),
+            ("settle", is_unsure),
+        ):
+            button = self.buttons[name]
+            display = None if is_shown else "none"
+            if button.layout.display != display:
+                button.layout.display = display
+            button.tooltip = f"{button.tooltip.split(' (run ')[0]} ({short})"
+        self.tick()
+        return is_news
+
+    def tick(self) -> None:
+        """The clock."""
+        row = self._row
+        if row is None:
+            return
+        words = ""
+        if row.state not in UNSETTLED:
+            since = moment(row.created_at) or dt.datetime.now(dt.UTC)
+            elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
+            usual = f" of usually {page.clock(self._usual_s)}" if self._usual_s else ""
+            words = f'<span style="{page.MUTED}">elapsed</span> {page.clock(elapsed)}{usual}'
+        if words != self.clock.value:
+            self.clock.value = words
+
+    def _press(self, act: Callable[[Run], None]) -> None:
+        if not self._is_over:
+            act(self.watched)
+
+
+def state_of(row: RunRow, *, is_stopped: bool = False) -> str:
+    """State, prompt and whose it is, in one line."""
+    state = State(row.state)
+    colour = page.COLOURS.get(state, page.RUNNING)
+    prompt = " ".join(str(row.request["input"].get("prompt", row.model)).split())
+    short = prompt if len(prompt) <= 60 else f"{prompt[:59]}…"  # noqa: PLR2004
+    words = ["you stopped waiting, it goes on"] if is_stopped else []
+    if state not in UNSETTLED and row.owner != owner.me():
+        words.append(
+            "another kernel's"
+            if owner.is_alive(row.owner, row.lease_until)
+            else "left behind: Show takes it up"
+        )
+    rest = f' <span style="{page.MUTED}">({"; ".join(words)})</span>' if words else ""
+    return (
+        f'<div style="overflow-wrap:anywhere" title="{page.esc(prompt)}"><span aria-hidden="true" style="color:{colour}">&#9679;</span> '
+        f"<b>{page.esc(WORDS[state])}</b>{rest} &nbsp;{page.esc(short)} "
+        f'<span style="{page.MUTED}">seed {row.seed}, run {row.id[:8]}</span></div>'
+    )

@@ -1,0 +1,127 @@
+"""The run that is shown: its facts, live while it goes on, its video, and its cell to copy."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable
+from typing import Any
+
+from ...engine import Run, get_session
+from ...engine.states import State
+from .. import page
+from ..card import FLUSH_S, widgets
+from ..run_cell import cell_of, promise_of
+from ..video import LARGEST_EMBED, make_assets
+from .parts import CopyButton, Player
+
+
+class Shown:
+    """Shows one run at a time.
+
+    Args:
+        work: Runs a function on a worker, whose errors are shown.
+        say: The message line.
+        use: What *Use these settings* does with the run.
+    """
+
+    def __init__(
+        self, *, work: Callable[..., Any], say: Callable[..., None], use: Callable[[Run], None]
+    ) -> None:
+        kit = widgets()
+        self._work, self._say = work, say
+        self.run: Run | None = None
+        self._note = ""
+        self._dirty = False
+        self.player, self.facts, self.copy = Player(), kit.HTML(), CopyButton()
+        self.use = kit.Button(description="Use these settings", tooltip="fill the form as for this run")
+        self.use.on_click(lambda _button: self.run is not None and use(self.run))
+        row = kit.HBox([self.use, self.copy], layout=kit.Layout(flex_flow="row wrap", overflow="visible"))
+        self.box = kit.VBox(
+            [self.player, self.facts, row], layout=kit.Layout(display="none", overflow="visible")
+        )
+        self.box.add_class("kie-panel-section")
+        self.player.on_msg(self._message)
+        self.copy.on_msg(self._copied)
+
+    def show(self, run: Run, note: str = "") -> None:
+        """Show *run*; from any thread."""
+        if self.run is not None and self.run is not run:
+            self.run.unlisten(self._changed)
+        is_new = self.run is not run
+        self.run, self._note = run, note
+        if is_new:
+            run.listen(self._changed)
+            self._work(self._write_cell, run)
+        self.box.layout.display = None
+        get_session().dispatcher.call_soon(self._flush)
+
+    def _write_cell(self, run: Run) -> None:
+        text = cell_of(run)
+        if self.run is run:
+            self.copy.text = text
+
+    # --- on the dispatcher's thread ------------------------------------------------------------------------------
+
+    def _changed(self, _run: Run) -> None:
+        if not self._dirty:
+            self._dirty = True
+            get_session().dispatcher.loop.call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._dirty = False
+        run = self.run
+        if run is None:
+            return
+        html = page.live_card(run, note=self._note) + (page.file_line(run) if run.is_final else "")
+        if html != self.facts.value:
+            self.facts.value = html
+        is_there = run.state is State.FETCHED and run.video is not None and run.video.exists()
+        is_new = is_there and self.player.showing != run.id
+        with self.player.hold_sync():
+            self.player.label = f"video: {' '.join(run.prompt.split())[:120]}" if is_there else ""
+            self.player.showing = run.id if is_there else ""
+        if is_new:
+            self._work(self._send, run)
+
+    # --- on whatever thread the page's messages arrive -----------------------------------------------------------
+
+    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        run = self.run
+        if run is not None and content.get("want") == run.id:
+            self._work(self._send, run)
+
+    def _copied(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        run = self.run
+        if run is not None and (content.get("inserted") or content.get("copied")):
+            words = "The cell stands below." if content.get("inserted") else "The cell is copied."
+            self._work(self._tell_cell, run, words)
+        elif not content.get("inserted"):
+            self._say(
+                "The browser gave no access to its clipboard: the cell stands below the buttons, selected."
+            )
+
+    # --- on a worker ---------------------------------------------------------------------------------------------
+
+    def _tell_cell(self, run: Run, words: str) -> None:
+        """What running the cell does, as it is now; it was written when the run was shown."""
+        text, written = cell_of(run), self.copy.text
+        if self.run is run and text != written:
+            self.copy.text = text
+            self._say(
+                "The cell is another one by now, for its picture's file was replaced or another run is shown: "
+                "take the cell once more.",
+                bad=True,
+            )
+            return
+        self._say(f"{words} {promise_of(run)}")
+
+    def _send(self, run: Run) -> None:
+        """The bytes, as large as a notebook would hold them."""
+        if run.video is None:
+            return
+        assets = make_assets(run.video, "preview")
+        content, mime = assets.content, assets.mime
+        if content is None and run.video.stat().st_size <= LARGEST_EMBED:
+            content, mime = run.video.read_bytes(), mimetypes.guess_type(run.video.name)[0] or "video/mp4"
+        if content is not None:
+            self.player.send({"showing": run.id, "mime": mime}, [content])

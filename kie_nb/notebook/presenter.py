@@ -1,0 +1,214 @@
+"""Chooses how a run is shown: a live card, a static bundle, or a line of text; installed by `%load_ext`."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from . import headless
+
+if TYPE_CHECKING:
+    from ..engine import Run
+    from ..settings import Embed
+    from .card import Card
+
+SIMULATOR_LINE = (
+    "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
+)
+CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
+_said: set[str] = set()
+_shown_in: dict[str, int] = {}
+
+
+def install() -> None:
+    """Let runs show themselves; the engine's classes are reached when there is a run."""
+    from .._hooks import presenter_hooks
+
+    presenter_hooks(
+        show=show,
+        echo=echo,
+        show_experiment=echo_experiment,
+        watch_experiment=watch_experiment,
+        show_wall=show_wall,
+    )
+
+
+def say_simulator(run: Run) -> None:
+    """The line that must not be missed, once per process."""
+    if run.service == "simulator":
+        say_simulator_once()
+
+
+def say_simulator_once() -> None:
+    """The same where the simulator is the current service."""
+    from .. import settings as settings_
+
+    if "simulator" in _said or settings_.current().service != "simulator":
+        return
+    _said.add("simulator")
+    print(CHOSEN_LINE if settings_.is_chosen() else SIMULATOR_LINE)  # noqa: T201 - said in the cell
+
+
+def simulator_was_said() -> None:
+    """Another cell has told it in its own words."""
+    _said.add("simulator")
+
+
+def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:
+    """Show *run* in the current cell; a card if it goes on and somebody watches."""
+    from ..engine.states import State
+
+    mark(run)
+    if run.state is State.FETCHED and run.video is not None and run.video.exists():
+        _show_static(run, note=note, embed=embed)
+        return None
+    if headless.has_widgets() and not run.is_final:
+        from .card import Card
+
+        card = Card(run, note=note, embed=embed)
+        card.show()
+        return card
+    _show_page(run, note=note)
+    return None
+
+
+def show(run: Run) -> None:
+    """What `run.show()` does: the card or the video, in this cell."""
+    from ..engine import get_session
+    from ..engine.evidence import UNSETTLED
+
+    get_session().revive(run)
+    note = _when(run) if run.is_final else ""
+    if run.state in UNSETTLED:
+        mark(run)
+        _show_page(run, note=note, with_error=False)
+        _show_evidence(run)
+    else:
+        present(run, note=note)
+
+
+def _show_evidence(run: Run) -> None:
+    """What is known of an uncertain run, and how to settle it."""
+    found = run.evidence()
+    if not headless.has_kernel():
+        sys.stdout.write(f"{found!r}\n")
+        return
+    from IPython.display import display
+
+    display({"text/html": found._repr_html_(), "text/plain": repr(found)}, raw=True)
+
+
+def echo(run: Run) -> None:
+    """A cell ends with the run: shown, unless the same cell has just done so."""
+    ipython = headless.shell()
+    if ipython is not None and _shown_in.get(run.id) == ipython.execution_count:
+        return
+    show(run)
+
+
+def echo_experiment(exp: Any) -> None:
+    """A cell ends with an experiment: shown, unless the same cell has just done so."""
+    from .experiment_card import show_experiment
+
+    ipython = headless.shell()
+    if ipython is not None and _shown_in.get(f"experiment {exp.name}") == ipython.execution_count:
+        return
+    show_experiment(exp)
+
+
+def show_wall(wall: Any) -> None:
+    """A wall is asked for: shown with its widget where somebody watches."""
+    from .wall_widget import show_wall
+
+    show_wall(wall)
+
+
+def watch_experiment(exp: Any) -> None:
+    """A cell waits for an experiment: its card, unless the same cell shows it already or nobody watches."""
+    from .experiment_card import ExperimentCard
+
+    ipython = headless.shell()
+    is_main = threading.current_thread() is threading.main_thread()
+    if ipython is None or not is_main or not headless.has_widgets():
+        return
+    if _shown_in.get(f"experiment {exp.name}") != ipython.execution_count:
+        mark_experiment(exp.name)
+        ExperimentCard(exp).show()
+
+
+def mark_experiment(name: str) -> None:
+    """The experiment has been shown in this cell."""
+    ipython = headless.shell()
+    if ipython is not None:
+        _shown_in[f"experiment {name}"] = ipython.execution_count
+
+
+def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any = None) -> Any:
+    """The finished video, in place of *handle*'s display if there is one."""
+    from IPython.display import display
+
+    from .video import show_video
+
+    video = show_video(run, embed=embed, note=note)
+    if handle is not None:
+        handle.update(video)
+        return handle
+    return display(video, display_id=True)
+
+
+def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
+    """A static card that `final` will replace, where nobody watches."""
+    from IPython.display import display
+
+    from . import page
+
+    mark(run)
+    return display(
+        {"text/html": page.card(run, note=note, with_error=with_error), "text/plain": repr(run)},
+        raw=True,
+        display_id=True,
+    )
+
+
+def _show_static(run: Run, *, note: str, embed: Embed | None) -> None:
+    if headless.has_kernel():
+        final(run, note=note, embed=embed)
+    else:
+        _print(run, note)
+
+
+def _show_page(run: Run, *, note: str, with_error: bool = True) -> None:
+    if headless.has_kernel():
+        pending(run, note=note, with_error=with_error)
+    else:
+        _print(run, note)
+
+
+def _print(run: Run, note: str) -> None:
+    from . import page
+
+    facts = ", ".join(f"{name} {value}" for name, value in page.facts(run))
+    lines = [
+        repr(run),
+        f"  {facts}",
+        *([f"  {note}"] if note else []),
+        *([f"  video: {run.video}"] if run.video else []),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def mark(run: Run) -> None:
+    """*run* has been dealt with in this cell: its echo shows nothing."""
+    ipython = headless.shell()
+    if ipython is not None:
+        _shown_in[run.id] = ipython.execution_count
+
+
+def _when(run: Run) -> str:
+    from ..engine.origin import in_words
+
+    at = run.completed_at or run.created_at
+    word = "Made" if run.completed_at else "Asked for"
+    where = in_words(run.row)
+    return f"{word} on {at.strftime('%Y-%m-%d %H:%M UTC')}{f', asked for {where}' if where else ''}."

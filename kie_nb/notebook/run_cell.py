@@ -1,0 +1,70 @@
+"""The cell that asks for a run's request again: `cell_text` with the picture found on the disk, and what running it does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from .. import settings as settings_
+from ..catalogue import ImageIdentity
+from ..engine import Prepared, Run, get_session
+from ..engine.asking import new_run
+from ..engine.states import State
+from . import page
+from .cell_text import cell_text, kept_picture
+
+
+def cell_of(run: Run) -> str:
+    """The text of the cell that asks for the request of *run*; reads the picture's file to be sure of it."""
+    request = run.request
+    image = request.image
+    if image is None or image.url is not None:
+        return cell_text(request)
+    if _is_beside_notebook(image):
+        return cell_text(request, picture=image.label)
+    home = get_session().home_of(run).home
+    return cell_text(request, picture=kept_picture(request, page.relative(home) or _outside(home)))
+
+
+def promise_of(run: Run) -> str:
+    """What running that cell now would do, as a sentence; reads the ledger and sends nothing."""
+    session, current = get_session(), settings_.current()
+    channel = session.channel(current)
+    prepared = Prepared(
+        request=run.request, channel=channel, home=current.home, content=None, seed_drawn=False
+    )
+    row = session.ledger(current.home).standing(new_run(prepared))
+    if row is None or row.state == State.INTENT:
+        price = "asks for a new video, simulated and free"
+        if channel.service == "kie":
+            estimate = run.request.estimate
+            price = f"buys a new video for {page.money(estimate.credits)}" if estimate else "buys a new video"
+        return f"Running it {price}: no run that was sent stands for this request at {channel.service}."
+    if row.state == State.UNKNOWN:
+        return f"Running it spends nothing before run {row.id[:8]} is settled, whose outcome is not known."
+    which = "this run" if row.id == run.id else f"run {row.id[:8]}, which stands for its request now,"
+    return f"Running it shows {which} and spends nothing."
+
+
+def _outside(home: Path) -> str:
+    """The way to a *home* that is not below the notebook's folder, without the names of this machine's folders above it."""
+    try:
+        return f"~/{home.relative_to(Path.home()).as_posix()}"
+    except (ValueError, RuntimeError):
+        pass
+    try:
+        return Path(os.path.relpath(home, settings_.start_folder())).as_posix()
+    except ValueError:  # another drive
+        return home.as_posix()
+
+
+def _is_beside_notebook(image: ImageIdentity) -> bool:
+    """Whether the file of that name is still the same picture."""
+    file = settings_.start_folder() / image.label
+    try:
+        if file.name != image.label or file.stat().st_size != image.bytes:
+            return False
+        return hashlib.sha256(file.read_bytes()).hexdigest() == image.sha256
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,188 @@
+"""The wall in a live notebook: an anywidget whose videos come when they are looked at, and whose marks go into the ledger.
+
+Beside the widget stands a page with everything inside: that is what a saved notebook keeps and an export shows. Where nobody watches
+it stands alone, for headless runners store the widget's state, and a widget would then win over the page, and stay blank offline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from .. import settings as settings_
+from ..engine import Run, get_session
+from ..errors import KieError
+from ..experiments.wall import Wall
+from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
+from ..experiments.wall_page import asset, marks, script, wall_data, wall_fragment
+from . import headless
+
+log = logging.getLogger("kie_nb")
+EMBED_LIMIT = 8_000_000  # bytes of video in one output: a third more as text, and several walls still make a notebook that opens
+REFRESH_S = 3.0  # after the last mark; a new page makes the live view anew, so not at every star
+MOST_WANTED = 200  # in one message
+
+
+@functools.cache
+def widget_class() -> Any:
+    """The widget, made when there is a wall to show: its package costs `%load_ext` nothing."""
+    import anywidget
+    import traitlets
+
+    class WallWidget(anywidget.AnyWidget):
+        """What the front end knows of a wall; no video is in its state."""
+
+        _esm = script()
+        _css = asset("wall.css")
+        data = traitlets.Dict().tag(sync=True)
+        marks = traitlets.Dict().tag(sync=True)
+        live = traitlets.Bool(default_value=True).tag(sync=True)
+
+    return WallWidget
+
+
+def show_wall(wall: Wall) -> None:
+    """Show *wall* in the current cell: with its widget where somebody watches."""
+    from IPython.display import display
+
+    if not headless.has_kernel():
+        print(repr(wall))  # noqa: T201 - a terminal
+    elif headless.has_widgets():
+        LiveWall(wall).show()
+    else:
+        display(page_of(wall), raw=True)
+
+
+def page_of(wall: Wall, *, make: bool = True) -> dict[str, str]:
+    """What is left of a wall without a kernel.
+
+    Args:
+        make: False takes only small copies that are there already.
+    """
+    limit = 0 if settings_.current().embed == "link" else EMBED_LIMIT
+    return {"text/html": wall_fragment(wall, for_notebook(limit=limit, make=make)), "text/plain": repr(wall)}
+
+
+class LiveWall:
+    """One wall in one cell."""
+
+    def __init__(self, wall: Wall) -> None:
+        self.wall = wall
+        self.widget = widget_class()(data=wall_data(wall))
+        self.widget.on_msg(self._hear)
+        self._handle: Any = None
+        self._refreshing: asyncio.TimerHandle | None = None
+
+    def show(self) -> None:
+        """Put it into the current cell; from the cell's own thread."""
+        from IPython.display import display
+
+        videos = [tile.video for tile in self.wall.tiles if tile.video is not None]
+        self._handle = display(self._bundle(page_of(self.wall, make=False)), raw=True, display_id=True)
+        if not all(map(is_ready, videos)):
+            get_session().dispatcher.call_soon(self._refresh)
+
+    def _bundle(self, page: Mapping[str, str]) -> dict[str, Any]:
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
+        return {"application/vnd.jupyter.widget-view+json": view, **page}
+
+    # --- on the main thread or a subshell's: look at it and hand it over, nothing else -----------------------------
+
+    def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        wish = content if isinstance(content, dict) else {}
+        if wish.get("kind") == "want":
+            numbers = wish.get("tiles")
+            known = (
+                [number for number in numbers if self._is_tile(number)] if isinstance(numbers, list) else []
+            )
+            get_session().dispatcher.submit(self._send(known[:MOST_WANTED]))
+        elif wish.get("kind") in {"rate", "tag"} and self._is_tile(wish.get("tile")):
+            get_session().dispatcher.submit(self._mark(wish))
+
+    def _is_tile(self, number: object) -> bool:
+        return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(self.wall.tiles)
+
+    # --- on the dispatcher's thread --------------------------------------------------------------------------------
+
+    async def _send(self, numbers: list[int]) -> None:
+        """Stills first, they are quick; then the videos, one by one."""
+        videos = {number: video for number in numbers if (video := self.wall.tiles[number].video) is not None}
+        previews = get_session().previews
+        try:
+            for number, video in videos.items():
+                if not is_ready(video):
+                    still = await asyncio.wrap_future(previews.submit(make_still, video))
+                    self.widget.send({"kind": "still", "tile": number}, buffers=[still or b""])
+            for number, video in videos.items():
+                clip, still, content = await asyncio.wrap_future(previews.submit(_read, video))
+                facts = (
+                    {"fps": clip.fps, "frames": clip.frames, "aspect": clip.aspect}
+                    if clip
+                    else {"fps": 0, "frames": 0}
+                )
+                self.widget.send(
+                    {"kind": "media", "tile": number, **facts},
+                    buffers=[still, content],
+                )
+        except Exception as exc:  # the front end must say it, for no cell will
+            log.exception("the videos of a wall could not be sent")
+            self._complain(None, f"The videos cannot be read: {exc}")
+
+    async def _mark(self, wish: Mapping[str, Any]) -> None:
+        number = wish["tile"]
+        run = self.wall.tiles[number].run
+        try:
+            if run is None:
+                self._complain(number, "There is no run here to say anything of.")
+                return
+            await get_session().dispatcher.ledger(_keep, run, wish)
+            said = marks(run)
+            self.widget.marks = {**self.widget.marks, str(number): said}
+            self.widget.send({"kind": "marked", "tile": number, **said})
+            self._refresh_later()
+        except KieError as exc:
+            self._complain(number, " ".join(line.strip() for line in exc.lines()))
+        except Exception as exc:
+            log.exception("a mark could not be kept")
+            self._complain(number, f"This was not saved: {exc}")
+
+    def _complain(self, number: int | None, text: str) -> None:
+        self.widget.send({"kind": "trouble", "tile": number, "text": text})
+
+    def _refresh_later(self) -> None:
+        if self._handle is None:  # its widget stands inside another one: there is no page beside it
+            return
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        self._refreshing = get_session().dispatcher.loop.call_later(REFRESH_S, self._refresh)
+
+    def _refresh(self) -> None:
+        """Write the page anew, with all copies and marks, as a notebook saved now should keep it."""
+        made = get_session().previews.submit(page_of, self.wall)
+        made.add_done_callback(lambda done: get_session().dispatcher.call_soon(lambda: self._replace(done)))
+
+    def _replace(self, made: Future[dict[str, str]]) -> None:
+        try:
+            self._handle.update(self._bundle(made.result()), raw=True)
+        except Exception:  # a page less is no reason to stop the dispatcher
+            log.exception("the page of a wall could not be written")
+
+
+def _keep(run: Run, wish: Mapping[str, Any]) -> None:
+    if wish["kind"] == "rate":
+        run.rate(wish.get("stars"))
+    else:
+        run.tag(str(wish.get("tag", "")))
+
+
+def _read(video: Path) -> tuple[Clip | None, bytes, bytes]:
+    """The small copy, its still and its bytes; without a copy, the still alone. In a worker."""
+    clip = make_clip(video)
+    if clip is None:
+        return None, make_still(video) or b"", b""
+    return clip, clip.still or b"", clip.path.read_bytes()

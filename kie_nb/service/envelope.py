@@ -1,0 +1,246 @@
+"""Reply → value or error: the envelope and its traps, with no I/O (kie-api §2 and §5).
+
+HTTP 200 does not mean accepted, 500 is often the user's mistake, and the text is under `msg` or `message`.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any
+
+from ..errors import (
+    AuthError,
+    InvalidRequest,
+    KieError,
+    ModelUnavailable,
+    OutcomeUnknown,
+    OutOfCredits,
+    RateLimited,
+    Refused,
+    ServiceTrouble,
+    TaskLost,
+)
+from .scan import scan_record
+
+OK = 200
+KEY_LIMIT = 433
+# Of a create these leave it open whether a task was made (kie-api §5.3), whatever their text seems to say.
+_UNSURE_CODES = frozenset({408, 501, 502, 503, 504})
+_UNSURE_WORDS = ("deadline", "timed out", "timeout", "time limit", "connection", "no result")
+NOT_FOUND = 404
+LOGS = "https://kie.ai/logs"
+
+
+class Call(StrEnum):
+    """Which question was asked: only `CREATE` can cost money."""
+
+    CREATE = "createTask"
+    RECORD = "recordInfo"
+    CREDITS = "credit"
+    UPLOAD = "upload"
+    DOWNLOAD_URL = "download-url"
+
+
+class Kind(StrEnum):
+    """What a refusal means, whatever number it came under."""
+
+    AUTH = "auth"
+    CREDITS = "credits"
+    RATE = "rate limit"
+    INVALID = "invalid input"
+    MODEL = "model unavailable"
+    UNKNOWN_TASK = "unknown task"
+    MAINTENANCE = "maintenance"
+    REFUSED = "refused"
+    SERVER = "server error"
+
+
+# kie-api §5.2: 500 and 422 are told apart by their text; the first match wins.
+_BY_TEXT: tuple[tuple[tuple[str, ...], Kind], ...] = (
+    (("recordinfo is null",), Kind.UNKNOWN_TASK),
+    (
+        ("call frequency", "rate limit", "frequency is too high"),
+        Kind.RATE,
+    ),  # a field's value may be "too high" too
+    (("insufficient", "top up"), Kind.CREDITS),
+    (("authentication failed", "access permissions"), Kind.AUTH),
+    (
+        (
+            "model name you specified is not supported",
+            "model name",
+            "temporarily paused",
+            "operation not found",
+        ),
+        Kind.MODEL,
+    ),
+    (
+        (
+            "not within the range of allowed options",
+            "is required",
+            "cannot be empty",
+            "exceed",
+            "url is wrong",
+        ),
+        Kind.INVALID,
+    ),
+)
+_BY_CODE: dict[int, Kind] = {
+    400: Kind.INVALID,
+    401: Kind.AUTH,
+    402: Kind.CREDITS,
+    403: Kind.AUTH,
+    404: Kind.REFUSED,
+    422: Kind.INVALID,
+    429: Kind.RATE,
+    430: Kind.RATE,
+    433: Kind.CREDITS,
+    451: Kind.INVALID,
+    455: Kind.MAINTENANCE,
+    501: Kind.REFUSED,  # of a create it is unsure, see above
+    505: Kind.MODEL,
+    531: Kind.REFUSED,
+    550: Kind.REFUSED,
+    4030: Kind.REFUSED,
+}
+
+
+def classify(code: int, text: str) -> Kind:
+    """What a body code other than 200 means."""
+    if code == KEY_LIMIT:
+        return Kind.CREDITS
+    lowered = text.lower()
+    for words, kind in _BY_TEXT:
+        if any(word in lowered for word in words):
+            return kind
+    return _BY_CODE.get(code, Kind.SERVER)
+
+
+def read(call: Call, status: int, body: bytes) -> Any:
+    """The `data` of an accepted reply.
+
+    Raises:
+        KieError: the class that says what a caller should do. For `Call.CREATE`, whatever is not a clear refusal is
+            `OutcomeUnknown`, because a task may exist.
+    """
+    reply = _object(body)
+    if reply is None:
+        found = scan_record(body) if call is Call.RECORD and status == OK else None
+        if found is not None:
+            return found
+        raise _not_an_envelope(call, status, body)
+    code, text = _code(reply, status), message_of(reply)
+    if code != OK and call is Call.CREATE and _leaves_open(status, code, text):
+        raise _unsure(call, f"HTTP {status}, the service said: {text!r} (code {code})")
+    if code != OK:
+        raise refusal(call, code, text)
+    if not OK <= status < 300:  # noqa: PLR2004
+        raise _unsure(call, f"the service answered HTTP {status} with a body that says 200")
+    return reply.get("data")
+
+
+def _leaves_open(status: int, code: int, text: str) -> bool:
+    """Whether a refusal of a create may come from beyond the point where a task is made."""
+    if status >= 500 or code in _UNSURE_CODES:  # noqa: PLR2004
+        return True
+    return code == 500 and any(word in text.lower() for word in _UNSURE_WORDS)  # noqa: PLR2004
+
+
+def message_of(reply: dict[str, Any]) -> str:
+    """`msg` on the wire, `message` on the older page."""
+    return str(reply.get("msg") or reply.get("message") or "")
+
+
+def refusal(call: Call, code: int, text: str) -> KieError:  # noqa: PLR0911 - one return a kind
+    """The error for a reply whose body code is not 200."""
+    kind = classify(code, text)
+    if call is Call.RECORD and code == NOT_FOUND and kind is Kind.REFUSED:
+        kind = Kind.UNKNOWN_TASK  # the docs' way of saying what the wire says with 422 (kie-api §4.6)
+    said = (
+        f"the service said: {text!r} (code {code})"
+        if text
+        else f"the service answered code {code} without a text"
+    )
+    if kind is Kind.AUTH:
+        return AuthError(
+            f"the key was not accepted; {said}.",
+            hint="check the key at https://kie.ai/api-key, then %kie login or KIE_API_KEY",
+        )
+    if kind is Kind.CREDITS:
+        where = (
+            "raise the key's own limit at https://kie.ai/api-key"
+            if code == KEY_LIMIT
+            else "top up at https://kie.ai/pricing"
+        )
+        return OutOfCredits(f"not enough credits; {said}.", hint=f"{where}, then run the cell again")
+    if kind is Kind.RATE:
+        return RateLimited(
+            f"too many requests in a short time; {said}.",
+            code=code,
+            hint="wait ten seconds and run the cell again",
+        )
+    if kind is Kind.MODEL:
+        return ModelUnavailable(
+            f"the model is unavailable; {said}.", hint="try again later, or another one with --model"
+        )
+    if kind is Kind.UNKNOWN_TASK:
+        return TaskLost(
+            f"the service does not know this task; {said}.",
+            hint=f"look at {LOGS}; ids are kept for two months",
+        )
+    if kind is Kind.INVALID:
+        return InvalidRequest(
+            f"the request was refused; {said}.", hint="correct the field it names and run the cell again"
+        )
+    if kind is Kind.MAINTENANCE:
+        return Refused(
+            f"the service is under maintenance; {said}.", code=code, hint="run the cell again later"
+        )
+    if kind is Kind.SERVER:
+        return _unsure(call, said)
+    return Refused(f"the request was refused; {said}.", code=code)
+
+
+def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:
+    text = body[:200].decode("utf-8", "replace")
+    if status == 403 and ("1010" in text or "cloudflare" in text.lower()):  # noqa: PLR2004
+        return Refused(
+            "blocked before Kie: its front door answered HTTP 403; this says nothing about your key.",
+            code=status,
+            hint="check for a proxy or VPN that changes the User-Agent, then run the cell again",
+        )
+    if status == 429:  # noqa: PLR2004
+        return refusal(call, 429, "too many requests")
+    if status in {401, 403}:
+        return refusal(call, status, f"HTTP {status}")
+    return _unsure(call, f"HTTP {status} with a body that is not JSON")
+
+
+def _unsure(call: Call, said: str) -> KieError:
+    if call is Call.CREATE:
+        return outcome_unknown(said)
+    return ServiceTrouble(f"no usable answer to {call}: {said}.", hint="asking again is safe")
+
+
+def outcome_unknown(why: str) -> OutcomeUnknown:
+    """The error for a create that may have made a task."""
+    return OutcomeUnknown(
+        f"the answer to createTask was lost: {why}. A task may exist and be billed; it is not sent again by itself.",
+        hint=f"compare your balance and look at {LOGS} before you send it again",
+    )
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return reply if isinstance(reply, dict) else None
+
+
+def _code(reply: dict[str, Any], status: int) -> int:
+    code = reply.get("code", status if status != OK else None)
+    try:
+        return int(code)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return 0

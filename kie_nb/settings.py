@@ -1,0 +1,331 @@
+"""What can be set: from the environment, a `.env` file, the keyring, or `configure()`.
+
+Settings are read anew each time they are asked for, so that `os.environ[...] = ...` in a cell works, and frozen once read.
+The order of precedence is: `configure()`, then the environment, then the default.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import ipaddress
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from .errors import AuthError, InvalidRequest
+from .keys import Secret, dotenv_key, keyring_key
+
+Embed = Literal["preview", "full", "link"]
+ServiceName = Literal["kie", "simulator"]
+
+KIE_BASE_URL = "https://api.kie.ai"  # kie-api §1
+KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
+CREATES_PER_WINDOW = 18  # the service allows 20 per 10 s and account; two stay free for other programs
+WINDOW_S = 10.0
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """One reading of all settings.
+
+    Attributes:
+        service: Who answers: `"kie"` (the real service) or `"simulator"`.
+        embedded: The simulator runs inside this process (no `KIE_BASE_URL` points elsewhere).
+        home: The folder with the ledger, the videos and the inputs.
+        ledger_url: The PostgreSQL database that a team's ledger is in; None: a file in `home`.
+        state_home: The user's own folder for what all notebooks share: the rate grants.
+        wait: Whether a cell waits for its video; None: found out by looking who runs the kernel.
+        embed: What a finished cell holds: a small preview, the full file, or a link to it.
+        max_credits: The most that one run may be estimated at, in credits; None: no limit.
+        creates_per_window: New tasks in any 10 s for the account; the service allows 20 unless its support raised that.
+    """
+
+    service: ServiceName
+    embedded: bool
+    base_url: str
+    upload_url: str
+    key: Secret | None = field(repr=False)
+    key_source: str
+    home: Path
+    ledger_url: Secret | None = field(repr=False)
+    state_home: Path
+    wait: bool | None
+    embed: Embed
+    max_credits: float | None
+    creates_per_window: int
+    simulator_speed: float
+
+    @property
+    def account(self) -> str:
+        """A salted hash that tells accounts apart without holding the key."""
+        key = self.key.reveal() if self.key else ""
+        seed = (
+            f"{self.service}\n{key}"
+            if self.service == "kie"
+            else f"simulator\n{'' if self.embedded else self.base_url}"
+        )
+        return hashlib.blake2b(
+            seed.encode(), digest_size=8, salt=b"kie_nb/account", person=b"account"
+        ).hexdigest()
+
+
+_overrides: dict[str, Any] = {}
+_SETTABLE = (
+    "service",
+    "home",
+    "wait",
+    "embed",
+    "max_credits",
+    "creates_per_window",
+    "simulator_speed",
+    "key",
+)
+
+
+def configure(**changes: Any) -> None:
+    """Set for this process what the environment would set for all.
+
+    Args:
+        **changes: Any of `service` ("kie" or "simulator"), `home` (a folder), `wait` (True, False or None),
+            `embed` ("preview", "full" or "link"), `max_credits` (a number or None), `creates_per_window` (18 by default),
+            `simulator_speed` (> 0). None goes back to the environment's value.
+
+    Raises:
+        InvalidRequest: for a name or a value that is not one of these.
+    """
+    allowed = [name for name in _SETTABLE if name != "key"]
+    for name, value in changes.items():
+        if name not in allowed:
+            raise InvalidRequest(
+                f"configure() has no setting {name!r}.",
+                hint=f"settings are: {', '.join(allowed)}",
+                charged="",
+            )
+        _check(name, value)
+    for name, value in changes.items():
+        if value is None:
+            _overrides.pop(name, None)
+        else:
+            _overrides[name] = value
+
+
+def set_key(key: str | None) -> None:
+    """Use *key* for this process (what `%kie login` does); it is kept in memory alone."""
+    if key:
+        _overrides["key"] = Secret(key)
+    else:
+        _overrides.pop("key", None)
+
+
+def current(service: ServiceName | None = None) -> Settings:
+    """Read all settings as they are now.
+
+    Args:
+        service: Read them as if this service had been chosen, for a run that belongs to it.
+    """
+    key, key_source = _find_key()
+    base_url = os.environ.get("KIE_BASE_URL", "").rstrip("/")
+    chosen = service or _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or None
+    _check("service", chosen)
+    elsewhere = bool(base_url) and chosen is None and is_loopback(base_url)
+    service_: ServiceName
+    if chosen is not None:
+        service_ = cast("ServiceName", chosen)
+    elif elsewhere:
+        service_ = "simulator"
+    else:
+        # A base URL without a key is a mistake to report, not a reason to simulate.
+        service_ = "kie" if key or base_url else "simulator"
+    embedded = service_ == "simulator" and not (base_url and is_loopback(base_url))
+    if embedded:
+        base_url = ""
+    upload_url = os.environ.get("KIE_UPLOAD_URL", "").rstrip("/")
+    if not upload_url:
+        # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another house.
+        upload_url = base_url or KIE_UPLOAD_URL
+    home = (
+        start_folder()
+        / Path(_overrides.get("home") or os.environ.get("KIE_NB_HOME") or "kie-runs").expanduser()
+    )
+    try:
+        home = home.resolve()  # one folder under two names must not be two ledgers
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise InvalidRequest(
+            f"no folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
+            hint="choose another with KIE_NB_HOME or configure(home=...)",
+        ) from exc
+    return Settings(
+        service=service_,
+        embedded=embedded,
+        base_url=base_url or KIE_BASE_URL,
+        upload_url=upload_url,
+        key=None if embedded else key,
+        key_source=key_source,
+        home=home,
+        ledger_url=ledger_url(),
+        state_home=_state_home(),
+        wait=_overrides.get("wait", _flag("KIE_NB_WAIT")),
+        embed=_overrides.get("embed")
+        or cast("Embed", _checked("embed", os.environ.get("KIE_NB_EMBED") or "preview")),
+        max_credits=_overrides.get("max_credits", _number("KIE_NB_MAX_CREDITS", "max_credits")),
+        creates_per_window=int(
+            _overrides.get("creates_per_window")
+            or _number("KIE_NB_CREATES_PER_WINDOW", "creates_per_window")
+            or CREATES_PER_WINDOW
+        ),
+        simulator_speed=float(
+            _overrides.get("simulator_speed") or _number("KIE_NB_SIMULATOR_SPEED", "simulator_speed") or 1.0
+        ),
+    )
+
+
+def require_key(settings: Settings) -> Secret:
+    """The key, or an error that says where to put one.
+
+    Raises:
+        AuthError: there is none.
+    """
+    if settings.key is None:
+        raise AuthError(
+            "there is no Kie.ai key to send.",
+            hint="set KIE_API_KEY (environment or .env file), or run %kie login; `%kie use simulator` needs none",
+        )
+    return settings.key
+
+
+def describe() -> list[tuple[str, str]]:
+    """Name and value of each setting, for `%kie config`; never the key itself."""
+    settings = current()
+    rows = []
+    for entry in fields(Settings):
+        value = getattr(settings, entry.name)
+        if entry.name == "key":
+            value = "set, not shown" if value else "none"
+        elif entry.name == "ledger_url":
+            value = _without_password(value.reveal()) if value else "none: a file in home"
+        elif entry.name in {"base_url", "upload_url"} and settings.embedded:
+            value = "not used: the embedded simulator answers"
+        elif value is None:
+            value = "automatic" if entry.name == "wait" else "none"
+        rows.append((entry.name, str(value)))
+    return rows
+
+
+@functools.cache
+def start_folder() -> Path:
+    """Where this process was at first use: the notebook's folder. An `os.chdir` later must not lead to another ledger."""
+    return Path.cwd()
+
+
+def _find_key() -> tuple[Secret | None, str]:
+    if "key" in _overrides:
+        return _overrides["key"], "%kie login"
+    if key := os.environ.get("KIE_API_KEY", "").strip():
+        return Secret(key), "KIE_API_KEY"
+    if key := dotenv_key(start_folder()):
+        return Secret(key), ".env file"
+    if key := keyring_key():
+        return Secret(key), "keyring"
+    return None, "none"
+
+
+def ledger_url() -> Secret | None:
+    """The database that `KIE_NB_LEDGER` names."""
+    text = os.environ.get("KIE_NB_LEDGER", "").strip()
+    return Secret(text) if text else None
+
+
+def _without_password(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    name, at, place = rest.rpartition("@")
+    return (
+        f"{scheme}{mark}{name.partition(':')[0]}{at}{place.partition('?')[0]}" if mark else "set, not shown"
+    )
+
+
+def _state_home() -> Path:
+    if folder := os.environ.get("KIE_NB_STATE"):
+        return Path(folder).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("kie_nb"))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether *url* leads to this machine."""
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:  # no address at all
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def is_chosen() -> bool:
+    """Whether the user has said who answers, in whichever way."""
+    return bool(
+        _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or os.environ.get("KIE_BASE_URL")
+    )
+
+
+def env_wait() -> bool:
+    """Whether the environment says that nobody watches (`KIE_NB_WAIT=1`)."""
+    return bool(_flag("KIE_NB_WAIT"))
+
+
+def _flag(name: str) -> bool | None:
+    text = os.environ.get(name)
+    if text is None or text.strip().lower() in {"", "auto"}:
+        return None
+    if text.strip().lower() in _TRUE:
+        return True
+    if text.strip().lower() in _FALSE:
+        return False
+    raise InvalidRequest(f"{name}={text!r} is neither yes nor no.", hint="use 1 or 0", charged="")
+
+
+def _number(name: str, setting: str) -> float | None:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        raise InvalidRequest(f"{name}={text!r} is not a number.", charged="") from None
+    try:
+        _check(setting, int(number) if number.is_integer() else number)
+    except InvalidRequest as exc:
+        raise InvalidRequest(f"{name}={text!r}: {exc.message.partition(': ')[2]}", charged="") from None
+    return number
+
+
+def _checked(name: str, value: Any) -> Any:
+    _check(name, value)
+    return value
+
+
+def _check(name: str, value: Any) -> None:
+    """Raise for a value that cannot be meant."""
+    if value is None:
+        return
+    choices = {
+        "service": ("kie", "simulator"),
+        "embed": ("preview", "full", "link"),
+        "wait": (True, False),
+    }.get(name)
+    if choices and value not in choices:
+        raise InvalidRequest(
+            f"{name}={value!r}: allowed is one of {', '.join(map(repr, choices))}.", charged=""
+        )
+    if name in {"max_credits", "simulator_speed"} and not (isinstance(value, int | float) and value > 0):
+        raise InvalidRequest(f"{name}={value!r}: a number above 0 is needed.", charged="")
+    if name == "creates_per_window" and not (isinstance(value, int) and value >= 1):
+        raise InvalidRequest(f"creates_per_window={value!r}: a whole number above 0 is needed.", charged="")

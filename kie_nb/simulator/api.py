@@ -1,0 +1,244 @@
+"""The routes of the API host: create a task, look at a task, credits, a fresh link to a video."""
+
+import json
+import secrets
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .models import Order, check, planned_seconds
+from .replies import PURSE, TOO_FAST, UNAUTHORIZED, UNKNOWN_TASK, WRONG_URL, Refusal, accepted, refused
+from .store import FATES, Task, now_ms
+from .wire import json_body, json_reply, with_fault
+from .world import World
+
+MEDIA_PREFIX = "/media/"
+
+
+def routes() -> list[Route]:
+    """The routes of this file."""
+    return [
+        Route("/api/v1/jobs/createTask", create_task, methods=["POST"]),
+        Route("/api/v1/jobs/recordInfo", record_info, methods=["GET"]),
+        Route("/api/v1/chat/credit", credit, methods=["GET"]),
+        Route("/api/v1/common/download-url", download_url, methods=["POST"]),
+    ]
+
+
+def key_is_good(request: Request) -> bool:
+    """Whether the request bears a key that opens this door."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    keys = world_of(request).settings.keys
+    return scheme.lower() == "bearer" and bool(key.strip()) and (keys is None or key.strip() in keys)
+
+
+def world_of(request: Request) -> World:
+    """What the routes share."""
+    world: World = request.app.state.world
+    return world
+
+
+def base_of(request: Request) -> str:
+    """How the caller reaches us: the port may have changed since a task was made."""
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def unauthorized() -> Response:
+    """What a missing or wrong key gets: a refusal under HTTP 200."""
+    return json_reply(refused(Refusal(401, UNAUTHORIZED)))
+
+
+def media_task_id(url: str) -> tuple[str, str] | None:
+    """The task and the file name a media link is about."""
+    from urllib.parse import urlsplit
+
+    path = urlsplit(url).path
+    name = path.removeprefix(MEDIA_PREFIX)
+    task_id, _, rest = name.partition("_")
+    return (task_id, name) if path.startswith(MEDIA_PREFIX) and rest.endswith(".mp4") else None
+
+
+async def create_task(request: Request) -> Response:
+    """`POST /api/v1/jobs/createTask`."""
+    world = world_of(request)
+    world.count("create_requests")
+    if not key_is_good(request):
+        return unauthorized()
+    body = await json_body(request)
+    fault = world.faults.strike("create", prompt=_prompt_of(body))
+
+    async def work() -> tuple[Any, int]:
+        refusal_or_task = await _create(world, body)
+        if isinstance(refusal_or_task, Refusal):
+            world.count("create_refusals")
+            return refused(refusal_or_task), refusal_or_task.http_status
+        world.count("creates_accepted")
+        return accepted({"taskId": refusal_or_task.id, "recordId": refusal_or_task.id}), 200
+
+    return await with_fault(fault, work)
+
+
+async def record_info(request: Request) -> Response:
+    """`GET /api/v1/jobs/recordInfo`."""
+    world = world_of(request)
+    world.count("record_requests")
+    if not key_is_good(request):
+        return unauthorized()
+    task_id = request.query_params.get("taskId", "").strip()
+    if not task_id:
+        return json_reply(refused(Refusal(400, "taskId parameter is required")))
+    task = world.store.get(task_id)
+    age_s = (now_ms() - task.created_ms) / 1000 if task else 0.0
+    fault = world.faults.strike("record", prompt=task.prompt if task else "", age_s=age_s)
+    if task is None or (fault and fault.kind == "null_record"):
+        body: dict[str, Any] = refused(Refusal(422, UNKNOWN_TASK))
+    else:
+        body = accepted(_record(world, task, base_of(request), fault.kind if fault else ""))
+    if task and fault and fault.kind == "broken_param":
+        # One level of escaping goes missing, so the text as a whole is no JSON any more.
+        text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
+        return Response(text, media_type="application/json")
+
+    async def work() -> tuple[Any, int]:
+        return body, 200
+
+    return await with_fault(fault, work)
+
+
+async def credit(request: Request) -> Response:
+    """`GET /api/v1/chat/credit`: the bare number is the data."""
+    world = world_of(request)
+    world.count("credit_requests")
+    if not key_is_good(request):
+        return unauthorized()
+
+    async def work() -> tuple[Any, int]:
+        world.store.settle()
+        return accepted(world.store.balance()), 200
+
+    return await with_fault(world.faults.strike("credits"), work)
+
+
+async def download_url(request: Request) -> Response:
+    """`POST /api/v1/common/download-url`: a link to one of our videos that is good for twenty minutes."""
+    world = world_of(request)
+    world.count("download_url_requests")
+    if not key_is_good(request):
+        return unauthorized()
+    body = await json_body(request)
+    url = body.get("url") if isinstance(body, dict) else None
+    about = media_task_id(url) if isinstance(url, str) else None
+    task = world.store.get(about[0]) if about else None
+
+    async def work() -> tuple[Any, int]:
+        if about is None or task is None or task.state != "success":
+            return refused(Refusal(422, WRONG_URL)), 200
+        return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}"), 200
+
+    return await with_fault(world.faults.strike("download_url", prompt=task.prompt if task else ""), work)
+
+
+async def _create(world: World, body: Any) -> Refusal | Task:
+    task = _checked(world, body)
+    if isinstance(task, Refusal):
+        return task
+    settings = world.settings
+    outcome = world.store.add(task, limit=settings.creates_per_window, window_s=settings.window_s)
+    if outcome == "too_fast":
+        world.count("rate_limited")
+        return Refusal(429, TOO_FAST, http_status=429)
+    if outcome == "too_poor":
+        return Refusal(402, PURSE)
+    fault = world.faults.strike("task", prompt=task.prompt)
+    if fault and fault.kind in FATES:
+        world.store.doom(task.id, fault.kind)
+        return task
+    if fault and fault.kind == "slow":
+        world.store.delay(task.id, fault.seconds)
+    world.studio.draw(task)
+    return task
+
+
+def _checked(world: World, body: Any) -> Refusal | Task:
+    if not isinstance(body, dict):
+        return Refusal(400, "The request body is required to be a JSON object")
+    order = check(body.get("model"), body.get("input"))
+    if isinstance(order, Refusal):
+        return order
+    callback = body.get("callBackUrl") or None
+    if callback is not None and not (
+        isinstance(callback, str) and callback.startswith(("http://", "https://"))
+    ):
+        return Refusal(422, "callBackUrl is required to be a public http(s) URL")
+    return _new_task(world, body, order, callback)
+
+
+def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | None) -> Task:
+    given = body["input"]
+    seed = order.seed if order.seed is not None else secrets.randbelow(2**31)
+    planned = world.settings.duration_s(body) if world.settings.duration_s else planned_seconds(body, seed)
+    echo: dict[str, Any] = {"callBackUrl": callback} if callback else {}
+    created = now_ms()
+    return Task(
+        id=uuid.uuid4().hex,
+        model=body["model"],
+        prompt=order.prompt,
+        input=given,
+        # `input` is JSON text inside JSON text, as on the wire.
+        param=json.dumps({**echo, "model": body["model"], "input": json.dumps(given)}),
+        plan={
+            "seconds": order.seconds,
+            "short_side": order.short_side,
+            "aspect": order.aspect,
+            "image_url": order.image_url,
+        },
+        callback=callback,
+        created_ms=created,
+        due_ms=created + max(0, round(planned / world.settings.speed * 1000)),
+        credits=order.credits,
+        seed=seed,
+        fate="",
+        owner=world.owner,
+    )
+
+
+def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
+    code, msg = FATES[task.fate] if task.state == "fail" else (None, None)
+    state = task.shown_state(now_ms(), world.settings.states)
+    record: dict[str, Any] = {
+        "taskId": task.id,
+        "model": task.model,
+        "state": "postprocessing" if fault == "unknown_state" else state,
+        "param": task.param,
+        "resultJson": result_json(world, task, base, fault) if task.state == "success" else "",
+        "failCode": code,
+        "failMsg": msg,
+        "costTime": cost_time(task),
+        "createTime": task.created_ms,
+        "completeTime": task.complete_ms,
+    }
+    if task.state != "open":
+        record["creditsConsumed"] = task.credits if task.state == "success" else 0.0
+    return record
+
+
+def result_json(world: World, task: Task, base: str, fault: str = "") -> str:
+    """The links to what was made, as JSON text."""
+    numbers = {"no_urls": (), "two_urls": (0, 1)}.get(fault, (0,))
+    return json.dumps({"resultUrls": [f"{base}{MEDIA_PREFIX}{world.media_name(task, n)}" for n in numbers]})
+
+
+def cost_time(task: Task) -> int | None:
+    """Whole seconds of work; 0 on failure, nothing before the end."""
+    if task.complete_ms is None:
+        return None
+    return (task.complete_ms - task.created_ms) // 1000 if task.state == "success" else 0
+
+
+def _prompt_of(body: Any) -> str:
+    given = body.get("input") if isinstance(body, dict) else None
+    prompt = given.get("prompt") if isinstance(given, dict) else None
+    return prompt if isinstance(prompt, str) else ""

@@ -1,0 +1,74 @@
+"""`kie-nb simulator`: the simulator on a port of its own, for clients in other processes or other languages."""
+
+# ruff: noqa: T201 - a command line prints
+import argparse
+import json
+import sys
+import threading
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "--port", type=int, default=8765, help="port on 127.0.0.1; 0 picks a free one (default: 8765)"
+    )
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="times faster than the real service (default: 1)"
+    )
+    parser.add_argument("--state", type=Path, metavar="DIR", help="keep tasks, balance and videos here")
+    parser.add_argument("--credits", type=float, default=10_000.0, help="the purse at first (default: 10000)")
+    parser.add_argument(
+        "--faults",
+        metavar="JSON",
+        default="",
+        help='trouble on purpose, a JSON list: \'[{"call": "create", "kind": "lost_reply", "times": 1}]\'',
+    )
+    parser.add_argument(
+        "--drift",
+        type=float,
+        metavar="0..1",
+        help="a model that drifts: the same request gives other pixels each time, the more the higher (default: "
+        "KIE_SIM_DRIFT, or 0: the same bytes)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted; the exit code."""
+    from . import Simulator
+    from .faults import parse_faults
+
+    try:
+        faults = parse_faults(json.loads(args.faults)) if args.faults else []
+        simulator = Simulator(
+            state_dir=args.state,
+            port=args.port,
+            speed=args.speed,
+            credits=args.credits,
+            faults=faults,
+            drift=args.drift,
+        ).start()
+    except json.JSONDecodeError as exc:
+        example = '[{"call": "create", "kind": "lost_reply", "times": 1}]'
+        print(f"kie-nb simulator: --faults is not JSON ({exc}); for example {example}", file=sys.stderr)
+        return 2
+    except OSError as exc:
+        print(
+            f"kie-nb simulator: port {args.port}: {exc.strerror or exc}; --port 0 picks a free one",
+            file=sys.stderr,
+        )
+        return 2
+    except ValueError as exc:
+        print(f"kie-nb simulator: {exc}", file=sys.stderr)
+        return 2
+    with simulator:
+        print(f"Kie.ai simulator at {simulator.base_url} - nothing here costs money. Ctrl-C ends it.\n")
+        print("Set these for a client:")
+        print(f"  KIE_BASE_URL={simulator.base_url}")
+        print(f"  KIE_UPLOAD_URL={simulator.upload_url}")
+        print("  KIE_API_KEY=anything", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("\nended")
+    return 0

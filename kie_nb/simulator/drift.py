@@ -1,0 +1,55 @@
+"""A model that drifts: the same request gives other pixels each time, as much so as a switch says.
+
+You are where that is decided; the rest of the simulator draws the same video for the same request. The picture is overlaid with a
+pattern that the number of the task alone decides, so that one and the same task is always drawn alike. numpy loads with the first picture.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .scene import Pixels
+
+VARIABLE = "KIE_SIM_DRIFT"
+_STRONGEST = 180.0  # of 255 levels, at a drift of 1
+_FINEST, _OCTAVES = 96, 4  # cells across the picture; each further pattern is half as fine
+
+
+def checked(drift: float | None, environ: Mapping[str, str] | None = None) -> float:
+    """A drift from 0 to 1; what is not given comes from the environment.
+
+    Raises:
+        ValueError: it is no number from 0 to 1.
+    """
+    given = drift
+    if given is None:
+        text = (os.environ if environ is None else environ).get(VARIABLE, "").strip()
+        try:
+            given = float(text or 0)
+        except ValueError:
+            raise ValueError(f"{VARIABLE} must be a number from 0 to 1, not {text!r}") from None
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not (is_number and math.isfinite(given) and 0 <= given <= 1):
+        raise ValueError(f"drift must be a number from 0 to 1, not {given!r}")
+    return float(given)
+
+
+def drifted(still: "Pixels", drift: float, task: int) -> "Pixels":
+    """The picture as the task with this number sees it; without drift it is the one given."""
+    if not drift:
+        return still
+    import numpy as np
+    from PIL import Image
+
+    height, width = still.shape[:2]
+    rng = np.random.default_rng(task)
+    pattern = np.zeros((height, width), dtype=np.float32)
+    for octave in range(_OCTAVES):
+        across = max(2, _FINEST >> octave)
+        cells = rng.uniform(-1.0, 1.0, (max(2, across * height // width), across)).astype(np.float32)
+        grown = Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+        pattern += np.asarray(grown) / _OCTAVES
+    moved = still + (_STRONGEST * drift) * pattern[..., None]
+    return np.clip(moved, 0, 255).astype(np.uint8)

@@ -1,0 +1,174 @@
+"""Trouble on purpose: which faults there are, and which one strikes the call at hand.
+
+A `Fault` names a call and a kind of trouble. The routes ask `FaultBox.strike` and do what it says. Faults come
+from the constructor, from `KIE_SIM_FAULTS` (a JSON list), from a file named by `KIE_SIM_FAULTS_FILE` (read
+again whenever it changes) and from `PUT /_sim/faults`. No network here.
+"""
+
+import json
+import os
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .replies import REFUSALS
+
+CALLS = ("create", "record", "upload", "download", "credits", "download_url", "task")
+
+_WIRE = frozenset({"http_500", "http_502", "http_403_1010", "html", "lost_reply", "reset", "slow_reply"})
+_JSON = frozenset(REFUSALS) | _WIRE | {"broken_json", "http_502_done", "message_key"}
+KINDS: dict[str, frozenset[str]] = {
+    "create": _JSON | {"no_task_id"},
+    "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_urls", "two_urls"},
+    "upload": _JSON,
+    "download": _WIRE | {"truncate", "empty", "expired", "slow"},
+    "credits": _JSON,
+    "download_url": _JSON,
+    "task": frozenset({"fail", "fail_moderation", "fail_image", "slow"}),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """One kind of trouble for one kind of call."""
+
+    call: str
+    kind: str
+    times: int | None = None  # how often it strikes; None: always
+    probability: float = 1.0
+    match: str = ""  # only when the prompt of the task has this in it
+    seconds: float = 3.0  # for kinds that take time: how long
+
+    def __post_init__(self) -> None:
+        if self.call not in KINDS:
+            raise ValueError(f"no such call to disturb: {self.call!r}. Calls: {', '.join(CALLS)}")
+        object.__setattr__(self, "kind", str(self.kind))  # kind=429 is as good as "429"
+        if self.kind not in KINDS[self.call]:
+            good = ", ".join(sorted(KINDS[self.call]))
+            raise ValueError(f"no such fault for {self.call!r}: {self.kind!r}. Kinds: {good}")
+        if self.times is not None and (isinstance(self.times, bool) or not isinstance(self.times, int)):
+            raise ValueError(f"times must be a whole number or None, not {self.times!r}")
+        for name in ("probability", "seconds"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} must be a number, not {value!r}")  # noqa: TRY004
+        if not isinstance(self.match, str):
+            raise ValueError(f"match must be a text, not {self.match!r}")  # noqa: TRY004 - one error for all
+
+
+def parse_faults(raw: Any) -> list[Fault]:
+    """Faults from decoded JSON, or a ValueError that names the good words."""
+    if isinstance(raw, Mapping):
+        raw = raw.get("faults", [raw])
+    if not isinstance(raw, list):
+        raise ValueError("faults are a JSON list of objects")  # noqa: TRY004 - one error for all of it
+    known = [field.name for field in fields(Fault)]
+    made = []
+    for item in raw:
+        if not isinstance(item, Mapping):
+            raise ValueError("each fault is a JSON object")  # noqa: TRY004
+        unknown = sorted(set(item) - set(known))
+        if unknown or "call" not in item or "kind" not in item:
+            wrong = f"unknown {', '.join(map(repr, unknown))}" if unknown else "call and kind are needed"
+            raise ValueError(f"{wrong}. A fault has: {', '.join(known)}")
+        made.append(Fault(**dict(item)))
+    return made
+
+
+class FaultBox:
+    """The faults in force. Safe to use from any thread."""
+
+    def __init__(self, faults: Iterable[Fault] = (), environ: Mapping[str, str] | None = None) -> None:
+        environ = os.environ if environ is None else environ
+        self._lock = threading.Lock()
+        self._strikes: Counter[tuple[str, str]] = Counter()
+        self._chance = random.Random(20261122)  # noqa: S311 - the same luck in every session
+        self._given = [_Armed(fault) for fault in faults]
+        if text := environ.get("KIE_SIM_FAULTS", "").strip():
+            self._given += [_Armed(fault) for fault in _decode(text, "KIE_SIM_FAULTS")]
+        name = environ.get("KIE_SIM_FAULTS_FILE", "").strip()
+        self._file = Path(name) if name else None
+        self._file_stamp: tuple[int, int] | None = None
+        self._from_file: list[_Armed] = []
+        self._read_file()
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults in force, spent ones left out."""
+        with self._lock:
+            self._read_file()
+            return [armed.fault for armed in (*self._given, *self._from_file) if armed.left != 0]
+
+    @property
+    def strikes(self) -> Counter[tuple[str, str]]:
+        """How often each (call, kind) has struck."""
+        with self._lock:
+            return Counter(self._strikes)
+
+    def replace(self, faults: Sequence[Fault]) -> None:
+        """Put these in the place of all given before (those of the file stay with the file)."""
+        with self._lock:
+            self._given = [_Armed(fault) for fault in faults]
+
+    def strike(self, call: str, *, prompt: str = "", age_s: float = 0.0) -> Fault | None:
+        """The fault that hits this call, if one does. It is counted as used."""
+        with self._lock:
+            self._read_file()
+            for armed in (*self._given, *self._from_file):
+                if armed.fits(call, prompt, age_s) and self._chance.random() < armed.fault.probability:
+                    armed.use()
+                    self._strikes[call, armed.fault.kind] += 1
+                    return armed.fault
+        return None
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The faults in force, for the admin page."""
+        return [asdict(fault) for fault in self.faults]
+
+    def _read_file(self) -> None:
+        if self._file is None:
+            return
+        try:
+            info = self._file.stat()
+            stamp = (info.st_mtime_ns, info.st_size)
+            if stamp == self._file_stamp:
+                return
+            text = self._file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            self._file_stamp, self._from_file = None, []
+            return
+        try:
+            faults = _decode(text, str(self._file)) if text.strip() else []
+        except ValueError:
+            if self._file_stamp is None:
+                raise  # a wrong file at the start is told at once
+            return  # half written just now: the faults read before stay until it makes sense again
+        self._file_stamp, self._from_file = stamp, [_Armed(fault) for fault in faults]
+
+
+class _Armed:
+    """A fault and how many strikes it has left."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.left = -1 if fault.times is None else fault.times
+
+    def fits(self, call: str, prompt: str, age_s: float) -> bool:
+        if self.left == 0 or self.fault.call != call or self.fault.match not in prompt:
+            return False
+        # Without a number of looks, "not known yet" is a matter of age.
+        return not (self.fault.kind == "null_record" and self.left < 0 and age_s >= self.fault.seconds)
+
+    def use(self) -> None:
+        self.left -= self.left > 0
+
+
+def _decode(text: str, origin: str) -> list[Fault]:
+    try:
+        return parse_faults(json.loads(text))
+    except ValueError as exc:
+        raise ValueError(f"{origin}: {exc}") from exc

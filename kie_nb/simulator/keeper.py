@@ -1,0 +1,72 @@
+"""The keeper: the one background job. It says that we live, takes over tasks of dead processes, sends callbacks.
+
+A process is alive while the file with its name in the `alive` folder is young. That works on every system, where
+asking for a process by its number does not.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .store import Task
+from .webhooks import call_back
+from .world import World
+
+_log = logging.getLogger("kie_nb.simulator")
+_BEAT_S = 1.0
+_DEAD_AFTER_S = 4.0
+_GLANCE_S = 0.1  # how often ended tasks are looked for
+
+
+class Keeper:
+    """Runs beside the server on its loop."""
+
+    def __init__(self, world: World, alive: Path, base_url: Callable[[], str]) -> None:
+        self._world, self._base_url = world, base_url
+        self._alive = alive
+        alive.mkdir(exist_ok=True)
+        self._mine = alive / world.owner
+        self._mine.touch()
+        self._calls: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        next_beat = 0.0
+        try:
+            while True:
+                try:
+                    if time.monotonic() >= next_beat:
+                        next_beat = time.monotonic() + _BEAT_S
+                        self._beat()
+                    await self._send_callbacks()
+                except Exception:  # noqa: BLE001 - the keeper must outlive a busy database
+                    _log.exception("the keeper stumbled")
+                await asyncio.sleep(_GLANCE_S)
+        finally:
+            self._mine.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        self._mine.touch()
+        for task in self._world.store.unfinished():
+            if task.owner == self._world.owner or self._is_dead(task):
+                self._world.studio.draw(task)
+
+    def _is_dead(self, task: Task) -> bool:
+        try:
+            age = time.time() - (self._alive / task.owner).stat().st_mtime
+        except FileNotFoundError:
+            age = _DEAD_AFTER_S + 1
+        return age > _DEAD_AFTER_S and self._world.store.adopt(task.id, task.owner, self._world.owner)
+
+    async def _send_callbacks(self) -> None:
+        for task in self._world.store.claim_callbacks():
+            call = asyncio.ensure_future(call_back(self._world, task, self._base_url()))
+            self._calls.add(call)
+            call.add_done_callback(self._over)
+
+    def _over(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled() and call.exception() is not None:
+            _log.error("a callback could not be sent", exc_info=call.exception())

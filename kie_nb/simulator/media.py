@@ -1,0 +1,168 @@
+"""Files for anyone: the finished videos and the uploaded pictures, with Range, ETag and an end of life.
+
+No key is wanted here; if one arrives it is counted, because a client must never send it to a media host.
+"""
+
+import asyncio
+import hashlib
+import mimetypes
+import re
+import time
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from .api import MEDIA_PREFIX, media_task_id, world_of
+from .faults import Fault
+from .models import UPLOADS_PREFIX
+from .replies import cloudflare_page
+from .wire import Cut, cut, front_door, gone
+from .world import World
+
+_PIECE = 64 * 1024
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def routes() -> list[Route]:
+    """The routes of this file."""
+    return [
+        Route(MEDIA_PREFIX + "{name}", video, methods=["GET", "HEAD"]),
+        Route(UPLOADS_PREFIX + "{path:path}", uploaded, methods=["GET", "HEAD"]),
+    ]
+
+
+async def video(request: Request) -> Response:
+    """A finished video, while its link lives."""
+    world = world_of(request)
+    _count(world, request, "downloads")
+    about = media_task_id(request.url.path)
+    task = world.store.get(about[0]) if about else None
+    fault = world.faults.strike("download", prompt=task.prompt if task else "")
+    if fault and (early := _instead(fault)) is not None:
+        return early
+    if about is None or task is None or task.state != "success" or task.video is None:
+        return _not_found()
+    dies_ms = (task.complete_ms or 0) + world.settings.link_life_s * 1000
+    query = request.query_params
+    if time.time() * 1000 > dies_ms and not world.is_fresh(
+        about[1], query.get("expires"), query.get("signature")
+    ):
+        return _not_found()
+    if fault and fault.kind == "slow_reply":
+        await asyncio.sleep(fault.seconds)
+    return _file(world, request, world.studio.videos / task.video, fault)
+
+
+async def uploaded(request: Request) -> Response:
+    """A file that was handed to an upload route."""
+    world = world_of(request)
+    _count(world, request, "upload_downloads")
+    try:
+        file = world.studio.upload_file(UPLOADS_PREFIX.strip("/") + "/" + request.path_params["path"])
+    except ValueError:
+        return _not_found()
+    return _file(world, request, file, None)
+
+
+def _instead(fault: Fault) -> Response | None:
+    if fault.kind == "expired":
+        return _not_found()
+    if fault.kind == "empty":
+        return Response(b"", media_type="video/mp4")
+    if fault.kind == "lost_reply":
+        return Cut(reset=False)
+    return front_door(fault.kind)
+
+
+def _not_found() -> Response:
+    return HTMLResponse(cloudflare_page(404), status_code=404)
+
+
+def _count(world: World, request: Request, name: str) -> None:
+    world.count(name)
+    if "authorization" in request.headers:
+        world.count("media_requests_with_authorization")
+
+
+def _file(world: World, request: Request, file: Path, fault: Fault | None) -> Response:
+    try:
+        data = file.read_bytes()  # a few megabytes from the disk's cache: quicker than a thread
+    except (OSError, ValueError):
+        return _not_found()
+    etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+    headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": "public, max-age=86400"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    asked = request.headers.get("range")
+    if asked and request.headers.get("if-range", etag) == etag:
+        part = _part(asked, len(data))
+        if part == "none":
+            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+        if isinstance(part, tuple):
+            first, last = part
+            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+            return _Stream(world, data[first : last + 1], 206, headers=headers, kind=_kind(file), fault=fault)
+    return _Stream(world, data, 200, headers=headers, kind=_kind(file), fault=fault)
+
+
+def _part(asked: str, size: int) -> tuple[int, int] | str:
+    """First and last byte of a range; "none" if it lies outside, "all" if it is not one plain range."""
+    match = _RANGE.fullmatch(asked.strip())
+    if match is None or match.group(1) == match.group(2) == "":
+        return "all"
+    if match.group(1) == "":  # the last n bytes
+        count = int(match.group(2))
+        return (max(0, size - count), size - 1) if count and size else "none"
+    first = int(match.group(1))
+    last = min(size - 1, int(match.group(2))) if match.group(2) else size - 1
+    if first >= size:
+        return "none"
+    return (first, last) if first <= last else "all"
+
+
+def _kind(file: Path) -> str:
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
+class _Stream(Response):
+    """A file in pieces, so that it can be slow or stop half way."""
+
+    def __init__(
+        self,
+        world: World,
+        data: bytes,
+        status: int,
+        *,
+        headers: dict[str, str],
+        kind: str,
+        fault: Fault | None,
+    ) -> None:
+        super().__init__(
+            status_code=status, headers={**headers, "Content-Length": str(len(data))}, media_type=kind
+        )
+        self._world, self._data = world, data
+        self._fault = fault.kind if fault else ""
+        self._seconds = fault.seconds if fault else 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        data = self._data[: len(self._data) // 2] if self._fault == "truncate" else self._data
+        piece = max(1, len(data) // 20) if self._fault == "slow" else _PIECE
+        for start in range(0, len(data), piece):
+            if self._fault == "slow":
+                await asyncio.sleep(self._seconds / 20)
+            part = data[start : start + piece]
+            self._world.count("download_bytes", len(part))  # before the client can ask for the number
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        if self._fault == "truncate":
+            cut(scope, reset=False)
+            await gone(receive)
+            return
+        await send({"type": "http.response.body", "body": b""})

@@ -1,0 +1,220 @@
+"""What may be asked of which model, what it costs, and with which words a wrong request is refused.
+
+No I/O. Two models are checked field by field (Wan 2.5); the others that the service lists are let through
+when they carry a prompt or a picture, so that a client written for them can be tried.
+"""
+
+import hashlib
+import ipaddress
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .replies import UNKNOWN_MODEL, Refusal
+
+IMAGE_TO_VIDEO = "wan/2-5-image-to-video"
+TEXT_TO_VIDEO = "wan/2-5-text-to-video"
+UPLOADS_PREFIX = "/kieai/"  # where files given to the upload routes are served from
+
+_CREDITS_PER_SECOND = {"720p": 12.0, "1080p": 20.0}
+_FLAT_PRICE = 60.0
+_ASPECTS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0, "4:3": 4 / 3, "3:4": 3 / 4, "21:9": 21 / 9}
+_MAX_PROMPT, _MAX_NEGATIVE = 800, 500
+
+_OTHERS = {
+    "wan": "2-2-a14b-image-to-video-turbo 2-2-a14b-text-to-video-turbo 2-2-a14b-speech-to-video-turbo "
+    "2-2-animate-move 2-2-animate-replace 2-6-text-to-video 2-6-image-to-video 2-6-video-to-video "
+    "2-6-flash-image-to-video 2-6-flash-video-to-video 2-7-text-to-video 2-7-image-to-video 2-7-r2v "
+    "2-7-videoedit 3-0-video 3-0-video-prime",
+    "bytedance": "seedance-1.5-pro seedance-2 seedance-2-fast seedance-2-mini seedance-2-5 v1-lite-text-to-video "
+    "v1-lite-image-to-video v1-pro-text-to-video v1-pro-image-to-video v1-pro-fast-image-to-video",
+    "kling-2.6": "text-to-video image-to-video motion-control",
+    "kling-3.0": "video motion-control",
+    "kling-3.0-omni": "text-to-video image-to-video reference-to-video transformation",
+    "kling": "v2-1-standard v2-1-pro v2-1-master-text-to-video v2-1-master-image-to-video "
+    "v2-5-turbo-text-to-video-pro v2-5-turbo-image-to-video-pro v3-turbo-text-to-video v3-turbo-image-to-video "
+    "ai-avatar-standard ai-avatar-pro",
+    "hailuo": "02-text-to-video-standard 02-text-to-video-pro 02-image-to-video-standard 02-image-to-video-pro "
+    "2-3-image-to-video-standard 2-3-image-to-video-pro",
+    "minimax-h3": "text-to-video image-to-video reference-to-video",
+    "happyhorse": "text-to-video image-to-video reference-to-video video-edit",
+    "happyhorse-1-1": "text-to-video image-to-video reference-to-video",
+    "pixverse-v6": "text-to-video image-to-video transition extend reference-to-video",
+    "grok-imagine": "text-to-video image-to-video upscale extend",
+    "": "grok-imagine-video-1-5-preview gemini-omni-video google/gemini-omni-flash-1-1 infinitalk/from-audio "
+    "omnihuman-1-5 volcengine/video-to-video-lip-sync topaz/video-upscale veed/fabric-1",
+}
+OTHER_MODELS = frozenset(
+    f"{family}/{name}" if family else name for family, names in _OTHERS.items() for name in names.split()
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """A request that passed: what to draw and what it costs."""
+
+    prompt: str
+    seconds: float
+    short_side: int
+    credits: float
+    image_url: str | None = None
+    aspect: float = 16 / 9  # used when there is no picture to take it from
+    seed: int | None = None
+
+
+def check(model: Any, given: Any) -> Order | Refusal:
+    """The order in this request, or why the service would not take it."""
+    if not isinstance(model, str) or not model.strip():
+        return Refusal(422, "model cannot be empty")
+    if model not in {IMAGE_TO_VIDEO, TEXT_TO_VIDEO} and model not in OTHER_MODELS:
+        return Refusal(422, UNKNOWN_MODEL)
+    if not isinstance(given, Mapping) or not given:
+        return Refusal(422, "input cannot be empty")
+    fields = {name: value for name, value in given.items() if value is not None}  # null is "not given"
+    if model in OTHER_MODELS:
+        return _check_other(fields)
+    return (
+        _wrong_text(fields) or _wrong_option(model, fields) or _wrong_picture(model, fields) or _order(fields)
+    )
+
+
+def is_public_url(url: str) -> bool:
+    """Whether the service could fetch this from where it stands."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    if parts.scheme not in {"http", "https"} or not host or is_loopback(host):
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and not host.endswith((".local", ".internal"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself."""
+    return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
+
+
+def own_upload(url: str) -> str | None:
+    """The path of a file given to our upload routes, whatever port it was given to."""
+    parts = urlsplit(url)
+    if (
+        parts.scheme in {"http", "https"}
+        and is_loopback(parts.hostname or "")
+        and parts.path.startswith(UPLOADS_PREFIX)
+    ):
+        return parts.path.removeprefix("/")
+    return None
+
+
+def planned_seconds(request: Mapping[str, Any], seed: int) -> float:
+    """How long the service takes over this request: the same for the same request and seed."""
+    given = request.get("input") or {}
+    text = f"{request.get('model')}|{given.get('prompt')}|{given.get('duration')}|{given.get('resolution')}|{seed}"
+    chance = random.Random(hashlib.sha256(text.encode("utf-8", "replace")).digest())  # noqa: S311
+    return chance.uniform(6.0, 10.0) if str(given.get("duration")) == "10" else chance.uniform(4.0, 7.0)
+
+
+def _outside(name: str) -> Refusal:
+    return Refusal(500, f"{name} is not within the range of allowed options")
+
+
+def _wrong_text(fields: Mapping[str, Any]) -> Refusal | None:
+    if "prompt" not in fields:
+        return Refusal(500, "prompt is required")
+    for name, most in (("prompt", _MAX_PROMPT), ("negative_prompt", _MAX_NEGATIVE)):
+        text = fields.get(name, "")
+        if not isinstance(text, str):
+            return _outside(name)
+        if len(text) > most:
+            return Refusal(422, f"{name} cannot exceed {most} characters")
+    return None if fields["prompt"].strip() else Refusal(422, "prompt cannot be empty")
+
+
+def _wrong_option(model: str, fields: Mapping[str, Any]) -> Refusal | None:
+    options: dict[str, tuple[str, ...]] = {"duration": ("5", "10"), "resolution": tuple(_CREDITS_PER_SECOND)}
+    if model == TEXT_TO_VIDEO:
+        options["aspect_ratio"] = ("16:9", "9:16", "1:1")
+    for name, allowed in options.items():
+        # `not in` compares by value, so 5 is not "5": the service is as strict.
+        if name in fields and fields[name] not in allowed:
+            return _outside(name)
+    for name in ("enable_prompt_expansion", "nsfw_checker"):
+        if name in fields and not isinstance(fields[name], bool):
+            return _outside(name)
+    seed = fields.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
+        return _outside("seed")
+    return None
+
+
+def _wrong_picture(model: str, fields: Mapping[str, Any]) -> Refusal | None:
+    if model != IMAGE_TO_VIDEO:
+        return None
+    if "image_url" not in fields:
+        return Refusal(500, "image_url is required")
+    url = fields["image_url"]
+    if not isinstance(url, str):
+        return _outside("image_url")
+    if not url.strip():
+        return Refusal(422, "image_url cannot be empty")
+    if own_upload(url) is None and not is_public_url(url):
+        return Refusal(422, "image_url is required to be a public http(s) URL")
+    return None
+
+
+def _order(fields: Mapping[str, Any]) -> Order:
+    # The published defaults stand in for what is left out, as the page of the model promises.
+    resolution = fields.get("resolution", "1080p")
+    seconds = float(fields.get("duration", "5"))
+    return Order(
+        prompt=fields["prompt"],
+        seconds=seconds,
+        short_side=int(resolution.removesuffix("p")),
+        credits=_CREDITS_PER_SECOND[resolution] * seconds,
+        image_url=fields.get("image_url"),
+        aspect=_aspect(fields.get("aspect_ratio")),
+        seed=fields.get("seed"),
+    )
+
+
+def _check_other(fields: Mapping[str, Any]) -> Order | Refusal:
+    prompt = fields.get("prompt", "")
+    url = _picture_in(fields)
+    if not isinstance(prompt, str) or not (prompt.strip() or url):
+        return Refusal(500, "prompt is required")
+    seed = fields.get("seed")
+    digits = "".join(sign for sign in str(fields.get("resolution", "")) if sign.isdigit())
+    return Order(
+        prompt=prompt,
+        seconds=_plain_seconds(fields.get("duration", 5)),
+        short_side=int(digits) if digits in {"480", "580", "720", "1080"} else 720,
+        credits=_FLAT_PRICE,
+        image_url=url,
+        aspect=_aspect(fields.get("aspect_ratio", fields.get("ratio"))),
+        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+    )
+
+
+def _aspect(given: Any) -> float:
+    return _ASPECTS.get(given, 16 / 9) if isinstance(given, str) else 16 / 9
+
+
+def _picture_in(fields: Mapping[str, Any]) -> str | None:
+    for name, value in fields.items():
+        first = value[0] if isinstance(value, list) and value else value
+        is_url = isinstance(first, str) and first.startswith(("http://", "https://"))
+        if is_url and any(word in name for word in ("image", "frame")):
+            return str(first)
+    return None
+
+
+def _plain_seconds(duration: Any) -> float:
+    try:
+        seconds = float(duration)
+    except (TypeError, ValueError):
+        return 5.0
+    return float(round(seconds)) if math.isfinite(seconds) and 1 <= seconds <= 30 else 5.0  # noqa: PLR2004

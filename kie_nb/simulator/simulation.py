@@ -1,0 +1,264 @@
+"""The public object: `Simulator`, a Kie.ai of your own on a loopback port."""
+
+import atexit
+import shutil
+import tempfile
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from . import admin, api, media, uploads
+from . import drift as drift_
+from .faults import Fault, FaultBox
+from .keeper import Keeper
+from .server import ServerThread
+from .store import Store, Task, now_ms
+from .studio import Studio
+from .world import Settings, World, frozen_keys
+
+_DEFAULT_STATES = ("waiting", "generating")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskView:
+    """One task as the simulator knows it."""
+
+    task_id: str
+    model: str
+    input: dict[str, Any]
+    state: str
+    created: float  # Unix seconds
+    completed: float | None
+    credits: float
+    seed: int
+    video: Path | None
+
+
+class Simulator:
+    """Kie.ai's wire on 127.0.0.1, with real MP4s and trouble on demand.
+
+    Args:
+        state_dir: Where tasks, balance, uploads and videos persist, to be shared by several processes. None: a
+            private folder, removed on `stop`.
+        port: 0 picks a free one.
+        speed: How many times faster than the real service.
+        credits: The purse when the state is new.
+        keys: The bearer keys that are good; None takes any.
+        creates_per_window: New tasks allowed per *window_s*.
+        window_s: Length of the rate window in seconds, whatever the speed.
+        tiny: Draw an eighth of the size at four frames per second, for load tests.
+        link_life_s: How long a video's plain link works, in seconds.
+        webhook_hmac_key: The secret that signs callbacks; None leaves them unsigned.
+        faults: Trouble on purpose; those of the environment come on top.
+        states: The states lived through before the end. Real Wan tasks show `("waiting",)` alone.
+        duration_s: The planned service time of a create request, before *speed*.
+        drift: From 0 to 1, a model that drifts: at 0 the same request gives the same bytes, at 1 pixels about as far apart as
+            those of other seeds. The number of the task decides where to they drift. None: KIE_SIM_DRIFT, or 0.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path | str | None = None,
+        *,
+        port: int = 0,
+        speed: float = 1.0,
+        credits: float = 10_000.0,  # noqa: A002 - the word of the service
+        keys: Collection[str] | None = None,
+        creates_per_window: int = 20,
+        window_s: float = 10.0,
+        tiny: bool = False,
+        link_life_s: float = 86_400,
+        webhook_hmac_key: str | None = None,
+        faults: Sequence[Fault] = (),
+        states: Sequence[str] = _DEFAULT_STATES,
+        duration_s: Callable[[dict[str, Any]], float] | None = None,
+        drift: float | None = None,
+    ) -> None:
+        if speed <= 0:
+            raise ValueError(f"speed must be more than 0, not {speed!r}")
+        if not states:
+            raise ValueError("at least one state comes before the end, for example ('waiting',)")
+        self._state_dir = Path(state_dir) if state_dir is not None else None
+        self._port, self._tiny, self._credits = port, tiny, float(credits)
+        self._settings = Settings(
+            speed=speed,
+            keys=frozen_keys(keys),
+            creates_per_window=creates_per_window,
+            window_s=window_s,
+            link_life_s=link_life_s,
+            webhook_hmac_key=webhook_hmac_key,
+            states=tuple(states),
+            duration_s=duration_s,
+        )
+        self._faults = FaultBox(faults)
+        self._drift = drift_.checked(drift)
+        self._lock = threading.Lock()
+        self._world: World | None = None
+        self._server: ServerThread | None = None
+        self._private_dir: Path | None = None
+        self._last_counts: Counter[str] = Counter()
+
+    def start(self) -> Self:
+        """Serve, from a thread of its own, and return when the port answers. Starting twice is harmless."""
+        with self._lock:
+            if self._server is None:
+                self._start()
+        return self
+
+    def stop(self) -> None:
+        """End the server. The state stays if it has a folder of its own; stopping twice is harmless."""
+        with self._lock:
+            atexit.unregister(self.stop)
+            server, self._server = self._server, None
+            world, self._world = self._world, None
+            if server is not None:
+                server.stop()
+            if world is not None:
+                world.close()
+                self._last_counts = world.counts
+            if self._private_dir is not None:
+                shutil.rmtree(self._private_dir, ignore_errors=True)
+                self._private_dir = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Simulator {self.base_url if self._server else 'not running'}>"
+
+    @property
+    def base_url(self) -> str:
+        """Where the API answers."""
+        if self._server is None:
+            raise RuntimeError("the simulator is not running: call start() first")
+        return f"http://127.0.0.1:{self._server.port}"
+
+    @property
+    def upload_url(self) -> str:
+        """Where files are handed in: the same host, under the paths of the real one."""
+        return self.base_url
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults in force."""
+        return self._faults.faults
+
+    def set_faults(self, faults: Sequence[Fault]) -> None:
+        """Put these faults in the place of those before."""
+        self._faults.replace(faults)
+
+    @property
+    def drift(self) -> float:
+        """How far the model drifts, from 0 to 1."""
+        return self._drift
+
+    def set_drift(self, drift: float) -> None:
+        """Let the model drift so far from now on."""
+        self._drift = drift_.checked(drift)
+        if self._world is not None:
+            self._world.studio.drift = self._drift
+
+    @property
+    def strikes(self) -> Counter[tuple[str, str]]:
+        """How often each (call, kind) of trouble has struck; what never struck counts 0."""
+        return self._faults.strikes
+
+    @property
+    def tasks(self) -> list[TaskView]:
+        """Every task, oldest first."""
+        world = self._running()
+        return [_view(world, task) for task in world.store.all()]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each call came to this process; a call that never came counts 0."""
+        return Counter(self._world.counts if self._world else self._last_counts)
+
+    @property
+    def balance(self) -> float:
+        """Credits in the purse."""
+        store = self._running().store
+        store.settle()
+        return store.balance()
+
+    def set_balance(self, credits_now: float) -> None:
+        """Fill or empty the purse."""
+        self._running().store.set_balance(float(credits_now))
+
+    def _running(self) -> World:
+        if self._world is None:
+            raise RuntimeError("the simulator is not running: call start() first")
+        return self._world
+
+    def _start(self) -> None:
+        from starlette.applications import Starlette
+
+        if self._state_dir is None:
+            self._private_dir = Path(tempfile.mkdtemp(prefix="kie-simulator-"))
+        folder = self._state_dir or self._private_dir
+        assert folder is not None  # noqa: S101 - for the type checker: one of the two is there
+        folder.mkdir(parents=True, exist_ok=True)
+        store = Store(folder / "simulator.sqlite", credits_at_first=self._credits)
+        world = World(
+            settings=self._settings,
+            store=store,
+            studio=Studio(store, folder, tiny=self._tiny, drift=self._drift),
+            faults=self._faults,
+            owner=uuid.uuid4().hex,
+        )
+        try:
+            app = Starlette(routes=[*api.routes(), *uploads.routes(), *media.routes(), *admin.routes()])
+            app.state.world = world
+            keeper = Keeper(world, folder / "alive", lambda: self._port_url(server))
+            server = ServerThread(_Gate(app), self._port, keeper.run)
+            server.start()
+        except BaseException:
+            world.close()
+            raise
+        self._world, self._server = world, server
+        atexit.register(self.stop)  # a private folder must not outlive its process
+
+    @staticmethod
+    def _port_url(server: ServerThread) -> str:
+        return f"http://127.0.0.1:{server.port}"
+
+
+def _view(world: World, task: Task) -> TaskView:
+    return TaskView(
+        task_id=task.id,
+        model=task.model,
+        input=task.input,
+        state=task.shown_state(now_ms(), world.settings.states),
+        created=task.created_ms / 1000,
+        completed=task.complete_ms / 1000 if task.complete_ms is not None else None,
+        credits=task.credits,
+        seed=task.seed,
+        video=world.studio.videos / task.video if task.video else None,
+    )
+
+
+class _Gate:
+    """What stands before the service: it turns away clients without a name, or with Python's plain one."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.responses import PlainTextResponse
+
+        from .replies import NAMES_BLOCKED
+
+        names = [value.decode("latin-1") for key, value in scope.get("headers", []) if key == b"user-agent"]
+        name = names[0].strip() if names else ""
+        is_ours = scope["path"] == "/" or scope["path"].startswith("/_sim/")
+        if not is_ours and (not name or name.startswith("Python-urllib")):
+            await PlainTextResponse(NAMES_BLOCKED, status_code=403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

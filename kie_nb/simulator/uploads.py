@@ -1,0 +1,167 @@
+"""The routes of the upload host: three ways to hand in a file, and the files served back to anyone."""
+
+import asyncio
+import base64
+import binascii
+import datetime as dt
+import mimetypes
+import secrets
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import httpx
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .api import base_of, key_is_good, world_of
+from .models import UPLOADS_PREFIX
+from .replies import UNAUTHORIZED, Refusal
+from .studio import fetch
+from .wire import json_body, json_reply, with_fault
+from .world import ACCOUNT
+
+_MOST_BYTES = 100 * 1024 * 1024
+_EXTENSIONS = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"RIFF", "webp"), (b"GIF8", "gif"))
+
+
+class _Wrong(Exception):
+    def __init__(self, msg: str, code: int = 400) -> None:
+        super().__init__(msg)
+        self.refusal = Refusal(code, msg)
+
+
+def routes() -> list[Route]:
+    """The routes of this file."""
+    paths = ("/api/file-stream-upload", "/api/file-base64-upload", "/api/file-url-upload")
+    return [Route(path, upload, methods=["POST"]) for path in paths]
+
+
+def upload_refused(refusal: Refusal) -> dict[str, Any]:
+    """The envelope of an upload that was turned down: `success` beside the code, no data."""
+    return {"success": False, "code": refusal.code, "msg": refusal.msg}
+
+
+async def upload(request: Request) -> Response:
+    """Any of the three upload calls."""
+    world = world_of(request)
+    world.count("upload_requests")
+    if not key_is_good(request):
+        return json_reply(upload_refused(Refusal(401, UNAUTHORIZED)))
+    read = {
+        "/api/file-stream-upload": _from_form,
+        "/api/file-base64-upload": _from_base64,
+        "/api/file-url-upload": _from_url,
+    }[request.url.path]
+
+    async def work() -> tuple[Any, int]:
+        try:
+            data, folder, name = await read(request)
+            path = f"{UPLOADS_PREFIX.strip('/')}/{ACCOUNT}/{_folder(folder)}/{_file_name(name, data)}"
+        except _Wrong as wrong:
+            return upload_refused(wrong.refusal), 200
+        await asyncio.get_running_loop().run_in_executor(None, world.studio.write_upload, path, data)
+        world.count("uploads_accepted")
+        return _stored(base_of(request), path, data), 200
+
+    fault = world.faults.strike("upload")
+    if fault is not None and fault.kind == "reset":
+        await request.body()  # reset while it is still sending, a client sees no more than a plain close
+    return await with_fault(fault, work, refuse=upload_refused)
+
+
+def _stored(base: str, path: str, data: bytes) -> dict[str, Any]:
+    name = path.rpartition("/")[2]
+    return {
+        "success": True,
+        "code": 200,
+        "msg": "File uploaded successfully",
+        "data": {
+            "success": True,
+            "fileName": name,
+            "filePath": path,
+            "downloadUrl": f"{base}/{quote(path)}",
+            "fileSize": len(data),
+            "mimeType": mimetypes.guess_type(name)[0] or "application/octet-stream",
+            "uploadedAt": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        },
+    }
+
+
+async def _from_form(request: Request) -> tuple[bytes, Any, Any]:
+    try:
+        form = await request.form()
+    except HTTPException as exc:
+        raise _Wrong("The request body is required to be multipart/form-data") from exc
+    async with request.form() as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise _Wrong("file is required")
+        name = form.get("fileName") or file.filename
+        return await file.read(), form.get("uploadPath"), name
+
+
+async def _from_base64(request: Request) -> tuple[bytes, Any, Any]:
+    body = await _fields(request)
+    text = body.get("base64Data")
+    if not isinstance(text, str) or not text:
+        raise _Wrong("base64Data is required")
+    head, comma, rest = text.partition(",")
+    kind = head.removeprefix("data:").partition(";")[0] if comma else ""
+    try:
+        data = base64.b64decode(rest if comma else text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        # A newline inside is enough: the service says no more than this either.
+        raise _Wrong("Failed to decode base64 data", 500) from exc
+    name = body.get("fileName")
+    if not name and kind and (extension := mimetypes.guess_extension(kind)):
+        name = f"{secrets.token_hex(8)}{extension}"
+    return data, body.get("uploadPath"), name
+
+
+async def _from_url(request: Request) -> tuple[bytes, Any, Any]:
+    body = await _fields(request)
+    url = body.get("fileUrl")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise _Wrong("fileUrl is required to be an http(s) URL")
+    try:
+        data = await asyncio.get_running_loop().run_in_executor(None, lambda: fetch(url, most=_MOST_BYTES))
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise _Wrong("Failed to download file from URL", 500) from exc
+    return (
+        data,
+        body.get("uploadPath"),
+        body.get("fileName") or unquote(urlsplit(url).path).rpartition("/")[2],
+    )
+
+
+async def _fields(request: Request) -> dict[str, Any]:
+    body = await json_body(request)
+    if not isinstance(body, dict):
+        raise _Wrong("The request body is required to be a JSON object")
+    return body
+
+
+def _folder(given: Any) -> str:
+    if not isinstance(given, str) or not given.strip("/ "):
+        raise _Wrong("uploadPath is required")
+    return "/".join(_safe(part, "uploadPath") for part in given.strip("/ ").split("/"))
+
+
+def _file_name(given: Any, data: bytes) -> str:
+    if not data or len(data) > _MOST_BYTES:
+        raise _Wrong("File is empty or exceeds the size limit")
+    if isinstance(given, str) and given:
+        return _safe(given, "fileName")
+    extension = next((name for magic, name in _EXTENSIONS if data.startswith(magic)), "bin")
+    return f"{int(dt.datetime.now(dt.UTC).timestamp() * 1000)}-{secrets.token_hex(5)}.{extension}"
+
+
+def _safe(part: str, field: str) -> str:
+    # One step of a path and nothing else: it becomes a file name on this machine.
+    wrong = part in {"", ".", ".."} or part.startswith(".") or len(part.encode("utf-8", "replace")) > 200  # noqa: PLR2004
+    if wrong or not part.isprintable() or any(sign in part for sign in '\\/:*?"<>|'):
+        raise _Wrong(f"{field} is not within the range of allowed options")
+    return part

@@ -1,0 +1,70 @@
+"""Callbacks: when a task has ended, its `callBackUrl` is told, up to three times, signed when a secret is set.
+
+The signature covers the task id and the time, not the body; that is how the service does it.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import time
+from typing import Any
+
+import httpx
+
+from .api import cost_time, result_json
+from .store import FATES, Task
+from .world import World
+
+_TRIES = 3
+_TIMEOUT_S = 15.0
+
+
+async def call_back(world: World, task: Task, base_url: str) -> None:
+    """Tell the task's callback URL how it ended."""
+    if task.callback is None:
+        return
+    body = _body(world, task, base_url, world.store.balance())
+    async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(min(2.0**attempt, 5.0) / world.settings.speed)
+            world.count("callbacks_sent")
+            try:
+                reply = await client.post(task.callback, json=body, headers=_signed(world, task.id))
+            except (httpx.HTTPError, httpx.InvalidURL):
+                continue
+            if reply.is_success:
+                world.count("callbacks_taken")
+                return
+
+
+def _signed(world: World, task_id: str) -> dict[str, str]:
+    secret = world.settings.webhook_hmac_key
+    if not secret:
+        return {}
+    stamp = str(int(time.time()))
+    digest = hmac.new(secret.encode(), f"{task_id}.{stamp}".encode(), hashlib.sha256).digest()
+    return {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
+
+
+def _body(world: World, task: Task, base_url: str, balance: float) -> dict[str, Any]:
+    done = task.state == "success"
+    end_ms = (task.complete_ms or 0) // 1000 * 1000  # whole seconds here, milliseconds in the record
+    data: dict[str, Any] = {
+        "completeTime": end_ms,
+        "consumeCredits": task.credits if done else 0,
+        "costTime": cost_time(task),
+        "createTime": task.created_ms // 1000 * 1000,
+        "model": task.model,
+        "param": task.param,
+        "remainedCredits": balance,
+        "state": task.state,
+        "taskId": task.id,
+        "updateTime": end_ms,
+    }
+    if done:
+        data["resultJson"] = result_json(world, task, base_url)
+        return {"code": 200, "data": data, "msg": "Playground task completed successfully."}
+    data["failCode"], data["failMsg"] = FATES[task.fate]
+    return {"code": 501, "data": data, "msg": "Playground task failed."}

@@ -1,0 +1,84 @@
+"""What all routes share: settings, store, studio, faults and the counters.
+
+Also what more than one route needs: counting, naming a video, signing a link. The store is called on the loop itself:
+a call takes a fraction of a millisecond, which is less than handing it to a thread costs while videos are drawn.
+"""
+
+import collections
+import hashlib
+import hmac
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from .faults import FaultBox
+from .store import Store, Task
+from .studio import Studio
+
+FRESH_LINK_S = 20 * 60  # what `download-url` hands out is good for twenty minutes
+ACCOUNT = "183207"  # the account's number in the path of an upload
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """How this service behaves."""
+
+    speed: float
+    keys: frozenset[str] | None
+    creates_per_window: int
+    window_s: float
+    link_life_s: float
+    webhook_hmac_key: str | None
+    states: tuple[str, ...]
+    duration_s: Callable[[dict[str, Any]], float] | None
+
+
+@dataclass(kw_only=True)
+class World:
+    """The service as its routes see it."""
+
+    settings: Settings
+    store: Store
+    studio: Studio
+    faults: FaultBox
+    owner: str  # who draws: this process, as the database knows it
+    counts: collections.Counter[str] = field(default_factory=collections.Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self.counts[name] += number
+
+    def close(self) -> None:
+        """Stop drawing and let go of the database."""
+        self.studio.close()
+        self.store.close()
+
+    def media_name(self, task: Task, number: int = 0) -> str:
+        """The name of a task's video in its link."""
+        return f"{task.id}_{number}.mp4"
+
+    def signature(self, name: str, expires: int) -> str:
+        """The signature of a fresh link."""
+        return hmac.new(self.store.secret.encode(), f"{name}.{expires}".encode(), hashlib.sha256).hexdigest()[
+            :40
+        ]
+
+    def fresh_query(self, name: str) -> str:
+        """What makes a link to this video good for another twenty minutes."""
+        expires = int(time.time()) + FRESH_LINK_S
+        return f"expires={expires}&signature={self.signature(name, expires)}"
+
+    def is_fresh(self, name: str, expires: str | None, signature: str | None) -> bool:
+        """Whether a link carries a signature of ours that still holds."""
+        if not expires or not signature or not expires.isdecimal() or int(expires) < time.time():
+            return False
+        return hmac.compare_digest(self.signature(name, int(expires)).encode(), signature.encode())
+
+
+def frozen_keys(keys: Collection[str] | None) -> frozenset[str] | None:
+    """The keys that are good, or None for "any"."""
+    return None if keys is None else frozenset(keys)

@@ -1,0 +1,43 @@
+"""Video files: what one is, a picture of it, and a small copy a browser can play.
+
+Everything here works on files alone and knows nothing of the rest of `kie_nb`. PyAV, Pillow and numpy are loaded
+by the first call that needs them, so importing this room costs next to nothing.
+
+    sniff.py     what the first bytes say, without decoding anything
+    facts.py     the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
+    reading.py   open, probe and check a file
+    poster.py    one good frame as a JPEG
+    preview.py   a small H.264 copy for embedding in a notebook
+    tags.py      the request inside a file, written without touching a frame
+    likeness.py  how alike two videos are; pairing.py, metrics.py and hearing.py measure it
+    strip.py     the same moments of several videos above each other
+    files.py     finished files appear under their name in one step
+"""
+
+from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
+from .likeness import compare_videos
+from .poster import make_poster, write_jpeg
+from .preview import make_preview
+from .reading import check, probe
+from .sniff import looks_like_video
+from .strip import make_strip
+from .tags import CannotTag, read_request, write_request
+
+__all__ = [
+    "CannotTag",
+    "Likeness",
+    "NotAVideo",
+    "Side",
+    "SoundLikeness",
+    "VideoFacts",
+    "check",
+    "compare_videos",
+    "looks_like_video",
+    "make_poster",
+    "make_preview",
+    "make_strip",
+    "probe",
+    "read_request",
+    "write_jpeg",
+    "write_request",
+]

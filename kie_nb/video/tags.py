@@ -1,0 +1,189 @@
+"""A note inside a video file: written by copying the packets as they are, so that no frame and no sound changes.
+
+The note is a JSON object in a tag that any player shows ("comment", or the next that is free). Tags that are there
+already are kept, whatever becomes of ours.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .facts import NotAVideo
+from .files import finished_in_one_step
+from .reading import opened, probe
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
+
+MARK = "kie_nb"  # the key that tells our note from other people's JSON
+MAX_NOTE = 1 << 20
+# Tags that an MP4 holds in its standard place. The last is our own, for a file where all these are taken.
+_TAGS = ("comment", "description", "synopsis", "grouping", "kie_nb_request")
+_WRITERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "matroska": "matroska"}
+# What the writer says of itself; `encoding_tool` is how an MP4 is told to keep the first writer's name.
+_OF_THE_CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+_COPIED = {"video", "audio", "subtitle"}
+# The standard place first: players read it. It holds known names only; the other holds any, for fewer readers.
+_PLACES = ("+faststart", "+faststart+use_metadata_tags")
+
+
+class CannotTag(ValueError):
+    """A note cannot be written into this file without changing something else in it."""
+
+
+def write_request(source: str | os.PathLike[str], target: str | os.PathLike[str], text: str) -> Path:
+    """Copy the video *source* to *target* with *text* in its tags; returns that path.
+
+    Pictures and sound are copied packet by packet, and compared before the copy gets its name. A note of ours that is there is replaced.
+
+    Args:
+        text: A JSON object that has the key "kie_nb".
+
+    Raises:
+        CannotTag: the copy would lose something: a tag, a track, a moment. *target* is not written then.
+        NotAVideo: *source* is none.
+    """
+    try:
+        kind = probe(source).container
+    except UnicodeDecodeError as exc:
+        raise CannotTag(f"{Path(source).name} has tags that are no text") from exc
+    if kind not in _WRITERS:
+        raise CannotTag(f"{Path(source).name} is {kind}, which holds no such tags")
+    tags = _tags_of(source)
+    name = next((name for name in _TAGS if _is_free(tags.get(name))), None)
+    if name is None:
+        raise CannotTag(f"{Path(source).name} has no tag that is free")
+    with finished_in_one_step(target) as part:
+        lost = ""
+        for place in _PLACES:
+            _copy(Path(source), part, _WRITERS[kind], tags | {name: text}, place)
+            lost = _what_is_lost(tags | {name: text}, _tags_of(part))
+            if not lost or kind in {"webm", "matroska"}:
+                break
+        if lost:
+            raise CannotTag(f"{Path(source).name} would lose its tag {lost!r}")
+        if not _same_packets(source, part):
+            raise CannotTag(f"{Path(source).name} would not be copied exactly")
+    return Path(target)
+
+
+def read_request(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The note that `write_request` left in a video, or None.
+
+    Raises:
+        NotAVideo: the file is none.
+    """
+    try:
+        notes = map(_as_note, _tags_of(path).values())
+    except UnicodeDecodeError:
+        return None
+    return next((note for note in notes if note is not None), None)
+
+
+def _as_note(text: str) -> dict[str, Any] | None:
+    if len(text) > MAX_NOTE or not text.lstrip().startswith("{"):
+        return None
+    try:
+        text.encode()  # bytes that are no text come as half surrogates
+        note = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return note if isinstance(note, dict) and MARK in note else None
+
+
+def _is_free(text: str | None) -> bool:
+    return text is None or _as_note(text) is not None
+
+
+def _tags_of(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The tags of the file as a whole; Matroska writes their names in capitals."""
+    with opened(path) as (container, _):
+        return {name.lower(): text for name, text in container.metadata.items()}
+
+
+def _what_is_lost(wanted: dict[str, str], found: dict[str, str]) -> str:
+    return next(
+        (
+            name
+            for name, text in wanted.items()
+            if name not in _OF_THE_CONTAINER and found.get(name) != text and text
+        ),
+        "",
+    )
+
+
+def _copy(source: Path, target: Path, kind: str, tags: dict[str, str], place: str) -> None:
+    import av
+
+    options = {"fflags": "+bitexact"}  # the same file gives the same copy
+    if kind in {"mp4", "mov"}:
+        options["movflags"] = place
+    try:
+        with opened(source) as (film, _), av.open(str(target), "w", format=kind, options=options) as copy:
+            if film.chapters():
+                raise CannotTag(f"{source.name} has chapters")
+            tracks = {stream.index: _track(copy, stream) for stream in film.streams if _is_wanted(stream)}
+            copy.metadata.update(_kept(tags, place))
+            for packet in film.demux(list(film.streams)):
+                if packet.dts is None or packet.stream.index not in tracks:
+                    continue  # the empty packet at the end of each stream
+                packet.stream = tracks[packet.stream.index]
+                copy.mux(packet)
+    except (av.FFmpegError, ValueError) as exc:
+        if isinstance(exc, CannotTag | NotAVideo):
+            raise
+        raise CannotTag(f"{source.name} cannot be copied: {exc}") from exc
+
+
+def _is_wanted(stream: "Stream") -> bool:
+    if stream.type in _COPIED:
+        return True
+    raise CannotTag(f"it has a track of another kind ({stream.type})")
+
+
+def _track(copy: "OutputContainer", stream: "Stream") -> "Stream":
+    track: Stream = copy.add_stream_from_template(stream, opaque=True)
+    track.metadata.update(stream.metadata)
+    if stream.codec_context is not None and copy.format.name in {"mp4", "mov"}:
+        track.codec_context.codec_tag = stream.codec_context.codec_tag  # "hvc1" must not become "hev1"
+    return track
+
+
+def _kept(tags: dict[str, str], place: str) -> dict[str, str]:
+    kept = {name: text for name, text in tags.items() if name not in _OF_THE_CONTAINER}
+    if "encoder" in tags and place == _PLACES[0]:  # in the other place FFmpeg keeps none but its own
+        kept["encoding_tool"] = tags["encoder"]
+    return kept
+
+
+def _same_packets(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Whether both files hold the same pictures and sounds, each at the same moment."""
+    with opened(one) as (first, _), opened(other) as (second, _):
+        if [_look(stream) for stream in first.streams] != [_look(stream) for stream in second.streams]:
+            return False
+        for index in range(len(first.streams)):
+            first.seek(0)
+            second.seek(0)
+            pairs = zip(_packets(first, index), _packets(second, index), strict=True)
+            try:
+                if any(a != b for a, b in pairs):
+                    return False
+            except ValueError:  # one has more of them
+                return False
+    return True
+
+
+def _look(stream: "Stream") -> tuple[Any, ...]:
+    context = stream.codec_context
+    return (stream.type, context.name if context else None, getattr(stream, "width", None))
+
+
+def _packets(container: "InputContainer", index: int) -> Iterator[tuple[Any, ...]]:
+    for packet in container.demux(container.streams[index]):
+        if packet.dts is not None:
+            base = packet.time_base
+            shown = None if packet.pts is None else packet.pts * base
+            yield (shown, packet.dts * base, packet.is_keyframe, bytes(packet))

@@ -1,0 +1,273 @@
+"""The gallery in a real JupyterLab: what is seen, played, found, rated and chosen."""
+
+import contextlib
+import sqlite3
+
+import manyruns
+import pytest
+from labdriver import Notebook, watch_video, write_notebook
+
+MAKE = """
+import kie_nb
+from kie_nb.notebook.gallery import Gallery
+said, used = [], []
+gallery = Gallery(used.append, said.append)
+gallery.box
+"""
+SEEN = "cell => [...cell.querySelectorAll('.kie-tile img')].filter(img => img.naturalWidth > 0).length === 24"
+LISTEN = """
+cell => {
+    window.said = "";
+    const note = () => { window.said += cell.querySelector(".widget-html [role=status]")?.innerText || ""; };
+    new MutationObserver(note).observe(cell, { subtree: true, childList: true, characterData: true });
+}
+"""
+RUNS = 60
+STORMS = sum("storm" in manyruns.prompt_of(number) for number in range(RUNS))
+
+
+@pytest.fixture(scope="module")
+def house(lab):
+    """The folder of the tests' notebook, with `RUNS` finished runs."""
+    folder = lab.root / "gallery"
+    folder.mkdir()
+    manyruns.fill(folder / "kie-runs", RUNS)
+    write_notebook(folder / "gallery.ipynb", MAKE, "print(said, used)", "import time; time.sleep(60)")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def notebook(chromium, lab, house):
+    """One notebook for all tests: opening takes longer than any of them."""
+    chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened = Notebook(chromium, lab, "gallery/gallery.ipynb").open()
+    yield opened
+    opened.shutdown_kernel()
+    opened.close()
+
+
+@pytest.fixture
+def nb(notebook):
+    """The notebook with a new gallery in its first cell, all posters seen; nothing may have gone wrong at the end."""
+    notebook.run_cell(0)
+    notebook.wait_dom(0, SEEN)
+    yield notebook
+    assert notebook.run_cell(1).startswith("[] ")
+
+
+def tiles(nb):
+    return nb.cell(0).locator(".kie-tile")
+
+
+def says(nb, text):
+    nb.wait_dom(0, f"cell => cell.querySelector('.kie-status')?.innerText.startsWith({text!r})")
+
+
+def ask_ledger(house, question):
+    with contextlib.closing(sqlite3.connect(house / "kie-runs" / "ledger.sqlite")) as ledger:
+        return ledger.execute(question).fetchall()
+
+
+def until(nb, condition):
+    for _ in range(100):
+        if condition():
+            return True
+        nb.page.wait_for_timeout(100)
+    return False
+
+
+def test_a_preview_plays_under_the_pointer(nb):
+    """The newest runs stand first; a pointer on one plays it, muted, from bytes that came for it; leaving it ends that."""
+    assert tiles(nb).count() == 24
+    assert "take 59" in tiles(nb).first.inner_text()
+    tiles(nb).first.locator(".kie-media").hover()
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-tile video')?.readyState >= 2")
+    seen = watch_video(tiles(nb).first.locator("video"), seconds=0.3)
+    assert seen["error"] is None
+    assert seen["t1"] > seen["t0"]
+    assert seen["src"].startswith("blob:")
+
+    tiles(nb).nth(1).locator(".kie-media").hover()
+
+    nb.wait_dom(0, "cell => !cell.querySelector('.kie-tile').querySelector('video')")
+
+
+def test_less_motion_waits_for_a_click(nb):
+    """Who asks for less motion sees a video move only when they say so, by the mouse or by Enter."""
+    nb.page.emulate_media(reduced_motion="reduce")
+    try:
+        tiles(nb).nth(2).locator(".kie-media").hover()
+        tiles(nb).nth(2).focus()
+        nb.page.wait_for_timeout(600)
+        assert nb.cell(0).locator("video").count() == 0
+
+        nb.page.keyboard.press("Enter")
+
+        nb.wait_dom(0, "cell => cell.querySelector('video')?.currentTime > 0")
+        assert nb.cell(0).locator("video[controls]").count() == 1
+    finally:
+        nb.page.emulate_media(reduced_motion=None)
+
+
+def test_typing_searches_and_the_way_back_is_one_click(nb):
+    """Words are looked for as they are typed, and the answer is of the last letter."""
+    nb.cell(0).get_by_label("Search prompts").press_sequentially("in a storm", delay=40)
+
+    says(nb, f"{STORMS} videos")
+    assert all("in a storm" in text for text in tiles(nb).all_inner_texts())
+    nb.cell(0).get_by_label("Search prompts").fill("no such thing")
+    says(nb, "No video matches.")
+    nb.cell(0).get_by_role("button", name="Show all").click()
+    says(nb, f"{RUNS} videos, page 1 of 3")
+
+
+def test_sorted_filtered_and_turned_to_the_next_page(nb):
+    """Orders, filters and pages are the ledger's; a reload comes back to them."""
+    nb.cell(0).get_by_label("Order").select_option("oldest")
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-prompt')?.innerText.endsWith('take 0')")
+    nb.cell(0).get_by_label("Model").select_option(manyruns.MODELS[1])
+    says(nb, "30 videos, page 1 of 2")
+    nb.cell(0).get_by_role("button", name="Next").click()
+    says(nb, "30 videos, page 2 of 2")
+    assert "take 49" in tiles(nb).first.inner_text()
+    nb.save()
+
+    nb.reload()
+
+    says(nb, "30 videos, page 2 of 2")
+    assert "take 49" in tiles(nb).first.inner_text()
+    assert nb.cell(0).get_by_label("Model").input_value() == manyruns.MODELS[1]
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-tile img')?.naturalWidth > 0")
+
+
+def test_a_key_rates_and_lab_does_not_hear_it(nb, house):
+    """Digits are stars in here and headings in Lab, `dd` deletes cells there: what is pressed here stays here."""
+    tiles(nb).first.focus()
+    nb.page.keyboard.press("ArrowRight")
+    kinds = "return P.content.widgets.map(w => w.model.type);"
+    before = nb._run(kinds)
+    for key in ("4", "d", "d", "m"):
+        nb.page.keyboard.press(key)
+
+    assert until(nb, lambda: ask_ledger(house, "select rating from run where seed = 58") == [(4,)])
+    nb.page.keyboard.press("0")
+    assert until(nb, lambda: ask_ledger(house, "select rating from run where seed = 58") == [(None,)])
+    assert nb._run(kinds) == before
+
+    nb.page.keyboard.press("PageDown")
+    says(nb, f"{RUNS} videos, page 2 of 3")
+    nb.wait_dom(0, "cell => document.activeElement === cell.querySelector('.kie-tile')")
+
+
+def test_a_tag_is_added_and_taken_away(nb, house):
+    """In place, and in the ledger; what was typed is a text, whatever it looks like."""
+    tile = tiles(nb).nth(2)
+    tile.get_by_role("button", name="+ tag").click()
+    nb.page.keyboard.type("<b>keep</b>, calm")
+    nb.page.keyboard.press("Enter")
+
+    tile.get_by_text("<b>keep</b>").wait_for()
+    question = "select tags from run where seed = 57"
+    assert until(nb, lambda: ask_ledger(house, question)[0][0].endswith('"<b>keep</b>", "calm"]'))
+    tile.get_by_role("button", name="remove tag <b>keep</b>").click()
+    assert until(nb, lambda: ask_ledger(house, question)[0][0] == '["calm"]')
+
+
+def test_two_galleries_ask_for_themselves(nb):
+    """Each has its own question, on one page and in one kernel."""
+    second = nb.add_cell("other = Gallery(print, print)\nother.box")
+    nb.run_cell(second)
+    nb.wait_dom(second, SEEN)
+    nb.cell(second).get_by_label("Search prompts").fill("storm")
+
+    nb.wait_dom(second, f"cell => cell.querySelector('.kie-status').innerText.startsWith('{STORMS} videos')")
+    says(nb, f"{RUNS} videos")
+
+
+def test_two_are_chosen_and_compared(nb):
+    """Under the tiles, in the widget; it can be closed again."""
+    tiles(nb).nth(0).get_by_label("choose").click()
+    tiles(nb).nth(1).focus()
+    nb.page.keyboard.press(" ")
+    nb.cell(0).evaluate(LISTEN)
+    nb.cell(0).get_by_role("button", name="Compare").click()
+
+    nb.wait_dom(0, "cell => window.said.includes('measuring run')")
+    nb.wait_dom(0, "cell => /SSIM\\s+[01]\\.\\d{4}/.test(cell.innerText)")
+    nb.cell(0).get_by_role("button", name="Close").click()
+    nb.wait_dom(0, "cell => !cell.innerText.includes('SSIM')")
+
+
+def test_a_range_is_shown_as_a_wall(nb):
+    """Shift chooses all between two, and they play side by side."""
+    tiles(nb).nth(0).get_by_label("choose").click()
+    tiles(nb).nth(2).get_by_label("choose").click(modifiers=["Shift"])
+    assert "3 chosen" in nb.cell(0).inner_text()
+    nb.cell(0).get_by_role("button", name="Wall").click()
+
+    nb.wait_dom(0, "cell => cell.innerText.includes('Wall of 3 runs')")
+    nb.wait_dom(
+        0,
+        "cell => [...cell.querySelectorAll('video')].filter(v => v.readyState >= 2).length === 3",
+    )
+
+
+def test_a_copied_cell_shows_the_run_and_spends_nothing(nb, house):
+    """The clipboard holds the very cell; where the browser refuses, it stands there selected."""
+    tiles(nb).nth(1).get_by_role("button", name="Copy as cell").click()
+    tiles(nb).nth(1).get_by_text("Copied").wait_for()
+    text = nb.page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("%%kie_wan ")
+    assert "--seed 58" in text
+    nb.run_cell(nb.add_cell("%load_ext kie_nb"))
+    shown = nb.add_cell(text)
+    nb.run_cell(shown)
+    nb.wait_dom(shown, "cell => cell.querySelector('video')?.readyState >= 2")
+    assert ask_ledger(house, "select count(*) from run") == [(RUNS,)]
+
+    nb.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    tiles(nb).nth(3).get_by_role("button", name="Copy as cell").click()
+    nb.wait_dom(0, "cell => document.activeElement?.value?.startsWith('%%kie_wan')")
+    assert nb.page.evaluate("getSelection().toString()").startswith("%%kie_wan")
+
+
+def test_settings_are_handed_over(nb):
+    """Whoever made the gallery gets the run itself."""
+    tiles(nb).nth(4).get_by_role("button", name="Use these settings").click()
+
+    assert until(nb, lambda: "seed=55" in nb.run_cell(1))
+
+
+def test_a_new_video_appears_while_a_cell_runs(nb, house):
+    """The kernel pushes it: the browser's own question would wait for the end of the cell."""
+    nb._run("void P.sessionContext.session.kernel.requestExecute({code: arg});", PUSH)
+    manyruns.fill(house / "kie-runs", 1, first=RUNS)
+
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-prompt')?.innerText.endsWith('take 60')", timeout_s=8)
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-tile img')?.naturalWidth > 0", timeout_s=3)
+
+    nb.cell(0).get_by_role("button", name="Next").click()
+    says(nb, "The kernel has not answered yet")
+    nb.interrupt()
+    says(nb, f"{RUNS + 1} videos, page 2 of 3")
+    nb.wait_idle()
+
+
+PUSH = """
+import threading, time
+threading.Timer(1.0, gallery.refresh).start()
+time.sleep(30)
+"""
+
+
+def test_a_file_that_is_gone_is_said_on_its_tile(nb, house):
+    """With what to do about it; the poster and the words stay."""
+    video = house / "kie-runs" / "videos" / "film-5.mp4"
+    hidden = video.rename(video.with_suffix(".away"))
+    try:
+        nb.run_cell(0)
+        nb.wait_dom(0, SEEN)
+        assert "%kie doctor" in tiles(nb).filter(has_text="take 59").inner_text()
+        assert "%kie doctor" not in tiles(nb).filter(has_text="take 58").inner_text()
+    finally:
+        hidden.rename(video)

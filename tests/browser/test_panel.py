@@ -1,0 +1,299 @@
+"""The panel as a person meets it: real JupyterLab, Notebook 7 and Voilà in a real Chromium, on the embedded simulator."""
+
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from labcounts import ledger_runs, ratings, tasks
+from labdriver import Notebook, watch_video, write_notebook
+
+ROOT = Path(__file__).parents[2]
+PHOTOGRAPH = ROOT / "notebooks" / "images" / "chelsea.png"
+OPEN = "%load_ext kie_nb\nimport kie_nb as kie\nkie.configure(simulator_speed={speed})\nkie.panel()"
+PROMPT = "The cat looks up, takes a breath and smiles."
+PLAYS = "cell => cell.querySelector('.kie-panel-player video')?.readyState >= 2"
+LIVE = "cell => /elapsed\\s+\\d+:\\d\\d/.test(cell.querySelector('.kie-panel-row')?.innerText ?? '')"
+HAND_OVER = """([zone, bytes, name, kind]) => {
+    const content = Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([content], name, { type: name.endsWith('.mp4') ? 'video/mp4' : 'image/png' }));
+    const event = kind === 'paste'
+        ? new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })
+        : new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+    zone.dispatchEvent(event);
+    return event.defaultPrevented;
+}"""
+
+
+@pytest.fixture
+def panel(open_notebook):
+    """A notebook whose first cell shows the panel, and that cell."""
+
+    def open_panel(*cells, speed=5):
+        nb = open_notebook(OPEN.format(speed=speed), *cells)
+        return show(nb)
+
+    return open_panel
+
+
+def show(nb):
+    nb.run_cell(0)
+    cell = nb.cell(0)
+    cell.locator(".kie-panel").wait_for(timeout=20_000)
+    cell.get_by_text("estimate 60 credits").wait_for(timeout=20_000)
+    return nb, cell
+
+
+def hand_over(cell, path, kind, target=".kie-panel-zone"):
+    """Drop or paste a file as a browser does."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    handle = cell.locator(target).element_handle()
+    assert cell.page.evaluate(HAND_OVER, [handle, content, path.name, kind])
+
+
+def fill(cell, prompt=PROMPT, picture=PHOTOGRAPH):
+    cell.locator("input[type=file]").set_input_files(picture)
+    cell.get_by_label("Prompt", exact=True).fill(prompt)
+    cell.get_by_text("451 × 300").wait_for()
+
+
+def generate(cell):
+    cell.get_by_role("button", name="Generate").click()
+
+
+def test_from_a_photograph_to_a_video_to_a_cell(panel, chromium, folder):
+    """Fill, generate, a live row, a video that plays, its rating, its cell; running that shows the same run and spends nothing."""
+    chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    nb, cell = panel(speed=1)
+    fill(cell)
+    assert "44 of 800 characters" in cell.inner_text()
+    assert "chelsea.png · 451 × 300 · 241 kB" in cell.inner_text()
+    seed = cell.get_by_label("Seed", exact=True).input_value()
+
+    generate(cell)
+    nb.wait_dom(0, LIVE)
+    nb.screenshot("panel-live")
+    nb.wait_dom(0, PLAYS, timeout_s=60)
+    nb.wait_dom(0, "cell => cell.innerText.includes('nothing is open')")
+    assert_plays(cell.locator(".kie-panel-player video"))
+    assert f"seed {seed}" in cell.locator(".kie-panel").inner_text()
+    assert_accessible(nb, "panel")
+    play_and_rate_in_gallery(cell, folder)
+    pictures(nb, "panel")
+
+    cell.get_by_role("button", name="Copy as cell").first.click()
+    cell.get_by_text("The cell is copied").wait_for()
+    copied = nb.page.evaluate("() => navigator.clipboard.readText()")
+    assert copied.startswith("%%kie_wan --image kie-runs/inputs/")
+    assert copied.endswith(f"--seed {seed}\n{PROMPT}")
+    cell.get_by_role("button", name="Insert below").click()
+    cell.get_by_text("The cell stands below").wait_for()
+    nb.run_cell(1)
+    nb.wait_dom(1, "cell => cell.innerText.includes('Nothing was spent now')")
+    assert tasks(folder) == 1
+    assert ledger_runs(folder) == 1
+    assert not [line for line in nb.console if line.startswith("error")], nb.console
+
+
+def test_one_press_buys_once_and_what_the_page_shows(panel, folder):
+    """A double click is one task; Enter is none; a press that overtakes the last letters while a cell runs sends them all."""
+    nb, cell = panel("import time; time.sleep(4)")
+    fill(cell, "T")
+    for name in ("Seed", "Runs", "Image"):
+        cell.get_by_label(name, exact=True).press("Enter")
+    cell.get_by_label("Prompt", exact=True).press("Enter")
+    nb.page.wait_for_timeout(500)
+    assert tasks(folder) == 0
+
+    nb.start_cell(1)
+    cell.get_by_label("Prompt", exact=True).fill("")
+    cell.get_by_label("Prompt", exact=True).press_sequentially(PROMPT)
+    cell.get_by_role("button", name="Generate").dblclick()
+    cell.get_by_role("button", name="Generate").click(force=True)
+    nb.wait_cell(1)
+    nb.wait_dom(0, PLAYS, timeout_s=60)
+
+    assert nb.run_cell(nb.add_cell("[run.prompt for run in kie.runs()]")) == f"[{PROMPT!r}]"
+    assert tasks(folder) == 1
+
+
+def test_a_picture_by_drop_and_paste_and_a_video_for_its_settings(panel, folder):
+    """Anywhere on the panel; one of our own MP4s fills the form; what is wrong is said at its field."""
+    nb, cell = panel(
+        "run = kie.generate('Waves roll in.', image='chelsea.png', seed=7, duration=10)\n"
+        "run.wait(); kie.export('out', [run]).folder"
+    )
+    shutil.copy(PHOTOGRAPH, folder / "chelsea.png")
+    generate(cell)
+    cell.get_by_text("prompt is missing: the motion wanted").first.wait_for()
+    cell.get_by_text("needs an image, its first frame").first.wait_for()
+    cell.get_by_label("Seed", exact=True).fill("many")
+    cell.get_by_text("seed='many': a whole number from 0 to 2147483647 is needed.").wait_for()
+    nb.screenshot("panel-wrong")
+
+    hand_over(cell, PHOTOGRAPH, "drop")
+    cell.get_by_text("chelsea.png · 451 × 300").wait_for()
+    cell.get_by_role("button", name="Remove").click()
+    cell.get_by_text("Drop a picture, paste it").wait_for()
+    hand_over(
+        cell, ROOT / "notebooks" / "images" / "coffee.png", "paste", target=".kie-panel textarea >> nth=0"
+    )
+    cell.get_by_text("coffee.png").first.wait_for()
+    cell.get_by_label("Image", exact=True).fill("chelsea.png")
+    cell.get_by_label("Image", exact=True).press("Tab")
+    cell.get_by_text("chelsea.png · 451 × 300").wait_for()
+
+    nb.run_cell(1)
+    (video,) = (folder / "out").rglob("*.mp4")
+    hand_over(cell, video, "drop")
+    cell.get_by_text("The form is filled").wait_for()
+    assert cell.get_by_label("Prompt", exact=True).input_value() == "Waves roll in."
+    assert cell.get_by_label("Seed", exact=True).input_value() == "7"
+    cell.get_by_text("asked for before: Generate shows it and spends nothing").wait_for()
+    generate(cell)
+    cell.get_by_text("This request was made before").first.wait_for()
+    assert tasks(folder) == 1
+
+
+def test_a_reload_in_mid_run(panel, folder):
+    """F5 while the task runs: form, queue and message line are there, live, and the video comes."""
+    nb, cell = panel(speed=0.7)
+    fill(cell)
+    generate(cell)
+    nb.wait_dom(0, LIVE)
+    nb.save()
+
+    nb.reload()
+
+    cell = nb.cell(0)
+    cell.locator(".kie-panel").wait_for(timeout=20_000)
+    assert cell.get_by_label("Prompt", exact=True).input_value() == PROMPT
+    cell.get_by_text("451 × 300").wait_for()
+    assert "is on its way" in cell.locator("[role=status].kie-panel-line").inner_text()
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-panel-zone img')?.naturalWidth > 0")
+    nb.wait_dom(0, LIVE)
+    nb.wait_dom(0, PLAYS, timeout_s=60)
+    assert tasks(folder) == 1
+
+
+def test_with_the_keyboard_alone(panel, folder):
+    """From the model to Generate by Tab; the focus is seen, nothing traps it."""
+    nb, cell = panel()
+    fill(cell)
+    cell.get_by_label("Model", exact=True).first.focus()
+    seen = []
+    for _ in range(20):
+        seen.append(
+            nb.page.evaluate(
+                "() => (document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()"
+            )
+        )
+        if seen[-1] == "Generate":
+            break
+        nb.page.keyboard.press("Tab")
+    nb.screenshot("panel-focus", cell=0)
+    nb.page.keyboard.press("Space")
+    nb.wait_dom(0, PLAYS, timeout_s=60)
+
+    order = ["Model", "Image", "Prompt", "Duration", "Resolution", "Prompt expansion", "NSFW checker"]
+    order += ["Negative prompt", "Seed", "Draw", "Keep", "Runs", "Generate"]
+    assert [name for name in seen if name in order] == order
+    assert tasks(folder) == 1
+
+
+def test_in_notebook_7(start_server, chromium):
+    """The same panel, from the form to the rating in the gallery, and its cell shows the same run."""
+    chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    server = start_server("notebook")
+    name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5))
+    nb = Notebook(chromium, server, name.name).open()
+    try:
+        _, cell = show(nb)
+        fill(cell)
+        generate(cell)
+        cell.locator(".kie-panel-player video").wait_for(timeout=60_000)
+        assert_plays(cell.locator(".kie-panel-player video"))
+        play_and_rate_in_gallery(cell, server.root)
+        chromium.picture("panel-notebook", nb.page)
+
+        cell.get_by_role("button", name="Copy as cell").first.click()
+        cell.get_by_text("The cell is copied").wait_for()
+        copied = nb.page.evaluate("() => navigator.clipboard.readText()")
+        nb.run_cell(nb.add_cell(copied))
+        nb.wait_dom(1, "cell => cell.innerText.includes('Nothing was spent now')")
+        assert tasks(server.root) == ledger_runs(server.root) == 1
+    finally:
+        nb.shutdown_kernel()
+        nb.close()
+
+
+def test_in_voila(start_server, chromium):
+    """Form and gallery where there are no cells."""
+    server = start_server("voila")
+    name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5))
+    page = chromium.page()
+    try:
+        page.goto(server.notebook_url(name.name))
+        panel = page.locator(".kie-panel")
+        panel.wait_for(timeout=30_000)
+        fill(panel)
+        generate(panel)
+        panel.locator(".kie-panel-player video").wait_for(timeout=60_000)
+        assert_plays(panel.locator(".kie-panel-player video"))
+        play_and_rate_in_gallery(panel, server.root)
+        chromium.picture("panel-voila", page)
+        assert tasks(server.root) == 1
+    finally:
+        page.close()
+
+
+def play_and_rate_in_gallery(panel, folder):
+    """The new video is the gallery's first tile, plays under the pointer, and a key gives it four stars."""
+    tile = panel.locator(".kie-tile").first
+    tile.locator("img").wait_for(timeout=30_000)
+    tile.locator(".kie-media").hover()
+    tile.locator("video").wait_for(timeout=30_000)
+    assert_plays(tile.locator("video"))
+    tile.focus()
+    panel.page.keyboard.press("4")
+    for _ in range(100):
+        if ratings(folder) == [4]:
+            break
+        panel.page.wait_for_timeout(100)
+    assert ratings(folder) == [4]
+
+
+def assert_plays(video):
+    seen = watch_video(video, seconds=0.5)
+    assert seen["error"] is None, seen
+    assert seen["t1"] > seen["t0"], seen
+
+
+def assert_accessible(nb, name):
+    """axe-core finds nothing serious in the panel."""
+    found = Axe().run(nb.page, context=".kie-panel").response
+    serious = [
+        (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+    ]
+    (nb.browser.artifacts / f"{name}-axe.json").write_text(json.dumps(found["violations"], indent=1))
+    assert serious == []
+
+
+def pictures(nb, name):
+    """The panel whole, in light and dark, and at 900 pixels."""
+    size = nb.page.viewport_size
+    for theme in ("dark", "light"):
+        nb.set_theme(theme)
+        nb.page.wait_for_function("() => !document.getElementById('jupyterlab-splash')")
+        nb.page.set_viewport_size({"width": size["width"], "height": 2200})
+        nb.page.wait_for_timeout(300)
+        nb.screenshot(f"{name}-{theme}", cell=0)
+    nb.page.set_viewport_size({"width": 900, "height": 2400})
+    nb.page.wait_for_timeout(300)
+    nb.screenshot(f"{name}-900", cell=0)
+    nb.page.set_viewport_size(size)

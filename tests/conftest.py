@@ -1,0 +1,68 @@
+"""Every test alone: no variable, key, folder or setting of whoever runs it, and none of the test before."""
+
+import os
+from pathlib import Path
+
+import pgserver
+import pytest
+
+from kie_nb import settings
+
+ROOT = Path(__file__).parents[1]
+SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch, tmp_path):
+    """The environment has no KIE_ variable but two, and they and the current folder lead into `tmp_path`."""
+    for name in [name for name in os.environ if name.startswith("KIE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "kie-runs"))
+    monkeypatch.setenv("KIE_NB_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.chdir(tmp_path)
+    forget_settings()
+    yield
+    forget_settings()
+
+
+def forget_settings():
+    settings.start_folder.cache_clear()  # a test is a process of its own
+    settings.configure(**dict.fromkeys(SETTABLE))
+    settings.set_key(None)
+
+
+@pytest.fixture
+def simulate(monkeypatch):
+    """Start a simulator and point the settings at it: ``simulate(faults=[...])``; many creates a window, tiny videos."""
+    from kie_nb.simulator import Simulator  # most tests need none
+
+    started = []
+
+    def start(**options):
+        simulator = Simulator(**{"tiny": True, "speed": 20.0, "creates_per_window": 10_000} | options).start()
+        started.append(simulator)
+        monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
+        monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
+        return simulator
+
+    yield start
+    for simulator in started:
+        simulator.stop()
+
+
+@pytest.fixture(scope="session")
+def cat():
+    """A photograph that is in the repository."""
+    return ROOT / "notebooks" / "images" / "chelsea.png"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of the tests' own."""
+    if pgserver.programs() is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
+        pytest.skip("PostgreSQL is not installed")
+    with pgserver.running() as server:
+        yield server

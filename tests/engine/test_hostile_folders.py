@@ -1,0 +1,188 @@
+"""Folders that lie: each is refused with one clear error, and neither a run nor a file comes in."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from madefolder import RUN_ID, edit, make_folder, manifest_of
+
+import kie_nb as kie
+
+
+@pytest.fixture(scope="module")
+def made_folder(tmp_path_factory, cat):
+    """One exported run, made without a service."""
+    return make_folder(tmp_path_factory.mktemp("made") / "out", cat)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Go on with another home, as on another machine: ``elsewhere("b")``."""
+
+    def go(name):
+        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / name))
+        return tmp_path / name
+
+    return go
+
+
+def put(**changes):
+    return lambda folder: edit(folder, lambda entry: entry.update(changes))
+
+
+def put_file(**changes):
+    return lambda folder: edit(folder, lambda entry: entry["videos"][0].update(changes))
+
+
+def put_request(**changes):
+    return lambda folder: edit(folder, lambda entry: entry["request"].update(changes))
+
+
+def put_text(text):
+    return lambda folder: (folder / "manifest.json").write_text(text)
+
+
+def moved(folder, name):
+    """The exported video under another name, as a hostile manifest has it."""
+    entry = manifest_of(folder)["runs"][0]["videos"][0]
+    path = Path(os.path.normpath(folder / name))
+    shutil.copyfile(folder / entry["file"], path)
+    put_file(file=name)(folder)
+
+
+def linked(folder):
+    video = next((folder / "videos").glob("*.mp4"))
+    video.rename(folder.parent / "secret.mp4")
+    video.symlink_to(folder.parent / "secret.mp4")
+
+
+def linked_folder(folder):
+    (folder / "videos").rename(folder.parent / "secrets")
+    (folder / "videos").symlink_to(folder.parent / "secrets")
+
+
+def other_content(folder):
+    video = next((folder / "videos").glob("*.mp4"))
+    video.write_bytes(video.read_bytes()[:-1] + b"x")
+
+
+def no_video(folder):
+    """A page in the place of the video, with a manifest that fits it."""
+    page = b"<html>" + b"x" * 100
+    next((folder / "videos").glob("*.mp4")).write_bytes(page)
+    put_file(sha256=hashlib.sha256(page).hexdigest(), bytes=len(page))(folder)
+
+
+def twice(folder):
+    manifest = manifest_of(folder)
+    manifest["runs"] *= 2
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def second_run_broken(folder):
+    """A good run first: it must not stay when the second is refused."""
+    manifest = manifest_of(folder)
+    other = json.loads(json.dumps(manifest["runs"][0])) | {"id": "another00001"}
+    other["videos"][0] |= {"file": "videos/other.mp4", "sha256": "0" * 64}
+    shutil.copyfile(folder / manifest["runs"][0]["videos"][0]["file"], folder / "videos" / "other.mp4")
+    manifest["runs"].append(other)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda f: moved(f, "../outside.mp4"), id="a path upwards"),
+        pytest.param(lambda f: moved(f, "videos/../../outside.mp4"), id="a path upwards from within"),
+        pytest.param(lambda f: moved(f, str(f.parent / "outside.mp4")), id="an absolute path"),
+        pytest.param(put_file(file="videos\\x.mp4"), id="a backslash"),
+        pytest.param(put_file(file="videos/x\n.mp4"), id="a newline"),
+        pytest.param(put_file(file="videos/" + "x" * 5000), id="a very long name"),
+        pytest.param(put_file(file="inputs/x.mp4"), id="a video among the pictures"),
+        pytest.param(linked, id="a link"),
+        pytest.param(linked_folder, id="a linked folder"),
+        pytest.param(other_content, id="other bytes"),
+        pytest.param(no_video, id="a page as a video"),
+        pytest.param(put_file(bytes=1 << 60), id="an absurd size"),
+        pytest.param(put_file(bytes=-1), id="a negative size"),
+        pytest.param(put_file(sha256="x"), id="no hash"),
+        pytest.param(lambda f: next((f / "videos").glob("*")).unlink(), id="a missing file"),
+        pytest.param(put(id="../../x"), id="an id that is a path"),
+        pytest.param(put(id=7), id="an id that is a number"),
+        pytest.param(put(state="bought"), id="no such state"),
+        pytest.param(put(seed="7"), id="a seed that is text"),
+        pytest.param(put(seed=1 << 70), id="a seed beyond all bounds"),
+        pytest.param(put(credits=-5), id="negative credits"),
+        pytest.param(put(created_at="yesterday"), id="no moment"),
+        pytest.param(put(created_at="2026-01-01"), id="no time zone"),
+        pytest.param(put(task_id=None), id="a video without a task"),
+        pytest.param(put(note="half \ud83d"), id="half a character"),
+        pytest.param(put(tags="one"), id="tags that are no list"),
+        pytest.param(put(service="evil"), id="no such service"),
+        pytest.param(put(request={}), id="no request"),
+        pytest.param(put_request(model="another/model"), id="two models"),
+        pytest.param(put_request(input=[]), id="inputs that are a list"),
+        pytest.param(put_request(input={"duration": {}}), id="inputs that cannot be shown"),
+        pytest.param(twice, id="a run twice"),
+        pytest.param(second_run_broken, id="a good run and a broken one"),
+        pytest.param(put_text("not JSON"), id="no JSON"),
+        pytest.param(put_text("[" * 200_000), id="a deep list"),
+        pytest.param(put_text('{"format": "kie_nb export", "version": 1, "x": ' + "[" * 500 + "]" * 500 + "}"), id="deep inside"),
+        pytest.param(put_text('{"format": "kie_nb export", "version": 2}'), id="a later version"),
+        pytest.param(put_text('{"format": "other"}'), id="of somebody else"),
+        pytest.param(put_text('{"format": "kie_nb export", "version": 1, "runs": NaN}'), id="NaN"),
+        pytest.param(lambda f: (f / "manifest.json").unlink(), id="no manifest"),
+        pytest.param(lambda f: os.truncate(f / "manifest.json", 100 << 20), id="a huge manifest"),
+    ],
+)  # fmt: skip
+def test_a_hostile_folder_is_refused_whole(made_folder, elsewhere, tmp_path, spoil):
+    """One clear error, and neither a run nor a file has come in."""
+    shutil.copytree(made_folder, tmp_path / "out")
+    spoil(tmp_path / "out")
+    home = elsewhere("b")
+
+    with pytest.raises(kie.LedgerError) as caught:
+        kie.import_runs(tmp_path / "out")
+
+    assert len(str(caught.value)) < 600
+    assert list(kie.runs()) == []
+    left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
+    assert {name for name in left if not name.startswith("ledger.sqlite")} == set()
+
+
+def test_the_folder_that_is_spoilt_above_is_good(made_folder, elsewhere):
+    """So each refusal is for its own reason."""
+    elsewhere("b")
+
+    assert kie.import_runs(made_folder).added == (RUN_ID,)
+    assert kie.get(RUN_ID).video.exists()
+
+
+def test_another_run_under_a_known_id_is_refused(made_folder, elsewhere, tmp_path):
+    """Nobody's import changes a run that is here into another."""
+    shutil.copytree(made_folder, tmp_path / "out")
+    elsewhere("b")
+    kie.import_runs(made_folder)
+    kie.get(RUN_ID).video.unlink()
+    put_request(input={"prompt": "y", "duration": "5", "resolution": "720p"})(tmp_path / "out")
+
+    with pytest.raises(kie.LedgerError, match="not the run of that id"):
+        kie.import_runs(tmp_path / "out")
+    assert kie.get(RUN_ID).prompt == "The cat smiles."
+
+
+def test_an_error_class_is_one_of_ours(made_folder, elsewhere, tmp_path):
+    """A name from outside reaches no other object of the module."""
+    shutil.copytree(made_folder, tmp_path / "out")
+    elsewhere("b")
+    put(state="fail", videos=[], stands=False, error={"class": "asyncio", "message": "<b>no</b>"})(
+        tmp_path / "out"
+    )
+    kie.import_runs(tmp_path / "out")
+
+    run = kie.get(RUN_ID)
+    assert type(run.error) is kie.KieError
+    assert run.row.error["message"] == "<b>no</b>"

@@ -1,0 +1,109 @@
+"""The table of runs: what it shows of a video, a link and a cost, and the data frame made of it."""
+
+import base64
+import gc
+import io
+import re
+import time
+import weakref
+
+import pytest
+from PIL import Image
+
+import kie_nb as kie
+from kie_nb.notebook import page, run_list
+
+SHORT_S = 60
+
+
+@pytest.fixture
+def done(simulate, ask):
+    simulate()
+    return ask("The cat <b>smiles</b>.", seed=1).wait(SHORT_S).tag("good").rate(4)
+
+
+def test_a_still_of_each_video_leads_to_its_file(done):
+    """It is small, made once, and a link from the notebook; the prompt is text."""
+    text = kie.runs()._repr_html_()
+
+    (picture,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as still:
+        assert max(still.size) == 128
+    assert f'href="kie-runs/videos/{done.video.name}"' in text
+    assert "&lt;b&gt;smiles" in text
+    assert text == kie.runs()._repr_html_()
+    assert kie.doctor().is_well  # the still belongs to the video
+
+
+def test_stills_that_take_long_come_later(done, monkeypatch):
+    """A table of many runs is there at once; what is made already is shown."""
+    monkeypatch.setattr(run_list, "THUMBNAILS_S", -1.0)
+    assert "data:image" not in kie.runs()._repr_html_()
+    assert ">open the video</a>" in kie.runs()._repr_html_()
+
+    monkeypatch.undo()
+    kie.runs()._repr_html_()
+    monkeypatch.setattr(run_list, "THUMBNAILS_S", -1.0)
+    assert "data:image" in kie.runs()._repr_html_()
+
+
+def test_a_damaged_video_does_not_hide_its_run(done):
+    """The row is there, without a picture."""
+    done.video.write_bytes(b"no video")
+    assert done.id[:8] in kie.runs()._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("completed_at", "words"),
+    [("2026-01-01T00:00:00+00:00", "over"), (None, ""), ("now", "24 h")],
+)
+def test_the_life_of_a_link_is_told(done, completed_at, words):
+    """About a day from the task's end; nothing where there is no link."""
+    if completed_at != "now":
+        ledger = done._ledger
+        row = ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
+        done._update(row)
+    assert page.link_life(done) == words
+
+
+def test_a_video_of_another_length_is_pointed_out(done):
+    """The file is what the service made; that it is not what was asked for is said."""
+    assert page.length_remark(done) == ""
+    done._update(done._ledger.move(done.id, "fetched", expect={"fetched"}, video_seconds=3.2))
+    assert page.length_remark(done) == "Asked for 5 s; the video has 3.2 s."
+
+
+def test_the_table_as_text_and_as_a_frame(done):
+    """Columns have names, unknown is never 0, and a state is plain text."""
+    assert "run" in repr(kie.runs()).splitlines()[1]
+    assert done.video.name in repr(kie.runs())
+    assert repr(kie.runs(state="fail")) == "no runs"
+
+    frame = kie.runs().to_frame()
+    assert list(frame["state"]) == ["fetched"]
+    assert (frame["seed"][0], frame["rating"][0], frame["tags"][0]) == (1, 4, ["good"])
+    assert list(kie.runs(state="fail").to_frame().columns) == list(run_list.FACTS)
+
+
+def test_a_state_that_does_not_exist_is_refused(done):
+    """An empty table would say that there is none."""
+    with pytest.raises(kie.InvalidRequest, match="fetched"):
+        kie.runs(state="fetch")
+
+
+@pytest.mark.parametrize("go_on", [lambda _ask: kie.runs(), lambda ask: ask(seed=2)], ids=["list", "ask"])
+def test_a_run_that_nobody_holds_is_let_go(simulate, ask, go_on):
+    """Listing thousands must not keep them for the life of a kernel; whoever holds one gets the same one again."""
+    simulate()
+    held = ask(seed=1).wait(SHORT_S)
+    assert kie.runs()[0] is held
+
+    gone = weakref.ref(held)
+    del held
+    go_on(ask)
+    until = time.monotonic() + SHORT_S
+    while gone() is not None and time.monotonic() < until:  # its driver may be at its last lines
+        gc.collect()
+        time.sleep(0.01)
+    assert gone() is None
+    assert kie.runs(seed=1)[0].state == "fetched"

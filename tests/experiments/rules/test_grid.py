@@ -1,0 +1,98 @@
+"""Axes become cells: which, in what order, and what is refused."""
+
+import pytest
+
+from kie_nb.errors import InvalidRequest
+from kie_nb.experiments.grid import Grid, expand
+
+FIELDS = ("prompt", "image", "seed", "duration", "resolution")
+
+
+def asked(grid, where=None):
+    return [cell.asked for cell in expand(grid, FIELDS, where)]
+
+
+def test_axes_are_crossed_the_first_varies_slowest():
+    """As nested loops would."""
+    found = asked(Grid(axes={"seed": range(2), "resolution": ["720p", "1080p"]}, fixed={"prompt": "Waves"}))
+
+    assert [(cell["seed"], cell["resolution"]) for cell in found] == [
+        (0, "720p"),
+        (0, "1080p"),
+        (1, "720p"),
+        (1, "1080p"),
+    ]
+    assert {cell["prompt"] for cell in found} == {"Waves"}
+
+
+def test_placeholders_fill_the_prompt():
+    """Their names are no fields; other braces stay as typed."""
+    grid = Grid(
+        axes={"prompt": ["The {who} smiles {x}", "The {who} yawns"], "who": ["cat", "kitten"]},
+        fixed={"seed": 7},
+    )
+
+    assert [cell["prompt"] for cell in asked(grid)] == [
+        "The cat smiles {x}",
+        "The kitten smiles {x}",
+        "The cat yawns",
+        "The kitten yawns",
+    ]
+    assert "who" not in asked(grid)[0]
+
+
+def test_a_prompt_without_the_placeholder_is_asked_for_once():
+    """The same request for every value would be bought twice."""
+    grid = Grid(axes={"prompt": ["The {who} smiles", "Rain"], "who": ["cat", "kitten"]})
+    cells = expand(grid, FIELDS)
+
+    assert [cell.asked["prompt"] for cell in cells] == ["The cat smiles", "The kitten smiles", "Rain"]
+    assert cells[-1].at == {"prompt": "Rain"}
+
+
+def test_zipped_axes_go_side_by_side():
+    """Pairs in place of all combinations; the rest is crossed with them."""
+    grid = Grid(
+        axes={"prompt": ["a", "b"], "duration": [5, 10], "seed": [1, 2]},
+        zipped=(("prompt", "duration"),),
+    )
+
+    assert [tuple(cell.values()) for cell in asked(grid)] == [
+        ("a", 5, 1),
+        ("a", 5, 2),
+        ("b", 10, 1),
+        ("b", 10, 2),
+    ]
+
+
+def test_where_drops_cells_and_repeats_add_runs():
+    """A repeat is the same request with a number of its own."""
+    grid = Grid(axes={"seed": range(3)}, fixed={"prompt": "Waves"}, repeats=2)
+    cells = expand(grid, FIELDS, lambda at: at["seed"] != 1)
+
+    assert [(cell.asked["seed"], cell.replicate) for cell in cells] == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    assert cells[1].name == "seed=0, repeat 2"
+
+
+def test_values_that_are_alike_are_not_the_same():
+    """5 and "5" are told apart here; what they mean is the model's business. Equal values are one cell."""
+    assert len(asked(Grid(axes={"duration": [5, "5", 5]}, fixed={"prompt": "Waves"}))) == 2
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        (Grid(axes={"sed": [1]}, fixed={"prompt": "Waves"}), "did you mean 'seed'"),
+        (Grid(axes={"seed": []}, fixed={"prompt": "Waves"}), "'seed' is empty"),
+        (Grid(fixed={"prompt": "Waves"}, repeats=0), "above 0"),
+        (Grid(fixed={"prompt": "Waves"}, repeats=True), "above 0"),
+        (Grid(axes={"seed": [1, 2], "duration": [5]}, zipped=(("seed", "duration"),)), "seed has 2"),
+        (Grid(axes={"seed": [1, 2]}, zipped=(("seed", "duration"),)), "no axis"),
+        (Grid(axes={"seed": [1, 2]}, zipped=(("seed",), ("seed",))), "twice"),
+        (Grid(axes={"seed": range(1000), "duration": range(1000)}), "1,000,000 cells"),
+    ],
+)
+def test_what_has_no_meaning_is_refused(grid, words):
+    """Before anything is priced or sent."""
+    with pytest.raises(InvalidRequest, match=words):
+        expand(grid, FIELDS)

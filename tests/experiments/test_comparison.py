@@ -1,0 +1,125 @@
+"""`kie_nb.compare`: any two videos, with a verdict, figures and a strip of frames."""
+
+import base64
+import io
+import re
+
+import pytest
+from PIL import Image
+
+import kie_nb as kie
+from kie_nb.simulator import Fault, Simulator
+from kie_nb.video.metrics import has_vmaf
+
+
+def test_verdicts_follow_the_drift_of_the_model(drawn):
+    """The same request at growing drift, set against what other seeds do: same bytes, same look, alike, different."""
+    first = drawn("a.mp4")
+    spread = kie.compare(first, drawn("seed.mp4", seed=2)).likeness.distance
+
+    verdicts = [
+        kie.compare(first, drawn(f"{drift}.mp4", drift=drift, task=1), spread=spread).verdict
+        for drift in (0.0, 0.05, 0.25, 1.0)
+    ]
+
+    assert verdicts == ["same bytes", "same look", "alike", "different"]
+
+
+def test_other_seeds_have_another_sound(drawn):
+    """Which is said, and shown by itself."""
+    found = kie.compare(drawn("a.mp4"), drawn("b.mp4", seed=2))
+
+    sound = found.likeness.sound
+    assert sound.rms_difference > 0.5 * min(sound.rms)
+    assert "the sound differs" in repr(found)
+
+
+def test_it_shows_itself_as_text(drawn):
+    """The verdict first, then the figures, then the reasons; a unit with each."""
+    same = repr(kie.compare(drawn("a.mp4"), drawn("b.mp4")))
+    other = repr(kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2), spread=0.5))
+
+    assert same.startswith("same bytes: a.mp4 and b.mp4\n")
+    assert "∞ (equal frames)" in same
+    assert "- the files are equal, byte for byte" in same
+    assert re.search(r"PSNR +\d+\.\d\d dB", other)
+    assert re.search(r"distance \(1 - SSIM\) +0\.\d{4} +0\.\d\d of the 0\.5000 between seeds", other)
+    assert re.search(r"picture +136 × 90, 4 frames, 1 s", other)
+
+
+def test_it_shows_itself_as_html(drawn):
+    """A table and the strip inside the page; names are text and never tags."""
+    found = kie.compare(drawn("<b>a.mp4"), drawn("c.mp4", seed=2))
+
+    html = found._repr_html_()
+
+    picture = re.search(r'src="data:image/jpeg;base64,([^"]+)"', html)[1]
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as strip:
+        assert (strip.format, strip.width) == ("JPEG", 956)
+    assert f"{found.verdict}: &lt;b&gt;a.mp4 and c.mp4" in html
+    assert "<b>" not in html
+    assert f"{found.likeness.ssim:.4f}" in html
+
+
+def test_a_figure_that_this_ffmpeg_cannot_measure_is_left_out(drawn):
+    """VMAF has a row exactly where libvmaf is built in; this size is large enough for it."""
+    found = kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2))
+
+    assert ("VMAF" in repr(found)) is has_vmaf()
+    assert (found.likeness.vmaf is not None) is has_vmaf()
+
+
+def test_runs_can_be_compared(monkeypatch, cat):
+    """By their handles: two purchases of one request from a model that drifts; their labels name them."""
+    with Simulator(tiny=True, speed=50.0, drift=0.2) as simulator:
+        monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
+        runs = [kie.generate("The cat smiles.", image=cat, seed=7, fresh=True).wait() for _ in range(2)]
+        mixed = kie.compare(runs[0], runs[1].video)
+        found = kie.compare(*runs)
+
+    assert found.verdict in {"alike", "different"}
+    assert 0 < found.likeness.distance < 1
+    assert repr(found).startswith(f"{found.verdict}: {runs[0].label} and {runs[1].label}")
+    assert mixed.likeness == found.likeness
+
+
+def test_a_run_without_a_video_cannot_be_compared(monkeypatch, cat, drawn):
+    """It says so and names the run."""
+    with Simulator(tiny=True, speed=50.0, faults=[Fault(call="task", kind="fail")]) as simulator:
+        monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
+        run = kie.generate("The cat smiles.", image=cat, seed=7)
+        with pytest.raises(kie.TaskFailed):
+            run.wait()
+
+        with pytest.raises(kie.InvalidRequest, match=f"{run.label} has no video on disk: its state is fail"):
+            kie.compare(drawn("a.mp4"), run)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("page.mp4", "an HTML page"),
+        ("empty.mp4", "an empty file"),
+        ("none.mp4", "none.mp4 cannot be read: No such file"),
+        (".", "cannot be read: Is a directory"),
+        ("\0", "nothing was compared"),
+    ],
+    ids=["a page", "empty", "missing", "a folder", "no name"],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_no_video_is_told(drawn, tmp_path, name, words, is_first):
+    """On either side, without a word about money."""
+    (tmp_path / "page.mp4").write_bytes(b"<html>404</html>")
+    (tmp_path / "empty.mp4").touch()
+    pair = [drawn("a.mp4"), f"{tmp_path}/{name}"]
+
+    with pytest.raises(kie.InvalidRequest, match=words) as caught:
+        kie.compare(*reversed(pair) if is_first else pair)
+
+    assert caught.value.charged == ""
+
+
+def test_a_spread_that_is_none_is_refused(drawn):
+    """A verdict must not rest on it."""
+    with pytest.raises(kie.InvalidRequest, match="a spread is a distance from 0 to 2, not -1"):
+        kie.compare(drawn("a.mp4"), drawn("b.mp4"), spread=-1)

@@ -1,0 +1,105 @@
+"""Do seeds matter, and does a request repeat: measured on real videos, bought from the simulator."""
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.engine import get_session
+from kie_nb.engine.executor import Threads
+from kie_nb.experiments import judging
+
+SHORT_S = 120
+
+
+@pytest.fixture(autouse=True)
+def _new_process(monkeypatch):
+    monkeypatch.setattr(judging, "_known", {})
+
+
+@pytest.fixture
+def exp(cat, simulator):
+    return kie.Experiment("seeds", image=cat, prompt="The cat smiles", seed=range(3)).run().wait(SHORT_S)
+
+
+def test_seeds_make_a_difference(exp):
+    """All pairs of seeds of one request are compared."""
+    found = exp.spread()
+
+    assert found.pairs == 3
+    assert found.differ
+    assert "seeds make a visible difference" in repr(found)
+
+
+def test_one_seed_says_nothing_of_seeds(cat, simulator):
+    """Unknown is not zero."""
+    exp = kie.Experiment("one", image=cat, prompt="The cat smiles", seed=[1]).run().wait(SHORT_S)
+    assert exp.spread().median is None
+    assert "not known" in repr(exp.spread())
+
+
+def test_the_simulator_repeats_itself(exp, simulator):
+    """Its videos are a function of the request: same bytes, for one more run; the next look buys nothing."""
+    run = exp.runs[0]
+    found = exp.verify(run)
+
+    assert [one.verdict for one in found.comparisons] == ["same bytes"]
+    assert found.runs[0].id != run.id
+    assert len(simulator.tasks) == 4
+    exp.verify(run)
+    assert len(simulator.tasks) == 4
+
+
+@pytest.mark.parametrize(("drift", "verdicts"), [(0.05, {"same look", "alike"}), (1.0, {"different"})])
+def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, verdicts):
+    """Set against what different seeds do."""
+    simulator.set_drift(drift)
+    (found,) = exp.verify(exp.runs[0], yes=True).comparisons
+
+    assert found.verdict in verdicts
+    assert found.judgement.spread == pytest.approx(exp.spread().median)
+
+
+def test_a_run_without_a_video_cannot_be_verified(exp):
+    """Nothing is bought for it."""
+    exp.runs[0].video.unlink()
+    with pytest.raises(kie.InvalidRequest, match="no video"):
+        exp.verify(exp.runs[0])
+
+
+def test_the_measuring_is_done_by_the_executor(exp, simulator):
+    """By nothing in the caller's own thread; and a pair that was measured is not measured again."""
+    session, jobs = get_session(), []
+
+    class Counted(Threads):
+        def submit(self, fn, /, *args):
+            jobs.append((fn.__name__, args))
+            assert all(isinstance(arg, str) for arg in args), "a worker elsewhere gets plain values"
+            return super().submit(fn, *args)
+
+    usual, session.measures = session.measures, Counted(1, "measure")
+    try:
+        exp.spread()
+        exp.verify(exp.runs[0])
+        exp.spread()
+    finally:
+        session.measures = usual
+
+    assert [name for name, _ in jobs] == ["_distance"] * 3 + ["_measure"]
+
+
+def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monkeypatch):
+    """A repetition that is there costs nothing: no question, and the price of the rest alone."""
+    monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
+    monkeypatch.setenv("KIE_UPLOAD_URL", simulator.upload_url)
+    kie.configure(service="kie")
+    exp = kie.Experiment("paid", image=cat, seed=[1], prompt="Smile").run().wait(60)
+    exp.verify(exp.runs[0], yes=True)
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda words: asked.append(words) or "n")
+
+    exp.verify(exp.runs[0])
+    assert asked == []
+    with pytest.raises(kie.InvalidRequest, match="nothing was sent"):
+        exp.verify(exp.runs[0], repeats=2)
+
+    assert "1 more run of the same request, about 60 credits" in asked[0]
+    assert len(simulator.tasks) == 2

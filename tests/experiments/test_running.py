@@ -1,0 +1,232 @@
+"""An experiment buys its missing cells and nothing else, whatever stops it."""
+
+import html
+import shutil
+import time
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.notebook.experiment_page import experiment_page
+from kie_nb.simulator import Fault
+
+SHORT_S = 120
+
+
+def test_a_grid_is_bought_once(smile, simulator):
+    """Run twice, by two handles: twelve tasks; grown by a seed: three more."""
+    exp = smile().run().wait(SHORT_S)
+    assert exp.status().counts == {"fetched": 12}
+    assert len(simulator.tasks) == 12
+
+    again = smile().run().wait(SHORT_S)
+    assert again.status().done == 12
+    assert len(simulator.tasks) == 12
+
+    grown = smile(seeds=5).run().wait(SHORT_S)
+    assert grown.status().counts == {"fetched": 15}
+    assert len(simulator.tasks) == 15
+    assert len(kie.runs(experiment="smile", limit=None)) == 15
+
+
+def test_the_plan_says_what_exists_and_what_the_rest_costs(smile, simulator):
+    """Nothing is sent or written by looking."""
+    smile(seeds=1).run().wait(SHORT_S)
+    plan = smile().plan()
+
+    assert (plan.missing, plan.credits) == (9, 540.0)
+    assert "12 cells, 3 exist, 9 to buy for about 540 credits ($2.70)" in repr(plan)
+    assert "done, run" in repr(plan)
+    assert len(simulator.tasks) == 3
+
+
+def test_a_changed_definition_is_refused_with_what_has_changed(smile, simulator):
+    """Cells that were bought would be forgotten; at one's word both are kept."""
+    smile(seeds=1).run().wait(SHORT_S)
+    changed = smile(seeds=1, duration=10)
+
+    with pytest.raises(kie.InvalidRequest, match=r"duration: not given → 10"):
+        changed.run()
+    assert len(simulator.tasks) == 3
+    changed.run(extend=True).wait(SHORT_S)
+    assert len(simulator.tasks) == 6
+
+
+def test_a_run_of_a_cell_outside_stands_for_its_cell(smile, simulator, cat):
+    """Whoever bought the video, it is not bought again."""
+    run = kie.generate("The cat yawns", image=cat, seed=0, enable_prompt_expansion=False).wait(SHORT_S)
+    exp = smile(seeds=1).run().wait(SHORT_S)
+
+    assert len(simulator.tasks) == 3
+    assert run in exp.runs
+
+
+def test_failed_cells_stay_and_run_again_at_ones_word(smile, simulator):
+    """A failure is shown, not repeated behind anyone's back; failed tasks are not billed."""
+    simulator.set_faults([Fault(call="task", kind="fail", match="yawns", times=1)])
+    exp = smile(seeds=1).run().wait(SHORT_S)
+    assert exp.status().counts == {"fetched": 2, "fail": 1}
+
+    smile(seeds=1).run().wait(SHORT_S)
+    assert len(simulator.tasks) == 3
+    exp.run(retry_failed=True).wait(SHORT_S)
+    assert exp.status().counts == {"fetched": 3}
+    assert len(simulator.tasks) == 4
+
+
+def test_failures_in_a_row_stop_it(smile, simulator):
+    """Not every cell must fail before somebody looks."""
+    simulator.set_faults([Fault(call="task", kind="fail")])
+    exp = smile().run(parallel=1, stop_after_failures=2).wait(SHORT_S)
+
+    assert exp.status().stopped == "2 failures in a row"
+    assert len(simulator.tasks) == 2
+    assert "stopped: 2 failures in a row" in repr(exp)
+
+
+def test_an_unknown_outcome_stops_it(smile, simulator):
+    """It may be billed; the cell is not bought again, and the rest waits for the user."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    exp = smile().run(parallel=1).wait(SHORT_S)
+    assert exp.status().counts == {"unknown": 1, "missing": 11}
+    assert exp.status().at_risk == 60.0
+
+    smile().run(parallel=4, stop_after_unknowns=5).wait(SHORT_S)
+    assert smile().status().counts == {"unknown": 1, "fetched": 11}
+    assert len(simulator.tasks) == 12
+
+
+def test_a_limit_is_kept_before_a_byte_is_sent(smile, simulator):
+    """What was spent before counts too."""
+    smile(seeds=1).run().wait(SHORT_S)
+    with pytest.raises(
+        kie.BudgetExceeded, match="9 missing cells would cost about 540 credits: with 180 spent"
+    ):
+        smile().run(max_credits=700)
+    assert len(simulator.tasks) == 3
+    smile().run(max_credits=720).wait(SHORT_S)
+    assert len(simulator.tasks) == 12
+
+
+def test_a_budget_stops_it_in_the_middle(smile, simulator):
+    """The folder's own limit holds for experiments too."""
+    kie.budget(credits=150, per="experiment")
+    exp = smile().run(parallel=1).wait(SHORT_S)
+
+    assert len(simulator.tasks) == 2
+    assert "150 credits per experiment" in exp.status().stopped
+
+
+def test_it_can_be_stopped_and_goes_on_later(smile, simulator):
+    """What was sent ends; what was not is bought by the next run."""
+    exp = smile().run(parallel=1)
+    exp.stop()
+    exp.wait(SHORT_S)
+    assert len(simulator.tasks) < 12
+    assert exp.status().stopped == "you stopped it"
+    exp.run().wait(SHORT_S)
+    assert len(simulator.tasks) == 12
+
+
+def test_it_goes_on_at_once_after_a_stop(smile, simulator, monkeypatch):
+    """While what was sent is still under way: nobody has to wait for that first."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
+    exp = smile().run()
+    while len(simulator.tasks) < 2:
+        time.sleep(0.01)
+    assert exp.status().reserved > 0
+    exp.stop()
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
+
+    assert exp.run().wait(SHORT_S).status().done == 12
+    assert len(simulator.tasks) == 12
+    assert exp.status().reserved == 0
+
+
+def test_what_is_no_run_is_not_verified(smile, simulator):
+    """`exp.best()` gives None until something is rated."""
+    exp = smile(seeds=1).run().wait(SHORT_S)
+    with pytest.raises(kie.InvalidRequest, match="None is no run"):
+        exp.verify(exp.best())
+    assert len(simulator.tasks) == 3
+
+
+def test_the_card_says_why(smile, simulator):
+    """Not only that a cell was refused, but what to do about it."""
+    simulator.set_faults([Fault(call="create", kind="402")])
+    exp = smile(seeds=1).run(parallel=1).wait(SHORT_S)
+
+    said = experiment_page(exp)
+    assert "refused" in said
+    assert exp.runs[0].error.hint in html.unescape(said)
+
+
+def test_a_seed_is_drawn_once_for_the_experiment(cat, simulator):
+    """And kept with it: the same cells next time."""
+    ask = {"image": cat, "prompt": ["The cat smiles", "The cat yawns"]}
+    first = kie.Experiment("drawn", **ask).run().wait(SHORT_S)
+    again = kie.Experiment("drawn", **ask).run().wait(SHORT_S)
+
+    assert len({run.seed for run in first}) == 1
+    assert [run.id for run in again] == [run.id for run in first]
+    assert len(simulator.tasks) == 2
+
+
+def test_repeats_are_runs_of_one_request(cat, simulator):
+    """Each is bought, and each stands for itself."""
+    exp = kie.Experiment("again", image=cat, prompt="The cat smiles", seed=7, repeats=3).run().wait(SHORT_S)
+
+    assert len(simulator.tasks) == 3
+    assert [place.get("repeat") for place, _ in exp.cells()] == [None, 2, 3]
+    exp.run().wait(SHORT_S)
+    assert len(simulator.tasks) == 3
+
+
+def test_a_definition_is_a_file(smile, simulator, cat, tmp_path):
+    """It is read again as the same experiment, and holds no path of the machine."""
+    shutil.copy(cat, "cat.png")
+    exp = smile(where=lambda at: at["seed"] < 3, image="cat.png")
+    text = exp.save(tmp_path / "smile.toml").read_text()
+
+    assert str(tmp_path) not in text
+    loaded = kie.Experiment.load(tmp_path / "smile.toml")
+    assert [cell for cell, _ in loaded.cells()] == [cell for cell, _ in exp.cells()]
+    assert len(loaded) == 9
+    loaded.run().wait(SHORT_S)
+    exp.run().wait(SHORT_S)
+    assert len(simulator.tasks) == 9
+
+
+@pytest.mark.parametrize("source", ["outside", "bytes"])
+def test_a_picture_that_no_file_could_name_is_refused(smile, cat, tmp_path, source):
+    """The definition would be useless elsewhere."""
+    image = cat if source == "outside" else cat.read_bytes()
+    with pytest.raises(kie.InvalidRequest, match="an image is"):
+        smile(image=image).save(tmp_path / "smile.toml")
+
+
+def test_what_waits_for_its_turn_is_taken_back_by_a_stop(smile, simulator, monkeypatch):
+    """ "Buy no more" means what was not sent yet too; the next run buys it."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
+    exp = smile().run()
+    while len(simulator.tasks) < 2:
+        time.sleep(0.01)
+    exp.stop()
+    exp.wait(SHORT_S)
+
+    status = exp.status()
+    assert (status.done, status.missing, status.failed) == (2, 10, 0)
+    assert smile().plan().missing == 10
+    assert len(simulator.tasks) == 2
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
+    assert smile().run().wait(SHORT_S).status().done == 12
+    assert len(simulator.tasks) == 12
+
+
+def test_all_that_was_bought_for_it_counts_as_spent(smile, simulator):
+    """A request that was bought once more to be verified too, as its budget counts."""
+    exp = smile(seeds=1).run().wait(SHORT_S)
+    exp.verify(exp.runs[0], yes=True)
+
+    assert len(simulator.tasks) == 4
+    assert exp.status().spent == 240.0

@@ -1,0 +1,190 @@
+"""An experiment in a real MLflow store, read back by MLflow's own client."""
+
+import math
+import sys
+from pathlib import Path
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.simulator import Fault
+
+SHORT_S = 120
+# MLflow's own: its tables and its telemetry use what SQLAlchemy and Pydantic are giving up.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store of the test's own; MLflow tells nobody of it."""
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture
+def client(store):
+    import mlflow
+
+    return mlflow.MlflowClient(tracking_uri=store)
+
+
+@pytest.fixture
+def exp(smile, simulator):
+    """Three cells, one failed."""
+    simulator.set_faults([Fault(call="task", kind="fail", match="yawns", times=1)])
+    exp = smile(seeds=1).run(stop_after_failures=9).wait(SHORT_S)
+    exp.runs[0].rate(4).tag("keeper", "calm").note("the best so far")
+    return exp
+
+
+def runs_of(client, logged):
+    found = client.search_runs([logged.experiment_id])
+    return {run.data.tags["kie_nb.run"]: run for run in found}
+
+
+def test_mlflow_reads_back_what_was_asked_and_what_came(exp, client, store):
+    """Params, metrics, tags and times of each run, by MLflow's own client."""
+    logged = exp.log_to_mlflow(store)
+    assert client.get_experiment_by_name("smile").experiment_id == logged.experiment_id
+    assert (len(logged.runs), logged.made) == (3, 3)
+
+    found = runs_of(client, logged)
+    assert set(found) == {run.id for run in exp}
+    for run in exp:
+        there = found[run.id]
+        assert there.data.params["prompt"] == run.prompt
+        assert there.data.params["seed"] == str(run.seed)
+        assert there.data.params["image"] == "chelsea.png"
+        assert there.data.tags["kie_nb.simulated"] == "true"
+        assert there.data.tags["kie_nb.task"] == run.task_id
+        assert there.data.tags["kie_nb.origin.python"] == run.origin["python"]
+        assert there.info.end_time == int(run.completed_at.timestamp() * 1000)
+    best = found[exp.runs[0].id]
+    assert best.info.status == "FINISHED"
+    assert best.data.metrics["rating"] == 4.0
+    assert best.data.metrics["credits"] == exp.runs[0].credits
+    assert best.data.metrics["duration_s"] == exp.runs[0].duration_s
+    assert best.data.tags["kie_nb.tags"] == "keeper; calm"
+    assert best.data.tags["mlflow.note.content"] == "the best so far"
+
+
+def test_a_failed_cell_is_a_failed_run_with_its_reason(exp, client, store):
+    """It has no video and no invented figure."""
+    found = runs_of(client, exp.log_to_mlflow(store))
+    (failed,) = [run for run in exp if run.state == "fail"]
+    there = found[failed.id]
+    assert there.info.status == "FAILED"
+    assert there.data.tags["kie_nb.error"]
+    assert "video_seconds" not in there.data.metrics
+    assert "video" not in {each.path for each in client.list_artifacts(there.info.run_id)}
+
+
+def test_the_files_are_there(exp, client, store, cat, tmp_path):
+    """Video, still, picture and request, byte for byte."""
+    found = runs_of(client, exp.log_to_mlflow(store))
+    run = exp.runs[0]
+    run_id = found[run.id].info.run_id
+    kinds = {each.path for each in client.list_artifacts(run_id)}
+    assert kinds == {"video", "poster", "picture", "request.json"}
+    folder = Path(client.download_artifacts(run_id, "", str(tmp_path)))
+    (video,) = (folder / "video").iterdir()
+    (picture,) = (folder / "picture").iterdir()
+    assert video.read_bytes() == run.video.read_bytes()
+    assert picture.read_bytes() == cat.read_bytes()
+    assert next((folder / "poster").iterdir()).read_bytes().startswith(b"\xff\xd8")
+
+
+def test_logging_twice_changes_only_what_has_changed(exp, client, store):
+    """No second run, no second point of a figure; a new rating, a rating taken away, a cell that was tried again."""
+    exp.log_to_mlflow(store)
+    first, second = exp.runs[0], exp.runs[2]
+    second.rate(2)
+    logged = exp.log_to_mlflow(store)
+    assert (len(logged.runs), logged.made) == (3, 0)
+    assert "0 new, 3 brought up to date" in repr(logged)
+    found = runs_of(client, logged)
+    assert len(client.search_runs([logged.experiment_id])) == 3
+    assert found[second.id].data.metrics["rating"] == 2.0
+    assert len(client.get_metric_history(found[first.id].info.run_id, "credits")) == 1
+
+    first.rate(None)
+    exp.run(retry_failed=True).wait(SHORT_S)
+    logged = exp.log_to_mlflow(store)
+    assert logged.made == 1
+    found = runs_of(client, logged)
+    assert len(found) == 4
+    assert math.isnan(found[first.id].data.metrics["rating"])
+
+
+def test_a_note_written_in_mlflow_stays(exp, client, store):
+    """Ours is logged where there is one, and wipes nothing where there is none."""
+    run_id = exp.log_to_mlflow(store).runs[exp.runs[2].id]
+    client.set_tag(run_id, "mlflow.note.content", "written there")
+    exp.log_to_mlflow(store)
+    assert client.get_run(run_id).data.tags["mlflow.note.content"] == "written there"
+
+
+def test_mlflow_keeps_its_own_settings(exp, store):
+    """No active run, and the address that it had."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    exp.log_to_mlflow(store, experiment="elsewhere")
+    assert mlflow.get_tracking_uri() == before
+    assert mlflow.active_run() is None
+
+
+def test_nothing_of_this_machine_is_said(exp, client, store, tmp_path, monkeypatch):
+    """No path and no key in params and tags; where the store keeps its files is its own business."""
+    monkeypatch.setenv("KIE_API_KEY", "secret-key-of-mine")
+    for there in runs_of(client, exp.log_to_mlflow(store)).values():
+        said = str(there.data.params) + str(there.data.tags)
+        assert str(tmp_path) not in said
+        assert "secret-key-of-mine" not in said
+
+
+def test_a_folder_of_files_is_refused_in_mlflows_words(exp, tmp_path):
+    """MLflow 3 has given them up; what to do is in the message."""
+    with pytest.raises(kie.KieError, match="MLFLOW_ALLOW_FILE_STORE"):
+        exp.log_to_mlflow(str(tmp_path / "mlruns"))
+
+
+def test_a_folder_of_files_works_where_mlflow_is_told_so(exp, tmp_path, monkeypatch):
+    """The same, twice."""
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    assert exp.log_to_mlflow(str(tmp_path / "mlruns")).made == 3
+    assert exp.log_to_mlflow(str(tmp_path / "mlruns")).made == 0
+
+
+def test_a_deleted_experiment_is_said(exp, client, store):
+    """MLflow keeps its name taken."""
+    client.delete_experiment(exp.log_to_mlflow(store).experiment_id)
+    with pytest.raises(kie.InvalidRequest, match="was deleted"):
+        exp.log_to_mlflow(store)
+    assert exp.log_to_mlflow(store, experiment="another").made == 3
+
+
+def test_nothing_that_has_ended_is_nothing_to_log(smile, store):
+    """It is said, and no experiment is made."""
+    with pytest.raises(kie.InvalidRequest, match="no cell has ended"):
+        smile().log_to_mlflow(store)
+
+
+def test_without_mlflow_it_says_what_to_install(exp, monkeypatch):
+    """In words."""
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(kie.KieError, match="kie_nb\\[mlflow\\]"):
+        exp.log_to_mlflow()
+
+
+def test_a_file_that_came_half_is_logged_again(exp, client, store):
+    """As after a kill while it was copied: its size tells."""
+    run = exp.runs[0]
+    run_id = exp.log_to_mlflow(store).runs[run.id]
+    (artifact,) = client.list_artifacts(run_id, "video")
+    kept = Path(client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / artifact.path
+    kept.write_bytes(kept.read_bytes()[:100])
+    client.delete_tag(run_id, "kie_nb.files")
+
+    exp.log_to_mlflow(store)
+    assert kept.read_bytes() == run.video.read_bytes()

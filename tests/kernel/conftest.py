@@ -1,0 +1,41 @@
+"""A workshop for each test: a folder, a simulator, and as many real kernels as it wants."""
+
+from pathlib import Path
+
+import pytest
+from kerneldriver import Workshop
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("kernel")
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    opened = Workshop(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One folder for all tests of a file."""
+    opened = Workshop(tmp_path_factory.mktemp("shared"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def simulator(shared):
+    """One simulator for all tests of a file."""
+    return shared.simulate(speed=50.0)
+
+
+@pytest.fixture(scope="module")
+def kernel(shared, simulator):
+    """One kernel for all tests of a file."""
+    return shared.kernel(simulator)

@@ -1,0 +1,140 @@
+"""The main job where nobody watches: the executed notebook holds its video and can be handed on."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+
+import av
+import nbformat
+import pytest
+from kerneldriver import CELL, LOAD, environment
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+
+from kie_nb.simulator import Fault
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+DATA = re.compile(r'<video [^>]*src="data:video/mp4;base64,([A-Za-z0-9+/=]+)"')
+
+
+@pytest.fixture
+def simulator(workshop):
+    return workshop.simulate()
+
+
+def variables(workshop, simulator, **given):
+    return environment(workshop.private, KIE_BASE_URL=simulator.base_url, **given)
+
+
+def execute(workshop, simulator, *sources, **given):
+    """Run a notebook with nbclient, as a runner of somebody's own would."""
+    notebook = workshop.notebook(*sources)
+    client = NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workshop.folder)}}
+    )
+    client.execute(env=variables(workshop, simulator, **given))
+    return notebook
+
+
+def shown(cell):
+    """The one display of a finished cell."""
+    bundles = [output.data for output in cell.outputs if output.output_type == "display_data"]
+    assert len(bundles) == 1, cell.outputs
+    return bundles[0]
+
+
+def frames_in(html):
+    found = DATA.search(html)
+    assert found, f"no embedded video in: {html[:2000]}"
+    with av.open(io.BytesIO(base64.b64decode(found[1]))) as film:
+        return sum(1 for _ in film.decode(video=0))
+
+
+def assert_is_finished_video(bundle):
+    assert WIDGET not in bundle
+    assert set(bundle) == {"text/html", "image/jpeg", "text/plain"}
+    assert frames_in(bundle["text/html"]) > 5
+    assert base64.b64decode(bundle["image/jpeg"])[:2] == b"\xff\xd8"
+    assert "seed=7" in bundle["text/plain"]
+    assert "SIMULATED" in bundle["text/plain"]
+
+
+def test_a_runner_that_asks_to_wait(workshop, simulator):
+    """With KIE_NB_WAIT=1 the cell ends with its video, in the notebook and in a page made of it; `clip` is its run."""
+    notebook = execute(
+        workshop, simulator, LOAD, CELL, "print(type(clip).__name__, clip.state, clip.video)", KIE_NB_WAIT=1
+    )
+
+    assert_is_finished_video(shown(notebook.cells[1]))
+    name, state, video = notebook.cells[2].outputs[0].text.split()
+    assert (name, state) == ("Run", "fetched")
+    assert str(workshop.videos()[0]) == video
+    assert len(simulator.tasks) == 1
+
+    page = HTMLExporter().from_notebook_node(notebook)[0]
+    assert frames_in(page) > 5
+    assert f'<script type="{WIDGET}">' not in page
+    assert "The cat smiles." in page
+
+
+@pytest.mark.parametrize("wait", ["await clip;", "clip.wait();"])
+def test_a_later_cell_waits(workshop, simulator, wait):
+    """The first cell's output holds the video although only a later cell waited for it."""
+    notebook = execute(workshop, simulator, LOAD, CELL, wait)
+
+    assert_is_finished_video(shown(notebook.cells[1]))
+
+
+RUNNERS = {
+    "papermill": ["papermill", "notebook.ipynb", "executed.ipynb", "--no-progress-bar"],
+    "nbconvert": [
+        "nbconvert",
+        "--execute",
+        "--to",
+        "notebook",
+        "--output",
+        "executed.ipynb",
+        "notebook.ipynb",
+    ],
+    "jupyter execute": ["jupyter", "execute", "notebook.ipynb", "--output=executed.ipynb"],
+}
+
+
+@pytest.mark.parametrize("command", RUNNERS.values(), ids=RUNNERS.keys())
+def test_known_runners_are_recognised(workshop, simulator, command):
+    """papermill, nbconvert and jupyter execute need no setting: their cells wait by themselves."""
+    workshop.notebook(LOAD, CELL, "print(clip.state)")
+
+    done = run(workshop, simulator, *command)
+
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(workshop.folder / "executed.ipynb", as_version=4)
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert_is_finished_video(shown(codes[1]))
+    assert codes[2].outputs[0].text == "fetched\n"
+    assert len(simulator.tasks) == 1
+
+
+def test_a_failed_task_fails_the_notebook(workshop):
+    """A headless run must not go on to cells that need the video."""
+    simulator = workshop.simulate(faults=[Fault(call="task", kind="fail_moderation")])
+
+    with pytest.raises(CellExecutionError, match="TaskFailed"):
+        execute(workshop, simulator, LOAD, CELL, "print('must not run')", KIE_NB_WAIT=1)
+
+
+def run(workshop, simulator, module, *arguments):
+    """A program of this environment, in the notebook's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=workshop.folder,
+        env=variables(workshop, simulator),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )

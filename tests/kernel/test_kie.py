@@ -1,0 +1,93 @@
+"""`%kie`: each command once, and the key that `%kie login` is given."""
+
+import pytest
+
+KEY = "sk-fake-0123456789abcdef-login"
+
+
+@pytest.fixture(scope="module")
+def made(kernel):
+    """One finished run."""
+    cell = kernel.run("%%kie_wan --image cat.png --seed 7 --wait -o clip\nThe cat <b>smiles</b>.")
+    assert cell.status == "ok", cell.error
+    return kernel.value("clip.id").strip("'")
+
+
+def said(kernel, command):
+    cell = kernel.run(f"%kie {command}")
+    assert cell.status == "ok", cell.error
+    return cell
+
+
+def test_status(kernel, made):
+    """Who answers, where the files are, what is open."""
+    text = said(kernel, "status").text
+    assert "the simulator, free" in text
+    assert ["runs", "1"] in [line.split() for line in text.splitlines()]
+    assert "kie-runs" in text
+
+
+def test_runs(kernel, made):
+    """A table, and what a prompt holds is text in it."""
+    cell = said(kernel, "runs")
+    assert made[:8] in cell.text
+    assert "&lt;b&gt;smiles" in cell.html
+    assert "<b>smiles" not in cell.html
+    assert "a number of runs is needed" in kernel.run("%kie runs many").error
+
+
+def test_show(kernel, made):
+    """By the first characters of its id: the video, here."""
+    assert "data:video/mp4" in said(kernel, f"show {made[:8]}").html
+    assert "no run here" in kernel.run("%kie show zzzz").error
+
+
+def test_resume(kernel, made):
+    """Nothing is open."""
+    assert said(kernel, "resume").text == "nothing is open\n"
+
+
+def test_credits(kernel, simulator, made):
+    """The service is asked."""
+    asked = simulator.counts["credit_requests"]
+    assert "credits of the simulator, which are not money" in said(kernel, "credits").text
+    assert simulator.counts["credit_requests"] == asked + 1
+
+
+def test_config(kernel):
+    """Every setting with its value."""
+    text = said(kernel, "config").text
+    for name in ("service", "home", "wait", "embed", "max_credits", "creates_per_window"):
+        assert name in text
+
+
+def test_use(kernel):
+    """The real service needs a key: without one it says so, with the next step."""
+    cell = kernel.run("%kie use kie")
+    assert cell.status == "error"
+    assert "%kie login" in cell.error
+    assert "the simulator answers" in said(kernel, "use simulator").text
+    assert kernel.run("%kie use nobody").status == "error"
+
+
+def test_help_and_a_slip(kernel):
+    """Bare `%kie` helps; a mistyped command gets the nearest one."""
+    for command in ("", "help", "--help"):
+        assert "take up everything open" in said(kernel, command).text
+    assert "status" in kernel.run("%kie statsu").error
+
+
+def test_login_hides_the_key(kernel):
+    """It is asked for as a password, used, and in no output, setting or repr."""
+    kernel.answers.append(KEY)
+    cell = kernel.run("%kie login")
+
+    assert cell.status == "ok", cell.error
+    ((prompt, is_password),) = kernel.password_prompts
+    assert is_password
+    assert "hidden" in prompt
+    seen = cell.text + said(kernel, "config").text + said(kernel, "status").text
+    seen += kernel.value("__import__('kie_nb.settings').settings.current()")
+    assert KEY not in seen
+    assert "%kie login" in said(kernel, "config").text
+    assert kernel.value("__import__('kie_nb.settings').settings.current().key.reveal()") == repr(KEY)

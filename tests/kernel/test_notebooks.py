@@ -1,0 +1,91 @@
+"""The notebooks that are shipped run from top to bottom where nobody watches, and show what their words promise."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from kerneldriver import environment
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[2] / "notebooks"
+PROMISES = {
+    "quickstart": ["data:video/mp4;base64,", "<Run", "nothing was sent", "SIMULATED"],
+    "experiments": [
+        "12 cells, 0 exist, 12 to buy for about 720 credits",
+        "12 of 12",
+        "tasks made by running it again: 0",
+        "tasks made for a fourth seed:   4",
+        "<Wall smile: 4 × 4, 16 videos>",
+        'data-kie-wall="',
+        "asked for something else before",
+        "1 failed",
+        "3 of 3 cells done",
+        "distance (1 - SSIM)",
+        "smile.parquet",
+        "smile.html holds its videos: True",
+        "ro-crate-metadata.json",
+        "16 videos in the crate",
+        "[axes]",
+        "<Experiment smile: 16 of 16 cells done",
+    ],
+    "panel": [
+        "kie_nb panel",
+        "the same run: True",
+        "data:video/mp4;base64,",
+        "%%kie_wan --image kie-runs/inputs/",
+        "--seed 8\nThe cat looks up",
+        "tasks made: 2\n",
+        "1 run, as asked for",
+    ],
+    "ledger": [
+        "data:video/mp4;base64,",
+        "data:image/jpeg;base64,",
+        "intent     → sending",
+        "probably billed",
+        "its video is fetched now",
+        "not billed so far",
+        "written_off",
+        "spent 240, reserved 0, at risk 0",
+        "tasks made: 1\n",
+        "taken up; `%kie show",
+        "1 altered, 1 missing; 2 mended, 0 not",
+        "1 run in",
+        "kie.generate(",
+        "1 run added",
+        "tasks made: 0\n",
+    ],
+}
+
+
+def test_every_notebook_has_its_promises():
+    """One that is added is run here too."""
+    assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(PROMISES)
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_a_notebook_runs_headless(name, tmp_path):
+    """On the simulator, without a key; as it is in the repository it holds no outputs."""
+    shutil.copytree(FOLDER, tmp_path / "notebooks", ignore=shutil.ignore_patterns("kie-runs"))
+    notebook = nbformat.read(tmp_path / "notebooks" / f"{name}.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in cells)
+
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path / "notebooks")}},
+    )
+    client.execute(env=environment(tmp_path / "private", KIE_NB_WAIT=1))
+
+    shown = "\n".join(texts(output) for cell in cells for output in cell.outputs)
+    assert [words for words in PROMISES[name] if words not in shown] == []
+    assert "application/vnd.jupyter.widget-view+json" not in shown
+
+
+def texts(output):
+    """All that an output says, with the kinds it comes in."""
+    if output.output_type == "stream":
+        return output.text
+    return "\n".join(f"{kind}\n{value}" for kind, value in output.get("data", {}).items())

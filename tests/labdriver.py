@@ -1,0 +1,287 @@
+"""Drive a real JupyterLab, Notebook 7 or Voila in a real Chromium.
+
+Tests in `tests/browser` use it through the fixtures of their conftest. What made it reliable:
+
+* The application is put on ``window.jupyterapp``. Cells are run, saved and read through it, not by pressing keys;
+  the DOM is looked at only for what is visual: a button to click, a ``<video>`` to watch.
+* Every server has a HOME of its own and its own settings: no autosave, no news, every cell in the DOM.
+* Nobody waits for the promise of "run all": a cell that the kernel lost would hang it for ever.
+
+Playwright's blocking API keeps an asyncio loop "running" in this thread, so `asyncio.run` fails while a `Browser`
+is open; the conftest runs these tests last for that reason.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+from labserver import Server, write_notebook
+
+__all__ = ["Browser", "Notebook", "Server", "find_chromium", "watch_video", "write_notebook"]
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+PANEL = "const P = window.jupyterapp.shell.currentWidget; "
+
+
+def find_chromium():
+    """The path of a Chromium or Chrome, or None; the variable CHROMIUM decides when it is set."""
+    candidates = ["/usr/bin/chromium", "chromium", "chromium-browser", "google-chrome"]
+    if os.environ.get("CHROMIUM"):
+        candidates = [os.environ["CHROMIUM"]]
+    return next((found for found in map(shutil.which, candidates) if found), None)
+
+
+class Browser:
+    """One Chromium; a context manager."""
+
+    def __init__(self, chromium, *, artifacts, width=1280, height=1000):
+        from playwright.sync_api import sync_playwright
+
+        self.artifacts = Path(artifacts)
+        self._playwright = sync_playwright().start()
+        try:
+            self._chromium = self._playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+            self.context = self._chromium.new_context(viewport={"width": width, "height": height})
+        except BaseException:
+            self._playwright.stop()
+            raise
+
+    def page(self):
+        return self.context.new_page()
+
+    def picture(self, name, of):
+        """Write a screenshot *of* a page or a locator to the artifacts folder and return its path."""
+        path = self.artifacts / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        of.screenshot(path=path)
+        return path
+
+    def close(self):
+        self.context.close()
+        self._chromium.close()
+        self._playwright.stop()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc):
+        self.close()
+
+
+class Notebook:
+    """One notebook in Lab or Notebook 7. Cells are counted from 0."""
+
+    def __init__(self, browser, server, name):
+        self.browser, self.server, self.name = browser, server, str(name)
+        self.page = None
+        self.console = []
+
+    # -- opening and closing
+
+    def open(self, *, kernel=True, timeout_s=60):
+        """Open the notebook, with a running kernel or with none at all."""
+        self.page = self.browser.page()
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        if kernel:
+            self.page.goto(self.server.notebook_url(self.name), wait_until="domcontentloaded")
+        else:
+            self._open_without_kernel(timeout_s)
+        self._ready(timeout_s)
+        if kernel:
+            self.wait_idle(timeout_s)
+        return self
+
+    def close(self):
+        if self.page is not None:
+            self.page.close()
+            self.page = None
+
+    def reopen(self, *, kernel=False, timeout_s=60):
+        """End the kernel, close the page, and open the saved file again as one would next week."""
+        self.shutdown_kernel()
+        self.close()
+        return self.open(kernel=kernel, timeout_s=timeout_s)
+
+    def reload(self, timeout_s=60):
+        """Press F5: the kernel goes on."""
+        self.page.reload(wait_until="domcontentloaded")
+        self._ready(timeout_s)
+        self.wait_idle(timeout_s)
+
+    def save(self):
+        self._run("await P.context.save();")
+
+    def _ready(self, timeout_s):
+        self.page.wait_for_function(
+            "() => { const P = window.jupyterapp?.shell?.currentWidget; return P?.content?.widgets?.length > 0; }",
+            timeout=timeout_s * 1000,
+        )
+        self._run("await P.context.ready; await P.revealed;")
+
+    def _open_without_kernel(self, timeout_s):
+        self.page.goto(self.server.url("/lab?reset"), wait_until="domcontentloaded")
+        self.page.wait_for_function(  # Lab loads the page anew when it has reset its workspace
+            "() => !location.search.includes('reset') && window.jupyterapp?.docRegistry",
+            timeout=timeout_s * 1000,
+        )
+        # Lab has no public way to open a notebook without a kernel, only this choice of its notebook factory.
+        self.page.evaluate(
+            """async (path) => {
+                const app = window.jupyterapp;
+                await app.restored;
+                const factory = app.docRegistry.getWidgetFactory('Notebook');
+                Object.defineProperty(factory, 'preferKernel', { value: false });
+                Object.defineProperty(factory, 'canStartKernel', { value: false });
+                await app.commands.execute('docmanager:open', { path, factory: 'Notebook' });
+            }""",
+            self.name,
+        )
+
+    # -- the kernel
+
+    def wait_idle(self, timeout_s=60):
+        self._wait(
+            "const k = P.sessionContext.session?.kernel;"
+            " return k && k.status === 'idle' && k.connectionStatus === 'connected';",
+            timeout_s,
+        )
+
+    def has_kernel(self):
+        return self._run("return Boolean(P.sessionContext.session?.kernel);")
+
+    def interrupt(self):
+        self._run("await P.sessionContext.session.kernel.interrupt();")
+
+    def shutdown_kernel(self):
+        self._run("if (P.sessionContext.session) await P.sessionContext.shutdown();")
+
+    # -- cells
+
+    def add_cell(self, source):
+        """Append a code cell and return its number."""
+        return self._run(
+            "P.model.sharedModel.addCell({ cell_type: 'code', source: arg }); return P.content.widgets.length - 1;",
+            source,
+        )
+
+    def start_cell(self, number):
+        """Run a cell without waiting for it."""
+        self._run(
+            "P.content.activeCellIndex = arg; P.content.deselectAll();"
+            " P.content.widgets[arg].model.executionCount = null;"  # a second run must not look done
+            " window.jupyterapp.commands.execute('notebook:run-cell');",
+            number,
+        )
+
+    def wait_cell(self, number, timeout_s=60):
+        self._wait(f"return {_IS_DONE}(P.content.widgets[arg].model);", timeout_s, number)
+
+    def run_cell(self, number, timeout_s=60):
+        """Run a cell to its end and return the text of its outputs."""
+        self.start_cell(number)
+        self.wait_cell(number, timeout_s)
+        return self.text(number)
+
+    def run_all(self, timeout_s=120):
+        self._run(
+            "for (const w of P.content.widgets) if (w.model.type === 'code') w.model.executionCount = null;"
+            " window.jupyterapp.commands.execute('notebook:run-all-cells');"
+        )
+        self._wait(
+            "return P.content.widgets.every(w => w.model.type !== 'code'"
+            f" || !w.model.sharedModel.getSource().trim() || {_IS_DONE}(w.model));",
+            timeout_s,
+        )
+        self.wait_idle(timeout_s)
+
+    def outputs(self, number):
+        """The outputs as the notebook file would keep them."""
+        return self._run("return P.content.widgets[arg].outputArea.model.toJSON();", number)
+
+    def text(self, number):
+        """What the outputs say in plain text."""
+        return "".join(_plain(output) for output in self.outputs(number))
+
+    # -- what is on screen
+
+    def cell(self, number):
+        """Playwright's locator of a cell."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    def wait_dom(self, number, predicate, timeout_s=30):
+        """Wait until a JavaScript function of the cell's element says yes; its answer is returned.
+
+        For example ``nb.wait_dom(0, "cell => cell.querySelector('video')?.readyState >= 2")``.
+        """
+        from playwright.sync_api import TimeoutError as TooLate
+
+        handle = self.cell(number).element_handle()
+        try:
+            return self.page.wait_for_function(predicate, arg=handle, timeout=timeout_s * 1000).json_value()
+        except TooLate as exc:
+            seen = self.cell(number).inner_text()[-1000:]
+            raise AssertionError(
+                f"not within {timeout_s} s: {predicate}\ncell {number} shows:\n{seen}"
+            ) from exc
+
+    def set_theme(self, theme):
+        """Switch Lab to "dark" or "light"."""
+        name = {"dark": "JupyterLab Dark", "light": "JupyterLab Light"}[theme]
+        self._run("await window.jupyterapp.commands.execute('apputils:change-theme', { theme: arg });", name)
+        self.page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=name)
+
+    def screenshot(self, name, cell=None):
+        """Write a picture of the page, or of one cell, to the artifacts folder and return its path."""
+        return self.browser.picture(name, self.page if cell is None else self.cell(cell))
+
+    # -- JavaScript with the notebook panel as P
+
+    def _run(self, script, arg=None):
+        return self.page.evaluate("async (arg) => {" + PANEL + script + "}", arg)
+
+    def _wait(self, script, timeout_s, arg=None):
+        self.page.wait_for_function("(arg) => {" + PANEL + script + "}", arg=arg, timeout=timeout_s * 1000)
+
+
+# The count is set by the kernel's answer; a cell that waits for the kernel shows [*] through its state.
+_IS_DONE = "(m => m.executionCount !== null && m.executionState !== 'running')"
+
+
+def _plain(output):
+    if output["output_type"] == "stream":
+        return "".join(output["text"])
+    if output["output_type"] == "error":
+        return f"{output['ename']}: {output['evalue']}"
+    return "".join(output["data"].get("text/plain", ""))
+
+
+def watch_video(locator, seconds=1.0):
+    """Play a <video> without sound and say what it did: readyState, t0, t1, duration, w, h, error ..."""
+    return locator.evaluate(
+        """async (video, seconds) => {
+            const pause = (s) => new Promise((done) => setTimeout(done, s * 1000));
+            let error = null;
+            video.muted = true;
+            try { await Promise.race([video.play(), pause(20).then(() => { throw 'play() timed out'; })]); }
+            catch (e) { error = String(e); }
+            const t0 = video.currentTime;
+            await pause(seconds);
+            // A machine that is busy shows its first frames late.
+            for (let tries = 0; tries < 100 && !error && video.currentTime === t0; tries++) await pause(0.2);
+            return { readyState: video.readyState, t0, t1: video.currentTime, duration: video.duration,
+                     w: video.videoWidth, h: video.videoHeight, paused: video.paused,
+                     error: error || (video.error && video.error.message), src: (video.currentSrc || '').slice(0, 80) };
+        }""",
+        seconds,
+    )

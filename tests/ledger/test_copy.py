@@ -1,0 +1,149 @@
+"""From a file to a server: every run once, with its history, and nothing that would be sent or paid again."""
+
+import pytest
+
+from kie_nb import cli
+from kie_nb.ledger import Ledger
+from kie_nb.ledger.copy import copy_ledger
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def team(request, open_ledger, tmp_path):
+    """The ledger that is copied to."""
+    if request.param == "sqlite":
+        yield open_ledger(tmp_path / "team")
+        return
+    ledger = Ledger(tmp_path / "team", url=request.getfixturevalue("postgres").database())
+    yield ledger
+    ledger.close()
+
+
+def copy(source, target):
+    return copy_ledger(source.database, target.database)
+
+
+def fetched(ledger, intention, **changes):
+    row, _ = ledger.intend(intention(**changes), fresh=True)
+    return ledger.move(row.id, "fetched", expect={"intent"}, task_id="t", credits=60.0, video="videos/a.mp4")
+
+
+def test_a_run_comes_with_all_that_is_known_of_it(ledger, team, intention):
+    """Its columns, its history, what was said of it, and that it stands for its request."""
+    row = fetched(ledger, intention)
+    row = ledger.mark(row.id, tags=["ä"], note="n")
+
+    counts = copy(ledger, team)
+
+    found = team.get(row.id)
+    assert (counts.copied, counts.known, counts.left) == (1, 0, 0)
+    assert (found.request, found.credits, found.video, found.tags) == (row.request, 60.0, row.video, ["ä"])
+    assert found.owner is None
+    assert team.intend(intention()) == (found, False)
+    told = [(entry["at"], entry["to_state"]) for entry in ledger.events(row.id)]
+    assert [(entry["at"], entry["to_state"]) for entry in team.events(row.id)][: len(told)] == told
+
+
+def test_a_second_copy_adds_what_is_new(ledger, team, intention):
+    """What was there already stays as it is, and its history is not told twice."""
+    first = fetched(ledger, intention)
+    copy(ledger, team)
+    before = team.events(first.id)
+    second = fetched(ledger, intention, seed=8)
+
+    counts = copy(ledger, team)
+
+    assert (counts.copied, counts.known) == (1, 1)
+    assert team.events(first.id) == before
+    assert {row.id for row in team.runs()} == {first.id, second.id}
+
+
+def test_takes_of_one_request_do_not_clash(ledger, team, intention):
+    """Both sides have bought the same; all are kept, and the next take is still free."""
+    here = [fetched(ledger, intention) for _ in range(3)]
+    there = fetched(team, intention)
+
+    copy(ledger, team)
+
+    assert {row.id for row in team.runs()} == {there.id, *(row.id for row in here)}
+    assert team.intend(intention())[0].id == there.id
+    assert team.intend(intention(), fresh=True)[1]
+
+
+def test_the_newest_take_goes_on_standing(ledger, team, intention):
+    """A cell shows the same video after the copy as before it."""
+    newest = [fetched(ledger, intention) for _ in range(3)][-1]
+
+    copy(ledger, team)
+
+    assert team.standing(intention()).id == ledger.standing(intention()).id == newest.id
+
+
+def test_what_is_not_sent_stays(ledger, team, intention):
+    """Two ledgers with one intention would send it twice."""
+    row, _ = ledger.intend(intention())
+
+    counts = copy(ledger, team)
+
+    assert (counts.copied, counts.left) == (0, 1)
+    assert team.get(row.id) is None
+
+
+def test_what_is_being_sent_counts_as_unknown(ledger, team, intention):
+    """It may be billed; nobody sends it again there by itself."""
+    row, _ = ledger.intend(intention())
+    ledger.move(row.id, "sending", expect={"intent"})
+
+    copy(ledger, team)
+
+    assert team.get(row.id).state == "unknown"
+    assert team.get(row.id).error["class"] == "OutcomeUnknown"
+    assert team.intend(intention())[1] is False
+    assert ledger.get(row.id).state == "sending"
+
+
+def test_pictures_and_budgets_come_along(ledger, team):
+    """What is there already is not changed."""
+    ledger.remember_upload("a1", "abc", "https://files/abc")
+    ledger.remember_url("https://x/cat.png", {"sha256": "abc"})
+    ledger.set_limit("day", 100.0)
+    ledger.set_limit("notebook", 10.0)
+    team.set_limit("day", 50.0)
+
+    assert copy(ledger, team).others == 3
+    assert team.find_upload("a1", "abc").url == "https://files/abc"
+    assert team.find_url("https://x/cat.png") == {"sha256": "abc"}
+    assert team.limits() == {"day": 50.0, "notebook": 10.0}
+    assert copy(ledger, team).others == 0
+
+
+def test_many_runs_are_copied_in_parts(ledger, team, intention, monkeypatch):
+    """Nobody else waits long for the lock."""
+    monkeypatch.setattr("kie_nb.ledger.copy.BATCH", 3)
+    for seed in range(10):
+        fetched(ledger, intention, seed=seed, family=f"f{seed // 2}")
+
+    assert copy(ledger, team).copied == 10
+    assert len(team.runs()) == 10
+
+
+def test_the_command_says_what_it_did(postgres, monkeypatch, tmp_path, intention, capsys):
+    """And never shows the password."""
+    url = postgres.database()
+    ledger = Ledger(tmp_path / "kie-runs")
+    fetched(ledger, intention)
+    ledger.close()
+
+    assert cli.main(["ledger", "copy", "--to", url]) == 0
+    monkeypatch.setenv("KIE_NB_LEDGER", url)
+    assert cli.main(["ledger", "copy"]) == 0
+
+    said = capsys.readouterr().out
+    assert "1 runs copied to postgresql://kie:***@127.0.0.1" in said
+    assert "0 runs copied" in said
+    assert "s3cret" not in said
+
+
+def test_the_command_needs_somewhere_to_copy_to(capsys):
+    """It says what an address looks like."""
+    assert cli.main(["ledger", "copy"]) == 1
+    assert "postgresql+psycopg://" in capsys.readouterr().err

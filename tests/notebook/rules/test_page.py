@@ -1,0 +1,193 @@
+"""What a notebook keeps: nothing of a user's words is HTML, and no price is invented."""
+
+import html.parser
+
+import pytest
+
+import kie_nb
+from kie_nb.catalogue import build_request
+from kie_nb.engine import tables
+from kie_nb.ledger import Ledger, NewRun
+from kie_nb.notebook import page
+
+NASTY = "<script>alert('1')</script><img src=x onerror=\"alert(2)\"> & </div> \" ' `"
+MODEL = "wan/2-5-text-to-video"
+
+
+@pytest.fixture
+def record(tmp_path):
+    """Write a run into the ledger of the current folder, and get its handle by the public door."""
+
+    def write(
+        state="waiting", *, service="kie", prompt="Waves", error=None, video=None, model=MODEL, **columns
+    ):
+        raw = {"prompt": prompt} if model != MODEL else None
+        request = build_request(model=model, raw=raw, **({} if raw else {"prompt": prompt, "seed": 7}))
+        ledger = Ledger(tmp_path / "kie-runs")
+        run, _ = ledger.intend(
+            NewRun(
+                service=service,
+                account="a",
+                model=request.model,
+                request=request.to_json(),
+                fingerprint=request.fingerprint(service),
+                family=request.family(service),
+                seed=request.seed,
+                seed_drawn=False,
+                estimate=60.0,
+                owner="nobody",
+                lease_until="2026-01-01T00:00:00+00:00",
+                made_by={},
+            )
+        )
+        ledger.move(run.id, state, expect={"intent"}, error=error, video=video, **columns)
+        ledger.close()
+        return kie_nb.get(run.id)
+
+    return write
+
+
+class Tags(html.parser.HTMLParser):
+    """Every tag and attribute of a page, as a browser reads it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.attributes, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def is_harmless(text):
+    tags = Tags(text)
+    attributes = {name for name, _ in tags.attributes}
+    bad = {"script", "img", "iframe", "style", "svg", "object"} & set(tags.found)
+    return (
+        not bad
+        and not {name for name in attributes if name.startswith("on")}
+        and "alert('1')" in html_text(tags)
+    )
+
+
+def html_text(tags):
+    return tags.text + "".join(str(value) for _, value in tags.attributes)
+
+
+def test_a_card_holds_no_html_of_the_users(record):
+    """Prompt, note, passing trouble and the service's own words are text."""
+    error = {"class": "TaskFailed", "message": f"said {NASTY}", "hint": NASTY, "charged": NASTY}
+
+    text = page.card(record("fail", prompt=NASTY, error=error, task_id=NASTY), note=NASTY)
+
+    assert is_harmless(text)
+    assert Tags(text).text.count("<script>") >= 4
+
+
+def test_a_video_page_holds_no_html_of_the_users(record):
+    """Nor does a file's name or an address leave its attribute."""
+    run = record("fetched", prompt=NASTY, video="videos/a'\"><script>.mp4", urls=["https://x.example/?a=<b>"])
+
+    text = page.video_page(run, source=f"files/{NASTY}", poster=b"jpeg", note=NASTY)
+
+    assert is_harmless(text)
+    assert dict(Tags(text).attributes)["src"] == f"files/{NASTY}"
+    assert Tags(text).found.count("video") == 1
+
+
+def test_a_table_holds_no_html_of_the_users():
+    """Headings, cells and caption alike."""
+    text = tables.as_html([NASTY, "b"], [[NASTY, "x"], ["y", NASTY]], caption=NASTY)
+
+    assert is_harmless(text)
+    assert Tags(text).found.count("td") == 4
+
+
+def test_the_whole_prompt_is_kept(record):
+    """A card shows its beginning and holds all of it: the notebook is the record."""
+    prompt = "word " * 150
+
+    tags = Tags(page.card(record(prompt=prompt)))
+
+    assert prompt in [value for name, value in tags.attributes if name == "title"]
+    assert "…" in tags.text
+
+
+def test_no_style_sheet_and_no_colour_of_a_theme(record):
+    """An untrusted notebook loses style sheets; a fixed background would be wrong in light or in dark."""
+    text = page.card(record()) + tables.as_html(["a"], [["b"]], caption="c")
+
+    assert "<style" not in text
+    assert "class=" not in text
+    assert "background:" not in text
+
+
+@pytest.mark.parametrize(
+    ("state", "credits_", "words"),
+    [
+        ("waiting", None, "about 60 credits ($0.30)"),
+        ("accepted", None, "about 60 credits ($0.30)"),
+        ("fetched", 100.0, "100 credits ($0.50)"),
+        ("fetched", 2.5, "2.5 credits ($0.01)"),
+        ("fetched", 0.0, "0 credits ($0.00)"),
+        ("fetched", None, "not reported (estimate 60 credits ($0.30))"),
+        ("success", None, "not reported (estimate 60 credits ($0.30))"),
+        ("fail", None, "not charged, as failed tasks are"),
+        ("fail", 5.0, "5 credits ($0.03)"),
+        ("refused", None, "nothing charged"),
+        ("not_sent", None, "nothing charged"),
+        ("unknown", None, "perhaps 60 credits ($0.30)"),
+        ("lost", None, "perhaps 60 credits ($0.30)"),
+    ],
+)
+def test_the_cost_in_words(record, state, credits_, words):
+    """What was reported, else what is known of it: unknown is never 0, and an estimate is never a fact."""
+    assert page.cost(record(state, credits=credits_)) == words
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("waiting", "price not known here"),
+        ("fetched", "not reported"),
+        ("unknown", "unknown"),
+        ("lost", "unknown"),
+    ],
+)
+def test_the_cost_of_a_model_without_a_price(record, state, words):
+    """No number is made up."""
+    assert page.cost(record(state, model="any/id")) == words
+
+
+@pytest.mark.parametrize("state", ["waiting", "fetched", "fail"])
+def test_a_simulated_price_is_never_money(record, state):
+    """It is free, and says what the same would cost; and its card says SIMULATED."""
+    run = record(state, service="simulator", credits=60.0)
+
+    assert page.cost(run).startswith("free")
+    assert "SIMULATED" in page.card(run)
+    assert "SIMULATED" not in page.card(record(state))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00"), (7.9, "0:07"), (754, "12:34"), (3723, "1:02:03"), (-5, "0:00")]
+)
+def test_a_clock(seconds, shown):
+    """Minutes and seconds, hours where needed, never negative."""
+    assert page.clock(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [("a b#c?.mp4", "videos/a%20b%23c%3F.mp4"), ("javascript:x.mp4", "videos/javascript%3Ax.mp4")],
+)
+def test_links_to_files_work_from_the_notebook(record, name, link):
+    """Relative to its folder, with every odd character written so that it stays one name."""
+    tags = Tags(page.file_line(record("fetched", video=f"videos/{name}")))
+
+    assert ("href", f"kie-runs/{link}") in tags.attributes
+    assert name in tags.text

@@ -1,0 +1,262 @@
+"""Generate: bought once, what the page shows, within the limits, and what was there before is shown."""
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import ipywidgets
+import pytest
+
+import kie_nb as kie
+from kie_nb import settings
+from kie_nb.notebook.panel.filling import draft_of
+from kie_nb.simulator import Fault
+
+
+@pytest.fixture
+def buy(filled):
+    """Press Generate and wait until it has been worked on."""
+
+    def press():
+        filled.free()
+        filled.click()
+        filled.answer()
+        filled.free()
+
+    return press
+
+
+def test_a_double_click_buys_once(filled):
+    """Also where ten presses of a busy minute arrive together."""
+    for _ in range(5):
+        filled.click()
+    filled.answer()
+    for _ in range(5):
+        filled.click()
+        filled.answer()
+    filled.until(lambda: "on its way" in filled.says)
+    filled.free()
+
+    assert len(kie.runs()) == 1
+
+
+def test_what_arrives_between_press_and_answer_is_sent(filled):
+    """A press can overtake the end of what was typed; the page's answer cannot."""
+    seed = filled.form.seed.seed
+    filled.write(prompt="T")
+    filled.click()
+    time.sleep(0.3)
+    assert not kie.runs()
+    filled.write(prompt="The cat yawns.")
+    filled.answer()
+    filled.until(kie.runs)
+
+    assert kie.runs()[0].prompt == "The cat yawns."
+    assert kie.runs()[0].seed == seed
+
+
+def test_a_page_that_does_not_answer_buys_nothing(filled, monkeypatch):
+    """Nobody knows what it shows."""
+    monkeypatch.setattr("kie_nb.notebook.panel.buying.ANSWER_S", 0.1)
+    filled.click()
+    filled.until(lambda: "nothing was sent" in filled.says)
+    filled.answer()
+
+    assert not kie.runs()
+    filled.free()
+
+
+def test_the_next_seed_is_drawn_unless_it_is_kept(filled, buy):
+    """The seed shown is the one that is sent."""
+    first = filled.form.seed.seed
+    buy()
+    second = filled.form.seed.seed
+    filled.form.seed.lock.value = True
+    buy()
+    buy()
+
+    assert filled.form.seed.seed == second != first
+    assert [run.seed for run in kie.runs()] == [second, first]
+    assert "nothing" in filled.panel.shown.facts.value.lower()
+
+
+def test_several_runs_are_counted_up(filled, buy):
+    """All are checked before the first is sent."""
+    filled.form.seed.text.value = "41"
+    filled.form.seed.count.value = 3
+    filled.until(lambda: "180 credits" in filled.money and "for 3 runs" in filled.money)
+    buy()
+
+    assert sorted(run.seed for run in kie.runs()) == [41, 42, 43]
+
+
+@pytest.mark.parametrize("how", ["max_credits", "budget", "balance"])
+def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypatch):
+    """In the words that a cell would raise; the next smaller wish turns it on again."""
+    if how == "balance":
+        monkeypatch.setattr(sys.modules["kie_nb.notebook.panel.panel"], "BALANCE_S", 0.0)
+        simulator.set_balance(70)
+    elif how == "budget":
+        kie.budget(70)
+    else:
+        kie.configure(max_credits=70)
+    filled.write(resolution="1080p")
+    words = {
+        "max_credits": "above the limit of configure",
+        "budget": "would be passed",
+        "balance": "does not cover",
+    }
+    filled.until(lambda: filled.panel.button.disabled and words[how] in filled.money)
+
+    filled.click()
+    assert filled.panel.buying._state == "ready"
+    filled.write(resolution="720p")
+    filled.until(lambda: not filled.panel.button.disabled)
+
+
+def test_all_or_none_of_several(filled):
+    """A budget that holds two of three buys none."""
+    kie.budget(150)
+    filled.form.seed.count.value = 3
+    with pytest.raises(kie.BudgetExceeded):
+        filled.panel.generate()
+
+    assert not kie.runs()
+
+
+def test_a_request_that_was_made_costs_nothing_over_any_budget(filled, cat):
+    """It is shown, and the panel says so before."""
+    made = kie.generate("The cat smiles.", image=cat, seed=5).wait()
+    kie.budget(60)
+    filled.form.seed.text.value = "5"
+    filled.until(lambda: "asked for before" in filled.money)
+    (run,) = filled.panel.generate()
+
+    assert run is made
+    assert "Nothing was spent now" in filled.says
+
+
+def test_a_request_of_unknown_outcome_is_not_said_to_be_shown(simulator, filled, cat):
+    """Generate would be refused, so it is off, and what to do stands beside it."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    with pytest.raises(kie.OutcomeUnknown):
+        kie.generate("The cat smiles.", image=cat, seed=5)
+    filled.form.seed.text.value = "5"
+    filled.until(lambda: kie.runs()[0].id[:8] in filled.money)
+
+    assert "spends nothing" not in filled.money
+    assert "settle it in the queue" in filled.money
+    assert filled.panel.button.disabled
+    filled.form.seed.text.value = "6"
+    filled.until(lambda: not filled.panel.button.disabled)
+
+
+def test_a_request_with_an_address_that_was_made_costs_nothing_over_any_budget(page, cat):
+    """As in a cell: what the address served is recorded."""
+
+    async def hand_in():
+        async with kie.AsyncKie() as client:
+            return await client.upload(cat.read_bytes(), "cat.png", mime="image/png")
+
+    made = kie.generate("The cat smiles.", image=kie.run(hand_in()).url, seed=5).wait()
+    kie.budget(60)
+    page.panel.fill(made)
+    page.until(lambda: "asked for before" in page.money)
+
+    assert not page.panel.button.disabled
+    assert list(page.panel.generate()) == [made]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault(call="create", kind="402"), "charged: nothing"),
+        (Fault(call="create", kind="lost_reply"), "charged: unknown, perhaps the full price"),
+        (Fault(call="task", kind="fail_moderation"), "charged: nothing"),
+    ],
+    ids=["refused", "lost", "failed"],
+)
+def test_what_goes_wrong_stands_in_the_message_line(simulator, filled, buy, fault, words):
+    """Never only in a log: at once, or at the end of a run that nobody waits for."""
+    simulator.set_faults([fault])
+    buy()
+    filled.until(lambda: words in filled.says)
+
+    assert filled.panel._line.is_bad
+
+
+def test_an_error_of_our_own_stands_there_too(filled, monkeypatch, caplog):
+    """A bug in a callback is not swallowed."""
+    filled.panel._work(lambda: 1 / 0).result()
+
+    assert "ZeroDivisionError" in filled.says
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_filling_gives_the_same_request(filled, cat):
+    """From a run, a request, or an exported video: same fingerprint, nothing sent."""
+    run = kie.generate("The cat yawns.", image=cat, seed=9, duration=10, nsfw_checker=False).wait()
+    exported = kie.export("out", [run])
+    (video,) = Path("out").rglob("*.mp4")
+    assert exported
+
+    for source in (run, run.request, video, kie.read_request(video)):
+        draft = draft_of(source).draft
+        filled.panel.fill(source)
+        filled.form.picture.wait()
+        read = filled.form.read()
+        assert (
+            read.fields
+            == draft.fields
+            == {
+                "prompt": "The cat yawns.",
+                "duration": "10",
+                "resolution": "720p",
+                "nsfw_checker": False,
+            }
+        )
+        assert (read.seed, read.source.identity.sha256) == (9, run.request.image.sha256)
+        assert list(filled.panel.generate()) == [run]
+
+
+def test_white_space_around_a_prompt_is_part_of_the_request_that_is_filled_in(page, cat):
+    """Its settings ask for the same run; a prompt that is changed is taken as a cell takes it."""
+    run = kie.generate("  The cat yawns.\n", image=cat, seed=9).wait()
+    page.panel.fill(run)
+
+    assert list(page.panel.generate()) == [run]
+    page.write(prompt=" The cat smiles.\n")
+    assert page.form.read().fields["prompt"] == "The cat smiles."
+
+
+def test_nothing_heavy_or_secret_is_in_any_widgets_state(filled, buy, monkeypatch):
+    """What a notebook would save: no key, no picture, no video, a few kilobytes."""
+    settings.set_key("sk-very-secret")
+    settings.configure(service="simulator")
+    buy()
+    filled.until(lambda: kie.runs()[0].state == "fetched")
+    filled.until(lambda: filled.panel.shown.player.showing)
+    filled.until(lambda: not filled.rows and not filled.panel.queue._busy)  # no widget comes or goes below
+
+    held = states_under(filled.panel.box.model_id)
+    own = [{name: value for name, value in each.items() if name not in {"_esm", "_css"}} for each in held]
+
+    assert len(held) > 50
+    assert "sk-very-secret" not in json.dumps(held, default=repr)
+    assert not any(isinstance(value, bytes | memoryview) for each in held for value in each.values())
+    assert "data:" not in json.dumps(own)
+    assert len(json.dumps(own)) < 60_000
+
+
+def states_under(model_id):
+    """The state of a widget and of all that it refers to, as a notebook would save it."""
+    known = ipywidgets.Widget.get_manager_state(drop_defaults=True)["state"]
+    found, todo = {}, [model_id]
+    while todo:
+        each = todo.pop()
+        if each not in found:
+            found[each] = known[each]["state"]
+            todo += re.findall(r"IPY_MODEL_(\w+)", json.dumps(found[each], default=repr))
+    return list(found.values())

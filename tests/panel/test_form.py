@@ -1,0 +1,125 @@
+"""The form: made of the model's description, wrong values said in the words of the magic."""
+
+import pytest
+
+from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
+from kie_nb.errors import InvalidRequest
+from kie_nb.notebook.panel.draft import Draft
+
+TEXT = "wan/2-5-text-to-video"
+GOOD = {"model": TEXT, "values": {"prompt": "Waves."}, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"values": {}}, "prompt"),
+        ({"values": {"prompt": "x" * 801}}, "prompt"),
+        ({"values": {"prompt": "Waves.", "negative_prompt": "x" * 501}}, "negative_prompt"),
+        ({"values": {"prompt": "Waves.", "duration": "7"}}, "duration"),
+        ({"seed": "many"}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"seed": SEED_MAX + 1}, "seed"),
+    ],
+)
+def test_a_mistake_is_at_its_field_in_the_words_of_the_magic(changes, field):
+    """One description validates both."""
+    draft = Draft(**GOOD | changes)
+    with pytest.raises(InvalidRequest) as said:
+        build_request(model=TEXT, seed=draft.seed, **draft.fields)
+
+    errors = draft.errors()
+
+    assert errors == {field: said.value.message}
+
+
+def test_several_mistakes_are_each_at_their_field():
+    """All are said at once, the picture too."""
+    draft = Draft(values={"duration": "7"}, seed="x")
+
+    assert set(draft.errors()) == {"prompt", "duration", "seed", "image_url"}
+    assert "needs an image" in draft.errors()["image_url"]
+    assert draft.missing() == {"prompt", "image_url"}
+
+
+@pytest.mark.parametrize(
+    ("seed", "count", "seeds"),
+    [(7, 1, [7]), (7, 3, [7, 8, 9]), (SEED_MAX, 1, [SEED_MAX]), (SEED_MAX, 2, None), ("x", 1, None)],
+)
+def test_several_runs_count_the_seed_up(seed, count, seeds):
+    """The last one must be a seed too."""
+    draft = Draft(**GOOD | {"seed": seed, "count": count})
+
+    assert ("seed" in draft.errors()) is (seeds is None)
+    if seeds:
+        assert draft.seeds == seeds
+
+
+def test_white_space_around_a_prompt_is_left_out_as_in_a_cell():
+    """The magic takes the body of its cell so; the request is the same one."""
+    assert Draft(**GOOD | {"values": {"prompt": " Waves.\n"}}).fields == {"prompt": "Waves."}
+
+
+def test_a_seed_that_is_left_out_is_no_mistake():
+    """It is drawn before it is sent, and shown."""
+    assert Draft(**GOOD | {"seed": None}).errors() == {}
+
+
+@pytest.mark.parametrize("model", known_models())
+def test_every_field_has_a_control_with_its_words_and_choices(page, model):
+    """Nothing is written twice."""
+    page.form.model.value = model
+
+    for entry in describe(model):
+        if entry.option in {"image", "seed"}:
+            continue
+        widget = page.field(entry.name).widget
+        assert widget.description == entry.title
+        assert widget.tooltip == entry.help
+        shown = {value for _, value in getattr(widget, "options", ())}
+        assert set(entry.choices) <= shown
+    assert page.form.read().model == model
+
+
+def test_what_was_written_stays_when_the_model_changes(page):
+    """A look at another model loses nothing."""
+    page.write(prompt="Waves.", duration="10")
+    page.form.model.value = TEXT
+    page.write(aspect_ratio="9:16")
+
+    assert page.form.read().values["prompt"] == "Waves."
+    assert page.form.read().values["duration"] == "10"
+
+
+def test_a_picture_arrives_in_pieces(page, cat):
+    """As large files do; its pixels and size are shown."""
+    page.give(cat, piece_bytes=50_000)
+    page.until(lambda: page.form.picture.place.facts)
+
+    assert page.form.picture.place.facts == "chelsea.png · 451 × 300 · 241 kB"
+    assert page.form.read().source.content == cat.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("no.png", "there is no file"), (".", "is a folder"), ("ftp://a.example/x.png", "")],
+)
+def test_a_bad_path_is_said_at_the_picture(page, path, words):
+    """In the words of the magic, before anything is sent."""
+    page.form.picture.path.value = path
+    page.until(lambda: words in page.form.picture.error.value)
+    page.write(prompt="The cat smiles.")
+    page.click()
+    page.answer()
+    page.until(lambda: page.panel._line.is_bad)
+
+    assert "nothing" in page.says
+
+
+def test_a_lost_piece_is_no_picture(page, cat):
+    """Half a photograph is never sent."""
+    message = {"id": "a", "name": "cat.png", "piece": 1, "pieces": 2}
+    page.form.picture._message(None, message, [b"half"])
+    page.until(lambda: "lost on its way" in page.form.picture.error.value)
+
+    assert page.form.read().source is None

@@ -1,0 +1,231 @@
+"""The queue: what is open in the ledger, whoever began it; bounded, and quiet while nothing changes."""
+
+import re
+import time
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.notebook.panel.queue import MOST
+from kie_nb.simulator import Fault
+
+LOST = Fault(call="create", kind="lost_reply", times=1)
+
+
+def text(row):
+    return row.children[0].value
+
+
+def buttons(row):
+    return [button.description for button in row.children[2:] if button.layout.display != "none"]
+
+
+@pytest.fixture
+def slow(simulate):
+    """Tasks that stay open for the whole test."""
+    return simulate(speed=0.05)
+
+
+def test_runs_of_cells_have_rows(page, slow, cat):
+    """The panel is another face of the same session."""
+    run = kie.generate("The cat smiles.", image=cat, seed=5)
+    page.until(lambda: page.rows and "waiting" in text(page.rows[0]))
+
+    assert "The cat smiles." in text(page.rows[0])
+    assert "seed 5" in text(page.rows[0])
+    page.until(
+        lambda: re.search(r"0:(?!00)\d\d", page.rows[0].children[1].value)
+    )  # a busy machine skips seconds
+    assert buttons(page.rows[0]) == ["Stop waiting", "Show"]
+
+    page.rows[0].children[2].click()
+    page.until(lambda: "stopped waiting" in text(page.rows[0]))
+    assert f"You stopped waiting for run {run.id[:8]}" in page.says
+    assert "goes on at the service" in page.says
+    page.rows[0].children[3].click()
+    page.until(lambda: page.panel.shown.run is run)
+
+
+def test_a_late_press_acts_on_no_other_run(page, simulate, cat):
+    """It was meant for the row that stood there: a cell that computes holds presses back."""
+    simulate(speed=5)
+    first = kie.generate("The cat smiles.", image=cat, seed=5)
+    page.until(lambda: page.rows and first.id[:8] in text(page.rows[0]))
+    late = page.rows[0].children[2]
+    first.wait()
+    page.until(lambda: not page.rows)
+    simulate(speed=0.05)
+    second = kie.generate("The cat smiles.", image=cat, seed=6)
+    page.until(lambda: page.rows and second.id[:8] in text(page.rows[0]))
+    late.click()
+    time.sleep(0.3)  # what it would do is done on another thread
+
+    assert not second.is_stopped
+    assert "stopped" not in page.says
+
+
+def test_to_stop_what_was_not_sent_says_that_it_was_taken_back(page, slow, cat, monkeypatch):
+    """Nothing goes on anywhere."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "1")
+    kie.generate("The cat smiles.", image=cat, seed=5)
+    held = kie.generate("The cat smiles.", image=cat, seed=6)
+    page.panel.queue.actions["stop"](held)
+    page.until(lambda: held.id[:8] in page.says)
+
+    assert held.state == "not_sent"
+    assert "will not be: nothing was charged" in page.says
+
+
+def test_there_are_at_most_twelve_rows(page, slow, cat):
+    """Widgets are dear; the rest is counted."""
+    for seed in range(MOST + 3):
+        kie.generate("The cat smiles.", image=cat, seed=seed)
+    page.until(lambda: "and 3 more" in page.panel.queue.head.value)
+
+    assert len(page.rows) == MOST
+
+
+def test_a_quiet_queue_sends_nothing(page, slow, cat, monkeypatch):
+    """Only the clocks move."""
+    kie.generate("The cat smiles.", image=cat, seed=5)
+    page.until(lambda: page.rows and "waiting" in text(page.rows[0]))
+    sent = []
+    for row in page.panel.queue._shown.values():
+        row.state.observe(lambda change: sent.append(change["new"]), "value")
+    page.panel.queue.rows.observe(lambda change: sent.append(change["new"]), "children")
+    clock = page.rows[0].children[1].value
+    page.until(lambda: page.rows[0].children[1].value != clock)
+    clock = page.rows[0].children[1].value
+    page.until(lambda: page.rows[0].children[1].value != clock)
+
+    assert sent == []
+
+
+@pytest.fixture
+def unknown(page, simulator, cat):
+    """A run whose answer was lost, opened for settling."""
+    simulator.set_faults([LOST])
+    with pytest.raises(kie.OutcomeUnknown) as lost:
+        kie.generate("The cat smiles.", image=cat, seed=5)
+    run = kie.get(lost.value.run_id)
+    page.until(lambda: page.rows and buttons(page.rows[0]) == ["Show", "Settle"])
+    page.rows[0].children[4].click()
+    page.until(lambda: page.panel.settling.box.layout.display is None)
+    assert "at risk" in page.panel.settling.evidence.value
+    return run
+
+
+def press(page, words):
+    (button,) = [
+        button
+        for button in walk(page.panel.settling.box)
+        if getattr(button, "description", "") == words and button.layout.display != "none"
+    ]
+    button.click()
+
+
+def walk(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
+def test_an_unknown_run_is_settled_with_its_task(page, simulator, unknown):
+    """A wrong id is said; the right one brings the video."""
+    page.panel.settling.task.value = "no-such-task"
+    press(page, "Adopt")
+    page.until(lambda: page.panel._line.is_bad)
+    page.panel.settling.task.value = simulator.tasks[0].task_id
+    press(page, "Adopt")
+    page.until(lambda: unknown.state == "fetched")
+    page.until(lambda: page.panel.shown.player.showing == unknown.id)
+
+    assert simulator.counts["create_requests"] == 1
+    page.until(lambda: not page.rows)
+
+
+def test_sending_again_asks_in_its_place(page, simulator, unknown):
+    """The worst case stands there before; a double click answers once."""
+    press(page, "Send again…")
+    page.until(lambda: "If the first try was billed" in page.panel.settling.question.value)
+    assert simulator.counts["create_requests"] == 1
+    yes = page.panel.settling.answers[0]
+    yes.click()
+    yes.click()
+    page.until(lambda: "stands for its request now" in page.says)
+    page.until(lambda: page.panel.settling.box.layout.display == "none")
+    page.until(lambda: len(simulator.tasks) == 2)  # on a busy machine the answer is not waited for to its end
+
+    assert simulator.counts["create_requests"] == 2
+    assert len(kie.runs()) == 2
+
+
+def test_what_was_sent_again_elsewhere_is_not_sent_once_more(page, simulator, unknown):
+    """The question says so, and what is said afterwards names the run that there is."""
+    there = unknown.resend(yes=True)
+    press(page, "Send again…")
+    page.until(lambda: "It was sent again already" in page.panel.settling.question.value)
+    page.panel.settling.answers[0].click()
+    page.until(lambda: f"run {there.id[:8]} stands for its request now" in page.says)
+
+    page.until(lambda: there.is_final)
+    assert simulator.counts["create_requests"] == 2
+
+
+@pytest.mark.parametrize(("answer", "cost"), [("Count it as spent", None), ("It was not billed", 0.0)])
+def test_writing_off_asks_whether_it_was_billed(page, unknown, answer, cost):
+    """And takes the row away."""
+    press(page, "Write off…")
+    press(page, answer)
+    page.until(lambda: unknown.state == "written_off")
+
+    assert unknown.credits == cost
+    page.until(lambda: not page.rows)
+
+
+@pytest.fixture
+def second(unknown, simulator, cat):
+    """Another one, beside the one that is opened."""
+    simulator.set_faults([LOST])
+    with pytest.raises(kie.OutcomeUnknown) as lost:
+        kie.generate("The cat smiles.", image=cat, seed=6)
+    return kie.get(lost.value.run_id)
+
+
+def test_no_button_acts_on_another_run_than_the_one_that_is_shown(page, simulator, unknown, second):
+    """While the balance is read for the second, the evidence of the first is not there to be answered."""
+    settling = page.panel.settling
+    assert unknown.id[:8] in settling.evidence.value
+    simulator.set_faults([Fault(call="credits", kind="slow_reply", seconds=2.0)])
+    opening = page.panel._work(settling.open, second)
+    page.until(lambda: settling.run is not unknown)
+    was_hidden = settling.box.layout.display == "none"
+    press(page, "Write off…")
+    opening.result()
+
+    assert was_hidden
+    assert not settling._answers
+    assert second.id[:8] in settling.evidence.value
+    press(page, "Write off…")
+    assert second.id[:8] in settling.question.value
+    assert unknown.id[:8] not in settling.question.value
+
+
+def test_where_the_evidence_cannot_be_had_nothing_is_shown(page, unknown, second, monkeypatch):
+    """The run before it would be settled in its place."""
+    monkeypatch.setattr(type(second), "evidence", lambda _run: 1 / 0)
+    page.panel._work(page.panel.settling.open, second).result()
+
+    assert "ZeroDivisionError" in page.says
+    assert page.panel.settling.run is None
+    assert page.panel.settling.box.layout.display == "none"
+
+
+def test_no_is_an_answer(page, simulator, unknown):
+    """Nothing happens."""
+    press(page, "Write off…")
+    press(page, "Cancel")
+    press(page, "Close")
+
+    assert unknown.state == "unknown"
+    assert page.panel.settling.box.layout.display == "none"

@@ -1,0 +1,179 @@
+"""Facts of a video, and proof that it is whole."""
+
+import dataclasses
+import os
+
+import pytest
+
+from kie_nb.video import NotAVideo, VideoFacts, check, probe
+
+FASTSTART = {"movflags": "+faststart"}
+
+
+def test_facts_are_measured(film):
+    """Codecs, size, rate, length and weight come from the file."""
+    path = film.draw(width=320, height=180, fps=24, seconds=2, sound=True)
+
+    assert probe(path) == VideoFacts(
+        container="mp4",
+        video_codec="h264",
+        audio_codec="aac",
+        width=320,
+        height=180,
+        fps=24.0,
+        duration_s=2.0,
+        frames=48,
+        bytes=path.stat().st_size,
+        browser_playable=True,
+    )
+
+
+def test_a_silent_video_has_no_audio_codec(film):
+    """No sound is None, not an empty name."""
+    assert probe(film.draw()).audio_codec is None
+
+
+def test_facts_cannot_be_changed(film):
+    """Facts are values."""
+    facts = probe(film.draw())
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        facts.width = 1
+
+
+@pytest.mark.parametrize(
+    ("encoder", "name", "expected"),
+    [
+        ("libx264", "a.mov", ("h264", "mov", True)),
+        ("libx264", "a.mkv", ("h264", "matroska", False)),
+        ("libx265", "a.mp4", ("hevc", "mp4", False)),
+        ("mpeg4", "a.mp4", ("mpeg4", "mp4", False)),
+        ("libvpx", "a.webm", ("vp8", "webm", True)),
+        ("libvpx-vp9", "a.webm", ("vp9", "webm", True)),
+        ("libsvtav1", "a.mp4", ("av1", "mp4", True)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_codecs_and_browsers(film, encoder, name, expected):
+    """It is known beforehand whether a browser will play the file."""
+    facts = check(film.draw(name, codec=encoder))
+
+    assert (
+        getattr(os, "sched_getscheduler", lambda _thread: 0)(0) == 0
+    )  # what runs next must not run in real time
+    assert (facts.video_codec, facts.container, facts.browser_playable) == expected
+
+
+def test_h264_with_full_colour_resolution_is_not_for_browsers(film):
+    """H.264 in 4:4:4 plays in some browsers only, so it does not count."""
+    path = film.draw(pix_fmt="yuv444p")
+
+    assert probe(path).video_codec == "h264"
+    assert not probe(path).browser_playable
+
+
+def test_the_name_of_a_file_proves_nothing(film):
+    """A WebM called .mp4 is a WebM."""
+    path = film.draw("film.webm", codec="libvpx").rename(film.folder / "film.mp4")
+
+    assert probe(path).container == "webm"
+
+
+def test_a_name_that_looks_like_an_address_is_a_name(film, monkeypatch):
+    """FFmpeg's own addresses ("concat:...") are not followed."""
+    film.draw("concat:film.mp4")
+    monkeypatch.chdir(film.folder)
+
+    assert probe("concat:film.mp4").frames == 24
+
+
+def test_a_whole_video_passes(film):
+    """The first and last frame of a whole video decode, with or without the asked length."""
+    path = film.draw(seconds=1.5, sound=True)
+
+    assert check(path) == probe(path)
+    assert check(path, asked_duration_s=1.5) == probe(path)
+
+
+def test_a_length_rounded_by_the_service_passes(film):
+    """A service may answer 1 s with 0.75 s; that is no broken download."""
+    assert check(film.draw(seconds=0.75), asked_duration_s=1).duration_s == 0.75
+
+
+def test_a_video_far_shorter_than_asked_is_refused(film):
+    """Less than half of what was asked for is a download that stopped."""
+    with pytest.raises(NotAVideo, match=r"1\.0 s can be played, 5\.0 s were asked for"):
+        check(film.draw(seconds=1), asked_duration_s=5)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.99])
+@pytest.mark.parametrize("options", [None, FASTSTART], ids=["index last", "index first"])
+def test_a_truncated_mp4_is_refused(film, share, options):
+    """An MP4 that ends early is recognised wherever its index lies."""
+    whole = film.draw("whole.mp4", seconds=2).read_bytes()
+    if options:
+        whole = _index_first(film)
+    path = film.write("cut.mp4", whole[: int(len(whole) * share)])
+
+    for look in (probe, check):
+        with pytest.raises(NotAVideo, match="an MP4 cut short"):
+            look(path)
+
+
+def test_an_mp4_without_its_index_is_refused(film):
+    """A cut exactly between two boxes leaves only whole boxes, but not the index."""
+    whole = film.draw("whole.mp4").read_bytes()
+    path = film.write("cut.mp4", whole[: whole.index(b"moov") - 4])
+
+    with pytest.raises(NotAVideo, match="its index is missing"):
+        probe(path)
+
+
+def test_a_truncated_webm_is_refused(film):
+    """A WebM says its length at the start; `check` notices that the frames end long before."""
+    whole = film.draw("whole.webm", codec="libvpx", seconds=4, look="noise").read_bytes()
+    path = film.write("cut.webm", whole[: len(whole) // 4])
+
+    with pytest.raises(NotAVideo, match="cut short"):
+        check(path)
+
+
+def test_an_mp4_with_nothing_but_sound_is_refused(film):
+    """Sound alone is not a video."""
+    import av
+
+    path = film.folder / "sound.mp4"
+    with av.open(str(path), "w") as out:
+        speaker = out.add_stream("aac", rate=44_100, layout="mono")
+        frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+        frame.rate = 44_100
+        frame.planes[0].update(bytes(4096))
+        out.mux(speaker.encode(frame))
+        out.mux(speaker.encode(None))
+
+    with pytest.raises(NotAVideo, match="sound without a picture"):
+        probe(path)
+
+
+def test_bytes_after_the_last_box_do_no_harm(film):
+    """Some services append their own data; the video before it is whole."""
+    whole = film.draw("whole.mp4").read_bytes()
+
+    assert check(film.write("more.mp4", whole + b"\xff\xff\xff\xffjunk" + b"\1" * 50)).frames == 24
+
+
+def _index_first(film):
+    import av
+
+    path = film.folder / "faststart.mp4"
+    with av.open(str(film.folder / "whole.mp4")) as source, av.open(str(path), "w", options=FASTSTART) as out:
+        picture = source.streams.video[0]
+        add = getattr(out, "add_stream_from_template", None) or (lambda t: out.add_stream(template=t))
+        copy = add(picture)
+        for packet in source.demux(picture):
+            if packet.dts is not None:
+                packet.stream = copy
+                out.mux(packet)
+    data = path.read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    return data
