@@ -222,6 +222,10 @@ class Session:
         """Call *watcher* on the dispatcher's thread with every run that this process takes in hand from now on."""
         self._watchers.append(watcher)
 
+    def unwatch(self, watcher: Callable[[Run], None]) -> None:
+        """Take back what `watch` was given."""
+        self._watchers.remove(watcher)
+
     def _taken(self, run: Run) -> None:
         for watcher in list(self._watchers):
             try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -43,7 +45,10 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
 
 
 def _refuse_emptied(file: Path, home: Path) -> None:
-    """A ledger without a byte beside videos that were paid for has lost them; SQLite would take it for a new one."""
+    """A ledger without a table beside videos that were paid for has lost its runs; SQLite would take it for a new one.
+
+    So is a file that was copied without its `-wal` while a kernel wrote it.
+    """
     until = time.monotonic() + BEING_MADE_S
     while _is_emptied(file, home):
         if time.monotonic() > until:
@@ -56,6 +61,12 @@ def _refuse_emptied(file: Path, home: Path) -> None:
 
 def _is_emptied(file: Path, home: Path) -> bool:
     try:
-        return file.stat().st_size == 0 and any((home / "videos").iterdir())
-    except OSError:  # there is none, or nobody may look: opening it says which
-        return False
+        size, has_videos = file.stat().st_size, any((home / "videos").iterdir())
+        return has_videos and (size == 0 or not _has_tables(file))
+    except (OSError, sqlite3.Error):
+        return False  # there is none, nobody may look, or it is damaged: opening it says which
+
+
+def _has_tables(file: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None

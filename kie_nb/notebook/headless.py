@@ -25,8 +25,9 @@ def must_wait(asked: bool | None) -> bool:
 
 def shell() -> Any:
     """The running IPython, or None."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython else None
+    # Another thread may be importing IPython just now: then it is there, and not yet what it will be.
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get() if get else None
 
 
 def has_kernel() -> bool:

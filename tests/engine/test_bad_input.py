@@ -5,9 +5,11 @@ Each is told in a few lines, and nothing is lost or paid twice. Its neighbours: 
 `test_hostile_folders.py`, and prompts that are scripts in `tests/kernel/test_script.py`.
 """
 
+import contextlib
 import datetime as dt
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,8 +20,9 @@ import pytest
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session, owner
+from kie_nb.engine import owner
 from kie_nb.ledger import GrantStore
+from kie_nb.ledger.database import copy_file
 from kie_nb.service import media
 from kie_nb.service.media import NotTheFile
 
@@ -39,6 +42,13 @@ def put(content, at, what):
     return content
 
 
+def without_tables():
+    """What is left of a ledger that was copied without its -wal: pages, and nothing in them."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript("CREATE TABLE gone (id); DROP TABLE gone")
+        return db.serialize()
+
+
 SPOILT = {
     "garbage for a header": lambda content: put(content, 0, b"\xa5" * 100),
     "a page of somebody else": lambda content: put(content, 0, b"<!DOCTYPE html>" * 100),
@@ -46,6 +56,7 @@ SPOILT = {
     "cut after its first page": lambda content: content[:PAGE],
     "cut after ten bytes": lambda content: content[:10],
     "emptied": lambda _content: b"",
+    "without a table": lambda _content: without_tables(),
     "garbage in the page of a run": lambda content: put(
         content, content.index(b"The cat smiles.") // PAGE * PAGE, b"\xa5" * PAGE
     ),
@@ -64,10 +75,14 @@ def copied(tmp_path, monkeypatch):
 
     def copied():
         home = settings.current().home
-        get_session().ledger(home).close()
-        shutil.copytree(home, tmp_path / "spoilt", ignore=shutil.ignore_patterns("ledger.sqlite-*"))
-        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "spoilt"))
-        return tmp_path / "spoilt" / "ledger.sqlite"
+        copy = tmp_path / "spoilt" / "ledger.sqlite"
+        shutil.copytree(home, copy.parent, ignore=shutil.ignore_patterns("ledger.sqlite*"))
+        # A driver may be at its last lines: the file alone would lack what is in its -wal.
+        copy_file(home / "ledger.sqlite", copy)
+        with contextlib.closing(sqlite3.connect(copy)) as db:
+            db.execute("PRAGMA journal_mode = wal")  # as it was: a copy is for any disk
+        monkeypatch.setenv("KIE_NB_HOME", str(copy.parent))
+        return copy
 
     return copied
 

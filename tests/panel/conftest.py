@@ -5,7 +5,6 @@ import time
 import pytest
 
 from kie_nb.notebook.panel import Panel
-from kie_nb.notebook.ticker import ticker
 
 
 class Page:
@@ -73,7 +72,7 @@ def simulator(simulate):
 def page(simulator):
     opened = Page()
     yield opened
-    ticker().discard(opened.panel.queue)
+    opened.panel.close()
 
 
 @pytest.fixture

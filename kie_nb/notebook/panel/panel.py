@@ -108,6 +108,17 @@ class Panel:
         session.dispatcher.call_soon(self.queue.look)
         self._changed()
 
+    def close(self) -> None:
+        """Let go of the runs and take the widgets off the page; what is open goes on."""
+        global _panel  # noqa: PLW0603
+        with _panel_lock:
+            if _panel is self:
+                _panel = None
+        session = get_session()
+        session.unwatch(self._taken)
+        session.dispatcher.call_soon(lambda: ticker().discard(self.queue))
+        self.box.close()
+
     # --- for code ------------------------------------------------------------------------------------------------
 
     def fill(self, source: Run | Request | Recalled | str | os.PathLike[str]) -> Panel:
