@@ -17,6 +17,7 @@ from ..engine import Run, get_session
 from ..engine.bridge import wait_blocking
 from ..engine.states import State
 from . import page
+from .live_output import LIVE, LiveOutput
 from .ticker import ticker
 from .video import RunVideo, make_assets
 
@@ -82,26 +83,20 @@ class Card:
         self.foot = kit.HBox([self.timer, self.button], layout=shared_layout("row"))
         self.box = kit.VBox([self.head, self.foot], layout=shared_layout("box"))
         self.box.add_class(page.LIVE_CLASS)
-        self._handle: Any = None
+        self.box.add_class(LIVE)
+        self._output: LiveOutput | None = None
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
-        from IPython.display import display
-
-        self._handle = display(self._bundle(), raw=True, display_id=True)
+        self._output = LiveOutput(self.box, self._kept())
         self.run.hold(self.shown)
         self.run.listen(self._changed)
         ticker().add(self)
         get_session().dispatcher.call_soon(self._flush)
 
-    def _bundle(self) -> dict[str, Any]:
-        """The widget, and beside it what is left of it in a notebook without a kernel."""
+    def _kept(self) -> dict[str, str]:
+        """What is left of it in a notebook that is saved now."""
         return {
-            "application/vnd.jupyter.widget-view+json": {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.box.model_id,
-            },
             "text/html": page.card(self.run, note=f"{self.note} {self._way_back()}".strip()),
             "text/plain": repr(self.run),
         }
@@ -143,9 +138,9 @@ class Card:
 
     def _refresh_fallback(self) -> None:
         """What a notebook saved now will show. Once, when the task has its id: every refresh rebuilds the live view."""
-        if self.run.task_id and not self._has_id:
+        if self.run.task_id and not self._has_id and self._output is not None:
             self._has_id = True
-            self._handle.update(self._bundle(), raw=True)
+            self._output.update(self._kept())
 
     def _end(self) -> None:
         self._over = True
@@ -155,6 +150,7 @@ class Card:
             self._replace(page.card(self.run, note=self.note), repr(self.run))
             return
         self.button.disabled = True
+        self.head.value = page.live_card(self.run, note=self.note)
         future = get_session().previews.submit(self._make)
         future.add_done_callback(lambda done: get_session().dispatcher.call_soon(lambda: self._finish(done)))
 
@@ -170,7 +166,7 @@ class Card:
             video = made.result()
             self.head.value = video._repr_html_()
             self._unframe()
-            self._handle.update(video)
+            self._end_output(video)
         except Exception:
             log.exception("the video of run %s could not be shown", self.run.id)
         finally:
@@ -180,9 +176,13 @@ class Card:
         try:
             self.head.value = html
             self._unframe()
-            self._handle.update({"text/html": html, "text/plain": text}, raw=True)
+            self._end_output({"text/html": html, "text/plain": text}, raw=True)
         finally:
             self._release()
+
+    def _end_output(self, shown: Any, *, raw: bool = False) -> None:
+        if self._output is not None:
+            self._output.end(shown, raw=raw)
 
     def _unframe(self) -> None:
         """The page that takes over has a frame of its own, and nothing is left to stop."""

@@ -10,6 +10,7 @@ from ..experiments.experiment import Experiment
 from . import headless, page
 from .card import shared_layout, widgets
 from .experiment_page import Parts, experiment_page, experiment_parts
+from .live_output import LIVE, LiveOutput
 from .ticker import ticker
 
 log = logging.getLogger("kie_nb")
@@ -41,7 +42,7 @@ class ExperimentCard:
     def __init__(self, exp: Experiment) -> None:
         self.exp = exp
         self._over = self._busy = False
-        self._handle: Any = None
+        self._output: LiveOutput | None = None
         kit = widgets()
         self.head, self.squares, self.foot = (kit.HTML(layout=shared_layout("wide")) for _ in range(3))
         self.said = kit.HTML(layout=kit.Layout(height="0", margin="0", overflow="hidden"))
@@ -55,14 +56,11 @@ class ExperimentCard:
         parts = [self.head, self.squares, self.foot, self.said, self.button]
         self.box = kit.VBox(parts, layout=shared_layout("box"))
         self.box.add_class(page.LIVE_CLASS)
+        self.box.add_class(LIVE)
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
-        from IPython.display import display
-
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        bundle = {"application/vnd.jupyter.widget-view+json": view, **_static(self.exp)}
-        self._handle = display(bundle, raw=True, display_id=True)
+        self._output = LiveOutput(self.box, _static(self.exp))
         ticker().add(self)
 
     def _write(self, parts: Parts) -> None:
@@ -90,7 +88,8 @@ class ExperimentCard:
                 self._over = True
                 ticker().discard(self)
                 self.button.layout = shared_layout("gone")
-                self._handle.update(static, raw=True)
+                if self._output is not None:
+                    self._output.end(static, raw=True)
         except Exception:  # a display that fails must never stop a paid run
             log.exception("the card of the experiment %s failed", self.exp.name)
             self._over = True

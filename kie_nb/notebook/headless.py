@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def shell() -> Any:
 def has_kernel() -> bool:
     """Whether a kernel runs us: there are displays that can be updated."""
     return getattr(shell(), "kernel", None) is not None
+
+
+def is_jupyter_page() -> bool:
+    """Whether a page of Jupyter Server's shows the outputs: Lab, Notebook 7 or the classic Notebook, not VS Code."""
+    is_vscode = "__vsc_ipynb_file__" in getattr(shell(), "user_ns", {})
+    return "JPY_SESSION_NAME" in os.environ and not is_vscode
 
 
 def has_widgets() -> bool:

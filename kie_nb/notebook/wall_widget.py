@@ -1,6 +1,6 @@
 """The wall in a live notebook: an anywidget whose videos come when they are looked at, and whose marks go into the ledger.
 
-Beside the widget stands a page with everything inside: that is what a saved notebook keeps and an export shows. Where nobody watches
+With the widget goes a page with everything inside: that is what a saved notebook keeps and an export shows. Where nobody watches
 it stands alone, for headless runners store the widget's state, and a widget would then win over the page, and stay blank offline.
 """
 
@@ -21,10 +21,11 @@ from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import asset, marks, script, wall_data, wall_fragment
 from . import headless
+from .live_output import LiveOutput
 
 log = logging.getLogger("kie_nb")
 EMBED_LIMIT = 8_000_000  # bytes of video in one output: a third more as text, and several walls still make a notebook that opens
-REFRESH_S = 3.0  # after the last mark; a new page makes the live view anew, so not at every star
+REFRESH_S = 3.0  # after the last mark; where both share one output a new page makes the live view anew
 MOST_WANTED = 200  # in one message
 
 
@@ -75,21 +76,15 @@ class LiveWall:
         self.wall = wall
         self.widget = widget_class()(data=wall_data(wall))
         self.widget.on_msg(self._hear)
-        self._handle: Any = None
+        self._output: LiveOutput | None = None
         self._refreshing: asyncio.TimerHandle | None = None
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
-        from IPython.display import display
-
         videos = [tile.video for tile in self.wall.tiles if tile.video is not None]
-        self._handle = display(self._bundle(page_of(self.wall, make=False)), raw=True, display_id=True)
+        self._output = LiveOutput(self.widget, page_of(self.wall, make=False))
         if not all(map(is_ready, videos)):
             get_session().dispatcher.call_soon(self._refresh)
-
-    def _bundle(self, page: Mapping[str, str]) -> dict[str, Any]:
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {"application/vnd.jupyter.widget-view+json": view, **page}
 
     # --- on the main thread or a subshell's: look at it and hand it over, nothing else -----------------------------
 
@@ -155,7 +150,7 @@ class LiveWall:
         self.widget.send({"kind": "trouble", "tile": number, "text": text})
 
     def _refresh_later(self) -> None:
-        if self._handle is None:  # its widget stands inside another one: there is no page beside it
+        if self._output is None:  # its widget stands inside another one: there is no page beside it
             return
         if self._refreshing is not None:
             self._refreshing.cancel()
@@ -168,7 +163,8 @@ class LiveWall:
 
     def _replace(self, made: Future[dict[str, str]]) -> None:
         try:
-            self._handle.update(self._bundle(made.result()), raw=True)
+            if self._output is not None:
+                self._output.update(made.result())
         except Exception:  # a page less is no reason to stop the dispatcher
             log.exception("the page of a wall could not be written")
 

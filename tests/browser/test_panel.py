@@ -179,6 +179,20 @@ def test_a_reload_in_mid_run(panel, folder):
     assert tasks(folder) == 1
 
 
+def test_a_notebook_that_is_opened_anew(panel):
+    """In the place of the panel it says what to do; that cell run again is the panel."""
+    nb, cell = panel()
+    nb.save()
+
+    nb.reopen(kernel=True)
+
+    nb.wait_dom(0, "cell => cell.innerText.includes('run this cell to use it')")
+    nb.page.wait_for_timeout(1000)  # Lab looks for its widget
+    assert "model not found" not in nb.cell(0).inner_text()
+    _, cell = show(nb)
+    assert "run this cell to use it" not in cell.inner_text()
+
+
 def test_with_the_keyboard_alone(panel, folder):
     """From the model to Generate by Tab; the focus is seen, nothing traps it."""
     nb, cell = panel()

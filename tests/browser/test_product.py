@@ -41,8 +41,9 @@ def test_the_main_job(open_notebook, chromium, lab, folder, photograph):
     nb.wait_dom(1, IS_STATIC, timeout_s=90)
     assert_plays(nb, 1)
     assert_facts(nb.cell(1).inner_text())
-    (output,) = [output for output in nb.outputs(1) if output["output_type"] == "display_data"]
+    card, output = [output for output in nb.outputs(1) if output["output_type"] == "display_data"]
     assert set(output["data"]) == {"text/html", "image/jpeg", "text/plain"}
+    assert not any(card["data"].values())  # where the live one stood is nothing
     pictures(nb, 1, "product-video")
     nb.save()
 
@@ -102,6 +103,35 @@ def test_a_reload_in_mid_run(open_notebook, photograph):
     assert_plays(nb, 1)
     assert "done" in nb.cell(1).inner_text()
     nb.screenshot("product-reloaded", cell=1)
+
+
+def test_a_kernel_that_died_in_mid_run(open_notebook, folder, photograph):
+    """The saved notebook says which task was under way, with a new kernel and with none; its cell joins that task."""
+    nb = open_notebook(LOAD.format(speed=0.3), CELL.format(seed=12))
+    nb.run_cell(0)
+    nb.run_cell(1)
+    nb.wait_dom(1, "cell => /task\\s+\\w+/.test(cell.innerText) && cell.innerText.includes('elapsed')")
+    nb.page.wait_for_timeout(1000)
+    nb.save()
+
+    nb.reopen(kernel=False)
+    nb.wait_dom(
+        1, "cell => /task\\s+\\w+/.test(cell.innerText) && cell.innerText.includes('Run the cell again')"
+    )
+    nb.close()
+    nb.open()
+    nb.wait_dom(1, "cell => cell.innerText.includes('Run the cell again')")
+    nb.page.wait_for_timeout(1000)  # Lab looks for its widget
+    shown = nb.cell(1).inner_text()
+    assert "model not found" not in shown
+    assert "Loading widget" not in shown
+    nb.screenshot("product-died", cell=1)
+
+    nb.run_cell(0)
+    nb.run_cell(1)
+    nb.wait_dom(1, IS_STATIC, timeout_s=90)
+    assert_plays(nb, 1)
+    assert tasks(folder) == ledger_runs(folder) == 1
 
 
 def test_run_all_restart_run_all(open_notebook, folder, photograph):

@@ -275,12 +275,25 @@ def test_the_widget_in_a_notebook(chromium, lab, studio, simulator):
         wait_for_page(nb, "★★★★")
         nb.page.wait_for_function(READY, arg=VIDEOS)
         assert nb.page.evaluate("() => document.querySelector('.kie-wall').player.frame") == 20
+        assert nb.page.locator(".kie-wall").count() == 1  # the page that is kept waits, and is not seen
+        assert nb.page.locator(".kie-wall-plain").locator("visible=true").count() == 0
         nb.save()
+        assert_kept(nb)
     finally:
         nb.shutdown_kernel()
         nb.close()
     assert_export_works(chromium, studio)
     assert_usable_untrusted(chromium, lab, studio)
+
+
+def assert_kept(nb):
+    """Opened anew, with a kernel that knows nothing of it, the wall plays; the cell run again is live in its place."""
+    nb.reopen(kernel=True)
+    nb.page.wait_for_function(READY, arg=VIDEOS, timeout=60_000)
+    assert "model not found" not in nb.cell(1).inner_text()
+    assert nb.cell(1).locator("[data-tile='1'] .kw-star").first.is_disabled()
+    assert frames_after(nb.page, frame=20) == ([20] * VIDEOS, 20)
+    nb.screenshot("wall-kept", cell=1)
 
 
 def rate_and_tag(nb):

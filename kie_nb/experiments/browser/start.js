@@ -3,6 +3,7 @@
 
 function render({ model, el }) {
   const view = new View(model, el);
+  if (view.isLive) el.classList.add("kie-live"); // while it is there, the page that the notebook keeps is not shown
   return () => view.close();
 }
 
@@ -11,6 +12,10 @@ function start(name, tries = 100) {
   const pages = [...document.querySelectorAll(`[data-kie-wall="${name}"]`)].filter((page) => !page.dataset.taken);
   if (!pages.length && tries) return setTimeout(() => start(name, tries - 1), 50); // the output is put into the page in a moment
   for (const page of pages) {
+    if (!page.getClientRects().length) {
+      whenSeen(page, () => start(name, 0)); // a live wall stands in its place: what nobody sees loads nothing
+      continue;
+    }
     page.dataset.taken = "yes";
     const plain = page.querySelector(".kie-wall-plain");
     const data = JSON.parse(page.querySelector("script[data-kie-wall-data]").textContent);
@@ -28,6 +33,15 @@ function start(name, tries = 100) {
     }
     plain.remove();
   }
+}
+
+function whenSeen(node, then) {
+  const seen = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    seen.disconnect();
+    then();
+  });
+  seen.observe(node);
 }
 
 export default { render };

@@ -16,6 +16,7 @@ from ...errors import InvalidRequest, KieError, OutOfCredits
 from .. import headless, page, presenter
 from ..card import widgets
 from ..gallery import Gallery
+from ..live_output import LIVE, LiveOutput
 from ..notes import note_of
 from ..run_cell import cell_of
 from ..run_list import RunList
@@ -99,6 +100,7 @@ class Panel:
             layout=kit.Layout(overflow="visible"),
         )
         self.box.add_class("kie-panel")
+        self.box.add_class(LIVE)
         self._start()
 
     def _start(self) -> None:
@@ -180,14 +182,14 @@ class Panel:
             return
         from IPython.display import display
 
-        bundle = {"text/html": static_page(), "text/plain": static_page(text=True)}
-        if headless.has_widgets():
-            view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-            bundle["application/vnd.jupyter.widget-view+json"] = view  # type: ignore[assignment]
         presenter.say_simulator_once()
         self.queue.touch()
         self._changed()
-        display(bundle, raw=True)
+        kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
+        if headless.has_widgets():
+            LiveOutput(self.box, kept)
+        else:
+            display(kept, raw=True)
 
     # --- in widget callbacks, on whatever thread -------------------------------------------------------------------
 

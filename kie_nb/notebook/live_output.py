@@ -1,0 +1,63 @@
+"""A live widget in a cell, and the page that the notebook keeps of it.
+
+JupyterLab keeps no widgets in a saved notebook: one that is opened anew says "model not found" in the widget's place, or
+"Loading widget" where there is no kernel, whatever stands beside it in the same output. So the page has an output of its
+own below the widget's, and its style shows the one or the other: the page while there is no live widget above it, and then
+nothing of the output above. Front ends whose outputs that style does not know get both in one output, where the widget
+wins while it lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import headless
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+LIVE = "kie-live"  # on the root of a widget that has such a page
+_PAGE = "kie-kept"
+_OUTPUT = (
+    ":is(.jp-OutputArea-child,.output_area)"  # Lab, Notebook 7 and their HTML export; the classic Notebook
+)
+_STYLE = (
+    f"<style>{_OUTPUT}:has(.{LIVE})+{_OUTPUT}:has(.{_PAGE}),"
+    f"{_OUTPUT}:not(:has(.{LIVE})):has(+{_OUTPUT} .{_PAGE}){{display:none}}</style>"
+)
+_NOTHING = {"text/html": "", "text/plain": ""}
+
+
+class LiveOutput:
+    """Shows a widget and its page in the current cell; made on the cell's own thread, used from any.
+
+    Args:
+        widget: Its root has the class `LIVE` in the page.
+        page: `text/html` and `text/plain`.
+    """
+
+    def __init__(self, widget: Any, page: Mapping[str, str]) -> None:
+        from IPython.display import display
+
+        self._view = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
+        self._widget: Any = None
+        if headless.is_jupyter_page():
+            self._widget = display({**self._view, **_NOTHING}, raw=True, display_id=True)
+        self._page = display(self._with_view(page), raw=True, display_id=True)
+
+    def update(self, page: Mapping[str, str]) -> None:
+        """Write the page anew; a widget in the same output is drawn anew with it."""
+        self._page.update(self._with_view(page), raw=True)
+
+    def end(self, shown: Any, *, raw: bool = False) -> None:
+        """Put *shown* in the place of both.
+
+        In a page that was reloaded meanwhile this reaches nothing: there the widget has to show the same.
+        """
+        self._page.update(shown, raw=raw)
+        if self._widget is not None:
+            self._widget.update(_NOTHING, raw=True)
+
+    def _with_view(self, page: Mapping[str, str]) -> dict[str, Any]:
+        if self._widget is None:
+            return {**self._view, **page}
+        return {**page, "text/html": f'<div class="{_PAGE}">{_STYLE}{page["text/html"]}</div>'}
