@@ -15,6 +15,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextvars
+import logging
 import os
 import sys
 import threading
@@ -22,6 +23,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+log = logging.getLogger("kie_nb")
 
 
 class Dispatcher:
@@ -80,9 +82,21 @@ class Dispatcher:
         """Call *fn* on the loop's thread."""
         self.loop.call_soon_threadsafe(fn, context=_fresh_context())
 
+    def start(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """Run *coroutine* for its own sake: nobody asks for its result, and its error is logged."""
+        self.submit(coroutine).add_done_callback(_log_error)
+
     async def ledger(self, fn: Callable[..., T], *args: Any, **more: Any) -> T:
         """A ledger call from the loop, which must not wait for a disk."""
-        return await self.loop.run_in_executor(self._ledger_pool, lambda: fn(*args, **more))
+        return await self.ledger_soon(fn, *args, **more)
+
+    def ledger_soon(self, fn: Callable[..., T], *args: Any, **more: Any) -> asyncio.Future[T]:
+        """The same, handed over by the time this returns; on the loop.
+
+        Raises:
+            RuntimeError: the interpreter is on its way out, and takes no more work.
+        """
+        return self.loop.run_in_executor(self._ledger_pool, lambda: fn(*args, **more))
 
 
 def before_exit(fn: Callable[[], object]) -> None:
@@ -114,6 +128,12 @@ def _hand_over(task: asyncio.Task[T], future: concurrent.futures.Future[T]) -> N
         future.set_exception(error)
     else:
         future.set_result(task.result())
+
+
+def _log_error(done: concurrent.futures.Future[Any]) -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        log.error("something that nobody waits for has failed", exc_info=error)
 
 
 _dispatcher: Dispatcher | None = None

@@ -114,15 +114,16 @@ class Fetching(Step):
             return await self._work(fresh, target)
 
     async def _work(self, url: str, target: Path) -> dict[str, Any]:
-        future = self.session.downloads.submit(fetch_one, url, target)
+        try:
+            future = self.session.downloads.submit(fetch_one, url, target)
+        except RuntimeError as exc:  # an executor that takes no more work
+            raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             if not future.cancelled():
                 raise  # we are being ended, not the worker
             raise DownloadFailed("the worker that fetched it was ended.") from None
-        except RuntimeError as exc:  # an executor that takes no more work
-            raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
 
 
 def fetch_one(url: str, target: Path) -> dict[str, Any]:

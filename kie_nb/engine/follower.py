@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import logging
 import sys
 import threading
@@ -45,6 +46,7 @@ class Follower:
         self._lock = threading.RLock()
         before_exit(self._finish_sending)
         self._heart: Any = None
+        self._later: dict[Run, asyncio.TimerHandle] = {}  # on the dispatcher's thread alone
 
     def _finish_sending(self) -> None:
         """A process that ends in mid-request would lose the answer, and with it the task: wait for it."""
@@ -94,7 +96,7 @@ class Follower:
             run._reopen()
             self._driven.add(run)
             try:
-                self._session.dispatcher.submit(self._follow(run, channel))
+                self._session.dispatcher.start(self._follow(run, channel))
             except BaseException:  # an interrupt just here must not leave it in nobody's hands
                 self._driven.discard(run)
                 self._asked.pop(run, None)
@@ -137,9 +139,19 @@ class Follower:
             self._driven.discard(run)
             run._finish(error)
             if run.state is State.SUCCESS and self._is_young(run):
-                # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.
-                loop = asyncio.get_running_loop()
-                loop.call_later(FETCH_AGAIN_S, lambda: self.follow(run, None, channel))
+                self._fetch_later(run, channel)
+
+    def _fetch_later(self, run: Run, channel: Channel) -> None:
+        """Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long."""
+
+        def again() -> None:
+            self._later.pop(run, None)
+            self.follow(run, None, channel)
+
+        if (
+            run not in self._later
+        ):  # whoever waits for it meanwhile tries at once, and that winds no second clock
+            self._later[run] = asyncio.get_running_loop().call_later(FETCH_AGAIN_S, again)
 
     async def _to_its_end(self, run: Run, channel: Channel) -> KieError | None:
         while run.state in OPEN:
@@ -214,7 +226,7 @@ class Follower:
         """What earlier tasks of the same kind took."""
         inputs = run.request.inputs
         kind = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
-        key = (self._session.home_of(run).home, run.service, run.model, *kind.items())
+        key = (self._session.home_of(run).home, run.service, run.model, json.dumps(kind, sort_keys=True))
         now = self._session.dispatcher.loop.time()
         found = self._usual.get(key)
         if found is None or now - found[0] > USUAL_LIFE_S:

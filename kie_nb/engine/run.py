@@ -6,13 +6,14 @@ import asyncio
 import copy
 import logging
 import os
+import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _hooks
-from ..errors import InvalidRequest, KieError, StillRunning, WaitInterrupted, explain_cancelled
+from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
 from ..settings import start_folder
 from . import settling
 from .bridge import wait_async, wait_blocking
@@ -49,6 +50,7 @@ class Run(Facts):
         self.trouble = ""
         self._pid = os.getpid()
         self._held: list[Future[None]] = []
+        self._lock = threading.RLock()  # around the two futures: who waits and who drives may meet at the end
 
     @property
     def error(self) -> KieError | None:
@@ -199,11 +201,17 @@ class Run(Facts):
         if self._done.done():
             return
         self._is_stopped = True
-        if self.state is State.INTENT and self._session.withdraw(self):
-            return
-        done, self._done = self._done, Future()
-        if not done.done():
-            done.set_result(None)
+        try:
+            if self.state is State.INTENT and self._session.withdraw(self):
+                return
+        except LedgerError as exc:
+            self._say(f"It could not be taken back: {exc.message}")
+        with self._lock:
+            done = self._done
+            if done.done():
+                return
+            self._done = Future()
+        done.set_result(None)
         self._notify()
 
     @property
@@ -231,6 +239,8 @@ class Run(Facts):
         if self.task_id:
             billed = " and is billed" if self.service == "kie" else ""
             return f"task {self.task_id} goes on at the service{billed}; its video will still be fetched."
+        if self.state is State.INTENT:
+            return f"run {self.id[:8]} is recorded; another kernel is about to send it."
         return f"run {self.id[:8]} is recorded; if it was sent, it goes on at the service."
 
     def _come_back(self) -> str:
@@ -261,17 +271,19 @@ class Run(Facts):
 
     def _reopen(self) -> None:
         """A driver has (again) taken it up."""
-        self._error, self._is_stopped, self.trouble = None, False, ""
-        if self._done.done():
-            self._done = Future()
-        if self._answered.done():
-            self._answered = Future()
+        with self._lock:
+            self._error, self._is_stopped, self.trouble = None, False, ""
+            if self._done.done():
+                self._done = Future()
+            if self._answered.done():
+                self._answered = Future()
 
     def _update(self, row: RunRow) -> None:
-        self._row = row
-        # A refusal is an answer only together with its error, which `_finish` brings.
-        if row.state in AT_SERVICE | {State.SUCCESS, State.FETCHED} and not self._answered.done():
-            self._answered.set_result(None)
+        with self._lock:
+            self._row = row
+            # A refusal is an answer only together with its error, which `_finish` brings.
+            if row.state in AT_SERVICE | {State.SUCCESS, State.FETCHED} and not self._answered.done():
+                self._answered.set_result(None)
         self._notify()
 
     def _say(self, trouble: str) -> None:
@@ -283,10 +295,11 @@ class Run(Facts):
     def _finish(self, error: KieError | None) -> None:
         if error is not None and error.run_id is None:
             error.run_id = self.id
-        self._error = error
-        for future in (self._answered, self._done):
-            if not future.done():
-                future.set_result(None)
+        with self._lock:
+            self._error = error
+            for future in (self._answered, self._done):
+                if not future.done():
+                    future.set_result(None)
         self._notify()
 
     def _notify(self) -> None:

@@ -132,8 +132,10 @@ class Sending(Step):
     async def _image_url(self) -> str | None:
         """The address of the picture at the service; uploaded once per content."""
         image = self.run.request.image
-        if image is None or self.content is None:
+        if image is None or (image.url and self.content is None):
             return image.url if image else None
+        if self.content is None:  # a create without its picture would be paid, and not what was asked
+            raise NotSent(f"the picture {image.label} is not at hand.", hint="run the cell again")
         known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
         client = await self.channel.client()
         if known and self._is_fresh(known.url, known.uploaded_at):

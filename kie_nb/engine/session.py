@@ -27,7 +27,7 @@ from .origin import here
 from .outcomes import error_of, stored
 from .run import Run
 from .schedule import Usual
-from .states import AT_SERVICE, OPEN, State
+from .states import OPEN, State
 
 log = logging.getLogger("kie_nb")
 ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
@@ -49,6 +49,9 @@ class Session:
         self._handles: WeakValueDictionary[tuple[Ledger, str], Run] = WeakValueDictionary()
         self._open: list[Run] = []
         self._lock = threading.RLock()
+        # From the written intention until somebody follows it: two threads that ask for one request must not take the
+        # other's for one that was left.
+        self.begin_lock = threading.RLock()
         self._watchers: list[Callable[[Run], None]] = []
         self._follower = Follower(self)
         self.follow = self._follower.follow
@@ -101,16 +104,19 @@ class Session:
         Raises:
             KieError: as `start`, but for what the service will answer.
         """
-        with nothing_charged():
-            row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
-        if not is_new and self._was_left(row) and self.withdraw(self.handle(prepared.home, row)):
-            # Somebody meant to send it and never did: this call sends it, with its own limits and key.
-            row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
-        run = self.handle(prepared.home, row)
-        if is_new:
-            self.follow(run, prepared.content, prepared.channel, may_send=True)
-            return run, "new"
-        return run, self._take_up(run, prepared.content, may_send=True)
+        with self.begin_lock:
+            with nothing_charged():
+                row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
+            run = self.handle(prepared.home, row)
+            if not is_new and self._was_left(run) and self.withdraw(run):
+                # Somebody meant to send it and never did: this call sends it, with its own limits and key.
+                with nothing_charged():
+                    row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
+                run = self.handle(prepared.home, row)
+            if is_new:
+                self.follow(run, prepared.content, prepared.channel, may_send=True)
+                return run, "new"
+            return run, self._take_up(run, prepared.content, may_send=True)
 
     def prepare(
         self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
@@ -131,23 +137,29 @@ class Session:
         """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
         return look(self, prepare(self, prompt, asked))
 
-    def _was_left(self, row: RunRow) -> bool:
-        """Whether a run was written down and then left unsent by a process that is gone, or by an interrupt in this one."""
-        if row.state != State.INTENT:
+    def _was_left(self, run: Run) -> bool:
+        """Whether a run was written down and then left unsent by a process that is gone, or by an interrupt in this one.
+
+        Inside `begin_lock`: between its being written down and being followed it only looks like that.
+        """
+        if run.state is not State.INTENT:
             return False
-        if row.owner == owner.me():
-            run = self._handles.get((self.here, row.id))
-            return run is None or not self._follower.is_followed(run)
-        return not owner.is_alive(row.owner, row.lease_until)
+        if run.row.owner == owner.me():
+            return not self._follower.is_followed(run)
+        return not owner.is_alive(run.row.owner, run.row.lease_until)
 
     def withdraw(self, run: Run) -> bool:
-        """Take back an intention that was not sent; False if it is too late for that."""
+        """Take back an intention that was not sent; False if it is too late for that, or another living process's."""
+        held_by = run.row.owner
+        if held_by != owner.me() and owner.is_alive(held_by, run.row.lease_until):
+            return False
         words = "it was taken back before it was sent."
         error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
         row = self.ledger_of(run).move(
             run.id,
             State.NOT_SENT,
             expect={State.INTENT},
+            owner=held_by,
             evidence={"because": words},
             release=True,
             error=stored(error),
@@ -158,10 +170,14 @@ class Session:
         return row is not None
 
     def revive(self, run: Run) -> None:
-        """Follow *run* if its task is at the service, or if its file is gone and may be fetched again; sends nothing."""
+        """Follow *run* if it is open, or if its file is gone and may be fetched again; sends nothing.
+
+        An intention that another process is about to send is watched; one that was left is taken back.
+        """
         is_gone = run.state is State.FETCHED and not (run.video and run.video.exists())
-        if run.state in AT_SERVICE | {State.SUCCESS, State.SENDING} or is_gone:
-            self._take_up(run, None, may_send=False)
+        if run.state in OPEN or is_gone:
+            with self.begin_lock:
+                self._take_up(run, None, may_send=False)
 
     def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
         """A run of an earlier cell, kernel or day."""
@@ -278,12 +294,13 @@ class Session:
             self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
         ]
         for run in found:
-            if self._was_left(run.row):
-                self.withdraw(run)
-            elif run.state is State.LOST:
-                self._look_again(run)
-            if run.state in OPEN:
-                self.follow(run)
+            with self.begin_lock:
+                if self._was_left(run):
+                    self.withdraw(run)
+                elif run.state is State.LOST:
+                    self._look_again(run)
+                if run.state in OPEN:
+                    self.follow(run)
         return found
 
     def unsettled(self) -> list[Run]:

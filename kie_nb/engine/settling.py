@@ -147,8 +147,6 @@ def _take(session: Session, run: Run, task_id: str, record: TaskRecord) -> None:
         accepted_at=now(),
         error=None,
         credits=None,
-        # One that was written off stands for its request again: its cell shows the video that was paid for.
-        live_key=run.row.live_key or f"{run.row.fingerprint}:{run.id}",
     )
     if row is None:
         if _state_now(session, run) not in ADOPTING:
@@ -219,10 +217,12 @@ def resend(session: Session, run: Run, *, yes: bool = False) -> Run:
                 f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
             )
         prepared = again(session, run, session.channel_of(run), home)  # with the picture that was kept
-        row, is_new = intend(session, prepared, fresh=True, max_credits=None, instead_of=run.row)
+        with session.begin_lock:
+            row, is_new = intend(session, prepared, fresh=True, max_credits=None, instead_of=run.row)
+            if is_new:
+                new = session.handle(home, row)
+                session.follow(new, prepared.content, prepared.channel, may_send=True)
         if is_new:
-            new = session.handle(home, row)
-            session.follow(new, prepared.content, prepared.channel, may_send=True)
             session.wait_for_answer(new)
             return new
     new = session.handle(home, row)

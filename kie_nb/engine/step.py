@@ -42,10 +42,11 @@ class Step:
     async def db(self, fn: Any, *args: Any, **more: Any) -> Any:
         """A ledger call; in the thread for them, or, once the interpreter is on its way out, here."""
         try:
-            return await self.session.dispatcher.ledger(fn, *args, **more)
+            answer = self.session.dispatcher.ledger_soon(fn, *args, **more)
         except RuntimeError:
             # "cannot schedule new futures after shutdown": the answer must still reach the disk.
             return fn(*args, **more)
+        return await answer
 
     async def surely(self, to: State, **changes: Any) -> None:
         """A transition that must not be lost: a disk that is full for a minute must not cost a paid video."""
@@ -69,7 +70,8 @@ class Step:
 
     async def move(self, to: State, *, evidence: dict[str, Any] | None = None, **changes: Any) -> bool:
         """Write a transition; False if another process has moved the run meanwhile."""
-        expect = sources(to) | {to}
+        # What is fetched is taken up again by `Session` alone, never by the late look of a driver that was overtaken.
+        expect = sources(to) - {State.FETCHED} | {to}
         release = to in RELEASED
         row = await self.db(
             self.ledger.move, self.run.id, to, expect=expect, evidence=evidence, release=release, **changes

@@ -13,7 +13,7 @@ from ..service.client import PASSING_CODES
 from .outcomes import failure
 from .schedule import Usual, next_look_s
 from .states import State, from_service
-from .step import Step, log, utc_now
+from .step import Step, TakenOver, log, utc_now
 
 # Of nothing but "unknown task", which may pass just after creation (kie-api §4.6 allows 90 s), or of refusals that asking
 # again does not cure (§5.1).
@@ -34,7 +34,7 @@ class Watching(Step):
             ServiceTrouble: the service goes on refusing to show it.
         """
         client = await self.channel.client()
-        usual = await self.session.usual(self.run)
+        usual = await self._usual()
         first_s, growth = NO_EXPERIENCE[self.channel.service]
         clock, looks = self._clock(), 0
         unseen_since, unseen = 0.0, 0
@@ -61,6 +61,14 @@ class Watching(Step):
                 return
             if before is State.QUEUING and self.run.state is State.GENERATING:
                 clock, looks = time.time(), 0  # the queue says nothing about the work: the clock starts again
+
+    async def _usual(self) -> Usual | None:
+        """A hint about when to look; without it the task is looked at all the same."""
+        try:
+            return await self.session.usual(self.run)
+        except Exception:  # noqa: BLE001 - logged: a hint must not stop the looking
+            log.exception("what tasks like that of %s usually take could not be read", self.run.label)
+            return None
 
     @staticmethod
     def _pause(since: float, looks: int, usual: Usual | None, first_s: float, growth: float) -> float:
@@ -106,6 +114,8 @@ class Watching(Step):
                 sha256 = self.run.request.image.sha256
                 await self.db(self.ledger.forget_upload, self.channel.account, sha256)
             await self.end(State.FAIL, error, **changes)
+            if self.run.state is not State.FAIL:
+                raise TakenOver
             raise error
         if state is State.SUCCESS:
             changes |= {"urls": list(record.urls), "duration_s": self._work_s(record)}
@@ -118,7 +128,9 @@ class Watching(Step):
     def _work_s(self, record: TaskRecord) -> float | None:
         """How long it worked: since it left the queue, where it was seen in one, else since its creation."""
         if self.run.row.started_at or record.duration_s is None:
-            return max(0.0, time.time() - self._clock())
+            # A laptop that slept looks late: its task ended when the service says.
+            end = record.completed_ms / 1000 if record.completed_ms else time.time()
+            return max(0.0, end - self._clock())
         return record.duration_s
 
 

@@ -59,7 +59,7 @@ class Runner:
 
     def start(self) -> None:
         """Begin; returns at once."""
-        self.session.dispatcher.submit(self._work())
+        self.session.dispatcher.start(self._work())
 
     def stop(self, why: str) -> None:
         """Buy no more; what is under way goes on. From any thread."""

@@ -248,6 +248,9 @@ class Ledger(Pictures, Budgets):
         if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
             return None
         values = {**changes, "state": to, **({"live_key": None} if release else {})}
+        if changes.get("task_id") and before.live_key is None and not release:
+            # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
+            values["live_key"] = f"{before.fingerprint}:{run_id}"
         if hand_to is not None:
             values["owner"] = hand_to
         after = replace(before, **values)  # before the write: a column that does not exist spoils all of it

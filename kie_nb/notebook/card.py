@@ -221,7 +221,7 @@ class Card:
             self._usual_s = usual.median if usual else 0.0
 
         self._usual_s = 0.0
-        get_session().dispatcher.submit(learn())
+        get_session().dispatcher.start(learn())
 
     def _way_back(self) -> str:
         at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -232,4 +232,5 @@ class Card:
     def _stop(self, _button: Any) -> None:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""
         self.button.disabled = True
-        get_session().dispatcher.call_soon(self.run.stop_waiting)
+        dispatcher = get_session().dispatcher
+        dispatcher.start(dispatcher.ledger(self.run.stop_waiting))  # what was not sent is taken back: a write

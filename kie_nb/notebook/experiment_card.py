@@ -77,7 +77,7 @@ class ExperimentCard:
         """A second has passed; on the dispatcher's thread, which must not wait for the ledger."""
         if not self._busy and not self._over:
             self._busy = True
-            get_session().dispatcher.submit(self._refresh())
+            get_session().dispatcher.start(self._refresh())
 
     async def _refresh(self) -> None:
         try:

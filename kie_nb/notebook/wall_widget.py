@@ -95,9 +95,9 @@ class LiveWall:
             known = (
                 [number for number in numbers if self._is_tile(number)] if isinstance(numbers, list) else []
             )
-            get_session().dispatcher.submit(self._send(known[:MOST_WANTED]))
+            get_session().dispatcher.start(self._send(known[:MOST_WANTED]))
         elif wish.get("kind") in {"rate", "tag"} and self._is_tile(wish.get("tile")):
-            get_session().dispatcher.submit(self._mark(wish))
+            get_session().dispatcher.start(self._mark(wish))
 
     def _is_tile(self, number: object) -> bool:
         return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(self.wall.tiles)

@@ -53,7 +53,8 @@ class Panel:
         self._refusal = ""
         self._check_turn = 0
         self._has_paid = False
-        self._lock = threading.Lock()
+        self._lock, self._say_lock = threading.Lock(), threading.Lock()
+        self._told: set[tuple[str, str]] = set()  # runs and the end that was told of each
         self.buying = Buying(
             ask_page=lambda number: self.form.picture.place.send({"asked": number}),
             buy=self._buy,
@@ -74,7 +75,7 @@ class Panel:
         )
         self.shown = Shown(work=self._work, say=self.say, use=self._use)
         self.queue = Queue(
-            stop=lambda run: get_session().dispatcher.call_soon(lambda: self._stop(run)),
+            stop=lambda run: self._work(self._stop, run),
             show=lambda run: self._work(self._show, run),
             settle=lambda run: self._work(self.settling.open, run),
             ended=self._ended,
@@ -168,13 +169,14 @@ class Panel:
             bad: It is an error.
             add: It comes from behind: an error that stands there stays until somebody does something.
         """
-        if add and self._line.is_bad and text not in self._line.text:
-            bad, text = True, "\n".join([*self._line.text.split("\n"), text][-MOST_LINES:])
-        elif add and self._line.is_bad:
-            return
-        with self._line.hold_sync():
-            self._line.is_bad = bad
-            self._line.text = text
+        with self._say_lock:
+            if add and self._line.is_bad and text not in self._line.text:
+                bad, text = True, "\n".join([*self._line.text.split("\n"), text][-MOST_LINES:])
+            elif add and self._line.is_bad:
+                return
+            with self._line.hold_sync():
+                self._line.is_bad = bad
+                self._line.text = text
 
     def _ipython_display_(self) -> None:
         if not headless.has_kernel():
@@ -224,7 +226,7 @@ class Panel:
 
     def _check_soon(self, turn: int) -> None:
         if turn == self._check_turn:
-            get_session().dispatcher.submit(self._check())
+            get_session().dispatcher.start(self._check())
 
     async def _check(self) -> None:
         try:
@@ -239,25 +241,23 @@ class Panel:
     def _taken(self, run: Run) -> None:
         run.unlisten(self._moved)
         run.listen(self._moved)
+        self._told -= {told for told in self._told if told[0] == run.id}  # it goes on
         self.queue.look()
 
     def _moved(self, run: Run) -> None:
         self.queue.look()
         if run.state == State.FETCHED:
             self.gallery.refresh()
+        if run.error is not None:  # it may have come and gone between two looks of the queue
+            self._ended(run)
 
     def _ended(self, run: Run) -> None:
+        if (run.id, run.state) in self._told:
+            return
+        self._told.add((run.id, run.state))
         self._work(self._tell_end, run)
         self._has_paid = True  # the balance is another one
         self._changed()
-
-    def _stop(self, run: Run) -> None:
-        run.stop_waiting()
-        if run.state == State.NOT_SENT:
-            self.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
-        else:
-            self.say(f"You stopped waiting for run {run.id[:8]}. {run._goes_on()}")  # noqa: SLF001
-        self.queue.look()
 
     # --- on a worker -------------------------------------------------------------------------------------------------
 
@@ -271,6 +271,14 @@ class Panel:
                 self._trouble(exc)
 
         return self._pool.submit(guarded)
+
+    def _stop(self, run: Run) -> None:
+        run.stop_waiting()
+        if run.state == State.NOT_SENT:
+            self.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
+        else:
+            self.say(f"You stopped waiting for run {run.id[:8]}. {run._goes_on()}")  # noqa: SLF001
+        get_session().dispatcher.call_soon(self.queue.look)
 
     def _trouble(self, exc: Exception, *, add: bool = False) -> None:
         if isinstance(exc, OutOfCredits):
@@ -332,7 +340,8 @@ class Panel:
             note_of(run, how, another=ANOTHER) or f"Run {run.id[:8]} is on its way, seed {run.seed}."
             for run, how in runs
         ]
-        self.say("\n".join([*notes, *(text for each in started for text in each.warnings)]))
+        # One of them may have failed by now: that stays.
+        self.say("\n".join([*notes, *(text for each in started for text in each.warnings)]), add=True)
         if not self.form.seed.is_kept and any(how == "new" for _, how in runs):
             self.form.seed.draw()
         get_session().dispatcher.call_soon(self.queue.look)
@@ -340,14 +349,16 @@ class Panel:
 
     def _tell_end(self, run: Run) -> None:
         """How a run ended, whoever drove it: also what went wrong has to stand here."""
-        run = get_session().get(run.id)
+        session = get_session()
+        row = session.ledger_of(run).get(run.id)  # not `get`: the folder may be another one by now
+        run = session.handle(session.home_of(run).home, row) if row is not None else run
         if run.state == State.FETCHED:
             self.gallery.refresh()
             self.say(f"Run {run.id[:8]} is done.", add=True)
             if self.shown.run is None:
                 self.shown.show(run)
-        elif run.error is not None:
-            self._trouble(run.error, add=True)
+        elif run.error is not None and not (run.is_stopped and run.state == State.NOT_SENT):
+            self._trouble(run.error, add=True)  # but for what was taken back at a press, which has said so
 
     def _show(self, run: Run) -> None:
         get_session().revive(run)

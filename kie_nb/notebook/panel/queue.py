@@ -90,7 +90,7 @@ class Queue:
 
     def _begin(self) -> None:
         self._is_due, self._busy = False, True
-        get_session().dispatcher.submit(self._refresh())
+        get_session().dispatcher.start(self._refresh())
 
     async def _refresh(self) -> None:
         session = get_session()
