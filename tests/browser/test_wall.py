@@ -298,7 +298,7 @@ def assert_kept(nb):
 
 def rate_and_tag(nb):
     cells = nb.page.locator(".jp-Notebook .jp-Cell").count()
-    nb.cell(1).locator("[data-tile='1']").focus()
+    nb.cell(1).locator(".kie-wall [data-tile='1']").focus()
     nb.page.keyboard.press("d")
     nb.page.keyboard.press("d")
     assert nb.page.locator(".jp-Notebook .jp-Cell").count() == cells
