@@ -92,9 +92,11 @@ class Snapshot:
             yield
 
     def close(self) -> None:
-        """Write what is not written yet."""
+        """Write what is not written yet, and wait for what is just being written: its thread would end with the process."""
         if self._timer is not None:
             self.write()
+        with self._writing:
+            pass
 
 
 def _at_exit(held: weakref.ref[Snapshot]) -> None:

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -367,6 +368,24 @@ def test_an_older_copy_never_takes_the_place_of_a_newer(open_there, intention, t
     while not target.exists():
         assert time.monotonic() < end, "no copy was made"
         time.sleep(0.01)
+
+
+def test_a_copy_that_is_being_made_is_made_to_its_end(open_there, intention, tmp_path, network):
+    """Letting go of the ledger waits for it: a process that ends would take its writer along."""
+    ledger = open_there()
+    (folder,) = (tmp_path / "state of a" / "ledgers").iterdir()
+    with contextlib.closing(
+        sqlite3.connect(folder / "snapshot.lock", check_same_thread=False)
+    ) as other_kernel:
+        other_kernel.execute("BEGIN EXCLUSIVE")
+        ledger.intend(intention())
+        time.sleep(0.2)
+        done = threading.Timer(0.2, other_kernel.rollback)
+        done.start()
+        ledger.close()
+        done.join()
+
+    assert files(network) == ["ledger.a.snapshot.sqlite"]
 
 
 LEAVING = """
