@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from ..errors import KieError, NotSent, OutcomeUnknown, OutOfCredits, RateLimited, ServiceTrouble
+from ..errors import NOTHING, KieError, NotSent, OutcomeUnknown, OutOfCredits, RateLimited, ServiceTrouble
 from ..service.envelope import outcome_unknown
 from .evidence import gather
 from .images import upload_name
@@ -61,6 +61,7 @@ class Sending(Step):
                     await asyncio.sleep(pause)
         except KieError as exc:
             if self.run.state is State.INTENT:
+                exc.charged = exc.charged or NOTHING
                 await self.end(State.NOT_SENT, exc)
             raise
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,9 +15,11 @@ from .schema import event, metadata, run
 
 BATCH = 200
 _ASIDE = ("owner", "lease_until", "live_key")
+# Nobody here knows its task: where another ledger does, that settles it.
+_WITHOUT_TASK = ("unknown", "written_off")
 _LEFT_OPEN = {
     "class": "OutcomeUnknown",
-    "message": "its ledger was copied while the request was under way; a task may exist and be billed.",
+    "message": "it was taken over while the request was under way; a task may exist and be billed.",
     "hint": "look at the run in the ledger it comes from, or at https://kie.ai/logs",
     "charged": "unknown, perhaps the full price",
 }
@@ -43,28 +45,29 @@ class Counts:
 def copy_ledger(source: Database, target: Database) -> Counts:
     """Bring the runs of *source*, their history and what else is kept with them, into *target*.
 
-    It may be broken off and called again. Nobody drives the copies: a run that is under way is taken up by whoever asks
-    for it first, and one that was just being sent counts as unknown.
+    It may be broken off and called again. What is there already stays as it is, but for a run of unknown outcome whose task
+    *source* knows. Nobody drives the copies: a run that is under way is taken up by whoever asks for it first, and one that
+    was just being sent counts as unknown.
 
     Raises:
         LedgerError: one of them cannot be used.
     """
-    with target.read() as db:
-        known = set(db.execute(sa.select(run.c.id)).scalars())
+    known = known_runs(target)
     copied = already = left = 0
     with source.read() as old:
         rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
         batch: list[Arrival] = []
         # What stands for a request is decided among all its runs at once: a family is never split.
         for _, family in groupby(rows, key=lambda row: row["family"]):
-            for row in family:
+            for row in map(dict, family):
                 if row["id"] in known:
                     already += 1
                 elif row["state"] == "intent":
                     left += 1
                 else:
-                    batch.append(_arrival(old, dict(row), source.name))
                     copied += 1
+                if is_news(known, row):
+                    batch.append(arrival(known, row, _events(old, row["id"]), source.name))
             if len(batch) >= BATCH:
                 merge(target, batch)
                 batch = []
@@ -75,18 +78,43 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     return Counts(copied=copied, known=already, left=left, others=others)
 
 
-def _arrival(old: sa.Connection, values: dict[str, Any], name: str) -> Arrival:
-    found = old.execute(sa.select(event).where(event.c.run_id == values["id"]).order_by(event.c.id))
-    events = [{key: value for key, value in row.items() if key != "id"} for row in found.mappings()]
+def known_runs(database: Database) -> dict[str, tuple[str, str | None]]:
+    """State and task of every run in *database*, by its id."""
+    with database.read() as db:
+        found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id))
+        return {row.id: (row.state, row.task_id) for row in found}
+
+
+def is_news(known: Mapping[str, tuple[str, str | None]], values: Mapping[str, Any]) -> bool:
+    """Whether a run of another ledger joins one that has the *known* runs, or settles one of them."""
+    if values["id"] not in known:
+        return bool(values["state"] != "intent")
+    state, task_id = known[values["id"]]
+    return state in _WITHOUT_TASK and task_id is None and values["task_id"] is not None
+
+
+def arrival(
+    known: Mapping[str, tuple[str, str | None]],
+    values: dict[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    name: str,
+) -> Arrival:
+    """A run from *name* as it comes in: nobody drives it, and one that was just being sent is unknown."""
     stands = values["live_key"] is not None
     if values["state"] == "sending":
         values |= {"state": "unknown", "error": _LEFT_OPEN}
     return Arrival(
         values={key: value for key, value in values.items() if key not in _ASIDE},
-        events=events,
+        events=[{key: value for key, value in entry.items() if key != "id"} for entry in events],
         stands=stands,
+        seen=known.get(values["id"], (None, None))[0],
         evidence={"copied from": name},
     )
+
+
+def _events(old: sa.Connection, run_id: str) -> list[dict[str, Any]]:
+    found = old.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id))
+    return [dict(entry) for entry in found.mappings()]
 
 
 def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:

@@ -14,11 +14,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from ..errors import InvalidRequest, LedgerError
+
+if TYPE_CHECKING:
+    from .notes import Notes
 
 BUSY_TIMEOUT_MS = 30_000
 _WAL_TRIES = 40  # SQLite does not wait by itself while somebody else makes the same switch
@@ -37,6 +40,7 @@ class Database(ABC):
         name: What people call it; never a password.
         is_shared: Whether processes of other machines use it too: then the rate grants live in it.
         refusal: Why nothing may be written, where nothing may.
+        notes: Where a run that may cost money is noted too, if the database can be lost with its machine.
         after_write: Called after each committed transaction.
         before_close: Called when it is let go of.
     """
@@ -46,6 +50,7 @@ class Database(ABC):
     def __init__(self, engine: sa.Engine, name: str, hint: str) -> None:
         self.name = name
         self.refusal: LedgerError | None = None
+        self.notes: Notes | None = None
         self.after_write: Callable[[], None] | None = None
         self.before_close: Callable[[], None] | None = None
         self._engine = engine

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import LedgerError
 from .database import DAMAGED, Database, SqliteFile
 from .migrations import prepare
+from .notes import Notes
 from .place import place
 from .postgres import Postgres
 from .snapshot import Snapshot, take_in
@@ -40,7 +41,11 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
     remarks = list(where.remarks)
     if where.snapshot is not None:
         remarks += take_in(home, where.snapshot, file)
-        Snapshot(file, where.snapshot)
+        notes = file.notes = Notes(home)
+        remarks += notes.take_in(
+            file
+        )  # after the copies: they know less of the last seconds, and more before
+        Snapshot(file, where.snapshot, notes)
     return file, remarks
 
 

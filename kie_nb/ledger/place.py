@@ -1,7 +1,8 @@
 """Where the ledger lives: on the team's server, in the home, or, where the home is on a network disk, on one of this machine.
 
 SQLite trusts a file system's locks and shared memory, and those of network disks cannot be trusted: there the file is kept
-on a local disk, and the home gets a copy of it after each change, which another machine takes in when it begins.
+on a local disk, and the home gets a copy of it after each change, and before that a note of each run that may cost money;
+another machine takes both in when it begins.
 """
 
 from __future__ import annotations
@@ -163,7 +164,8 @@ def place(home: Path, state_home: Path, mounts: Sequence[Mount] | None = None) -
     snapshot = home / f"ledger.{_host()}.snapshot.sqlite"
     remark = (
         f"{home} is on a network disk ({mount.fstype}), where a database is not safe: the ledger is kept in {file},"
-        f" and a copy of it in {snapshot.name} beside the videos."
+        f" and a copy of it in {snapshot.name} beside the videos. Machines that use it at once see each other's runs"
+        " only when they open it."
     )
     return Place(file, snapshot, (remark,))
 

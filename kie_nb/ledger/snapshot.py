@@ -14,12 +14,14 @@ import sqlite3
 import tempfile
 import threading
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import KieError
 from .copy import copy_ledger
-from .database import SqliteFile, copy_file
+from .database import BUSY_TIMEOUT_MS, SqliteFile, copy_file
 from .migrations import prepare
+from .notes import Notes
 from .place import NAME
 
 log = logging.getLogger("kie_nb")
@@ -31,9 +33,10 @@ _PATTERN = "ledger*.sqlite"
 class Snapshot:
     """Keeps *target* in the home as new as *database*, give or take a few seconds; brought up to date at exit."""
 
-    def __init__(self, database: SqliteFile, target: Path) -> None:
+    def __init__(self, database: SqliteFile, target: Path, notes: Notes) -> None:
         self._database = database
         self._target = target
+        self._notes = notes
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -59,7 +62,11 @@ class Snapshot:
                 self._timer.cancel()
                 self._timer = None
         try:
-            with self._writing, tempfile.TemporaryDirectory(dir=self._database.file.parent) as folder:
+            with (
+                self._writing,
+                self._alone(),
+                tempfile.TemporaryDirectory(dir=self._database.file.parent) as folder,
+            ):
                 whole = Path(folder) / NAME
                 copy_file(self._database.file, whole)
                 part = self._target.with_name(f".{self._target.name}.{os.getpid()}.part")
@@ -69,16 +76,27 @@ class Snapshot:
                     with part.open("rb+") as file:
                         os.fsync(file.fileno())
                     os.replace(part, self._target)
+                    self._notes.tidy(whole)
                 finally:
                     with contextlib.suppress(OSError):
                         part.unlink(missing_ok=True)
         except (OSError, sqlite3.Error) as exc:
             log.warning("the ledger's copy %s could not be written: %s", self._target, exc)
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process of this machine writes the copy: an older one must not take the place of a newer one."""
+        lock = self._database.file.with_name("snapshot.lock")
+        with contextlib.closing(sqlite3.connect(lock, timeout=BUSY_TIMEOUT_MS / 1000)) as db:
+            db.execute("BEGIN EXCLUSIVE")
+            yield
+
     def close(self) -> None:
-        """Write what is not written yet."""
+        """Write what is not written yet, and wait for what is just being written: its thread would end with the process."""
         if self._timer is not None:
             self.write()
+        with self._writing:
+            pass
 
 
 def _at_exit(held: weakref.ref[Snapshot]) -> None:

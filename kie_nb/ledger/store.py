@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,7 @@ class RunRow:
 
 
 _told: set[str] = set()
+_SURELY_UNSENT = ("intent", "not_sent", "refused")
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
@@ -207,9 +208,24 @@ class Ledger(Pictures, Budgets):
         return _row(db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).first())
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
-        """`moved`, in a transaction of its own."""
+        """`moved`, in a transaction of its own; noted too where the database can be lost with its machine.
+
+        Raises:
+            LedgerError: it could not be written; or its task is in the database and could not be noted: moving it to the
+                same state again notes it.
+        """
+        notes = self._db.notes
         with self._db.write() as db:
-            return self.moved(db, run_id, to, **step)
+            after = self.moved(db, run_id, to, **step)
+            if notes and after and to == "sending":  # before the commit: what cannot be noted is not sent
+                notes.keep(asdict(after), self._events(db, run_id))
+        if (
+            notes and after and step.get("task_id")
+        ):  # after it: the id is here, whatever the network disk says
+            notes.keep(asdict(after), self.events(run_id))
+        elif notes and after and to in _SURELY_UNSENT:
+            notes.drop(run_id)
+        return after
 
     def moved(
         self,
@@ -348,8 +364,12 @@ class Ledger(Pictures, Budgets):
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """The history of a run, oldest first."""
         with self._db.read() as db:
-            found = db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id))
-            return [dict(entry._mapping) for entry in found]  # noqa: SLF001 - its documented name
+            return self._events(db, run_id)
+
+    @staticmethod
+    def _events(db: sa.Connection, run_id: str) -> list[dict[str, Any]]:
+        found = db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id))
+        return [dict(entry._mapping) for entry in found]  # noqa: SLF001 - its documented name
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
         return _row(db.execute(_GET, {"run_id": run_id}).first())

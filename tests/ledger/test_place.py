@@ -5,6 +5,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -133,11 +135,15 @@ def test_it_is_said_in_one_line(open_there, network):
     assert "network disk (nfs4)" in line
     assert "state of a" in line
     assert "ledger.a.snapshot.sqlite" in line
+    assert line.endswith("Machines that use it at once see each other's runs only when they open it.")
 
 
-def test_an_ordinary_home_has_no_remarks(ledger):
-    """Nothing is said where nothing is odd."""
+def test_an_ordinary_home_has_no_remarks(ledger, intention):
+    """Nothing is said where nothing is odd, and nothing is noted twice."""
+    sent(ledger, intention)
+
     assert ledger.remarks == []
+    assert {file.name.partition("-")[0] for file in ledger.home.iterdir()} == {"ledger.sqlite"}
 
 
 def test_another_machine_begins_with_what_is_there(open_there, intention):
@@ -204,6 +210,182 @@ def test_a_full_network_disk_stops_nobody(open_there, intention, monkeypatch, ca
     assert ledger.intend(intention())[1]
     ledger.close()
     assert "No space left" in caplog.text
+
+
+# --- a machine that is lost before its copy is made ---------------------------------------------------------------
+
+
+@pytest.fixture
+def slow_copies(monkeypatch, open_there):
+    """No copy is made until the ledger is let go of."""
+    monkeypatch.setattr(snapshot, "EVERY_S", 3600)
+
+
+def sent(ledger, intention, **changes):
+    row, _ = ledger.intend(intention(**changes))
+    return ledger.move(row.id, "sending", expect={"intent"}, sent_at="2026-11-22T10:00:00+00:00")
+
+
+def accepted(ledger, row, task_id="t"):
+    expect = {"sending", "accepted", "unknown"}
+    return ledger.move(row.id, "accepted", expect=expect, task_id=task_id)
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_a_task_outlives_its_machine(open_there, intention):
+    """Another machine knows it, its request and its history, though no copy was made; nobody pays for it again."""
+    one = open_there("a")
+    row = accepted(one, sent(one, intention))
+
+    other = open_there("b")
+
+    found = other.get(row.id)
+    assert (found.state, found.task_id, found.owner) == ("accepted", "t", None)
+    assert (found.request, found.seed, found.estimate) == (row.request, row.seed, row.estimate)
+    assert [entry["to_state"] for entry in other.events(row.id)][:3] == ["intent", "sending", "accepted"]
+    assert other.intend(intention()) == (found, False)
+    assert other.remarks[1:] == ["1 runs that another machine had under way were taken in."]
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_a_request_under_way_outlives_its_machine(open_there, intention):
+    """Whether it was billed nobody knows: it is not sent again by itself."""
+    row = sent(open_there("a"), intention)
+
+    other = open_there("b")
+
+    found = other.get(row.id)
+    assert (found.state, found.error["charged"]) == ("unknown", "unknown, perhaps the full price")
+    assert other.intend(intention()) == (found, False)
+
+
+@pytest.mark.parametrize("is_copied", [False, True], ids=["by its note", "by its copy"])
+@pytest.mark.usefixtures("slow_copies")
+def test_a_run_taken_in_as_unknown_is_settled_by_its_task(open_there, intention, is_copied):
+    """Its machine was alive after all; it is said when the ledger is opened again."""
+    one = open_there("a")
+    row = sent(one, intention)
+    other = open_there("b")
+    other.mark(row.id, note="mine")
+    other.close()
+
+    accepted(one, row)
+    if is_copied:
+        one.close()
+
+    found = open_there("b").get(row.id)
+    assert (found.state, found.task_id, found.error, found.note) == ("accepted", "t", None, "mine")
+    assert found.live_key == row.live_key
+
+
+def test_a_note_goes_when_the_copy_tells_as_much(open_there, intention, network):
+    """One of a request that is under way, or of unknown outcome, stays."""
+    ledger = open_there()
+    done, open_, unknown = (sent(ledger, intention, seed=seed) for seed in (1, 2, 3))
+    accepted(ledger, done)
+    ledger.move(unknown.id, "unknown", expect={"sending"})
+    ledger.close()
+
+    left = {file.stem for file in (network / "kie-runs" / "open").iterdir()}
+    assert left == {open_.id, unknown.id}
+
+
+@pytest.mark.parametrize("to", ["intent", "refused", "not_sent"])
+@pytest.mark.usefixtures("slow_copies")
+def test_a_request_that_made_no_task_for_sure_is_noted_no_more(open_there, intention, network, to):
+    """Elsewhere it must not count as perhaps billed."""
+    ledger = open_there()
+    ledger.move(sent(ledger, intention).id, to, expect={"sending"})
+
+    assert files(network) == []
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_what_cannot_be_noted_is_not_sent(open_there, intention, network):
+    """The step to `sending` is refused whole, in two lines that say why; with room again it is made."""
+    ledger = open_there()
+    row, _ = ledger.intend(intention())
+    notes = network / "kie-runs" / "open"
+    notes.rmdir()
+
+    with pytest.raises(LedgerError, match="which is on a network disk") as caught:
+        ledger.move(row.id, "sending", expect={"intent"})
+
+    assert len(caught.value.lines()) == 2
+    assert ledger.get(row.id).state == "intent"
+    notes.mkdir()
+    assert ledger.move(row.id, "sending", expect={"intent"})
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_a_task_that_cannot_be_noted_is_in_the_ledger(open_there, intention, network):
+    """The network disk may be gone for good; what is known here stays, and the next try notes it."""
+    ledger = open_there()
+    row = sent(ledger, intention)
+    notes = network / "kie-runs" / "open"
+    notes.rename(network / "away")
+
+    with pytest.raises(LedgerError, match="cannot be noted"):
+        accepted(ledger, row)
+
+    assert (ledger.get(row.id).state, ledger.get(row.id).task_id) == ("accepted", "t")
+    (network / "away").rename(notes)
+    accepted(ledger, row)
+    assert open_there("b").get(row.id).task_id == "t"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"run": {"id": "bad"}, "events": []}', '{"run": 1, "events": 2}']
+)
+@pytest.mark.usefixtures("slow_copies")
+def test_a_torn_note_is_told_and_stops_nobody(open_there, intention, network, text):
+    """The others are taken in, and it is left for a person to look at."""
+    one = open_there("a")
+    row = accepted(one, sent(one, intention))
+    bad = network / "kie-runs" / "open" / "bad.json"
+    bad.write_text(text)
+
+    other = open_there("b")
+    other.close()
+
+    assert f"{bad} could not be taken in" in other.remarks[1]
+    assert other.get(row.id).task_id == "t"
+    assert bad.exists()
+
+
+def test_an_older_copy_never_takes_the_place_of_a_newer(open_there, intention, tmp_path, network):
+    """Kernels of one machine write it one after the other."""
+    ledger = open_there()
+    (folder,) = (tmp_path / "state of a" / "ledgers").iterdir()
+    target = network / "kie-runs" / "ledger.a.snapshot.sqlite"
+    with contextlib.closing(sqlite3.connect(folder / "snapshot.lock")) as other_kernel:
+        other_kernel.execute("BEGIN EXCLUSIVE")
+        ledger.intend(intention())
+        time.sleep(0.2)
+        assert not target.exists()
+
+    end = time.monotonic() + 10
+    while not target.exists():
+        assert time.monotonic() < end, "no copy was made"
+        time.sleep(0.01)
+
+
+def test_a_copy_that_is_being_made_is_made_to_its_end(open_there, intention, tmp_path, network):
+    """Letting go of the ledger waits for it: a process that ends would take its writer along."""
+    ledger = open_there()
+    (folder,) = (tmp_path / "state of a" / "ledgers").iterdir()
+    with contextlib.closing(
+        sqlite3.connect(folder / "snapshot.lock", check_same_thread=False)
+    ) as other_kernel:
+        other_kernel.execute("BEGIN EXCLUSIVE")
+        ledger.intend(intention())
+        time.sleep(0.2)
+        done = threading.Timer(0.2, other_kernel.rollback)
+        done.start()
+        ledger.close()
+        done.join()
+
+    assert files(network) == ["ledger.a.snapshot.sqlite"]
 
 
 LEAVING = """

@@ -1,0 +1,135 @@
+"""Notes in a home on a network disk of the runs that may cost money, where the ledger itself may be lost with its machine.
+
+The copy of the ledger in the home is some seconds old. What it does not tell yet of a run is in a small file of its own:
+written before the request leaves and again with its task, removed when the copy tells as much.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..errors import KieError, LedgerError
+from .copy import arrival, is_news, known_runs
+from .database import Database
+from .merging import merge
+from .schema import run
+
+FOLDER = "open"
+_WITHOUT_TASK = ("refused", "not_sent", "written_off")  # how a run ends that was sent and has none
+_NEEDED = [column.name for column in run.columns if not column.nullable]
+
+
+class Notes:
+    """The notes of a home, in ``kie-runs/open/<run>.json``."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / FOLDER
+        # Here and not in `keep`: under a disk that is gone a folder could be made that nobody would find again.
+        with contextlib.suppress(OSError):  # a home that can only be read is opened for looking
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self, values: dict[str, Any], events: Sequence[dict[str, Any]]) -> None:
+        """Write down a run as it is now; it is on the disk when this returns.
+
+        Raises:
+            LedgerError: it is not.
+        """
+        part = self.folder / f".{values['id']}.{uuid.uuid4().hex}.part"
+        try:
+            try:
+                with part.open("x", encoding="utf-8") as file:
+                    json.dump({"run": values, "events": list(events)}, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(part, self._file(values["id"]))
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
+        except OSError as exc:
+            raise LedgerError(
+                f"the run cannot be noted in {self.folder}, which is on a network disk: {exc.strerror or exc}.",
+                hint="see that the disk is there and has room; if you have removed the folder, restart the kernel",
+            ) from exc
+
+    def drop(self, run_id: str) -> None:
+        """Forget a run that was not sent for sure. Should that fail, it counts as unknown elsewhere: the safe side."""
+        with contextlib.suppress(OSError):
+            self._file(run_id).unlink(missing_ok=True)
+
+    def tidy(self, copy: Path) -> None:
+        """Remove what the ledger in *copy*, which is in the home now, tells as well."""
+        with contextlib.closing(sqlite3.connect(copy)) as db:
+            for file in self._files():
+                found = db.execute("SELECT state, task_id FROM run WHERE id = ?", (file.stem,)).fetchone()
+                if found is not None and _tells(found, file):
+                    self.drop(file.stem)
+
+    def take_in(self, database: Database) -> list[str]:
+        """Bring runs that their machine could not bring to its copy into *database*: as unknown, or with their task.
+
+        Returns:
+            What the user should know of it, a line each.
+        """
+        known = known_runs(database)
+        arrivals, remarks = [], []
+        for file in self._files():
+            try:
+                note = _read(file)
+            except FileNotFoundError:  # its machine lives, and has just removed it
+                continue
+            except (OSError, ValueError) as exc:
+                remarks.append(f"{file} could not be taken in: {exc}")
+                continue
+            if is_news(known, note["run"]):
+                arrivals.append(arrival(known, note["run"], note["events"], f"{FOLDER}/{file.name}"))
+        try:
+            merge(database, arrivals)
+        except (KieError, sa.exc.SQLAlchemyError) as exc:
+            return [*remarks, f"{self.folder} could not be taken in: {str(exc).splitlines()[0]}"]
+        if arrivals:
+            remarks.append(f"{len(arrivals)} runs that another machine had under way were taken in.")
+        return remarks
+
+    def _file(self, run_id: str) -> Path:
+        return self.folder / f"{run_id}.json"
+
+    def _files(self) -> Iterator[Path]:
+        yield from sorted(self.folder.glob("[!.]*.json"))
+
+
+def _tells(found: tuple[str, str | None], file: Path) -> bool:
+    try:
+        task_id = _read(file)["run"]["task_id"]
+    except (OSError, ValueError):  # kept: `take_in` says what is wrong with it
+        return False
+    state, told = found
+    return told == task_id if task_id else bool(told) or state in _WITHOUT_TASK
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A note, with the columns that this version knows.
+
+    Raises:
+        ValueError: it is none.
+    """
+    note = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        values = {"task_id": None} | {
+            column.name: note["run"][column.name] for column in run.columns if column.name in note["run"]
+        }
+        is_whole = values["id"] == file.stem and all(values[name] is not None for name in _NEEDED)
+        events = [dict(entry) for entry in note["events"]]
+    except (KeyError, TypeError) as exc:
+        raise ValueError("it is no note of a run") from exc
+    if not is_whole:
+        raise ValueError("it is no note of a run")
+    return {"run": values, "events": events}
