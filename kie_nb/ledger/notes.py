@@ -29,10 +29,17 @@ _NEEDED = [column.name for column in run.columns if not column.nullable]
 
 
 class Notes:
-    """The notes of a home, in ``kie-runs/open/<run>.json``."""
+    """The notes of a home, in ``kie-runs/open/<run>.json``.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        home: The folder beside the notebook.
+        may_write: Whether any are to be kept, not read alone.
+    """
+
+    def __init__(self, home: Path, *, may_write: bool = True) -> None:
         self.folder = home / FOLDER
+        if not may_write:
+            return
         # Here and not in `keep`: under a disk that is gone a folder could be made that nobody would find again.
         with contextlib.suppress(OSError):  # a home that can only be read is opened for looking
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -36,17 +36,22 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
         return shared, []
     where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
     _refuse_emptied(where.file, home)
+    is_new = not where.file.exists()
     file = SqliteFile(where.file)
     prepare(file)
-    remarks = list(where.remarks)
-    if where.snapshot is not None:
-        remarks += take_in(home, where.snapshot, file)
-        notes = file.notes = Notes(home)
-        remarks += notes.take_in(
-            file
-        )  # after the copies: they know less of the last seconds, and more before
-        Snapshot(file, where.snapshot, notes)
+    if where.snapshot is None:
+        # A folder that was brought here from a network disk has copies of its ledgers, and this is the first look at them.
+        left = Notes(home, may_write=False)
+        return file, [*where.remarks, *(_take_in_all(home, where.file, file, left) if is_new else ())]
+    notes = file.notes = Notes(home)
+    remarks = [*where.remarks, *_take_in_all(home, where.snapshot, file, notes)]
+    Snapshot(file, where.snapshot, notes)
     return file, remarks
+
+
+def _take_in_all(home: Path, own: Path, file: SqliteFile, notes: Notes) -> list[str]:
+    # Notes after copies: they know less of the last seconds, and more of what was before.
+    return [*take_in(home, own, file), *notes.take_in(file)]
 
 
 def _refuse_emptied(file: Path, home: Path) -> None:

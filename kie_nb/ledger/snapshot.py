@@ -114,7 +114,7 @@ def take_in(home: Path, own: Path, database: SqliteFile) -> list[str]:
     remarks = []
     is_new = _is_empty(database)
     for file in sorted(home.glob(_PATTERN)):
-        if file == own and not is_new:
+        if file == database.file or (file == own and not is_new):
             continue
         try:
             with tempfile.TemporaryDirectory(dir=database.file.parent) as folder:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -157,6 +158,26 @@ def test_another_machine_begins_with_what_is_there(open_there, intention):
 
     assert other.intend(intention())[0].id == row.id
     assert other.remarks[1] == "1 runs were taken in from ledger.a.snapshot.sqlite."
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_a_folder_that_was_brought_to_a_local_disk(open_there, intention, network, tmp_path, monkeypatch):
+    """Its runs are known there too, by copy or by note; what they made is not paid for again."""
+    there = open_there("a")
+    row = accepted(there, sent(there, intention, seed=1))
+    there.close()
+    noted = accepted(open_there("a"), sent(open_there("a"), intention, seed=2), "t2")
+    shutil.copytree(network / "kie-runs", tmp_path / "home" / "kie-runs")
+    monkeypatch.setattr(place, "mounts_here", lambda: [Mount("/", "ext4")])
+
+    here = Ledger(tmp_path / "home" / "kie-runs", state_home=tmp_path / "state of me")
+
+    assert {(found.id, found.task_id) for found in here.runs()} == {(row.id, "t"), (noted.id, "t2")}
+    assert len(here.remarks) == 2
+    here.close()
+    again = Ledger(tmp_path / "home" / "kie-runs", state_home=tmp_path / "state of me")
+    assert again.remarks == []
+    again.close()
 
 
 def test_a_lost_local_disk_is_made_good_from_the_copy(open_there, intention, tmp_path):
