@@ -150,8 +150,8 @@ def _moment(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
 def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook") -> dict[str, float]:  # noqa: A002 - the service's word
     """Limit what runs may cost; spent, reserved and at risk together never pass it. Gives the limits that are set.
 
-    The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it is refused
-    before a byte is sent.
+    The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it, or whose
+    price is not known, is refused before a byte is sent; an earlier run of unknown price is named, for it cannot be counted.
 
     Args:
         credits: The limit in credits (1 credit = US$0.005); None takes it away; left out, nothing changes.

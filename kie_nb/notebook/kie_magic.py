@@ -119,7 +119,7 @@ def _spend(words: list[str]) -> None:
         (
             key or "(none)",
             str(found.runs),
-            *(f"{value:g}" for value in _money(found)),
+            *_money(found),
             _unpriced(found.unpriced),
         )
         for key, found in get_session().here.totals(settings_.current().service, by)
@@ -134,8 +134,16 @@ def _spend(words: list[str]) -> None:
     )
 
 
-def _money(found: Figures) -> tuple[float, ...]:
-    return (found.estimated, found.real, found.spent, found.reserved, found.at_risk)
+def _money(found: Figures) -> tuple[str, ...]:
+    rest = (found.spent, found.reserved, found.at_risk)
+    return (f"{found.estimated:g}", _real(found), *(f"{value:g}" for value in rest))
+
+
+def _real(found: Figures) -> str:
+    """The reported cost; what was not reported is not 0."""
+    if not found.unreported:
+        return f"{found.real:g}"
+    return f"{found.real:g} and {found.unreported} not reported" if found.real else "?"
 
 
 def _unpriced(count: int) -> str:
