@@ -128,6 +128,13 @@ def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]
     return sorted(rows, key=lambda row: row[0] if by == "day" else row[1].committed, reverse=True)
 
 
+def reported(db: sa.Connection, service: str) -> list[tuple[dict[str, Any], float]]:
+    """The requests whose videos were made and whose cost was reported, each with that cost."""
+    known = (run.c.service == service, run.c.state.in_(("success", "fetched")), run.c.credits.is_not(None))
+    query = sa.select(run.c.request, run.c.credits).where(*known)
+    return [(entry.request, float(entry.credits)) for entry in db.execute(query)]
+
+
 def limits(db: sa.Connection) -> dict[str, float]:
     """The limits that are set, by scope."""
     return {entry.scope: float(entry.credits) for entry in db.execute(sa.select(budget))}

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import _api
 from .. import settings as settings_
-from ..catalogue import USD_PER_CREDIT, nearest
+from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
 from ..engine import Run, get_session, tables
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest
@@ -115,6 +115,7 @@ def _spend(words: list[str]) -> None:
     by = words[0] if words else "day"
     if by not in {"day", "model", "experiment", "notebook"}:
         raise InvalidRequest(f"%kie spend {by}: day, model, experiment or notebook is needed.", charged="")
+    service, ledger = settings_.current().service, get_session().here
     rows = [
         (
             key or "(none)",
@@ -122,16 +123,21 @@ def _spend(words: list[str]) -> None:
             *_money(found),
             _unpriced(found.unpriced),
         )
-        for key, found in get_session().here.totals(settings_.current().service, by)
+        for key, found in ledger.totals(service, by)
     ]
-    limits = (
-        ", ".join(f"{value:g} per {scope}" for scope, value in get_session().here.limits().items()) or "none"
-    )
-    is_free = settings_.current().service == "simulator"
+    limits = ", ".join(f"{value:g} per {scope}" for scope, value in ledger.limits().items()) or "none"
+    is_free = service == "simulator"
     title = f"credits by {by}; budgets: {limits}" + ("; simulated, no money" if is_free else "")
     _show_table(
         (by, "runs", "estimated", "real", "spent", "reserved", "at risk", ""), rows, caption=title, wide=0
     )
+    for text in [] if is_free else _price_remarks(ledger.reported(service)):
+        _say(text)
+
+
+def _price_remarks(reported: Sequence[tuple[dict[str, Any], float]]) -> list[str]:
+    costs = ((Request.from_json(request).estimate, real) for request, real in reported)
+    return price_remarks((estimate, real) for estimate, real in costs if estimate is not None)
 
 
 def _money(found: Figures) -> tuple[str, ...]:

@@ -34,6 +34,29 @@ def test_a_cost_that_was_not_reported_is_not_0(record, said, reported, words):
     assert row(said("spend model"), "wan/2-5-text-to-video") == words
 
 
+@pytest.mark.parametrize(("service", "lines"), [("kie", 1), ("simulator", 0)])
+def test_spending_points_out_an_old_price_list(monkeypatch, record, said, service, lines):
+    """Made runs alone, and never simulated ones: a failed task that cost nothing is no sign of it."""
+    monkeypatch.setenv("KIE_NB_SERVICE", service)
+    record("fetched", service=service, seed=1, credits=90.0)
+    record("fetched", service=service, seed=2, credits=60.0)
+    record("fail", service=service, seed=3, credits=0.0)
+
+    assert said("spend").count("1 run cost 50% more than the price list of 20") == lines
+    assert said("spend").count("price list") == lines
+
+
+@pytest.mark.parametrize(
+    ("state", "credits_", "told"),
+    [("fetched", 100.0, 1), ("fetched", 70.0, 0), ("fetched", None, 0), ("fail", 0.0, 0)],
+)
+def test_a_run_in_text_points_out_an_old_price_list(record, said, state, credits_, told):
+    """As its page does."""
+    run = record(state, credits=credits_)
+
+    assert said(f"show {run.id}").count("said 60 credits; it may be old.") == told
+
+
 def row(table, name):
     """The cells of the row that begins with *name*."""
     (line,) = [line for line in table.splitlines() if line.startswith(name)]
