@@ -171,10 +171,17 @@ def keep(db: sa.Connection, service: str, estimate: float | None, where: dict[st
             raise BudgetExceeded(
                 f"{name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
                 f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({scope} {value}).",
-                hint=f"raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
+                hint=f"{_unsent(found.unsent)}raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
             )
 
 
 def _unknown(unpriced: int) -> str:
     """What the figures leave out: it cannot be counted, and is not 0."""
     return f", and {unpriced} run{'s' if unpriced > 1 else ''} of unknown price" if unpriced else ""
+
+
+def _unsent(credits_: float) -> str:
+    """A kernel that died before it sent something holds the price of it."""
+    if not credits_:
+        return ""
+    return f"{credits_:g} of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "

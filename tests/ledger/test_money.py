@@ -35,3 +35,15 @@ def test_a_refusal_names_runs_of_unknown_price(ledger, intention):
 
     with pytest.raises(BudgetExceeded, match=r"at risk 0, and 2 runs of unknown price \(notebook a\)"):
         ledger.intend(intention(notebook="a"))
+
+
+@pytest.mark.parametrize(("state", "told"), [("intent", True), ("sending", False), ("generating", False)])
+def test_a_refusal_tells_what_was_left_unsent(ledger, intention, state, told):
+    """A kernel that died before sending holds the price; raising the budget is not the first thing to do then."""
+    row, _ = ledger.intend(intention(notebook="a"))
+    ledger.move(row.id, state, expect={"intent"})
+    ledger.set_limit("notebook", 100)
+
+    with pytest.raises(BudgetExceeded) as caught:
+        ledger.intend(intention(seed=8, notebook="a"))
+    assert ("60 of it was not sent yet: %kie resume takes back" in caught.value.hint) is told
