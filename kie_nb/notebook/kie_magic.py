@@ -193,12 +193,13 @@ def _use(words: list[str]) -> None:
     """choose who answers from now on: `%kie use kie` or `%kie use simulator`"""
     if len(words) != 1 or words[0] not in {"kie", "simulator"}:
         raise InvalidRequest("%kie use needs kie or simulator.", charged="")
+    if words[0] == "kie":
+        settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
     if words[0] == "simulator":
         presenter.simulator_was_said()
         _say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
-    settings_.require_key(settings_.current())
     _say("Kie.ai answers from now on, and runs cost money")
 
 

@@ -62,10 +62,11 @@ def test_config(kernel):
 
 
 def test_use(kernel):
-    """The real service needs a key: without one it says so, with the next step."""
+    """The real service needs a key: without one it says so, with the next step, and the one of before still answers."""
     cell = kernel.run("%kie use kie")
     assert cell.status == "error"
     assert "%kie login" in cell.error
+    assert "the simulator, free" in said(kernel, "status").text
     assert "the simulator answers" in said(kernel, "use simulator").text
     assert kernel.run("%kie use nobody").status == "error"
 
