@@ -32,16 +32,22 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
     if url:
         shared = Postgres(url)
         prepare(shared)
-        return shared, []
+        return shared, _refusal(shared)
     where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
     _refuse_emptied(where.file, home)
     file = SqliteFile(where.file)
     prepare(file)
-    remarks = list(where.remarks)
+    remarks = [*where.remarks, *_refusal(file)]
     if where.snapshot is not None:
         remarks += take_in(home, where.snapshot, file)
         Snapshot(file, where.snapshot)
     return file, remarks
+
+
+def _refusal(database: Database) -> list[str]:
+    """Why nothing can be written: told to whoever only looks, too."""
+    refusal = database.refusal
+    return [f"{refusal.message} Next: {refusal.hint}."] if refusal else []
 
 
 def _refuse_emptied(file: Path, home: Path) -> None:

@@ -33,6 +33,9 @@ def kie(_ipython: Any, line: str) -> Any:
             hint=f"commands are: {', '.join(COMMANDS)}",
             charged="",
         )
+    if name in OF_THE_LEDGER:
+        for text in get_session().here.untold():
+            _say(f"kie_nb: {text}")
     return COMMANDS[name](words[1:])
 
 
@@ -48,6 +51,7 @@ def _status(_words: list[str]) -> None:
     here = [each for each in found if each.service == current.service]
     spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
+    get_session().here.untold()  # told below
     rows: list[tuple[str, str]] = [
         ("service", who if current.embedded or current.service == "kie" else f"{who}, at {current.base_url}"),
         (
@@ -245,6 +249,8 @@ COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "login": _login,
     "help": _help,
 }
+# What of the ledger's own should be known comes before what they say of it, once; `status` says it at each call.
+OF_THE_LEDGER = ("runs", "spend", "resume", "settle", "show", "panel", "doctor", "export", "import")
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,9 @@
 """What `%kie` says of money and of the ledger, as text: unknown is never 0."""
 
+import contextlib
+import shutil
+import sqlite3
+
 import pytest
 
 from kie_nb.notebook.kie_magic import kie
@@ -55,6 +59,27 @@ def test_a_run_in_text_points_out_an_old_price_list(record, said, state, credits
     run = record(state, credits=credits_)
 
     assert said(f"show {run.id}").count("said 60 credits; it may be old.") == told
+
+
+@pytest.fixture
+def from_the_future(record, tmp_path, monkeypatch):
+    """A folder whose ledger a newer kie_nb wrote, in a process that has been told nothing yet."""
+    record("fetched", credits=60.0)
+    monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "newer"))
+    shutil.copytree(tmp_path / "kie-runs", tmp_path / "newer")
+    with contextlib.closing(sqlite3.connect(tmp_path / "newer" / "ledger.sqlite")) as db, db:
+        db.execute("INSERT INTO schema_version VALUES (99)")
+
+
+@pytest.mark.parametrize("command", ["spend", "runs", "resume", "doctor"])
+@pytest.mark.usefixtures("from_the_future")
+def test_a_ledger_that_cannot_be_written_is_told_by_whoever_looks(said, command):
+    """Once, before what the command says; `status` has it at each call."""
+    told = "written by a newer kie_nb"
+
+    assert said(command).splitlines()[0].count(told) == 1
+    assert told not in said(command)
+    assert said("status").count(told) == said("status").count("upgrade kie_nb") == 1
 
 
 def row(table, name):
