@@ -11,7 +11,7 @@ from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
 from ..engine import Run, get_session, tables
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest
+from ..errors import AuthError, InvalidRequest
 from ..ledger.money import Figures
 from . import files_magic, headless, open_magic, page, presenter
 from .files_magic import split
@@ -218,7 +218,13 @@ def _config(_words: list[str]) -> None:
 
 def _login(_words: list[str]) -> None:
     """type the Kie.ai key, hidden, for this kernel alone"""
-    key = getpass.getpass("Kie.ai key (hidden, kept in memory only): ").strip()
+    try:
+        key = getpass.getpass("Kie.ai key (hidden, kept in memory only): ").strip()
+    except (EOFError, NotImplementedError) as exc:  # Jupyter's own is one of the latter
+        raise AuthError(
+            "a key can be typed only where somebody is at the keyboard; nothing has changed.",
+            hint="set KIE_API_KEY (environment or .env file) instead",
+        ) from exc
     if not key:
         _say("no key was given; nothing has changed")
         return

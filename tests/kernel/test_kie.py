@@ -78,6 +78,15 @@ def test_help_and_a_slip(kernel):
     assert "status" in kernel.run("%kie statsu").error
 
 
+def test_login_without_a_keyboard(kernel):
+    """A headless run has nobody to type it: three lines with the next step, and no stack."""
+    cell = kernel.run("%kie login")
+
+    assert cell.error.splitlines()[0].startswith("AuthError: a key can be typed only where")
+    assert "set KIE_API_KEY" in cell.error
+    assert "Traceback" not in cell.error
+
+
 def test_login_hides_the_key(kernel):
     """It is asked for as a password, used, and in no output, setting or repr."""
     kernel.answers.append(KEY)
