@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import LedgerError
-from .database import DAMAGED, Database, SqliteFile
+from .database import DAMAGED, HOME, STATE, Database, SqliteFile
 from .migrations import prepare
 from .place import place
 from .postgres import Postgres
@@ -35,7 +35,7 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
         return shared, _refusal(shared)
     where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
     _refuse_emptied(where.file, home)
-    file = SqliteFile(where.file)
+    file = SqliteFile(where.file, setting=STATE if where.snapshot else HOME)
     prepare(file)
     remarks = [*where.remarks, *_refusal(file)]
     if where.snapshot is not None:
