@@ -29,10 +29,13 @@ def run_experiment(
                 hint="a grid buys its missing cells, and shows one card",
             )
     axes = dict(asked.axes or {})
-    twice = [name for name in axes if wanted.get(name) is not None]
-    if twice:
-        raise InvalidRequest(f"{twice[0]} is given twice.", hint="keep --sweep or --seeds, or the option")
     raw = wanted.pop("raw", None) or {}
+    options = {name for name, value in {"prompt": prompt, **wanted}.items() if value is not None}
+    twice = [name for name in (*axes, *raw) if (name in axes) + (name in raw) + (name in options) > 1]
+    if twice:
+        raise InvalidRequest(
+            f"{twice[0]} is given twice.", hint="keep one of --sweep, --seeds, --set and the option"
+        )
     fields = {
         name: value for name, value in {**wanted, **raw}.items() if value is not None and name not in axes
     }
