@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import kie_nb
-from kie_nb import errors, settings
+from kie_nb import demo, errors, settings
 from kie_nb.catalogue import known_models
 from kie_nb.keys import Secret
 from kie_nb.notebook.kie_magic import COMMANDS
@@ -69,9 +69,9 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         _ = kie_nb.nonsense
 
 
-def python(code):
+def python(code, environment=os.environ):
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -225,6 +225,7 @@ def test_accounts_are_told_apart_without_their_keys(monkeypatch):
 
 # --- settings -----------------------------------------------------------------------------------------------------
 
+DESCRIBE = "import json; from kie_nb import settings; print(json.dumps(settings.describe()))"
 LOCAL, REMOTE = "http://127.0.0.1:8123", "https://kie.example.com"
 
 
@@ -411,6 +412,35 @@ def test_folders(monkeypatch, tmp_path):
     assert beside == tmp_path / "kie-runs"
     assert settings.current().home == tmp_path / "videos"
     assert settings.current().state_home == tmp_path / "state"
+
+
+def test_the_demo_takes_nothing_from_its_user(monkeypatch, tmp_path):
+    """No limit stops it, no team's ledger gets its runs, no key and no service elsewhere is used; every cell waits."""
+    theirs = {
+        "KIE_NB_MAX_CREDITS": "10",
+        "KIE_NB_LEDGER": "postgresql://u:p@127.0.0.1:1/team",
+        "KIE_NB_SERVICE": "kie",
+        "KIE_API_KEY": KEY,
+        "KIE_BASE_URL": REMOTE,
+        "KIE_NB_EMBED": "nonsense",
+        "KIE_NB_NOTEBOOK": "theirs.ipynb",
+    }
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+
+    shown = dict(json.loads(python(DESCRIBE, demo.environment(tmp_path))))
+
+    assert shown["service"] == "simulator"
+    assert (shown["max_credits"], shown["key"], shown["embed"], shown["wait"]) == (
+        "none",
+        "none",
+        "preview",
+        "True",
+    )
+    assert shown["ledger_url"] == "none: a file in home"
+    assert shown["base_url"] == "not used: the embedded simulator answers"
+    assert shown["home"] == str(tmp_path / "kie-runs")
+    assert not set(demo.environment(tmp_path)) & (set(theirs) - {"KIE_NB_SERVICE"})
 
 
 # --- the README ---------------------------------------------------------------------------------------------------
