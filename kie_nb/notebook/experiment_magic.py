@@ -10,12 +10,13 @@ from ..experiments.experiment import Experiment
 from . import headless, presenter
 from .experiment_card import show_experiment
 from .options import Line
+from .output import Output
 
 NOT_FOR_GRIDS = ("fresh", "embed", "quiet")
 
 
 def run_experiment(
-    ipython: Any, asked: Line, prompt: str | None, wanted: dict[str, Any]
+    output: Output, asked: Line, prompt: str | None, wanted: dict[str, Any]
 ) -> Experiment | None:
     """Define, price and run the experiment that the line asks for.
 
@@ -40,8 +41,7 @@ def run_experiment(
         name: value for name, value in {**wanted, **raw}.items() if value is not None and name not in axes
     }
     exp = Experiment(str(asked.experiment), prompt=prompt, **fields, **axes)
-    if asked.output:
-        ipython.user_ns[asked.output] = exp
+    output.set(exp)
     presenter.say_simulator_once()
     if asked.dry_run:
         _show(exp.plan())

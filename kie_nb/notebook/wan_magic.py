@@ -16,6 +16,7 @@ from . import headless, presenter
 from .filling import Filler
 from .notes import note_of
 from .options import Line, help_text, parse
+from .output import Output
 
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment
@@ -38,6 +39,16 @@ def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | Non
         raise InvalidRequest(
             f"-o {asked.output} would overwrite the picture.", hint="choose another name for the run"
         )
+    output = Output(ipython.user_ns, asked.output)
+    try:
+        return _asked_for(ipython, asked, cell, output)
+    except KieError as exc:
+        if not asked.dry_run:
+            output.clear(exc)
+        raise
+
+
+def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> Run | Experiment | None:
     prompt = _prompt(asked, cell, ipython.user_ns)
     wanted: dict[str, Any] = {
         "model": asked.model,
@@ -49,20 +60,20 @@ def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | Non
     if asked.experiment:
         from .experiment_magic import run_experiment
 
-        return run_experiment(ipython, asked, prompt, wanted)
+        return run_experiment(output, asked, prompt, wanted)
     if asked.dry_run:
         limits: dict[str, Any] = {"fresh": asked.fresh, "max_credits": asked.max_credits}
         _show_dry_run(get_session().dry_run(prompt, **limits, **wanted))
         return None
     warn_about_nest_asyncio()
-    return _Cell(ipython, asked).run(prompt, wanted)
+    return _Cell(output, asked).run(prompt, wanted)
 
 
 class _Cell:
     """One execution of the magic."""
 
-    def __init__(self, ipython: Any, asked: Line) -> None:
-        self.ipython, self.asked = ipython, asked
+    def __init__(self, output: Output, asked: Line) -> None:
+        self.output, self.asked = output, asked
         self.embed = cast("Embed | None", asked.embed)
         self.must_wait = headless.must_wait(asked.wait)
         self.card: Card | None = None
@@ -91,8 +102,7 @@ class _Cell:
     def _show(self, started: Started) -> None:
         """The run is known: name it, and show it at once."""
         run = started.run
-        if self.asked.output:
-            self.ipython.user_ns[self.asked.output] = run
+        self.output.set(run)
         for text in started.warnings:
             print(f"kie_nb: {text}")  # noqa: T201 - said in the cell
         presenter.say_simulator(run)
