@@ -277,6 +277,7 @@ def test_what_the_environment_sets(monkeypatch, environment, expected):
         ("KIE_NB_MAX_CREDITS", "much", "not a number"),
         ("KIE_NB_MAX_CREDITS", "nan", "above 0"),
         ("KIE_NB_MAX_CREDITS", "-5", "above 0"),
+        ("KIE_NB_MAX_CREDITS", "inf", "below 1e+12"),
         ("KIE_NB_CREATES_PER_WINDOW", "2.5", "whole number"),
         ("KIE_NB_CREATES_PER_WINDOW", "0", "above 0"),
         ("KIE_NB_SIMULATOR_SPEED", "-1", "above 0"),
@@ -326,15 +327,22 @@ def test_configure_goes_before_the_environment(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"hone": "x"}, id="no such setting"),
-        pytest.param({"key": KEY}, id="the key is none"),
         pytest.param({"service": "kei"}, id="service"),
         pytest.param({"embed": "all"}, id="embed"),
         pytest.param({"wait": "yes"}, id="wait"),
+        pytest.param({"wait": 1}, id="wait 1"),
+        pytest.param({"home": 3}, id="home a number"),
+        pytest.param({"home": ""}, id="home empty"),
+        pytest.param({"home": b"runs"}, id="home bytes"),
         pytest.param({"max_credits": 0}, id="limit 0"),
+        pytest.param({"max_credits": True}, id="limit True"),
+        pytest.param({"max_credits": float("inf")}, id="limit infinite"),
+        pytest.param({"max_credits": 10**400}, id="limit too large"),
         pytest.param({"max_credits": float("nan")}, id="limit not a number"),
         pytest.param({"creates_per_window": 2.5}, id="creates"),
+        pytest.param({"creates_per_window": True}, id="creates True"),
         pytest.param({"simulator_speed": 0}, id="speed"),
+        pytest.param({"simulator_speed": True}, id="speed True"),
     ],
 )
 def test_configure_refuses_what_cannot_be_meant(changes):
@@ -345,6 +353,18 @@ def test_configure_refuses_what_cannot_be_meant(changes):
         kie_nb.configure(embed="link", **changes) if "embed" not in changes else kie_nb.configure(**changes)
 
     assert settings.current() == before
+
+
+@pytest.mark.parametrize("name", ["hone", "key"])
+def test_configure_takes_what_it_names_alone(name):
+    """Its parameters are the settings, for completion and type checkers; the key is none of them."""
+    with pytest.raises(TypeError, match=name) as caught:
+        kie_nb.configure(**{name: KEY})
+    assert KEY not in str(caught.value)
+    assert {*inspect.signature(kie_nb.configure).parameters} == {*settings._SETTABLE} - {"key"}
+
+    with pytest.raises(kie_nb.InvalidRequest, match="no setting"):
+        settings.configure(**{name: KEY})
 
 
 def test_where_the_key_comes_from(monkeypatch, tmp_path):
