@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from .experiments.wall_layout import Names
     from .notebook.panel import Panel
     from .notebook.run_list import RunList
+    from .settings import Embed, ServiceName
 
 T = TypeVar("T")
-MOST_CREDITS = 1e12  # no account holds as many; a larger number is a slip
 
 
 def generate(
@@ -150,8 +150,8 @@ def _moment(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
 def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook") -> dict[str, float]:  # noqa: A002 - the service's word
     """Limit what runs may cost; spent, reserved and at risk together never pass it. Gives the limits that are set.
 
-    The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it is refused
-    before a byte is sent.
+    The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it, or whose
+    price is not known, is refused before a byte is sent; an earlier run of unknown price is named, for it cannot be counted.
 
     Args:
         credits: The limit in credits (1 credit = US$0.005); None takes it away; left out, nothing changes.
@@ -166,8 +166,7 @@ def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook")
         raise InvalidRequest(f"budget per {per!r}: allowed is {', '.join(SCOPES)}.", charged="")
     session = get_session()
     if not isinstance(credits, EllipsisType):
-        is_number = isinstance(credits, int | float) and not isinstance(credits, bool)
-        if credits is not None and not (is_number and 0 < credits < MOST_CREDITS):
+        if credits is not None and not settings_.is_amount(credits):
             raise InvalidRequest(f"budget of {credits!r}: a number above 0 is needed, or None.", charged="")
         session.here.set_limit(per, credits)
     return session.here.limits()
@@ -318,9 +317,42 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return run_coroutine(coroutine)
 
 
-def configure(**changes: Any) -> None:
-    """Set for this process what the environment would set for all; see `kie_nb.settings.configure`."""
-    settings_.configure(**changes)
+def configure(
+    *,
+    service: ServiceName | EllipsisType | None = ...,
+    home: str | os.PathLike[str] | EllipsisType | None = ...,
+    wait: bool | EllipsisType | None = ...,
+    embed: Embed | EllipsisType | None = ...,
+    max_credits: float | EllipsisType | None = ...,
+    creates_per_window: int | EllipsisType | None = ...,
+    simulator_speed: float | EllipsisType | None = ...,
+) -> None:
+    """Set for this process what the environment would set for all; what is left out stays as it is.
+
+    None goes back to the environment's value, or the default.
+
+    Args:
+        service: Who answers: "kie" (paid) or "simulator" (free); by default Kie.ai where there is a key.
+        home: The folder with the ledger, the videos and the inputs; by default `kie-runs` beside the notebook.
+        wait: Whether a cell waits for its video; by default only where nobody watches.
+        embed: What a finished cell holds: "preview" (a small copy, the default), "full" or "link".
+        max_credits: The most that one run may be estimated at, in credits (1 credit = US$0.005), above 0; by default no limit.
+        creates_per_window: New tasks in any 10 s for the account, at least 1; 18 by default, of the 20 that the service allows.
+        simulator_speed: How much faster than the real service the embedded simulator is, above 0; 1 by default.
+
+    Raises:
+        InvalidRequest: for a value that is not one of these; nothing is changed then.
+    """
+    given = {
+        "service": service,
+        "home": home,
+        "wait": wait,
+        "embed": embed,
+        "max_credits": max_credits,
+        "creates_per_window": creates_per_window,
+        "simulator_speed": simulator_speed,
+    }
+    settings_.configure(**{name: value for name, value in given.items() if value is not ...})
 
 
 def _warn(warnings: tuple[str, ...]) -> None:

@@ -31,13 +31,6 @@ def run(folder: Path) -> int:
     os.environ.setdefault(
         "JUPYTER_PREFER_ENV_PATH", "1"
     )  # this environment's kernel, not another one of the user's
-    # The demo is free whatever key lies around, and every cell waits for its video.
-    environment = {
-        **os.environ,
-        "KIE_NB_SERVICE": "simulator",
-        "KIE_NB_WAIT": "1",
-        "KIE_NB_HOME": str(folder / "kie-runs"),
-    }
     client = nbclient.NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
@@ -47,7 +40,7 @@ def run(folder: Path) -> int:
     )
     _show_progress(client, notebook)
     try:
-        client.execute(env=environment)
+        client.execute(env=environment(folder))
     except nbclient.exceptions.CellExecutionError as exc:
         print(file=sys.stdout)
         raise KieError(
@@ -69,6 +62,22 @@ def run(folder: Path) -> int:
         "\nnext: `kie-nb demo --lab` opens the notebook; with KIE_API_KEY set, `%kie use kie` makes real videos"
     )
     return 0
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables of the demo's kernel: free whatever lies around, alone in *folder*, and every cell waits for its video.
+
+    A limit, a team's ledger or an address that the user has set is for the user's own runs.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KIE_")}
+    state = os.environ.get("KIE_NB_STATE")  # where this machine can be written; no run is kept there
+    return {
+        **kept,
+        **({"KIE_NB_STATE": state} if state else {}),
+        "KIE_NB_SERVICE": "simulator",
+        "KIE_NB_WAIT": "1",
+        "KIE_NB_HOME": str(folder / "kie-runs"),
+    }
 
 
 def open_lab(folder: Path, rest: Sequence[str]) -> int:

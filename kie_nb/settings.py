@@ -25,6 +25,7 @@ KIE_BASE_URL = "https://api.kie.ai"  # kie-api §1
 KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
 CREATES_PER_WINDOW = 18  # the service allows 20 per 10 s and account; two stay free for other programs
 WINDOW_S = 10.0
+MOST = 1e12  # no account holds as many credits; a larger number is a slip
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -89,15 +90,10 @@ _SETTABLE = (
 
 
 def configure(**changes: Any) -> None:
-    """Set for this process what the environment would set for all.
-
-    Args:
-        **changes: Any of `service` ("kie" or "simulator"), `home` (a folder), `wait` (True, False or None),
-            `embed` ("preview", "full" or "link"), `max_credits` (a number or None), `creates_per_window` (18 by default),
-            `simulator_speed` (> 0). None goes back to the environment's value.
+    """Set for this process what the environment would set for all; None goes back to the environment's value.
 
     Raises:
-        InvalidRequest: for a name or a value that is not one of these.
+        InvalidRequest: for a name or a value that cannot be meant; nothing is changed then.
     """
     allowed = [name for name in _SETTABLE if name != "key"]
     for name, value in changes.items():
@@ -316,16 +312,28 @@ def _check(name: str, value: Any) -> None:
     """Raise for a value that cannot be meant."""
     if value is None:
         return
-    choices = {
-        "service": ("kie", "simulator"),
-        "embed": ("preview", "full", "link"),
-        "wait": (True, False),
-    }.get(name)
+    choices = {"service": ("kie", "simulator"), "embed": ("preview", "full", "link")}.get(name)
+    needed = ""
     if choices and value not in choices:
-        raise InvalidRequest(
-            f"{name}={value!r}: allowed is one of {', '.join(map(repr, choices))}.", charged=""
-        )
-    if name in {"max_credits", "simulator_speed"} and not (isinstance(value, int | float) and value > 0):
-        raise InvalidRequest(f"{name}={value!r}: a number above 0 is needed.", charged="")
-    if name == "creates_per_window" and not (isinstance(value, int) and value >= 1):
-        raise InvalidRequest(f"creates_per_window={value!r}: a whole number above 0 is needed.", charged="")
+        needed = f"allowed is one of {', '.join(map(repr, choices))}"
+    elif name == "wait" and value is not True and value is not False:
+        needed = "True, False or None is needed"
+    elif name == "home" and not _is_folder_name(value):
+        needed = "the path of a folder is needed"
+    elif name in {"max_credits", "simulator_speed"} and not is_amount(value):
+        needed = f"a number above 0 and below {MOST:g} is needed"
+    elif name == "creates_per_window" and not (is_amount(value) and isinstance(value, int)):
+        needed = "a whole number above 0 is needed"
+    if needed:
+        raise InvalidRequest(f"{name}={value!r}: {needed}.", charged="")
+
+
+def is_amount(value: Any) -> bool:
+    """Whether *value* is a number that a limit can be: `True` is none, and an infinite one would limit nothing."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST
+
+
+def _is_folder_name(value: Any) -> bool:
+    return (
+        isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
+    )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import kie_nb
-from kie_nb import errors, settings
+from kie_nb import demo, errors, settings
 from kie_nb.catalogue import known_models
 from kie_nb.keys import Secret
 from kie_nb.notebook.kie_magic import COMMANDS
@@ -69,9 +69,9 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         _ = kie_nb.nonsense
 
 
-def python(code):
+def python(code, environment=os.environ):
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=os.environ, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -225,6 +225,7 @@ def test_accounts_are_told_apart_without_their_keys(monkeypatch):
 
 # --- settings -----------------------------------------------------------------------------------------------------
 
+DESCRIBE = "import json; from kie_nb import settings; print(json.dumps(settings.describe()))"
 LOCAL, REMOTE = "http://127.0.0.1:8123", "https://kie.example.com"
 
 
@@ -276,6 +277,7 @@ def test_what_the_environment_sets(monkeypatch, environment, expected):
         ("KIE_NB_MAX_CREDITS", "much", "not a number"),
         ("KIE_NB_MAX_CREDITS", "nan", "above 0"),
         ("KIE_NB_MAX_CREDITS", "-5", "above 0"),
+        ("KIE_NB_MAX_CREDITS", "inf", "below 1e+12"),
         ("KIE_NB_CREATES_PER_WINDOW", "2.5", "whole number"),
         ("KIE_NB_CREATES_PER_WINDOW", "0", "above 0"),
         ("KIE_NB_SIMULATOR_SPEED", "-1", "above 0"),
@@ -325,15 +327,22 @@ def test_configure_goes_before_the_environment(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"hone": "x"}, id="no such setting"),
-        pytest.param({"key": KEY}, id="the key is none"),
         pytest.param({"service": "kei"}, id="service"),
         pytest.param({"embed": "all"}, id="embed"),
         pytest.param({"wait": "yes"}, id="wait"),
+        pytest.param({"wait": 1}, id="wait 1"),
+        pytest.param({"home": 3}, id="home a number"),
+        pytest.param({"home": ""}, id="home empty"),
+        pytest.param({"home": b"runs"}, id="home bytes"),
         pytest.param({"max_credits": 0}, id="limit 0"),
+        pytest.param({"max_credits": True}, id="limit True"),
+        pytest.param({"max_credits": float("inf")}, id="limit infinite"),
+        pytest.param({"max_credits": 10**400}, id="limit too large"),
         pytest.param({"max_credits": float("nan")}, id="limit not a number"),
         pytest.param({"creates_per_window": 2.5}, id="creates"),
+        pytest.param({"creates_per_window": True}, id="creates True"),
         pytest.param({"simulator_speed": 0}, id="speed"),
+        pytest.param({"simulator_speed": True}, id="speed True"),
     ],
 )
 def test_configure_refuses_what_cannot_be_meant(changes):
@@ -344,6 +353,18 @@ def test_configure_refuses_what_cannot_be_meant(changes):
         kie_nb.configure(embed="link", **changes) if "embed" not in changes else kie_nb.configure(**changes)
 
     assert settings.current() == before
+
+
+@pytest.mark.parametrize("name", ["hone", "key"])
+def test_configure_takes_what_it_names_alone(name):
+    """Its parameters are the settings, for completion and type checkers; the key is none of them."""
+    with pytest.raises(TypeError, match=name) as caught:
+        kie_nb.configure(**{name: KEY})
+    assert KEY not in str(caught.value)
+    assert {*inspect.signature(kie_nb.configure).parameters} == {*settings._SETTABLE} - {"key"}
+
+    with pytest.raises(kie_nb.InvalidRequest, match="no setting"):
+        settings.configure(**{name: KEY})
 
 
 def test_where_the_key_comes_from(monkeypatch, tmp_path):
@@ -411,6 +432,35 @@ def test_folders(monkeypatch, tmp_path):
     assert beside == tmp_path / "kie-runs"
     assert settings.current().home == tmp_path / "videos"
     assert settings.current().state_home == tmp_path / "state"
+
+
+def test_the_demo_takes_nothing_from_its_user(monkeypatch, tmp_path):
+    """No limit stops it, no team's ledger gets its runs, no key and no service elsewhere is used; every cell waits."""
+    theirs = {
+        "KIE_NB_MAX_CREDITS": "10",
+        "KIE_NB_LEDGER": "postgresql://u:p@127.0.0.1:1/team",
+        "KIE_NB_SERVICE": "kie",
+        "KIE_API_KEY": KEY,
+        "KIE_BASE_URL": REMOTE,
+        "KIE_NB_EMBED": "nonsense",
+        "KIE_NB_NOTEBOOK": "theirs.ipynb",
+    }
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+
+    shown = dict(json.loads(python(DESCRIBE, demo.environment(tmp_path))))
+
+    assert shown["service"] == "simulator"
+    assert (shown["max_credits"], shown["key"], shown["embed"], shown["wait"]) == (
+        "none",
+        "none",
+        "preview",
+        "True",
+    )
+    assert shown["ledger_url"] == "none: a file in home"
+    assert shown["base_url"] == "not used: the embedded simulator answers"
+    assert shown["home"] == str(tmp_path / "kie-runs")
+    assert not set(demo.environment(tmp_path)) & (set(theirs) - {"KIE_NB_SERVICE"})
 
 
 # --- the README ---------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Validation, the magic's options, help, completion and estimates are all derived 
 """
 
 from .describe import Field, describe, find, known_models, nearest
-from .prices import USD_PER_CREDIT, Estimate, estimate
+from .prices import USD_PER_CREDIT, Estimate, estimate, is_far, price_remarks
 from .request import SEED_MAX, ImageIdentity, Request, build_request
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "describe",
     "estimate",
     "find",
+    "is_far",
     "known_models",
     "nearest",
+    "price_remarks",
 ]

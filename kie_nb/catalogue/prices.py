@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .describe import find
 
 USD_PER_CREDIT = 0.005  # kie-api §7
+SLACK = 0.25  # of the listed price
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,3 +33,24 @@ def estimate(model_id: str, inputs: dict[str, Any]) -> Estimate | None:
     model = find(model_id)
     credits_ = model.credits(inputs) if model else None
     return None if model is None or credits_ is None else Estimate(credits=credits_, as_of=model.prices_as_of)
+
+
+def is_far(estimate: Estimate, real: float) -> bool:
+    """Whether a *real* cost differs from the estimate by more than a quarter: the price list may be old."""
+    return abs(real - estimate.credits) > estimate.credits * SLACK
+
+
+def price_remarks(costs: Iterable[tuple[Estimate, float]]) -> list[str]:
+    """What is to be said of real costs that are far from the list, a line for each list and direction."""
+    far: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for found, real in costs:
+        if is_far(found, real):
+            key = (found.as_of, "more" if real > found.credits else "less")
+            far.setdefault(key, []).append((found.credits, real))
+    return [_price_remark(pairs, *key) for key, pairs in sorted(far.items())]
+
+
+def _price_remark(pairs: list[tuple[float, float]], as_of: str, direction: str) -> str:
+    listed, real = (sum(column) for column in zip(*pairs, strict=True))
+    runs = f"{len(pairs)} run{'s' if len(pairs) > 1 else ''}"
+    return f"{runs} cost {abs(real / listed - 1):.0%} {direction} than the price list of {as_of} says; it may be old"

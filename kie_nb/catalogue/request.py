@@ -17,6 +17,8 @@ from .describe import describe, find, nearest
 from .prices import Estimate, estimate
 from .wan import DEFAULT_MODEL, SEED_MAX
 
+UNDESCRIBED_IMAGE_FIELD = "image_url"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageIdentity:
@@ -70,7 +72,7 @@ class Request:
     def image_field(self) -> str | None:
         """The wire name of the picture's field."""
         model = find(self.model)
-        return model.image_field if model else "image_url"
+        return model.image_field if model else UNDESCRIBED_IMAGE_FIELD
 
     @property
     def estimate(self) -> Estimate | None:
@@ -159,27 +161,25 @@ def build_request(
     if call_back_url is not None and not call_back_url.startswith(("http://", "https://")):
         raise InvalidRequest(f"callBackUrl={call_back_url!r}: a public http(s) address is needed.")
     given = {name: value for name, value in fields_.items() if value is not None}
+    sent_as_is = {name: value for name, value in (raw or {}).items() if value is not None}
     description = find(model)
-    if description is None:
-        if not raw:
-            # Raises, with the near name: raw inputs are asked for by word, a typing mistake is likelier.
-            describe(model)
-        if "prompt" in given and "prompt" in (raw or {}):
+    if description is None and not raw:
+        # Raises, with the near name: raw inputs are asked for by word, a typing mistake is likelier.
+        describe(model)
+    for name in sent_as_is:
+        if name in given:
             raise InvalidRequest(
-                "there are two prompts, one of them in the raw inputs.", hint="keep one of them"
+                f"{name} is given twice, once of it as a raw input.", hint="keep one of them"
             )
-        inputs = {**given, **{name: value for name, value in (raw or {}).items() if value is not None}}
-        seed = _raw_seed(inputs)
-        _need_json({**inputs, "callBackUrl": call_back_url})
-        return Request(model=model, inputs=inputs, image=image, seed=seed, call_back_url=call_back_url)
-    given |= {name: value for name, value in (raw or {}).items() if value is not None}
+    given |= sent_as_is
+    if description is None:
+        _refuse_two_pictures(UNDESCRIBED_IMAGE_FIELD, given, image)
+        seed = _raw_seed(given)
+        _need_json({**given, "callBackUrl": call_back_url})
+        return Request(model=model, inputs=given, image=image, seed=seed, call_back_url=call_back_url)
     _refuse_unknown(model, given)
     _need_image(model, description.image_field, image)
-    if description.image_field in (raw or {}):
-        raise InvalidRequest(
-            f"{description.image_field} is given twice.", hint="--image alone says which picture"
-        )
-    given.pop(description.image_field or "", None)
+    _refuse_two_pictures(description.image_field, given, image)
     if isinstance(given.get("prompt"), str) and not given["prompt"].strip():
         given["prompt"] = ""
     try:
@@ -193,6 +193,11 @@ def build_request(
     inputs.pop(description.image_field or "", None)
     _need_json({**inputs, "callBackUrl": call_back_url})
     return Request(model=model, inputs=inputs, image=image, seed=seed, call_back_url=call_back_url)
+
+
+def _refuse_two_pictures(image_field: str | None, given: dict[str, Any], image: ImageIdentity | None) -> None:
+    if image is not None and image_field in given:
+        raise InvalidRequest(f"{image_field} is given twice.", hint="--image alone says which picture")
 
 
 def _raw_seed(inputs: dict[str, Any]) -> int | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request
 from ..catalogue.wan import DEFAULT_MODEL
-from ..errors import NOTHING, BadImage, BudgetExceeded, InvalidRequest, LedgerError
+from ..errors import NOTHING, AuthError, BadImage, BudgetExceeded, InvalidRequest, KieError, LedgerError
 from ..ledger import NewRun, RunRow
 from . import origin as origin_
 from . import owner
@@ -43,7 +43,12 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DryRun:
-    """What would be sent, what it should cost, and what there is already."""
+    """What would be sent, what it should cost, and what there is already.
+
+    Attributes:
+        standing: The run that stands for the request, and is taken in place of a new one.
+        refusal: Why a new one would be refused before anything is sent.
+    """
 
     service: str
     body: dict[str, Any]
@@ -51,7 +56,8 @@ class DryRun:
     picture: ImageIdentity | None
     same: tuple[Run, ...]
     other_seeds: tuple[Run, ...]
-    would_reuse: bool
+    standing: Run | None
+    refusal: KieError | None
     seed_is_drawn: bool
     warnings: tuple[str, ...] = ()
 
@@ -250,16 +256,12 @@ def intend(
     Raises:
         BudgetExceeded, AuthError: before anything is written.
     """
-    request, channel = prepared.request, prepared.channel
+    request = prepared.request
     ledger = session.ledger(prepared.home)
-    estimate = request.estimate
     new = new_run(prepared)
     if fresh or ledger.standing(new) is None:
         # What needs a key, money or the picture on disk is checked before the intention, not after.
-        check_limit(estimate, max_credits, "max_credits")
-        check_limit(estimate, channel.settings.max_credits, "the limit of configure(max_credits=...)")
-        if channel.service == "kie":
-            settings_.require_key(channel.settings)
+        _check(prepared, max_credits)
         if prepared.content is not None and request.image is not None:
             session.files(prepared.home).keep_input(
                 prepared.content, request.image.sha256, request.image.mime
@@ -272,15 +274,17 @@ def intend(
     return row, is_new
 
 
-def look(session: Session, prepared: Prepared) -> DryRun:
-    """What would be sent, and what there is already."""
+def look(
+    session: Session, prepared: Prepared, *, fresh: bool = False, max_credits: float | None = None
+) -> DryRun:
+    """What would be sent, what there is already, and what would come of asking."""
     request, ledger = prepared.request, session.ledger(prepared.home)
     service, drawn = prepared.channel.service, prepared.seed_drawn
     fingerprint = request.fingerprint(prepared.channel.identity)
     family = ledger.same_request(family=request.family(prepared.channel.identity))
     same = [] if drawn else ledger.same_request(fingerprint=fingerprint)
     others = [row for row in family if drawn or row.fingerprint != fingerprint]
-    standing = [row for row in (others if drawn else same) if row.live_key and (row.seed_drawn or not drawn)]
+    standing = None if fresh else _standing(session, prepared)
     image = request.image
     body: dict[str, Any] = {"model": request.model, "input": request.wire_input(_address(prepared))}
     if request.call_back_url:
@@ -292,10 +296,38 @@ def look(session: Session, prepared: Prepared) -> DryRun:
         picture=image,
         same=tuple(session.handle(prepared.home, row) for row in same),
         other_seeds=tuple(session.handle(prepared.home, row) for row in others),
-        would_reuse=bool(standing),
+        standing=standing,
+        refusal=None if standing else _refusal(session, prepared, max_credits),
         seed_is_drawn=drawn,
         warnings=prepared.warnings,
     )
+
+
+def _standing(session: Session, prepared: Prepared) -> Run | None:
+    """The run that asking would find; not one that was left unsent, which asking takes back and sends."""
+    row = session.ledger(prepared.home).standing(new_run(prepared))
+    run = session.handle(prepared.home, row) if row is not None else None
+    with session.begin_lock:
+        return None if run is None or session._was_left(run) else run
+
+
+def _refusal(session: Session, prepared: Prepared, max_credits: float | None) -> KieError | None:
+    new = new_run(prepared)
+    try:
+        _check(prepared, max_credits)
+        session.ledger(prepared.home).check_limits(new.service, new.estimate, new.scopes)
+    except (AuthError, BudgetExceeded) as exc:
+        return exc
+    return None
+
+
+def _check(prepared: Prepared, max_credits: float | None) -> None:
+    """Refuse what may not cost so much, and what needs a key where there is none."""
+    estimate, current = prepared.request.estimate, prepared.channel.settings
+    check_limit(estimate, max_credits, "max_credits")
+    check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
+    if prepared.channel.service == "kie":
+        settings_.require_key(current)
 
 
 def _address(prepared: Prepared) -> str | None:

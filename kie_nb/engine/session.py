@@ -133,9 +133,16 @@ class Session:
         """
         return prepare(self, prompt, asked, current)
 
-    def dry_run(self, prompt: str | None = None, **asked: Any) -> DryRun:
+    def dry_run(
+        self,
+        prompt: str | None = None,
+        *,
+        fresh: bool = False,
+        max_credits: float | None = None,
+        **asked: Any,
+    ) -> DryRun:
         """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
-        return look(self, prepare(self, prompt, asked))
+        return look(self, prepare(self, prompt, asked), fresh=fresh, max_credits=max_credits)
 
     def _was_left(self, run: Run) -> bool:
         """Whether a run was written down and then left unsent by a process that is gone, or by an interrupt in this one.

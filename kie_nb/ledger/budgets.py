@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import money
 from .database import Database
 
@@ -34,6 +36,11 @@ class Budgets:
         """What the runs of one scope, or all at *service*, cost, have reserved and may have cost."""
         with self._db.read() as db:
             return money.figures(db, service, scope=scope, value=value)
+
+    def reported(self, service: str) -> list[tuple[dict[str, Any], float]]:
+        """The requests at *service* whose videos were made and whose cost was reported, each with that cost."""
+        with self._db.read() as db:
+            return money.reported(db, service)
 
     def counts(self) -> list[money.Count]:
         """How many runs there are of each state at each service."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .notes import Notes
 
 BUSY_TIMEOUT_MS = 30_000
+HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder
 _WAL_TRIES = 40  # SQLite does not wait by itself while somebody else makes the same switch
 
 
@@ -121,16 +122,17 @@ class SqliteFile(Database):
         file: The file; its folder is made if it is missing.
         durable: Whether a committed write must survive a power cut (what money needs).
         wal: Whether readers and a writer may be at it together; only on a disk of this machine.
+        setting: What chooses its folder, for the hint where that cannot be made.
     """
 
-    def __init__(self, file: Path, *, durable: bool = True, wal: bool = True) -> None:
+    def __init__(self, file: Path, *, durable: bool = True, wal: bool = True, setting: str = HOME) -> None:
         self.file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise LedgerError(
                 f"the folder {file.parent} cannot be made: {exc.strerror or exc}.",
-                hint="choose another with KIE_NB_HOME or configure(home=...)",
+                hint=f"choose another with {setting}",
             ) from exc
         engine = sa.create_engine(
             sa.URL.create(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from .database import Database, SqliteFile
+from .database import STATE, Database, SqliteFile
 from .grants import ABANDONED_AFTER_S, Slot, wait_s
 from .place import local_folder
 
@@ -73,7 +73,7 @@ class GrantStore:
             self._db = place  # its migrations made the tables
             return
         # Not durable against a power cut: a machine that was off for a second has nothing in flight.
-        self._db = SqliteFile(local_folder(place) / "grants.sqlite", durable=False)
+        self._db = SqliteFile(local_folder(place) / "grants.sqlite", durable=False, setting=STATE)
         with self._db.write() as db:
             _metadata.create_all(db)
 

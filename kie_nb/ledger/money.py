@@ -1,7 +1,7 @@
 """What runs cost, have reserved and may have cost: sums over the ledger, and the limits they must keep.
 
 *spent*: made, at the reported cost or, while that is not known, at the estimate. *reserved*: under way. *at risk*: of unknown
-outcome, perhaps billed. What has no known price is counted apart; unknown is never 0.
+outcome, perhaps billed. What has no known price, or no reported cost, is counted apart; unknown is never 0.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from ..errors import BudgetExceeded
 from .schema import budget, now, run
 
-MADE = ("success", "fetched", "fail", "written_off")
+BILLED = ("success", "fetched", "written_off")
+MADE = (*BILLED, "fail")
 UNDER_WAY = ("intent", "sending", "accepted", "waiting", "queuing", "generating")
 AT_RISK = ("unknown", "lost")
 SCOPES = ("notebook", "day", "experiment")
@@ -28,15 +29,19 @@ class Figures:
     Attributes:
         estimated: What the price list asks for the runs that were made.
         real: What the service reported of them.
+        unreported: Of how many of them it reported nothing; a failed task that it said nothing of was not billed.
         spent: Real where it was reported, else estimated.
+        unsent: What is reserved for runs that were written down and not sent yet.
         unpriced: How many runs have no known price at all.
     """
 
     runs: int = 0
     estimated: float = 0.0
     real: float = 0.0
+    unreported: int = 0
     spent: float = 0.0
     reserved: float = 0.0
+    unsent: float = 0.0
     at_risk: float = 0.0
     unpriced: int = 0
 
@@ -66,6 +71,11 @@ def _sum(states: Sequence[str], amount: Any) -> Any:
     return sa.func.coalesce(sa.func.sum(sa.case((run.c.state.in_(states), amount), else_=0.0)), 0.0)
 
 
+def _count(states: Sequence[str], *unknown: sa.Column[Any]) -> Any:
+    conditions = (run.c.state.in_(states), *(column.is_(None) for column in unknown))
+    return sa.func.coalesce(sa.func.sum(sa.case((sa.and_(*conditions), 1), else_=0)), 0)
+
+
 # A failed task is not billed: without a reported cost it counts as nothing.
 _ESTIMATE = sa.func.coalesce(run.c.estimate, 0.0)
 _SPENT = sa.case((run.c.credits.is_not(None), run.c.credits), (run.c.state == "fail", 0.0), else_=_ESTIMATE)
@@ -73,25 +83,12 @@ _COLUMNS = (
     sa.func.count().label("runs"),
     _sum(("success", "fetched"), _ESTIMATE).label("estimated"),
     _sum(MADE, sa.func.coalesce(run.c.credits, 0.0)).label("real"),
+    _count(BILLED, run.c.credits).label("unreported"),
     _sum(MADE, _SPENT).label("spent"),
     _sum(UNDER_WAY, _ESTIMATE).label("reserved"),
+    _sum(("intent",), _ESTIMATE).label("unsent"),
     _sum(AT_RISK, _ESTIMATE).label("at_risk"),
-    sa.func.coalesce(
-        sa.func.sum(
-            sa.case(
-                (
-                    sa.and_(
-                        run.c.estimate.is_(None),
-                        run.c.credits.is_(None),
-                        run.c.state.in_((*UNDER_WAY, *AT_RISK, "success", "fetched", "written_off")),
-                    ),
-                    1,
-                ),
-                else_=0,
-            )
-        ),
-        0,
-    ).label("unpriced"),
+    _count((*UNDER_WAY, *AT_RISK, *BILLED), run.c.estimate, run.c.credits).label("unpriced"),
 )
 _KEYS: dict[str, Any] = {
     "notebook": run.c.notebook,
@@ -131,6 +128,13 @@ def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]
     return sorted(rows, key=lambda row: row[0] if by == "day" else row[1].committed, reverse=True)
 
 
+def reported(db: sa.Connection, service: str) -> list[tuple[dict[str, Any], float]]:
+    """The requests whose videos were made and whose cost was reported, each with that cost."""
+    known = (run.c.service == service, run.c.state.in_(("success", "fetched")), run.c.credits.is_not(None))
+    query = sa.select(run.c.request, run.c.credits).where(*known)
+    return [(entry.request, float(entry.credits)) for entry in db.execute(query)]
+
+
 def limits(db: sa.Connection) -> dict[str, float]:
     """The limits that are set, by scope."""
     return {entry.scope: float(entry.credits) for entry in db.execute(sa.select(budget))}
@@ -166,6 +170,18 @@ def keep(db: sa.Connection, service: str, estimate: float | None, where: dict[st
         if found.committed + estimate > credits_ + 1e-9:
             raise BudgetExceeded(
                 f"{name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
-                f"at risk {found.at_risk:g} ({scope} {value}).",
-                hint=f"raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
+                f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({scope} {value}).",
+                hint=f"{_unsent(found.unsent)}raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
             )
+
+
+def _unknown(unpriced: int) -> str:
+    """What the figures leave out: it cannot be counted, and is not 0."""
+    return f", and {unpriced} run{'s' if unpriced > 1 else ''} of unknown price" if unpriced else ""
+
+
+def _unsent(credits_: float) -> str:
+    """A kernel that died before it sent something holds the price of it."""
+    if not credits_:
+        return ""
+    return f"{credits_:g} of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import LedgerError
-from .database import DAMAGED, Database, SqliteFile
+from .database import DAMAGED, HOME, STATE, Database, SqliteFile
 from .migrations import prepare
 from .notes import Notes
 from .place import place
@@ -33,20 +33,27 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
     if url:
         shared = Postgres(url)
         prepare(shared)
-        return shared, []
+        return shared, _refusal(shared)
     where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
     _refuse_emptied(where.file, home)
     is_new = not where.file.exists()
-    file = SqliteFile(where.file)
+    file = SqliteFile(where.file, setting=STATE if where.snapshot else HOME)
     prepare(file)
-    if where.snapshot is None:
+    remarks = [*where.remarks, *_refusal(file)]
+    if where.snapshot is not None:
+        notes = file.notes = Notes(home)
+        remarks += _take_in_all(home, where.snapshot, file, notes)
+        Snapshot(file, where.snapshot, notes)
+    elif is_new:
         # A folder that was brought here from a network disk has copies of its ledgers, and this is the first look at them.
-        left = Notes(home, may_write=False)
-        return file, [*where.remarks, *(_take_in_all(home, where.file, file, left) if is_new else ())]
-    notes = file.notes = Notes(home)
-    remarks = [*where.remarks, *_take_in_all(home, where.snapshot, file, notes)]
-    Snapshot(file, where.snapshot, notes)
+        remarks += _take_in_all(home, where.file, file, Notes(home, may_write=False))
     return file, remarks
+
+
+def _refusal(database: Database) -> list[str]:
+    """Why nothing can be written: told to whoever only looks, too."""
+    refusal = database.refusal
+    return [f"{refusal.message} Next: {refusal.hint}."] if refusal else []
 
 
 def _take_in_all(home: Path, own: Path, file: SqliteFile, notes: Notes) -> list[str]:

@@ -142,6 +142,11 @@ class Postgres(Database):
 
 
 def _parse(url: str) -> sa.URL:
+    if _has_stray_at(url):
+        raise LedgerError(
+            "KIE_NB_LEDGER has an @ too many: where its password ends and its host begins cannot be told.",
+            hint="write each @ of the password as %40",
+        )
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
@@ -153,6 +158,13 @@ def _parse(url: str) -> sa.URL:
             hint="it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME",
         ) from None
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def _has_stray_at(url: str) -> bool:
+    """Whether a password holds an @ as it is: what follows would be looked up as a host, and shown in the error."""
+    rest = url.partition("://")[2].partition(":")[2]  # a name may hold one
+    place, _, query = rest.partition("?")
+    return f"{place}{query.partition('=')[0]}".count("@") > 1
 
 
 def _limits(connection: Any, _record: Any) -> None:

@@ -39,6 +39,11 @@ class NewRun:
     experiment: str | None = None
     origin: dict[str, Any] | None = None
 
+    @property
+    def scopes(self) -> dict[str, str | None]:
+        """What a budget may be set for, and this run is in."""
+        return {"notebook": self.notebook, "experiment": self.experiment, "day": now()[:10]}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRow:
@@ -164,8 +169,7 @@ class Ledger(Pictures, Budgets):
                 return standing, False
             if instead_of is not None and (other := self._settled(db, instead_of)) is not None:
                 return other, False
-            scopes = {"notebook": new.notebook, "experiment": new.experiment, "day": now()[:10]}
-            money.keep(db, new.service, new.estimate, scopes)
+            money.keep(db, new.service, new.estimate, new.scopes)
             take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
             run_id = uuid.uuid4().hex[:12]
             values = {name: getattr(new, name) for name in NewRun.__slots__}

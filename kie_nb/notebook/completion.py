@@ -8,7 +8,7 @@ from typing import Any
 
 from ..catalogue import known_models
 from .kie_magic import COMMANDS
-from .options import Option, all_names, model_on, options
+from .options import REPEATED, Option, all_names, model_on, options
 
 _MAGIC = re.compile(r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?(?P<sign>%%?)(?P<name>kie_wan|kie)[ \t]+(?P<rest>.*)$")
 
@@ -48,7 +48,7 @@ def _words(text: str, rest: str, word: str, variables: dict[str, Any]) -> list[s
         return [f"{name}={value}" for value in _values(option, word.partition("=")[2], variables)]
     if word.startswith("-") or not word:
         used = {piece for piece in before if piece.startswith("-")}
-        return [entry for entry in all_names(model) if entry not in used or entry == "--set"]
+        return [entry for entry in all_names(model) if entry not in used or entry in REPEATED]
     return []
 
 

@@ -10,12 +10,13 @@ from ..experiments.experiment import Experiment
 from . import headless, presenter
 from .experiment_card import show_experiment
 from .options import Line
+from .output import Output
 
 NOT_FOR_GRIDS = ("fresh", "embed", "quiet")
 
 
 def run_experiment(
-    ipython: Any, asked: Line, prompt: str | None, wanted: dict[str, Any]
+    output: Output, asked: Line, prompt: str | None, wanted: dict[str, Any]
 ) -> Experiment | None:
     """Define, price and run the experiment that the line asks for.
 
@@ -29,16 +30,18 @@ def run_experiment(
                 hint="a grid buys its missing cells, and shows one card",
             )
     axes = dict(asked.axes or {})
-    twice = [name for name in axes if wanted.get(name) is not None]
-    if twice:
-        raise InvalidRequest(f"{twice[0]} is given twice.", hint="keep --sweep or --seeds, or the option")
     raw = wanted.pop("raw", None) or {}
+    options = {name for name, value in {"prompt": prompt, **wanted}.items() if value is not None}
+    twice = [name for name in (*axes, *raw) if (name in axes) + (name in raw) + (name in options) > 1]
+    if twice:
+        raise InvalidRequest(
+            f"{twice[0]} is given twice.", hint="keep one of --sweep, --seeds, --set and the option"
+        )
     fields = {
         name: value for name, value in {**wanted, **raw}.items() if value is not None and name not in axes
     }
     exp = Experiment(str(asked.experiment), prompt=prompt, **fields, **axes)
-    if asked.output:
-        ipython.user_ns[asked.output] = exp
+    output.set(exp)
     presenter.say_simulator_once()
     if asked.dry_run:
         _show(exp.plan())

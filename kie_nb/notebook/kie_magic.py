@@ -8,10 +8,10 @@ from typing import Any
 
 from .. import _api
 from .. import settings as settings_
-from ..catalogue import USD_PER_CREDIT, nearest
+from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
 from ..engine import Run, get_session, tables
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest
+from ..errors import AuthError, InvalidRequest
 from ..ledger.money import Figures
 from . import files_magic, headless, open_magic, page, presenter
 from .files_magic import split
@@ -33,6 +33,9 @@ def kie(_ipython: Any, line: str) -> Any:
             hint=f"commands are: {', '.join(COMMANDS)}",
             charged="",
         )
+    if name in OF_THE_LEDGER:
+        for text in get_session().here.untold():
+            _say(f"kie_nb: {text}")
     return COMMANDS[name](words[1:])
 
 
@@ -48,6 +51,7 @@ def _status(_words: list[str]) -> None:
     here = [each for each in found if each.service == current.service]
     spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
+    get_session().here.untold()  # told below
     rows: list[tuple[str, str]] = [
         ("service", who if current.embedded or current.service == "kie" else f"{who}, at {current.base_url}"),
         (
@@ -115,27 +119,41 @@ def _spend(words: list[str]) -> None:
     by = words[0] if words else "day"
     if by not in {"day", "model", "experiment", "notebook"}:
         raise InvalidRequest(f"%kie spend {by}: day, model, experiment or notebook is needed.", charged="")
+    service, ledger = settings_.current().service, get_session().here
     rows = [
         (
             key or "(none)",
             str(found.runs),
-            *(f"{value:g}" for value in _money(found)),
+            *_money(found),
             _unpriced(found.unpriced),
         )
-        for key, found in get_session().here.totals(settings_.current().service, by)
+        for key, found in ledger.totals(service, by)
     ]
-    limits = (
-        ", ".join(f"{value:g} per {scope}" for scope, value in get_session().here.limits().items()) or "none"
-    )
-    is_free = settings_.current().service == "simulator"
+    limits = ", ".join(f"{value:g} per {scope}" for scope, value in ledger.limits().items()) or "none"
+    is_free = service == "simulator"
     title = f"credits by {by}; budgets: {limits}" + ("; simulated, no money" if is_free else "")
     _show_table(
         (by, "runs", "estimated", "real", "spent", "reserved", "at risk", ""), rows, caption=title, wide=0
     )
+    for text in [] if is_free else _price_remarks(ledger.reported(service)):
+        _say(text)
 
 
-def _money(found: Figures) -> tuple[float, ...]:
-    return (found.estimated, found.real, found.spent, found.reserved, found.at_risk)
+def _price_remarks(reported: Sequence[tuple[dict[str, Any], float]]) -> list[str]:
+    costs = ((Request.from_json(request).estimate, real) for request, real in reported)
+    return price_remarks((estimate, real) for estimate, real in costs if estimate is not None)
+
+
+def _money(found: Figures) -> tuple[str, ...]:
+    rest = (found.spent, found.reserved, found.at_risk)
+    return (f"{found.estimated:g}", _real(found), *(f"{value:g}" for value in rest))
+
+
+def _real(found: Figures) -> str:
+    """The reported cost; what was not reported is not 0."""
+    if not found.unreported:
+        return f"{found.real:g}"
+    return f"{found.real:g} and {found.unreported} not reported" if found.real else "?"
 
 
 def _unpriced(count: int) -> str:
@@ -179,12 +197,13 @@ def _use(words: list[str]) -> None:
     """choose who answers from now on: `%kie use kie` or `%kie use simulator`"""
     if len(words) != 1 or words[0] not in {"kie", "simulator"}:
         raise InvalidRequest("%kie use needs kie or simulator.", charged="")
+    if words[0] == "kie":
+        settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
     if words[0] == "simulator":
         presenter.simulator_was_said()
         _say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
-    settings_.require_key(settings_.current())
     _say("Kie.ai answers from now on, and runs cost money")
 
 
@@ -199,7 +218,13 @@ def _config(_words: list[str]) -> None:
 
 def _login(_words: list[str]) -> None:
     """type the Kie.ai key, hidden, for this kernel alone"""
-    key = getpass.getpass("Kie.ai key (hidden, kept in memory only): ").strip()
+    try:
+        key = getpass.getpass("Kie.ai key (hidden, kept in memory only): ").strip()
+    except (EOFError, NotImplementedError) as exc:  # Jupyter's own is one of the latter
+        raise AuthError(
+            "a key can be typed only where somebody is at the keyboard; nothing has changed.",
+            hint="set KIE_API_KEY (environment or .env file) instead",
+        ) from exc
     if not key:
         _say("no key was given; nothing has changed")
         return
@@ -230,6 +255,8 @@ COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "login": _login,
     "help": _help,
 }
+# What of the ledger's own should be known comes before what they say of it, once; `status` says it at each call.
+OF_THE_LEDGER = ("runs", "spend", "resume", "settle", "show", "panel", "doctor", "export", "import")
 
 
 def _say(text: str) -> None:

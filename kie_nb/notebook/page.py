@@ -12,7 +12,7 @@ import html
 from pathlib import Path
 from urllib.parse import quote
 
-from ..catalogue import USD_PER_CREDIT
+from ..catalogue import USD_PER_CREDIT, is_far
 from ..engine import Run
 from ..engine.facts import LINK_LIFE
 from ..engine.states import WORDS, State
@@ -210,12 +210,12 @@ def _finished(run: Run, media: str, note: str) -> str:
 
 def price_remark(run: Run) -> str:
     """A real cost that is far from the estimate is pointed out: the price list may be old."""
-    if run.service == "simulator" or run.credits is None or not run.estimate:
+    was_made = run.state in {State.FETCHED, State.SUCCESS}  # a failed task costs nothing by any list
+    if run.service == "simulator" or not was_made or run.credits is None or not run.estimate:
         return ""
-    expected = run.estimate.credits
-    if abs(run.credits - expected) <= expected / 4:
+    if not is_far(run.estimate, run.credits):
         return ""
-    return f"The price list of {run.estimate.as_of} said {expected:g} credits; it may be old."
+    return f"The price list of {run.estimate.as_of} said {run.estimate.credits:g} credits; it may be old."
 
 
 def length_remark(run: Run) -> str:

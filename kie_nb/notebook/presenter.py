@@ -189,13 +189,9 @@ def _print(run: Run, note: str) -> None:
     from . import page
 
     facts = ", ".join(f"{name} {value}" for name, value in page.facts(run))
-    lines = [
-        repr(run),
-        f"  {facts}",
-        *([f"  {note}"] if note else []),
-        *([f"  video: {run.video}"] if run.video else []),
-    ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    video = f"video: {run.video}" if run.video else ""
+    lines = [line for line in (facts, note, page.price_remark(run), video) if line]
+    sys.stdout.write("\n  ".join([repr(run), *lines]) + "\n")
 
 
 def mark(run: Run) -> None:

@@ -10,11 +10,13 @@ from ..catalogue import nearest
 from ..engine import DryRun, Run, Started, get_session
 from ..engine.bridge import warn_about_nest_asyncio
 from ..engine.images import is_url
+from ..engine.states import State
 from ..errors import BadImage, InvalidRequest, KieError
 from . import headless, presenter
 from .filling import Filler
 from .notes import note_of
 from .options import Line, help_text, parse
+from .output import Output
 
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment
@@ -37,6 +39,16 @@ def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | Non
         raise InvalidRequest(
             f"-o {asked.output} would overwrite the picture.", hint="choose another name for the run"
         )
+    output = Output(ipython.user_ns, asked.output)
+    try:
+        return _asked_for(ipython, asked, cell, output)
+    except KieError as exc:
+        if not asked.dry_run:
+            output.clear(exc)
+        raise
+
+
+def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> Run | Experiment | None:
     prompt = _prompt(asked, cell, ipython.user_ns)
     wanted: dict[str, Any] = {
         "model": asked.model,
@@ -48,19 +60,20 @@ def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | Non
     if asked.experiment:
         from .experiment_magic import run_experiment
 
-        return run_experiment(ipython, asked, prompt, wanted)
+        return run_experiment(output, asked, prompt, wanted)
     if asked.dry_run:
-        _show_dry_run(get_session().dry_run(prompt, **wanted))
+        limits: dict[str, Any] = {"fresh": asked.fresh, "max_credits": asked.max_credits}
+        _show_dry_run(get_session().dry_run(prompt, **limits, **wanted))
         return None
     warn_about_nest_asyncio()
-    return _Cell(ipython, asked).run(prompt, wanted)
+    return _Cell(output, asked).run(prompt, wanted)
 
 
 class _Cell:
     """One execution of the magic."""
 
-    def __init__(self, ipython: Any, asked: Line) -> None:
-        self.ipython, self.asked = ipython, asked
+    def __init__(self, output: Output, asked: Line) -> None:
+        self.output, self.asked = output, asked
         self.embed = cast("Embed | None", asked.embed)
         self.must_wait = headless.must_wait(asked.wait)
         self.card: Card | None = None
@@ -89,8 +102,7 @@ class _Cell:
     def _show(self, started: Started) -> None:
         """The run is known: name it, and show it at once."""
         run = started.run
-        if self.asked.output:
-            self.ipython.user_ns[self.asked.output] = run
+        self.output.set(run)
         for text in started.warnings:
             print(f"kie_nb: {text}")  # noqa: T201 - said in the cell
         presenter.say_simulator(run)
@@ -159,8 +171,29 @@ def _show_dry_run(found: DryRun) -> None:
             f"  {run.id[:8]}  {run.created_at:%Y-%m-%d %H:%M}  {run.state}  seed {run.seed}"
             for run in runs[:5]
         ]
-    if found.would_reuse:
-        lines.append("running the cell shows the newest of them and spends nothing; --fresh buys another")
-    elif not found.same and not found.other_seeds:
-        lines.append("no earlier run of this request")
-    print("\n".join(lines))  # noqa: T201 - asked for by word
+    print("\n".join([*lines, *_what_comes(found)]))  # noqa: T201 - asked for by word
+
+
+def _what_comes(found: DryRun) -> list[str]:
+    """What running the cell would do, by the state of the run that it would find."""
+    if found.standing is not None:
+        return [f"running the cell {_what_comes_of(found.standing)}"]
+    if found.refusal is not None:
+        message, *rest = found.refusal.lines()
+        return [f"running the cell would be refused: {message}", *rest]
+    if found.same or found.other_seeds:
+        return ["running the cell sends it"]
+    return ["no earlier run of this request"]
+
+
+def _what_comes_of(run: Run) -> str:
+    name = f"run {run.id[:8]}"
+    if run.state is State.UNKNOWN:
+        return (
+            f"would be refused until {name} is settled, which may be billed: `%kie show {run.id[:8]}` says how; "
+            "--fresh sends it once more and may pay twice"
+        )
+    if run.state is State.LOST:
+        return f"asks the service for the task of {name} once more and spends nothing; --fresh buys another"
+    doing = "shows" if run.state is State.FETCHED else "joins"
+    return f"{doing} {name} and spends nothing; --fresh buys another"

@@ -304,3 +304,30 @@ def test_what_the_ledger_keeps_is_the_request(fields):
     assert again.wire_input(URL) == request.wire_input(URL)
     assert again.fingerprint("kie") == request.fingerprint("kie")
     assert None not in request.wire_input(URL).values()
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        (TEXT_MODEL, {"seed": 6, "raw": {"seed": 9}}),
+        (TEXT_MODEL, {"seed": 6, "raw": {"seed": 6}}),
+        (TEXT_MODEL, {"prompt": "Waves.", "raw": {"prompt": "Rain."}}),
+        (TEXT_MODEL, {"resolution": "1080p", "raw": {"prompt": "Rain.", "resolution": "720p"}}),
+        ("wan/3-0-video", {"prompt": "Waves.", "raw": {"prompt": "Rain."}}),
+        ("wan/3-0-video", {"seed": 6, "raw": {"prompt": "Rain.", "seed": 9}}),
+        (IMAGE_MODEL, {"prompt": "x", "image": CAT, "raw": {"image_url": URL}}),
+        (IMAGE_MODEL, {"prompt": "x", "image": CAT, "image_url": URL}),
+        ("wan/3-0-video", {"image": CAT, "raw": {"prompt": "x", "image_url": URL}}),
+    ],
+)
+def test_what_is_given_twice_is_refused(model, fields):
+    """One of the two would be sent, and the other one was meant just as much."""
+    with pytest.raises(InvalidRequest, match="is given twice"):
+        build_request(model=model, **fields)
+
+
+def test_what_is_given_once_may_be_raw():
+    """None is as if it had not been given."""
+    request = text_request(seed=None, duration="10", raw={"seed": 9, "duration": None})
+
+    assert (request.seed, request.inputs["duration"]) == (9, "10")

@@ -329,6 +329,20 @@ def test_a_left_intention_is_sent_by_the_same_call(simulate, ask):
     assert simulator.counts["create_requests"] == 2
 
 
+def test_what_a_dead_process_reserved_is_given_back(simulate, ask):
+    """Its intention fills a budget; the refusal says how to take it back, and then the same cell goes through."""
+    simulate()
+    run = ask(seed=1).wait(SHORT_S)
+    get_session().here.intend(_as_new(run, "gone"), fresh=True)
+    kie.budget(150, per="day")
+    with pytest.raises(kie.BudgetExceeded) as caught:
+        ask(seed=2)
+    assert "%kie resume takes back" in caught.value.hint
+
+    kie.resume()
+    assert ask(seed=2).wait(SHORT_S).state == "fetched"
+
+
 def test_a_task_of_a_dead_process_is_taken_up(simulate, ask):
     """An accepted task goes on at the service; another process fetches its video, and nothing is sent."""
     simulator = simulate(speed=3.0)

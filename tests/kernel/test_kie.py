@@ -62,10 +62,11 @@ def test_config(kernel):
 
 
 def test_use(kernel):
-    """The real service needs a key: without one it says so, with the next step."""
+    """The real service needs a key: without one it says so, with the next step, and the one of before still answers."""
     cell = kernel.run("%kie use kie")
     assert cell.status == "error"
     assert "%kie login" in cell.error
+    assert "the simulator, free" in said(kernel, "status").text
     assert "the simulator answers" in said(kernel, "use simulator").text
     assert kernel.run("%kie use nobody").status == "error"
 
@@ -75,6 +76,15 @@ def test_help_and_a_slip(kernel):
     for command in ("", "help", "--help"):
         assert "take up everything open" in said(kernel, command).text
     assert "status" in kernel.run("%kie statsu").error
+
+
+def test_login_without_a_keyboard(kernel):
+    """A headless run has nobody to type it: three lines with the next step, and no stack."""
+    cell = kernel.run("%kie login")
+
+    assert cell.error.splitlines()[0].startswith("AuthError: a key can be typed only where")
+    assert "set KIE_API_KEY" in cell.error
+    assert "Traceback" not in cell.error
 
 
 def test_login_hides_the_key(kernel):

@@ -447,6 +447,22 @@ def test_grants_are_kept_here_too(network, tmp_path, monkeypatch):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_state_folder_that_cannot_be_made_is_called_by_its_own_name(network, tmp_path):
+    """The grants, and a ledger that is kept there, are chosen by KIE_NB_STATE; a ledger in its home is not."""
+    file = tmp_path / "file"
+    file.touch()
+    attempts = [
+        (lambda: GrantStore(file / "state"), "KIE_NB_STATE"),
+        (lambda: Ledger(network, state_home=file / "state"), "KIE_NB_STATE"),
+        (lambda: Ledger(file / "home", state_home=tmp_path), "KIE_NB_HOME or configure(home=...)"),
+    ]
+
+    for attempt, setting in attempts:
+        with pytest.raises(LedgerError, match="cannot be made") as caught:
+            attempt()
+        assert caught.value.hint == f"choose another with {setting}"
+
+
 def test_somebody_elses_folder_is_not_used(network, tmp_path, monkeypatch):
     """In a folder where everybody may write, a name is no proof."""
     monkeypatch.setattr(place.tempfile, "gettempdir", lambda: str(tmp_path))

@@ -337,6 +337,24 @@ def test_what_is_no_such_address_is_refused_without_repeating_it(tmp_path, text)
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["p@hunter2", "p@hunter2/x", "p@hunter2:1", "p@hunt?er2", "@", "p@[hunter2]", "p@hunter2:1/x"])  # fmt: skip
+def test_an_at_sign_in_a_password_is_told_and_not_shown(tmp_path, password):
+    """What follows it would be looked up as a host, and stand in the error."""
+    with pytest.raises(LedgerError, match="an @ too many") as caught:
+        Ledger(tmp_path, url=f"postgresql://u:{password}@127.0.0.1:1/d?connect_timeout=1")
+
+    assert "hunt" not in str(caught.value)
+    assert "%40" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["me@server:p%40q", "me:p%40q"])
+def test_an_at_sign_where_it_is_clear_is_taken(tmp_path, monkeypatch, name):
+    """In a name, and escaped: the host is what follows the last one."""
+    monkeypatch.setattr(room, "OPEN_PAUSES_S", ())
+    with pytest.raises(LedgerError, match=r"the ledger postgresql://.*@127\.0\.0\.1:1/d cannot be used"):
+        Ledger(tmp_path, url=f"postgresql://{name}@127.0.0.1:1/d?application_name=a@b")
+
+
 @pytest.mark.parametrize(
     "text", ["postgresql+psycopg://u:hunter2@h:5/d", "postgresql://u:hunter2@2@h/d", "postgresql://h/d?password=hunter2"]
 )  # fmt: skip

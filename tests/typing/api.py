@@ -9,6 +9,10 @@ import kie_nb as kie
 
 def ask_and_wait() -> Path | None:
     kie.configure(max_credits=200, wait=False, embed="preview", home="runs")
+    kie.configure(service="simulator", home=Path("runs"), creates_per_window=5, simulator_speed=20.0)
+    kie.configure(service=None, max_credits=None, wait=None)
+    kie.configure(embed="all")  # type: ignore[arg-type]
+    kie.configure(hone="runs")  # type: ignore[call-arg]
     run: kie.Run = kie.generate(
         "The cat smiles.",
         image=Path("cat.png"),

@@ -1,0 +1,47 @@
+"""The variable of `-o`: what this cell has asked for, and never what another one had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine import Run
+from ..errors import KieError
+
+
+class Output:
+    """One execution's variable, where it has one.
+
+    Args:
+        variables: The notebook's.
+        name: What `-o` says.
+    """
+
+    def __init__(self, variables: dict[str, Any], name: str | None) -> None:
+        self._variables, self._name = variables, name
+        self._is_set = False
+
+    def set(self, value: Any) -> None:
+        """The run, or the experiment, is known."""
+        if self._name:
+            self._variables[self._name] = value
+            self._is_set = True
+
+    def clear(self, refusal: KieError) -> None:
+        """The cell was refused before it had anything of its own: a later `clip.video` must not be an earlier request's.
+
+        The run that the *refusal* is about stays, for it is the one to be settled; and so does what is not ours.
+        """
+        if self._is_set or not self._name:
+            return
+        value = self._variables.get(self._name)
+        if _is_ours(value) and (refusal.run_id is None or getattr(value, "id", None) != refusal.run_id):
+            del self._variables[self._name]
+            print(  # noqa: T201 - said in the cell
+                f"kie_nb: {self._name} is not set any more: this cell was refused, and it held {value!r} of an earlier one"
+            )
+
+
+def _is_ours(value: Any) -> bool:
+    from ..experiments.experiment import Experiment
+
+    return isinstance(value, Run | Experiment)
