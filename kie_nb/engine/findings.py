@@ -13,8 +13,8 @@ class Finding:
     """One thing that is not as it should be.
 
     Attributes:
-        kind: "missing", "altered", "not a video", "unreferenced", "left over", "not fetched", "link expires", "open" or
-            "no picture".
+        kind: "missing", "altered", "not a video", "unreferenced", "left over", "not fetched", "link expires", "not as asked",
+            "open" or "no picture".
         what: The finding in words.
         done: What was done about it, or why nothing can be.
         is_mended: Whether it is in order now.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import json
 import logging
 import sys
@@ -138,7 +137,7 @@ class Follower:
             self._asked.pop(run, None)
             self._driven.discard(run)
             run._finish(error)
-            if run.state is State.SUCCESS and self._is_young(run):
+            if (run.state is State.SUCCESS or run.missing) and run.link_lives:
                 self._fetch_later(run, channel)
 
     def _fetch_later(self, run: Run, channel: Channel) -> None:
@@ -172,14 +171,16 @@ class Follower:
             await self._reread(run)
         if run.state is not State.FETCHED:
             return error_of(run)
-        if self._session.is_elsewhere(run):
-            await Fetching(run, self._session, channel).fetch()
+        await self._bring_the_rest(run, channel)
         return None
 
-    @staticmethod
-    def _is_young(run: Run) -> bool:
-        until = run.link_until
-        return until is not None and dt.datetime.now(dt.UTC) < until
+    async def _bring_the_rest(self, run: Run, channel: Channel) -> None:
+        """What a finished run lacks: its files in this home, or those of several that have not come."""
+        fetching = Fetching(run, self._session, channel)
+        if self._session.is_elsewhere(run):
+            await fetching.fetch()
+        elif run.missing:
+            await fetching.fetch_missing()
 
     async def _is_ours(self, run: Run) -> bool:
         """Whether this process may drive *run*; a run whose owner is gone is taken over, by one process only."""

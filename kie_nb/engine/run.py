@@ -321,7 +321,8 @@ class Run(Facts):
         seed = f" seed={self.seed}" if self.seed is not None else ""
         where = f" {_short(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""
         mark = " SIMULATED" if self.service == "simulator" else ""
-        return f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}>"
+        remarks = f" ({' '.join(self.remarks)})" if self.video else ""
+        return f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>"
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .evidence import UNSETTLED
 from .executor import Executor, Threads
-from .facts import Facts
+from .facts import LINK_LIFE, Facts
 from .follower import Follower
 from .origin import here
 from .outcomes import error_of, stored
@@ -288,18 +289,25 @@ class Session:
         run._finish(None if run.state is State.FETCHED else error_of(run))
 
     def resume(self) -> list[Run]:
-        """Take up every task of the current home that is at its service, and take back what was never sent."""
+        """Take up every task of the current home that is at its service, and take back what was never sent.
+
+        Files of a task that have not come are fetched too, while their links live.
+        """
         home = settings_.current().home
         found = [
             self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
         ]
+        lately = dt.datetime.now(dt.UTC) - 2 * LINK_LIFE  # a task takes less than a day
+        done = self.ledger(home).runs(states={State.FETCHED}, since=lately, limit=None)
+        some = [row for row in done if len(row.urls or ()) > 1]
+        found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
         for run in found:
             with self.begin_lock:
                 if self._was_left(run):
                     self.withdraw(run)
                 elif run.state is State.LOST:
                     self._look_again(run)
-                if run.state in OPEN:
+                if run.state in OPEN or run.missing:
                     self.follow(run)
         return found
 

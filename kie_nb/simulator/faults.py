@@ -40,7 +40,9 @@ class Fault:
     kind: str
     times: int | None = None  # how often it strikes; None: always
     probability: float = 1.0
-    match: str = ""  # only when the prompt of the task has this in it
+    match: str = (
+        ""  # only when the prompt of the task has this in it, or the name of the file that is asked for
+    )
     seconds: float = 3.0  # for kinds that take time: how long
 
     def __post_init__(self) -> None:
