@@ -213,7 +213,7 @@ def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
         "taskId": task.id,
         "model": task.model,
         "state": "postprocessing" if fault == "unknown_state" else state,
-        "param": task.param,
+        "param": None if fault == "no_param" else task.param,
         "resultJson": result_json(world, task, base, fault) if task.state == "success" else "",
         "failCode": code,
         "failMsg": msg,

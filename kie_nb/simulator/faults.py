@@ -23,7 +23,7 @@ _WIRE = frozenset({"http_500", "http_502", "http_403_1010", "html", "lost_reply"
 _JSON = frozenset(REFUSALS) | _WIRE | {"broken_json", "http_502_done", "message_key"}
 KINDS: dict[str, frozenset[str]] = {
     "create": _JSON | {"no_task_id"},
-    "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_urls", "two_urls"},
+    "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_param", "no_urls", "two_urls"},
     "upload": _JSON,
     "download": _WIRE | {"truncate", "empty", "expired", "slow"},
     "credits": _JSON,

@@ -74,7 +74,9 @@ def test_a_video_of_another_length_is_pointed_out(done):
     assert done.remarks == (words,)
     assert words in repr(done)
     assert words in page.video_page(done, source="x.mp4", poster=None)
-    assert words[1:-1] in repr(kie.doctor())
+    report = kie.doctor()
+    assert words[1:-1] in repr(report)
+    assert report.is_well
 
 
 def test_the_table_as_text_and_as_a_frame(done):
