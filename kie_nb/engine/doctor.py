@@ -293,10 +293,7 @@ def _settle(fetched: Path, path: Path) -> str:
 
 
 def _is_driven(session: Session, run: Run) -> bool:
-    if session._follower.is_followed(run):
-        return True
-    held_by = run.row.owner
-    return held_by != owner.me() and owner.is_alive(held_by, run.row.lease_until)
+    return session._follower.is_followed(run) or owner.is_others(run.row)
 
 
 def _age(at: str | None) -> dt.timedelta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from .schedule import Usual
 from .states import OPEN, State
 
 log = logging.getLogger("kie_nb")
+JUDGED_WAIT_S = 3.0
 ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
 
 
@@ -152,7 +154,7 @@ class Session:
     def withdraw(self, run: Run) -> bool:
         """Take back an intention that was not sent; False if it is too late for that, or another living process's."""
         held_by = run.row.owner
-        if held_by != owner.me() and owner.is_alive(held_by, run.row.lease_until):
+        if owner.is_others(run.row):
             return False
         words = "it was taken back before it was sent."
         error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
@@ -309,7 +311,19 @@ class Session:
                     self._look_again(run)
                 if run.state in OPEN or run.missing:
                     self.follow(run)
+        self._await_judgement(found)
         return found
+
+    @staticmethod
+    def _await_judgement(runs: list[Run]) -> None:
+        """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
+
+        One that a living process is sending is not waited for.
+        """
+        end = time.monotonic() + JUDGED_WAIT_S
+        dead = [run for run in runs if run.state is State.SENDING and not owner.is_others(run.row)]
+        while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
+            time.sleep(0.02)
 
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""

@@ -15,6 +15,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import get_session, owner
+from kie_nb.notebook import open_magic
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -311,6 +312,21 @@ def test_what_a_dead_process_left_behind(simulate, ask, state, end, error):
         left.wait(SHORT_S)
     assert left.state == end
     assert simulator.counts["create_requests"] == 1
+
+
+def test_resume_says_what_has_become_of_a_request_in_mid_air(simulate, ask, capsys):
+    """Its process died while it was sent: it is not called "sending" a moment before it is unknown."""
+    simulate()
+    ledger = get_session().ledger(settings.current().home)
+    run = ask().wait(SHORT_S)
+    row, _ = ledger.intend(_as_new(run, "gone"), fresh=True)
+    ledger.move(row.id, "sending", expect={"intent"})
+    open_magic.resume([])
+
+    said = capsys.readouterr().out
+    assert f"{row.id[:8]}  outcome unknown: " in said
+    assert "sending" not in said
+    assert "`%kie show ID` tells how to settle" in said
 
 
 def test_a_left_intention_is_sent_by_the_same_call(simulate, ask):
