@@ -316,6 +316,8 @@ def test_a_task_that_answers_late_is_taken(simulate, ask):
         assert asking.result(SHORT_S).wait(SHORT_S).state == "fetched"
 
     assert [run.task_id for run in kie.runs()] == [simulator.tasks[0].task_id]
+    assert ask() is runs[0]  # it stands for its request again
+    assert simulator.counts["create_requests"] == 1
 
 
 def test_a_task_that_turns_up_after_all_is_taken(lost):
