@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
@@ -43,6 +44,7 @@ class Channel:
         self._gate = asyncio.Lock()  # first come, first sent
         self._opening = asyncio.Lock()
         self._counting = asyncio.Lock()
+        self._uploading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._reading: Reading | None = None
         self._silent_until = 0.0
 
@@ -87,6 +89,12 @@ class Channel:
                 return self._reading
             self._silent_until = clock() + BALANCE_REST_S
             return None
+
+    @contextlib.asynccontextmanager
+    async def uploading(self, sha256: str) -> AsyncIterator[None]:
+        """Who uploads a picture, one at a time: whoever asks for the same one meanwhile finds it uploaded."""
+        async with self._uploading.setdefault(sha256, asyncio.Lock()):
+            yield
 
     @contextlib.asynccontextmanager
     async def permission(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import secrets
 import shutil
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..errors import DownloadFailed, KieError
+from ..ledger import number_of
 from ..ledger.schema import moment
 from . import owner
 from .bridge import wait_blocking
 from .exporting import hash_of
-from .fetching import fetch_one
+from .fetching import fetch_one, with_files
 from .findings import Finding, Report
 from .run import Run
 from .states import AT_SERVICE, State
@@ -59,13 +61,14 @@ class _Visit:
     known: set[str] = field(default_factory=set)
 
     async def all(self, runs: Sequence[Run]) -> tuple[list[Finding], int]:
-        for run in runs:
-            self._know(run)
         gate = asyncio.Semaphore(8)
 
         async def one(run: Run) -> list[Finding]:
+            self._know(run)
             async with gate:
-                return await self._run(run)
+                found = await self._run(run)
+            self._know(run)  # by now it may be known how many files its task made
+            return found
 
         found = [finding for part in await asyncio.gather(*map(one, runs)) for finding in part]
         found += await self._pictures(runs)
@@ -75,47 +78,60 @@ class _Visit:
     def _know(self, run: Run) -> None:
         paths = list(run.videos)
         if run.task_id:
-            paths.append(self.files.video(prompt=run.prompt, seed=run.seed, task_id=run.task_id))
+            paths.append(self._target(run, 0))
+            paths += [self._target(run, number) for number in range(1, len(run.row.urls or ()))]
         for path in paths:
             self.known |= {path.name, *(f"{path.stem}.{end}" for end in PARTS_OF_VIDEO)}
 
     async def _run(self, run: Run) -> list[Finding]:
         if run.state is State.FETCHED:
-            return [
-                finding
-                for number, path in enumerate(run.videos)
-                if (finding := await self._file(run, path, number)) is not None
-            ]
+            looks = [await self._file(run, path, position) for position, path in enumerate(run.videos)]
+            found = [finding for finding in looks if finding is not None]
+            found += [await self._not_fetched(run, number) for number in run.missing]
+            return found + ([_not_as_asked(run)] if run.length_remark else [])
         if run.state is State.SUCCESS:
-            return [await self._not_fetched(run)]
+            return [await self._not_fetched(run, number) for number in range(await self._count(run))]
         age = _age(run.row.accepted_at)
         if run.state in AT_SERVICE and age > SOON_DEAD and not _is_driven(self.session, run):
             what = f"accepted {_hours(age)} ago and not followed"
             return [Finding(run=run.id, file="", kind="open", what=what, done="`%kie resume` takes it up")]
         return []
 
-    async def _file(self, run: Run, path: Path, number: int) -> Finding | None:
+    def _target(self, run: Run, number: int) -> Path:
+        return self.files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
+
+    async def _file(self, run: Run, path: Path, position: int) -> Finding | None:
         self.count += 1
-        wanted = run.row.video_sha256 if number == 0 else None
-        kind, what = await self._work(look_at, path, wanted, run.row.video_bytes if number == 0 else None)
+        wanted = (run.row.video_sha256, run.row.video_bytes) if position == 0 else (None, None)
+        kind, what = await self._work(look_at, path, *wanted)
         if not kind:
             return None
         done, is_mended = "it was only looked at", False
         if self.mend:
-            done, is_mended = await self._again(run, path, number)
+            number = number_of(path.name, str(run.task_id))  # the videos come first, whatever their numbers
+            done, is_mended = await self._again(run, path, position if number is None else number)
         return Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)
 
-    async def _not_fetched(self, run: Run) -> Finding:
+    async def _count(self, run: Run) -> int:
+        """How many files its task made: the service is asked where that is not known yet; one where it does not say."""
+        if not run.row.urls and self.mend and not _is_driven(self.session, run):
+            with contextlib.suppress(KieError):
+                client = await self.session.channel_of(run).client()
+                urls = list((await client.record(str(run.task_id))).urls)
+                await self._move(run, State.SUCCESS, expect={State.SUCCESS}, urls=urls or None)
+        return len(run.row.urls or [""])
+
+    async def _not_fetched(self, run: Run, number: int) -> Finding:
         age = _age(run.row.completed_at)
         kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
         if age > SOON_DEAD:
             kind, what = "link expires", f"{what}: its link lives about a day"
-        target = self.files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id))
+        target = self._target(run, number)
         done, is_mended = "`%kie resume` fetches it", False
         if _is_driven(self.session, run):
             done = "it is being fetched now"
         elif self.mend:
-            done, is_mended = await self._again(run, target, 0)
+            done, is_mended = await self._again(run, target, number)
         return Finding(run=run.id, file=target.name, kind=kind, what=what, done=done, is_mended=is_mended)
 
     # --- fetching again ----------------------------------------------------------------------------------------
@@ -124,11 +140,11 @@ class _Visit:
         """Fetch a file once more, and say what came of it."""
         apart = path.parent / f".again-{secrets.token_hex(4)}"
         try:
-            before = run.row.video_sha256 if number == 0 else None
+            before = run.row.video_sha256 if path == run.video else None
             fetched = await self._fetched(run, number, apart / path.name)
             path = path.with_suffix(fetched["path"].suffix)
             aside = await asyncio.to_thread(_settle, fetched["path"], path)
-            await self._record(run, path, number, fetched)
+            await self._record(run, {**fetched, "path": path})
         except KieError as exc:
             return f"cannot be fetched again: {exc.message.rstrip('.')}", False
         except OSError as exc:
@@ -169,31 +185,23 @@ class _Visit:
                 reasons.append(exc.message.rstrip("."))
         raise DownloadFailed("; ".join(dict.fromkeys(reasons)) or "the service names no file for it")
 
-    async def _record(self, run: Run, path: Path, number: int, fetched: dict[str, Any]) -> None:
+    async def _record(self, run: Run, fetched: dict[str, Any]) -> None:
         """Write down what is on disk now; the state moves only from made to fetched."""
-        changes: dict[str, Any] = {}
-        if number == 0:
-            changes = {
-                "video": self.files.relative(path),
-                "video_sha256": fetched["sha256"],
-                "video_bytes": fetched["bytes"],
-                "video_seconds": fetched["seconds"],
-            }
-        row = await self.session.dispatcher.ledger(
-            self.session.ledger_of(run).move,
-            run.id,
-            State.FETCHED,
-            expect={State.SUCCESS, State.FETCHED},
-            evidence={
-                "fetched again": path.name,
-                "sha256": fetched["sha256"],
-                "before": run.row.video_sha256,
-            },
-            **changes,
-        )
+        evidence = {
+            "fetched again": fetched["path"].name,
+            "sha256": fetched["sha256"],
+            "before": run.row.video_sha256,
+        }
+        changes = with_files(run, self.files, [fetched])
+        expect = {State.SUCCESS, State.FETCHED}
+        if await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes):
+            run._finish(None)
+
+    async def _move(self, run: Run, to: State, **step: Any) -> bool:
+        row = await self.session.dispatcher.ledger(self.session.ledger_of(run).move, run.id, to, **step)
         if row is not None:
             run._update(row)
-            run._finish(None)
+        return row is not None
 
     async def _work(self, fn: Any, *args: Any) -> Any:
         return await asyncio.wrap_future(self.session.downloads.submit(fn, *args))
@@ -228,6 +236,13 @@ class _Visit:
             what=what,
             done="cannot be fetched: run its cell again with the picture; the video is not concerned",
         )
+
+
+def _not_as_asked(run: Run) -> Finding:
+    what = run.length_remark.rstrip(".").lower()
+    done = "left as it is: it is what the service made; --fresh buys another"
+    name = run.video.name if run.video else ""
+    return Finding(run=run.id, file=name, kind="not as asked", what=what, done=done)
 
 
 def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]:
@@ -278,10 +293,7 @@ def _settle(fetched: Path, path: Path) -> str:
 
 
 def _is_driven(session: Session, run: Run) -> bool:
-    if session._follower.is_followed(run):
-        return True
-    held_by = run.row.owner
-    return held_by != owner.me() and owner.is_alive(held_by, run.row.lease_until)
+    return session._follower.is_followed(run) or owner.is_others(run.row)
 
 
 def _age(at: str | None) -> dt.timedelta:

@@ -34,6 +34,7 @@ class Evidence:
         after: The balance last read after it.
         others: Runs of the same account that were under way in between.
         verdict: What the balances say.
+        matched: How it was found that its task is its own, where it was adopted; else "".
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class Evidence:
     after: Reading | None
     others: Others
     verdict: Verdict
+    matched: str = ""
 
     @property
     def words(self) -> str:
@@ -65,6 +67,7 @@ class Evidence:
             ("what happened", self.happened),
             ("at risk", f"{price}; held in the budget until it is settled"),
             ("balance", self.words),
+            *([("its task", self.matched)] if self.matched else []),
             (
                 "if there is a task",
                 f"find it by its prompt and seed at {LOGS}: `%kie settle TASK_ID` brings its video",
@@ -118,10 +121,12 @@ def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Ev
     """What the ledger holds of it, with *after* as the newest balance."""
     before: Reading | None = None
     last: Reading | None = None
+    matched = ""
     for entry in ledger.events(row.id):
         kept = entry["evidence"] or {}
         before = Reading.from_json(kept.get("balance_before")) or before
         last = Reading.from_json(kept.get("balance_after")) or last
+        matched = str(kept.get("matched") or matched)
     after = after or last
     others = Others()
     if before is not None and after is not None:
@@ -135,6 +140,7 @@ def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Ev
         after=after,
         others=others,
         verdict=weigh(before, after, row.estimate, others),
+        matched=matched,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, Request
+from ..ledger import number_of
 from ..ledger.schema import moment
 from . import origin
 from .states import FINAL, State
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..ledger import Ledger, RunRow
     from .session import Session
 
+LENGTH_SLACK_S = 0.5  # encoders end on whole frames, and some add a few
 LINK_LIFE = dt.timedelta(days=1)  # kie-api §8.2: 24 h or 14 days; assume the shorter
 
 
@@ -93,6 +95,32 @@ class Facts:
         return tuple(files.absolute(name) for name in names if name)
 
     @property
+    def missing(self) -> tuple[int, ...]:
+        """Which files of the task have not come, counted from 0: it made several, and not all could be fetched yet."""
+        names = [name for name in (self._row.video, *(self._row.more_videos or [])) if name]
+        count = len(self._row.urls or [])
+        if self.state is not State.FETCHED or count <= len(names):
+            return ()
+        here = {number_of(name, str(self.task_id)) for name in names}
+        return tuple(number for number in range(count) if number not in here)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """How the video differs from what was asked or made, a sentence each: its length, and files that have not come."""
+        missing = ", ".join(str(number + 1) for number in self.missing)
+        of = len(self._row.urls or [])
+        not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
+        return tuple(remark for remark in (not_all, self.length_remark) if remark)
+
+    @property
+    def length_remark(self) -> str:
+        """That the video is not as long as asked, in words; "" where it is, or where nobody knows."""
+        wanted, seconds = self.request.asked_seconds, self._row.video_seconds
+        if wanted is None or seconds is None or abs(seconds - wanted) <= LENGTH_SLACK_S:
+            return ""
+        return f"Asked for {wanted:g} s; the video has {seconds:.1f} s."
+
+    @property
     def url(self) -> str | None:
         """The service's own link to the video; it dies after about a day."""
         return self._row.urls[0] if self._row.urls else None
@@ -102,6 +130,12 @@ class Facts:
         """Until when `url` should serve the video (UTC), a day after the task's end; None while there is no link."""
         made = self.completed_at
         return made + LINK_LIFE if made is not None and self._row.urls else None
+
+    @property
+    def link_lives(self) -> bool:
+        """Whether `url` should still serve the video."""
+        until = self.link_until
+        return until is not None and dt.datetime.now(dt.UTC) < until
 
     @property
     def created_at(self) -> dt.datetime:

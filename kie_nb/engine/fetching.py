@@ -7,11 +7,14 @@ import glob
 import hashlib
 import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadFailed, KieError, NoVideo
+from ..ledger import Files, number_of
 from ..service.media import LinkDead, NotTheFile, download
+from .run import Run
 from .states import State
 from .step import Step
 from .strays import is_of_the_dead
@@ -26,25 +29,31 @@ class Fetching(Step):
     """Brings the files of a task home."""
 
     async def fetch(self) -> None:
-        """Fetch all files of the task.
+        """Fetch all files of the task; those that came are kept whatever becomes of the others, which `Run.missing` names.
 
         Raises:
             NoVideo: the service names none.
-            DownloadFailed: they did not come; they stay at the service for about a day.
+            DownloadFailed: none came; they stay at the service for about a day.
         """
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
-        error: DownloadFailed | None = None
-        for pause in (0.0, *FETCH_PAUSES_S):
-            await asyncio.sleep(pause)
-            try:
-                return await self._fetch_all(urls)
-            except DownloadFailed as exc:
-                error = exc
-                self.run._say(f"{exc.message} Trying again.")
-        assert error is not None  # noqa: S101 - the loop ran
-        raise self._failed(error, urls) from error
+        came, error = await self._fetch_all(dict(enumerate(urls)), (0.0, *FETCH_PAUSES_S))
+        known = number_of(str(self.run.row.video), str(self.run.task_id))
+        if error is not None and (not came or (self.run.row.video and known not in came)):
+            raise self._failed(error, urls) from error
+        if (
+            self.run.state is not State.FETCHED
+        ):  # else by another machine, whose record stands: a copy for this home
+            await self._keep(came)
+
+    async def fetch_missing(self) -> None:
+        """Try once more for what has not come; what does not come now either stays missing."""
+        urls = self.run.row.urls or []
+        came, error = await self._fetch_all({number: urls[number] for number in self.run.missing}, (0.0,))
+        if came:
+            await self._keep(came)
+        self.run._say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
@@ -79,23 +88,33 @@ class Fetching(Step):
             run_id=self.run.id,
         )
 
-    async def _fetch_all(self, urls: list[str]) -> None:
-        found = [await self._fetch_url(url, number) for number, url in enumerate(urls)]
-        # What was asked for is a video: a still beside it comes second, wherever the service lists it.
-        found.sort(key=lambda facts: facts["path"].suffix != ".mp4")
-        first, rest = found[0], found[1:]
-        self.run._say("")
-        if self.run.state is State.FETCHED:
-            return  # by another machine, whose record stands: this is a copy for the home of this one
-        await self.surely(
-            State.FETCHED,
-            video=self.files.relative(first["path"]),
-            more_videos=[self.files.relative(facts["path"]) for facts in rest] or None,
-            video_sha256=first["sha256"],
-            video_bytes=first["bytes"],
-            video_seconds=first["seconds"],
-            evidence={"sha256": first["sha256"], "bytes": first["bytes"]},
-        )
+    async def _fetch_all(
+        self, urls: dict[int, str], pauses: tuple[float, ...]
+    ) -> tuple[dict[int, dict[str, Any]], DownloadFailed | None]:
+        """What came, by its number, and why not all of it did."""
+        came: dict[int, dict[str, Any]] = {}
+        error: DownloadFailed | None = None
+        for pause in pauses:
+            await asyncio.sleep(pause)
+            error = None
+            for number, url in urls.items():
+                try:
+                    came[number] = came.get(number) or await self._fetch_url(url, number)
+                except DownloadFailed as exc:
+                    error = exc
+                    self.run._say(f"{exc.message} Trying again.")
+            if error is None:
+                self.run._say("")
+                break
+        return came, error
+
+    async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
+        changes = with_files(self.run, self.files, list(came.values()))
+        count, of = 1 + len(changes["more_videos"] or ()), len(self.run.row.urls or ())
+        evidence = {
+            "fetched": [{name: facts[name] for name in ("sha256", "bytes")} for facts in came.values()]
+        }
+        await self.surely(State.FETCHED, evidence=evidence | {"files": f"{count} of {of}"}, **changes)
 
     async def _fetch_url(self, url: str, number: int) -> dict[str, Any]:
         target = self.files.video(
@@ -124,6 +143,21 @@ class Fetching(Step):
             if not future.cancelled():
                 raise  # we are being ended, not the worker
             raise DownloadFailed("the worker that fetched it was ended.") from None
+
+
+def with_files(run: Run, files: Files, came: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The columns of *run* with the files that *came* beside those that it has.
+
+    What was asked for is a video: a still beside it comes second, wherever the service lists it.
+    """
+    fresh = {facts["path"].stem: facts for facts in came}
+    names = {path.stem: files.relative(path) for path in run.videos}
+    names |= {stem: files.relative(facts["path"]) for stem, facts in fresh.items()}
+    first, *rest = sorted(names.values(), key=lambda name: not name.endswith(".mp4"))
+    changes: dict[str, Any] = {"video": first, "more_videos": rest or None}
+    if facts := fresh.get(Path(first).stem):
+        changes |= {f"video_{name}": facts[name] for name in ("sha256", "bytes", "seconds")}
+    return changes
 
 
 def fetch_one(url: str, target: Path) -> dict[str, Any]:

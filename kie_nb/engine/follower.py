@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import json
 import logging
 import sys
@@ -49,18 +48,48 @@ class Follower:
         self._later: dict[Run, asyncio.TimerHandle] = {}  # on the dispatcher's thread alone
 
     def _finish_sending(self) -> None:
-        """A process that ends in mid-request would lose the answer, and with it the task: wait for it."""
+        """A process that ends in mid-request would lose the answer, and with it the task: wait for it.
+
+        What was not sent yet is taken back first: else it might be sent in the last moment, and its answer lost.
+        """
 
         def sending() -> list[Run]:
             return [run for run in list(self._driven) if run.state is State.SENDING]
 
         end = time.monotonic() + EXIT_WAIT_S
+        taken_back = self._take_back()
         if sending():
             sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
         while sending() and time.monotonic() < end:
             time.sleep(0.05)
+        taken_back += (
+            self._take_back()
+        )  # refused for being too many at once, they waited for their turn again
+        if not hasattr(sys, "ps1") and "ipykernel" not in sys.modules:
+            self._say_what_is_left(taken_back)
+
+    def _take_back(self) -> int:
+        """Take back what this process has written down and not sent; how many that were."""
+        own = [run for run in list(self._driven) if run.state is State.INTENT and run.row.owner == owner.me()]
+        count = 0
+        for run in own:
+            try:
+                count += self._session.withdraw(run)
+            except (
+                KieError
+            ):  # the ledger cannot be written: it stays an intention, which the next look takes back
+                log.exception("%s could not be taken back", run.label)
+        return count
+
+    def _say_what_is_left(self, taken_back: int) -> None:
+        if taken_back:
+            were = "1 was" if taken_back == 1 else f"{taken_back} were"
+            sys.stderr.write(
+                f"kie_nb: {were} not sent and will not be: nothing was charged. Run the script again to send "
+                f"{'it' if taken_back == 1 else 'them'}.\n"
+            )
         left = [run for run in list(self._driven) if run.task_id and run.state in OPEN]
-        if left and not hasattr(sys, "ps1") and "ipykernel" not in sys.modules:
+        if left:
             ids = ", ".join(run.id[:8] for run in left[:5])
             sys.stderr.write(
                 f"kie_nb: this process ends with {len(left)} open ({ids}): their tasks go on at the service. "
@@ -138,7 +167,7 @@ class Follower:
             self._asked.pop(run, None)
             self._driven.discard(run)
             run._finish(error)
-            if run.state is State.SUCCESS and self._is_young(run):
+            if (run.state is State.SUCCESS or run.missing) and run.link_lives:
                 self._fetch_later(run, channel)
 
     def _fetch_later(self, run: Run, channel: Channel) -> None:
@@ -172,14 +201,16 @@ class Follower:
             await self._reread(run)
         if run.state is not State.FETCHED:
             return error_of(run)
-        if self._session.is_elsewhere(run):
-            await Fetching(run, self._session, channel).fetch()
+        await self._bring_the_rest(run, channel)
         return None
 
-    @staticmethod
-    def _is_young(run: Run) -> bool:
-        until = run.link_until
-        return until is not None and dt.datetime.now(dt.UTC) < until
+    async def _bring_the_rest(self, run: Run, channel: Channel) -> None:
+        """What a finished run lacks: its files in this home, or those of several that have not come."""
+        fetching = Fetching(run, self._session, channel)
+        if self._session.is_elsewhere(run):
+            await fetching.fetch()
+        elif run.missing:
+            await fetching.fetch_missing()
 
     async def _is_ours(self, run: Run) -> bool:
         """Whether this process may drive *run*; a run whose owner is gone is taken over, by one process only."""

@@ -7,6 +7,10 @@ import functools
 import os
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..ledger import RunRow
 
 LEASE_S = 30.0
 HEARTBEAT_S = 10.0
@@ -48,6 +52,11 @@ def lease() -> str:
 def lease_is_over(lease_until: str | None) -> bool:
     """Whether an owner has given no sign for longer than its lease."""
     return not lease_until or lease_until < dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+
+
+def is_others(row: RunRow) -> bool:
+    """Whether another living process drives the run of *row*."""
+    return row.owner != me() and is_alive(row.owner, row.lease_until)
 
 
 def is_alive(owner: str | None, lease_until: str | None) -> bool:

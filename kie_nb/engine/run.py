@@ -111,16 +111,18 @@ class Run(Facts):
         """
         return settling.evidence(self._session, self)
 
-    def adopt(self, task_id: str | Mapping[str, Any]) -> Run:
+    def adopt(self, task_id: str | Mapping[str, Any], *, yes: bool = False) -> Run:
         """Settle an unknown outcome with the task it made; its request must match.
 
         Args:
             task_id: As found at https://kie.ai/logs, or the body of a callback that names it.
+            yes: Do not ask where the service does not say what the task was asked.
 
         Raises:
             InvalidRequest: it does not match, or there is nothing to settle.
+            OutcomeUnknown: it cannot be compared, and it was not agreed to.
         """
-        return settling.adopt(self._session, self, task_id)
+        return settling.adopt(self._session, self, task_id, yes=yes)
 
     def resend(self, *, yes: bool = False) -> Run:
         """Send an unknown run's request again, once; says the worst case and asks, unless *yes*.
@@ -321,7 +323,8 @@ class Run(Facts):
         seed = f" seed={self.seed}" if self.seed is not None else ""
         where = f" {_short(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""
         mark = " SIMULATED" if self.service == "simulator" else ""
-        return f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}>"
+        remarks = f" ({' '.join(self.remarks)})" if self.video else ""
+        return f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>"
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from ..catalogue import ImageIdentity
 from ..errors import NOTHING, KieError, NotSent, OutcomeUnknown, OutOfCredits, RateLimited, ServiceTrouble
 from ..service.envelope import outcome_unknown
 from .evidence import gather
@@ -137,13 +138,17 @@ class Sending(Step):
             return image.url if image else None
         if self.content is None:  # a create without its picture would be paid, and not what was asked
             raise NotSent(f"the picture {image.label} is not at hand.", hint="run the cell again")
+        async with self.channel.uploading(image.sha256):
+            return await self._uploaded(image, self.content)
+
+    async def _uploaded(self, image: ImageIdentity, content: bytes) -> str:
         known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
         client = await self.channel.client()
         if known and self._is_fresh(known.url, known.uploaded_at):
             return str(known.url)
         for pause in (*UPLOAD_PAUSES_S, None):
             try:
-                done = await client.upload(self.content, upload_name(image), mime=image.mime)
+                done = await client.upload(content, upload_name(image), mime=image.mime)
                 break
             except (ServiceTrouble, RateLimited) as exc:
                 if pause is None:

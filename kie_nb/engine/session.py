@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .evidence import UNSETTLED
 from .executor import Executor, Threads
-from .facts import Facts
+from .facts import LINK_LIFE, Facts
 from .follower import Follower
 from .origin import here
 from .outcomes import error_of, stored
@@ -30,6 +32,7 @@ from .schedule import Usual
 from .states import OPEN, State
 
 log = logging.getLogger("kie_nb")
+JUDGED_WAIT_S = 3.0
 ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
 
 
@@ -158,7 +161,7 @@ class Session:
     def withdraw(self, run: Run) -> bool:
         """Take back an intention that was not sent; False if it is too late for that, or another living process's."""
         held_by = run.row.owner
-        if held_by != owner.me() and owner.is_alive(held_by, run.row.lease_until):
+        if owner.is_others(run.row):
             return False
         words = "it was taken back before it was sent."
         error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
@@ -295,20 +298,39 @@ class Session:
         run._finish(None if run.state is State.FETCHED else error_of(run))
 
     def resume(self) -> list[Run]:
-        """Take up every task of the current home that is at its service, and take back what was never sent."""
+        """Take up every task of the current home that is at its service, and take back what was never sent.
+
+        Files of a task that have not come are fetched too, while their links live.
+        """
         home = settings_.current().home
         found = [
             self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
         ]
+        lately = dt.datetime.now(dt.UTC) - 2 * LINK_LIFE  # a task takes less than a day
+        done = self.ledger(home).runs(states={State.FETCHED}, since=lately, limit=None)
+        some = [row for row in done if len(row.urls or ()) > 1]
+        found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
         for run in found:
             with self.begin_lock:
                 if self._was_left(run):
                     self.withdraw(run)
                 elif run.state is State.LOST:
                     self._look_again(run)
-                if run.state in OPEN:
+                if run.state in OPEN or run.missing:
                     self.follow(run)
+        self._await_judgement(found)
         return found
+
+    @staticmethod
+    def _await_judgement(runs: list[Run]) -> None:
+        """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
+
+        One that a living process is sending is not waited for.
+        """
+        end = time.monotonic() + JUDGED_WAIT_S
+        dead = [run for run in runs if run.state is State.SENDING and not owner.is_others(run.row)]
+        while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
+            time.sleep(0.02)
 
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""

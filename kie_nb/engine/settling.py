@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, KieError, OutcomeUnknown
-from ..ledger.schema import moment, now
+from ..ledger.schema import now
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from . import owner
 from .asking import again, intend
+from .comparing import Comparison, compare, not_asked
 from .evidence import LOGS, UNSETTLED, Evidence, evidence_of
-from .images import upload_name
 from .states import State
 
 if TYPE_CHECKING:
     from .run import Run
     from .session import Session
-
-
-CLOCKS_S = 900.0  # a create takes a minute at most; our clock and the service's may disagree
 
 
 ADOPTING = UNSETTLED | {State.WRITTEN_OFF}
@@ -55,25 +52,57 @@ def evidence(session: Session, run: Run, *, max_age_s: float = 0.0) -> Evidence:
     return evidence_of(session, run, max_age_s=max_age_s)
 
 
-def adopt(session: Session, run: Run, named: str | Mapping[str, Any]) -> Run:
+def adopt(session: Session, run: Run, named: str | Mapping[str, Any], *, yes: bool = False) -> Run:
     """Take the task that is *named* as the one that *run* made; its video is fetched like any other.
+
+    Args:
+        yes: Go on where the service does not say what the task was asked; else what is known is said, and asked about once.
 
     Raises:
         InvalidRequest: the task was made by another request, or belongs to another run.
+        OutcomeUnknown: it cannot be compared, and it was not agreed to; the run is left as it was.
     """
+    record, found = _compared(session, run, named)
+    doubt = _doubt(record, found)
+    if doubt and not yes and not ask(doubt):
+        raise OutcomeUnknown(
+            f"{run.label} was left as it was: whether it made task {record.task_id} is not known.",
+            hint=f"kie.get({run.id[:8]!r}).adopt({record.task_id!r}, yes=True) takes it at your word",
+            charged="nothing now",
+            run_id=run.id,
+        )
+    _take(session, run, named, record, found)
+    return run
+
+
+def adopt_question(session: Session, run: Run, named: str | Mapping[str, Any]) -> str:
+    """What is asked before a task that cannot be compared is adopted; "" where all of it was compared.
+
+    Raises:
+        InvalidRequest: as `adopt`.
+    """
+    return _doubt(*_compared(session, run, named))
+
+
+def _compared(session: Session, run: Run, named: str | Mapping[str, Any]) -> tuple[TaskRecord, Comparison]:
     if _state_now(session, run) not in ADOPTING:
         raise _nothing_to_settle(session, run)
     task_id = _task_id(named)
-    record = _look_up(session, run, task_id)
-    differences = compare(run, record)
-    if differences:
+    record = replace(_look_up(session, run, task_id), task_id=task_id)
+    found = compare(run, record)
+    if found.differ:
         raise InvalidRequest(
-            f"task {task_id} was not made by this run: {'; '.join(differences)}.",
+            f"task {task_id} was not made by this run: {'; '.join(found.differ)}.",
             hint=f"look at {LOGS} for the one with this prompt and seed",
             charged="",
         )
-    _take(session, run, task_id, record)
-    return run
+    return record, found
+
+
+def _doubt(record: TaskRecord, found: Comparison) -> str:
+    if not found.unsaid:
+        return ""
+    return f"The service does not say what task {record.task_id} was asked: {found.words}. Adopt it all the same?"
 
 
 def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
@@ -92,20 +121,35 @@ def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
     services = dict.fromkeys(run.service for run in unsettled)
     chosen = settings_.current().service
     first = next((run for run in unsettled if run.service == chosen), unsettled[0])
-    record = _look_up(session, first, task_id)
-    fitting = [run for run in unsettled if run.service == first.service and not compare(run, record)]
+    record = replace(_look_up(session, first, task_id), task_id=task_id)
+    beside = {run: compare(run, record) for run in unsettled if run.service == first.service}
+    fitting = [run for run, found in beside.items() if not found.differ]
     if not fitting:
         also = f" ({', '.join(services)})" if len(services) > 1 else ""
         return Settled(
             task_id=task_id, run=None, words=f"fits none of the {len(unsettled)} uncertain runs here{also}"
         )
+    if any(beside[run].unsaid for run in fitting):
+        return Settled(task_id=task_id, run=None, words=_cannot_be_compared(task_id, fitting, beside))
     # Of two runs of one request the oldest was sent first; one that asked for all that the task was asked comes before both.
     # A lost one has a task already, and one that was written off was given up: they come last.
     last = (State.LOST, State.WRITTEN_OFF)
-    run = min(reversed(fitting), key=lambda run: (run.state in last, len(_not_asked(run, record))))
-    _take(session, run, task_id, record)
+    run = min(reversed(fitting), key=lambda run: (run.state in last, len(not_asked(run, record))))
+    _take(session, run, named, record, beside[run])
     what = "it has failed at the service" if record.state == "fail" else "its video is fetched now"
-    return Settled(task_id=task_id, run=run, words=f"is the task of run {run.id[:8]}: {what}")
+    return Settled(
+        task_id=task_id, run=run, words=f"is the task of run {run.id[:8]} ({beside[run].words}): {what}"
+    )
+
+
+def _cannot_be_compared(task_id: str, fitting: Sequence[Run], beside: Mapping[Run, Comparison]) -> str:
+    """Which runs may have made it, and the way to say so."""
+    first = fitting[-1]  # the oldest
+    others = f", or {len(fitting) - 1} more" if len(fitting) > 1 else ""
+    return (
+        f"cannot be compared: the service does not say what it was asked. It may be that of run {first.id[:8]} "
+        f"({beside[first].words}){others}: kie.get({first.id[:8]!r}).adopt({task_id!r}) asks, and takes it at your word"
+    )
 
 
 def _task_id(named: str | Mapping[str, Any]) -> str:
@@ -133,13 +177,17 @@ def _look_up(session: Session, run: Run, task_id: str) -> TaskRecord:
     return record
 
 
-def _take(session: Session, run: Run, task_id: str, record: TaskRecord) -> None:
+def _take(
+    session: Session, run: Run, named: str | Mapping[str, Any], record: TaskRecord, found: Comparison
+) -> None:
     """From here on it is a run like any other."""
+    task_id = record.task_id
+    by = "by its id" if isinstance(named, str) else "by a callback"
     row = session.ledger_of(run).move(
         run.id,
         State.ACCEPTED,
         expect=ADOPTING,
-        evidence={"adopted": task_id, "param": record.param},
+        evidence={"adopted": task_id, "matched": f"named {by}; {found.words}", "param": record.param},
         hand_to=owner.me(),
         lease_until=owner.lease(),
         alone=True,
@@ -156,44 +204,6 @@ def _take(session: Session, run: Run, task_id: str, record: TaskRecord) -> None:
         )
     run._update(row)
     session.follow(run)
-
-
-def compare(run: Run, record: TaskRecord) -> list[str]:
-    """What of *record* does not fit *run*: model, prompt, seed, picture and every other input that it tells must."""
-    asked, param = run.request, record.param
-    if param is None:
-        return ["the service does not say what it was asked"]
-    theirs = param.get("input", {})
-    found = []
-    if str(param.get("model") or record.model) != asked.model:
-        found.append(f"its model is {param.get('model') or record.model}")
-    if asked.prompt and theirs.get("prompt") != asked.prompt:
-        found.append("its prompt is another one")
-    if asked.seed is not None and str(theirs.get("seed")) != str(asked.seed):
-        found.append(f"its seed is {theirs.get('seed')}")
-    if asked.image is not None and asked.image_field:
-        address = str(theirs.get(asked.image_field) or "")
-        wanted = asked.image.url or upload_name(asked.image)
-        if str(wanted) not in address:
-            found.append("its picture is another one")
-    found += [
-        f"its {name} is {theirs[name]}"
-        for name, value in asked.inputs.items()
-        if name != "prompt" and name in theirs and str(theirs[name]).lower() != str(value).lower()
-    ]
-    sent = moment(run.row.sent_at)
-    early_s = sent.timestamp() - record.created_ms / 1000 if sent and record.created_ms else 0.0
-    if abs(early_s) > CLOCKS_S:
-        when = "before" if early_s > 0 else "after"
-        found.append(f"it was made {abs(early_s) / 60:.0f} minutes {when} this run was sent")
-    return found
-
-
-def _not_asked(run: Run, record: TaskRecord) -> list[str]:
-    """What the task was asked beyond what *run* asks; a service may also fill in defaults of its own."""
-    asked, theirs = run.request, (record.param or {}).get("input", {})
-    known = {*asked.inputs, "seed", asked.image_field}
-    return [name for name, value in theirs.items() if name not in known and value is not None]
 
 
 def resend(session: Session, run: Run, *, yes: bool = False) -> Run:

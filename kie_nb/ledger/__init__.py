@@ -2,7 +2,7 @@
 
 from .database import Database
 from .experiments import Experiments, Standing
-from .files import Files, is_picture
+from .files import Files, is_picture, number_of
 from .grant_store import Grant, GrantStore, Leave
 from .pictures import UploadRow
 from .store import Ledger, NewRun, RunRow
@@ -20,4 +20,5 @@ __all__ = [
     "Standing",
     "UploadRow",
     "is_picture",
+    "number_of",
 ]

@@ -17,9 +17,9 @@ SHARED_S = 30.0  # the lines of one list share a look at the balance
 
 def resume(_words: list[str]) -> None:
     """take up everything open after a restart or a crash, a line each"""
-    found = get_session().resume()
-    taken = {run.id for run in found}
-    unsettled = [run for run in get_session().unsettled() if run.id not in taken]
+    resumed = get_session().resume()
+    unsettled = get_session().unsettled()
+    found = [run for run in resumed if run not in unsettled]
     if not found and not unsettled:
         print("nothing is open")
         return
@@ -71,7 +71,7 @@ def _taken_up(run: Run) -> str:
     if run.state is State.NOT_SENT:
         return "never sent: nothing was charged; run its cell to send it"
     if run.state is State.FETCHED:
-        return f"{WORDS[run.state]}: {run.video}"
+        return " ".join((f"{WORDS[run.state]}: {run.video}", *run.remarks))
     if run.state in OPEN:
         return f"{WORDS[run.state]}: taken up; `%kie show {run.id[:8]}` shows it"
     return f"{WORDS[run.state]}: {run.error.message if run.error else 'nothing to do'}"

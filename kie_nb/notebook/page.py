@@ -35,7 +35,6 @@ COLOURS = {
     State.UNKNOWN: "#d9822b",
 }
 ROUNDED = f"<style>.{LIVE_CLASS}{{border-radius:6px;box-sizing:border-box}}</style>"
-LENGTH_SLACK_S = 0.5  # encoders end on whole frames, and some add a few
 RUNNING = "#3f86d9"
 
 
@@ -202,7 +201,7 @@ def _finished(run: Run, media: str, note: str) -> str:
     span = f'<span style="{MUTED}">{esc(took)}</span>'
     line = " &nbsp; ".join(part for part in (state_line(run), span if took else "") if part)
     rest = [f'<div style="margin-top:8px">{line}</div>', prompt_line(run), facts_line(run), file_line(run)]
-    remarks = " ".join(part for part in (note, length_remark(run), price_remark(run)) if part)
+    remarks = " ".join(part for part in (note, *run.remarks, price_remark(run)) if part)
     if remarks:
         rest.append(f'<div style="{MUTED};margin-top:4px">{esc(remarks)}</div>')
     return f'<div style="{BOX}">{media}{"".join(rest)}</div>'
@@ -216,14 +215,6 @@ def price_remark(run: Run) -> str:
     if not is_far(run.estimate, run.credits):
         return ""
     return f"The price list of {run.estimate.as_of} said {run.estimate.credits:g} credits; it may be old."
-
-
-def length_remark(run: Run) -> str:
-    """A video that is not as long as asked is pointed out."""
-    wanted, seconds = run.request.asked_seconds, run.row.video_seconds
-    if wanted is None or seconds is None or abs(seconds - wanted) <= LENGTH_SLACK_S:
-        return ""
-    return f"Asked for {wanted:g} s; the video has {seconds:.1f} s."
 
 
 def file_line(run: Run) -> str:

@@ -14,7 +14,7 @@ _RESULT = re.compile(r'"resultJson"\s*:\s*("(?:[^"\\]|\\.)*")')
 _NUMBER = r'"{name}"\s*:\s*(-?[0-9]{{1,18}}(?:\.[0-9]+)?)'
 _TEXT = r'"{name}"\s*:\s*("(?:[^"\\]|\\.)*")'
 _NUMBERS = ("creditsConsumed", "costTime", "createTime", "completeTime")
-_TEXTS = ("failCode", "failMsg")
+_TEXTS = ("failCode", "failMsg", "model")
 _UNDER_WAY = ("waiting", "queuing", "generating")
 
 
@@ -27,11 +27,11 @@ def scan_record(body: bytes) -> dict[str, Any] | None:
     text = body.decode("utf-8", "replace")
     if not re.search(r'"code"\s*:\s*200\b', text[:200]):
         return None
-    outside = _without_echo(text)
+    outside, echo = _without_echo(text)
     states = _STATE.findall(outside)
     if len(set(states)) != 1:
         return None
-    data: dict[str, Any] = {"state": states[0]}
+    data: dict[str, Any] = {"state": states[0], "param": _whole(echo)}
     for name in _NUMBERS:
         found = re.findall(_NUMBER.format(name=name), outside)
         if len(found) == 1:
@@ -50,14 +50,24 @@ def scan_record(body: bytes) -> dict[str, Any] | None:
     return data if is_sure else None
 
 
-def _without_echo(text: str) -> str:
-    """*text* without the value of `param`: up to the first of the keys that may follow it, each at its last place."""
+def _without_echo(text: str) -> tuple[str, str]:
+    """*text* without the value of `param`, up to the first of the keys that may follow it, each at its last place; and that."""
     start = text.find('"param"')
     if start < 0:
-        return text
+        return text, ""
     places = [text.rfind(f'"{name}"') for name in ("resultJson", "failCode", "failMsg", "state")]
     after = min((place for place in places if place > start), default=len(text))
-    return text[:start] + text[after:]
+    return text[:start] + text[after:], text[start:after]
+
+
+def _whole(echo: str) -> str | None:
+    """The request in the echo, if all that went missing is one level of escaping; it tells whose task it is, and no more."""
+    told = echo[echo.find("{") : echo.rfind("}") + 1]
+    try:
+        json.loads(told)
+    except ValueError:
+        return None
+    return told
 
 
 def _is_text(told: str) -> bool:

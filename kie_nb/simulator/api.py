@@ -138,7 +138,8 @@ async def download_url(request: Request) -> Response:
             return refused(Refusal(422, WRONG_URL)), 200
         return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}"), 200
 
-    return await with_fault(world.faults.strike("download_url", prompt=task.prompt if task else ""), work)
+    asked = f"{task.prompt} {url}" if task else ""
+    return await with_fault(world.faults.strike("download_url", prompt=asked), work)
 
 
 async def _create(world: World, body: Any) -> Refusal | Task:
@@ -212,7 +213,7 @@ def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
         "taskId": task.id,
         "model": task.model,
         "state": "postprocessing" if fault == "unknown_state" else state,
-        "param": task.param,
+        "param": None if fault == "no_param" else task.param,
         "resultJson": result_json(world, task, base, fault) if task.state == "success" else "",
         "failCode": code,
         "failMsg": msg,

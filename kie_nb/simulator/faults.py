@@ -23,7 +23,7 @@ _WIRE = frozenset({"http_500", "http_502", "http_403_1010", "html", "lost_reply"
 _JSON = frozenset(REFUSALS) | _WIRE | {"broken_json", "http_502_done", "message_key"}
 KINDS: dict[str, frozenset[str]] = {
     "create": _JSON | {"no_task_id"},
-    "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_urls", "two_urls"},
+    "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_param", "no_urls", "two_urls"},
     "upload": _JSON,
     "download": _WIRE | {"truncate", "empty", "expired", "slow"},
     "credits": _JSON,
@@ -40,7 +40,9 @@ class Fault:
     kind: str
     times: int | None = None  # how often it strikes; None: always
     probability: float = 1.0
-    match: str = ""  # only when the prompt of the task has this in it
+    match: str = (
+        ""  # only when the prompt of the task has this in it, or the name of the file that is asked for
+    )
     seconds: float = 3.0  # for kinds that take time: how long
 
     def __post_init__(self) -> None:

@@ -40,7 +40,7 @@ async def video(request: Request) -> Response:
     _count(world, request, "downloads")
     about = media_task_id(request.url.path)
     task = world.store.get(about[0]) if about else None
-    fault = world.faults.strike("download", prompt=task.prompt if task else "")
+    fault = world.faults.strike("download", prompt=f"{task.prompt} {request.url.path}" if task else "")
     if fault and (early := _instead(fault)) is not None:
         return early
     if about is None or task is None or task.state != "success" or task.video is None:

@@ -12,7 +12,7 @@ from madefolder import RUN_ID, make_folder
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session
+from kie_nb.engine import fetching, get_session
 from kie_nb.engine.doctor import hash_of
 from kie_nb.simulator import Fault
 
@@ -303,3 +303,93 @@ def test_a_whole_folder_is_looked_at_at_once(run, simulator, ask):
     assert report.counts == {"missing": 1, "altered": 1}
     assert "2 mended, 0 not" in repr(report)
     assert simulator.counts["create_requests"] == 2
+
+
+TWO = Fault(call="record", kind="two_urls")
+
+
+@pytest.fixture
+def one_of_two(simulate, ask, monkeypatch):
+    """A run whose task made two files of which one does not come for now: ``one_of_two(dead=1)``."""
+    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.0,))
+
+    def make(dead):
+        simulator = simulate(faults=[TWO, Fault(call="download", kind="expired", match=f"_{dead}.mp4")])
+        run = ask().wait(SHORT_S)
+        return simulator, run
+
+    return make
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_what_came_is_kept_and_what_did_not_is_named(one_of_two, ask, dead):
+    """A dead link beside a good one: the paid video is there, the other is never called complete, and comes later."""
+    simulator, run = one_of_two(dead)
+
+    assert (run.state, run.missing, len(run.videos)) == ("fetched", (dead,), 1)
+    assert run.video.exists()
+    assert f"File {dead + 1} of 2 has not come yet" in repr(run)
+    assert ask() is run
+    found = only(kie.doctor())
+    assert (found.kind, found.is_mended) == ("not fetched", False)
+
+    simulator.set_faults([])
+    first = run.video
+    found = only(kie.doctor())
+    assert (found.kind, found.done, found.is_mended) == ("not fetched", "fetched", True)
+    assert (run.video, run.missing, len(run.videos)) == (first, (), 2)
+    assert all(path.exists() for path in run.videos)
+    assert kie.doctor().is_well
+    assert simulator.counts["create_requests"] == 1
+
+
+def test_resuming_fetches_what_has_not_come(one_of_two):
+    """While its link lives."""
+    simulator, run = one_of_two(1)
+    simulator.set_faults([])
+
+    assert run in kie.resume()
+    assert run.wait(SHORT_S).missing == ()
+    assert kie.doctor().is_well
+
+
+def test_no_file_of_several_is_no_success(simulate, ask, monkeypatch):
+    """Nothing came: the run is not done, and says so."""
+    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", ())
+    simulate(faults=[TWO, Fault(call="download", kind="expired")])
+    run = ask()
+    with pytest.raises(kie.DownloadFailed):
+        run.wait(SHORT_S)
+    assert run.state == "success"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_every_file_of_a_success_is_fetched(simulate, ask, is_known):
+    """A task may make several: all is well only when all are here."""
+    simulator = simulate(faults=[TWO])
+    run = ask().wait(SHORT_S)
+    for path in run.videos:
+        path.unlink()
+    urls = run.row.urls if is_known else None
+    ledger().move(
+        run.id, "success", expect={"fetched"}, video=None, video_sha256=None, more_videos=None, urls=urls
+    )
+    report = kie.doctor()
+
+    assert [(found.kind, found.done) for found in report.findings] == [("not fetched", "fetched")] * 2
+    assert len(run.videos) == 2
+    assert all(path.exists() for path in run.videos)
+    assert kie.doctor().is_well
+    assert simulator.counts["create_requests"] == 1
+
+
+def test_each_file_comes_from_its_own_link(one_of_two):
+    """The second one came first and stands first: when it is gone, it is not the first link that brings it back."""
+    _, run = one_of_two(0)
+    name = run.video.name
+    run.video.unlink()
+
+    assert "missing" in {found.kind for found in kie.doctor().findings if found.is_mended}
+    assert run.video.name == name
+    assert run.video.exists()
+    assert run.missing == (0,)

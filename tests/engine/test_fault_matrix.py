@@ -72,6 +72,7 @@ no_task_id       unknown+  -         -         -         -         -            
 null_record      -         grace     -         -         -         -             -         TaskLost
 unknown_state    -         again     -         -         -         -             -         -
 broken_param     -         fine      -         -         -         -             -         -
+no_param         -         fine      -         -         -         -             -         -
 no_urls          -         no_video  -         -         -         -             -         NoVideo
 two_urls         -         fine      -         -         -         -             -         -
 truncate         -         -         -         again     -         -             -         -

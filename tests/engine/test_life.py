@@ -5,6 +5,8 @@ import gc
 import hashlib
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import get_session, owner
+from kie_nb.notebook import open_magic
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -99,6 +102,34 @@ def test_the_same_picture_is_uploaded_once(simulate, ask, cat):
 
     assert simulator.counts["upload_requests"] == 1
     assert hashlib.sha256(cat.read_bytes()).hexdigest()[:32] in simulator.tasks[0].input["image_url"]
+
+
+def test_a_picture_of_many_at_once_is_uploaded_once(simulate, cat):
+    """Eight cells at the same moment: those that come while it is uploaded wait for that."""
+    simulator = simulate(faults=[Fault(call="upload", kind="slow_reply", seconds=0.3)])
+    session = get_session()
+    asked = [session.prepare("The cat smiles.", image=cat, seed=seed) for seed in range(8)]
+    runs = [session.begin(prepared)[0] for prepared in asked]
+    for run in runs:
+        run.wait(SHORT_S)
+
+    assert len(simulator.tasks) == 8
+    assert simulator.counts["upload_requests"] == 1
+
+
+def test_what_a_script_leaves_unsent_is_taken_back_and_told(simulate):
+    """Its end comes before the window lets the others go: they will not be sent, and it says so."""
+    simulator = simulate()
+    script = (
+        "import kie_nb as kie\nfrom kie_nb.engine import session\nsession.ACCEPT_WAIT_S = 1.0\n"
+        "kie.configure(creates_per_window=1)\n"
+        "for seed in range(3): kie.generate('Waves.', model='wan/2-5-text-to-video', seed=seed)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert "2 were not sent and will not be: nothing was charged." in done.stderr
+    assert [run.state for run in kie.runs()][:2] == ["not_sent", "not_sent"]
+    assert simulator.counts["create_requests"] == 1
 
 
 def test_a_service_address_is_taken_as_it_is(simulate, ask):
@@ -311,6 +342,21 @@ def test_what_a_dead_process_left_behind(simulate, ask, state, end, error):
         left.wait(SHORT_S)
     assert left.state == end
     assert simulator.counts["create_requests"] == 1
+
+
+def test_resume_says_what_has_become_of_a_request_in_mid_air(simulate, ask, capsys):
+    """Its process died while it was sent: it is not called "sending" a moment before it is unknown."""
+    simulate()
+    ledger = get_session().ledger(settings.current().home)
+    run = ask().wait(SHORT_S)
+    row, _ = ledger.intend(_as_new(run, "gone"), fresh=True)
+    ledger.move(row.id, "sending", expect={"intent"})
+    open_magic.resume([])
+
+    said = capsys.readouterr().out
+    assert f"{row.id[:8]}  outcome unknown: " in said
+    assert "sending" not in said
+    assert "`%kie show ID` tells how to settle" in said
 
 
 def test_a_left_intention_is_sent_by_the_same_call(simulate, ask):

@@ -68,9 +68,15 @@ def test_the_life_of_a_link_is_told(done, completed_at, words):
 
 def test_a_video_of_another_length_is_pointed_out(done):
     """The file is what the service made; that it is not what was asked for is said."""
-    assert page.length_remark(done) == ""
+    assert done.remarks == ()
     done._update(done._ledger.move(done.id, "fetched", expect={"fetched"}, video_seconds=3.2))
-    assert page.length_remark(done) == "Asked for 5 s; the video has 3.2 s."
+    words = "Asked for 5 s; the video has 3.2 s."
+    assert done.remarks == (words,)
+    assert words in repr(done)
+    assert words in page.video_page(done, source="x.mp4", poster=None)
+    report = kie.doctor()
+    assert words[1:-1] in repr(report)
+    assert report.is_well
 
 
 def test_the_table_as_text_and_as_a_frame(done):

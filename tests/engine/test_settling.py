@@ -55,6 +55,62 @@ def test_a_task_of_another_request_is_not_adopted(lost, ask, cat, changes, words
     assert run.state == "unknown"
 
 
+def test_an_echo_that_lost_its_escaping_is_compared(lost):
+    """What the task was asked can still be read: it settles the run that made it, and what agreed is kept and told."""
+    simulator, run = lost
+    simulator.set_faults([Fault(call="record", kind="broken_param", times=1)])
+    (found,) = kie.settle({"data": {"taskId": simulator.tasks[0].task_id}})
+
+    assert found.run is run
+    assert "model, prompt, seed, picture, duration and resolution agree; it was made " in found.words
+    matched = next(
+        event["evidence"]["matched"] for event in run.history() if "matched" in (event["evidence"] or {})
+    )
+    assert matched.startswith("named by a callback; model, prompt, seed, picture")
+    assert run.wait(SHORT_S).state == "fetched"
+    run._ledger.move(run.id, "lost", expect={"fetched"})
+    assert matched in repr(kie.get(run.id).evidence())
+
+
+def test_what_cannot_be_compared_is_not_called_different(lost, monkeypatch):
+    """The service does not say what the task was asked: what is known is said, and asked about once."""
+    simulator, run = lost
+    task_id = simulator.tasks[0].task_id
+    simulator.set_faults([Fault(call="record", kind="no_param", times=4)])
+    (found,) = kie.settle(task_id)
+    assert found.run is None
+    assert "cannot be compared" in found.words
+    assert f"kie.get({run.id[:8]!r}).adopt({task_id!r})" in found.words
+
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda words: asked.append(words) or "n")
+    with pytest.raises(kie.OutcomeUnknown, match="left as it was"):
+        run.adopt(task_id)
+    assert run.state == "unknown"
+    assert "model agrees; it was made 0 s after the run was sent; its prompt, seed and picture" in asked[0]
+
+    run._ledger.move(
+        run.id, "unknown", expect={"unknown"}, sent_at=run.created_at.replace(year=2020).isoformat()
+    )
+    with pytest.raises(kie.InvalidRequest, match="minutes after this run was sent"):
+        kie.get(run.id).adopt(task_id, yes=True)
+    run._ledger.move(run.id, "unknown", expect={"unknown"}, sent_at=run.created_at.isoformat())
+    assert kie.get(run.id).adopt(task_id, yes=True).wait(SHORT_S).state == "fetched"
+    assert len(asked) == 1
+
+
+def test_a_picture_is_known_by_its_whole_address(simulate, ask):
+    """An address that goes on behind it is that of another picture."""
+    simulator = simulate(faults=[Fault(call="create", kind="lost_reply", times=2)])
+    for image in ("https://x.invalid/a.png", "https://x.invalid/a.png?second"):
+        with pytest.raises(kie.OutcomeUnknown):
+            ask(image=image)
+
+    first = kie.runs(state="unknown")[-1]
+    with pytest.raises(kie.InvalidRequest, match="its picture is another one"):
+        first.adopt(simulator.tasks[1].task_id)
+
+
 def test_resending_is_a_word_of_the_user(lost):
     """Without a yes nothing is sent; with it a second task is made, and both runs are kept."""
     simulator, run = lost
@@ -260,6 +316,8 @@ def test_a_task_that_answers_late_is_taken(simulate, ask):
         assert asking.result(SHORT_S).wait(SHORT_S).state == "fetched"
 
     assert [run.task_id for run in kie.runs()] == [simulator.tasks[0].task_id]
+    assert ask() is runs[0]  # it stands for its request again
+    assert simulator.counts["create_requests"] == 1
 
 
 def test_a_task_that_turns_up_after_all_is_taken(lost):

@@ -27,7 +27,17 @@ def test_a_success_is_read_with_its_links():
         json.loads(reply())
     record = parse_record(read(Call.RECORD, 200, reply()), "t1")
 
-    assert (record.state, record.urls, record.credits, record.param) == ("success", LINKS, 60.0, None)
+    assert (record.state, record.urls, record.credits, record.model) == ("success", LINKS, 60.0, "wan")
+
+
+@pytest.mark.parametrize("prompt", ["Waves", 'He says "hi" {\\}', '"state":"fail","failCode":"1"'])
+def test_the_request_is_read_where_only_escaping_went_missing(prompt):
+    """It tells whose task it is; an echo that is broken otherwise is not guessed at."""
+    assert parse_record(scan_record(reply(prompt)), "t1").param == {
+        "model": "wan",
+        "input": {"prompt": prompt},
+    }
+    assert parse_record(scan_record(reply(prompt).replace(b'"input"', b'"input')), "t1").param is None
 
 
 @pytest.mark.parametrize("state", ["waiting", "queuing", "generating"])

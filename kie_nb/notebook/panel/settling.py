@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine import Run, get_session
 from ...engine.evidence import LOGS, UNSETTLED
-from ...engine.settling import question
+from ...engine.settling import adopt_question, question
 from .. import page
 from ..card import widgets
 from .controls import LABEL
@@ -93,10 +93,24 @@ class Settling:
 
     def _adopt(self) -> None:
         run, task_id = self.run, self.task.value
-        if run is not None:
-            self._work(
-                self._done, run, lambda: run.adopt(task_id), "Its task is found; the video is fetched now."
-            )
+        if run is None:
+            return
+
+        def adopt(*, yes: bool = False) -> None:
+            words = "Its task is found; the video is fetched now."
+            self._begin(run, lambda: run.adopt(task_id, yes=yes), words)
+
+        def ask() -> None:
+            words = adopt_question(get_session(), run, task_id)
+            if not words:
+                adopt()
+                return
+            with self._opening:
+                if self.run is run:
+                    answers = [("Yes", lambda: adopt(yes=True)), ("No", lambda: self._ask("", []))]
+                    self._ask(f"Run {run.id[:8]}: {words}", answers)
+
+        self._work(ask)
 
     def _ask_resend(self) -> None:
         run = self.run
