@@ -80,7 +80,7 @@ def generate(
         raw=input,
         **fields,
     )
-    from .notebook.headless import must_wait
+    from .headless import must_wait
 
     _warn(started.warnings)
     if must_wait(wait):

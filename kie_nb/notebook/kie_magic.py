@@ -6,14 +6,14 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import _api
+from .. import _api, headless
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest
 from ..engine import Run, get_session, tables
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest
 from ..ledger.money import Figures
-from . import files_magic, headless, open_magic, page, presenter
+from . import files_magic, open_magic, page, presenter
 from .files_magic import split
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .. import headless
 from ..engine import Run, get_session
 from ..engine.settling import evidence
 from ..engine.settling import settle as settle_task
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
-from . import headless
 
 SHARED_S = 30.0  # the lines of one list share a look at the balance
 

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from . import headless
+from .. import headless
 
 if TYPE_CHECKING:
     from ..engine import Run
