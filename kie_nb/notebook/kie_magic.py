@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import _api, headless
+from .. import _api, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest
 from ..engine import Run, get_session, tables
@@ -181,7 +181,7 @@ def _use(words: list[str]) -> None:
         raise InvalidRequest("%kie use needs kie or simulator.", charged="")
     settings_.configure(service=words[0])
     if words[0] == "simulator":
-        presenter.simulator_was_said()
+        notice.simulator_was_said()
         _say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
     settings_.require_key(settings_.current())
