@@ -10,7 +10,7 @@ import kie_nb
 
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
-    **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice"), 1),
+    **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths"), 1),
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,
     "ledger": 4,

@@ -21,7 +21,7 @@ from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
 from .manifest import FileEntry, Manifest, RunEntry
-from .recall import call_of, note_of
+from .recall import call_of, kept_name, note_of
 from .run import Run
 from .scrub import places_of, scrubbed
 from .states import RELEASED, WORDS, State
@@ -355,5 +355,5 @@ def _item(entry: RunEntry) -> str:
     ]
     return (
         f"<article>{shown}<p>{esc(request.prompt)}</p><p>{esc(' · '.join(facts))}</p>"
-        f"<p><code>{esc(call_of(request))}</code></p></article>"
+        f"<p><code>{esc(call_of(request, picture=kept_name(request)))}</code></p></article>"
     )
