@@ -8,7 +8,7 @@ from pathlib import Path
 from .settings import start_folder
 
 
-def shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """*path* from the notebook's folder, or from the user's own (`~`), or by the way that leads there from the notebook."""
     for folder, word in ((start_folder(), ""), (_own_folder(), "~/")):
         if folder is not None and path.is_relative_to(folder):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadFailed, KieError, NoVideo
+from ..paths import shown_path
 from ..service.media import LinkDead, NotTheFile, download
 from .states import State
 from .step import Step
@@ -49,7 +50,7 @@ class Fetching(Step):
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
         if run.row.video_sha256:
-            where = self.files.absolute(str(run.row.video))
+            where = shown_path(self.files.absolute(str(run.row.video)))
             return DownloadFailed(
                 f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
                 hint="put the file back there, or --fresh buys another video",

@@ -13,7 +13,7 @@ from .. import settings as settings_
 from ..catalogue import Request, find
 from ..errors import InvalidRequest
 from ..ledger import Files
-from ..paths import shown
+from ..paths import shown_path
 from .images import EXTENSIONS
 from .manifest import plain_json, read_request, stored_request
 
@@ -145,7 +145,7 @@ def _picture_of(request: Request, video: Path) -> str | None:
     for home in (beside, settings_.current().home):
         kept = Files(home).find_input(image.sha256)
         if kept is not None and _is(kept, image.sha256):
-            return shown(kept) if kept.is_absolute() else kept.as_posix()
+            return shown_path(kept) if kept.is_absolute() else kept.as_posix()
     return None
 
 

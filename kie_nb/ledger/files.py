@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 from ..errors import LedgerError
+from ..paths import shown_path
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _SLUG_LENGTH = 40
@@ -61,7 +62,7 @@ class Files:
                 os.replace(part, target)
         except OSError as exc:
             raise LedgerError(
-                f"the picture cannot be kept in {self.inputs}: {exc.strerror or exc}.",
+                f"the picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}.",
                 hint="check the disk and the folder's rights",
             ) from exc
         return target

@@ -13,6 +13,7 @@ from ..engine import Run, get_session, tables
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest
 from ..ledger.money import Figures
+from ..paths import shown_path
 from . import files_magic, open_magic, page, presenter
 from .files_magic import split
 
@@ -58,7 +59,7 @@ def _status(_words: list[str]) -> None:
             if current.embedded
             else "none",
         ),
-        ("folder", page.relative(current.home) or str(current.home)),
+        ("folder", shown_path(current.home)),
         ("runs", _counts(sum(each.runs for each in found), open_, unsure)),
         ("reported cost", _spent(current.service, spent, silent)),
         *(("remark", text) for text in get_session().here.remarks),

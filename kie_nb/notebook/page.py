@@ -16,6 +16,7 @@ from ..catalogue import USD_PER_CREDIT
 from ..engine import Run
 from ..engine.facts import LINK_LIFE
 from ..engine.states import WORDS, State
+from ..paths import shown_path
 from ..settings import start_folder
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
@@ -232,7 +233,7 @@ def file_line(run: Run) -> str:
     for path in run.videos:
         where = relative(path)
         size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not on this machine)"
-        text = f"{esc(where or path)}{size}"
+        text = f"{esc(where or shown_path(path))}{size}"
         shown.append(
             f'<a href="{esc(quote(where))}" target="_blank" rel="noopener">{text}</a>' if where else text
         )

@@ -10,7 +10,7 @@ from ..engine import Prepared, Run, get_session
 from ..engine.asking import new_run
 from ..engine.recall import kept_name
 from ..engine.states import State
-from ..paths import shown
+from ..paths import shown_path
 from . import page
 from .cell_text import cell_text
 
@@ -24,7 +24,7 @@ def cell_of(run: Run) -> str:
     if _is_beside_notebook(image):
         return cell_text(request, picture=image.label)
     home = get_session().home_of(run).home
-    return cell_text(request, picture=kept_name(request, shown(home / "inputs")))
+    return cell_text(request, picture=kept_name(request, shown_path(home / "inputs")))
 
 
 def promise_of(run: Run) -> str:

@@ -14,6 +14,7 @@ from IPython.display import Video
 from .. import settings as settings_
 from ..engine import Run
 from ..ledger import Files, is_picture
+from ..paths import shown_path
 from . import page
 
 log = logging.getLogger("kie_nb")
@@ -121,7 +122,7 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def __init__(self, run: Run, assets: Assets, *, note: str = "") -> None:
         assert run.video is not None  # noqa: S101 - asked for only when it is there
         self.run, self.assets, self.note = run, assets, note
-        linked = page.relative(run.video) or str(run.video)
+        linked = shown_path(run.video)
         if assets.content is None:
             super().__init__(url=linked)  # type: ignore[no-untyped-call]
         else:
