@@ -126,11 +126,18 @@ class Run(Facts):
 
         Raises:
             OutcomeUnknown: it was not agreed to; nothing was sent.
+            InvalidRequest: there is nothing to settle.
+            BadImage: its picture is gone, or its address serves another one now; nothing was sent.
+            KieError: the service refused it, as `kie_nb.generate` says.
         """
         return settling.resend(self._session, self, yes=yes)
 
     def write_off(self, *, charged: bool = True) -> Run:
-        """Give an unknown run up; its estimate counts as spent unless *charged* is False."""
+        """Give an unknown run up; its estimate counts as spent unless *charged* is False.
+
+        Raises:
+            InvalidRequest: there is nothing to settle.
+        """
         return settling.write_off(self._session, self, charged=charged)
 
     # --- waiting -----------------------------------------------------------------------------------------------

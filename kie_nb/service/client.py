@@ -184,6 +184,8 @@ class Client:
 
         Raises:
             StillRunning: after *timeout_s*; the task goes on.
+            TaskLost: the service has not known the task for longer than it takes to appear.
+            AuthError, Refused: the service will not show it.
         """
         loop = asyncio.get_running_loop()
         start, pause, seen = loop.time(), 2.0, None
@@ -220,7 +222,12 @@ class Client:
             return None
 
     async def credits(self) -> float:
-        """The account's balance, in credits (1 credit = US$0.005); a harmless way to test a key."""
+        """The account's balance, in credits (1 credit = US$0.005); a harmless way to test a key.
+
+        Raises:
+            AuthError: the service refuses the key.
+            ServiceTrouble: no usable answer; asking again is safe.
+        """
         data = await self._ask(Call.CREDITS, "GET", f"{self._base_url}/api/v1/chat/credit")
         if isinstance(data, bool) or not isinstance(data, int | float | str):
             raise ServiceTrouble(
@@ -256,7 +263,12 @@ class Client:
         return Upload(url=str(url), name=str(data.get("fileName") or name), bytes=len(content))
 
     async def download_url(self, url: str) -> str:
-        """A fresh link, good for 20 minutes, for a file that the service made (kie-api §8.1)."""
+        """A fresh link, good for 20 minutes, for a file that the service made (kie-api §8.1).
+
+        Raises:
+            InvalidRequest: the service did not make it.
+            ServiceTrouble: no usable answer; asking again is safe.
+        """
         data = await self._ask(
             Call.DOWNLOAD_URL, "POST", f"{self._base_url}/api/v1/common/download-url", json={"url": url}
         )
@@ -269,6 +281,7 @@ class Client:
 
         Raises:
             DownloadFailed: with what went wrong; the file under the final name is whole or absent.
+            InvalidRequest, ServiceTrouble: the link is dead, and no fresh one was given.
         """
         target = Path(target)
         try:
