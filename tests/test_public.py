@@ -16,9 +16,11 @@ import pytest
 import kie_nb
 from kie_nb import errors, settings
 from kie_nb.catalogue import known_models
+from kie_nb.engine.origin import made_by
 from kie_nb.keys import Secret
 from kie_nb.notebook.kie_magic import COMMANDS
 from kie_nb.notebook.options import all_names
+from kie_nb.service.media import USER_AGENT
 
 PACKAGE = Path(kie_nb.__file__).parent
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -61,6 +63,15 @@ def test_every_error_is_at_the_front():
     theirs = {found.__name__ for found in ERRORS if found.__module__ == "kie_nb.errors"}
 
     assert theirs <= set(kie_nb.__all__)
+
+
+def test_the_version_stands_in_one_place():
+    """The package says it; what is built, sent and recorded takes it from there."""
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert re.findall(r"^version = .*", project, re.MULTILINE) == []
+    assert USER_AGENT.startswith(f"kie_nb/{kie_nb.__version__} ")
+    assert made_by()["kie_nb"] == kie_nb.__version__
 
 
 CALLS = {

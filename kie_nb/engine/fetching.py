@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import DownloadFailed, KieError, NoVideo
 from ..paths import shown_path
 from ..service.media import LinkDead, NotTheFile, download
+from ..settings import LOGS
 from .states import State
 from .step import Step
 from .strays import is_of_the_dead
@@ -76,7 +77,7 @@ class Fetching(Step):
                 return
         raise NoVideo(
             f"task {self.run.task_id} succeeded but the service names no file for it.",
-            hint="look at https://kie.ai/logs; `%kie resume` asks again",
+            hint=f"look at {LOGS}; `%kie resume` asks again",
             run_id=self.run.id,
         )
 

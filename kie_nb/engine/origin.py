@@ -6,7 +6,6 @@ for some seconds, and what it says is written down when it has said it.
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 import platform
@@ -19,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..place import place
 from ..settings import start_folder
 from .executor import Threads
@@ -118,11 +118,7 @@ def in_words(row: RunRow) -> str:
 @cache
 def made_by() -> dict[str, str]:
     """What runs here."""
-    try:
-        version = importlib.metadata.version("kie_nb")
-    except importlib.metadata.PackageNotFoundError:
-        version = "source"
-    return {"kie_nb": version, "python": platform.python_version(), "os": platform.platform()}
+    return {"kie_nb": __version__, "python": platform.python_version(), "os": platform.platform()}
 
 
 # --- git ---------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from .asking import DryRun, Prepared, Started, intend, look, nothing_charged, pr
 from .bridge import wait_blocking
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
-from .evidence import UNSETTLED
 from .executor import Executor, Threads
 from .facts import Facts
 from .follower import Follower
@@ -27,7 +26,7 @@ from .origin import here
 from .outcomes import error_of, stored
 from .run import Run
 from .schedule import Usual
-from .states import OPEN, State
+from .states import OPEN, UNSETTLED, State
 
 log = logging.getLogger("kie_nb")
 ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)

@@ -11,11 +11,12 @@ from ..errors import InvalidRequest, KieError, OutcomeUnknown
 from ..ledger.schema import moment, now
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
+from ..settings import LOGS
 from . import owner
 from .asking import again, intend
-from .evidence import LOGS, UNSETTLED, Evidence, evidence_of
+from .evidence import Evidence, evidence_of
 from .images import upload_name
-from .states import State
+from .states import UNSETTLED, State
 
 if TYPE_CHECKING:
     from .run import Run

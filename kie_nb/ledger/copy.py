@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..settings import LOGS
 from .database import Database
 from .merging import Arrival, merge
 from .schema import event, metadata, run
@@ -18,7 +19,7 @@ _ASIDE = ("owner", "lease_until", "live_key")
 _LEFT_OPEN = {
     "class": "OutcomeUnknown",
     "message": "its ledger was copied while the request was under way; a task may exist and be billed.",
-    "hint": "look at the run in the ledger it comes from, or at https://kie.ai/logs",
+    "hint": f"look at the run in the ledger it comes from, or at {LOGS}",
     "charged": "unknown, perhaps the full price",
 }
 

@@ -9,6 +9,7 @@ import re
 import unicodedata
 import uuid
 from pathlib import Path
+from typing import Self
 
 from ..errors import LedgerError
 from ..paths import shown_path
@@ -24,6 +25,11 @@ class Files:
         self.home = home
         self.videos = home / "videos"
         self.inputs = home / "inputs"
+
+    @classmethod
+    def of(cls, video: Path) -> Self:
+        """The files of the home that *video* lies in."""
+        return cls(video.parent.parent)
 
     def video(
         self, *, prompt: str, seed: int | None, task_id: str, number: int = 0, extension: str = "mp4"

@@ -10,7 +10,7 @@ from .. import _api, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest
 from ..engine import Run, get_session, tables
-from ..engine.states import OPEN, State
+from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import InvalidRequest
 from ..ledger.money import Figures
 from ..paths import shown_path
@@ -45,7 +45,7 @@ def _status(_words: list[str]) -> None:
     ]
     found = get_session().here.counts()
     open_ = sum(each.runs for each in found if each.state in OPEN)
-    unsure = sum(each.runs for each in found if each.state in {State.UNKNOWN, State.LOST})
+    unsure = sum(each.runs for each in found if each.state in UNSETTLED)
     here = [each for each in found if each.service == current.service]
     spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)

@@ -64,7 +64,7 @@ def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | N
 def show(run: Run) -> None:
     """What `run.show()` does: the card or the video, in this cell."""
     from ..engine import get_session
-    from ..engine.evidence import UNSETTLED
+    from ..engine.states import UNSETTLED
 
     get_session().revive(run)
     note = _when(run) if run.is_final else ""

@@ -47,7 +47,7 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:
         return Assets(
             content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
         )
-    files = Files(video.parent.parent)
+    files = Files.of(video)
     poster_file, preview_file, remark = files.poster(video), files.preview(video), ""
     poster: bytes | None = None
     try:
@@ -87,7 +87,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
 
     from .. import video as room
 
-    poster = Files(video.parent.parent).poster(video)
+    poster = Files.of(video).poster(video)
     if is_picture(video):
         poster = video
     elif not poster.exists():
@@ -99,7 +99,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
 
 def thumbnail(video: Path, *, make: bool) -> bytes | None:
     """The tiny still of *video* (cached beside it), or None: if it is not there and not to be made, or cannot be."""
-    target = Files(video.parent.parent).thumbnail(video)
+    target = Files.of(video).thumbnail(video)
     try:
         if not video.is_file():  # a pipe, a folder: reading it might never end
             return None

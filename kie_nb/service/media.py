@@ -14,11 +14,12 @@ from pathlib import Path
 
 import httpx
 
+from .. import __version__
 from ..errors import DownloadFailed, ServiceTrouble
 from ..settings import is_loopback
 
 # An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
-USER_AGENT = f"kie_nb/0.1 python-httpx/{httpx.__version__}"
+USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
 CHUNK = 1 << 16  # a broken connection loses what has not filled one yet
 ATTEMPTS = 5
 PAUSE_S = 1.0  # before the second try, doubled before each later one
