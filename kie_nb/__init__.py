@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         settle,
         wall,
     )
-    from .engine import Run
+    from .engine import AsyncKie, Run
     from .errors import (
         AuthError,
         BadImage,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         WaitInterrupted,
     )
     from .experiments.experiment import Experiment
-    from .service import AsyncKie, TaskRecord, Upload
+    from .service import TaskRecord, Upload
 
 __all__ = [
     "AsyncKie",
@@ -109,7 +109,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless a
 _PLACES = {
     "Experiment": ".experiments.experiment",
     "Run": ".engine",
-    "AsyncKie": ".service",
+    "AsyncKie": ".engine",
     "TaskRecord": ".service",
     "Upload": ".service",
 }

@@ -63,9 +63,13 @@ def generate(
         **fields: The model's other fields, such as `negative_prompt` and `enable_prompt_expansion`.
 
     Raises:
-        InvalidRequest: it cannot be sent as it is; nothing was sent.
+        InvalidRequest, BadImage: it cannot be sent as it is, or its picture cannot; nothing was sent.
+        BudgetExceeded: a limit of your own would be passed; nothing was sent.
+        LedgerError: it cannot be written down, so nothing was sent.
+        NotSent: no connection could be made, and nothing was sent.
         OutOfCredits, AuthError, ModelUnavailable, Refused: the service said no; nothing was charged.
         OutcomeUnknown: the answer was lost; a task may exist and be billed.
+        TaskFailed, TaskLost, NoVideo, DownloadFailed, StillRunning, WaitInterrupted: where it waits, as `Run.wait` says.
     """
     started = get_session().start(
         prompt,
@@ -80,7 +84,7 @@ def generate(
         raw=input,
         **fields,
     )
-    from .notebook.headless import must_wait
+    from .headless import must_wait
 
     _warn(started.warnings)
     if must_wait(wait):
@@ -105,11 +109,12 @@ def runs(
         text: A part of the prompt, in any case.
         state: One or several states, such as "fetched", "unknown" or "fail".
         tag: A tag that `Run.tag` gave.
-        since: A moment, or how long ago.
+        since: A moment, or how long ago. A datetime without a time zone is local time.
         limit: The most to give; None for all.
 
     Raises:
-        InvalidRequest: there is no such state.
+        InvalidRequest: there is no such state, or another filter cannot be meant.
+        LedgerError: the ledger cannot be read.
     """
     from .engine.states import State
     from .notebook.run_list import RunList
@@ -185,6 +190,9 @@ def resume() -> RunList:
     """Take up every open run of the current folder, after a restart or a crash; sends nothing.
 
     What was never sent is taken back: its cell sends it. Runs of unknown outcome are `runs(state="unknown")`.
+
+    Raises:
+        LedgerError: the ledger cannot be read or written.
     """
     from .notebook.run_list import RunList
 
@@ -206,7 +214,13 @@ def settle(*tasks: str | Mapping[str, Any]) -> list[Settled]:
 
 
 def credits() -> float:  # noqa: A001 - the service's word
-    """The balance at the current service, in credits (1 credit = US$0.005)."""
+    """The balance at the current service, in credits (1 credit = US$0.005).
+
+    Raises:
+        AuthError: there is no key, or the service refuses it.
+        ServiceTrouble: no usable answer; asking again is safe.
+        KieError: no answer in time, or another refusal.
+    """
     return float(get_session().credits())
 
 
@@ -215,6 +229,9 @@ def doctor(*, mend: bool = True) -> Report:
 
     Args:
         mend: False only looks.
+
+    Raises:
+        LedgerError: the ledger cannot be read or written. What is wrong with a single run or file is told in the report.
     """
     from .engine.doctor import doctor
 
@@ -272,6 +289,7 @@ def export(folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = No
         runs: Runs, or their ids; by default every run whose video is on disk.
 
     Raises:
+        InvalidRequest: there is no such run, or none at all to export.
         LedgerError: the folder holds other files under these names, or cannot be written.
     """
     from .engine.exporting import export
@@ -313,6 +331,9 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     In a notebook, whose loop is running already, the first call applies `nest_asyncio2`; nothing else here ever does.
     `await coroutine` in a cell needs no help and is better.
+
+    Raises:
+        Exception: whatever *coroutine* raises.
     """
     return run_coroutine(coroutine)
 

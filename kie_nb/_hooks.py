@@ -7,20 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 Hook = Callable[[Any], None]
-Place = tuple[str | None, int | None]
 
 show: Hook | None = None
 echo: Hook | None = None
 show_experiment: Hook | None = None
 watch_experiment: Hook | None = None
 show_wall: Hook | None = None
-
-
-def place() -> Place:
-    """The notebook's name and the number of the cell that runs now, as far as they are known; the notebook room knows."""
-    from .notebook.place import place
-
-    return place()
 
 
 def presenter_hooks(

@@ -23,6 +23,7 @@ ServiceName = Literal["kie", "simulator"]
 
 KIE_BASE_URL = "https://api.kie.ai"  # kie-api §1
 KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
+LOGS = "https://kie.ai/logs"  # where people find their tasks
 CREATES_PER_WINDOW = 18  # the service allows 20 per 10 s and account; two stay free for other programs
 WINDOW_S = 10.0
 MOST = 1e12  # no account holds as many credits; a larger number is a slip

@@ -16,9 +16,11 @@ import pytest
 import kie_nb
 from kie_nb import demo, errors, settings
 from kie_nb.catalogue import known_models
+from kie_nb.engine.origin import made_by
 from kie_nb.keys import Secret
 from kie_nb.notebook.kie_magic import COMMANDS
 from kie_nb.notebook.options import all_names
+from kie_nb.service.media import USER_AGENT
 
 PACKAGE = Path(kie_nb.__file__).parent
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -61,6 +63,56 @@ def test_every_error_is_at_the_front():
     theirs = {found.__name__ for found in ERRORS if found.__module__ == "kie_nb.errors"}
 
     assert theirs <= set(kie_nb.__all__)
+
+
+def test_the_version_stands_in_one_place():
+    """The package says it; what is built, sent and recorded takes it from there."""
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert re.findall(r"^version = .*", project, re.MULTILINE) == []
+    assert USER_AGENT.startswith(f"kie_nb/{kie_nb.__version__} ")
+    assert made_by()["kie_nb"] == kie_nb.__version__
+
+
+CALLS = {
+    **{name: getattr(kie_nb, name) for name in kie_nb.__all__ if inspect.isfunction(getattr(kie_nb, name))},
+    **{
+        f"{owner.__name__}.{name}": getattr(owner, name)
+        for owner, names in {
+            kie_nb.AsyncKie: "create record wait credits upload download_url download",
+            kie_nb.Run: "adopt evidence resend write_off wait tag note rate",
+        }.items()
+        for name in names.split()
+    },
+}
+RAISE_NOTHING = {
+    "configure",
+    "panel",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+}  # or say it elsewhere
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - RAISE_NOTHING))
+def test_a_docstring_says_what_is_raised(name):
+    """By names that can be imported and caught."""
+    section = inspect.getdoc(CALLS[name]).partition("Raises:\n")[2]
+    told = re.findall(r"^    (\w+(?:, \w+)*): ", section, re.MULTILINE)
+
+    assert told
+    assert {kind for kinds in told for kind in kinds.split(", ")} <= {*kie_nb.__all__, "Exception"}
+
+
+def test_asking_says_all_that_can_go_wrong():
+    """Each class of errors stands in the docstring of `generate`, or is one of these."""
+    elsewhere = {
+        "KieError",
+        "ServiceTrouble",
+        "RateLimited",
+    }  # the base; nothing is asked for free; lived through
+    theirs = {found.__name__ for found in ERRORS if found.__module__ == "kie_nb.errors"} - elsewhere
+
+    assert {name for name in theirs if name not in kie_nb.generate.__doc__} == set()
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error():

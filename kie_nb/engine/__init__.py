@@ -4,5 +4,6 @@ from .asking import DryRun, Prepared, Started
 from .bridge import run_coroutine
 from .run import Run
 from .session import Session, get_session
+from .wire import AsyncKie
 
-__all__ = ["DryRun", "Prepared", "Run", "Session", "Started", "get_session", "run_coroutine"]
+__all__ = ["AsyncKie", "DryRun", "Prepared", "Run", "Session", "Started", "get_session", "run_coroutine"]

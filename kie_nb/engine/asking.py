@@ -15,6 +15,7 @@ from ..catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_reques
 from ..catalogue.wan import DEFAULT_MODEL
 from ..errors import NOTHING, AuthError, BadImage, BudgetExceeded, InvalidRequest, KieError, LedgerError
 from ..ledger import NewRun, RunRow
+from ..paths import shown_path
 from . import origin as origin_
 from . import owner
 from .facts import Facts
@@ -197,7 +198,7 @@ def again(
         kept = session.files(home).find_input(image.sha256)
         if kept is None:
             raise BadImage(
-                f"the picture {image.label} is no longer in {session.files(home).inputs}.",
+                f"the picture {image.label} is no longer in {shown_path(session.files(home).inputs)}.",
                 hint="run the cell with --fresh",
             )
         content = kept.read_bytes()

@@ -15,8 +15,7 @@ from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
 from ..ledger import GrantStore, Leave, Ledger, RunRow
 from ..ledger.schema import now
-from ..service import AsyncKie
-from ..service.client import provide_embedded
+from ..service import Client
 from ..settings import Settings
 from . import owner
 from .dispatcher import Dispatcher, before_exit
@@ -40,7 +39,7 @@ class Channel:
         self.upload_url = settings.upload_url
         self._dispatcher = dispatcher
         self._grants = grants
-        self._client: AsyncKie | None = None
+        self._client: Client | None = None
         self._gate = asyncio.Lock()  # first come, first sent
         self._opening = asyncio.Lock()
         self._counting = asyncio.Lock()
@@ -54,7 +53,7 @@ class Channel:
         is_usual = self.service == "simulator" or self.settings.base_url == settings_.KIE_BASE_URL
         return self.service if is_usual else f"{self.service}@{self.settings.base_url}"
 
-    async def client(self) -> AsyncKie:
+    async def client(self) -> Client:
         """The client, opened at first use."""
         async with self._opening:
             if self._client is None:
@@ -69,7 +68,7 @@ class Channel:
                     key = "simulator"  # a real key has no business there
                 else:
                     key = settings_.require_key(self.settings).reveal()
-                client = AsyncKie(key, base_url=self.base_url, upload_url=self.upload_url)
+                client = Client(key, base_url=self.base_url, upload_url=self.upload_url)
                 self._client = await client.__aenter__()
             return self._client
 
@@ -175,11 +174,3 @@ def embedded_simulator(home: Path, speed: float) -> tuple[str, str]:
             before_exit(found.stop)
             _simulators[home] = found
         return found.base_url, found.upload_url  # type: ignore[attr-defined]
-
-
-def _embedded() -> tuple[str, str]:
-    current = settings_.current()
-    return embedded_simulator(current.home, current.simulator_speed)
-
-
-provide_embedded(_embedded)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..ledger import Ledger, RunRow
+from ..settings import LOGS
 from . import tables
-from .states import State
+from .states import UNSETTLED, State
 from .weigh import SETTLED_AFTER_S, Others, Reading, Verdict, in_words, weigh
 
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from .run import Run
     from .session import Session
 
-LOGS = "https://kie.ai/logs"
-UNSETTLED = frozenset({State.UNKNOWN, State.LOST})
 # What was booked for a run that was written off is a word of the user, no witness.
-_UNSURE = frozenset({State.UNKNOWN, State.LOST, State.SENDING, State.WRITTEN_OFF})
+_UNSURE = UNSETTLED | {State.SENDING, State.WRITTEN_OFF}
 _NEVER_BILLED = frozenset({State.REFUSED, State.NOT_SENT, State.INTENT})
 
 

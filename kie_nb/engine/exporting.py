@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
+from ..paths import shown_path
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
 from .manifest import FileEntry, Manifest, RunEntry
-from .recall import call_of, note_of
+from .recall import call_of, kept_name, note_of
 from .run import Run
 from .scrub import places_of, scrubbed
 from .states import RELEASED, WORDS, State
@@ -71,7 +72,7 @@ class Exported:
 
     @property
     def _caption(self) -> str:
-        return f"{tables.counted(len(self.runs), 'run')} in {self.folder}, {tables.counted(len(self.written), 'file')} written"
+        return f"{tables.counted(len(self.runs), 'run')} in {shown_path(self.folder)}, {tables.counted(len(self.written), 'file')} written"
 
     def __repr__(self) -> str:
         return tables.as_text(("file", "remark"), self.remarks, caption=self._caption)
@@ -108,7 +109,7 @@ def export(
         _write(target / manifest_.NAME, manifest_.dump(done))
         _write(target / "index.html", _page(done).encode("utf-8", "replace"))
     except OSError as exc:
-        raise LedgerError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+        raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return Exported(
         folder=target,
         runs=tuple(run.id for run in chosen),
@@ -138,18 +139,21 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
         pass
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
-        raise LedgerError(f"no folder can be at {target}: {why}.", hint="choose another") from exc
+        raise LedgerError(f"no folder can be at {shown_path(target)}: {why}.", hint="choose another") from exc
     if target.exists() and not target.is_dir():
-        raise LedgerError(f"{target} is a file, and a folder is needed.")
+        raise LedgerError(f"{shown_path(target)} is a file, and a folder is needed.")
     real = target.resolve()
     for home in homes:
         if real == home.resolve() or home.resolve() in real.parents:
             raise LedgerError(
-                f"{target} lies in the ledger's own folder.", hint="export to a folder of its own, beside it"
+                f"{shown_path(target)} lies in the ledger's own folder.",
+                hint="export to a folder of its own, beside it",
             )
     for name in (*manifest_.FOLDERS, manifest_.NAME, "index.html"):
         if (target / name).is_symlink():
-            raise LedgerError(f"{target / name} is a link that leads elsewhere; nothing was written.")
+            raise LedgerError(
+                f"{shown_path(target / name)} is a link that leads elsewhere; nothing was written."
+            )
 
 
 @dataclass
@@ -261,7 +265,7 @@ class _Work:
         if target.is_symlink() or target.exists():
             if not self._is_there(entry):
                 raise LedgerError(
-                    f"{target} is there with other contents; it was not overwritten.",
+                    f"{shown_path(target)} is there with other contents; it was not overwritten.",
                     hint="move it away, or export to another folder",
                 )
             return entry
@@ -355,5 +359,5 @@ def _item(entry: RunEntry) -> str:
     ]
     return (
         f"<article>{shown}<p>{esc(request.prompt)}</p><p>{esc(' · '.join(facts))}</p>"
-        f"<p><code>{esc(call_of(request))}</code></p></article>"
+        f"<p><code>{esc(call_of(request, picture=kept_name(request)))}</code></p></article>"
     )

@@ -13,7 +13,9 @@ from typing import Any
 
 from ..errors import DownloadFailed, KieError, NoVideo
 from ..ledger import Files, number_of
+from ..paths import shown_path
 from ..service.media import LinkDead, NotTheFile, download
+from ..settings import LOGS
 from .run import Run
 from .states import State
 from .step import Step
@@ -58,7 +60,7 @@ class Fetching(Step):
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
         if run.row.video_sha256:
-            where = self.files.absolute(str(run.row.video))
+            where = shown_path(self.files.absolute(str(run.row.video)))
             return DownloadFailed(
                 f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
                 hint="put the file back there, or --fresh buys another video",
@@ -84,7 +86,7 @@ class Fetching(Step):
                 return
         raise NoVideo(
             f"task {self.run.task_id} succeeded but the service names no file for it.",
-            hint="look at https://kie.ai/logs; `%kie resume` asks again",
+            hint=f"look at {LOGS}; `%kie resume` asks again",
             run_id=self.run.id,
         )
 

@@ -6,7 +6,6 @@ for some seconds, and what it says is written down when it has said it.
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 import platform
@@ -19,7 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import _hooks
+from .. import __version__
+from ..place import place
 from ..settings import start_folder
 from .executor import Threads
 from .manifest import MAX_WORD, can_be_kept
@@ -75,7 +75,7 @@ class Origin:
 
 def here() -> Origin:
     """The place that asks now; returns at once. From the thread of whoever asks."""
-    notebook, count = _hooks.place()
+    notebook, count = place()
     if notebook is not None and not can_be_kept(notebook, MAX_WORD):
         notebook = None
     return Origin(notebook=notebook, execution_count=count, git=_asked(start_folder(), notebook))
@@ -83,7 +83,7 @@ def here() -> Origin:
 
 def notebook() -> str:
     """Which notebook (or script) a budget counts this as; the name of its folder where that cannot be told."""
-    name, _cell = _hooks.place()
+    name, _cell = place()
     return name or start_folder().name or "python"
 
 
@@ -118,11 +118,7 @@ def in_words(row: RunRow) -> str:
 @cache
 def made_by() -> dict[str, str]:
     """What runs here."""
-    try:
-        version = importlib.metadata.version("kie_nb")
-    except importlib.metadata.PackageNotFoundError:
-        version = "source"
-    return {"kie_nb": version, "python": platform.python_version(), "os": platform.platform()}
+    return {"kie_nb": __version__, "python": platform.python_version(), "os": platform.platform()}
 
 
 # --- git ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 from .. import errors
 from ..errors import KieError, TaskFailed
 from ..service import TaskRecord
+from ..settings import LOGS
 from .run import Run
 
 _KEPT = ("message", "hint", "charged", "code", "fail_code")
@@ -38,7 +39,7 @@ def failure(record: TaskRecord) -> TaskFailed:
     code = f" (code {record.fail_code!r})" if record.fail_code else ""
     lowered = said.lower()
     if record.credits:
-        hint = "failed tasks should not be billed: show https://kie.ai/logs to the service's support"
+        hint = f"failed tasks should not be billed: show {LOGS} to the service's support"
     elif "sensitive" in lowered or "policy" in lowered or "flagged" in lowered:
         hint = "the content filter stopped it: change the prompt or the picture"
     elif "fetch" in lowered:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import keyword
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import settings as settings_
 from ..catalogue import Request, find
 from ..errors import InvalidRequest
+from ..ledger import Files
+from ..paths import shown_path
+from .images import EXTENSIONS
 from .manifest import plain_json, read_request, stored_request
 
 if TYPE_CHECKING:
-    import os
-
     from ..ledger import RunRow
 
 NOTE_VERSION = 1
@@ -24,7 +28,8 @@ class Recalled:
     """The request that a video was made with, as the file itself says.
 
     Attributes:
-        call: The Python call that asks for it again.
+        call: The Python call that asks for it again, with the copy of its picture where there is one: beside the file, as in
+            an exported folder, or in kie-runs/inputs. A callback's address is in no file that is given away.
         inputs: What was sent, without the picture and the seed.
         image: What the picture was called: a file's name, or an address.
         image_sha256: The hash of the picture's bytes, by which it can be told.
@@ -49,8 +54,7 @@ class Recalled:
         return str(self.inputs.get("prompt", ""))
 
     def __repr__(self) -> str:
-        picture = f"  # image: sha256 {self.image_sha256}" if self.image_sha256 else ""
-        return f"{self.call}{picture}"
+        return self.call
 
 
 def note_of(row: RunRow, request: Request) -> str:
@@ -63,7 +67,7 @@ def note_of(row: RunRow, request: Request) -> str:
         "task": row.task_id,
         "made_at": row.completed_at or row.created_at,
         "credits": row.credits,
-        "call": call_of(request),
+        "call": call_of(request, picture=kept_name(request)),
     }
     return plain_json(note)
 
@@ -92,21 +96,21 @@ def recall(path: str | os.PathLike[str]) -> Recalled:
             charged="",
         )
     try:
-        return _recalled(note)
+        request = read_request(note.get("request"))
     except ValueError as exc:
         raise InvalidRequest(
             f"the request in {name} cannot be read.",
             hint="it was written by another version of kie_nb, or by something else",
             charged="",
         ) from exc
+    return _recalled(request, note, Path(path))
 
 
-def _recalled(note: dict[str, Any]) -> Recalled:
-    request = read_request(note.get("request"))
+def _recalled(request: Request, note: dict[str, Any], video: Path) -> Recalled:
     image = request.image
     cost = note.get("credits")
     return Recalled(
-        call=call_of(request),
+        call=call_of(request, picture=_picture_of(request, video)),
         model=request.model,
         inputs=dict(request.inputs),
         seed=request.seed,
@@ -124,15 +128,50 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def call_of(request: Request) -> str:
-    """The Python call that asks for *request* again."""
+def kept_name(request: Request, folder: str = "inputs") -> str | None:
+    """The name of the copy of its picture in *folder*; None without one, or where an address names it."""
+    image = request.image
+    if image is None or image.url is not None:
+        return None
+    return f"{folder}/{image.sha256}.{EXTENSIONS.get(image.mime, 'bin')}"
+
+
+def _picture_of(request: Request, video: Path) -> str | None:
+    """The path of the copy of its picture that is here: beside the video, or in the ledger's folder."""
+    image = request.image
+    if image is None or image.url is not None:
+        return None
+    beside = Path(os.path.normpath(video.expanduser().parent / ".."))
+    for home in (beside, settings_.current().home):
+        kept = Files(home).find_input(image.sha256)
+        if kept is not None and _is(kept, image.sha256):
+            return shown_path(kept) if kept.is_absolute() else kept.as_posix()
+    return None
+
+
+def _is(file: Path, sha256: str) -> bool:
+    """Whether *file* still is what its name says."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def call_of(request: Request, *, picture: str | None = None) -> str:
+    """The Python call that asks for *request* again; without its callback's address, which may hold a secret.
+
+    Args:
+        picture: The path of its picture; by default its URL, or else the hash that tells which it is.
+    """
     inputs = dict(request.inputs)
     is_known = find(request.model) is not None and all(
         name.isidentifier() and not keyword.iskeyword(name) for name in inputs
     )
     parts = [_literal(inputs.pop("prompt"))] if is_known and "prompt" in inputs else []
-    if request.image is not None:
-        parts.append(f"image={_literal(request.image.url or request.image.label)}")
+    image = request.image
+    where = (picture or image.url) if image else None
+    if image is not None:
+        parts.append(f"image={_literal(where) if where else '...'}")
     parts.append(f"model={_literal(request.model)}")
     if request.seed is not None:
         parts.append(f"seed={request.seed}")
@@ -140,7 +179,10 @@ def call_of(request: Request) -> str:
         parts += [f"{name}={_literal(value)}" for name, value in inputs.items()]
     elif inputs:
         parts.append(f"input={_literal(inputs)}")
-    return f"kie.generate({', '.join(parts)})"
+    if request.replicate:
+        parts.append(f"replicate={request.replicate}")
+    which = f"  # image: sha256 {image.sha256}" if image and not where else ""
+    return f"kie.generate({', '.join(parts)}){which}"
 
 
 def _literal(value: Any) -> str:

@@ -9,12 +9,11 @@ import os
 import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import _hooks
 from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
-from ..settings import start_folder
+from ..paths import shown_path
 from . import settling
 from .bridge import wait_async, wait_blocking
 from .facts import Facts
@@ -129,11 +128,18 @@ class Run(Facts):
 
         Raises:
             OutcomeUnknown: it was not agreed to; nothing was sent.
+            InvalidRequest: there is nothing to settle.
+            BadImage: its picture is gone, or its address serves another one now; nothing was sent.
+            KieError: the service refused it, as `kie_nb.generate` says.
         """
         return settling.resend(self._session, self, yes=yes)
 
     def write_off(self, *, charged: bool = True) -> Run:
-        """Give an unknown run up; its estimate counts as spent unless *charged* is False."""
+        """Give an unknown run up; its estimate counts as spent unless *charged* is False.
+
+        Raises:
+            InvalidRequest: there is nothing to settle.
+        """
         return settling.write_off(self._session, self, charged=charged)
 
     # --- waiting -----------------------------------------------------------------------------------------------
@@ -321,7 +327,9 @@ class Run(Facts):
 
     def __repr__(self) -> str:
         seed = f" seed={self.seed}" if self.seed is not None else ""
-        where = f" {_short(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""
+        where = (
+            f" {shown_path(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""
+        )
         mark = " SIMULATED" if self.service == "simulator" else ""
         remarks = f" ({' '.join(self.remarks)})" if self.video else ""
         return f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>"
@@ -332,11 +340,6 @@ class Run(Facts):
             _hooks.echo(self)
         else:
             self.show()
-
-
-def _short(path: Path) -> Path:
-    """*path* from here, where it lies below: a saved notebook should not tell where it was run."""
-    return path.relative_to(start_folder()) if path.is_relative_to(start_folder()) else path
 
 
 def _check_words(text: str, most: int, what: str) -> None:

@@ -21,7 +21,6 @@ from .asking import DryRun, Prepared, Started, intend, look, nothing_charged, pr
 from .bridge import wait_blocking
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
-from .evidence import UNSETTLED
 from .executor import Executor, Threads
 from .facts import LINK_LIFE, Facts
 from .follower import Follower
@@ -29,7 +28,7 @@ from .origin import here
 from .outcomes import error_of, stored
 from .run import Run
 from .schedule import Usual
-from .states import OPEN, State
+from .states import OPEN, UNSETTLED, State
 
 log = logging.getLogger("kie_nb")
 JUDGED_WAIT_S = 3.0
@@ -404,14 +403,19 @@ class Session:
         )
         with self._lock:
             if key not in self._channels:
-                # Where machines share a ledger they share the account's limit too, and it is kept in the same place.
-                place = self.ledger(settings.home).database if settings.ledger_url else settings.state_home
-                if place not in self._grants:
-                    self._grants[place] = GrantStore(place)
-                self._channels[key] = Channel(settings, self.dispatcher, self._grants[place])
+                self._channels[key] = Channel(settings, self.dispatcher, self.grants(settings))
             # A limit of the user's own may have changed without changing the way.
             self._channels[key].settings = settings
             return self._channels[key]
+
+    def grants(self, settings: settings_.Settings) -> GrantStore:
+        """Where the creates of an account are counted, for all who use it."""
+        with self._lock:
+            # Where machines share a ledger they share the account's limit too, and it is kept in the same place.
+            place = self.ledger(settings.home).database if settings.ledger_url else settings.state_home
+            if place not in self._grants:
+                self._grants[place] = GrantStore(place)
+            return self._grants[place]
 
     def channel_of(self, run: Run) -> Channel:
         """The channel that reaches the service which has *run*'s task."""

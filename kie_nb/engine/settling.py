@@ -11,11 +11,12 @@ from ..errors import InvalidRequest, KieError, OutcomeUnknown
 from ..ledger.schema import now
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
+from ..settings import LOGS
 from . import owner
 from .asking import again, intend
 from .comparing import Comparison, compare, not_asked
-from .evidence import LOGS, UNSETTLED, Evidence, evidence_of
-from .states import State
+from .evidence import Evidence, evidence_of
+from .states import UNSETTLED, State
 
 if TYPE_CHECKING:
     from .run import Run

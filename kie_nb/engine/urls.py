@@ -7,16 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-import httpx
-
 from ..catalogue import ImageIdentity
-from ..errors import BadImage
+from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
-from ..service.media import USER_AGENT
+from ..service.media import read_at
 from .images import MAX_BYTES, Picture, check_picture, check_url
-
-TIMEOUT_S = 20.0
-
 
 _told: set[tuple[str, str, str]] = set()
 
@@ -54,9 +49,9 @@ def picture_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture
     label = _label(url)
     try:
         content = _fetch(url)
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+    except ServiceTrouble as exc:
         words = (
-            f"{label} could not be fetched from here ({_why(exc)}), so this run is known by the address of its picture, not by its "
+            f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
             "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
         )
         return Picture(identity=by_address(url)), (words,)
@@ -93,7 +88,7 @@ def check_unchanged(picture: ImageIdentity) -> None:
         return
     try:
         found = hashlib.sha256(_fetch(picture.url)).hexdigest()
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except ServiceTrouble:
         return
     if found != picture.sha256:
         raise BadImage(
@@ -127,27 +122,14 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
 
 
 def _fetch(url: str) -> bytes:
-    content = b""
-    with httpx.stream(
-        "GET", url, headers={"User-Agent": USER_AGENT}, timeout=TIMEOUT_S, follow_redirects=True
-    ) as response:
-        response.raise_for_status()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > MAX_BYTES:
-                raise BadImage(
-                    f"{_label(url)} is larger than the 10 MB that the service takes.",
-                    hint="use a smaller picture",
-                )
+    content = read_at(url, most=MAX_BYTES)
+    if len(content) > MAX_BYTES:
+        raise BadImage(
+            f"{_label(url)} is larger than the 10 MB that the service takes.", hint="use a smaller picture"
+        )
     return content
 
 
 def _label(url: str) -> str:
     parts = urlsplit(url)
     return parts.path.rsplit("/", 1)[-1][:80] or parts.netloc
-
-
-def _why(exc: Exception) -> str:
-    if isinstance(exc, httpx.HTTPStatusError):
-        return f"HTTP {exc.response.status_code}"
-    return type(exc).__name__

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import AuthError, KieError, RateLimited, Refused, ServiceTrouble, TaskLost
 from ..service import TaskRecord
 from ..service.client import PASSING_CODES
+from ..settings import LOGS
 from .outcomes import failure
 from .schedule import Usual, next_look_s
 from .states import State, from_service
@@ -83,7 +84,7 @@ class Watching(Step):
             await self._lose(exc)
         raise ServiceTrouble(
             f"the service goes on refusing to show task {self.run.task_id}: {exc.message}",
-            hint="look at https://kie.ai/logs; `%kie resume` asks again",
+            hint=f"look at {LOGS}; `%kie resume` asks again",
             charged="nothing more; the task was accepted before and goes on",
         ) from exc
 

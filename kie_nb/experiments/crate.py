@@ -21,6 +21,7 @@ from ..engine.manifest import plain_json
 from ..engine.scrub import places_of
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
+from ..paths import shown_path
 from . import data
 from .crate_folder import check_outside, check_target, in_place_of
 from .crate_graph import METADATA, SIMULATED, Act, CrateFile, graph
@@ -63,7 +64,7 @@ def export_crate(
             (part / METADATA).write_text(plain_json(whole, indent=2) + "\n", encoding="utf-8")
     except OSError as exc:
         raise LedgerError(
-            f"the crate cannot be written to {target}: {exc.strerror or exc}.",
+            f"the crate cannot be written to {shown_path(target)}: {exc.strerror or exc}.",
             hint="what was there before is as it was",
         ) from exc
     return target

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import LedgerError
+from ..paths import shown_path
 from .crate_graph import EXPERIMENT, METADATA
 
 _MOST_METADATA = 64 << 20
@@ -49,7 +50,7 @@ def check_outside(target: Path, homes: Sequence[Path]) -> None:
     for home in {path.resolve() for path in homes}:
         if real == home or home in real.parents or real in home.parents:
             raise LedgerError(
-                f"{target} and the ledger's own folder lie in each other.",
+                f"{shown_path(target)} and the ledger's own folder lie in each other.",
                 hint="choose a folder of its own, beside it",
             )
 
@@ -62,10 +63,14 @@ def check_target(target: Path, name: str) -> None:
     """
     try:
         if target.is_symlink() or (target.exists() and not target.is_dir()):
-            raise LedgerError(f"{target} is no folder; nothing was written.", hint="choose another name")
+            raise LedgerError(
+                f"{shown_path(target)} is no folder; nothing was written.", hint="choose another name"
+            )
         there = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     except (OSError, ValueError) as exc:  # ValueError: a name that no file can have
-        raise LedgerError(f"no folder can be at {target}: {getattr(exc, 'strerror', None) or exc}.") from exc
+        raise LedgerError(
+            f"no folder can be at {shown_path(target)}: {getattr(exc, 'strerror', None) or exc}."
+        ) from exc
     if not there:
         return
     ours, listed = _earlier(target)
@@ -77,7 +82,8 @@ def check_target(target: Path, name: str) -> None:
             else f"{strangers[0]}, which no crate of this experiment has written"
         )
         raise LedgerError(
-            f"{target} holds {what}; nothing was written.", hint="choose another folder, or empty this one"
+            f"{shown_path(target)} holds {what}; nothing was written.",
+            hint="choose another folder, or empty this one",
         )
 
 

@@ -159,7 +159,7 @@ def _action(act: Act, tool: str, objects: Sequence[str]) -> Entity:
             "@id": f"#run-{run.id}",
             "@type": "CreateAction",
             "name": f"{name}{mark}",
-            "description": call_of(run.request),
+            "description": call_of(run.request, picture=act.picture.path if act.picture else None),
             "startTime": _time(row.sent_at),
             "endTime": _time(row.completed_at),
             "instrument": _at(tool),

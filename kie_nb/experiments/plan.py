@@ -10,7 +10,7 @@ from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
 from ..engine.states import WORDS, State
-from .status import TO_BUY, clock
+from .status import TO_BUY
 
 if TYPE_CHECKING:
     from ..engine import Prepared
@@ -91,7 +91,7 @@ class Plan:
         exist = len(self.cells) - self.missing
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
         rest = (
-            f"{self.missing} to buy for {price}, sent within {clock(self.sending_s)}"
+            f"{self.missing} to buy for {price}, sent within {tables.clock(self.sending_s)}"
             if self.missing
             else "nothing to buy"
         )

@@ -16,6 +16,7 @@ from .. import settings as settings_
 from ..engine import Session
 from ..engine.scrub import places_of
 from ..errors import InvalidRequest, LedgerError
+from ..paths import shown_path
 from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
@@ -64,7 +65,7 @@ def write_report(
         with finished_in_one_step(target) as part:
             part.write_text(page(shown), encoding="utf-8")
     except OSError as exc:
-        raise LedgerError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+        raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return target
 
 

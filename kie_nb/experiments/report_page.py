@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT
-from ..engine import Run
+from ..engine import Run, tables
 from ..engine.scrub import Places, scrubbed
-from ..engine.states import OPEN, WORDS, State
+from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..engine.tables import counted
 from .data import Cells, in_words
 from .definition import Definition, short
 from .judging import Spread
-from .status import UNBILLED, UNSURE, Status, clock
+from .status import UNBILLED, Status
 
 # The page needs nothing and nobody: what is not in it, or beside it, is not fetched, whatever a prompt says.
 POLICY = (
@@ -133,7 +133,7 @@ def _standing(status: Status) -> str:
     known = [
         (status.failed, "failed"),
         (status.open, "under way"),
-        (sum(status.counts.get(state, 0) for state in UNSURE), "of unknown outcome"),
+        (sum(status.counts.get(state, 0) for state in UNSETTLED), "of unknown outcome"),
         (status.missing, "to come"),
     ]
     rest = "".join(f", {count} {word}" for count, word in known if count)
@@ -159,7 +159,7 @@ def _when(runs: Sequence[Run]) -> str:
     words = f"{first:%Y-%m-%d %H:%M}"
     until = f" to {last:%H:%M}" if last.date() == first.date() else f" to {last:%Y-%m-%d %H:%M}"
     times = sorted(run.duration_s for run in runs if run.duration_s is not None)
-    usual = f"; a task took {clock(times[len(times) // 2])} in the median" if times else ""
+    usual = f"; a task took {tables.clock(times[len(times) // 2])} in the median" if times else ""
     return f"{words}{until if ends and f'{last:%Y-%m-%d %H:%M}' != words else ''} UTC{usual}"
 
 
@@ -218,7 +218,7 @@ def _judged(shown: Shown, runs: Sequence[Run]) -> str:
 def _failures(shown: Shown) -> str:
     rows = []
     for place, run in shown.cells:
-        if run is None or run.state not in UNBILLED | UNSURE:
+        if run is None or run.state not in UNBILLED | UNSETTLED:
             continue
         error = scrubbed(run.row.error or {}, shown.places)
         why = str(error.get("message") or "no reason was given")
@@ -276,7 +276,7 @@ def _row(place: dict[str, Any], run: Run | None, axes: Sequence[str], *, with_se
     parts += [
         _td(WORDS[run.state], f"short {_kind(run)}"),
         _td(_credits(run), "number"),
-        _td(clock(run.duration_s) if run.duration_s is not None else "", "number"),
+        _td(tables.clock(run.duration_s) if run.duration_s is not None else "", "number"),
         _td(f"{run.rating} of 5" if run.rating else "", "number"),
         _td(", ".join(run.tags), "tags"),
         _td(run.task_id or "", "id"),

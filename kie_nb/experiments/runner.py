@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from ..engine import Run
-from ..engine.states import State
+from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, OutOfCredits, StillRunning
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Runner:
             self._failures = 0
         elif state in {State.FAIL, State.REFUSED, State.NOT_SENT}:
             self._failures += 1
-        elif state in {State.UNKNOWN, State.LOST}:
+        elif state in UNSETTLED:
             self._unknowns += 1
 
     def _must_stop(self) -> bool:

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
 from ..engine.schedule import usual_of
-from ..engine.states import OPEN, WORDS, State
+from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..ledger import Standing
 from ..settings import WINDOW_S
 
 MISSING = "missing"
 FAILED = frozenset({State.FAIL, State.REFUSED})
 UNBILLED = FAILED | {State.NOT_SENT}
-UNSURE = frozenset({State.UNKNOWN, State.LOST})
 # Nothing stands for such a cell any more, and nothing is open about it: it is bought as one that was never asked for.
 TO_BUY = frozenset({State.NOT_SENT, State.WRITTEN_OFF})
 
@@ -75,16 +74,9 @@ class Status:
         money = f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f})"
         risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
         held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
-        left = f"; about {clock(self.left_s)} left" if self.left_s else ""
+        left = f"; about {tables.clock(self.left_s)} left" if self.left_s else ""
         head = f"{self.done} of {tables.counted(self.cells, 'cell')} done{f', {states}' if states else ''}"
         return f"{head}; {money}{held}{risk}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}"
-
-
-def clock(seconds: float) -> str:
-    """Seconds as 0:07, 12:34 or 1:02:03."""
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def count(rows: Sequence[Standing | None]) -> dict[str, int]:
@@ -99,7 +91,7 @@ def money(rows: Sequence[Standing | None]) -> tuple[float, float]:
         if row is None:
             continue
         cost = row.credits if row.credits is not None else row.estimate or 0.0
-        if row.state in UNSURE:
+        if row.state in UNSETTLED:
             at_risk += cost
         elif row.state in {State.SUCCESS, State.FETCHED, State.WRITTEN_OFF} or (
             row.state == State.FAIL and row.credits

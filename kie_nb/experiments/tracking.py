@@ -203,7 +203,7 @@ class _Log:
     def _poster(self, video: Path, run_id: str) -> None:
         from .. import video as room
 
-        poster = Files(video.parent.parent).poster(video)
+        poster = Files.of(video).poster(video)
         if poster.exists():
             self._client.log_artifact(run_id, str(poster), "poster")
             return

@@ -13,6 +13,7 @@ from ..engine import Run
 from ..engine.states import WORDS, State
 from ..engine.tables import counted
 from ..errors import InvalidRequest, LedgerError
+from ..paths import shown_path
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
 
 TO_COME = "to come"
@@ -124,7 +125,7 @@ class Wall:
             with finished_in_one_step(target) as part:
                 part.write_text(page, encoding="utf-8")
         except OSError as exc:
-            raise LedgerError(f"{target} cannot be written: {exc.strerror or exc}.") from exc
+            raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
         return target
 
     def __repr__(self) -> str:

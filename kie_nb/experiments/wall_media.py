@@ -62,7 +62,7 @@ Media = Callable[[Tile], Medium | None]
 
 def is_ready(video: Path) -> bool:
     """Whether the small copy and the still of *video* are there already."""
-    files = Files(video.parent.parent)
+    files = Files.of(video)
     return is_picture(video) or (files.preview(video).exists() and files.poster(video).exists())
 
 
@@ -72,7 +72,7 @@ def make_clip(video: Path) -> Clip | None:
 
     if is_picture(video):
         return None
-    preview = Files(video.parent.parent).preview(video)
+    preview = Files.of(video).preview(video)
     chosen = preview
     try:
         if not preview.exists():
@@ -96,7 +96,7 @@ def make_still(video: Path, width: int = STILL_WIDTH) -> bytes | None:
 
     from .. import video as room
 
-    poster = video if is_picture(video) else Files(video.parent.parent).poster(video)
+    poster = video if is_picture(video) else Files.of(video).poster(video)
     try:
         if not poster.exists():
             room.make_poster(video, poster)

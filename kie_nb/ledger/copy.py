@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..settings import LOGS
 from .database import Database
 from .merging import Arrival, merge
 from .schema import event, metadata, run
@@ -20,7 +21,7 @@ _WITHOUT_TASK = ("unknown", "written_off")
 _LEFT_OPEN = {
     "class": "OutcomeUnknown",
     "message": "it was taken over while the request was under way; a task may exist and be billed.",
-    "hint": "look at the run in the ledger it comes from, or at https://kie.ai/logs",
+    "hint": f"look at the run in the ledger it comes from, or at {LOGS}",
     "charged": "unknown, perhaps the full price",
 }
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ..errors import InvalidRequest, LedgerError
+from ..paths import shown_path
 
 if TYPE_CHECKING:
     from .notes import Notes
@@ -149,7 +150,9 @@ class SqliteFile(Database):
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
         super().__init__(
-            engine, str(file), "check the disk and the folder's rights; the file itself is left as it is"
+            engine,
+            shown_path(file),
+            "check the disk and the folder's rights; the file itself is left as it is",
         )
 
     def _next_step(self, exc: sa.exc.DBAPIError) -> str:
@@ -164,7 +167,7 @@ class SqliteFile(Database):
             copy_file(self.file, target)
         except (OSError, sqlite3.Error) as exc:
             raise LedgerError(
-                f"no copy of {self.file} could be made before bringing it up to date: {exc}.",
+                f"no copy of {self.name} could be made before bringing it up to date: {exc}.",
                 hint="make room beside it; the file itself is left as it is",
             ) from exc
 

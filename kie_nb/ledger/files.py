@@ -9,8 +9,10 @@ import re
 import unicodedata
 import uuid
 from pathlib import Path
+from typing import Self
 
 from ..errors import LedgerError
+from ..paths import shown_path
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _SLUG_LENGTH = 40
@@ -23,6 +25,11 @@ class Files:
         self.home = home
         self.videos = home / "videos"
         self.inputs = home / "inputs"
+
+    @classmethod
+    def of(cls, video: Path) -> Self:
+        """The files of the home that *video* lies in."""
+        return cls(video.parent.parent)
 
     def video(
         self, *, prompt: str, seed: int | None, task_id: str, number: int = 0, extension: str = "mp4"
@@ -61,7 +68,7 @@ class Files:
                 os.replace(part, target)
         except OSError as exc:
             raise LedgerError(
-                f"the picture cannot be kept in {self.inputs}: {exc.strerror or exc}.",
+                f"the picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}.",
                 hint="check the disk and the folder's rights",
             ) from exc
         return target

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from ..errors import LedgerError
+from ..paths import shown_path
 from .database import DAMAGED, HOME, STATE, Database, SqliteFile
 from .migrations import prepare
 from .notes import Notes
@@ -70,7 +71,7 @@ def _refuse_emptied(file: Path, home: Path) -> None:
     while _is_emptied(file, home):
         if time.monotonic() > until:
             raise LedgerError(
-                f"the ledger {file} is empty, and there are videos beside it: it has lost its runs.",
+                f"the ledger {shown_path(file)} is empty, and there are videos beside it: it has lost its runs.",
                 hint=DAMAGED,
             )
         time.sleep(0.05)  # another kernel may be making it just now

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
-from ..engine import Run, get_session
+from ..engine import Run, get_session, tables
 from ..engine.bridge import wait_blocking
 from ..engine.states import State
 from . import page
@@ -212,8 +212,8 @@ class Card:
     def _time(self) -> str:
         since = self.run.created_at
         elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
-        usual = f" of usually about {page.clock(self._usual_s)}" if self._usual_s else ""
-        return f'<span style="{page.FONT}"><span style="{page.MUTED}">elapsed</span> {page.clock(elapsed)}{usual}</span>'
+        usual = f" of usually about {tables.clock(self._usual_s)}" if self._usual_s else ""
+        return f'<span style="{page.FONT}"><span style="{page.MUTED}">elapsed</span> {tables.clock(elapsed)}{usual}</span>'
 
     def _learn_usual(self) -> None:
         async def learn() -> None:

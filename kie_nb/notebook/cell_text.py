@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from typing import Any
 
 from ..catalogue import Request, build_request, describe, find
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine.images import EXTENSIONS
-from ..engine.recall import call_of
+from ..engine.recall import call_of, kept_name
 from ..errors import KieError
 from .lexer import tokens
 from .options import parse
@@ -34,16 +32,9 @@ def cell_text(request: Request, *, picture: str | None = None) -> str:
             copy that is kept in kie-runs/inputs, by which the bytes are surely the same.
     """
     if request.image is not None and picture is None:
-        picture = request.image.url or kept_picture(request)
+        picture = request.image.url or kept_name(request, f"{HOME}/inputs")
     text = f"%%kie_wan {_line(request, picture)}".rstrip() + f"\n{request.prompt}"
     return text if _says(text, request, picture) else _call(request, picture)
-
-
-def kept_picture(request: Request, home: str = HOME) -> str | None:
-    """Where the copy of the request's picture lies, beside a ledger in *home*; None without a picture."""
-    if request.image is None:
-        return None
-    return f"{home}/inputs/{request.image.sha256}.{EXTENSIONS.get(request.image.mime, 'bin')}"
 
 
 def _line(request: Request, picture: str | None) -> str:
@@ -122,13 +113,10 @@ def _says(text: str, request: Request, picture: str | None) -> bool:
 
 
 def _call(request: Request, picture: str | None) -> str:
-    if request.image is not None and picture is not None:
-        request = replace(request, image=replace(request.image, url=None, label=picture))
-    call = call_of(request)
+    call = call_of(request, picture=picture)
     why = "# no %%kie_wan cell can say this request word for word"
     if request.replicate:
         why = f"# repetition {request.replicate} of a request, which is a request of its own"
-        call = f"{call[:-1]}, replicate={request.replicate})"
     if request.call_back_url:
         call = f"{call[:-1]}, call_back_url={request.call_back_url!r})"
     return f"{why}\nimport kie_nb as kie\n\n{call}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from .. import headless
 from ..engine import get_session
 from ..experiments.experiment import Experiment
-from . import headless, page
+from . import page
 from .card import shared_layout, widgets
 from .experiment_page import Parts, experiment_page, experiment_parts
 from .live_output import LIVE, LiveOutput

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import headless
 from ..engine.bridge import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
-from . import headless, presenter
+from . import presenter
 from .experiment_card import show_experiment
 from .options import Line
 from .output import Output

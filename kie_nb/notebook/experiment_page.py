@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..catalogue import USD_PER_CREDIT
-from ..engine.states import OPEN, WORDS, State
+from ..engine import tables
+from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..engine.tables import counted
 from ..experiments.experiment import Experiment
-from ..experiments.status import FAILED, TO_BUY, UNSURE, Status, clock
+from ..experiments.status import FAILED, TO_BUY, Status
 from ..ledger import Standing
 from . import page
 
@@ -74,7 +75,7 @@ def colour(state: str | None) -> str:
 
 
 def _unsure(status: Status) -> int:
-    return sum(status.counts.get(state, 0) for state in UNSURE)
+    return sum(status.counts.get(state, 0) for state in UNSETTLED)
 
 
 def _line(status: Status, *, is_free: bool) -> str:
@@ -89,8 +90,8 @@ def _line(status: Status, *, is_free: bool) -> str:
         ("would have cost" if is_free else "spent", _money(status), True),
         ("under way", f"about {status.reserved:g} credits", status.reserved),
         ("at risk", f"{status.at_risk:g} credits", status.at_risk),
-        ("elapsed", clock(status.elapsed_s), status.elapsed_s and status.left_s != 0),
-        ("left, about", clock(status.left_s or 0), status.left_s),
+        ("elapsed", tables.clock(status.elapsed_s), status.elapsed_s and status.left_s != 0),
+        ("left, about", tables.clock(status.left_s or 0), status.left_s),
     ]
     shown = [
         *(_fact(f'{_dot(tone)}<span style="{page.MUTED}">{name}</span>', value) for tone, name, value, is_shown in counts if is_shown),
@@ -156,7 +157,7 @@ def _short(value: Any) -> str:
 
 def _troubles(cells: Cells, *, is_over: bool) -> str:
     """The cells that want a look, in words: a colour says it to some only."""
-    wanted = FAILED | UNSURE | ({State.NOT_SENT} if is_over else frozenset())
+    wanted = FAILED | UNSETTLED | ({State.NOT_SENT} if is_over else frozenset())
     met = [(place, run) for place, run in cells if run and run.state in wanted]
     lines = [f"{_tip(place, run)}{_why(run)}" for place, run in met[:MOST_TOLD]]
     if len(met) > MOST_TOLD:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from .. import headless
 from ..engine import get_session
 from ..errors import InvalidRequest
-from . import headless
 
 
 def doctor(words: list[str]) -> Any:

@@ -6,14 +6,15 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import _api
+from .. import _api, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
 from ..engine import Run, get_session, tables
-from ..engine.states import OPEN, State
+from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import AuthError, InvalidRequest
 from ..ledger.money import Figures
-from . import files_magic, headless, open_magic, page, presenter
+from ..paths import shown_path
+from . import files_magic, open_magic, page, presenter
 from .files_magic import split
 
 
@@ -47,7 +48,7 @@ def _status(_words: list[str]) -> None:
     ]
     found = get_session().here.counts()
     open_ = sum(each.runs for each in found if each.state in OPEN)
-    unsure = sum(each.runs for each in found if each.state in {State.UNKNOWN, State.LOST})
+    unsure = sum(each.runs for each in found if each.state in UNSETTLED)
     here = [each for each in found if each.service == current.service]
     spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
@@ -62,7 +63,7 @@ def _status(_words: list[str]) -> None:
             if current.embedded
             else "none",
         ),
-        ("folder", page.relative(current.home) or str(current.home)),
+        ("folder", shown_path(current.home)),
         ("runs", _counts(sum(each.runs for each in found), open_, unsure)),
         ("reported cost", _spent(current.service, spent, silent)),
         *(("remark", text) for text in get_session().here.remarks),
@@ -201,7 +202,7 @@ def _use(words: list[str]) -> None:
         settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
     if words[0] == "simulator":
-        presenter.simulator_was_said()
+        notice.simulator_was_said()
         _say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
     _say("Kie.ai answers from now on, and runs cost money")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import headless
+from .. import headless
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 LIVE = "kie-live"  # on the root of a widget that has such a page

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .. import headless
 from ..engine import Run, get_session
 from ..engine.settling import evidence
 from ..engine.settling import settle as settle_task
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
-from . import headless
+from ..settings import LOGS
 
 SHARED_S = 30.0  # the lines of one list share a look at the balance
 
@@ -38,7 +39,7 @@ def settle(words: list[str]) -> None:
     if not words:
         raise InvalidRequest(
             "%kie settle needs the id of a task.",
-            hint="https://kie.ai/logs lists them; several may be given",
+            hint=f"{LOGS} lists them; several may be given",
             charged="",
         )
     settled = []

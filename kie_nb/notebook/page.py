@@ -13,9 +13,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT, is_far
-from ..engine import Run
+from ..engine import Run, tables
 from ..engine.facts import LINK_LIFE
-from ..engine.states import WORDS, State
+from ..engine.states import UNSETTLED, WORDS, State
+from ..paths import shown_path
 from ..settings import start_folder
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
@@ -41,14 +42,6 @@ RUNNING = "#3f86d9"
 def esc(value: object) -> str:
     """*value* as text in HTML, quotes included."""
     return html.escape(str(value), quote=True)
-
-
-def clock(seconds: float) -> str:
-    """Seconds as 0:07, 12:34 or 1:02:03."""
-    whole = max(0, int(seconds))
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def money(amount: float) -> str:
@@ -77,7 +70,7 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
         return "nothing charged"
     if run.state is State.FAIL:
         return "not charged, as failed tasks are"
-    if run.state in {State.UNKNOWN, State.LOST}:
+    if run.state in UNSETTLED:
         return f"perhaps {estimate}" if estimate else "unknown"
     if run.state in {State.FETCHED, State.SUCCESS}:
         return f"not reported (estimate {estimate})" if estimate else "not reported"
@@ -197,7 +190,7 @@ def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "")
 
 
 def _finished(run: Run, media: str, note: str) -> str:
-    took = f"made in {clock(run.duration_s)}" if run.duration_s is not None else ""
+    took = f"made in {tables.clock(run.duration_s)}" if run.duration_s is not None else ""
     span = f'<span style="{MUTED}">{esc(took)}</span>'
     line = " &nbsp; ".join(part for part in (state_line(run), span if took else "") if part)
     rest = [f'<div style="margin-top:8px">{line}</div>', prompt_line(run), facts_line(run), file_line(run)]
@@ -223,7 +216,7 @@ def file_line(run: Run) -> str:
     for path in run.videos:
         where = relative(path)
         size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not on this machine)"
-        text = f"{esc(where or path)}{size}"
+        text = f"{esc(where or shown_path(path))}{size}"
         shown.append(
             f'<a href="{esc(quote(where))}" target="_blank" rel="noopener">{text}</a>' if where else text
         )

@@ -6,18 +6,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from . import headless
+from .. import headless, notice
 
 if TYPE_CHECKING:
     from ..engine import Run
     from ..settings import Embed
     from .card import Card
 
-SIMULATOR_LINE = (
-    "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
-)
-CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
-_said: set[str] = set()
 _shown_in: dict[str, int] = {}
 
 
@@ -44,15 +39,8 @@ def say_simulator_once() -> None:
     """The same where the simulator is the current service."""
     from .. import settings as settings_
 
-    if "simulator" in _said or settings_.current().service != "simulator":
-        return
-    _said.add("simulator")
-    print(CHOSEN_LINE if settings_.is_chosen() else SIMULATOR_LINE)  # noqa: T201 - said in the cell
-
-
-def simulator_was_said() -> None:
-    """Another cell has told it in its own words."""
-    _said.add("simulator")
+    if settings_.current().service == "simulator":
+        notice.say_simulator(chosen=settings_.is_chosen())
 
 
 def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:
@@ -76,7 +64,7 @@ def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | N
 def show(run: Run) -> None:
     """What `run.show()` does: the card or the video, in this cell."""
     from ..engine import get_session
-    from ..engine.evidence import UNSETTLED
+    from ..engine.states import UNSETTLED
 
     get_session().revive(run)
     note = _when(run) if run.is_final else ""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from pathlib import Path
 
 from .. import settings as settings_
 from ..catalogue import ImageIdentity
 from ..engine import Prepared, Run, get_session
 from ..engine.asking import new_run
+from ..engine.recall import kept_name
 from ..engine.states import State
+from ..paths import shown_path
 from . import page
-from .cell_text import cell_text, kept_picture
+from .cell_text import cell_text
 
 
 def cell_of(run: Run) -> str:
@@ -24,7 +24,7 @@ def cell_of(run: Run) -> str:
     if _is_beside_notebook(image):
         return cell_text(request, picture=image.label)
     home = get_session().home_of(run).home
-    return cell_text(request, picture=kept_picture(request, page.relative(home) or _outside(home)))
+    return cell_text(request, picture=kept_name(request, shown_path(home / "inputs")))
 
 
 def promise_of(run: Run) -> str:
@@ -45,18 +45,6 @@ def promise_of(run: Run) -> str:
         return f"Running it spends nothing before run {row.id[:8]} is settled, whose outcome is not known."
     which = "this run" if row.id == run.id else f"run {row.id[:8]}, which stands for its request now,"
     return f"Running it shows {which} and spends nothing."
-
-
-def _outside(home: Path) -> str:
-    """The way to a *home* that is not below the notebook's folder, without the names of this machine's folders above it."""
-    try:
-        return f"~/{home.relative_to(Path.home()).as_posix()}"
-    except (ValueError, RuntimeError):
-        pass
-    try:
-        return Path(os.path.relpath(home, settings_.start_folder())).as_posix()
-    except ValueError:  # another drive
-        return home.as_posix()
 
 
 def _is_beside_notebook(image: ImageIdentity) -> bool:

@@ -10,6 +10,7 @@ from ..engine import Run, tables
 from ..engine.states import WORDS
 from ..engine.tables import Link, counted
 from ..errors import KieError
+from ..paths import shown_path
 from . import page
 from .video import thumbnail
 
@@ -102,7 +103,7 @@ def cells(run: Run) -> tuple[str, ...]:
 def _where(run: Run) -> str:
     if run.video is None:
         return ""
-    return (page.relative(run.video) or str(run.video)) if run.video.exists() else "not on this machine"
+    return shown_path(run.video) if run.video.exists() else "not on this machine"
 
 
 def _picture(run: Run, *, make: bool) -> str | Link:

@@ -14,6 +14,7 @@ from IPython.display import Video
 from .. import settings as settings_
 from ..engine import Run
 from ..ledger import Files, is_picture
+from ..paths import shown_path
 from . import page
 
 log = logging.getLogger("kie_nb")
@@ -46,7 +47,7 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:
         return Assets(
             content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
         )
-    files = Files(video.parent.parent)
+    files = Files.of(video)
     poster_file, preview_file, remark = files.poster(video), files.preview(video), ""
     poster: bytes | None = None
     try:
@@ -86,7 +87,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
 
     from .. import video as room
 
-    poster = Files(video.parent.parent).poster(video)
+    poster = Files.of(video).poster(video)
     if is_picture(video):
         poster = video
     elif not poster.exists():
@@ -98,7 +99,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
 
 def thumbnail(video: Path, *, make: bool) -> bytes | None:
     """The tiny still of *video* (cached beside it), or None: if it is not there and not to be made, or cannot be."""
-    target = Files(video.parent.parent).thumbnail(video)
+    target = Files.of(video).thumbnail(video)
     try:
         if not video.is_file():  # a pipe, a folder: reading it might never end
             return None
@@ -121,7 +122,7 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def __init__(self, run: Run, assets: Assets, *, note: str = "") -> None:
         assert run.video is not None  # noqa: S101 - asked for only when it is there
         self.run, self.assets, self.note = run, assets, note
-        linked = page.relative(run.video) or str(run.video)
+        linked = shown_path(run.video)
         if assets.content is None:
             super().__init__(url=linked)  # type: ignore[no-untyped-call]
         else:

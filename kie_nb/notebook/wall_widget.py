@@ -14,13 +14,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from .. import headless
 from .. import settings as settings_
 from ..engine import Run, get_session
 from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import asset, marks, script, wall_data, wall_fragment
-from . import headless
 from .live_output import LiveOutput
 
 log = logging.getLogger("kie_nb")

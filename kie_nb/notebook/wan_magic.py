@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from .. import headless
 from ..catalogue import nearest
 from ..engine import DryRun, Run, Started, get_session
 from ..engine.bridge import warn_about_nest_asyncio
 from ..engine.images import is_url
 from ..engine.states import State
 from ..errors import BadImage, InvalidRequest, KieError
-from . import headless, presenter
+from . import presenter
 from .filling import Filler
 from .notes import note_of
 from .options import Line, help_text, parse

@@ -1,6 +1,6 @@
 """The wire: what is said to Kie.ai and how its answers are read. Knows httpx and nothing of ledger or notebook."""
 
-from .client import AsyncKie, Upload
+from .client import Client, Upload
 from .records import TaskRecord
 
-__all__ = ["AsyncKie", "TaskRecord", "Upload"]
+__all__ = ["Client", "TaskRecord", "Upload"]

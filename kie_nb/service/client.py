@@ -1,4 +1,4 @@
-"""`AsyncKie`: one async client for the calls of Kie's task API (kie-api §1-§9)."""
+"""One async client for the calls of Kie's task API (kie-api §1-§9)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import math
 import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +15,9 @@ from typing import Any, Self
 
 import httpx
 
-from .. import settings as settings_
 from ..errors import NotSent, RateLimited, Refused, ServiceTrouble, StillRunning, TaskLost
 from ..keys import Secret, check_key
+from ..settings import is_loopback
 from .envelope import Call, outcome_unknown, read
 from .media import USER_AGENT, LinkDead, download
 from .records import TaskRecord, parse_record
@@ -48,48 +49,31 @@ class Upload:
     bytes: int
 
 
-class AsyncKie:
-    """The wire, for those who want it.
+class Client:
+    """The wire to one service with one key; knows neither settings nor rates.
 
     Args:
-        key: The API key; by default the one the settings find.
-        base_url: Where the API answers; `KIE_BASE_URL` or https://api.kie.ai.
-        upload_url: Where uploads go; `KIE_UPLOAD_URL` or the service's own host.
-
-    The client belongs to the event loop that it is entered on. The key goes to these two hosts only.
-
-        async with AsyncKie() as client:
-            task_id = await client.create("wan/2-5-image-to-video", {"prompt": "…", ...})
-            record = await client.wait(task_id)
+        key: What is sent as the API key, to these two hosts only.
+        base_url: Where the API answers.
+        upload_url: Where uploads go; by default the same host.
     """
 
-    def __init__(
-        self, key: str | None = None, *, base_url: str | None = None, upload_url: str | None = None
-    ) -> None:
-        current = settings_.current()
-        self._key = Secret(key) if key else current.key
-        self._base_url, self._upload_url = base_url, upload_url
-        self._settings = current
+    def __init__(self, key: str | Secret, *, base_url: str, upload_url: str | None = None) -> None:
+        self._key = Secret(key) if isinstance(key, str) else key
+        self._base_url = base_url
+        # The key goes where the API is: a base of one's own is never paired with the public upload host by accident.
+        self._upload_url = upload_url or base_url
         self._client: httpx.AsyncClient | None = None
         self._creator: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
-        return f"<AsyncKie {self._base_url or self._settings.base_url}>"
+        return f"<{type(self).__name__} {self._base_url}>"
 
     async def __aenter__(self) -> Self:
-        base_url, upload_url = self._base_url, self._upload_url
-        if base_url is None and self._settings.embedded:
-            base_url, upload_url = await asyncio.to_thread(_embedded_addresses)
-            self._key = self._key or Secret("simulator")
-        self._base_url = base_url or self._settings.base_url
-        # The key goes where the API is: a base of one's own is never paired with the public upload host by accident.
-        self._upload_url = upload_url or (self._settings.upload_url if base_url is None else self._base_url)
-        if self._key is None and self._settings.service == "simulator":
-            self._key = Secret("simulator")
-        key = check_key(self._key or settings_.require_key(self._settings))
+        key = check_key(self._key)
         headers = {"Authorization": f"Bearer {key.reveal()}", "User-Agent": USER_AGENT}
         # A proxy has no business between this process and a service on this machine.
-        trust_env = not settings_.is_loopback(self._base_url)
+        trust_env = not is_loopback(self._base_url)
         self._client = httpx.AsyncClient(
             headers=headers,
             trust_env=trust_env,
@@ -139,13 +123,18 @@ class AsyncKie:
         spent = 0.0
         while True:
             try:
-                return await self._create_once(body)
+                async with self._permission():
+                    return await self._create_once(body)
             except (RateLimited, NotSent) as exc:
                 pause = RATE_PAUSE_S if isinstance(exc, RateLimited) else 2.0
                 if spent + pause > patience_s:
                     raise
                 spent += pause
                 await asyncio.sleep(pause)
+
+    def _permission(self) -> AbstractAsyncContextManager[None]:
+        """The right to send one create, held until its reply: who counts them says so in a class of its own."""
+        return nullcontext()
 
     async def _create_once(self, body: dict[str, Any]) -> str:
         if self._creator is None:
@@ -195,6 +184,8 @@ class AsyncKie:
 
         Raises:
             StillRunning: after *timeout_s*; the task goes on.
+            TaskLost: the service has not known the task for longer than it takes to appear.
+            AuthError, Refused: the service will not show it.
         """
         loop = asyncio.get_running_loop()
         start, pause, seen = loop.time(), 2.0, None
@@ -231,7 +222,12 @@ class AsyncKie:
             return None
 
     async def credits(self) -> float:
-        """The account's balance, in credits (1 credit = US$0.005); a harmless way to test a key."""
+        """The account's balance, in credits (1 credit = US$0.005); a harmless way to test a key.
+
+        Raises:
+            AuthError: the service refuses the key.
+            ServiceTrouble: no usable answer; asking again is safe.
+        """
         data = await self._ask(Call.CREDITS, "GET", f"{self._base_url}/api/v1/chat/credit")
         if isinstance(data, bool) or not isinstance(data, int | float | str):
             raise ServiceTrouble(
@@ -267,7 +263,12 @@ class AsyncKie:
         return Upload(url=str(url), name=str(data.get("fileName") or name), bytes=len(content))
 
     async def download_url(self, url: str) -> str:
-        """A fresh link, good for 20 minutes, for a file that the service made (kie-api §8.1)."""
+        """A fresh link, good for 20 minutes, for a file that the service made (kie-api §8.1).
+
+        Raises:
+            InvalidRequest: the service did not make it.
+            ServiceTrouble: no usable answer; asking again is safe.
+        """
         data = await self._ask(
             Call.DOWNLOAD_URL, "POST", f"{self._base_url}/api/v1/common/download-url", json={"url": url}
         )
@@ -280,6 +281,7 @@ class AsyncKie:
 
         Raises:
             DownloadFailed: with what went wrong; the file under the final name is whole or absent.
+            InvalidRequest, ServiceTrouble: the link is dead, and no fresh one was given.
         """
         target = Path(target)
         try:
@@ -329,21 +331,3 @@ def _why(exc: Exception) -> str:
         "ReadError": "the connection broke",
     }
     return words.get(type(exc).__name__) or str(exc) or type(exc).__name__
-
-
-def _embedded_addresses() -> tuple[str, str]:
-    """Where the embedded simulator answers; set by the engine, which owns it."""
-    if _embedded is None:
-        raise NotSent(
-            "there is no service to talk to: no key is set.", hint="set KIE_API_KEY or KIE_BASE_URL"
-        )
-    return _embedded()
-
-
-_embedded: Callable[[], tuple[str, str]] | None = None
-
-
-def provide_embedded(addresses: Callable[[], tuple[str, str]]) -> None:
-    """Say how to find the embedded simulator; this room must not know it."""
-    global _embedded  # noqa: PLW0603
-    _embedded = addresses

@@ -21,6 +21,7 @@ from ..errors import (
     ServiceTrouble,
     TaskLost,
 )
+from ..settings import LOGS
 from .scan import scan_record
 
 OK = 200
@@ -29,7 +30,6 @@ KEY_LIMIT = 433
 _UNSURE_CODES = frozenset({408, 501, 502, 503, 504})
 _UNSURE_WORDS = ("deadline", "timed out", "timeout", "time limit", "connection", "no result")
 NOT_FOUND = 404
-LOGS = "https://kie.ai/logs"
 
 
 class Call(StrEnum):

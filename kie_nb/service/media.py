@@ -1,4 +1,4 @@
-"""Fetching a result: no key, a temporary name, Range after a break, a check, then the rename (kie-api §8).
+"""Fetching a result, or a picture by its address: no key, a temporary name, Range after a break, a check, then the rename (kie-api §8).
 
 Plain blocking code: it runs in a worker thread, where streaming costs half of what it does on an event loop.
 """
@@ -14,15 +14,17 @@ from pathlib import Path
 
 import httpx
 
-from ..errors import DownloadFailed
+from .. import __version__
+from ..errors import DownloadFailed, ServiceTrouble
 from ..settings import is_loopback
 
 # An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
-USER_AGENT = f"kie_nb/0.1 python-httpx/{httpx.__version__}"
+USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
 CHUNK = 1 << 16  # a broken connection loses what has not filled one yet
 ATTEMPTS = 5
 PAUSE_S = 1.0  # before the second try, doubled before each later one
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
+READ_S = 20.0  # for a picture of some MB that somebody waits for
 _DEAD = {401, 403, 404, 410}
 _PARTIAL = 206
 _RANGE_REFUSED = 416
@@ -34,6 +36,27 @@ class LinkDead(DownloadFailed):
 
 class NotTheFile(DownloadFailed):
     """What came is not the file: an error page, nothing, or too much."""
+
+
+def read_at(url: str, *, most: int) -> bytes:
+    """What *url* serves now, read no further than just beyond *most* bytes; the key is not sent along.
+
+    Raises:
+        ServiceTrouble: it cannot be read from here; the message is the reason in a word.
+    """
+    content = b""
+    try:
+        with _client(trust_env=not is_loopback(url)).stream("GET", url, timeout=READ_S) as response:
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > most:
+                    break
+    except httpx.HTTPStatusError as exc:
+        raise ServiceTrouble(f"HTTP {exc.response.status_code}") from exc
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise ServiceTrouble(type(exc).__name__) from exc
+    return content
 
 
 def download(

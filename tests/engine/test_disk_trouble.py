@@ -228,7 +228,7 @@ def test_a_folder_that_cannot_be_written(simulate, child, disk, monkeypatch, bef
     told = child("limit", before, "tell(error=error_of(ask))")
 
     assert told["error"][0] == "LedgerError"
-    assert str(home) in told["error"][1]
+    assert home.name in told["error"][1]
     assert told["error"][2] == "  charged: nothing"
     assert "folder" in told["error"][3] or "KIE_NB_HOME" in told["error"][3]
     assert simulator.counts["create_requests"] == int(bool(before))

@@ -87,20 +87,62 @@ def test_an_export_holds_videos_pictures_and_a_manifest(exported, cat):
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(before, after, strict=True))
 
 
-def test_an_exported_video_gives_its_call_back(exported, cat, monkeypatch):
+def test_an_exported_video_gives_its_call_back(exported, cat):
     """Read from the file alone, and the same call finds the run there is."""
-    folder, run = exported
-    recalled = kie.read_request(next((folder / "videos").glob("*.mp4")))
+    _folder, run = exported
+    recalled = kie.read_request("out/videos/" + run.video.name)
+    sha256 = hashlib.sha256(cat.read_bytes()).hexdigest()
 
-    assert recalled.call == (
-        'kie.generate("The cat smiles.", image="chelsea.png", model="wan/2-5-image-to-video", seed=7, '
-        'duration="5", resolution="720p")'
+    assert (
+        recalled.call
+        == repr(recalled)
+        == (
+            f'kie.generate("The cat smiles.", image="out/inputs/{sha256}.png", model="wan/2-5-image-to-video", seed=7, '
+            'duration="5", resolution="720p")'
+        )
     )
-    assert recalled.image_sha256 == hashlib.sha256(cat.read_bytes()).hexdigest()
+    assert (recalled.image, recalled.image_sha256) == ("chelsea.png", sha256)
     assert (recalled.prompt, recalled.seed, recalled.run_id) == ("The cat smiles.", 7, run.id)
-    monkeypatch.chdir(cat.parent)
     assert eval(recalled.call, {"kie": kie}) is run  # noqa: S307 - what a user would do with it
-    assert recalled.image_sha256 in repr(recalled)
+
+
+def call_from(video, folder, monkeypatch):
+    """The call that *video* gives back to somebody who sits in *folder*."""
+    monkeypatch.chdir(folder)
+    settings.start_folder.cache_clear()
+    return kie.read_request(video).call
+
+
+def test_the_call_finds_the_picture_wherever_the_video_lies(simulator, cat, tmp_path, monkeypatch):
+    """Of bytes that had no name: beside the file, else in kie-runs; where it is nowhere, the hash says which it was."""
+    run = kie.generate("The cat smiles.", image=cat.read_bytes(), seed=7, replicate=2).wait(SHORT_S)
+    kie.export("out")
+    video = tmp_path / "out" / "videos" / run.video.name
+    alone = tmp_path / "alone" / "film.mp4"
+    alone.parent.mkdir()
+    alone.write_bytes(video.read_bytes())
+    sha256 = run.request.image.sha256
+    places = [
+        (video.name, video.parent, f"../inputs/{sha256}.png"),
+        (video, tmp_path, f"out/inputs/{sha256}.png"),
+        (alone, tmp_path, f"kie-runs/inputs/{sha256}.png"),
+    ]
+
+    for given, folder, picture in places:
+        call = call_from(given, folder, monkeypatch)
+        assert f'image="{picture}"' in call
+        asked = eval(call, {"kie": Asked})  # noqa: S307 - as above
+        assert asked.fingerprint == run.row.fingerprint
+    monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "another"))
+    lost = call_from(alone, tmp_path, monkeypatch)
+    assert "image=..., model=" in lost
+    assert lost.endswith(f"  # image: sha256 {sha256}")
+
+
+class Asked:
+    """In the place of the package: what a call would ask for."""
+
+    generate = staticmethod(lambda prompt, **fields: get_session().prepare(prompt, **fields))
 
 
 def test_a_video_without_a_request_says_so(imported, tmp_path):

@@ -60,6 +60,7 @@ def test_a_video_has_a_readable_name(tmp_path):
         files.video(prompt="The cat", seed=None, task_id=HEX).name,
     ]
 
+    assert Files.of(files.video(prompt="The cat", seed=0, task_id=HEX)).home == tmp_path
     assert names == ["the-cat_s0_3eb1bd43.mp4", "the-cat_s7_3eb1bd43_2.mp4", "the-cat_3eb1bd43.mp4"]
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from kie_nb import AsyncKie
+from kie_nb.service import Client
 from kie_nb.simulator import Simulator
 
 FASTER = 50
@@ -131,7 +131,7 @@ def ask(drive):
 
     def run(base_url, what, *, key="a-key"):
         async def opened():
-            async with AsyncKie(key, base_url=base_url) as client:
+            async with Client(key, base_url=base_url) as client:
                 return await what(client)
 
         return drive(opened())

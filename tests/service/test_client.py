@@ -1,12 +1,10 @@
 """The client over real sockets: what is sent, what is never sent twice, and where the key goes."""
 
-import asyncio
 import hashlib
 import json
 
 import pytest
 
-from kie_nb import AsyncKie
 from kie_nb.errors import (
     AuthError,
     InvalidRequest,
@@ -18,6 +16,7 @@ from kie_nb.errors import (
     StillRunning,
     TaskLost,
 )
+from kie_nb.service import Client
 from kie_nb.simulator import Fault
 
 MODEL = "wan/2-5-text-to-video"
@@ -324,18 +323,6 @@ def test_the_key_is_not_in_a_repr():
     """Notebooks show reprs."""
     key = hashlib.sha256(b"a test").hexdigest()
 
-    assert key not in repr(AsyncKie(key)) + str(vars(AsyncKie(key)))
+    client = Client(key, base_url="https://a.example")
 
-
-def test_without_a_key_nothing_is_asked(monkeypatch):
-    """The message says where to put one."""
-    monkeypatch.setenv("KIE_NB_SERVICE", "kie")
-
-    async def opened():
-        async with AsyncKie():
-            pass
-
-    with pytest.raises(AuthError, match=r"no Kie\.ai key") as caught:
-        asyncio.run(opened())
-
-    assert "KIE_API_KEY" in caught.value.hint
+    assert key not in repr(client) + str(vars(client))

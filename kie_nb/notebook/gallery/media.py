@@ -30,7 +30,7 @@ def measuring() -> Threads:
 
 def picture(video: Path) -> bytes | None:
     """A JPEG of *video* as wide as a tile shows it, or None if it cannot be had."""
-    files = Files(video.parent.parent)
+    files = Files.of(video)
     target, poster = files.tile(video), files.poster(video)
     try:
         if not target.exists():

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...engine import Run
 from ...ledger import is_picture
+from ...paths import shown_path
 from .. import page
 
 PROMPT_LENGTH = 300  # two lines are shown, this much in the tooltip
@@ -27,7 +28,7 @@ def tile(run: Run) -> dict[str, Any]:
         "is_simulated": run.service == "simulator",
         "model": run.model,
         "experiment": run.row.experiment,
-        "file": (page.relative(video) or str(video)) if video else "",
+        "file": shown_path(video) if video else "",
         "has_file": video is not None and video.is_file(),
         "is_picture": video is not None and is_picture(video),
         "version": (run.row.video_sha256 or "")[:12],

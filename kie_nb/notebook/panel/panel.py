@@ -7,13 +7,14 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
 from ...engine import Run, get_session
 from ...engine.executor import Threads
 from ...engine.states import State
 from ...errors import InvalidRequest, KieError, OutOfCredits
-from .. import headless, page, presenter
+from .. import page, presenter
 from ..card import widgets
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput

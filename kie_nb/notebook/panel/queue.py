@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...engine import Run, get_session, owner
-from ...engine.evidence import UNSETTLED
-from ...engine.states import OPEN, WORDS, State
+from ...engine import Run, get_session, owner, tables
+from ...engine.states import OPEN, UNSETTLED, WORDS, State
 from ...ledger import Ledger, RunRow
 from ...ledger.schema import moment
 from .. import page
@@ -212,8 +211,8 @@ class Row:
         if row.state not in UNSETTLED:
             since = moment(row.created_at) or dt.datetime.now(dt.UTC)
             elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
-            usual = f" of usually {page.clock(self._usual_s)}" if self._usual_s else ""
-            words = f'<span style="{page.MUTED}">elapsed</span> {page.clock(elapsed)}{usual}'
+            usual = f" of usually {tables.clock(self._usual_s)}" if self._usual_s else ""
+            words = f'<span style="{page.MUTED}">elapsed</span> {tables.clock(elapsed)}{usual}'
         if words != self.clock.value:
             self.clock.value = words
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...engine import Run, get_session
-from ...engine.evidence import LOGS, UNSETTLED
 from ...engine.settling import adopt_question, question
+from ...engine.states import UNSETTLED
+from ...settings import LOGS
 from .. import page
 from ..card import widgets
 from .controls import LABEL

@@ -7,12 +7,14 @@ from kie_nb.engine.states import (
     FINAL,
     OPEN,
     RELEASED,
+    UNSETTLED,
     WORDS,
     State,
     from_service,
     may_follow,
     sources,
 )
+from kie_nb.ledger import money
 
 # The life of a run, drawn once more by hand: a state, and all that may come after it.
 AFTER = {
@@ -86,3 +88,13 @@ def test_every_state_has_words():
 def test_the_words_of_the_service(word, before, state):
     """Its five words are ours; any other, also one of our own, means that the task goes on."""
     assert from_service(word, State(before)) == state
+
+
+def test_money_knows_the_same_states():
+    """The ledger, which may not know the engine, has words of its own for them: each state is in one sum, or is never billed."""
+    sums = (money.MADE, money.UNDER_WAY, money.AT_RISK)
+    words = [word for each in sums for word in each]
+
+    assert set(money.AT_RISK) == UNSETTLED
+    assert set(money.UNDER_WAY) == OPEN - {State.SUCCESS}
+    assert sorted([*words, State.REFUSED, State.NOT_SENT]) == sorted(State)

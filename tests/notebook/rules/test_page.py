@@ -141,7 +141,7 @@ def test_a_simulated_price_is_never_money(record, state):
 )
 def test_a_clock(seconds, shown):
     """Minutes and seconds, hours where needed, never negative."""
-    assert page.clock(seconds) == shown
+    assert tables.clock(seconds) == shown
 
 
 @pytest.mark.parametrize(

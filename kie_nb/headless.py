@@ -1,4 +1,7 @@
-"""Does anybody watch? Where nobody does, every cell waits, so that the executed notebook holds its videos."""
+"""Does anybody watch? Where nobody does, every cell waits, so that the executed notebook holds its videos.
+
+IPython is known here by what others have imported of it, and never imported: scripts and every room may ask.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .. import settings as settings_
+from . import settings as settings_
 
 RUNNERS = frozenset(
     {"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute", "jupyter-run", "nbclient", "execute"}

@@ -1,0 +1,26 @@
+"""The line that must not be missed: that the simulator answers. Said once per process, by whatever uses it first."""
+
+from __future__ import annotations
+
+import sys
+
+from . import headless
+
+SIMULATOR_LINE = (
+    "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
+)
+CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
+_said: set[str] = set()
+
+
+def say_simulator(*, chosen: bool) -> None:
+    """Say it in the cell; beside the output of a script, which may be data."""
+    if "simulator" not in _said:
+        _said.add("simulator")
+        where = sys.stderr if headless.shell() is None else sys.stdout
+        print(CHOSEN_LINE if chosen else SIMULATOR_LINE, file=where)
+
+
+def simulator_was_said() -> None:
+    """Another cell has told it in its own words."""
+    _said.add("simulator")

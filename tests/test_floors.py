@@ -1,0 +1,90 @@
+"""The floors of the house: an import points down, never up, and each library is known to the rooms that may know it."""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import kie_nb
+
+PACKAGE = Path(kie_nb.__file__).parent
+FLOORS = {
+    **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths"), 1),
+    **dict.fromkeys(("catalogue", "video"), 2),
+    "service": 3,
+    "ledger": 4,
+    "engine": 5,
+    "experiments": 6,
+    **dict.fromkeys(("notebook", "cli", "demo"), 7),
+    "_api": 8,  # the front opens every room
+    "__init__": 9,
+}
+APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
+NEIGHBOURS = {1, 7}  # single files that make up one room together
+ALLOWED = {
+    ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
+    ("cli", "simulator"): "`kie-nb simulator` serves it",
+    ("cli", "_api"): "a command is a call of the same function",
+    ("notebook", "_api"): "a magic is a call of the same function",
+}
+KNOWN_TO = {
+    "IPython": {"notebook"},
+    "ipywidgets": {"notebook"},
+    "anywidget": {"notebook"},
+    "sqlalchemy": {"ledger"},
+    "httpx": {"service", "simulator"},
+    "starlette": {"simulator"},
+    "av": {"video", "simulator"},
+}
+
+
+def imports(path):
+    """The absolute names that a module imports, wherever in it."""
+    package = ("kie_nb", *path.relative_to(PACKAGE).parts[:-1])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            where = [*start, *(node.module or "").split(".")] if node.module else list(start)
+            yield from ([*where, alias.name] for alias in node.names)
+
+
+@cache
+def rooms():
+    """Every import of the package: which room, which file, and what it names."""
+    return [
+        (path.relative_to(PACKAGE).parts[0].removesuffix(".py"), path.relative_to(PACKAGE).as_posix(), names)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for names in imports(path)
+    ]
+
+
+def test_imports_point_down_the_floors():
+    """Neither up nor sideways, but for what is allowed with a reason."""
+    wrong, used = [], set()
+    for room, file, names in rooms():
+        if names[0] != "kie_nb" or len(names) == 1:
+            continue
+        other = names[1] if names[1] in FLOORS.keys() | APART else "__init__"
+        if other == room or names[1] == "__version__":
+            continue
+        if (room, other) in ALLOWED:
+            used.add((room, other))
+            continue
+        here, there = FLOORS.get(room, 0), FLOORS.get(other, 99)
+        if there > here or (there == here and here not in NEIGHBOURS):
+            wrong.append(f"{file}: {'.'.join(names)}")
+
+    assert wrong == []
+    assert used == set(ALLOWED)
+
+
+@pytest.mark.parametrize("library", KNOWN_TO)
+def test_a_library_is_known_where_it_belongs(library):
+    """The ledger knows no HTTP, the engine no widgets."""
+    found = {(room, file) for room, file, names in rooms() if names[0] == library}
+
+    assert sorted(file for room, file in found if room not in KNOWN_TO[library]) == []
+    assert found
