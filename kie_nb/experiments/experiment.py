@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.settling import ask
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest, WaitInterrupted
+from ..errors import InvalidRequest, StillRunning, WaitInterrupted
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from . import status as status_
@@ -82,7 +82,6 @@ class Experiment(Exports):
         self._session = get_session()
         self._runner: Runner | None = None
         self._started = 0.0
-        self._listeners: list[Callable[[], None]] = []
         self._seed_is_left_out = "seed" not in grid.axes and grid.fixed.get("seed") is None
         shelf = self._shelf
         self._grid, remarks = settled(model, grid, shelf.definition(name) or {})
@@ -278,7 +277,9 @@ class Experiment(Exports):
             if not self._runner.stopped:
                 return self
             # It still fetches what it has sent, while this goes on with what it has taken back.
-            self._runner.has_taken_back.wait(TAKING_BACK_S)
+            wait_blocking(
+                self._runner.taken_back, timeout_s=TAKING_BACK_S, goes_on="no more cells are bought."
+            )
         self._keep(extend=extend)
         rows = self._rows()
         origin = here()
@@ -308,7 +309,6 @@ class Experiment(Exports):
             parallel=parallel,
             stop_after_failures=stop_after_failures,
             stop_after_unknowns=stop_after_unknowns,
-            changed=self._notify,
         )
         self._runner.start()
         return self
@@ -321,13 +321,21 @@ class Experiment(Exports):
     def wait(self, timeout_s: float | None = None) -> Self:
         """Block until all that was begun has ended.
 
+        Args:
+            timeout_s: The most to wait, in seconds; None for ever.
+
         Raises:
+            StillRunning: the time is up; cells are bought on.
             WaitInterrupted: you pressed ■; no more cells are bought, and tasks that were sent go on.
         """
         if self._runner is not None:
             self._show_meanwhile()
             try:
-                wait_blocking(self._runner.done, timeout_s=timeout_s)
+                if not wait_blocking(self._runner.done, timeout_s=timeout_s):
+                    raise StillRunning(
+                        f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells.",
+                        hint="exp.wait() waits on; exp.stop() buys no more",
+                    )
             except WaitInterrupted:
                 self.stop()
                 raise WaitInterrupted(
@@ -363,23 +371,10 @@ class Experiment(Exports):
 
     # --- what shows it -----------------------------------------------------------------------------------------
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call *listener* on the dispatcher's thread at every change."""
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Stop calling it."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-
     @property
     def is_running(self) -> bool:
         """Whether cells are still bought or under way here."""
         return self._runner is not None and not self._runner.done.done()
-
-    def _notify(self) -> None:
-        for listener in list(self._listeners):
-            listener()
 
     def __repr__(self) -> str:
         return f"<Experiment {self.name}: {self.status()!r}>"

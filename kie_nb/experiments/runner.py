@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,6 @@ class Runner:
         parallel: The most that are under way at once: what a stop leaves running is bounded by it.
         stop_after_failures: So many failures in a row, and no more is bought.
         stop_after_unknowns: So many outcomes unknown, and no more is bought.
-        changed: Called on the dispatcher's thread whenever a run has changed.
     """
 
     def __init__(
@@ -41,18 +39,16 @@ class Runner:
         parallel: int,
         stop_after_failures: int,
         stop_after_unknowns: int,
-        changed: Callable[[], None],
     ) -> None:
         self.session = session
         self.stopped = ""
         self.done: Future[None] = Future()
-        self.has_taken_back = threading.Event()
+        self.taken_back: Future[None] = Future()
         self._todo = deque(todo)
         self._open: list[Run] = []
         self._parallel = parallel
         self._most_failures, self._most_unknowns = stop_after_failures, stop_after_unknowns
         self._failures = self._unknowns = 0
-        self._changed = changed
         self._stir = asyncio.Event()
         self._joined = list(joined)
         self._ours: set[str] = set()
@@ -85,16 +81,14 @@ class Runner:
                 self._take_stock()
                 if self.stopped or self._must_stop():
                     await self._take_back()
-                    self.has_taken_back.set()
+                    _set(self.taken_back)
         except Exception as exc:  # noqa: BLE001 - told by the experiment; a paid run goes on without it
             self.stopped = self.stopped or f"an error of kie_nb's own: {type(exc).__name__}: {exc}"
         finally:
             for run in self._open:
                 run.unlisten(self._heard)
-            self.has_taken_back.set()
-            if not self.done.done():
-                self.done.set_result(None)
-            self._changed()
+            _set(self.taken_back)
+            _set(self.done)
 
     async def _begin(self, prepared: Prepared) -> None:
         try:
@@ -121,7 +115,6 @@ class Runner:
 
     def _heard(self, _run: Run) -> None:
         self._stir.set()
-        self._changed()
 
     def _take_stock(self) -> None:
         """Let go of the runs that have ended."""
@@ -158,3 +151,9 @@ class Runner:
             return shutil.disk_usage(self._todo[0].home).free < NEEDED_BYTES
         except OSError:  # the folder is not there yet
             return False
+
+
+def _set(moment: Future[None]) -> None:
+    """It has come; once is enough."""
+    if not moment.done():
+        moment.set_result(None)

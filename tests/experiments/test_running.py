@@ -230,3 +230,13 @@ def test_all_that_was_bought_for_it_counts_as_spent(smile, simulator):
 
     assert len(simulator.tasks) == 4
     assert exp.status().spent == 240.0
+
+
+def test_a_wait_that_is_over_says_so(smile, simulator, monkeypatch):
+    """As a run's own does: whoever reads on must not take the grid for done."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "1")
+    exp = smile().run()
+    with pytest.raises(kie.StillRunning, match=r"not done after 0\.1 s: .*of 12 cells done"):
+        exp.wait(0.1)
+    exp.stop()
+    exp.wait(SHORT_S)
