@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import settings as settings_
 from ..catalogue import SEED_MAX, describe, find
 from ..engine import Session
 from ..engine.asking import as_it_was_asked, picture_of_all
 from ..engine.images import Picture, is_url
 from ..errors import InvalidRequest
-from ..settings import start_folder
+from ..settings import Settings, start_folder
 from .definition import plain
 from .grid import Grid, Where, expand, identity
 from .plan import PlannedCell
@@ -61,6 +60,7 @@ def prepare_cells(
     where: Where | None,
     dropped: Sequence[Mapping[str, Any]],
     kept: Collection[str],
+    current: Settings,
 ) -> tuple[dict[str, PlannedCell], tuple[dict[str, Any], ...], tuple[str, ...]]:
     """The cells by fingerprint, in order, the places that are left out, and remarks on the pictures; nothing is sent.
 
@@ -72,6 +72,7 @@ def prepare_cells(
         where: Says which places are wanted; None for all.
         dropped: Places that are not.
         kept: Fingerprints of the cells that are kept under *name*.
+        current: The settings, which say whom they are for.
 
     Raises:
         InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
@@ -90,7 +91,6 @@ def prepare_cells(
     pictures: dict[Any, Picture] = {}
     remarks: list[str] = []
     cells: dict[str, PlannedCell] = {}
-    current = settings_.current()
     for cell in expand(grid, fields, wanted):
         asked = dict(cell.asked)
         image = _picture(session, asked.pop("image", None), pictures, remarks)

@@ -15,6 +15,7 @@ from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine import Run, get_session
 from ..engine.bridge import wait_async, wait_blocking
+from ..engine.channel import Channel
 from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.settling import ask
@@ -80,13 +81,22 @@ class Experiment(Exports):
     ) -> None:
         self.name, self.model = name, model
         self._session = get_session()
+        self._made_for = settings_.current()
+        self._identity = self._session.channel(self._made_for).identity
         self._runner: Runner | None = None
         self._started = 0.0
         self._seed_is_left_out = "seed" not in grid.axes and grid.fixed.get("seed") is None
         shelf = self._shelf
         self._grid, remarks = settled(model, grid, shelf.definition(name) or {})
         self._cells, self._dropped, more = prepare_cells(
-            self._session, name, model, self._grid, where=where, dropped=dropped, kept=shelf.places(name)
+            self._session,
+            name,
+            model,
+            self._grid,
+            where=where,
+            dropped=dropped,
+            kept=shelf.places(name),
+            current=self._made_for,
         )
         self._remarks = Remarks(name, (*remarks, *more))
 
@@ -122,9 +132,31 @@ class Experiment(Exports):
 
     @property
     def _shelf(self) -> Experiments:
+        return Experiments(self._session.ledger(self._home).database, self._identity)
+
+    @property
+    def _home(self) -> Path:
+        return self._made_for.home
+
+    def _channel(self) -> Channel:
+        """The way to the service that it was made for: with the key of now, for a request does not depend on that.
+
+        Raises:
+            InvalidRequest: another one answers now, or runs are kept in another folder.
+        """
         current = settings_.current()
         channel = self._session.channel(current)
-        return Experiments(self._session.ledger(current.home).database, channel.identity)
+        if channel.identity != self._identity:
+            raise InvalidRequest(
+                f"the experiment {self.name!r} was made for {_name(self._identity)}, and {_name(channel.identity)} answers now.",
+                hint="make it again in its cell, or go back with %kie use",
+            )
+        if current.home != self._home:
+            raise InvalidRequest(
+                f"the experiment {self.name!r} was made in {self._home}, and runs are kept in {current.home} now.",
+                hint="make it again in its cell, or go back with configure(home=...)",
+            )
+        return channel
 
     # --- looking -----------------------------------------------------------------------------------------------
 
@@ -137,14 +169,12 @@ class Experiment(Exports):
     @property
     def runs(self) -> list[Run]:
         """The runs of the cells that have one, in the order of the grid."""
-        home = settings_.current().home
-        return [self._session.handle(home, row) for row in self._rows() if row is not None]
+        return [self._session.handle(self._home, row) for row in self._rows() if row is not None]
 
     def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
         """The place of each cell, and its run if it has one."""
-        home = settings_.current().home
         return [
-            (cell.place, self._session.handle(home, row) if row is not None else None)
+            (cell.place, self._session.handle(self._home, row) if row is not None else None)
             for cell, row in zip(self._cells.values(), self._rows(), strict=True)
         ]
 
@@ -165,7 +195,12 @@ class Experiment(Exports):
         return [found.get(fingerprint) for fingerprint in self._cells]
 
     def plan(self) -> Plan:
-        """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes."""
+        """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes.
+
+        Raises:
+            InvalidRequest: it was made for another service than the one that answers now.
+        """
+        self._channel()
         return Plan(
             name=self.name,
             cells=tuple(self._cells.values()),
@@ -204,10 +239,8 @@ class Experiment(Exports):
 
     def _bought(self) -> Figures:
         """All that was bought for it: a cell may have cost more than the run that stands for it."""
-        current = settings_.current()
-        return self._session.ledger(current.home).figures(
-            current.service, scope="experiment", value=self.name
-        )
+        ledger = self._session.ledger(self._home)
+        return ledger.figures(self._made_for.service, scope="experiment", value=self.name)
 
     @cached_property
     def _estimate(self) -> float | None:
@@ -233,7 +266,7 @@ class Experiment(Exports):
             yes: Go on without asking; else the price is said, and asked about once.
 
         Raises:
-            InvalidRequest: it was not agreed to, or the run has no video; nothing was sent.
+            InvalidRequest: it was not agreed to, the run has no video, or another service answers now; nothing was sent.
             WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         """
         if not isinstance(run, Run):
@@ -242,6 +275,7 @@ class Experiment(Exports):
                 hint="give one of exp.runs; exp.best() gives one once runs are rated",
                 charged="",
             )
+        self._channel()
         to_buy = missing(self._session, run, repeats) if not yes and run.service == "kie" else 0
         if to_buy and not ask(f"This buys {price_of(run, to_buy)}. Go on?"):
             raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
@@ -270,9 +304,11 @@ class Experiment(Exports):
             stop_after_unknowns: So many unknown outcomes, and no more is bought.
 
         Raises:
-            InvalidRequest: the experiment of this name asked for something else; nothing was sent.
+            InvalidRequest: the experiment of this name asked for something else, or it was made for another service than the
+                one that answers now; nothing was sent.
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
+        channel = self._channel()
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
                 return self
@@ -284,16 +320,15 @@ class Experiment(Exports):
         rows = self._rows()
         origin = here()
         todo = [
-            (replace(cell.prepared, origin=origin), row)
+            (replace(cell.prepared, channel=channel, origin=origin), row)
             for cell, row in zip(self._cells.values(), rows, strict=True)
             if row is None or status_.is_wanted(row.state, retry_failed=retry_failed)
         ]
         if max_credits is not None:  # an intention that somebody left is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
             check_limit(self._bought(), new, max_credits)
-        home = settings_.current().home
         joined = [
-            self._session.handle(home, row)
+            self._session.handle(self._home, row)
             for row in rows
             if row is not None and row.state in OPEN - {State.INTENT}
         ]
@@ -384,6 +419,11 @@ class Experiment(Exports):
             _hooks.show_experiment(self)
         else:
             print(repr(self))  # noqa: T201 - asked for by word, with no notebook to show it in
+
+
+def _name(identity: str) -> str:
+    """Who answers, in a message."""
+    return {"kie": "Kie.ai", "simulator": "the simulator"}.get(identity, identity)
 
 
 def _groups(given: Iterable[Any]) -> tuple[tuple[str, ...], ...]:
