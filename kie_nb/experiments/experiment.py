@@ -30,7 +30,7 @@ from .exports import Exports
 from .grid import Grid, Where
 from .judging import Spread, Verified, missing, price_of, spread_of, verify
 from .keeping import keep, with_seed
-from .limit import check_limit
+from .limit import check_limit, check_number
 from .plan import Plan, Remarks
 from .runner import Runner
 from .wall import Wall
@@ -296,7 +296,8 @@ class Experiment(Exports):
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
         Args:
-            max_credits: The most that all runs of this experiment may cost, those before included, in credits.
+            max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
+                before each is sent, at what the service has charged for those that are done.
             retry_failed: Ask again for cells whose run has failed; failed tasks are not billed.
             extend: The definition has changed: keep the earlier cells and add these.
             parallel: The most that are under way at once.
@@ -308,6 +309,7 @@ class Experiment(Exports):
                 one that answers now; nothing was sent.
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
+        check_number(max_credits)
         channel = self._channel()
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
@@ -341,6 +343,7 @@ class Experiment(Exports):
             self._session,
             [prepared for prepared, _ in todo],
             [run for run in joined if not run.is_final],
+            max_credits=max_credits,
             parallel=parallel,
             stop_after_failures=stop_after_failures,
             stop_after_unknowns=stop_after_unknowns,

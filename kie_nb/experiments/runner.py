@@ -25,6 +25,8 @@ class Runner:
     Args:
         todo: The cells to buy, in order.
         joined: Runs of other cells that are under way, which the end waits for too.
+        max_credits: The most that all runs of the experiment may cost; asked of the ledger before each is sent, for the service
+            may charge more than the list, and another go may buy at the same time.
         parallel: The most that are under way at once: what a stop leaves running is bounded by it.
         stop_after_failures: So many failures in a row, and no more is bought.
         stop_after_unknowns: So many outcomes unknown, and no more is bought.
@@ -36,6 +38,7 @@ class Runner:
         todo: Sequence[Prepared],
         joined: Sequence[Run],
         *,
+        max_credits: float | None,
         parallel: int,
         stop_after_failures: int,
         stop_after_unknowns: int,
@@ -46,7 +49,7 @@ class Runner:
         self.taken_back: Future[None] = Future()
         self._todo = deque(todo)
         self._open: list[Run] = []
-        self._parallel = parallel
+        self._max_credits, self._parallel = max_credits, parallel
         self._most_failures, self._most_unknowns = stop_after_failures, stop_after_unknowns
         self._failures = self._unknowns = 0
         self._stir = asyncio.Event()
@@ -92,7 +95,7 @@ class Runner:
 
     async def _begin(self, prepared: Prepared) -> None:
         try:
-            run, how = await self.session.dispatcher.ledger(self.session.begin, prepared)
+            run, how = await self.session.dispatcher.ledger(self._bought, prepared)
         except (BudgetExceeded, AuthError, LedgerError) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:
@@ -101,6 +104,9 @@ class Runner:
             if how == "new":
                 self._ours.add(run.id)
             self._watch(run)
+
+    def _bought(self, prepared: Prepared) -> tuple[Run, str]:
+        return self.session.begin(prepared, experiment_limit=self._max_credits)
 
     async def _take_back(self) -> None:
         """What waits for its turn to be sent is not sent any more; what was sent goes on."""

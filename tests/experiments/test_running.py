@@ -1,14 +1,16 @@
 """An experiment buys its missing cells and nothing else, whatever stops it."""
 
+import contextlib
 import html
 import shutil
+import threading
 import time
 
 import pytest
 
 import kie_nb as kie
 from kie_nb.notebook.experiment_page import experiment_page
-from kie_nb.simulator import Fault
+from kie_nb.simulator import Fault, models
 
 SHORT_S = 120
 
@@ -106,6 +108,43 @@ def test_a_limit_is_kept_before_a_byte_is_sent(smile, simulator):
     assert len(simulator.tasks) == 3
     smile().run(max_credits=720).wait(SHORT_S)
     assert len(simulator.tasks) == 12
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), "500", -5, True], ids=str)
+def test_a_limit_is_a_number(smile, simulator, wrong):
+    """One that is none would let everything pass."""
+    with pytest.raises(kie.InvalidRequest, match="a number of credits is needed"):
+        smile().run(max_credits=wrong)
+    assert len(simulator.tasks) == 0
+
+
+def test_a_limit_counts_what_the_service_really_charges(smile, simulator, monkeypatch):
+    """The price list has a date: what was charged counts, and the go stops before it passes the limit."""
+    monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
+    exp = smile().run(max_credits=720, parallel=1).wait(SHORT_S)
+
+    assert len(simulator.tasks) == 4
+    assert exp.status().spent == 720.0
+    assert "max_credits=720 would be passed by this run's 60: spent 720" in exp.status().stopped
+
+
+def test_two_goes_at_once_keep_one_limit(cat, simulator):
+    """Both are asked in the transaction that writes a run down: together they never pass it."""
+    start = threading.Barrier(2)
+
+    def go(seeds):
+        exp = kie.Experiment("both", image=cat, prompt="The cat smiles", seed=seeds)
+        start.wait()
+        with contextlib.suppress(kie.BudgetExceeded):  # one that looks later meets the other's
+            exp.run(max_credits=300, extend=True).wait(SHORT_S)
+
+    threads = [threading.Thread(target=go, args=(seeds,)) for seeds in (range(5), range(5, 10))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(simulator.tasks) <= 5  # a go that is refused takes back what it has not sent
 
 
 def test_a_budget_stops_it_in_the_middle(smile, simulator):
