@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.settling import ask
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest, StillRunning, WaitInterrupted
+from ..errors import InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from . import status as status_
@@ -38,6 +39,7 @@ from .wall_layout import Names
 
 PARALLEL = 40
 TAKING_BACK_S = 10.0
+GO_ON = "exp.run() goes on where it stopped"
 AXIS_TYPES = (list, tuple, range)
 
 
@@ -375,10 +377,7 @@ class Experiment(Exports):
                         hint="exp.wait() waits on; exp.stop() buys no more",
                     )
             except WaitInterrupted:
-                self.stop()
-                raise WaitInterrupted(
-                    f"{self.status()!r}; no more cells are bought.", hint="exp.run() goes on where it stopped"
-                ) from None
+                raise WaitInterrupted(self._stopped_by_hand(), hint=GO_ON) from None
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -387,8 +386,20 @@ class Experiment(Exports):
     async def _wait_async(self) -> Self:
         if self._runner is not None:
             self._show_meanwhile()
-            await wait_async(self._runner.done, timeout_s=None)
+            try:
+                await wait_async(self._runner.done, timeout_s=None)
+            except (asyncio.CancelledError, KeyboardInterrupt) as exc:  # what ■ makes of a cell that awaits
+                words = self._stopped_by_hand()
+                if isinstance(exc, KeyboardInterrupt):
+                    raise WaitInterrupted(words, hint=GO_ON) from None
+                explain_cancelled(exc, words, hint=GO_ON)
+                raise
         return self
+
+    def _stopped_by_hand(self) -> str:
+        """Buy no more, and say how it stands."""
+        self.stop()
+        return f"{self.status()!r}; no more cells are bought."
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
