@@ -16,7 +16,7 @@ from ..engine.images import Picture, is_url
 from ..errors import InvalidRequest
 from ..settings import Settings, start_folder
 from .definition import plain
-from .grid import Grid, Where, expand, identity
+from .grid import Grid, Where, expand, identity, left_over
 from .plan import PlannedCell
 
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
@@ -62,7 +62,7 @@ def prepare_cells(
     kept: Collection[str],
     current: Settings,
 ) -> tuple[dict[str, PlannedCell], tuple[dict[str, Any], ...], tuple[str, ...]]:
-    """The cells by fingerprint, in order, the places that are left out, and remarks on the pictures; nothing is sent.
+    """The cells by fingerprint, in order, the places that are left out, and remarks on prompts and pictures; nothing is sent.
 
     Args:
         session: Whose it is.
@@ -89,7 +89,7 @@ def prepare_cells(
         return keep
 
     pictures: dict[Any, Picture] = {}
-    remarks: list[str] = []
+    remarks = list(left_over(grid, fields))
     cells: dict[str, PlannedCell] = {}
     for cell in expand(grid, fields, wanted):
         asked = dict(cell.asked)

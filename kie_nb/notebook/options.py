@@ -273,6 +273,8 @@ def _axes(model: str, known: argparse.Namespace, fill: Fill) -> dict[str, Any]:
         name = name.strip().replace("-", "_")
         if not sign or not name or not values.strip():
             raise InvalidRequest(f"--sweep {text}: NAME=A,B is needed.", hint="--sweep resolution=720p,1080p")
+        if name in axes:
+            raise InvalidRequest(f"{name} is given twice.", hint="name it in one --sweep, or in --seeds")
         axes[name] = []
         for value in values.strip("'\"").split(","):
             found = fill(value.strip(), where=f"--sweep {name}")

@@ -125,6 +125,8 @@ def test_fields_of_the_model(line, fields):
         ("--max-credits much", ["--max-credits=much", "above 0"]),
         ("--max-credits nan", ["--max-credits=nan", "above 0"]),
         ("--max-credits -5", ["--max-credits=-5", "above 0"]),
+        ("--experiment a --sweep seed=1,2 --seeds 3-4", ["seed is given twice"]),
+        ("--experiment a --sweep who=cat --sweep who=dog", ["who is given twice"]),
         ("--set novalue", ["--set novalue", "KEY=VALUE"]),
         ("--set =5", ["--set =5", "KEY=VALUE"]),
     ],
