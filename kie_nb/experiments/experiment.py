@@ -301,7 +301,8 @@ class Experiment(Exports):
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
                 before each is sent, at what the service has charged for those that are done.
             retry_failed: Ask again for cells whose run has failed; failed tasks are not billed.
-            extend: The definition has changed: keep the earlier cells and add these.
+            extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
+                ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
             parallel: The most that are under way at once.
             stop_after_failures: So many failures in a row, and no more is bought.
             stop_after_unknowns: So many unknown outcomes, and no more is bought.

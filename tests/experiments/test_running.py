@@ -53,6 +53,24 @@ def test_a_changed_definition_is_refused_with_what_has_changed(smile, simulator)
     changed.run(extend=True).wait(SHORT_S)
     assert len(simulator.tasks) == 6
 
+    smile(seeds=1, duration=10).run().wait(SHORT_S)
+    assert len(simulator.tasks) == 6
+    assert len(kie.runs(experiment="smile")) == 6
+    with pytest.raises(kie.InvalidRequest, match=r"duration: 10 → not given"):
+        smile(seeds=1).run()
+
+
+def test_another_picture_of_the_same_name_is_told_as_such(smile, simulator, cat):
+    """The words are the same, the requests are not; also where the grid was grown before."""
+    shutil.copy(cat, "cat.png")
+    smile(seeds=1, image="cat.png").run().wait(SHORT_S)
+    smile(seeds=1, image="cat.png", duration=10).run(extend=True).wait(SHORT_S)
+    shutil.copy(cat.with_name("coffee.png"), "cat.png")
+
+    with pytest.raises(kie.InvalidRequest, match="a picture has other bytes"):
+        smile(seeds=1, image="cat.png", duration=10).run()
+    assert len(simulator.tasks) == 6
+
 
 def test_a_run_of_a_cell_outside_stands_for_its_cell(smile, simulator, cat):
     """Whoever bought the video, it is not bought again."""
