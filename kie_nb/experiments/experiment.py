@@ -305,7 +305,7 @@ class Experiment(Exports):
                 ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
             parallel: The most that are under way at once.
             stop_after_failures: So many failures in a row, and no more is bought.
-            stop_after_unknowns: So many unknown outcomes, and no more is bought.
+            stop_after_unknowns: So many unknown outcomes, and no more is bought; those that are not settled yet count.
 
         Raises:
             InvalidRequest: the experiment of this name asked for something else, or it was made for another service than the
@@ -346,6 +346,7 @@ class Experiment(Exports):
             self._session,
             [prepared for prepared, _ in todo],
             [run for run in joined if not run.is_final],
+            unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
             max_credits=max_credits,
             parallel=parallel,
             stop_after_failures=stop_after_failures,

@@ -25,11 +25,12 @@ class Runner:
     Args:
         todo: The cells to buy, in order.
         joined: Runs of other cells that are under way, which the end waits for too.
+        unknowns: Cells whose outcome is unknown from before.
         max_credits: The most that all runs of the experiment may cost; asked of the ledger before each is sent, for the service
             may charge more than the list, and another go may buy at the same time.
         parallel: The most that are under way at once: what a stop leaves running is bounded by it.
         stop_after_failures: So many failures in a row, and no more is bought.
-        stop_after_unknowns: So many outcomes unknown, and no more is bought.
+        stop_after_unknowns: So many outcomes unknown, those from before included, and no more is bought.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Runner:
         todo: Sequence[Prepared],
         joined: Sequence[Run],
         *,
+        unknowns: int,
         max_credits: float | None,
         parallel: int,
         stop_after_failures: int,
@@ -51,7 +53,7 @@ class Runner:
         self._open: list[Run] = []
         self._max_credits, self._parallel = max_credits, parallel
         self._most_failures, self._most_unknowns = stop_after_failures, stop_after_unknowns
-        self._failures = self._unknowns = 0
+        self._failures, self._unknowns = 0, unknowns
         self._stir = asyncio.Event()
         self._joined = list(joined)
         self._ours: set[str] = set()

@@ -105,15 +105,27 @@ def test_failures_in_a_row_stop_it(smile, simulator):
 
 
 def test_an_unknown_outcome_stops_it(smile, simulator):
-    """It may be billed; the cell is not bought again, and the rest waits for the user."""
+    """It may be billed; the cell is not bought again, and the rest waits until the user has settled it or says otherwise."""
     simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
     exp = smile().run(parallel=1).wait(SHORT_S)
     assert exp.status().counts == {"unknown": 1, "missing": 11}
     assert exp.status().at_risk == 60.0
 
+    exp.run(parallel=1).wait(SHORT_S)
+    assert exp.status().stopped.startswith("1 of unknown outcome: settle them first")
+    assert len(simulator.tasks) == 1
     smile().run(parallel=4, stop_after_unknowns=5).wait(SHORT_S)
     assert smile().status().counts == {"unknown": 1, "fetched": 11}
     assert len(simulator.tasks) == 12
+
+
+def test_a_settled_outcome_lets_it_go_on(smile, simulator):
+    """By a plain run: nothing is open any more."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    exp = smile(seeds=1).run(parallel=1).wait(SHORT_S)
+    exp.runs[0].write_off(charged=True)
+
+    assert exp.run().wait(SHORT_S).status().done == 3
 
 
 def test_a_limit_is_kept_before_a_byte_is_sent(smile, simulator):
