@@ -195,6 +195,13 @@ class Session:
             with self.begin_lock:
                 self._take_up(run, None, may_send=False)
 
+    def look_for(self, run: Run) -> None:
+        """`revive`, and ask again for a task that the service did not show; sends nothing."""
+        with self.begin_lock:
+            if run.state is State.LOST:
+                self._look_again(run)
+            self.revive(run)
+
     def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
         """A run of an earlier cell, kernel or day."""
         if run.state is State.FETCHED:

@@ -40,6 +40,7 @@ from .wall_layout import Names
 PARALLEL = 40
 TAKING_BACK_S = 10.0
 GO_ON = "exp.run() goes on where it stopped"
+LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
 AXIS_TYPES = (list, tuple, range)
 
 
@@ -194,7 +195,20 @@ class Experiment(Exports):
     def _standings(self) -> list[Standing | None]:
         """The same, as much of it as is looked at each second."""
         found = self._shelf.standings(list(self._cells))
-        return [found.get(fingerprint) for fingerprint in self._cells]
+        gone = self._gone(found.values())
+        rows = [found.get(fingerprint) for fingerprint in self._cells]
+        return [replace(row, is_gone=True) if row is not None and row.id in gone else row for row in rows]
+
+    def _gone(self, rows: Iterable[RunRow | Standing]) -> set[str]:
+        """The ids of those runs that are done, and whose video is not on this machine."""
+        files = self._session.files(self._home)
+        there = files.there()
+        return {
+            row.id
+            for row in rows
+            if row.state == State.FETCHED
+            and not (row.video and (row.video in there or files.absolute(row.video).exists()))
+        }
 
     def plan(self) -> Plan:
         """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes.
@@ -297,6 +311,8 @@ class Experiment(Exports):
     ) -> Self:
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
+        Videos that are not on this machine any more are fetched again, and tasks that the service did not show are looked for.
+
         Args:
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
                 before each is sent, at what the service has charged for those that are done.
@@ -332,20 +348,21 @@ class Experiment(Exports):
         if max_credits is not None:  # an intention that somebody left is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
             check_limit(self._bought(), new, max_credits)
+        gone = self._gone(row for row in rows if row is not None)
         joined = [
             self._session.handle(self._home, row)
             for row in rows
-            if row is not None and row.state in OPEN - {State.INTENT}
+            if row is not None and (row.state in LOOKED_FOR or row.id in gone)
         ]
         for run in joined:
-            self._session.revive(run)
+            self._session.look_for(run)
         for remark in self._remarks.untold():
             print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
         self._started = time.monotonic()
         self._runner = Runner(
             self._session,
             [prepared for prepared, _ in todo],
-            [run for run in joined if not run.is_final],
+            [run for run in joined if not run.is_final or self._session.is_elsewhere(run)],
             unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
             max_credits=max_credits,
             parallel=parallel,

@@ -24,7 +24,7 @@ class Runner:
 
     Args:
         todo: The cells to buy, in order.
-        joined: Runs of other cells that are under way, which the end waits for too.
+        joined: Runs of other cells that are under way, or looked for again, which the end waits for too.
         unknowns: Cells whose outcome is unknown from before.
         max_credits: The most that all runs of the experiment may cost; asked of the ledger before each is sent, for the service
             may charge more than the list, and another go may buy at the same time.
@@ -128,7 +128,8 @@ class Runner:
         """Let go of the runs that have ended."""
         for run in list(self._open):
             error = run.error
-            if not run.is_final and (error is None or isinstance(error, StillRunning)):
+            is_open = not run.is_final or self.session.is_elsewhere(run)  # another machine's video comes yet
+            if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             self._open.remove(run)
             run.unlisten(self._heard)
