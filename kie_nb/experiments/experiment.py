@@ -25,13 +25,13 @@ from ..errors import InvalidRequest, StillRunning, WaitInterrupted, explain_canc
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from . import status as status_
-from .cells import check_pictures, prepare_cells, settled
+from .cells import as_axis, check_pictures, prepare_cells, settled
 from .definition import Definition
 from .exports import Exports
 from .grid import Grid, Where
 from .judging import Spread, Verified, missing, price_of, spread_of, verify
-from .keeping import keep, with_seed
-from .limit import check_limit, check_number
+from .keeping import keep, keep_seed, with_seed
+from .limit import check_limit, check_number, check_whole
 from .plan import Plan, Remarks
 from .runner import Runner
 from .wall import Wall
@@ -41,7 +41,6 @@ PARALLEL = 40
 TAKING_BACK_S = 10.0
 GO_ON = "exp.run() goes on where it stopped"
 LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
-AXIS_TYPES = (list, tuple, range)
 
 
 class Experiment(Exports):
@@ -53,7 +52,8 @@ class Experiment(Exports):
         zip: Axes that go side by side instead of being crossed: `("prompt", "duration")`, or several such groups.
         where: Is given a cell's place on every axis, and says whether it is wanted.
         repeats: Runs of each request.
-        **asked: The model's fields, `image`, and the placeholders of the prompt. A list, tuple or range is an axis.
+        **asked: The model's fields, `image`, and the placeholders of the prompt. A list, tuple, range or row of
+            numpy is an axis.
 
     A seed that is left out is drawn once for the experiment and kept. Prompt expansion is off unless it is asked for:
     the service would rewrite each prompt, and cells would differ by more than their axes; `plan` or `run` says so once.
@@ -74,7 +74,7 @@ class Experiment(Exports):
     ) -> None:
         if not name.strip():
             raise InvalidRequest("an experiment needs a name.", charged="")
-        axes = {key: tuple(value) for key, value in asked.items() if isinstance(value, AXIS_TYPES)}
+        axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
         fixed = {key: value for key, value in asked.items() if key not in axes}
         grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=repeats)
         self._set_up(name.strip(), model or DEFAULT_MODEL, grid, where, dropped=())
@@ -124,6 +124,9 @@ class Experiment(Exports):
             InvalidRequest: a picture has no name by which it could be found again.
         """
         check_pictures(self._grid)
+        if self._seed_is_left_out:
+            self._take_seed(keep_seed(self._shelf, self.name, self.definition.to_json()))
+        self._tell()
         return self.definition.save(path)
 
     # --- the grid ----------------------------------------------------------------------------------------------
@@ -329,6 +332,11 @@ class Experiment(Exports):
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
         check_number(max_credits)
+        check_whole(
+            parallel=parallel,
+            stop_after_failures=stop_after_failures,
+            stop_after_unknowns=stop_after_unknowns,
+        )
         channel = self._channel()
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
@@ -356,8 +364,7 @@ class Experiment(Exports):
         ]
         for run in joined:
             self._session.look_for(run)
-        for remark in self._remarks.untold():
-            print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
+        self._tell()
         self._started = time.monotonic()
         self._runner = Runner(
             self._session,
@@ -434,8 +441,17 @@ class Experiment(Exports):
             )
             if seed is None:
                 return
+            self._take_seed(seed)
+
+    def _take_seed(self, seed: int | None) -> None:
+        """Ask with *seed*, which was kept for it, in place of the one that was drawn here."""
+        if seed is not None:
             self._grid = replace(self._grid, fixed={**self._grid.fixed, "seed": seed})
             self._cells = with_seed(self._cells, seed)
+
+    def _tell(self) -> None:
+        for remark in self._remarks.untold():
+            print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
 
     # --- what shows it -----------------------------------------------------------------------------------------
 

@@ -64,6 +64,33 @@ def keep(
     return kept_seed
 
 
+def keep_seed(shelf: Experiments, name: str, definition: Mapping[str, Any]) -> int | None:
+    """Write a drawn seed down before a file names it: who draws one later, or has drawn another, gets it.
+
+    Args:
+        shelf: Where experiments are kept.
+        name: Of the experiment.
+        definition: What it asks for, with the seed that was drawn.
+
+    Returns:
+        The seed that is kept already, where it is another one.
+    """
+    seed = definition["fixed"].get("seed")
+    kept_seed: int | None = None
+
+    def decide(
+        kept: dict[str, Any] | None, _before: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]] | None:
+        nonlocal kept_seed
+        there = (kept or {}).get("fixed", {}).get("seed")
+        kept_seed = there if there != seed else None
+        # Without cells: nothing was bought under this name, so that it may still ask for something else.
+        return (definition, {}) if kept is None and seed is not None else None
+
+    shelf.change(name, decide)
+    return kept_seed
+
+
 def _unseen(definition: Mapping[str, Any]) -> str:
     """What makes other requests of the same words."""
     if "image" in {**definition["fixed"], **definition["axes"]}:
