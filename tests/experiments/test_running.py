@@ -9,6 +9,7 @@ import time
 import pytest
 
 import kie_nb as kie
+from kie_nb.experiments import runner
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault, models
 
@@ -184,6 +185,18 @@ def test_a_budget_stops_it_in_the_middle(smile, simulator):
 
     assert len(simulator.tasks) == 2
     assert "150 credits per experiment" in exp.status().stopped
+
+
+def test_a_disk_that_is_nearly_full_stops_it(smile, simulator, monkeypatch):
+    """Before a video is paid for that would have no room; with room again the rest is bought."""
+    smile(seeds=1).run().wait(SHORT_S)
+    monkeypatch.setattr(runner, "NEEDED_BYTES", shutil.disk_usage(".").total + 1)
+    exp = smile().run().wait(SHORT_S)
+    assert exp.status().stopped == "the disk is nearly full"
+    assert len(simulator.tasks) == 3
+
+    monkeypatch.setattr(runner, "NEEDED_BYTES", 0)
+    assert exp.run().wait(SHORT_S).status().done == 12
 
 
 def test_it_can_be_stopped_and_goes_on_later(smile, simulator):
