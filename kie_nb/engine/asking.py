@@ -251,6 +251,7 @@ def intend(
     fresh: bool,
     max_credits: float | None,
     instead_of: RunRow | None = None,
+    experiment_limit: float | None = None,
 ) -> tuple[RunRow, bool]:
     """Write the intention down, or find the run that stands for the request; the second value says which.
 
@@ -269,7 +270,7 @@ def intend(
             )
         if request.image is not None:
             remember(request.image, ledger)
-    row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of)
+    row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, experiment_limit=experiment_limit)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):
         prepared.origin.tell_later(ledger, row.id)
     return row, is_new

@@ -99,21 +99,37 @@ class Session:
         return started
 
     def begin(
-        self, prepared: Prepared, *, fresh: bool = False, max_credits: float | None = None
+        self,
+        prepared: Prepared,
+        *,
+        fresh: bool = False,
+        max_credits: float | None = None,
+        experiment_limit: float | None = None,
     ) -> tuple[Run, str]:
         """The run of a checked request, new or standing, and how it came about (see `Started`); waits for nothing.
+
+        Args:
+            prepared: The request.
+            fresh: As for `start`.
+            max_credits: As for `start`.
+            experiment_limit: The most that all runs of its experiment may cost, in credits: asked where it is written down.
 
         Raises:
             KieError: as `start`, but for what the service will answer.
         """
-        with self.begin_lock:
+
+        def write_down() -> tuple[RunRow, bool]:
             with nothing_charged():
-                row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
+                return intend(
+                    self, prepared, fresh=fresh, max_credits=max_credits, experiment_limit=experiment_limit
+                )
+
+        with self.begin_lock:
+            row, is_new = write_down()
             run = self.handle(prepared.home, row)
             if not is_new and self._was_left(run) and self.withdraw(run):
                 # Somebody meant to send it and never did: this call sends it, with its own limits and key.
-                with nothing_charged():
-                    row, is_new = intend(self, prepared, fresh=fresh, max_credits=max_credits)
+                row, is_new = write_down()
                 run = self.handle(prepared.home, row)
             if is_new:
                 self.follow(run, prepared.content, prepared.channel, may_send=True)
@@ -187,6 +203,13 @@ class Session:
         if run.state in OPEN or is_gone:
             with self.begin_lock:
                 self._take_up(run, None, may_send=False)
+
+    def look_for(self, run: Run) -> None:
+        """`revive`, and ask again for a task that the service did not show; sends nothing."""
+        with self.begin_lock:
+            if run.state is State.LOST:
+                self._look_again(run)
+            self.revive(run)
 
     def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
         """A run of an earlier cell, kernel or day."""

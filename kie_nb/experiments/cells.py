@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
-from .. import settings as settings_
 from ..catalogue import SEED_MAX, describe, find
 from ..engine import Session
 from ..engine.asking import as_it_was_asked, picture_of_all
 from ..engine.images import Picture, is_url
 from ..errors import InvalidRequest
-from ..settings import start_folder
+from ..settings import Settings, start_folder
 from .definition import plain
-from .grid import Grid, Where, expand, identity
+from .grid import Grid, Where, expand, identity, left_over
 from .plan import PlannedCell
 
+_SIGNS = re.compile("(?i)signature|^sig$|token|credential|secret|api_?key|^key$")
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
@@ -61,8 +63,9 @@ def prepare_cells(
     where: Where | None,
     dropped: Sequence[Mapping[str, Any]],
     kept: Collection[str],
+    current: Settings,
 ) -> tuple[dict[str, PlannedCell], tuple[dict[str, Any], ...], tuple[str, ...]]:
-    """The cells by fingerprint, in order, the places that are left out, and remarks on the pictures; nothing is sent.
+    """The cells by fingerprint, in order, the places that are left out, and remarks on prompts and pictures; nothing is sent.
 
     Args:
         session: Whose it is.
@@ -72,6 +75,7 @@ def prepare_cells(
         where: Says which places are wanted; None for all.
         dropped: Places that are not.
         kept: Fingerprints of the cells that are kept under *name*.
+        current: The settings, which say whom they are for.
 
     Raises:
         InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
@@ -82,15 +86,14 @@ def prepare_cells(
 
     def wanted(place: dict[str, Any]) -> bool:
         named = {axis: plain(value) for axis, value in place.items()}
-        keep = named not in dropped and (where is None or bool(where(place)))
+        keep = named not in dropped and (where is None or _is_wanted(where, place))
         if not keep:
             left_out.append(named)
         return keep
 
     pictures: dict[Any, Picture] = {}
-    remarks: list[str] = []
+    remarks = [*left_over(grid, fields), *_addresses(grid)]
     cells: dict[str, PlannedCell] = {}
-    current = settings_.current()
     for cell in expand(grid, fields, wanted):
         asked = dict(cell.asked)
         image = _picture(session, asked.pop("image", None), pictures, remarks)
@@ -112,6 +115,55 @@ def prepare_cells(
             place["repeat"] = cell.replicate + 1
         cells.setdefault(prepared.fingerprint, PlannedCell(place=place, prepared=prepared))
     return cells, tuple(left_out), tuple(remarks)
+
+
+def as_axis(value: Any) -> tuple[Any, ...] | None:
+    """The values of an axis; None for what is one value, as a picture of numpy is."""
+    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, list | tuple | range):
+        return None
+    values: list[Any] = list(value)
+    # A number of numpy's is no number to JSON and TOML.
+    return tuple(one.item() if getattr(one, "shape", None) == () else one for one in values)
+
+
+def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
+    try:
+        return bool(where(dict(place)))
+    except Exception as exc:
+        raise InvalidRequest(
+            f"where=... failed at {place!r}: {type(exc).__name__}: {exc}.",
+            hint="it is given the place of a cell on every axis, by name",
+        ) from exc
+
+
+def _addresses(grid: Grid) -> tuple[str, ...]:
+    """Remarks on addresses that let in whoever has them: the definition, the ledger and exports name them as they are.
+
+    Raises:
+        InvalidRequest: one holds a user's name or password.
+    """
+    values = (*grid.fixed.values(), *(value for values in grid.axes.values() for value in values))
+    remarks: dict[str, None] = {}
+    for value in filter(is_url, values):
+        try:
+            parts = urlsplit(value.strip())
+        except ValueError:  # refused as a picture, in better words
+            continue
+        if "@" in parts.netloc:
+            raise InvalidRequest(
+                f"an address at {parts.hostname} holds a user's name or password: the definition, the ledger and exports "
+                "would name it.",
+                hint="give one without, or save the picture and give its path",
+            )
+        signs = [name for name, _ in parse_qsl(parts.query) if _SIGNS.search(name)]
+        if signs:
+            remarks[
+                f"an address at {parts.hostname} is signed ({signs[0]}=…): whoever gets the definition, the ledger or an "
+                "export can use it while it is valid."
+            ] = None
+    return tuple(remarks)
 
 
 def _picture(session: Session, source: Any, known: dict[Any, Picture], remarks: list[str]) -> Any:

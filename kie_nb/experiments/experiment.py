@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,21 +16,22 @@ from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine import Run, get_session
 from ..engine.bridge import wait_async, wait_blocking
+from ..engine.channel import Channel
 from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.settling import ask
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest, WaitInterrupted
+from ..errors import InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from . import status as status_
-from .cells import check_pictures, prepare_cells, settled
+from .cells import as_axis, check_pictures, prepare_cells, settled
 from .definition import Definition
 from .exports import Exports
 from .grid import Grid, Where
 from .judging import Spread, Verified, missing, price_of, spread_of, verify
-from .keeping import keep, with_seed
-from .limit import check_limit
+from .keeping import keep, keep_seed, with_seed
+from .limit import check_limit, check_number, check_whole
 from .plan import Plan, Remarks
 from .runner import Runner
 from .wall import Wall
@@ -37,7 +39,8 @@ from .wall_layout import Names
 
 PARALLEL = 40
 TAKING_BACK_S = 10.0
-AXIS_TYPES = (list, tuple, range)
+GO_ON = "exp.run() goes on where it stopped"
+LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
 
 
 class Experiment(Exports):
@@ -49,7 +52,8 @@ class Experiment(Exports):
         zip: Axes that go side by side instead of being crossed: `("prompt", "duration")`, or several such groups.
         where: Is given a cell's place on every axis, and says whether it is wanted.
         repeats: Runs of each request.
-        **asked: The model's fields, `image`, and the placeholders of the prompt. A list, tuple or range is an axis.
+        **asked: The model's fields, `image`, and the placeholders of the prompt. A list, tuple, range or row of
+            numpy is an axis.
 
     A seed that is left out is drawn once for the experiment and kept. Prompt expansion is off unless it is asked for:
     the service would rewrite each prompt, and cells would differ by more than their axes; `plan` or `run` says so once.
@@ -70,7 +74,7 @@ class Experiment(Exports):
     ) -> None:
         if not name.strip():
             raise InvalidRequest("an experiment needs a name.", charged="")
-        axes = {key: tuple(value) for key, value in asked.items() if isinstance(value, AXIS_TYPES)}
+        axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
         fixed = {key: value for key, value in asked.items() if key not in axes}
         grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=repeats)
         self._set_up(name.strip(), model or DEFAULT_MODEL, grid, where, dropped=())
@@ -80,14 +84,22 @@ class Experiment(Exports):
     ) -> None:
         self.name, self.model = name, model
         self._session = get_session()
+        self._made_for = settings_.current()
+        self._identity = self._session.channel(self._made_for).identity
         self._runner: Runner | None = None
         self._started = 0.0
-        self._listeners: list[Callable[[], None]] = []
         self._seed_is_left_out = "seed" not in grid.axes and grid.fixed.get("seed") is None
         shelf = self._shelf
         self._grid, remarks = settled(model, grid, shelf.definition(name) or {})
         self._cells, self._dropped, more = prepare_cells(
-            self._session, name, model, self._grid, where=where, dropped=dropped, kept=shelf.places(name)
+            self._session,
+            name,
+            model,
+            self._grid,
+            where=where,
+            dropped=dropped,
+            kept=shelf.places(name),
+            current=self._made_for,
         )
         self._remarks = Remarks(name, (*remarks, *more))
 
@@ -112,6 +124,9 @@ class Experiment(Exports):
             InvalidRequest: a picture has no name by which it could be found again.
         """
         check_pictures(self._grid)
+        if self._seed_is_left_out:
+            self._take_seed(keep_seed(self._shelf, self.name, self.definition.to_json()))
+        self._tell()
         return self.definition.save(path)
 
     # --- the grid ----------------------------------------------------------------------------------------------
@@ -123,9 +138,31 @@ class Experiment(Exports):
 
     @property
     def _shelf(self) -> Experiments:
+        return Experiments(self._session.ledger(self._home).database, self._identity)
+
+    @property
+    def _home(self) -> Path:
+        return self._made_for.home
+
+    def _channel(self) -> Channel:
+        """The way to the service that it was made for: with the key of now, for a request does not depend on that.
+
+        Raises:
+            InvalidRequest: another one answers now, or runs are kept in another folder.
+        """
         current = settings_.current()
         channel = self._session.channel(current)
-        return Experiments(self._session.ledger(current.home).database, channel.identity)
+        if channel.identity != self._identity:
+            raise InvalidRequest(
+                f"the experiment {self.name!r} was made for {_name(self._identity)}, and {_name(channel.identity)} answers now.",
+                hint="make it again in its cell, or go back with %kie use",
+            )
+        if current.home != self._home:
+            raise InvalidRequest(
+                f"the experiment {self.name!r} was made in {self._home}, and runs are kept in {current.home} now.",
+                hint="make it again in its cell, or go back with configure(home=...)",
+            )
+        return channel
 
     # --- looking -----------------------------------------------------------------------------------------------
 
@@ -138,14 +175,12 @@ class Experiment(Exports):
     @property
     def runs(self) -> list[Run]:
         """The runs of the cells that have one, in the order of the grid."""
-        home = settings_.current().home
-        return [self._session.handle(home, row) for row in self._rows() if row is not None]
+        return [self._session.handle(self._home, row) for row in self._rows() if row is not None]
 
     def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
         """The place of each cell, and its run if it has one."""
-        home = settings_.current().home
         return [
-            (cell.place, self._session.handle(home, row) if row is not None else None)
+            (cell.place, self._session.handle(self._home, row) if row is not None else None)
             for cell, row in zip(self._cells.values(), self._rows(), strict=True)
         ]
 
@@ -163,10 +198,28 @@ class Experiment(Exports):
     def _standings(self) -> list[Standing | None]:
         """The same, as much of it as is looked at each second."""
         found = self._shelf.standings(list(self._cells))
-        return [found.get(fingerprint) for fingerprint in self._cells]
+        gone = self._gone(found.values())
+        rows = [found.get(fingerprint) for fingerprint in self._cells]
+        return [replace(row, is_gone=True) if row is not None and row.id in gone else row for row in rows]
+
+    def _gone(self, rows: Iterable[RunRow | Standing]) -> set[str]:
+        """The ids of those runs that are done, and whose video is not on this machine."""
+        files = self._session.files(self._home)
+        there = files.there()
+        return {
+            row.id
+            for row in rows
+            if row.state == State.FETCHED
+            and not (row.video and (row.video in there or files.absolute(row.video).exists()))
+        }
 
     def plan(self) -> Plan:
-        """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes."""
+        """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes.
+
+        Raises:
+            InvalidRequest: it was made for another service than the one that answers now.
+        """
+        self._channel()
         return Plan(
             name=self.name,
             cells=tuple(self._cells.values()),
@@ -205,10 +258,8 @@ class Experiment(Exports):
 
     def _bought(self) -> Figures:
         """All that was bought for it: a cell may have cost more than the run that stands for it."""
-        current = settings_.current()
-        return self._session.ledger(current.home).figures(
-            current.service, scope="experiment", value=self.name
-        )
+        ledger = self._session.ledger(self._home)
+        return ledger.figures(self._made_for.service, scope="experiment", value=self.name)
 
     @cached_property
     def _estimate(self) -> float | None:
@@ -234,7 +285,7 @@ class Experiment(Exports):
             yes: Go on without asking; else the price is said, and asked about once.
 
         Raises:
-            InvalidRequest: it was not agreed to, or the run has no video; nothing was sent.
+            InvalidRequest: it was not agreed to, the run has no video, or another service answers now; nothing was sent.
             WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         """
         if not isinstance(run, Run):
@@ -243,6 +294,7 @@ class Experiment(Exports):
                 hint="give one of exp.runs; exp.best() gives one once runs are rated",
                 charged="",
             )
+        self._channel()
         to_buy = missing(self._session, run, repeats) if not yes and run.service == "kie" else 0
         if to_buy and not ask(f"This buys {price_of(run, to_buy)}. Go on?"):
             raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
@@ -262,53 +314,67 @@ class Experiment(Exports):
     ) -> Self:
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
+        Videos that are not on this machine any more are fetched again, and tasks that the service did not show are looked for.
+
         Args:
-            max_credits: The most that all runs of this experiment may cost, those before included, in credits.
+            max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
+                before each is sent, at what the service has charged for those that are done.
             retry_failed: Ask again for cells whose run has failed; failed tasks are not billed.
-            extend: The definition has changed: keep the earlier cells and add these.
+            extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
+                ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
             parallel: The most that are under way at once.
             stop_after_failures: So many failures in a row, and no more is bought.
-            stop_after_unknowns: So many unknown outcomes, and no more is bought.
+            stop_after_unknowns: So many unknown outcomes, and no more is bought; those that are not settled yet count.
 
         Raises:
-            InvalidRequest: the experiment of this name asked for something else; nothing was sent.
+            InvalidRequest: the experiment of this name asked for something else, or it was made for another service than the
+                one that answers now; nothing was sent.
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
+        check_number(max_credits)
+        check_whole(
+            parallel=parallel,
+            stop_after_failures=stop_after_failures,
+            stop_after_unknowns=stop_after_unknowns,
+        )
+        channel = self._channel()
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
                 return self
             # It still fetches what it has sent, while this goes on with what it has taken back.
-            self._runner.has_taken_back.wait(TAKING_BACK_S)
+            wait_blocking(
+                self._runner.taken_back, timeout_s=TAKING_BACK_S, goes_on="no more cells are bought."
+            )
         self._keep(extend=extend)
         rows = self._rows()
         origin = here()
         todo = [
-            (replace(cell.prepared, origin=origin), row)
+            (replace(cell.prepared, channel=channel, origin=origin), row)
             for cell, row in zip(self._cells.values(), rows, strict=True)
             if row is None or status_.is_wanted(row.state, retry_failed=retry_failed)
         ]
         if max_credits is not None:  # an intention that somebody left is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
             check_limit(self._bought(), new, max_credits)
-        home = settings_.current().home
+        gone = self._gone(row for row in rows if row is not None)
         joined = [
-            self._session.handle(home, row)
+            self._session.handle(self._home, row)
             for row in rows
-            if row is not None and row.state in OPEN - {State.INTENT}
+            if row is not None and (row.state in LOOKED_FOR or row.id in gone)
         ]
         for run in joined:
-            self._session.revive(run)
-        for remark in self._remarks.untold():
-            print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
+            self._session.look_for(run)
+        self._tell()
         self._started = time.monotonic()
         self._runner = Runner(
             self._session,
             [prepared for prepared, _ in todo],
-            [run for run in joined if not run.is_final],
+            [run for run in joined if not run.is_final or self._session.is_elsewhere(run)],
+            unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
+            max_credits=max_credits,
             parallel=parallel,
             stop_after_failures=stop_after_failures,
             stop_after_unknowns=stop_after_unknowns,
-            changed=self._notify,
         )
         self._runner.start()
         return self
@@ -321,18 +387,23 @@ class Experiment(Exports):
     def wait(self, timeout_s: float | None = None) -> Self:
         """Block until all that was begun has ended.
 
+        Args:
+            timeout_s: The most to wait, in seconds; None for ever.
+
         Raises:
+            StillRunning: the time is up; cells are bought on.
             WaitInterrupted: you pressed ■; no more cells are bought, and tasks that were sent go on.
         """
         if self._runner is not None:
             self._show_meanwhile()
             try:
-                wait_blocking(self._runner.done, timeout_s=timeout_s)
+                if not wait_blocking(self._runner.done, timeout_s=timeout_s):
+                    raise StillRunning(
+                        f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells.",
+                        hint="exp.wait() waits on; exp.stop() buys no more",
+                    )
             except WaitInterrupted:
-                self.stop()
-                raise WaitInterrupted(
-                    f"{self.status()!r}; no more cells are bought.", hint="exp.run() goes on where it stopped"
-                ) from None
+                raise WaitInterrupted(self._stopped_by_hand(), hint=GO_ON) from None
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -341,8 +412,20 @@ class Experiment(Exports):
     async def _wait_async(self) -> Self:
         if self._runner is not None:
             self._show_meanwhile()
-            await wait_async(self._runner.done, timeout_s=None)
+            try:
+                await wait_async(self._runner.done, timeout_s=None)
+            except (asyncio.CancelledError, KeyboardInterrupt) as exc:  # what ■ makes of a cell that awaits
+                words = self._stopped_by_hand()
+                if isinstance(exc, KeyboardInterrupt):
+                    raise WaitInterrupted(words, hint=GO_ON) from None
+                explain_cancelled(exc, words, hint=GO_ON)
+                raise
         return self
+
+    def _stopped_by_hand(self) -> str:
+        """Buy no more, and say how it stands."""
+        self.stop()
+        return f"{self.status()!r}; no more cells are bought."
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
@@ -358,28 +441,24 @@ class Experiment(Exports):
             )
             if seed is None:
                 return
+            self._take_seed(seed)
+
+    def _take_seed(self, seed: int | None) -> None:
+        """Ask with *seed*, which was kept for it, in place of the one that was drawn here."""
+        if seed is not None:
             self._grid = replace(self._grid, fixed={**self._grid.fixed, "seed": seed})
             self._cells = with_seed(self._cells, seed)
 
+    def _tell(self) -> None:
+        for remark in self._remarks.untold():
+            print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
+
     # --- what shows it -----------------------------------------------------------------------------------------
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call *listener* on the dispatcher's thread at every change."""
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Stop calling it."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
 
     @property
     def is_running(self) -> bool:
         """Whether cells are still bought or under way here."""
         return self._runner is not None and not self._runner.done.done()
-
-    def _notify(self) -> None:
-        for listener in list(self._listeners):
-            listener()
 
     def __repr__(self) -> str:
         return f"<Experiment {self.name}: {self.status()!r}>"
@@ -389,6 +468,11 @@ class Experiment(Exports):
             _hooks.show_experiment(self)
         else:
             print(repr(self))  # noqa: T201 - asked for by word, with no notebook to show it in
+
+
+def _name(identity: str) -> str:
+    """Who answers, in a message."""
+    return {"kie": "Kie.ai", "simulator": "the simulator"}.get(identity, identity)
 
 
 def _groups(given: Iterable[Any]) -> tuple[tuple[str, ...], ...]:

@@ -90,6 +90,42 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
     return list(found.values())
 
 
+def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
+    """Remarks on what looks like a placeholder and stays as it is typed, where others are filled.
+
+    Raises:
+        InvalidRequest: it is near one that is filled: a slip would be sent, and paid for, in each cell.
+    """
+    placeholders = [name for name in (*grid.axes, *grid.fixed) if name not in fields]
+    if not placeholders:
+        return ()
+    remarks: dict[str, None] = {}
+    for name in _named(grid, "prompt"):
+        if name in placeholders:
+            continue
+        near = nearest(name, placeholders)
+        if near != ".":
+            raise InvalidRequest(
+                f"a prompt has {{{name}}}, and no axis is called so{near}",
+                hint="every cell would be sent, and paid for, with these letters",
+            )
+        remarks[f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}."] = None
+    for field_ in fields:
+        if field_ != "prompt":
+            for name in _named(grid, field_):
+                if name in placeholders:
+                    remarks[f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."] = (
+                        None
+                    )
+    return tuple(remarks)
+
+
+def _named(grid: Grid, field_: str) -> list[str]:
+    """What stands in braces in the texts of a field."""
+    texts = [text for text in (*grid.axes.get(field_, ()), grid.fixed.get(field_)) if isinstance(text, str)]
+    return list(dict.fromkeys(name for text in texts for name in _PLACEHOLDER.findall(text)))
+
+
 def identity(value: Any) -> Any:
     """What tells *value* from others: itself, or the object where it cannot be compared by value."""
     if isinstance(value, str | int | float | bool | bytes | None):
@@ -101,8 +137,7 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:
     """The axes that are placeholders."""
     if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
         raise InvalidRequest(f"repeats={grid.repeats!r}: a whole number above 0 is needed.")
-    prompts = [str(text) for text in (*grid.axes.get("prompt", ()), grid.fixed.get("prompt", ""))]
-    named = {name for text in prompts for name in _PLACEHOLDER.findall(text)}
+    named = _named(grid, "prompt")
     placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
     for name in placeholders:
         if name not in named:

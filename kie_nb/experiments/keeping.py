@@ -26,7 +26,7 @@ def keep(
         name: Of the experiment.
         definition: What it asks for now.
         cells: Its cells by fingerprint.
-        extend: Keep the earlier cells and add these.
+        extend: Keep the earlier cells and add these. They stay in the ledger, as cells of *name*; the grid is the new one's.
         drawn: The user gave no seed: the one that is kept counts.
 
     Returns:
@@ -48,11 +48,13 @@ def keep(
             kept_seed = there
             return None
         lost = [fingerprint for fingerprint in before if fingerprint not in ours]
-        if lost and not extend:
+        # One that has grown by `extend` has earlier cells too; it is still the one that was kept.
+        is_the_same = kept == definition and all(fingerprint in before for fingerprint in ours)
+        if lost and not extend and not is_the_same:
             told = "; ".join(differences(kept or {}, definition)[:SHOWN_DIFFERENCES])
             raise InvalidRequest(
                 f"the experiment {name!r} asked for something else before "
-                f"({told or 'a picture has other bytes than before'}): {len(lost)} of its cells are not in this grid.",
+                f"({told or _unseen(definition)}): {len(lost)} of its cells are not in this grid.",
                 hint="extend=True keeps them and adds these; another name starts a new one",
             )
         places = {**before, **ours} if lost else ours
@@ -60,6 +62,40 @@ def keep(
 
     shelf.change(name, decide)
     return kept_seed
+
+
+def keep_seed(shelf: Experiments, name: str, definition: Mapping[str, Any]) -> int | None:
+    """Write a drawn seed down before a file names it: who draws one later, or has drawn another, gets it.
+
+    Args:
+        shelf: Where experiments are kept.
+        name: Of the experiment.
+        definition: What it asks for, with the seed that was drawn.
+
+    Returns:
+        The seed that is kept already, where it is another one.
+    """
+    seed = definition["fixed"].get("seed")
+    kept_seed: int | None = None
+
+    def decide(
+        kept: dict[str, Any] | None, _before: Mapping[str, Any]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]] | None:
+        nonlocal kept_seed
+        there = (kept or {}).get("fixed", {}).get("seed")
+        kept_seed = there if there != seed else None
+        # Without cells: nothing was bought under this name, so that it may still ask for something else.
+        return (definition, {}) if kept is None and seed is not None else None
+
+    shelf.change(name, decide)
+    return kept_seed
+
+
+def _unseen(definition: Mapping[str, Any]) -> str:
+    """What makes other requests of the same words."""
+    if "image" in {**definition["fixed"], **definition["axes"]}:
+        return "a picture has other bytes than before"
+    return "what it leaves out has other defaults than before"
 
 
 def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:

@@ -1,12 +1,37 @@
-"""The limit of one go at an experiment: refused before a byte is sent."""
+"""The limits of one go at an experiment: refused before a byte is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..engine import Prepared
-from ..errors import BudgetExceeded
+from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger.money import Figures
+
+
+def check_number(max_credits: object) -> None:
+    """Refuse a limit that would limit nothing, or that a text stands for.
+
+    Raises:
+        InvalidRequest: saying what is needed.
+    """
+    is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
+    if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
+        raise InvalidRequest(
+            f"max_credits={max_credits!r}: a number of credits is needed.",
+            hint="max_credits=500, or leave it out for no limit",
+        )
+
+
+def check_whole(**counts: object) -> None:
+    """Refuse *counts* that are no whole number above 0: with fewer nothing would be bought, or all would stop at once.
+
+    Raises:
+        InvalidRequest: naming the first.
+    """
+    for name, number in counts.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+            raise InvalidRequest(f"{name}={number!r}: a whole number above 0 is needed.")
 
 
 def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -> None:

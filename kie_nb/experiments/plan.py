@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
-from ..engine.states import WORDS, State
-from .status import TO_BUY
+from .status import GONE_WORDS, TO_BUY, words_of
 
 if TYPE_CHECKING:
     from ..engine import Prepared
@@ -89,13 +88,15 @@ class Plan:
             else "a price that is not known here"
         )
         exist = len(self.cells) - self.missing
+        gone = sum(1 for row in self.rows if row is not None and row.is_gone)
+        fetch = f" ({gone} {GONE_WORDS}: run fetches {'it' if gone == 1 else 'them'} again)" if gone else ""
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
         rest = (
             f"{self.missing} to buy for {price}, sent within {tables.clock(self.sending_s)}"
             if self.missing
             else "nothing to buy"
         )
-        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {exist} exist, {rest}{also}"
+        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {exist} exist{fetch}, {rest}{also}"
 
     @property
     def _headings(self) -> list[str]:
@@ -107,7 +108,7 @@ class Plan:
         shown = []
         for cell, row in list(zip(self.cells, self.rows, strict=True))[:SHOWN]:
             estimate = cell.prepared.request.estimate
-            state = "to buy" if row is None else f"{WORDS[State(row.state)]}, run {row.id[:8]}"
+            state = "to buy" if row is None else f"{words_of(row)}, run {row.id[:8]}"
             price = f"{estimate.credits:g}" if estimate else "?"
             shown.append([*(str(cell.place.get(name, "")) for name in names), state, price])
         return shown

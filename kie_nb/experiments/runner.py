@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -25,11 +24,13 @@ class Runner:
 
     Args:
         todo: The cells to buy, in order.
-        joined: Runs of other cells that are under way, which the end waits for too.
+        joined: Runs of other cells that are under way, or looked for again, which the end waits for too.
+        unknowns: Cells whose outcome is unknown from before.
+        max_credits: The most that all runs of the experiment may cost; asked of the ledger before each is sent, for the service
+            may charge more than the list, and another go may buy at the same time.
         parallel: The most that are under way at once: what a stop leaves running is bounded by it.
         stop_after_failures: So many failures in a row, and no more is bought.
-        stop_after_unknowns: So many outcomes unknown, and no more is bought.
-        changed: Called on the dispatcher's thread whenever a run has changed.
+        stop_after_unknowns: So many outcomes unknown, those from before included, and no more is bought.
     """
 
     def __init__(
@@ -38,21 +39,21 @@ class Runner:
         todo: Sequence[Prepared],
         joined: Sequence[Run],
         *,
+        unknowns: int,
+        max_credits: float | None,
         parallel: int,
         stop_after_failures: int,
         stop_after_unknowns: int,
-        changed: Callable[[], None],
     ) -> None:
         self.session = session
         self.stopped = ""
         self.done: Future[None] = Future()
-        self.has_taken_back = threading.Event()
+        self.taken_back: Future[None] = Future()
         self._todo = deque(todo)
         self._open: list[Run] = []
-        self._parallel = parallel
+        self._max_credits, self._parallel = max_credits, parallel
         self._most_failures, self._most_unknowns = stop_after_failures, stop_after_unknowns
-        self._failures = self._unknowns = 0
-        self._changed = changed
+        self._failures, self._unknowns = 0, unknowns
         self._stir = asyncio.Event()
         self._joined = list(joined)
         self._ours: set[str] = set()
@@ -85,20 +86,18 @@ class Runner:
                 self._take_stock()
                 if self.stopped or self._must_stop():
                     await self._take_back()
-                    self.has_taken_back.set()
+                    _set(self.taken_back)
         except Exception as exc:  # noqa: BLE001 - told by the experiment; a paid run goes on without it
             self.stopped = self.stopped or f"an error of kie_nb's own: {type(exc).__name__}: {exc}"
         finally:
             for run in self._open:
                 run.unlisten(self._heard)
-            self.has_taken_back.set()
-            if not self.done.done():
-                self.done.set_result(None)
-            self._changed()
+            _set(self.taken_back)
+            _set(self.done)
 
     async def _begin(self, prepared: Prepared) -> None:
         try:
-            run, how = await self.session.dispatcher.ledger(self.session.begin, prepared)
+            run, how = await self.session.dispatcher.ledger(self._bought, prepared)
         except (BudgetExceeded, AuthError, LedgerError) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:
@@ -107,6 +106,9 @@ class Runner:
             if how == "new":
                 self._ours.add(run.id)
             self._watch(run)
+
+    def _bought(self, prepared: Prepared) -> tuple[Run, str]:
+        return self.session.begin(prepared, experiment_limit=self._max_credits)
 
     async def _take_back(self) -> None:
         """What waits for its turn to be sent is not sent any more; what was sent goes on."""
@@ -121,13 +123,13 @@ class Runner:
 
     def _heard(self, _run: Run) -> None:
         self._stir.set()
-        self._changed()
 
     def _take_stock(self) -> None:
         """Let go of the runs that have ended."""
         for run in list(self._open):
             error = run.error
-            if not run.is_final and (error is None or isinstance(error, StillRunning)):
+            is_open = not run.is_final or self.session.is_elsewhere(run)  # another machine's video comes yet
+            if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             self._open.remove(run)
             run.unlisten(self._heard)
@@ -158,3 +160,9 @@ class Runner:
             return shutil.disk_usage(self._todo[0].home).free < NEEDED_BYTES
         except OSError:  # the folder is not there yet
             return False
+
+
+def _set(moment: Future[None]) -> None:
+    """It has come; once is enough."""
+    if not moment.done():
+        moment.set_result(None)

@@ -14,6 +14,8 @@ from ..ledger import Standing
 from ..settings import WINDOW_S
 
 MISSING = "missing"
+GONE = "gone"
+GONE_WORDS = "not on this machine"
 FAILED = frozenset({State.FAIL, State.REFUSED})
 UNBILLED = FAILED | {State.NOT_SENT}
 # Nothing stands for such a cell any more, and nothing is open about it: it is bought as one that was never asked for.
@@ -25,7 +27,7 @@ class Status:
     """How it stands now; shows itself as a line.
 
     Attributes:
-        counts: Cells by state; "missing" has no run.
+        counts: Cells by state; "missing" has no run, the video of "gone" was fetched and is not on this machine.
         spent: Credits of all that was bought for it, verifying and sending again included, and of cells bought elsewhere: as
             reported, or estimated while that is not known.
         reserved: Credits of what was bought and is still under way, by the price list.
@@ -50,6 +52,11 @@ class Status:
         return self.counts.get(State.FETCHED, 0)
 
     @property
+    def gone(self) -> int:
+        """Cells whose video was fetched, and is not on this machine: `Experiment.run` fetches it again."""
+        return self.counts.get(GONE, 0)
+
+    @property
     def failed(self) -> int:
         """Cells whose run ended without a video and was not billed."""
         return sum(self.counts.get(state, 0) for state in FAILED)
@@ -66,7 +73,7 @@ class Status:
 
     def __repr__(self) -> str:
         states = ", ".join(
-            f"{count} {WORDS.get(State(name), name) if name != MISSING else 'to come'}"
+            f"{count} {_NAMES.get(name) or WORDS[State(name)]}"
             for name, count in self.counts.items()
             if count and name != State.FETCHED
         )
@@ -79,9 +86,23 @@ class Status:
         return f"{head}; {money}{held}{risk}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}"
 
 
+_NAMES = {MISSING: "to come", GONE: GONE_WORDS}
+
+
 def count(rows: Sequence[Standing | None]) -> dict[str, int]:
     """Cells by state."""
-    return dict(Counter(str(row.state) if row is not None else MISSING for row in rows))
+    return dict(Counter(map(_kind, rows)))
+
+
+def _kind(row: Standing | None) -> str:
+    if row is None:
+        return MISSING
+    return GONE if row.is_gone else str(row.state)
+
+
+def words_of(row: Standing) -> str:
+    """The state of a cell's run, as it is shown."""
+    return GONE_WORDS if row.is_gone else WORDS[State(row.state)]
 
 
 def money(rows: Sequence[Standing | None]) -> tuple[float, float]:

@@ -21,7 +21,11 @@ _AT_ONCE = 500  # SQLite takes a thousand variables and more
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is shown of the run that stands for a cell, without what it was asked for."""
+    """What is shown of the run that stands for a cell, without what it was asked for.
+
+    Attributes:
+        is_gone: It is done, and its video is not on this machine; the ledger does not know that.
+    """
 
     id: str
     fingerprint: str
@@ -32,9 +36,11 @@ class Standing:
     duration_s: float | None
     experiment: str | None = None
     error: dict[str, Any] | None = None
+    video: str | None = None
+    is_gone: bool = False
 
 
-_STANDING = tuple(run.c[name] for name in Standing.__slots__)
+_STANDING = tuple(run.c[name] for name in Standing.__slots__ if name in run.c)
 
 
 class Experiments:

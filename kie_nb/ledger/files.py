@@ -78,6 +78,13 @@ class Files:
         places = (self.inputs / f"{sha256}.{ending}" for ending in (*_EXTENSIONS.values(), "bin"))
         return next((place for place in places if place.is_file()), None)
 
+    def there(self) -> frozenset[str]:
+        """The files in `videos/`, as the ledger names them: one look for thousands of runs."""
+        try:
+            return frozenset(f"{self.videos.name}/{file.name}" for file in self.videos.iterdir())
+        except OSError:  # nothing was fetched yet
+            return frozenset()
+
     def relative(self, path: Path) -> str:
         """*path* as the ledger keeps it: relative to the home, so that the folder can move."""
         return path.relative_to(self.home).as_posix()

@@ -147,31 +147,52 @@ def set_limit(db: sa.Connection, scope: str, credits_: float | None) -> None:
         db.execute(budget.insert().values(scope=scope, credits=credits_, set_at=now()))
 
 
-def keep(db: sa.Connection, service: str, estimate: float | None, where: dict[str, str | None]) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Limit:
+    """A limit of one scope, with its words in messages."""
+
+    scope: str
+    credits: float
+    name: str
+    without: str
+    higher: str
+
+
+def keep(
+    db: sa.Connection,
+    service: str,
+    estimate: float | None,
+    where: dict[str, str | None],
+    *,
+    experiment_limit: float | None = None,
+) -> None:
     """Refuse a run that would pass a limit; inside the transaction that writes its intention.
 
     Args:
         where: The scopes that the run is in: its notebook, day and experiment, where it has one.
+        experiment_limit: The most that all runs of its experiment may cost, by whoever asks for it now; beside the budgets.
 
     Raises:
         BudgetExceeded: with the three figures.
     """
-    for scope, credits_ in limits(db).items():
-        value = where.get(scope)
+    kept = [_budget(scope, credits_) for scope, credits_ in limits(db).items()]
+    if experiment_limit is not None:
+        kept.append(_max_credits(experiment_limit))
+    for limit in kept:
+        value = where.get(limit.scope)
         if value is None:
             continue
-        name = f"the budget of {credits_:g} credits per {scope}"
         if estimate is None:
             raise BudgetExceeded(
-                f"the price of this model is not known here, so {name} cannot be kept.",
-                hint=f"kie.budget(credits=None, per={scope!r}) takes it away if you know the price",
+                f"the price of this model is not known here, so {limit.name} cannot be kept.",
+                hint=limit.without,
             )
-        found = figures(db, service, scope=scope, value=value)
-        if found.committed + estimate > credits_ + 1e-9:
+        found = figures(db, service, scope=limit.scope, value=value)
+        if found.committed + estimate > limit.credits + 1e-9:
             raise BudgetExceeded(
-                f"{name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
-                f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({scope} {value}).",
-                hint=f"{_unsent(found.unsent)}raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
+                f"{limit.name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
+                f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({limit.scope} {value}).",
+                hint=f"{_unsent(found.unsent)}{limit.higher}",
             )
 
 
@@ -185,3 +206,23 @@ def _unsent(credits_: float) -> str:
     if not credits_:
         return ""
     return f"{credits_:g} of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
+
+
+def _budget(scope: str, credits_: float) -> _Limit:
+    return _Limit(
+        scope=scope,
+        credits=credits_,
+        name=f"the budget of {credits_:g} credits per {scope}",
+        without=f"kie.budget(credits=None, per={scope!r}) takes it away if you know the price",
+        higher=f"raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
+    )
+
+
+def _max_credits(credits_: float) -> _Limit:
+    return _Limit(
+        scope="experiment",
+        credits=credits_,
+        name=f"max_credits={credits_:g}",
+        without="leave the limit out if you know the price",
+        higher="raise it; %kie spend shows where it went",
+    )

@@ -147,7 +147,12 @@ class Ledger(Pictures, Budgets):
             self._opened = _identity(self._db)
 
     def intend(
-        self, new: NewRun, *, fresh: bool = False, instead_of: RunRow | None = None
+        self,
+        new: NewRun,
+        *,
+        fresh: bool = False,
+        instead_of: RunRow | None = None,
+        experiment_limit: float | None = None,
     ) -> tuple[RunRow, bool]:
         """Write down the intention, or find the run that already stands for this request.
 
@@ -157,6 +162,7 @@ class Ledger(Pictures, Budgets):
         Args:
             fresh: Write a new one whatever there is.
             instead_of: It is sent again in place of this run: once, however many ask for it at the same moment.
+            experiment_limit: The most that all runs of its experiment may cost, in credits.
 
         Raises:
             BudgetExceeded: a limit of the user's own would be passed; nothing is written.
@@ -169,7 +175,7 @@ class Ledger(Pictures, Budgets):
                 return standing, False
             if instead_of is not None and (other := self._settled(db, instead_of)) is not None:
                 return other, False
-            money.keep(db, new.service, new.estimate, new.scopes)
+            money.keep(db, new.service, new.estimate, new.scopes, experiment_limit=experiment_limit)
             take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
             run_id = uuid.uuid4().hex[:12]
             values = {name: getattr(new, name) for name in NewRun.__slots__}

@@ -41,14 +41,16 @@ def run_experiment(
     fields = {
         name: value for name, value in {**wanted, **raw}.items() if value is not None and name not in axes
     }
-    exp = Experiment(str(asked.experiment), prompt=prompt, **fields, **axes)
+    shape: dict[str, Any] = {"zip": asked.zip, "repeats": asked.repeats or 1}
+    exp = Experiment(str(asked.experiment), prompt=prompt, **{**shape, **fields, **axes})
     output.set(exp)
     presenter.say_simulator_once()
     if asked.dry_run:
         _show(exp.plan())
         return None
     warn_about_nest_asyncio()
-    exp.run(max_credits=asked.max_credits, retry_failed=asked.retry_failed, extend=asked.extend)
+    limits = {"stop_after_failures": asked.stop_after_failures} if asked.stop_after_failures else {}
+    exp.run(max_credits=asked.max_credits, retry_failed=asked.retry_failed, extend=asked.extend, **limits)
     if headless.must_wait(asked.wait):
         exp.wait()
     show_experiment(exp)

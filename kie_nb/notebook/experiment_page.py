@@ -9,10 +9,10 @@ from typing import Any
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, WORDS, State
+from ..engine.states import OPEN, UNSETTLED, State
 from ..engine.tables import counted
 from ..experiments.experiment import Experiment
-from ..experiments.status import FAILED, TO_BUY, Status
+from ..experiments.status import FAILED, GONE_WORDS, TO_BUY, Status, words_of
 from ..ledger import Standing
 from . import page
 
@@ -74,6 +74,10 @@ def colour(state: str | None) -> str:
     return page.RUNNING if state in OPEN else page.COLOURS.get(State(state), MISSING_COLOUR)
 
 
+def _colour_of(run: Standing | None) -> str:
+    return MISSING_COLOUR if run is None or run.is_gone else colour(run.state)
+
+
 def _unsure(status: Status) -> int:
     return sum(status.counts.get(state, 0) for state in UNSETTLED)
 
@@ -84,6 +88,7 @@ def _line(status: Status, *, is_free: bool) -> str:
         (colour(State.ACCEPTED), "under way", str(status.open), status.open),
         (colour(State.FAIL), "failed", str(status.failed), status.failed),
         (colour(State.UNKNOWN), "outcome unknown", str(_unsure(status)), _unsure(status)),
+        (FINE, GONE_WORDS, str(status.gone), status.gone),
         (FINE, "to come", str(status.missing), status.missing),
     ]
     facts = [
@@ -135,19 +140,19 @@ def _squares(cells: Cells) -> str:
         return ""
     if len(cells) <= MOST_WITH_NAMES:
         squares = "".join(
-            f'<span title="{page.esc(_tip(place, run))}" style="{SQUARE};background:{colour(run.state if run else None)}"></span>'
+            f'<span title="{page.esc(_tip(place, run))}" style="{SQUARE};background:{_colour_of(run)}"></span>'
             for place, run in cells
         )
         return f'<div aria-hidden="true" style="margin-top:8px;line-height:0">{squares}</div>'
     size = 14 if len(cells) <= MOST_LARGE else 7
-    tones = itertools.groupby(colour(run.state if run else None) for _, run in cells)
+    tones = itertools.groupby(_colour_of(run) for _, run in cells)
     pieces = "".join(f'<span style="color:{tone}">{"&#9632;" * len(list(run))}</span>' for tone, run in tones)
     return f'<div aria-hidden="true" style="margin-top:8px;{GLYPHS.format(size=size)}">{pieces}</div>'
 
 
 def _tip(place: dict[str, Any], run: Standing | None) -> str:
     where = ", ".join(f"{name}={_short(value)}" for name, value in place.items()) or "the only cell"
-    return f"{where}: {WORDS[State(run.state)] if run else 'to come'}{f', run {run.id[:8]}' if run else ''}"
+    return f"{where}: {words_of(run) if run else 'to come'}{f', run {run.id[:8]}' if run else ''}"
 
 
 def _short(value: Any) -> str:

@@ -64,6 +64,17 @@ OURS: tuple[Option, ...] = (
         metavar="NAME=A,B",
     ),
     Option(
+        names=("--zip",),
+        help="axes of the experiment that go side by side instead of being crossed; may be repeated",
+        metavar="NAME,NAME",
+    ),
+    Option(names=("--repeats",), help="runs of each request of the experiment; default 1", metavar="N"),
+    Option(
+        names=("--stop-after-failures",),
+        help="so many failures of the experiment in a row, and no more is bought; default 3",
+        metavar="N",
+    ),
+    Option(
         names=("--retry-failed",), help="ask again for cells of the experiment that failed", takes_value=False
     ),
     Option(
@@ -73,7 +84,8 @@ OURS: tuple[Option, ...] = (
     ),
     Option(names=("--help",), help="show this", takes_value=False),
 )
-REPEATED = ("--set", "--sweep")
+REPEATED = ("--set", "--sweep", "--zip")
+_OF_GRIDS = ("zip", "repeats", "stop_after_failures", "retry_failed", "extend")
 AXES = (list, tuple, range)
 Fill = Callable[..., Any]
 
@@ -99,6 +111,9 @@ class Line:
     call_back_url: str | None = None
     experiment: str | None = None
     axes: dict[str, Any] | None = None
+    zip: tuple[tuple[str, ...], ...] = ()
+    repeats: int | None = None
+    stop_after_failures: int | None = None
     retry_failed: bool = False
     extend: bool = False
 
@@ -247,6 +262,9 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
         call_back_url=known.call_back_url,
         experiment=known.experiment,
         axes=_axes(model, known, fill),
+        zip=tuple(_zipped(text) for text in known.zip or ()),
+        repeats=_count("--repeats", known.repeats),
+        stop_after_failures=_count("--stop-after-failures", known.stop_after_failures),
         retry_failed=known.retry_failed,
         extend=known.extend,
     )
@@ -273,15 +291,18 @@ def _axes(model: str, known: argparse.Namespace, fill: Fill) -> dict[str, Any]:
         name = name.strip().replace("-", "_")
         if not sign or not name or not values.strip():
             raise InvalidRequest(f"--sweep {text}: NAME=A,B is needed.", hint="--sweep resolution=720p,1080p")
+        if name in axes:
+            raise InvalidRequest(f"{name} is given twice.", hint="name it in one --sweep, or in --seeds")
         axes[name] = []
         for value in values.strip("'\"").split(","):
             found = fill(value.strip(), where=f"--sweep {name}")
             axes[name] += [
                 _whole(model, name, one) for one in (found if isinstance(found, AXES) else [found])
             ]
-    if (axes or known.retry_failed or known.extend) and not known.experiment:
+    if not known.experiment and (axes or any(getattr(known, name) for name in _OF_GRIDS)):
         raise InvalidRequest(
-            "--seeds, --sweep, --retry-failed and --extend are for a whole grid, which needs a name.",
+            "--seeds, --sweep, --zip, --repeats, --stop-after-failures, --retry-failed and --extend are for a whole grid, "
+            "which needs a name.",
             hint="add --experiment NAME",
         )
     return axes
@@ -359,6 +380,19 @@ def _number(name: str, text: str | None) -> float | None:
     if not number > 0:
         raise InvalidRequest(f"{name}={text}: a number above 0 is needed.")
     return number
+
+
+def _count(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InvalidRequest(f"{name} {text}: a whole number above 0 is needed.")
+    return int(text)
+
+
+def _zipped(text: str) -> tuple[str, ...]:
+    """The axes of a group, by the names that `--sweep` gives them; `--seeds` is the axis `seed`."""
+    return tuple(name.strip().replace("-", "_") for name in text.split(","))
 
 
 def _identifier(name: str | None) -> str | None:

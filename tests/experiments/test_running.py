@@ -1,14 +1,17 @@
 """An experiment buys its missing cells and nothing else, whatever stops it."""
 
+import contextlib
 import html
 import shutil
+import threading
 import time
 
 import pytest
 
 import kie_nb as kie
+from kie_nb.experiments import runner
 from kie_nb.notebook.experiment_page import experiment_page
-from kie_nb.simulator import Fault
+from kie_nb.simulator import Fault, models
 
 SHORT_S = 120
 
@@ -51,6 +54,24 @@ def test_a_changed_definition_is_refused_with_what_has_changed(smile, simulator)
     changed.run(extend=True).wait(SHORT_S)
     assert len(simulator.tasks) == 6
 
+    smile(seeds=1, duration=10).run().wait(SHORT_S)
+    assert len(simulator.tasks) == 6
+    assert len(kie.runs(experiment="smile")) == 6
+    with pytest.raises(kie.InvalidRequest, match=r"duration: 10 → not given"):
+        smile(seeds=1).run()
+
+
+def test_another_picture_of_the_same_name_is_told_as_such(smile, simulator, cat):
+    """The words are the same, the requests are not; also where the grid was grown before."""
+    shutil.copy(cat, "cat.png")
+    smile(seeds=1, image="cat.png").run().wait(SHORT_S)
+    smile(seeds=1, image="cat.png", duration=10).run(extend=True).wait(SHORT_S)
+    shutil.copy(cat.with_name("coffee.png"), "cat.png")
+
+    with pytest.raises(kie.InvalidRequest, match="a picture has other bytes"):
+        smile(seeds=1, image="cat.png", duration=10).run()
+    assert len(simulator.tasks) == 6
+
 
 def test_a_run_of_a_cell_outside_stands_for_its_cell(smile, simulator, cat):
     """Whoever bought the video, it is not bought again."""
@@ -85,15 +106,27 @@ def test_failures_in_a_row_stop_it(smile, simulator):
 
 
 def test_an_unknown_outcome_stops_it(smile, simulator):
-    """It may be billed; the cell is not bought again, and the rest waits for the user."""
+    """It may be billed; the cell is not bought again, and the rest waits until the user has settled it or says otherwise."""
     simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
     exp = smile().run(parallel=1).wait(SHORT_S)
     assert exp.status().counts == {"unknown": 1, "missing": 11}
     assert exp.status().at_risk == 60.0
 
+    exp.run(parallel=1).wait(SHORT_S)
+    assert exp.status().stopped.startswith("1 of unknown outcome: settle them first")
+    assert len(simulator.tasks) == 1
     smile().run(parallel=4, stop_after_unknowns=5).wait(SHORT_S)
     assert smile().status().counts == {"unknown": 1, "fetched": 11}
     assert len(simulator.tasks) == 12
+
+
+def test_a_settled_outcome_lets_it_go_on(smile, simulator):
+    """By a plain run: nothing is open any more."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    exp = smile(seeds=1).run(parallel=1).wait(SHORT_S)
+    exp.runs[0].write_off(charged=True)
+
+    assert exp.run().wait(SHORT_S).status().done == 3
 
 
 def test_a_limit_is_kept_before_a_byte_is_sent(smile, simulator):
@@ -108,6 +141,43 @@ def test_a_limit_is_kept_before_a_byte_is_sent(smile, simulator):
     assert len(simulator.tasks) == 12
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), "500", -5, True], ids=str)
+def test_a_limit_is_a_number(smile, simulator, wrong):
+    """One that is none would let everything pass."""
+    with pytest.raises(kie.InvalidRequest, match="a number of credits is needed"):
+        smile().run(max_credits=wrong)
+    assert len(simulator.tasks) == 0
+
+
+def test_a_limit_counts_what_the_service_really_charges(smile, simulator, monkeypatch):
+    """The price list has a date: what was charged counts, and the go stops before it passes the limit."""
+    monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
+    exp = smile().run(max_credits=720, parallel=1).wait(SHORT_S)
+
+    assert len(simulator.tasks) == 4
+    assert exp.status().spent == 720.0
+    assert "max_credits=720 would be passed by this run's 60: spent 720" in exp.status().stopped
+
+
+def test_two_goes_at_once_keep_one_limit(cat, simulator):
+    """Both are asked in the transaction that writes a run down: together they never pass it."""
+    start = threading.Barrier(2)
+
+    def go(seeds):
+        exp = kie.Experiment("both", image=cat, prompt="The cat smiles", seed=seeds)
+        start.wait()
+        with contextlib.suppress(kie.BudgetExceeded):  # one that looks later meets the other's
+            exp.run(max_credits=300, extend=True).wait(SHORT_S)
+
+    threads = [threading.Thread(target=go, args=(seeds,)) for seeds in (range(5), range(5, 10))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(simulator.tasks) <= 5  # a go that is refused takes back what it has not sent
+
+
 def test_a_budget_stops_it_in_the_middle(smile, simulator):
     """The folder's own limit holds for experiments too."""
     kie.budget(credits=150, per="experiment")
@@ -115,6 +185,18 @@ def test_a_budget_stops_it_in_the_middle(smile, simulator):
 
     assert len(simulator.tasks) == 2
     assert "150 credits per experiment" in exp.status().stopped
+
+
+def test_a_disk_that_is_nearly_full_stops_it(smile, simulator, monkeypatch):
+    """Before a video is paid for that would have no room; with room again the rest is bought."""
+    smile(seeds=1).run().wait(SHORT_S)
+    monkeypatch.setattr(runner, "NEEDED_BYTES", shutil.disk_usage(".").total + 1)
+    exp = smile().run().wait(SHORT_S)
+    assert exp.status().stopped == "the disk is nearly full"
+    assert len(simulator.tasks) == 3
+
+    monkeypatch.setattr(runner, "NEEDED_BYTES", 0)
+    assert exp.run().wait(SHORT_S).status().done == 12
 
 
 def test_it_can_be_stopped_and_goes_on_later(smile, simulator):
@@ -230,3 +312,13 @@ def test_all_that_was_bought_for_it_counts_as_spent(smile, simulator):
 
     assert len(simulator.tasks) == 4
     assert exp.status().spent == 240.0
+
+
+def test_a_wait_that_is_over_says_so(smile, simulator, monkeypatch):
+    """As a run's own does: whoever reads on must not take the grid for done."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "1")
+    exp = smile().run()
+    with pytest.raises(kie.StillRunning, match=r"not done after 0\.1 s: .*of 12 cells done"):
+        exp.wait(0.1)
+    exp.stop()
+    exp.wait(SHORT_S)

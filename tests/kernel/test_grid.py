@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from kie_nb.simulator import Fault
+
 GRID = """%%kie_wan --experiment smile --image cat.png --seeds 0-3 --sweep who=cat,dog,kitten -o exp
 The {who} smiles."""
 
@@ -66,3 +68,23 @@ def restarted(workshop, simulator):
     assert kernel.run(f"kie.settle({tasks})").status == "ok"
     kernel.run("for run in kie.runs(state='unknown'): run.write_off(charged=False)")
     return kernel
+
+
+TEXT = "%%kie_wan --model wan/2-5-text-to-video --wait -o exp --seeds 1,2 "
+PAIRS = TEXT + "--experiment pairs --sweep who=cat,dog --zip seed,who --repeats 2\nThe {who} smiles."
+REFUSED = TEXT + "--experiment refused --stop-after-failures 1\nThe cat yawns."
+
+
+def test_a_cell_says_how_axes_go_together_and_when_to_stop(workshop):
+    """Side by side, each request twice, and no more after a first failure: as from Python."""
+    simulator = workshop.simulate()
+    kernel = workshop.kernel(simulator)
+    assert kernel.run(PAIRS).status == "ok"
+    assert kernel.value("[tuple(place.values()) for place, _ in exp.cells()]") == (
+        "[(1, 'cat'), (1, 'cat', 2), (2, 'dog'), (2, 'dog', 2)]"
+    )
+    assert len(simulator.tasks) == 4
+
+    simulator.set_faults([Fault(call="create", kind="422")])
+    assert kernel.run(REFUSED).status == "ok"
+    assert "failures in a row" in kernel.value("exp.status().stopped")

@@ -98,3 +98,29 @@ def test_an_interrupt_ends_the_measuring(workshop, call):
     kernel.run("get_session().measures = usual")
     assert kernel.run(call).status == "ok"
     assert len(simulator.tasks) == bought
+
+
+GRID = """import kie_nb as kie
+exp = kie.Experiment("grid", model="wan/2-5-text-to-video", prompt="Waves", seed=range(6))
+exp.run(parallel=1);"""
+
+
+@pytest.mark.parametrize("call", ["exp.wait()", "await exp"])
+def test_an_interrupt_of_a_grid_buys_no_more(workshop, call):
+    """However the cell waits: what was sent goes on, the rest is not bought, and the next run buys it."""
+    simulator = workshop.simulate(duration_s=lambda _request: 40.0)
+    kernel = workshop.kernel(simulator)
+    assert kernel.run(GRID).status == "ok"
+    number = kernel.submit(call)
+    kernel.until(lambda: len(simulator.tasks) == 1)
+    pause(kernel, 0.7)
+
+    kernel.interrupt()
+    cell = kernel.result(number, timeout_s=30)
+
+    assert "no more cells are bought" in cell.error
+    assert "exp.run() goes on" in cell.error
+    assert "Traceback" not in cell.error
+    assert kernel.run("exp.wait();").status == "ok"
+    assert kernel.value("(exp.status().done, exp.status().stopped)") == "(1, 'you stopped it')"
+    assert len(simulator.tasks) == 1

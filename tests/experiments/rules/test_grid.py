@@ -3,7 +3,7 @@
 import pytest
 
 from kie_nb.errors import InvalidRequest
-from kie_nb.experiments.grid import Grid, expand
+from kie_nb.experiments.grid import Grid, expand, left_over
 
 FIELDS = ("prompt", "image", "seed", "duration", "resolution")
 
@@ -96,3 +96,32 @@ def test_what_has_no_meaning_is_refused(grid, words):
     """Before anything is priced or sent."""
     with pytest.raises(InvalidRequest, match=words):
         expand(grid, FIELDS)
+
+
+def test_a_slip_in_a_placeholder_is_refused():
+    """It would be paid for in every cell."""
+    grid = Grid(axes={"prompt": ["The {who} smiles", "The {hwo} yawns"], "who": ["cat", "kitten"]})
+    with pytest.raises(InvalidRequest, match=r"{hwo}, and no axis is called so; did you mean 'who'"):
+        left_over(grid, FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "said"),
+    [
+        ({"prompt": "The {who} {x}"}, ["{x} stays in the prompt"]),
+        ({"prompt": "The {who}", "resolution": "{who}"}, ["{who} stays in resolution"]),
+        ({"prompt": "The {who} at {seed}"}, ["{seed} stays in the prompt"]),
+        ({"prompt": "The {who}"}, []),
+    ],
+)
+def test_what_stays_as_typed_is_said(fixed, said):
+    """Braces may be meant as such; whoever meant an axis is told."""
+    found = left_over(Grid(axes={"who": ["cat"]}, fixed=fixed), FIELDS)
+
+    assert len(found) == len(said)
+    assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
+
+
+def test_braces_are_braces_where_nothing_is_filled():
+    """A prompt of code is no mistake."""
+    assert left_over(Grid(axes={"seed": [1]}, fixed={"prompt": "{x}"}), FIELDS) == ()

@@ -1,0 +1,66 @@
+"""What was paid for comes back: a video whose file is gone, and a task that the service did not show."""
+
+from kie_nb.engine import watching
+from kie_nb.experiments.headless import DONE
+from kie_nb.experiments.headless import run as run_file
+from kie_nb.notebook.experiment_page import experiment_page
+from kie_nb.simulator import Fault
+
+SHORT_S = 120
+
+
+def test_a_video_whose_file_is_gone_is_fetched_again(smile, simulator):
+    """Until then it does not count as done; it costs nothing."""
+    exp = smile(seeds=1).run().wait(SHORT_S)
+    lost = exp.runs[0]
+    lost.video.unlink()
+
+    status, plan = exp.status(), exp.plan()
+    assert (status.done, status.gone, status.missing, status.spent) == (2, 1, 0, 180.0)
+    assert "2 of 3 cells done, 1 not on this machine" in repr(status)
+    assert "3 exist (1 not on this machine: run fetches it again), nothing to buy" in repr(plan)
+    assert f"not on this machine, run {lost.id[:8]}" in repr(plan)
+    assert "not on this machine" in experiment_page(exp)
+
+    assert exp.run().wait(SHORT_S).status().counts == {"fetched": 3}
+    assert lost.video.exists()
+    assert len(simulator.tasks) == 3
+
+
+def test_a_definition_that_is_run_brings_files_back(smile, simulator, tmp_path, cat, capsys):
+    """Where nobody watches, too: the exit code says that all is there."""
+    (tmp_path / "cat.png").write_bytes(cat.read_bytes())
+    exp = smile(seeds=1, image="cat.png").run().wait(SHORT_S)
+    file = exp.save(tmp_path / "smile.toml")
+    for run in exp:
+        run.video.unlink()
+
+    assert run_file(file) == DONE
+    assert all(run.video.exists() for run in exp)
+    assert "3 of 3 cells done" in capsys.readouterr().out
+    assert len(simulator.tasks) == 3
+
+
+def test_a_task_that_was_not_shown_is_looked_for_again(smile, simulator, monkeypatch):
+    """The service may know it now; its cell is not bought anew."""
+    monkeypatch.setattr(watching, "LOST_AFTER_S", 0.1)
+    monkeypatch.setattr(watching, "LOST_LOOKS", 2)
+    simulator.set_faults([Fault(call="record", kind="404")])
+    exp = smile(seeds=1).run().wait(SHORT_S)
+    assert exp.status().counts == {"lost": 3}
+    simulator.set_faults([])
+
+    assert exp.run().wait(SHORT_S).status().counts == {"fetched": 3}
+    assert len(simulator.tasks) == 3
+
+
+def test_another_machine_fetches_its_own_copy(smile, simulator, postgres, tmp_path, monkeypatch):
+    """Of a team's ledger: what one has bought, the other has when its wait is over."""
+    monkeypatch.setenv("KIE_NB_LEDGER", postgres.database())
+    smile(seeds=1).run().wait(SHORT_S)
+    monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "other"))
+
+    exp = smile(seeds=1)
+    assert exp.status().counts == {"gone": 3}
+    assert exp.run().wait(SHORT_S).status().counts == {"fetched": 3}
+    assert len(simulator.tasks) == 3
