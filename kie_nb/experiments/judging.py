@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import partial
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import Run, Session, tables
 from ..engine.asking import again
+from ..engine.intact import as_fetched
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..video import compare_videos
@@ -43,9 +43,8 @@ class Spread:
         return f"{words}: median distance {self.median:.4f} over {tables.counted(self.pairs, 'pair')}"
 
 
-_known: dict[
-    tuple[str, str], float
-] = {}  # distances by the hashes of the files, as long as the process lives
+_Measured = tuple[tuple[str, str], float]  # the hashes of the two files that were read, and their distance
+_known: dict[tuple[str, str], float] = {}  # distances by the hashes, as long as the process lives
 
 
 def spread_of(session: Session, cells: Cells, *, most: int = MOST_PAIRS) -> Spread:
@@ -54,14 +53,13 @@ def spread_of(session: Session, cells: Cells, *, most: int = MOST_PAIRS) -> Spre
     Raises:
         WaitInterrupted: you pressed ■.
     """
-    pairs = _pairs_of(cells, most)
-    return _spread(pairs, results(_measured(session, pairs)))
+    return _spread(results(_measured(session, _pairs_of(cells, most))))
 
 
 def _pairs_of(cells: Cells, most: int = MOST_PAIRS) -> list[tuple[Run, Run]]:
     families: dict[str, list[Run]] = defaultdict(list)
     for _, run in cells:
-        if run is not None and run.state is State.FETCHED and run.video is not None and run.video.exists():
+        if run is not None and run.state is State.FETCHED:
             families[run.row.family].append(run)
     pairs = [
         (one, other)
@@ -70,36 +68,39 @@ def _pairs_of(cells: Cells, most: int = MOST_PAIRS) -> list[tuple[Run, Run]]:
         if one.seed != other.seed
     ]
     step = max(1, -(-len(pairs) // most))
-    return pairs[::step]
+    return [pair for pair in pairs[::step] if not any(map(as_fetched, pair))]
 
 
-def _measured(session: Session, pairs: Sequence[tuple[Run, Run]]) -> list[Future[float]]:
+def _measured(session: Session, pairs: Sequence[tuple[Run, Run]]) -> list[Future[_Measured]]:
     """The distance of each pair, from a worker or from before."""
-    jobs: list[Future[float]] = []
+    jobs: list[Future[_Measured]] = []
     for one, other in pairs:
         key = (str(one.row.video_sha256), str(other.row.video_sha256))
         if key in _known:
-            job: Future[float] = Future()
-            job.set_result(_known[key])
+            job: Future[_Measured] = Future()
+            job.set_result((key, _known[key]))
         else:
             job = session.measures.submit(_distance, str(one.video), str(other.video))
-            job.add_done_callback(partial(_keep, key))
+            job.add_done_callback(_keep)
         jobs.append(job)
     return jobs
 
 
-def _distance(first: str, second: str) -> float:
-    return compare_videos(first, second, vmaf=False).distance
+def _distance(first: str, second: str) -> _Measured:
+    """Runs in a worker: what is kept is known of the bytes that it has read, whatever was recorded of them."""
+    found = compare_videos(first, second, vmaf=False)
+    return (found.first.sha256, found.second.sha256), found.distance
 
 
-def _keep(key: tuple[str, str], done: Future[float]) -> None:
+def _keep(done: Future[_Measured]) -> None:
     if not done.cancelled() and done.exception() is None:
-        _known[key] = done.result()
+        key, distance = done.result()
+        _known[key] = distance
 
 
-def _spread(pairs: Sequence[tuple[Run, Run]], distances: Sequence[float]) -> Spread:
-    median = median_distance(distances)
-    return Spread(median=median, pairs=len(pairs), differ=seeds_differ(median))
+def _spread(measured: Sequence[_Measured]) -> Spread:
+    median = median_distance(distance for _, distance in measured)
+    return Spread(median=median, pairs=len(measured), differ=seeds_differ(median))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,28 +147,39 @@ def _replicate(session: Session, run: Run, number: int) -> Run:
     return found
 
 
+def _check_video(run: Run) -> None:
+    """Refuse a run whose video, as it was fetched, is not on disk: there would be nothing to compare with."""
+    if run.state is not State.FETCHED:
+        words, hint = "has no video on disk to compare with", "%kie resume fetches it"
+    elif trouble := as_fetched(run):
+        told = {
+            "missing": "has no video on disk to compare with",
+            "altered": "has a video that was altered since it was fetched",
+        }
+        words, hint = told[trouble], "%kie doctor fetches it again"
+    else:
+        return
+    raise InvalidRequest(f"{run.label} {words}.", hint=hint)
+
+
 def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verified:
     """Ask *repeats* times for the same request, and compare; replicates that there are already are not bought again.
 
     The seeds of *cells* are measured while the service works.
 
     Raises:
-        InvalidRequest: the run has no video, or its picture is not at hand.
+        InvalidRequest: the run has no video as it was fetched, or its picture is not at hand.
         WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         KieError: what became of a run.
     """
-    if run.state is not State.FETCHED or run.video is None or not run.video.exists():
-        raise InvalidRequest(
-            f"{run.label} has no video on disk to compare with.", hint="%kie resume fetches it", charged=""
-        )
+    _check_video(run)
     first = run.request.replicate
     runs = [_replicate(session, run, first + number) for number in range(1, repeats + 1)]
-    pairs = _pairs_of(cells)
-    jobs = _measured(session, pairs)
+    jobs = _measured(session, _pairs_of(cells))
     try:
         for other in runs:
             other.wait()
-        spread = _spread(pairs, results(jobs, goes_on="what was bought is there.")).median
+        spread = _spread(results(jobs, goes_on="what was bought is there.")).median
         found = tuple(compare(run, other, spread=spread) for other in runs)
     except WaitInterrupted as exc:
         for job in jobs:

@@ -65,6 +65,40 @@ def test_a_run_without_a_video_cannot_be_verified(exp):
         exp.verify(exp.runs[0])
 
 
+def test_a_video_that_was_altered_is_not_judged_as_the_one_that_was_fetched(exp, simulator):
+    """Nothing is bought to be compared with it, no spread rests on it, and what is compared all the same is said."""
+    first, second, third = exp.runs
+    whole = exp.spread()
+    first.video.write_bytes(second.video.read_bytes())
+
+    with pytest.raises(kie.InvalidRequest, match="altered since it was fetched") as caught:
+        exp.verify(first, yes=True)
+    assert "%kie doctor" in caught.value.hint
+    assert len(simulator.tasks) == 3
+    assert exp.spread().pairs == 1
+    assert kie.compare(second, third).likeness.distance == pytest.approx(exp.spread().median)
+    said = repr(kie.compare(first, second))
+    assert said.startswith("same bytes")
+    assert f"the video of {first.label} was altered since it was fetched" in said
+
+    assert kie.doctor().is_well
+    assert exp.spread() == whole
+
+
+def test_a_distance_is_known_of_the_bytes_that_were_read(exp):
+    """A file that changes between the look and the measuring leaves nothing untrue behind."""
+    session, (first, second, _) = get_session(), exp.runs
+    jobs = judging._measured(session, [(first, second)])
+    (known,) = judging.results(jobs)
+    judging._known.clear()
+    kept = first.video.read_bytes()
+    first.video.write_bytes(second.video.read_bytes())
+    judging.results(judging._measured(session, [(first, second)]))
+    first.video.write_bytes(kept)
+
+    assert judging.results(judging._measured(session, [(first, second)])) == [known]
+
+
 def test_the_measuring_is_done_by_the_executor(exp, simulator):
     """By nothing in the caller's own thread; and a pair that was measured is not measured again."""
     session, jobs = get_session(), []
