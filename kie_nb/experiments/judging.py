@@ -29,49 +29,59 @@ class Spread:
     Attributes:
         median: The median distance (1 - SSIM); None where no request has videos of two seeds.
         pairs: How many pairs were compared.
+        of: How many pairs there are.
         differ: Whether seeds make a visible difference at all; None where that is not known.
     """
 
     median: float | None
     pairs: int
+    of: int
     differ: bool | None
 
     def __repr__(self) -> str:
         if self.median is None:
             return "no request here has videos of two seeds: how much seeds differ is not known"
         words = "seeds make a visible difference" if self.differ else "seeds look the same"
-        return f"{words}: median distance {self.median:.4f} over {tables.counted(self.pairs, 'pair')}"
+        some = f"{self.pairs} of " if self.pairs < self.of else ""
+        return f"{words}: median distance {self.median:.4f} over {some}{tables.counted(self.of, 'pair')}"
 
 
+Pair = tuple[Run, Run]
 _Measured = tuple[tuple[str, str], float]  # the hashes of the two files that were read, and their distance
 _known: dict[tuple[str, str], float] = {}  # distances by the hashes, as long as the process lives
 
 
-def spread_of(session: Session, cells: Cells, *, most: int = MOST_PAIRS) -> Spread:
-    """The distances between different seeds of the same cell otherwise, over *most* pairs at the most; workers measure them.
+def spread_of(session: Session, cells: Cells) -> Spread:
+    """The distances between different seeds of the same cell otherwise, over `MOST_PAIRS` at the most; workers measure them.
 
     Raises:
         WaitInterrupted: you pressed ■.
     """
-    return _spread(results(_measured(session, _pairs_of(cells, most))))
+    pairs = _pairs_of(cells)
+    median = _median(results(_measured(session, chosen := _chosen(pairs))))
+    return Spread(median=median, pairs=len(chosen), of=len(pairs), differ=seeds_differ(median))
 
 
-def _pairs_of(cells: Cells, most: int = MOST_PAIRS) -> list[tuple[Run, Run]]:
+def _pairs_of(cells: Cells) -> list[Pair]:
     families: dict[str, list[Run]] = defaultdict(list)
     for _, run in cells:
         if run is not None and run.state is State.FETCHED:
             families[run.row.family].append(run)
-    pairs = [
+    return [
         (one, other)
         for runs in families.values()
         for one, other in itertools.combinations(runs, 2)
         if one.seed != other.seed
     ]
-    step = max(1, -(-len(pairs) // most))
+
+
+def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
+    """As many as are measured, from all over; those with a video that is not on disk as it was fetched are left out."""
+    step = max(1, -(-len(pairs) // MOST_PAIRS))
     return [pair for pair in pairs[::step] if not any(map(as_fetched, pair))]
 
 
-def _measured(session: Session, pairs: Sequence[tuple[Run, Run]]) -> list[Future[_Measured]]:
+def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:
     """The distance of each pair, from a worker or from before."""
     jobs: list[Future[_Measured]] = []
     for one, other in pairs:
@@ -98,9 +108,8 @@ def _keep(done: Future[_Measured]) -> None:
         _known[key] = distance
 
 
-def _spread(measured: Sequence[_Measured]) -> Spread:
-    median = median_distance(distance for _, distance in measured)
-    return Spread(median=median, pairs=len(measured), differ=seeds_differ(median))
+def _median(measured: Sequence[_Measured]) -> float | None:
+    return median_distance(distance for _, distance in measured)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +188,7 @@ def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verifie
     try:
         for other in runs:
             other.wait()
-        spread = _spread(results(jobs, goes_on="what was bought is there.")).median
+        spread = _median(results(jobs, goes_on="what was bought is there."))
         found = tuple(compare(run, other, spread=spread) for other in runs)
     except WaitInterrupted as exc:
         for job in jobs:

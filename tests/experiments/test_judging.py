@@ -29,6 +29,16 @@ def test_seeds_make_a_difference(exp):
     assert "seeds make a visible difference" in repr(found)
 
 
+def test_where_pairs_are_many_some_are_compared_and_that_is_said(exp, monkeypatch):
+    """The report rests on the same pairs, and so on the same figure."""
+    monkeypatch.setattr(judging, "MOST_PAIRS", 2)
+    found = exp.spread()
+
+    assert (found.pairs, found.of) == (2, 3)
+    assert repr(found).endswith("over 2 of 3 pairs")
+    assert repr(found)[1:] in exp.report("seeds.html").read_text("utf-8")
+
+
 def test_one_seed_says_nothing_of_seeds(cat, simulator):
     """Unknown is not zero."""
     exp = kie.Experiment("one", image=cat, prompt="The cat smiles", seed=[1]).run().wait(SHORT_S)
