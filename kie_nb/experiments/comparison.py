@@ -93,9 +93,13 @@ class Comparison:
 
 
 def compare(
-    first: Run | str | os.PathLike[str], second: Run | str | os.PathLike[str], *, spread: float | None = None
+    first: Run | str | os.PathLike[str],
+    second: Run | str | os.PathLike[str],
+    *,
+    spread: float | None = None,
+    remarks: Sequence[str] = (),
 ) -> Comparison:
-    """Compare two videos, given as files or as runs; see `kie_nb.compare`."""
+    """Compare two videos, given as files or as runs; see `kie_nb.compare`. *remarks* are said beside the reasons."""
     paths = [_file_of(each) for each in (first, second)]
     try:
         likeness, strip = results([get_session().measures.submit(_measure, *map(str, paths))])[0]
@@ -116,7 +120,7 @@ def compare(
         first=names[0],
         second=names[1],
         likeness=likeness,
-        judgement=replace(judgement, reasons=(*judgement.reasons, *altered)),
+        judgement=replace(judgement, reasons=(*judgement.reasons, *remarks, *altered)),
         strip=strip,
     )
 

@@ -46,6 +46,7 @@ class Spread:
         return f"{words}: median distance {self.median:.4f} over {some}{tables.counted(self.of, 'pair')}"
 
 
+POOLED = "this request has no videos of two seeds: the distance between seeds is that of the whole experiment"
 Pair = tuple[Run, Run]
 _Measured = tuple[tuple[str, str], float]  # the hashes of the two files that were read, and their distance
 _known: dict[tuple[str, str], float] = {}  # distances by the hashes, as long as the process lives
@@ -108,6 +109,20 @@ def _keep(done: Future[_Measured]) -> None:
         _known[key] = distance
 
 
+def _yardstick(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
+    """The pairs of seeds that a repetition of *run* is set against, and what must be said of them.
+
+    Those of its own request; where it has none, those of the whole experiment; for a run of another experiment, none.
+    """
+    pairs, family = _pairs_of(cells), run.row.family
+    if own := _chosen([pair for pair in pairs if pair[0].row.family == family]):
+        return own, ()
+    if all(other is None or other.row.family != family for _, other in cells):
+        return [], ()
+    pooled = _chosen(pairs)
+    return pooled, (POOLED,) if pooled else ()
+
+
 def _median(measured: Sequence[_Measured]) -> float | None:
     return median_distance(distance for _, distance in measured)
 
@@ -118,7 +133,7 @@ class Verified:
 
     Attributes:
         runs: The runs that were bought, or found, for it.
-        comparisons: Each of them against the first, set against the spread of the seeds.
+        comparisons: Each of them against the first, set against the spread of its request's seeds.
     """
 
     runs: tuple[Run, ...]
@@ -174,7 +189,7 @@ def _check_video(run: Run) -> None:
 def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verified:
     """Ask *repeats* times for the same request, and compare; replicates that there are already are not bought again.
 
-    The seeds of *cells* are measured while the service works.
+    The seeds of the request among *cells* are measured while the service works.
 
     Raises:
         InvalidRequest: the run has no video as it was fetched, or its picture is not at hand.
@@ -184,12 +199,13 @@ def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verifie
     _check_video(run)
     first = run.request.replicate
     runs = [_replicate(session, run, first + number) for number in range(1, repeats + 1)]
-    jobs = _measured(session, _pairs_of(cells))
+    pairs, remarks = _yardstick(cells, run)
+    jobs = _measured(session, pairs)
     try:
         for other in runs:
             other.wait()
         spread = _median(results(jobs, goes_on="what was bought is there."))
-        found = tuple(compare(run, other, spread=spread) for other in runs)
+        found = tuple(compare(run, other, spread=spread, remarks=remarks) for other in runs)
     except WaitInterrupted as exc:
         for job in jobs:
             job.cancel()

@@ -68,6 +68,34 @@ def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, verdict
     assert found.judgement.spread == pytest.approx(exp.spread().median)
 
 
+def test_a_repetition_is_set_against_the_seeds_of_its_own_request(cat, simulator):
+    """Where it has one seed only, against those of the whole experiment, which is said; a run from elsewhere against none."""
+    prompts = ["The cat smiles", "The dog barks at a very bright moon"]
+    keep = {(0, prompts[0]), (1, prompts[0]), (0, prompts[1])}
+    exp = kie.Experiment(
+        "seeds",
+        image=cat,
+        prompt=prompts,
+        seed=range(2),
+        where=lambda place: (place["seed"], place["prompt"]) in keep,
+    )
+    exp.run().wait(SHORT_S)
+    both = {run.prompt: run for run in exp}
+    other = kie.Experiment("other", image=cat, prompt=["The cat smiles", "A ship"], seed=[7, 8])
+    other.run().wait(SHORT_S)
+    own = exp.spread().median
+
+    verdicts = {prompt: exp.verify(both[prompt], yes=True).comparisons[0].judgement for prompt in prompts}
+    assert {judged.spread for judged in verdicts.values()} == {own}
+    assert [judging.POOLED in judged.reasons for judged in verdicts.values()] == [False, True]
+    ships = [run for run in other if run.prompt == "A ship"]
+    spread = other.verify(ships[0], yes=True).comparisons[0].judgement.spread
+    assert spread == kie.compare(*ships).likeness.distance != other.spread().median
+    (foreign,) = exp.verify(ships[0], yes=True).comparisons
+    assert foreign.judgement.spread is None
+    assert judging.POOLED not in foreign.judgement.reasons
+
+
 def test_a_run_without_a_video_cannot_be_verified(exp):
     """Nothing is bought for it."""
     exp.runs[0].video.unlink()
