@@ -17,17 +17,17 @@ from ..engine import Run, get_session
 from ..engine.bridge import wait_async, wait_blocking
 from ..engine.facts import Recorded
 from ..engine.origin import here
-from ..engine.settling import ask
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from . import status as status_
 from .cells import check_pictures, prepare_cells, settled
+from .data import Cell
 from .definition import Definition
 from .exports import Exports
 from .grid import Grid, Where
-from .judging import Spread, Verified, missing, price_of, spread_of, verify
+from .judging import Spread, Verified, spread_of, verify
 from .keeping import keep, with_seed
 from .limit import check_limit
 from .plan import Plan, Remarks
@@ -225,28 +225,19 @@ class Experiment(Exports):
         """Whether different seeds make a visible difference: the median distance between their videos."""
         return spread_of(self._session, self.cells())
 
-    def verify(self, run: Run, *, repeats: int = 1, yes: bool = False) -> Verified:
+    def verify(self, run: Run | Cell, *, repeats: int = 1, yes: bool = False) -> Verified:
         """Buy the same request again and say how alike the videos are, set against what different seeds do.
 
         Args:
-            run: A finished run of this experiment, or any other.
-            repeats: How many more runs of its request are compared; those there are already are not bought again.
-            yes: Go on without asking; else the price is said, and asked about once.
+            run: A finished run of this experiment, or any other; or one of `cells()`.
+            repeats: How many more runs of its request are compared, from 1; those there already are not bought again.
+            yes: Go on without asking; else what it buys is asked about once. Its price is said anyway.
 
         Raises:
-            InvalidRequest: it was not agreed to, or the run has no video; nothing was sent.
+            InvalidRequest: it was not agreed to, or there is no such video; nothing was sent.
             WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         """
-        if not isinstance(run, Run):
-            raise InvalidRequest(
-                f"{run!r} is no run.",
-                hint="give one of exp.runs; exp.best() gives one once runs are rated",
-                charged="",
-            )
-        to_buy = missing(self._session, run, repeats) if not yes and run.service == "kie" else 0
-        if to_buy and not ask(f"This buys {price_of(run, to_buy)}. Go on?"):
-            raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
-        return verify(self._session, run, repeats=repeats, cells=self.cells())
+        return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
     # --- running -----------------------------------------------------------------------------------------------
 

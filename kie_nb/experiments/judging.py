@@ -12,11 +12,12 @@ from ..catalogue import USD_PER_CREDIT
 from ..engine import Run, Session, tables
 from ..engine.asking import again
 from ..engine.intact import as_fetched
+from ..engine.settling import ask
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
-from .data import Cells
+from .data import Cell, Cells
 from .verdict import median_distance, seeds_differ
 
 MOST_PAIRS = 30  # a second or so each; the median of so many is steady
@@ -146,16 +147,18 @@ class Verified:
         return "".join(found._repr_html_() for found in self.comparisons)
 
 
-def price_of(run: Run, repeats: int) -> str:
-    """What asking again costs, in words."""
-    estimate = run.estimate
+def _price_of(run: Run, repeats: int) -> str:
+    """What asking again costs, in words; a simulated price is never money."""
+    words, estimate = f"{tables.counted(repeats, 'more run')} of the same request", run.estimate
+    if run.service == "simulator":
+        return f"{words}, simulated and free"
     if estimate is None:
-        return f"{tables.counted(repeats, 'run')} of a model whose price is not known here"
+        return f"{words}, of a model whose price is not known here"
     whole = estimate.credits * repeats
-    return f"{tables.counted(repeats, 'more run')} of the same request, about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
+    return f"{words}, about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
 
 
-def missing(session: Session, run: Run, repeats: int) -> int:
+def _missing(session: Session, run: Run, repeats: int) -> int:
     """How many of *repeats* repetitions of a run's request have to be bought; the others are there, or under way."""
     ledger, identity = session.ledger_of(run), session.channel_of(run).identity
     numbers = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
@@ -186,17 +189,44 @@ def _check_video(run: Run) -> None:
     raise InvalidRequest(f"{run.label} {words}.", hint=hint)
 
 
-def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verified:
+def _run_of(given: Run | Cell) -> Run:
+    """The run that is meant by a run, or by a cell as `Experiment.cells` gives it."""
+    found = given[-1] if isinstance(given, tuple) and given else given
+    if isinstance(found, Run):
+        return found
+    words = "this cell has no run yet" if found is None and given is not None else f"{given!r} is no run"
+    raise InvalidRequest(
+        f"{words}.", hint="give one of exp.runs; exp.best() gives one once runs are rated", charged=""
+    )
+
+
+def _agree(session: Session, run: Run, *, repeats: int, yes: bool) -> None:
+    """Say what *repeats* repetitions cost, where there is anything to buy, and ask about it where that is money."""
+    to_buy = _missing(session, run, repeats)
+    if not to_buy:
+        return
+    words = f"This buys {_price_of(run, to_buy)}."
+    if yes or run.service == "simulator":
+        print(f"kie_nb: {words}")  # noqa: T201 - said in the cell, or where the script runs
+    elif not ask(f"{words} Go on?"):
+        raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
+
+
+def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cells: Cells) -> Verified:
     """Ask *repeats* times for the same request, and compare; replicates that there are already are not bought again.
 
     The seeds of the request among *cells* are measured while the service works.
 
     Raises:
-        InvalidRequest: the run has no video as it was fetched, or its picture is not at hand.
+        InvalidRequest: there is no run, or no video as it was fetched, its picture is not at hand, or it was not agreed to.
         WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         KieError: what became of a run.
     """
+    run = _run_of(given)
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise InvalidRequest(f"repeats={repeats!r}: a whole number from 1 is needed.")
     _check_video(run)
+    _agree(session, run, repeats=repeats, yes=yes)
     first = run.request.replicate
     runs = [_replicate(session, run, first + number) for number in range(1, repeats + 1)]
     pairs, remarks = _yardstick(cells, run)

@@ -68,6 +68,31 @@ def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, verdict
     assert found.judgement.spread == pytest.approx(exp.spread().median)
 
 
+def test_a_cell_is_taken_for_its_run_and_the_price_is_said(exp, simulator, capsys):
+    """Where nothing is asked, too; what is there already costs nothing, and nothing is said."""
+    exp.verify(exp.cells()[0])
+    assert "This buys 1 more run of the same request, simulated and free." in capsys.readouterr().out
+    exp.verify(exp.cells()[0], yes=True)
+    assert capsys.readouterr().out == ""
+
+    assert len(simulator.tasks) == 4
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 1.5, True, "2", None])
+def test_a_number_of_repeats_that_is_none_is_refused(exp, simulator, repeats):
+    """So is a cell that has no run, and what is neither."""
+    with pytest.raises(kie.InvalidRequest, match="a whole number from 1"):
+        exp.verify(exp.runs[0], repeats=repeats)
+    for given, words in (
+        (({"seed": 9}, None), "no run yet"),
+        (None, "None is no run"),
+        ("x", "'x' is no run"),
+    ):
+        with pytest.raises(kie.InvalidRequest, match=words):
+            exp.verify(given)
+    assert len(simulator.tasks) == 3
+
+
 def test_a_repetition_is_set_against_the_seeds_of_its_own_request(cat, simulator):
     """Where it has one seed only, against those of the whole experiment, which is said; a run from elsewhere against none."""
     prompts = ["The cat smiles", "The dog barks at a very bright moon"]
@@ -158,13 +183,14 @@ def test_the_measuring_is_done_by_the_executor(exp, simulator):
     assert [name for name, _ in jobs] == ["_distance"] * 3 + ["_measure"]
 
 
-def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monkeypatch):
+def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monkeypatch, capsys):
     """A repetition that is there costs nothing: no question, and the price of the rest alone."""
     monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
     monkeypatch.setenv("KIE_UPLOAD_URL", simulator.upload_url)
     kie.configure(service="kie")
     exp = kie.Experiment("paid", image=cat, seed=[1], prompt="Smile").run().wait(60)
     exp.verify(exp.runs[0], yes=True)
+    assert "This buys 1 more run of the same request, about 60 credits ($0.30)." in capsys.readouterr().out
     asked = []
     monkeypatch.setattr("builtins.input", lambda words: asked.append(words) or "n")
 
