@@ -14,6 +14,7 @@ from .. import _hooks
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine import Run, get_session
+from ..engine.answering import say_simulator_once
 from ..engine.bridge import wait_async, wait_blocking
 from ..engine.facts import Recorded
 from ..engine.origin import here
@@ -173,6 +174,7 @@ class Experiment(Exports):
             rows=tuple(self._standings()),
             per_window=settings_.current().creates_per_window,
             remarks=self._remarks.untold(),
+            is_simulated=settings_.current().service == "simulator",
         )
 
     def status(self) -> status_.Status:
@@ -200,7 +202,11 @@ class Experiment(Exports):
             [row for row in rows if row is not None and row.experiment != self.name]
         )
         return replace(
-            found, spent=bought.spent + spent, at_risk=bought.at_risk + at_risk, reserved=bought.reserved
+            found,
+            spent=bought.spent + spent,
+            at_risk=bought.at_risk + at_risk,
+            reserved=bought.reserved,
+            is_simulated=current.service == "simulator",
         )
 
     def _bought(self) -> Figures:
@@ -289,6 +295,7 @@ class Experiment(Exports):
         ]
         for run in joined:
             self._session.revive(run)
+        say_simulator_once()
         for remark in self._remarks.untold():
             print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
         self._started = time.monotonic()

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from ..engine.answering import say_simulator_once
 from ..errors import WaitInterrupted
 from .experiment import Experiment
 from .report import check_name
@@ -35,6 +36,7 @@ def run(
     exp = Experiment.load(Path(file))
     if report is not None:
         check_name(Path(report))  # before anything is bought
+    say_simulator_once()
     if plan:
         print(exp.plan())  # noqa: T201 - asked for by word
         return DONE

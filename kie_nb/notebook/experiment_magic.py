@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.answering import say_simulator_once
 from ..engine.bridge import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
@@ -39,7 +40,7 @@ def run_experiment(
     exp = Experiment(str(asked.experiment), prompt=prompt, **fields, **axes)
     if asked.output:
         ipython.user_ns[asked.output] = exp
-    presenter.say_simulator_once()
+    say_simulator_once()
     if asked.dry_run:
         _show(exp.plan())
         return None

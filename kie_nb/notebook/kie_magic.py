@@ -10,6 +10,7 @@ from .. import _api
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest
 from ..engine import Run, get_session, tables
+from ..engine.answering import simulator_was_said
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest
 from ..ledger.money import Figures
@@ -181,7 +182,7 @@ def _use(words: list[str]) -> None:
         raise InvalidRequest("%kie use needs kie or simulator.", charged="")
     settings_.configure(service=words[0])
     if words[0] == "simulator":
-        presenter.simulator_was_said()
+        simulator_was_said()
         _say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
     settings_.require_key(settings_.current())

@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from ..settings import Embed
     from .card import Card
 
-SIMULATOR_LINE = (
-    "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
-)
-CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
-_said: set[str] = set()
 _shown_in: dict[str, int] = {}
 
 
@@ -32,27 +27,6 @@ def install() -> None:
         watch_experiment=watch_experiment,
         show_wall=show_wall,
     )
-
-
-def say_simulator(run: Run) -> None:
-    """The line that must not be missed, once per process."""
-    if run.service == "simulator":
-        say_simulator_once()
-
-
-def say_simulator_once() -> None:
-    """The same where the simulator is the current service."""
-    from .. import settings as settings_
-
-    if "simulator" in _said or settings_.current().service != "simulator":
-        return
-    _said.add("simulator")
-    print(CHOSEN_LINE if settings_.is_chosen() else SIMULATOR_LINE)  # noqa: T201 - said in the cell
-
-
-def simulator_was_said() -> None:
-    """Another cell has told it in its own words."""
-    _said.add("simulator")
 
 
 def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:

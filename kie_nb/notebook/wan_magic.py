@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..catalogue import nearest
 from ..engine import DryRun, Run, Started, get_session
+from ..engine.answering import say_simulator_once
 from ..engine.bridge import warn_about_nest_asyncio
 from ..engine.images import is_url
 from ..errors import BadImage, InvalidRequest, KieError
@@ -93,7 +94,7 @@ class _Cell:
             self.ipython.user_ns[self.asked.output] = run
         for text in started.warnings:
             print(f"kie_nb: {text}")  # noqa: T201 - said in the cell
-        presenter.say_simulator(run)
+        say_simulator_once()
         self.note = note_of(started.run, started.how)
         if self.asked.quiet:
             presenter.mark(run)

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from kie_nb.cli import main
+from kie_nb.engine import answering
 from kie_nb.simulator import Fault
 
 SHORT_S = 120
@@ -16,14 +17,24 @@ def file(smile, cat):
     return str(smile(seeds=1, image="cat.png").save("smile.toml"))
 
 
+def test_who_answers_is_said_once(file, simulator, capsys, monkeypatch):
+    """By the plan, and not again by the run."""
+    monkeypatch.setattr(answering, "_said", set())
+    assert main(["run", file, "--plan"]) == 0
+    assert main(["run", file]) == 0
+    assert capsys.readouterr().out.count("the simulator answers") == 1
+
+
 def test_a_file_is_run_to_its_end(file, simulator, capsys):
     """Once; the second time everything is there. The plan comes first, and sends nothing."""
     assert main(["run", file, "--plan"]) == 0
-    assert "3 to buy for about 180 credits" in capsys.readouterr().out
+    assert "3 to buy: simulated, free (at Kie.ai about 180 credits ($0.90))" in capsys.readouterr().out
     assert len(simulator.tasks) == 0
 
     assert main(["run", file, "--max-credits", "180"]) == 0
-    assert "smile: 3 of 3 cells done" in capsys.readouterr().out
+    assert (
+        "smile: 3 of 3 cells done; simulated, free (at Kie.ai about 180 credits)" in capsys.readouterr().out
+    )
     assert main(["run", file]) == 0
     assert len(simulator.tasks) == 3
 

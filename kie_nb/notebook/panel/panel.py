@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ... import settings as settings_
 from ...catalogue import Request
 from ...engine import Run, get_session
+from ...engine.answering import say_simulator_once
 from ...engine.executor import Threads
 from ...engine.states import State
 from ...errors import InvalidRequest, KieError, OutOfCredits
-from .. import headless, page, presenter
+from .. import headless, page
 from ..card import widgets
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput
@@ -184,7 +185,7 @@ class Panel:
             return
         from IPython.display import display
 
-        presenter.say_simulator_once()
+        say_simulator_once()
         self.queue.touch()
         self._changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
