@@ -94,7 +94,7 @@ class Experiment(Exports):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Experiment:
-        """The experiment that `save` has written; a picture is looked for from the notebook's folder.
+        """The experiment that `save` has written; a picture is looked for from the notebook's folder, then beside the file.
 
         Raises:
             InvalidRequest: the file cannot be read, or has no meaning.
