@@ -6,6 +6,7 @@ import kie_nb as kie
 from kie_nb.engine import get_session
 from kie_nb.engine.executor import Threads
 from kie_nb.experiments import judging
+from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 
 SHORT_S = 120
 
@@ -58,14 +59,17 @@ def test_the_simulator_repeats_itself(exp, simulator):
     assert len(simulator.tasks) == 4
 
 
-@pytest.mark.parametrize(("drift", "verdicts"), [(0.05, {"same look", "alike"}), (1.0, {"different"})])
-def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, verdicts):
-    """Set against what different seeds do."""
+@pytest.mark.parametrize(("drift", "is_near"), [(0.05, True), (1.0, False)])
+def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, is_near):
+    """The verdict is the one that the measured distance asks for, set against what different seeds do."""
     simulator.set_drift(drift)
     (found,) = exp.verify(exp.runs[0], yes=True).comparisons
 
-    assert found.verdict in verdicts
-    assert found.judgement.spread == pytest.approx(exp.spread().median)
+    spread, distance = exp.spread().median, found.likeness.distance
+    assert found.judgement.spread == pytest.approx(spread)
+    assert (distance <= spread * ALIKE_SHARE) is is_near
+    is_same_look = distance <= SAME_LOOK_DISTANCE and 1 - found.likeness.ssim_min <= SAME_LOOK_WORST_DISTANCE
+    assert found.verdict == ("same look" if is_same_look else "alike" if is_near else "different")
 
 
 def test_a_cell_is_taken_for_its_run_and_the_price_is_said(exp, simulator, capsys):
