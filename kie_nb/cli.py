@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import KieError
 
+RUN_CODES = """\
+exit codes:
+  0    every cell has its video on disk (with --plan: the plan was printed)
+  1    it could not begin or go on; the reason is on stderr
+  2    a wrong option
+  3    some cells have no video on disk; the last lines say why
+  130  it was interrupted; what was sent goes on, run it again to fetch it
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, or 1 with the reason on stderr."""
+    """Run one command; the exit code is 0, or 1 with the reason on stderr, or one that its help names."""
     args = _parser().parse_args(argv)
     try:
         return int(args.run(args))
@@ -41,10 +51,20 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     run = commands.add_parser(
-        "run", help="run an experiment that Experiment.save has written, and wait for it"
+        "run",
+        help="run an experiment that Experiment.save has written, and wait for it",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=RUN_CODES,
     )
-    run.add_argument("file", type=Path, metavar="FILE", help="the definition, a .toml file")
-    run.add_argument("--max-credits", type=float, metavar="N", help="the most that the experiment may cost")
+    run.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="the definition, a .toml file; its pictures are looked for from here, then beside it",
+    )
+    run.add_argument(
+        "--max-credits", type=_credits, metavar="N", help="the most that the experiment may cost"
+    )
     run.add_argument(
         "--plan", action="store_true", help="print the cells and what they should cost; send nothing"
     )
@@ -93,6 +113,16 @@ def _parser() -> argparse.ArgumentParser:
     simulator.add_arguments(server)
     server.set_defaults(run=simulator.run)
     return parser
+
+
+def _credits(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:  # nan would limit nothing
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of credits")
+    return number
 
 
 def _demo(args: argparse.Namespace) -> int:

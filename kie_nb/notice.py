@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from . import headless
+from . import settings as settings_
 
 SIMULATOR_LINE = (
     "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
@@ -19,6 +20,12 @@ def say_simulator(*, chosen: bool) -> None:
         _said.add("simulator")
         where = sys.stderr if headless.shell() is None else sys.stdout
         print(CHOSEN_LINE if chosen else SIMULATOR_LINE, file=where)
+
+
+def say_simulator_once() -> None:
+    """The same where the simulator is the current service."""
+    if settings_.current().service == "simulator":
+        say_simulator(chosen=settings_.is_chosen())
 
 
 def simulator_was_said() -> None:

@@ -9,7 +9,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -93,13 +93,18 @@ class Comparison:
 
 
 def compare(
-    first: Run | str | os.PathLike[str], second: Run | str | os.PathLike[str], *, spread: float | None = None
+    first: Run | str | os.PathLike[str],
+    second: Run | str | os.PathLike[str],
+    *,
+    spread: float | None = None,
+    remarks: Sequence[str] = (),
 ) -> Comparison:
-    """Compare two videos, given as files or as runs; see `kie_nb.compare`."""
+    """Compare two videos, given as files or as runs; see `kie_nb.compare`. *remarks* are said beside the reasons."""
     paths = [_file_of(each) for each in (first, second)]
     try:
         likeness, strip = results([get_session().measures.submit(_measure, *map(str, paths))])[0]
         judgement = judge(likeness, spread)
+        altered = _altered((first, likeness.first), (second, likeness.second))
     except NotAVideo as exc:
         raise InvalidRequest(f"{exc}.", charged="") from exc
     except OSError as exc:
@@ -111,7 +116,22 @@ def compare(
         each.label if isinstance(each, Run) else path.name
         for each, path in zip((first, second), paths, strict=True)
     ]
-    return Comparison(first=names[0], second=names[1], likeness=likeness, judgement=judgement, strip=strip)
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        likeness=likeness,
+        judgement=replace(judgement, reasons=(*judgement.reasons, *remarks, *altered)),
+        strip=strip,
+    )
+
+
+def _altered(*sides: tuple[object, Side]) -> list[str]:
+    """What limits the verdict: the file that was read is not the one that the run has brought."""
+    return [
+        f"the video of {given.label} was altered since it was fetched: this is said of the file as it is now"
+        for given, side in sides
+        if isinstance(given, Run) and given.row.video_sha256 not in {None, side.sha256}
+    ]
 
 
 def _measure(first: str, second: str) -> tuple[Likeness, bytes]:

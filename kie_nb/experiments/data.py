@@ -14,7 +14,8 @@ from ..engine.facts import Facts
 from ..errors import InvalidRequest, KieError
 
 MEASURES = ("rating", "credits", "duration_s", "seed")
-Cells = Sequence[tuple[dict[str, Any], Run | None]]  # the place of each, and its run if it has one
+Cell = tuple[dict[str, Any], Run | None]  # its place, and its run if it has one
+Cells = Sequence[Cell]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine.images import Picture
+from ..engine.images import Picture, is_url
 from ..errors import InvalidRequest
 from ..settings import start_folder
 from .grid import Grid
@@ -79,6 +79,26 @@ class Definition:
             dropped=tuple(kept.get("dropped", ())),
         )
 
+    def with_pictures_of(self, folder: Path) -> Definition:
+        """The same, with pictures that the notebook's folder does not have taken from *folder*, where the file lies."""
+
+        def found(value: Any) -> Any:
+            if not isinstance(value, str) or is_url(value) or _is_there(start_folder() / value):
+                return value
+            return folder / value if _is_there(folder / value) else value
+
+        grid = self.grid
+        fixed = {name: found(value) if name == "image" else value for name, value in grid.fixed.items()}
+        axes = {
+            name: tuple(map(found, values)) if name == "image" else values
+            for name, values in grid.axes.items()
+        }
+        dropped = tuple(
+            {name: plain(found(value)) if name == "image" else value for name, value in place.items()}
+            for place in self.dropped
+        )
+        return replace(self, grid=replace(grid, fixed=fixed, axes=axes), dropped=dropped)
+
     def to_toml(self) -> str:
         """As a file holds it."""
         import tomli_w
@@ -93,7 +113,7 @@ class Definition:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Definition:
-        """Read what `save` wrote.
+        """Read what `save` wrote; a picture is looked for from the notebook's folder, then beside the file.
 
         Raises:
             InvalidRequest: it cannot be read.
@@ -106,7 +126,12 @@ class Definition:
             ) from exc
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise InvalidRequest(f"{Path(path).name} is no TOML: {exc}.", charged="") from exc
-        return cls.from_json(kept)
+        here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
+        return cls.from_json(kept).with_pictures_of(here)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - a name that no file can have is simply not there
 
 
 def plain(value: Any) -> Any:

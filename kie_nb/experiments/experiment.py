@@ -19,17 +19,18 @@ from ..engine.bridge import wait_async, wait_blocking
 from ..engine.channel import Channel
 from ..engine.facts import Recorded
 from ..engine.origin import here
-from ..engine.settling import ask
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
+from ..notice import say_simulator_once
 from . import status as status_
 from .cells import as_axis, check_pictures, prepare_cells, settled
+from .data import Cell
 from .definition import Definition
 from .exports import Exports
 from .grid import Grid, Where
-from .judging import Spread, Verified, missing, price_of, spread_of, verify
+from .judging import Spread, Verified, spread_of, verify
 from .keeping import keep, keep_seed, with_seed
 from .limit import check_limit, check_number, check_whole
 from .plan import Plan, Remarks
@@ -105,7 +106,7 @@ class Experiment(Exports):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Experiment:
-        """The experiment that `save` has written; a picture is looked for from the notebook's folder.
+        """The experiment that `save` has written; a picture is looked for from the notebook's folder, then beside the file.
 
         Raises:
             InvalidRequest: the file cannot be read, or has no meaning.
@@ -226,6 +227,7 @@ class Experiment(Exports):
             rows=tuple(self._standings()),
             per_window=settings_.current().creates_per_window,
             remarks=self._remarks.untold(),
+            is_simulated=settings_.current().service == "simulator",
         )
 
     def status(self) -> status_.Status:
@@ -253,7 +255,11 @@ class Experiment(Exports):
             [row for row in rows if row is not None and row.experiment != self.name]
         )
         return replace(
-            found, spent=bought.spent + spent, at_risk=bought.at_risk + at_risk, reserved=bought.reserved
+            found,
+            spent=bought.spent + spent,
+            at_risk=bought.at_risk + at_risk,
+            reserved=bought.reserved,
+            is_simulated=current.service == "simulator",
         )
 
     def _bought(self) -> Figures:
@@ -276,29 +282,20 @@ class Experiment(Exports):
         """Whether different seeds make a visible difference: the median distance between their videos."""
         return spread_of(self._session, self.cells())
 
-    def verify(self, run: Run, *, repeats: int = 1, yes: bool = False) -> Verified:
+    def verify(self, run: Run | Cell, *, repeats: int = 1, yes: bool = False) -> Verified:
         """Buy the same request again and say how alike the videos are, set against what different seeds do.
 
         Args:
-            run: A finished run of this experiment, or any other.
-            repeats: How many more runs of its request are compared; those there are already are not bought again.
-            yes: Go on without asking; else the price is said, and asked about once.
+            run: A finished run of this experiment, or any other; or one of `cells()`.
+            repeats: How many more runs of its request are compared, from 1; those there already are not bought again.
+            yes: Go on without asking; else what it buys is asked about once. Its price is said anyway.
 
         Raises:
-            InvalidRequest: it was not agreed to, the run has no video, or another service answers now; nothing was sent.
+            InvalidRequest: it was not agreed to, there is no such video, or another service answers now; nothing was sent.
             WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         """
-        if not isinstance(run, Run):
-            raise InvalidRequest(
-                f"{run!r} is no run.",
-                hint="give one of exp.runs; exp.best() gives one once runs are rated",
-                charged="",
-            )
         self._channel()
-        to_buy = missing(self._session, run, repeats) if not yes and run.service == "kie" else 0
-        if to_buy and not ask(f"This buys {price_of(run, to_buy)}. Go on?"):
-            raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
-        return verify(self._session, run, repeats=repeats, cells=self.cells())
+        return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
     # --- running -----------------------------------------------------------------------------------------------
 
@@ -364,6 +361,7 @@ class Experiment(Exports):
         ]
         for run in joined:
             self._session.look_for(run)
+        say_simulator_once()
         self._tell()
         self._started = time.monotonic()
         self._runner = Runner(

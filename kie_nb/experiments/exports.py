@@ -133,7 +133,7 @@ class Exports(ABC):
             path: The file; its name ends in .html.
             embed_mb: The most that the small copies of the videos may add to it, in MB. Where they are more, all of them lie in a
                 folder beside it (`smile_files` for `smile.html`), and go where it goes.
-            compare: Measure how far the videos of different seeds are apart, over a few pairs; takes some seconds.
+            compare: Say how far the videos of different seeds are apart, as `spread` does; a second or so a pair that was not measured yet.
 
         Raises:
             InvalidRequest: for a name that does not end in .html.

@@ -1,17 +1,23 @@
-"""`kie-nb run FILE`: an experiment to its end where nobody watches, with a line of progress and an exit code."""
+"""`kie-nb run FILE`: an experiment to its end where nobody watches, with a bar, or lines in a log, and an exit code."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
 
+from ..engine.intact import as_fetched
+from ..engine.states import State
 from ..errors import WaitInterrupted
+from ..notice import say_simulator_once
 from .experiment import Experiment
 from .report import check_name
 
-LOOK_S = 1.0
+LOOK_S, LOG_S = 1.0, 30.0
+BAR, CLEAR = 24, "\r\x1b[2K"
+MOST_NAMED = 4
 DONE, NOT_ALL_DONE, INTERRUPTED = 0, 3, 130
 
 
@@ -27,7 +33,7 @@ def run(
     """Run the experiment in *file*, or only print its plan; write a report of it to *report* unless it was interrupted.
 
     Returns:
-        0 when every cell has its video, 3 when some have not (the last line says which kinds), 130 when it was interrupted.
+        0 when every cell has its video on disk, 3 when some have not (the last lines say why), 130 when it was interrupted.
 
     Raises:
         KieError: it could not begin; nothing was sent.
@@ -35,38 +41,62 @@ def run(
     exp = Experiment.load(Path(file))
     if report is not None:
         check_name(Path(report))  # before anything is bought
+    say_simulator_once()
     if plan:
         print(exp.plan())  # noqa: T201 - asked for by word
         return DONE
-    exp.run(max_credits=max_credits, retry_failed=retry_failed, extend=extend)
     try:
+        exp.run(max_credits=max_credits, retry_failed=retry_failed, extend=extend)
         _watch(exp)
     except (KeyboardInterrupt, WaitInterrupted):
         exp.stop()
         _say(
-            f"{exp.status()!r}. Nothing more is bought; what was sent goes on: run it again to fetch it.",
-            "\n",
+            f"{exp.name}: {exp.status()!r}. Nothing more is bought; what was sent goes on: run it again to fetch it."
         )
         return INTERRUPTED
-    status = exp.status()
-    _say(f"{exp.name}: {status!r}", "\n")
+    status, is_whole = exp.status(), _are_on_disk(exp)
+    _say(f"{exp.name}: {status!r}")
     if report is not None:
         print(f"report: {exp.report(report)}")  # noqa: T201 - asked for by word
-    return DONE if status.done == status.cells else NOT_ALL_DONE
+    return DONE if is_whole and status.done == status.cells else NOT_ALL_DONE
 
 
 def _watch(exp: Experiment) -> None:
+    """A bar that stands still on a terminal; in a log, a line now and then."""
     is_terminal = sys.stdout.isatty()
+    due = time.monotonic() + (0 if is_terminal else LOG_S)
     while exp.is_running:
-        if is_terminal:
-            _say(f"{exp.name}: {exp.status()!r}", "")
-        until = time.monotonic() + LOOK_S
-        while exp.is_running and time.monotonic() < until:
-            time.sleep(0.05)
+        if time.monotonic() >= due:
+            due = time.monotonic() + (LOOK_S if is_terminal else LOG_S)
+            if is_terminal:
+                _draw(exp)
+            else:
+                _say(f"{exp.name}: {exp.status()!r}")
+        time.sleep(0.05)
 
 
-def _say(text: str, end: str) -> None:
-    """A line that takes the place of the one before on a terminal; in a log each stands for itself."""
-    start = "\r\x1b[2K" if sys.stdout.isatty() else ""
-    sys.stdout.write(f"{start}{text}{end}")
+def _draw(exp: Experiment) -> None:
+    status = exp.status()
+    full = BAR * status.done // max(1, status.cells)
+    text = f"{exp.name} [{'#' * full}{'.' * (BAR - full)}] {status!r}"
+    width = shutil.get_terminal_size().columns - 1  # what is longer would break, and stay
+    sys.stdout.write(f"{CLEAR}{text[:width]}")
     sys.stdout.flush()
+
+
+def _are_on_disk(exp: Experiment) -> bool:
+    """Whether the videos that were fetched are there still; those that are not are named."""
+    made = [run for run in exp.runs if run.state is State.FETCHED]
+    gone = [run for run in made if as_fetched(run) or not all(path.is_file() for path in run.videos)]
+    if gone:
+        names = ", ".join(run.video.name if run.video else run.label for run in gone[:MOST_NAMED])
+        more = f" and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else ""
+        _say(
+            f"not on disk as fetched: {names}{more}. Nothing is bought for that; `kie-nb doctor` fetches it again."
+        )
+    return not gone
+
+
+def _say(text: str) -> None:
+    """A line of its own; on a terminal it takes the place of the bar."""
+    print(f"{CLEAR if sys.stdout.isatty() else ''}{text}", flush=True)  # noqa: T201 - what the command is for

@@ -7,16 +7,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import partial
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import Run, Session, tables
 from ..engine.asking import again
+from ..engine.intact import as_fetched
+from ..engine.settling import ask
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
-from .data import Cells
+from .data import Cell, Cells
 from .verdict import median_distance, seeds_differ
 
 MOST_PAIRS = 30  # a second or so each; the median of so many is steady
@@ -29,77 +30,102 @@ class Spread:
     Attributes:
         median: The median distance (1 - SSIM); None where no request has videos of two seeds.
         pairs: How many pairs were compared.
+        of: How many pairs there are.
         differ: Whether seeds make a visible difference at all; None where that is not known.
     """
 
     median: float | None
     pairs: int
+    of: int
     differ: bool | None
 
     def __repr__(self) -> str:
         if self.median is None:
             return "no request here has videos of two seeds: how much seeds differ is not known"
         words = "seeds make a visible difference" if self.differ else "seeds look the same"
-        return f"{words}: median distance {self.median:.4f} over {tables.counted(self.pairs, 'pair')}"
+        some = f"{self.pairs} of " if self.pairs < self.of else ""
+        return f"{words}: median distance {self.median:.4f} over {some}{tables.counted(self.of, 'pair')}"
 
 
-_known: dict[
-    tuple[str, str], float
-] = {}  # distances by the hashes of the files, as long as the process lives
+POOLED = "this request has no videos of two seeds: the distance between seeds is that of the whole experiment"
+Pair = tuple[Run, Run]
+_Measured = tuple[tuple[str, str], float]  # the hashes of the two files that were read, and their distance
+_known: dict[tuple[str, str], float] = {}  # distances by the hashes, as long as the process lives
 
 
-def spread_of(session: Session, cells: Cells, *, most: int = MOST_PAIRS) -> Spread:
-    """The distances between different seeds of the same cell otherwise, over *most* pairs at the most; workers measure them.
+def spread_of(session: Session, cells: Cells) -> Spread:
+    """The distances between different seeds of the same cell otherwise, over `MOST_PAIRS` at the most; workers measure them.
 
     Raises:
         WaitInterrupted: you pressed ■.
     """
-    pairs = _pairs_of(cells, most)
-    return _spread(pairs, results(_measured(session, pairs)))
+    pairs = _pairs_of(cells)
+    median = _median(results(_measured(session, chosen := _chosen(pairs))))
+    return Spread(median=median, pairs=len(chosen), of=len(pairs), differ=seeds_differ(median))
 
 
-def _pairs_of(cells: Cells, most: int = MOST_PAIRS) -> list[tuple[Run, Run]]:
+def _pairs_of(cells: Cells) -> list[Pair]:
     families: dict[str, list[Run]] = defaultdict(list)
     for _, run in cells:
-        if run is not None and run.state is State.FETCHED and run.video is not None and run.video.exists():
+        if run is not None and run.state is State.FETCHED:
             families[run.row.family].append(run)
-    pairs = [
+    return [
         (one, other)
         for runs in families.values()
         for one, other in itertools.combinations(runs, 2)
         if one.seed != other.seed
     ]
-    step = max(1, -(-len(pairs) // most))
-    return pairs[::step]
 
 
-def _measured(session: Session, pairs: Sequence[tuple[Run, Run]]) -> list[Future[float]]:
+def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
+    """As many as are measured, from all over; those with a video that is not on disk as it was fetched are left out."""
+    step = max(1, -(-len(pairs) // MOST_PAIRS))
+    return [pair for pair in pairs[::step] if not any(map(as_fetched, pair))]
+
+
+def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:
     """The distance of each pair, from a worker or from before."""
-    jobs: list[Future[float]] = []
+    jobs: list[Future[_Measured]] = []
     for one, other in pairs:
         key = (str(one.row.video_sha256), str(other.row.video_sha256))
         if key in _known:
-            job: Future[float] = Future()
-            job.set_result(_known[key])
+            job: Future[_Measured] = Future()
+            job.set_result((key, _known[key]))
         else:
             job = session.measures.submit(_distance, str(one.video), str(other.video))
-            job.add_done_callback(partial(_keep, key))
+            job.add_done_callback(_keep)
         jobs.append(job)
     return jobs
 
 
-def _distance(first: str, second: str) -> float:
-    return compare_videos(first, second, vmaf=False).distance
+def _distance(first: str, second: str) -> _Measured:
+    """Runs in a worker: what is kept is known of the bytes that it has read, whatever was recorded of them."""
+    found = compare_videos(first, second, vmaf=False)
+    return (found.first.sha256, found.second.sha256), found.distance
 
 
-def _keep(key: tuple[str, str], done: Future[float]) -> None:
+def _keep(done: Future[_Measured]) -> None:
     if not done.cancelled() and done.exception() is None:
-        _known[key] = done.result()
+        key, distance = done.result()
+        _known[key] = distance
 
 
-def _spread(pairs: Sequence[tuple[Run, Run]], distances: Sequence[float]) -> Spread:
-    median = median_distance(distances)
-    return Spread(median=median, pairs=len(pairs), differ=seeds_differ(median))
+def _yardstick(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
+    """The pairs of seeds that a repetition of *run* is set against, and what must be said of them.
+
+    Those of its own request; where it has none, those of the whole experiment; for a run of another experiment, none.
+    """
+    pairs, family = _pairs_of(cells), run.row.family
+    if own := _chosen([pair for pair in pairs if pair[0].row.family == family]):
+        return own, ()
+    if all(other is None or other.row.family != family for _, other in cells):
+        return [], ()
+    pooled = _chosen(pairs)
+    return pooled, (POOLED,) if pooled else ()
+
+
+def _median(measured: Sequence[_Measured]) -> float | None:
+    return median_distance(distance for _, distance in measured)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +134,7 @@ class Verified:
 
     Attributes:
         runs: The runs that were bought, or found, for it.
-        comparisons: Each of them against the first, set against the spread of the seeds.
+        comparisons: Each of them against the first, set against the spread of its request's seeds.
     """
 
     runs: tuple[Run, ...]
@@ -121,16 +147,18 @@ class Verified:
         return "".join(found._repr_html_() for found in self.comparisons)
 
 
-def price_of(run: Run, repeats: int) -> str:
-    """What asking again costs, in words."""
-    estimate = run.estimate
+def _price_of(run: Run, repeats: int) -> str:
+    """What asking again costs, in words; a simulated price is never money."""
+    words, estimate = f"{tables.counted(repeats, 'more run')} of the same request", run.estimate
+    if run.service == "simulator":
+        return f"{words}, simulated and free"
     if estimate is None:
-        return f"{tables.counted(repeats, 'run')} of a model whose price is not known here"
+        return f"{words}, of a model whose price is not known here"
     whole = estimate.credits * repeats
-    return f"{tables.counted(repeats, 'more run')} of the same request, about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
+    return f"{words}, about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
 
 
-def missing(session: Session, run: Run, repeats: int) -> int:
+def _missing(session: Session, run: Run, repeats: int) -> int:
     """How many of *repeats* repetitions of a run's request have to be bought; the others are there, or under way."""
     ledger, identity = session.ledger_of(run), session.channel_of(run).identity
     numbers = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
@@ -146,29 +174,68 @@ def _replicate(session: Session, run: Run, number: int) -> Run:
     return found
 
 
-def verify(session: Session, run: Run, *, repeats: int, cells: Cells) -> Verified:
+def _check_video(run: Run) -> None:
+    """Refuse a run whose video, as it was fetched, is not on disk: there would be nothing to compare with."""
+    if run.state is not State.FETCHED:
+        words, hint = "has no video on disk to compare with", "%kie resume fetches it"
+    elif trouble := as_fetched(run):
+        told = {
+            "missing": "has no video on disk to compare with",
+            "altered": "has a video that was altered since it was fetched",
+        }
+        words, hint = told[trouble], "%kie doctor fetches it again"
+    else:
+        return
+    raise InvalidRequest(f"{run.label} {words}.", hint=hint)
+
+
+def _run_of(given: Run | Cell) -> Run:
+    """The run that is meant by a run, or by a cell as `Experiment.cells` gives it."""
+    found = given[-1] if isinstance(given, tuple) and given else given
+    if isinstance(found, Run):
+        return found
+    words = "this cell has no run yet" if found is None and given is not None else f"{given!r} is no run"
+    raise InvalidRequest(
+        f"{words}.", hint="give one of exp.runs; exp.best() gives one once runs are rated", charged=""
+    )
+
+
+def _agree(session: Session, run: Run, *, repeats: int, yes: bool) -> None:
+    """Say what *repeats* repetitions cost, where there is anything to buy, and ask about it where that is money."""
+    to_buy = _missing(session, run, repeats)
+    if not to_buy:
+        return
+    words = f"This buys {_price_of(run, to_buy)}."
+    if yes or run.service == "simulator":
+        print(f"kie_nb: {words}")  # noqa: T201 - said in the cell, or where the script runs
+    elif not ask(f"{words} Go on?"):
+        raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
+
+
+def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cells: Cells) -> Verified:
     """Ask *repeats* times for the same request, and compare; replicates that there are already are not bought again.
 
-    The seeds of *cells* are measured while the service works.
+    The seeds of the request among *cells* are measured while the service works.
 
     Raises:
-        InvalidRequest: the run has no video, or its picture is not at hand.
+        InvalidRequest: there is no run, or no video as it was fetched, its picture is not at hand, or it was not agreed to.
         WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         KieError: what became of a run.
     """
-    if run.state is not State.FETCHED or run.video is None or not run.video.exists():
-        raise InvalidRequest(
-            f"{run.label} has no video on disk to compare with.", hint="%kie resume fetches it", charged=""
-        )
+    run = _run_of(given)
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise InvalidRequest(f"repeats={repeats!r}: a whole number from 1 is needed.")
+    _check_video(run)
+    _agree(session, run, repeats=repeats, yes=yes)
     first = run.request.replicate
     runs = [_replicate(session, run, first + number) for number in range(1, repeats + 1)]
-    pairs = _pairs_of(cells)
+    pairs, remarks = _yardstick(cells, run)
     jobs = _measured(session, pairs)
     try:
         for other in runs:
             other.wait()
-        spread = _spread(pairs, results(jobs, goes_on="what was bought is there.")).median
-        found = tuple(compare(run, other, spread=spread) for other in runs)
+        spread = _median(results(jobs, goes_on="what was bought is there."))
+        found = tuple(compare(run, other, spread=spread, remarks=remarks) for other in runs)
     except WaitInterrupted as exc:
         for job in jobs:
             job.cancel()

@@ -52,6 +52,7 @@ class Plan:
 
     Attributes:
         remarks: What should be known of it, in words.
+        is_simulated: The simulator answers: nothing costs anything.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Plan:
     rows: tuple[Standing | None, ...]
     per_window: int
     remarks: tuple[str, ...] = ()
+    is_simulated: bool = False
 
     @property
     def missing(self) -> int:
@@ -82,21 +84,24 @@ class Plan:
 
     @property
     def _caption(self) -> str:
-        price = (
-            f"about {self.credits:g} credits (${self.credits * USD_PER_CREDIT:.2f})"
-            if self.credits is not None
-            else "a price that is not known here"
-        )
         exist = len(self.cells) - self.missing
         gone = sum(1 for row in self.rows if row is not None and row.is_gone)
         fetch = f" ({gone} {GONE_WORDS}: run fetches {'it' if gone == 1 else 'them'} again)" if gone else ""
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
         rest = (
-            f"{self.missing} to buy for {price}, sent within {tables.clock(self.sending_s)}"
+            f"{self.missing} to buy{self._price}, sent within {tables.clock(self.sending_s)}"
             if self.missing
             else "nothing to buy"
         )
         return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {exist} exist{fetch}, {rest}{also}"
+
+    @property
+    def _price(self) -> str:
+        price = self.credits
+        words = None if price is None else f"about {price:g} credits (${price * USD_PER_CREDIT:.2f})"
+        if self.is_simulated:
+            return f": simulated, free{f' (at Kie.ai {words})' if words else ''}"
+        return f" for {words or 'a price that is not known here'}"
 
     @property
     def _headings(self) -> list[str]:

@@ -27,7 +27,6 @@ from .wall import Tile, Wall
 from .wall_media import Clip, Medium, make_clip, make_still
 from .wall_page import asset, wall_fragment
 
-MOST_COMPARED = 6  # pairs of videos: a second or so each
 _PICTURE_WIDTH, _MOST_PICTURES = 480, 24
 _AS_TEXT = 4 / 3  # what base64 makes of a byte
 
@@ -59,7 +58,7 @@ def write_report(
             wall=wall_fragment(wall, media),
             style=asset("report.css"),
             pictures=_pictures(session, cells),
-            spread=spread_of(session, cells, most=MOST_COMPARED) if compare else None,
+            spread=spread_of(session, cells) if compare else None,
             places=places_of(settings_.current().home),
         )
         with finished_in_one_step(target) as part:

@@ -31,6 +31,7 @@ class Status:
         spent: Credits of all that was bought for it, verifying and sending again included, and of cells bought elsewhere: as
             reported, or estimated while that is not known.
         reserved: Credits of what was bought and is still under way, by the price list.
+        is_simulated: The simulator answers: nothing costs anything, and credits are what Kie.ai would charge.
         estimate: Credits of all cells by the price list; None where a price is not known.
         left_s: How long the rest should take, in seconds; None while nothing is known of that.
         stopped: Why it was stopped before its end; empty if it was not.
@@ -45,6 +46,7 @@ class Status:
     left_s: float | None
     stopped: str = ""
     reserved: float = 0.0
+    is_simulated: bool = False
 
     @property
     def done(self) -> int:
@@ -77,13 +79,18 @@ class Status:
             for name, count in self.counts.items()
             if count and name != State.FETCHED
         )
-        estimate = f" of about {self.estimate:g}" if self.estimate is not None else ""
-        money = f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f})"
-        risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
-        held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
         left = f"; about {tables.clock(self.left_s)} left" if self.left_s else ""
         head = f"{self.done} of {tables.counted(self.cells, 'cell')} done{f', {states}' if states else ''}"
-        return f"{head}; {money}{held}{risk}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}"
+        return f"{head}; {self._money}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}"
+
+    @property
+    def _money(self) -> str:
+        if self.is_simulated:
+            return f"simulated, free (at Kie.ai about {self.spent if self.estimate is None else self.estimate:g} credits)"
+        estimate = f" of about {self.estimate:g}" if self.estimate is not None else ""
+        risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
+        held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
+        return f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){held}{risk}"
 
 
 _NAMES = {MISSING: "to come", GONE: GONE_WORDS}

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import _hooks
 from ..engine import Run
+from ..engine.intact import as_fetched
 from ..engine.states import WORDS, State
 from ..engine.tables import counted
 from ..errors import InvalidRequest, LedgerError
@@ -17,6 +18,11 @@ from ..paths import shown_path
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
 
 TO_COME = "to come"
+_TROUBLES = {
+    "": "",
+    "missing": "the file is not on this machine; %kie doctor fetches it again",
+    "altered": "altered since it was fetched; %kie doctor fetches it again",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,20 +50,16 @@ class Tile:
 
     @property
     def video(self) -> Path | None:
-        """The file, where it is on disk."""
+        """The file, where it is on disk as it was fetched."""
         run = self.run
-        if run is None or run.state is not State.FETCHED or run.video is None or not run.video.is_file():
-            return None
-        return run.video
+        return run.video if run is not None and run.state is State.FETCHED and not as_fetched(run) else None
 
     @property
     def problem(self) -> str:
         """Why there is no video, in words; empty where there is one."""
-        if self.video is not None:
-            return ""
-        if self.run is not None and self.run.state is State.FETCHED:
-            return "the file is not on this machine; %kie doctor fetches it again"
-        return self.state
+        if self.run is None or self.run.state is not State.FETCHED:
+            return self.state
+        return _TROUBLES[as_fetched(self.run)]
 
 
 class Wall:

@@ -8,6 +8,7 @@ from .. import headless
 from ..engine.bridge import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
+from ..notice import say_simulator_once
 from . import presenter
 from .experiment_card import show_experiment
 from .options import Line
@@ -44,7 +45,7 @@ def run_experiment(
     shape: dict[str, Any] = {"zip": asked.zip, "repeats": asked.repeats or 1}
     exp = Experiment(str(asked.experiment), prompt=prompt, **{**shape, **fields, **axes})
     output.set(exp)
-    presenter.say_simulator_once()
+    say_simulator_once()
     if asked.dry_run:
         _show(exp.plan())
         return None

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .. import headless, notice
+from .. import headless
 
 if TYPE_CHECKING:
     from ..engine import Run
@@ -27,20 +27,6 @@ def install() -> None:
         watch_experiment=watch_experiment,
         show_wall=show_wall,
     )
-
-
-def say_simulator(run: Run) -> None:
-    """The line that must not be missed, once per process."""
-    if run.service == "simulator":
-        say_simulator_once()
-
-
-def say_simulator_once() -> None:
-    """The same where the simulator is the current service."""
-    from .. import settings as settings_
-
-    if settings_.current().service == "simulator":
-        notice.say_simulator(chosen=settings_.is_chosen())
 
 
 def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:

@@ -13,6 +13,7 @@ from ..engine.bridge import warn_about_nest_asyncio
 from ..engine.images import is_url
 from ..engine.states import State
 from ..errors import BadImage, InvalidRequest, KieError
+from ..notice import say_simulator_once
 from . import presenter
 from .filling import Filler
 from .notes import note_of
@@ -106,7 +107,7 @@ class _Cell:
         self.output.set(run)
         for text in started.warnings:
             print(f"kie_nb: {text}")  # noqa: T201 - said in the cell
-        presenter.say_simulator(run)
+        say_simulator_once()
         self.note = note_of(started.run, started.how)
         if self.asked.quiet:
             presenter.mark(run)

@@ -64,14 +64,15 @@ def settle(page):
 def test_nine_videos_play_in_lock_step(page, artifacts):
     """Frames come to the screen less than a frame (at 30 a second) from their time on the wall's clock: 95 of 100 of them.
 
-    Where the machine refreshes its screen less often than that, a frame waits for the next refresh, and that is allowed for.
+    Where the machine refreshes its screen less often than that, a frame waits for the next refresh, and that is allowed for: then
+    how far the videos are from each other cannot be told, and the test says so. That a halted wall is exact is seen anywhere.
     """
     measured = []
     for _ in range(PLAYS):
         found = page.evaluate(DRIFT, SECONDS - 0.6)
         assert found["videos"] == VIDEOS
         measured.append({name: figures(found[name]) for name in ("late", "apart", "paces")})
-        if measured[-1]["late"]["p95"] < FRAME_MS:
+        if max(measured[-1][name]["p95"] for name in ("late", "apart")) < FRAME_MS:
             break
     print("drift in ms:", *measured, sep="\n  ")
     artifacts.mkdir(parents=True, exist_ok=True)
@@ -80,6 +81,12 @@ def test_nine_videos_play_in_lock_step(page, artifacts):
     best = min(measured, key=lambda one: one["late"]["p95"])
     assert best["late"]["median"] < max(FRAME_MS / 2, best["paces"]["median"]), measured
     assert best["late"]["p95"] < max(FRAME_MS, best["paces"]["p95"] + FRAME_MS / 2), measured
+    assert frames_after(page, frame=50) == ([50] * VIDEOS, 50)
+    assert frames_after(page, key=".") == ([51] * VIDEOS, 51)
+    quick = [one["apart"]["p95"] for one in measured if one["paces"]["p95"] < FRAME_MS]
+    if not quick:
+        pytest.skip(f"too slow to tell lock step: the screen is refreshed every {best['paces']['p95']} ms")
+    assert min(quick) < FRAME_MS, measured
 
 
 def test_a_step_moves_every_video_by_exactly_one_frame(page):

@@ -6,6 +6,7 @@ import kie_nb as kie
 from kie_nb.engine import get_session
 from kie_nb.engine.executor import Threads
 from kie_nb.experiments import judging
+from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 
 SHORT_S = 120
 
@@ -29,6 +30,16 @@ def test_seeds_make_a_difference(exp):
     assert "seeds make a visible difference" in repr(found)
 
 
+def test_where_pairs_are_many_some_are_compared_and_that_is_said(exp, monkeypatch):
+    """The report rests on the same pairs, and so on the same figure."""
+    monkeypatch.setattr(judging, "MOST_PAIRS", 2)
+    found = exp.spread()
+
+    assert (found.pairs, found.of) == (2, 3)
+    assert repr(found).endswith("over 2 of 3 pairs")
+    assert repr(found)[1:] in exp.report("seeds.html").read_text("utf-8")
+
+
 def test_one_seed_says_nothing_of_seeds(cat, simulator):
     """Unknown is not zero."""
     exp = kie.Experiment("one", image=cat, prompt="The cat smiles", seed=[1]).run().wait(SHORT_S)
@@ -48,14 +59,70 @@ def test_the_simulator_repeats_itself(exp, simulator):
     assert len(simulator.tasks) == 4
 
 
-@pytest.mark.parametrize(("drift", "verdicts"), [(0.05, {"same look", "alike"}), (1.0, {"different"})])
-def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, verdicts):
-    """Set against what different seeds do."""
+@pytest.mark.parametrize(("drift", "is_near"), [(0.05, True), (1.0, False)])
+def test_a_drifting_model_is_told_by_its_distance(exp, simulator, drift, is_near):
+    """The verdict is the one that the measured distance asks for, set against what different seeds do."""
     simulator.set_drift(drift)
     (found,) = exp.verify(exp.runs[0], yes=True).comparisons
 
-    assert found.verdict in verdicts
-    assert found.judgement.spread == pytest.approx(exp.spread().median)
+    spread, distance = exp.spread().median, found.likeness.distance
+    assert found.judgement.spread == pytest.approx(spread)
+    assert (distance <= spread * ALIKE_SHARE) is is_near
+    is_same_look = distance <= SAME_LOOK_DISTANCE and 1 - found.likeness.ssim_min <= SAME_LOOK_WORST_DISTANCE
+    assert found.verdict == ("same look" if is_same_look else "alike" if is_near else "different")
+
+
+def test_a_cell_is_taken_for_its_run_and_the_price_is_said(exp, simulator, capsys):
+    """Where nothing is asked, too; what is there already costs nothing, and nothing is said."""
+    exp.verify(exp.cells()[0])
+    assert "This buys 1 more run of the same request, simulated and free." in capsys.readouterr().out
+    exp.verify(exp.cells()[0], yes=True)
+    assert capsys.readouterr().out == ""
+
+    assert len(simulator.tasks) == 4
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 1.5, True, "2", None])
+def test_a_number_of_repeats_that_is_none_is_refused(exp, simulator, repeats):
+    """So is a cell that has no run, and what is neither."""
+    with pytest.raises(kie.InvalidRequest, match="a whole number from 1"):
+        exp.verify(exp.runs[0], repeats=repeats)
+    for given, words in (
+        (({"seed": 9}, None), "no run yet"),
+        (None, "None is no run"),
+        ("x", "'x' is no run"),
+    ):
+        with pytest.raises(kie.InvalidRequest, match=words):
+            exp.verify(given)
+    assert len(simulator.tasks) == 3
+
+
+def test_a_repetition_is_set_against_the_seeds_of_its_own_request(cat, simulator):
+    """Where it has one seed only, against those of the whole experiment, which is said; a run from elsewhere against none."""
+    prompts = ["The cat smiles", "The dog barks at a very bright moon"]
+    keep = {(0, prompts[0]), (1, prompts[0]), (0, prompts[1])}
+    exp = kie.Experiment(
+        "seeds",
+        image=cat,
+        prompt=prompts,
+        seed=range(2),
+        where=lambda place: (place["seed"], place["prompt"]) in keep,
+    )
+    exp.run().wait(SHORT_S)
+    both = {run.prompt: run for run in exp}
+    other = kie.Experiment("other", image=cat, prompt=["The cat smiles", "A ship"], seed=[7, 8])
+    other.run().wait(SHORT_S)
+    own = exp.spread().median
+
+    verdicts = {prompt: exp.verify(both[prompt], yes=True).comparisons[0].judgement for prompt in prompts}
+    assert {judged.spread for judged in verdicts.values()} == {own}
+    assert [judging.POOLED in judged.reasons for judged in verdicts.values()] == [False, True]
+    ships = [run for run in other if run.prompt == "A ship"]
+    spread = other.verify(ships[0], yes=True).comparisons[0].judgement.spread
+    assert spread == kie.compare(*ships).likeness.distance != other.spread().median
+    (foreign,) = exp.verify(ships[0], yes=True).comparisons
+    assert foreign.judgement.spread is None
+    assert judging.POOLED not in foreign.judgement.reasons
 
 
 def test_a_run_without_a_video_cannot_be_verified(exp):
@@ -63,6 +130,40 @@ def test_a_run_without_a_video_cannot_be_verified(exp):
     exp.runs[0].video.unlink()
     with pytest.raises(kie.InvalidRequest, match="no video"):
         exp.verify(exp.runs[0])
+
+
+def test_a_video_that_was_altered_is_not_judged_as_the_one_that_was_fetched(exp, simulator):
+    """Nothing is bought to be compared with it, no spread rests on it, and what is compared all the same is said."""
+    first, second, third = exp.runs
+    whole = exp.spread()
+    first.video.write_bytes(second.video.read_bytes())
+
+    with pytest.raises(kie.InvalidRequest, match="altered since it was fetched") as caught:
+        exp.verify(first, yes=True)
+    assert "%kie doctor" in caught.value.hint
+    assert len(simulator.tasks) == 3
+    assert exp.spread().pairs == 1
+    assert kie.compare(second, third).likeness.distance == pytest.approx(exp.spread().median)
+    said = repr(kie.compare(first, second))
+    assert said.startswith("same bytes")
+    assert f"the video of {first.label} was altered since it was fetched" in said
+
+    assert kie.doctor().is_well
+    assert exp.spread() == whole
+
+
+def test_a_distance_is_known_of_the_bytes_that_were_read(exp):
+    """A file that changes between the look and the measuring leaves nothing untrue behind."""
+    session, (first, second, _) = get_session(), exp.runs
+    jobs = judging._measured(session, [(first, second)])
+    (known,) = judging.results(jobs)
+    judging._known.clear()
+    kept = first.video.read_bytes()
+    first.video.write_bytes(second.video.read_bytes())
+    judging.results(judging._measured(session, [(first, second)]))
+    first.video.write_bytes(kept)
+
+    assert judging.results(judging._measured(session, [(first, second)])) == [known]
 
 
 def test_the_measuring_is_done_by_the_executor(exp, simulator):
@@ -86,13 +187,14 @@ def test_the_measuring_is_done_by_the_executor(exp, simulator):
     assert [name for name, _ in jobs] == ["_distance"] * 3 + ["_measure"]
 
 
-def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monkeypatch):
+def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monkeypatch, capsys):
     """A repetition that is there costs nothing: no question, and the price of the rest alone."""
     monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
     monkeypatch.setenv("KIE_UPLOAD_URL", simulator.upload_url)
     kie.configure(service="kie")
     exp = kie.Experiment("paid", image=cat, seed=[1], prompt="Smile").run().wait(60)
     exp.verify(exp.runs[0], yes=True)
+    assert "This buys 1 more run of the same request, about 60 credits ($0.30)." in capsys.readouterr().out
     asked = []
     monkeypatch.setattr("builtins.input", lambda words: asked.append(words) or "n")
 

@@ -141,6 +141,14 @@ def test_a_video_that_is_gone_from_the_disk_is_said(exp):
     assert "kie doctor" in said
 
 
+def test_a_video_that_was_altered_is_not_shown_under_the_hash_of_the_other(exp):
+    """It is said in its place."""
+    exp.runs[0].video.write_bytes(exp.runs[4].video.read_bytes())
+    said = text_of(exp.report("smile.html", compare=False))
+    assert said.count('src="data:video/mp4;base64,') == 4
+    assert "altered since it was fetched; %kie doctor fetches it again" in said
+
+
 def test_a_name_that_is_no_page_is_refused(exp, tmp_path):
     """And a place that cannot be written; what was there stays."""
     with pytest.raises(kie.InvalidRequest, match=r"\.html"):

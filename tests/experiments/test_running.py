@@ -9,6 +9,7 @@ import time
 import pytest
 
 import kie_nb as kie
+from kie_nb import notice
 from kie_nb.experiments import runner
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault, models
@@ -38,9 +39,24 @@ def test_the_plan_says_what_exists_and_what_the_rest_costs(smile, simulator):
     plan = smile().plan()
 
     assert (plan.missing, plan.credits) == (9, 540.0)
-    assert "12 cells, 3 exist, 9 to buy for about 540 credits ($2.70)" in repr(plan)
+    assert "12 cells, 3 exist, 9 to buy: simulated, free (at Kie.ai about 540 credits ($2.70))" in repr(plan)
     assert "done, run" in repr(plan)
     assert len(simulator.tasks) == 3
+
+
+def test_credits_are_money_only_where_they_are(simulator, cat, monkeypatch, capsys):
+    """On the simulator they are what Kie.ai would charge, and the run says who answers."""
+    monkeypatch.setattr(notice, "_said", set())
+    free = kie.Experiment("free", image=cat, seed=[1], prompt="Smile").run().wait(SHORT_S)
+    assert repr(free.status()).endswith("; simulated, free (at Kie.ai about 60 credits)")
+    assert capsys.readouterr().err.startswith(notice.CHOSEN_LINE)
+
+    monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
+    monkeypatch.setenv("KIE_UPLOAD_URL", simulator.upload_url)
+    kie.configure(service="kie")
+    paid = kie.Experiment("paid", image=cat, seed=[1], prompt="Smile")
+    assert "1 to buy for about 60 credits ($0.30), sent" in repr(paid.plan())
+    assert repr(paid.run().wait(SHORT_S).status()).endswith("; 60 of about 60 credits ($0.30)")
 
 
 def test_a_changed_definition_is_refused_with_what_has_changed(smile, simulator):

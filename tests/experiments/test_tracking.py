@@ -94,6 +94,26 @@ def test_the_files_are_there(exp, client, store, cat, tmp_path):
     assert next((folder / "poster").iterdir()).read_bytes().startswith(b"\xff\xd8")
 
 
+def test_a_video_that_was_altered_is_not_logged_as_the_one_that_was_fetched(exp, client, store):
+    """It is left out and said, and comes when the doctor has fetched it again; what was logged before stays what it was."""
+    run = exp.runs[0]
+    run.video.write_bytes(exp.runs[2].video.read_bytes())
+
+    run_id = exp.log_to_mlflow(store).runs[run.id]
+    tags = client.get_run(run_id).data.tags
+    assert tags["kie_nb.video_altered"] == "true"
+    assert "kie_nb.files" not in tags
+    assert {"video", "poster"}.isdisjoint(each.path for each in client.list_artifacts(run_id))
+
+    kie.doctor()
+    exp.log_to_mlflow(store)
+    tags = client.get_run(run_id).data.tags
+    assert (tags["kie_nb.video_altered"], tags["kie_nb.files"]) == ("false", "whole")
+    run.video.write_bytes(exp.runs[2].video.read_bytes())
+    exp.log_to_mlflow(store)
+    assert client.get_run(run_id).data.tags["kie_nb.video_altered"] == "false"
+
+
 def test_logging_twice_changes_only_what_has_changed(exp, client, store):
     """No second run, no second point of a figure; a new rating, a rating taken away, a cell that was tried again."""
     exp.log_to_mlflow(store)

@@ -61,6 +61,22 @@ def test_cells_without_a_video_say_why(smile, simulator):
         assert words in page
 
 
+def test_a_video_that_was_altered_is_not_shown(fetched):
+    """Nor one that has been as long before: its run's prompt and seed did not make it."""
+    first, second = fetched.runs[:2]
+    content = first.video.read_bytes()
+    assert repr(fetched.wall()) == "<Wall smile: 3 × 2, 6 videos>"
+    first.video.write_bytes(second.video.read_bytes())
+    second.video.write_bytes(second.video.read_bytes()[:-1] + b"x")
+
+    tiles = {tile.run.id: tile for tile in fetched.wall().tiles}
+    words = "altered since it was fetched; %kie doctor fetches it again"
+    assert [tiles[run.id].problem for run in (first, second)] == [words, words]
+    assert repr(fetched.wall()) == "<Wall smile: 3 × 2, 4 videos>"
+    first.video.write_bytes(content)
+    assert tiles[first.id].problem == ""
+
+
 def test_any_runs_make_a_wall(fetched):
     """By what they differ in; an id will do; the same run twice is one tile."""
     runs = fetched.runs

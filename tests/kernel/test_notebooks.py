@@ -12,7 +12,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 PROMISES = {
     "quickstart": ["data:video/mp4;base64,", "<Run", "nothing was sent", "SIMULATED"],
     "experiments": [
-        "12 cells, 0 exist, 12 to buy for about 720 credits",
+        "12 cells, 0 exist, 12 to buy: simulated, free (at Kie.ai about 720 credits ($3.60))",
         "12 of 12",
         "tasks made by running it again: 0",
         "tasks made for a fourth seed:   4",

@@ -14,7 +14,8 @@ from ...engine import Run, get_session
 from ...engine.executor import Threads
 from ...engine.states import State
 from ...errors import InvalidRequest, KieError, OutOfCredits
-from .. import page, presenter
+from ...notice import say_simulator_once
+from .. import page
 from ..card import widgets
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput
@@ -185,7 +186,7 @@ class Panel:
             return
         from IPython.display import display
 
-        presenter.say_simulator_once()
+        say_simulator_once()
         self.queue.touch()
         self._changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
