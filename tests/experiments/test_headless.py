@@ -75,10 +75,12 @@ def test_a_limit_that_limits_nothing_is_refused(file, simulator, capsys, number)
 
 
 def test_it_is_done_when_every_video_is_on_disk(file, simulator, capsys):
-    """One that is gone is named, and not bought again; the codes are in the help."""
+    """One that is gone is fetched again, one that is altered is named; neither is bought. The codes are in the help."""
     assert main(["run", file]) == 0
     video = kie.runs(experiment="smile")[0].video
     video.unlink()
+    assert main(["run", file]) == 0
+    video.write_bytes(video.read_bytes() + b"\0")
     assert main(["run", file]) == 3
     assert f"not on disk as fetched: {video.name}. Nothing is bought" in capsys.readouterr().out
     assert main(["doctor"]) in {0, 1}
