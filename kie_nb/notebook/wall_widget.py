@@ -86,6 +86,10 @@ class LiveWall:
         if not all(map(is_ready, videos)):
             get_session().dispatcher.call_soon(self._refresh)
 
+    def close(self) -> None:
+        """Let go of its widget, which a kernel would keep as long as it lives."""
+        self.widget.close()
+
     # --- on the main thread or a subshell's: look at it and hand it over, nothing else -----------------------------
 
     def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from operator import sub
 
 import manyruns
 import pytest
@@ -210,6 +211,27 @@ def test_a_range_is_shown_as_a_wall(nb):
         0,
         "cell => [...cell.querySelectorAll('video')].filter(v => v.readyState >= 2).length === 3",
     )
+
+
+def test_looking_below_leaves_nothing_on_the_page(nb):
+    """However often a wall is asked for; in the end no listener of it is left on the window. (Of keys a wall has one of its own.)"""
+    devtools = nb.page.context.new_cdp_session(nb.page)
+    before = listeners(devtools)
+    for number in (0, 1):
+        tiles(nb).nth(number).get_by_label("choose").click()
+    for _ in range(3):
+        nb.cell(0).get_by_role("button", name="Wall").click()
+        nb.wait_dom(0, "cell => [...cell.querySelectorAll('video')].some(v => v.readyState >= 2)")
+        assert max(map(sub, listeners(devtools), before)) <= 1
+
+    assert until(nb, lambda: listeners(devtools) == before)
+    devtools.detach()
+
+
+def listeners(devtools):
+    kinds = "['wheel', 'pointerdown'].map((kind) => (getEventListeners(window)[kind] || []).length)"
+    asked = {"expression": kinds, "includeCommandLineAPI": True, "returnByValue": True}
+    return devtools.send("Runtime.evaluate", asked)["result"]["value"]
 
 
 def test_a_copied_cell_shows_the_run_and_spends_nothing(nb, house):

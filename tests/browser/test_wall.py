@@ -11,6 +11,7 @@ from labdriver import Notebook, write_notebook
 from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after
 from wallstudio import DEFINE, SECONDS, make_studio
 
+from kie_nb.experiments.wall_page import asset
 from kie_nb.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,41 @@ def test_nine_videos_play_in_lock_step(page, artifacts):
     if not quick:
         pytest.skip(f"too slow to tell lock step: the screen is refreshed every {best['paces']['p95']} ms")
     assert min(quick) < FRAME_MS, measured
+
+
+def test_stills_that_come_ahead_are_kept_and_let_go(chromium):
+    """A still comes before its video and again with it: one address of it is made, and none is left when the last view is gone."""
+    page = chromium.page()
+    try:
+        page.clock.install()
+        found = page.evaluate(STILLS, asset("media.js"))
+        page.clock.fast_forward(11_000)
+        assert found == {"shown": [["blob", ""], ["blob", ""], ["blob", "blob"]], "stills": 1, "made": 2}
+        assert page.evaluate("() => window.there.size") == 0
+    finally:
+        page.close()
+
+
+# A model as a front end hands it over, and what the kernel sends: twice a still, then the video with it.
+STILLS = """(source) => {
+    const there = (window.there = new Set());
+    let made = 0;
+    const [make, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
+    URL.createObjectURL = (blob) => { const url = make.call(URL, blob); there.add(url); made += 1; return url; };
+    URL.revokeObjectURL = (url) => { there.delete(url); revoke.call(URL, url); };
+    let tell;
+    const data = {};
+    const model = { get: () => data, on: (_, heard) => (tell = heard), off() {}, send() {} };
+    const media = new (new Function(`${source}; return KernelMedia;`)())(model);
+    const seen = [];
+    media.want([0], (_, medium) => seen.push(medium));
+    const bytes = new Uint8Array([1, 2]);
+    for (const kind of ['still', 'still']) tell({ kind, tile: 0 }, [bytes]);
+    tell({ kind: 'media', tile: 0, fps: 24, frames: 1 }, [bytes, bytes]);
+    media.close();
+    const kind = (url) => url.split(':')[0];
+    return { shown: seen.map(({ still, src }) => [kind(still), kind(src)]), stills: new Set(seen.map(({ still }) => still)).size, made };
+}"""
 
 
 def test_a_step_moves_every_video_by_exactly_one_frame(page):

@@ -97,6 +97,25 @@ def test_nothing_of_the_runs_is_in_the_state(gallery):
     assert "take " not in json.dumps([own, states])
 
 
+def test_a_wall_is_let_go_with_its_place(gallery):
+    """Another one takes its place, then a button empties it: the kernel keeps no widget of either."""
+    kernel, _ = gallery
+    answers = tell(gallery, page(15))
+    kernel.until(lambda: answers("page"))
+    ids = [row["id"] for row in answers("page")[0]["data"]["content"]["rows"][:2]]
+    for number in (1, 2):
+        answers = tell(gallery, {"kind": "wall", "ids": ids})
+        kernel.until(lambda found=answers: found("announce"))
+        assert walls_of(kernel) == 1, number
+    kernel.run("gallery._results.clear()")
+
+    assert walls_of(kernel) == 0
+
+
+def walls_of(kernel):
+    return sum("marks" in state and "data" in state for state in states_of(kernel).values())
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -30,7 +30,7 @@ class KernelMedia {
   constructor(model) {
     this.model = model;
     const key = model.get("data"); // anywidget makes the model's face anew for each view; what is in it stays the same
-    if (!kept.has(key)) kept.set(key, { there: new Map(), views: 0, latest: null });
+    if (!kept.has(key)) kept.set(key, { there: new Map(), stills: new Map(), views: 0, latest: null });
     this.memory = kept.get(key);
     this.memory.views += 1;
     this.there = this.memory.there;
@@ -57,7 +57,9 @@ class KernelMedia {
     // Another view may have asked as well, and then each hears both answers.
     if (!this.there.has(tile)) {
       const [still, video] = buffers;
-      const medium = { still: url(still, "image/jpeg"), src: url(video, "video/mp4"), fps, frames, aspect };
+      const { stills } = this.memory; // one may come ahead of its video, and again with it
+      if (!stills.get(tile)) stills.set(tile, url(still, "image/jpeg"));
+      const medium = { still: stills.get(tile), src: url(video, "video/mp4"), fps, frames, aspect };
       if (kind === "still") return this.arrived?.(tile, medium);
       this.there.set(tile, medium);
     }
@@ -68,8 +70,10 @@ class KernelMedia {
     this.memory.views -= 1;
     setTimeout(() => {
       if (this.memory.views) return;
-      for (const { src, still } of this.there.values()) for (const url of [src, still]) if (url) URL.revokeObjectURL(url);
+      const videos = [...this.there.values()].map(({ src }) => src);
+      for (const url of [...videos, ...this.memory.stills.values()]) if (url) URL.revokeObjectURL(url);
       this.there.clear();
+      this.memory.stills.clear();
     }, AGAIN_WITHIN_MS);
   }
 }

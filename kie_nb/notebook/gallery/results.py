@@ -14,6 +14,7 @@ from . import media
 
 if TYPE_CHECKING:
     from ...experiments.wall import Wall
+    from ..wall_widget import LiveWall
 
 TWO = 2
 
@@ -29,6 +30,7 @@ class Results:
         kit = widgets()
         self._number = 0
         self._parts: Any = None
+        self._wall: LiveWall | None = None
         self.box = kit.VBox([], layout=kit.Layout(display="none", margin="12px 2px 0"))
 
     def _made(self) -> Any:
@@ -47,10 +49,11 @@ class Results:
         return self._parts
 
     def clear(self) -> None:
-        """Empty it; what is still being measured is not shown any more. Sets traits and nothing else."""
+        """Empty it; what is still being measured is not shown any more. Sets traits, and lets go of a wall: nothing else."""
         self._number += 1
         self.box.layout.display = "none"
         self.box.children = ()
+        self._let_go()
         if self._parts is not None:
             self._parts[2].value = ""
 
@@ -97,8 +100,15 @@ class Results:
             self._trouble(number, exc)
             raise
         if number == self._number:
-            self.box.children = (self._made()[0], LiveWall(wall).widget)
+            self._wall = LiveWall(wall)
+            self.box.children = (self._made()[0], self._wall.widget)
         return words
+
+    def _let_go(self) -> None:
+        """The wall that was shown is gone from the page."""
+        if self._wall is not None:
+            self._wall.close()
+        self._wall = None
 
     def _trouble(self, number: int, exc: Exception) -> None:
         """It must not say for ever that it is at work; the caller tells the rest."""
@@ -112,6 +122,7 @@ class Results:
         name.value = f'<b style="{page.FONT}">{page.esc(title)}</b>'
         body.value = _text(text)
         self.box.children = (head, body)
+        self._let_go()
         self.box.layout.display = ""
         return self._number
 

@@ -68,12 +68,19 @@ class View {
     const place = this.element.parentElement?.nextElementSibling;
     if (!place) return;
     const behavior = movesLittle() ? "auto" : "smooth";
-    this.growing?.disconnect();
+    this.lookAway();
     this.growing = new ResizeObserver(() => place.scrollIntoView({ block: "nearest", behavior }));
     this.growing.observe(place);
-    const end = () => this.growing?.disconnect();
-    setTimeout(end, GROWING_MS);
-    for (const kind of ["wheel", "pointerdown", "keydown"]) addEventListener(kind, end, { once: true, passive: true });
+    this.looking = new AbortController();
+    const { signal } = this.looking;
+    this.ending = setTimeout(() => this.lookAway(), GROWING_MS);
+    for (const kind of ["wheel", "pointerdown", "keydown"]) addEventListener(kind, () => this.lookAway(), { passive: true, signal });
+  }
+
+  lookAway() {
+    this.growing?.disconnect();
+    this.looking?.abort();
+    clearTimeout(this.ending);
   }
 
   /** Said to those who do not see it. */
@@ -139,7 +146,7 @@ class View {
 
   close() {
     this.bar.close();
-    this.growing?.disconnect();
+    this.lookAway();
     for (const [kind, listener] of this.listeners) this.store.removeEventListener(kind, listener);
     for (const tile of this.tiles.values()) tile.stop();
   }
