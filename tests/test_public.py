@@ -86,7 +86,6 @@ CALLS = {
     },
 }
 RAISE_NOTHING = {
-    "configure",
     "panel",
     "load_ipython_extension",
     "unload_ipython_extension",
