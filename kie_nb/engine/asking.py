@@ -256,8 +256,9 @@ def intend(
     """Write the intention down, or find the run that stands for the request; the second value says which.
 
     Raises:
-        BudgetExceeded, AuthError: before anything is written.
+        BudgetExceeded, AuthError, InvalidRequest: before anything is written.
     """
+    check_number(max_credits)
     request = prepared.request
     ledger = session.ledger(prepared.home)
     new = new_run(prepared)
@@ -339,6 +340,20 @@ def _address(prepared: Prepared) -> str | None:
     return (
         image.url if prepared.content is None else f"<uploaded: {image.label}, sha256 {image.sha256[:12]}…>"
     )
+
+
+def check_number(max_credits: object) -> None:
+    """Refuse a limit that would limit nothing, or that a text stands for.
+
+    Raises:
+        InvalidRequest: saying what is needed.
+    """
+    is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
+    if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
+        raise InvalidRequest(
+            f"max_credits={max_credits!r}: a number of credits is needed.",
+            hint="max_credits=500, or leave it out for no limit",
+        )
 
 
 def check_limit(estimate: Estimate | None, limit: float | None, name: str) -> None:

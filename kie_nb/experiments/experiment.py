@@ -15,6 +15,7 @@ from .. import _hooks
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine import Run, get_session
+from ..engine.asking import check_number
 from ..engine.bridge import wait_async, wait_blocking
 from ..engine.channel import Channel
 from ..engine.facts import Recorded
@@ -32,7 +33,7 @@ from .exports import Exports
 from .grid import Grid, Where
 from .judging import Spread, Verified, spread_of, verify
 from .keeping import keep, keep_seed, with_seed
-from .limit import check_limit, check_number, check_whole
+from .limit import check_limit, check_whole
 from .plan import Plan, Remarks
 from .runner import Runner
 from .wall import Wall

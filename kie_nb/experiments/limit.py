@@ -9,20 +9,6 @@ from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger.money import Figures
 
 
-def check_number(max_credits: object) -> None:
-    """Refuse a limit that would limit nothing, or that a text stands for.
-
-    Raises:
-        InvalidRequest: saying what is needed.
-    """
-    is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
-    if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
-        raise InvalidRequest(
-            f"max_credits={max_credits!r}: a number of credits is needed.",
-            hint="max_credits=500, or leave it out for no limit",
-        )
-
-
 def check_whole(**counts: object) -> None:
     """Refuse *counts* that are no whole number above 0: with fewer nothing would be bought, or all would stop at once.
 

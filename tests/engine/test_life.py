@@ -312,6 +312,8 @@ def test_a_limit_is_kept_before_anything_is_sent(simulate, ask):
     simulator = simulate()
     with pytest.raises(kie.BudgetExceeded, match=r"60.*50"):
         ask(max_credits=50)
+    with pytest.raises(kie.InvalidRequest, match="max_credits=nan"):
+        ask(max_credits=float("nan"))  # nothing is above it
     kie.configure(max_credits=99)
     with pytest.raises(kie.BudgetExceeded, match=r"100.*99"):
         ask(resolution="1080p")
