@@ -228,7 +228,7 @@ class Experiment(Exports):
             rows=tuple(self._standings()),
             per_window=settings_.current().creates_per_window,
             remarks=self._remarks.untold(),
-            is_simulated=settings_.current().service == "simulator",
+            is_simulated=self._made_for.service == "simulator",
         )
 
     def status(self) -> status_.Status:
@@ -242,13 +242,13 @@ class Experiment(Exports):
         return self._status(rows), list(zip(places, rows, strict=True))
 
     def _status(self, rows: Sequence[Standing | None]) -> status_.Status:
-        current, bought = settings_.current(), self._bought()
+        bought = self._bought()
         found = status_.of(
             rows,
             estimate=self._estimate,
             left=self._runner.left if self._runner else None,
             parallel=PARALLEL,
-            per_window=current.creates_per_window,
+            per_window=settings_.current().creates_per_window,
             elapsed_s=time.monotonic() - self._started if self._started else 0.0,
             stopped=self._runner.stopped if self._runner else "",
         )
@@ -260,7 +260,7 @@ class Experiment(Exports):
             spent=bought.spent + spent,
             at_risk=bought.at_risk + at_risk,
             reserved=bought.reserved,
-            is_simulated=current.service == "simulator",
+            is_simulated=self._made_for.service == "simulator",
         )
 
     def _bought(self) -> Figures:
