@@ -11,7 +11,10 @@ import pytest
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.notebook.panel.filling import draft_of
+from kie_nb.engine import get_session
+from kie_nb.notebook.card import shared_layout
+from kie_nb.notebook.panel import Panel
+from kie_nb.notebook.panel.filling import draft_of, draft_of_video
 from kie_nb.simulator import Fault
 
 
@@ -260,3 +263,15 @@ def states_under(model_id):
             found[each] = known[each]["state"]
             todo += re.findall(r"IPY_MODEL_(\w+)", json.dumps(found[each], default=repr))
     return list(found.values())
+def test_the_ledgers_own_file_fills_the_form(filled, cat):
+    """It carries no request, but its bytes are known; another file is refused in the same words as before."""
+    run = kie.generate("The cat yawns.", image=cat, seed=9).wait()
+    filled.give(run.video)
+    filled.until(lambda: "The form is filled" in filled.says)
+
+    assert list(filled.panel.generate()) == [run]
+    filled.panel.fill(run.video)
+    with pytest.raises(kie.InvalidRequest, match="carries no request"):
+        draft_of_video(run.video.read_bytes() + b"\0", "other.mp4")
+
+
