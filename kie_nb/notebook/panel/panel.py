@@ -117,6 +117,7 @@ class Panel:
         with _panel_lock:
             if _panel is self:
                 _panel = None
+        self.shown.copy.panel = self.box.model_id or ""
         session = get_session()
         session.unwatch(self._taken)
         session.dispatcher.call_soon(lambda: ticker().discard(self.queue))
