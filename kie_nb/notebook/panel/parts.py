@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets as t
+from ipywidgets import Widget
 
 from ...engine.images import EXTENSIONS
+from ..card import is_shared
 
 HERE = Path(__file__).parent
 MOST_BYTES = 100_000_000  # a video that is dropped for its settings may be larger than a picture
