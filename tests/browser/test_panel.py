@@ -254,9 +254,9 @@ def test_insert_below_on_a_server_as_it_is_started(start_server, chromium, kind)
         page.goto(server.notebook_url(name.name))
         cells = page.locator(".jp-Notebook .jp-CodeCell")
         panel = page.locator(".kie-panel")
-        for _ in range(
-            20
-        ):  # Lab drops what is run before its kernel is there, and nothing on the page says when it is
+        # Before its kernel is there, Lab drops what is run, or asks for one; nothing on the page says when it is there.
+        for _ in range(20):
+            page.keyboard.press("Escape")
             cells.first.locator(".cm-content").click(timeout=60_000)
             page.keyboard.press("Shift+Enter")
             page.wait_for_timeout(3000)

@@ -4,6 +4,7 @@ import functools
 import http.server
 import shutil
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -182,3 +183,13 @@ def test_a_picture_that_is_read_too_slowly_is_not_waited_for_without_end(page, c
     page.write(prompt="The cat smiles.")
     with pytest.raises(InvalidRequest, match="still being read, so nothing was sent"):
         page.panel.generate()
+
+
+def test_a_picture_that_is_read_too_late_is_not_shown_for_another(page, cat):
+    """What stands there is what is sent: the one that was given last."""
+    for turn in range(40):
+        page.form.picture.path.value = str(cat)
+        time.sleep(0.004 * (turn % 10))
+        page.form.picture.path.value = "ftp://a.example/x.png"
+        time.sleep(0.05)
+        assert page.form.picture.place.facts == page.form.read().source == "ftp://a.example/x.png"

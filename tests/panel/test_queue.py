@@ -8,6 +8,8 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.engine import asking, get_session
+from kie_nb.engine.evidence import UNSETTLED
+from kie_nb.ledger import search
 from kie_nb.notebook.panel.queue import STEP
 from kie_nb.simulator import Fault
 
@@ -99,6 +101,7 @@ def test_what_has_to_be_settled_comes_first(page, unknown, simulate, cat):
     page.until(lambda: "and 2 more" in page.panel.queue.head.value)
 
     assert unknown.id[:8] in text(page.rows[0])
+    assert set(search.UNSETTLED) == UNSETTLED  # the ledger's words for them
 
 
 def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):

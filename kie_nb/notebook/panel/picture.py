@@ -62,7 +62,7 @@ class PictureControl:
         self._pieces: dict[str, list[bytes]] = {}
         self._reading: Future[Any] | None = None
         self._turn = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_ours = False
         self.wrong = ""
         self.warning = ""
@@ -143,39 +143,39 @@ class PictureControl:
         with self._lock:
             self._turn += 1
             turn = self._turn
-        self.source = given if isinstance(given, str | Picture) else None
-        self.picture = given if isinstance(given, Picture) else None
-        self.wrong = self.warning = ""
-        self._reading = None
-        if given is None or (isinstance(given, Picture) and given.content is None):
-            self._shown(given.identity if isinstance(given, Picture) else None, None)
-        elif isinstance(given, str) and is_url(given):
-            self.place.facts, self._still = given, None
-            self.place.revision += 1
-            self._desk.work(self._look, given, turn)
-        else:
-            self._reading = self._desk.work(self._read, given, turn)
+            self.source = given if isinstance(given, str | Picture) else None
+            self.picture = given if isinstance(given, Picture) else None
+            self.wrong = self.warning = ""
+            self._reading = None
+            if given is None or (isinstance(given, Picture) and given.content is None):
+                self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
+            elif isinstance(given, str) and is_url(given):
+                self._shown(given, None)
+                self._desk.work(self._look, given, turn)
+            else:
+                self._reading = self._desk.work(self._read, given, turn)
         self._changed()
 
     # --- on a worker ---------------------------------------------------------------------------------------------
 
     def _read(self, given: str | Picture | tuple[bytes, str], turn: int) -> None:
+        picture, still, wrong = None, None, ""
         try:
             if isinstance(given, tuple):
                 picture = Picture(identity=check_picture(*given), content=given[0])
             else:
                 picture = given if isinstance(given, Picture) else read_picture(given)
+            still = _small(picture.content) if picture.content else None
         except InvalidRequest as exc:
-            if turn == self._turn:
-                self.wrong = exc.message
-                self._shown(None, None)
-                self._changed()
-            return
-        if turn != self._turn:
-            return  # another one has been given meanwhile
-        # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.
-        self.picture = self.source = picture
-        self._shown(picture.identity, picture.content)
+            wrong = exc.message
+        with self._lock:  # what is shown and what is sent are one picture, whatever is given meanwhile
+            if turn != self._turn:
+                return
+            self.wrong = wrong
+            if picture is not None:
+                # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.
+                self.picture = self.source = picture
+            self._shown(facts(picture.identity) if picture else "", still)
         self._changed()
 
     def _look(self, url: str, turn: int) -> None:
@@ -184,22 +184,24 @@ class PictureControl:
             return
         session, current = get_session(), settings_.current()
         channel = session.channel(current)
+        words, still = url, None
         try:
             own = (channel.base_url, channel.upload_url)
             picture, warnings, content = seen_at(url, session.ledger(current.home), own=own)
+            if content is not None:
+                words, still = facts(picture.identity), _small(content)
         except InvalidRequest as exc:
-            # No refusal yet: a run that was made while it served a picture is shown for it.
-            picture, warnings, content = None, (exc.message,), None
-        if turn != self._turn:
-            return
-        self.warning = " ".join(warnings)
-        if picture is not None and content is not None:
-            self._shown(picture.identity, content)
+            warnings = (exc.message,)  # no refusal yet: a run that was made of what it served is shown for it
+        with self._lock:
+            if turn != self._turn:
+                return
+            self.warning = " ".join(warnings)
+            self._shown(words, still)
         self._changed()
 
-    def _shown(self, identity: ImageIdentity | None, content: bytes | None) -> None:
-        self._still = _small(content) if content else None
-        self.place.facts = facts(identity) if identity else ""
+    def _shown(self, words: str, still: bytes | None) -> None:
+        self._still = still
+        self.place.facts = words
         self.place.revision += 1
         self._send_still()
 

@@ -69,9 +69,9 @@ class Queue:
         self._size = STEP
         self._is_closed = False
         self.more = kit.Button(
-            description=f"Show {STEP} more",
+            description="Show more",
             tooltip="more of what is open",
-            layout=kit.Layout(display="none"),
+            layout=kit.Layout(display="none", align_self="flex-start"),
         )
         self.more.on_click(desk.guard(lambda _button: self._show_more()))
         self.head = kit.HTML("<b>Queue</b>")
