@@ -42,9 +42,13 @@ class Server:
     """A Jupyter server over the folder *root*, of kind "lab", "notebook" or "voila"; a context manager.
 
     `private` is the folder for its HOME, its settings and its log. `env` is added to what the kernels see.
+    `expose` puts the application on the page, where `labdriver.Notebook` needs it; users have it not.
     """
 
-    def __init__(self, root, kind="lab", *, private, env=None, settings=None, start_timeout_s=60):
+    def __init__(
+        self, root, kind="lab", *, private, env=None, settings=None, start_timeout_s=60, expose=True
+    ):
+        self._exposes = expose
         self.kind, self.root, self.private = kind, Path(root), Path(private)
         self.root.mkdir(parents=True, exist_ok=True)
         self.port = _free_port()
@@ -113,7 +117,7 @@ class Server:
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={self.root}",
-            f"--{app}.expose_app_in_browser=True",
+            f"--{app}.expose_app_in_browser={self._exposes}",
         ]
 
     def _private_environment(self, settings):

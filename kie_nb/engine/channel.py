@@ -46,6 +46,7 @@ class Channel:
         self._uploading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._reading: Reading | None = None
         self._silent_until = 0.0
+        self.why_no_balance = ""  # the last time that it was not said
 
     @property
     def identity(self) -> str:
@@ -81,9 +82,14 @@ class Channel:
             clock = asyncio.get_running_loop().time
             if clock() < self._silent_until:
                 return None
-            with contextlib.suppress(KieError, TimeoutError):
+            try:
                 client = await self.client()
                 found = await asyncio.wait_for(client.credits(), BALANCE_WAIT_S)
+            except KieError as exc:
+                self.why_no_balance = exc.message
+            except TimeoutError:
+                self.why_no_balance = f"no answer within {BALANCE_WAIT_S:g} s"
+            else:
                 self._reading = Reading(credits=found, at=dt.datetime.now(dt.UTC))
                 return self._reading
             self._silent_until = clock() + BALANCE_REST_S

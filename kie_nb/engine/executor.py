@@ -26,3 +26,7 @@ class Threads:
     def submit(self, fn: Callable[..., T], /, *args: Any) -> concurrent.futures.Future[T]:
         """Run ``fn(*args)`` in a thread, in an empty context as everything of ours."""
         return self._pool.submit(contextvars.Context().run, fn, *args)
+
+    def close(self) -> None:
+        """Take nothing more; the threads end when they have done what was given to them."""
+        self._pool.shutdown(wait=False)

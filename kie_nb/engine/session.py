@@ -313,6 +313,12 @@ class Session:
             )
         return self.handle(home, found[0])
 
+    def of_video(self, sha256: str) -> Run | None:
+        """The run of the current home whose video has these bytes."""
+        home = settings_.current().home
+        row = self.ledger(home).of_video(sha256)
+        return self.handle(home, row) if row is not None else None
+
     def _settle(self, run: Run) -> None:
         """A handle of a finished run must not keep anybody waiting."""
         if run.state in OPEN or run._done.done():

@@ -45,6 +45,16 @@ def picture_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture
     Raises:
         BadImage: the address cannot be used, or serves no picture that the service takes.
     """
+    picture, warnings, _content = seen_at(url, ledger, own=own)
+    return picture, warnings
+
+
+def seen_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...], bytes | None]:
+    """The same with the bytes that it served, for whoever shows them.
+
+    Raises:
+        BadImage: as `picture_at`.
+    """
     url = check_url(url, own=own)
     label = _label(url)
     try:
@@ -54,9 +64,9 @@ def picture_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture
             f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
             "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
         )
-        return Picture(identity=by_address(url)), (words,)
+        return Picture(identity=by_address(url)), (words,), None
     identity = check_picture(content, label, url=url)
-    return Picture(identity=identity), _changed(url, identity, ledger)
+    return Picture(identity=identity), _changed(url, identity, ledger), content
 
 
 def picture_for_all(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...]]:

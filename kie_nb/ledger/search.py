@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from .schema import run
 
+UNSETTLED = ("unknown", "lost")  # nobody goes on with them, and they may have cost money
 _LATEST = (run.c.created_at.desc(), run.c.id)
 # What is not known comes last either way: an unknown cost is not 0, and no rating is not the worst.
 ORDERS: dict[str, tuple[Any, ...]] = {
@@ -20,6 +21,7 @@ ORDERS: dict[str, tuple[Any, ...]] = {
     "best": (sa.nulls_last(run.c.rating.desc()), *_LATEST),
     "dearest": (sa.nulls_last(run.c.credits.desc()), *_LATEST),
     "cheapest": (sa.nulls_last(run.c.credits), *_LATEST),
+    "unsettled": (run.c.state.not_in(UNSETTLED), *_LATEST),
 }
 
 

@@ -338,6 +338,12 @@ class Ledger(Pictures, Budgets):
         with self._db.read() as db:
             return _rows(db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)))
 
+    def of_video(self, sha256: str) -> RunRow | None:
+        """The newest run whose video has these bytes."""
+        query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
+        with self._db.read() as db:
+            return _row(db.execute(query.limit(1)).first())
+
     def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
         """Earlier runs of a request, newest first: with its seed, or with any."""
         where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family

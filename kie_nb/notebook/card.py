@@ -34,11 +34,19 @@ def widgets() -> Any:
     return ipywidgets
 
 
+_shared: list[Any] = []
+
+
+def is_shared(model: Any) -> bool:
+    """Whether `shared_layout` has given it, so that others have it too."""
+    return any(model is each for each in _shared)
+
+
 @functools.cache
 def shared_layout(kind: str) -> Any:
     """Layouts and styles are models of their own: shared ones keep a card at few messages."""
     kit = widgets()
-    return {
+    made = {
         "box": lambda: kit.Layout(
             max_width="854px",
             width="100%",
@@ -55,6 +63,8 @@ def shared_layout(kind: str) -> Any:
         "html": lambda: kit.HTML().style,
         "button_style": lambda: kit.Button().style,
     }[kind]()
+    _shared.append(made)
+    return made
 
 
 class Card:

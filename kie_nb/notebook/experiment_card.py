@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import headless
 from ..engine import get_session
+from ..errors import KieError
 from ..experiments.experiment import Experiment
 from . import page
 from .card import shared_layout, widgets
@@ -15,6 +16,7 @@ from .live_output import LIVE, LiveOutput
 from .ticker import ticker
 
 log = logging.getLogger("kie_nb")
+MOST_FAILURES = 10  # ticks in a row; a ledger that is locked for a moment passes
 HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 
 
@@ -43,6 +45,7 @@ class ExperimentCard:
     def __init__(self, exp: Experiment) -> None:
         self.exp = exp
         self._over = self._busy = False
+        self._failures = 0
         self._output: LiveOutput | None = None
         kit = widgets()
         self.head, self.squares, self.foot = (kit.HTML(layout=shared_layout("wide")) for _ in range(3))
@@ -91,12 +94,29 @@ class ExperimentCard:
                 self.button.layout = shared_layout("gone")
                 if self._output is not None:
                     self._output.end(static, raw=True)
-        except Exception:  # a display that fails must never stop a paid run
+            self._failures = 0
+        except Exception as exc:  # a display that fails must never stop a paid run
             log.exception("the card of the experiment %s failed", self.exp.name)
-            self._over = True
-            ticker().discard(self)
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                self._give_up(exc)
         finally:
             self._busy = False
+
+    def _give_up(self, exc: Exception) -> None:
+        """An old state must not look like the one of now."""
+        self._over = True
+        ticker().discard(self)
+        words = exc.message if isinstance(exc, KieError) else f"{type(exc).__name__}: {exc}"
+        self._write(
+            Parts(
+                head=f"<b>{page.esc(self.exp.name)}</b>",
+                squares="",
+                foot=f"This card cannot be kept up to date: {page.esc(words)}<br>The experiment goes on; "
+                "run this cell again to see it.",
+                said="This card cannot be kept up to date.",
+            )
+        )
 
     def _stop(self, _button: Any) -> None:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import html
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from ..catalogue import USD_PER_CREDIT, is_far
 from ..engine import Run, tables
 from ..engine.facts import LINK_LIFE
 from ..engine.states import UNSETTLED, WORDS, State
+from ..errors import KieError
 from ..paths import shown_path
 from ..settings import start_folder
 
@@ -37,6 +39,7 @@ COLOURS = {
 }
 ROUNDED = f"<style>.{LIVE_CLASS}{{border-radius:6px;box-sizing:border-box}}</style>"
 RUNNING = "#3f86d9"
+Lines = Callable[[KieError], list[str]]
 
 
 def esc(value: object) -> str:
@@ -146,15 +149,17 @@ def card(run: Run, *, note: str = "", with_error: bool = True) -> str:
     return f'<div style="{BOX}">{_card_lines(run, note=note, with_error=with_error)}</div>'
 
 
-def live_card(run: Run, *, note: str = "") -> str:
+def live_card(run: Run, *, note: str = "", lines: Lines = KieError.lines) -> str:
     """The same inside the frame that the live card draws around it and its controls.
 
     A widget's HTML is not sanitized, so it may hold the one rule that a layout cannot say.
     """
-    return f'{ROUNDED}<div style="{FONT}">{_card_lines(run, note=note, with_error=True)}</div>'
+    return (
+        f'{ROUNDED}<div style="{FONT}">{_card_lines(run, note=note, with_error=True, lines_of=lines)}</div>'
+    )
 
 
-def _card_lines(run: Run, *, note: str, with_error: bool) -> str:
+def _card_lines(run: Run, *, note: str, with_error: bool, lines_of: Lines = KieError.lines) -> str:
     lines = [f"<div>{state_line(run)}</div>", prompt_line(run), facts_line(run)]
     if note:
         lines.append(f'<div style="{MUTED};margin-top:4px">{esc(note)}</div>')
@@ -162,7 +167,7 @@ def _card_lines(run: Run, *, note: str, with_error: bool) -> str:
         lines.append(f'<div style="margin-top:4px">{esc(run.trouble)}</div>')
     error = run.error
     if error is not None and with_error:
-        text = "<br>".join(esc(line.strip()) for line in error.lines())
+        text = "<br>".join(esc(line.strip()) for line in lines_of(error))
         lines.append(f'<div role="alert" style="margin-top:6px;overflow-wrap:anywhere">{text}</div>')
     return "".join(lines)
 

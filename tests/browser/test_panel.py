@@ -244,6 +244,40 @@ def test_in_notebook_7(start_server, chromium):
         nb.close()
 
 
+@pytest.mark.parametrize("kind", ["lab", "notebook"])
+def test_insert_below_on_a_server_as_it_is_started(start_server, chromium, kind):
+    """Nothing has to be set for it: the cell stands under the panel, and above what was there."""
+    server = start_server(kind, expose=False)
+    name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5), "'the last cell'")
+    page = chromium.page()
+    try:
+        page.goto(server.notebook_url(name.name))
+        cells = page.locator(".jp-Notebook .jp-CodeCell")
+        panel = page.locator(".kie-panel")
+        # Before its kernel is there, Lab drops what is run, or asks for one; nothing on the page says when it is there.
+        for _ in range(20):
+            page.keyboard.press("Escape")
+            cells.first.locator(".cm-content").click(timeout=60_000)
+            page.keyboard.press("Shift+Enter")
+            page.wait_for_timeout(3000)
+            if panel.count():
+                break
+        fill(panel)
+        generate(panel)
+        panel.locator(".kie-panel-player video").wait_for(timeout=60_000)
+        assert not page.evaluate("() => 'jupyterapp' in window")
+
+        panel.get_by_role("button", name="Insert below").click()
+
+        panel.get_by_text("The cell stands below").wait_for()
+        cells.nth(1).get_by_text("%%kie_wan --image kie-runs/inputs/").wait_for()
+        assert cells.count() == 3
+        assert "the last cell" in cells.nth(2).inner_text()
+        chromium.picture(f"panel-insert-{kind}", page)
+    finally:
+        page.close()
+
+
 def test_in_voila(start_server, chromium):
     """Form and gallery where there are no cells."""
     server = start_server("voila")

@@ -32,16 +32,19 @@ def test_another_kernels_run_has_a_row(workshop):
 
 
 def test_a_panel_and_cells_run_again_after_a_restart_buy_nothing(workshop):
-    """Run All, restart, Run All."""
+    """Run All, restart, Run All; the panel asks for one of the cells' requests and one of its own."""
     simulator = workshop.simulate()
     cells = ["import kie_nb as kie", PANEL]
     cells += [f"%%kie_wan --image cat.png --seed {seed} --wait\nThe cat smiles." for seed in range(10)]
+    cells += ["request = kie.runs()[-1].request; panel.fill(request).generate()[0].wait(60)"]
+    cells += ["panel.fill(request.with_seed(99)).generate()[0].wait(60)"]
     for _ in range(2):
-        kernel = workshop.kernel(simulator)
+        kernel = workshop.kernel(simulator, KIE_NB_NOTEBOOK="cats.ipynb")
         assert [kernel.run(cell).status for cell in cells] == ["ok"] * len(cells)
+        assert kernel.value("{run.origin['notebook'] for run in kie.runs()}") == "{'cats.ipynb'}"
         kernel.close()
 
-    assert simulator.counts["create_requests"] == 10
+    assert simulator.counts["create_requests"] == 11
 
 
 def test_the_panel_costs_nothing_until_it_is_opened(workshop):

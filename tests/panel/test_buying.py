@@ -3,16 +3,23 @@
 import json
 import re
 import sys
+import threading
 import time
 from pathlib import Path
 
 import ipywidgets
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.notebook.panel.filling import draft_of
+from kie_nb.engine import get_session
+from kie_nb.notebook.card import shared_layout
+from kie_nb.notebook.panel import Panel
+from kie_nb.notebook.panel.filling import draft_of, draft_of_video
 from kie_nb.simulator import Fault
+
+TEXT = "wan/2-5-text-to-video"
 
 
 @pytest.fixture
@@ -188,11 +195,140 @@ def test_what_goes_wrong_stands_in_the_message_line(simulator, filled, buy, faul
 
 
 def test_an_error_of_our_own_stands_there_too(filled, monkeypatch, caplog):
-    """A bug in a callback is not swallowed."""
-    filled.panel._work(lambda: 1 / 0).result()
+    """A bug in a callback is not swallowed, be it a field's, a message's or a clock's."""
+    for place, name, act in (
+        (filled.form, "_lay_out", lambda: setattr(filled.form.model, "value", TEXT)),
+        (filled.form.picture, "_send_still", lambda: send(filled.form.picture.place, {"still": True})),
+        (filled.panel.shown, "_flush", lambda: filled.panel.shown.show(kie.runs()[0])),
+        (filled.panel.queue, "tick", filled.panel.tick),
+    ):
+        if name == "_flush":
+            filled.panel.generate()
+        filled.panel.say("")
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, lambda: 1 / 0)
+            act()
+            filled.until(lambda: "ZeroDivisionError" in filled.says)
 
-    assert "ZeroDivisionError" in filled.says
     assert "ZeroDivisionError" in caplog.text
+
+
+def send(widget, content):
+    """As the page sends it."""
+    widget._handle_custom_msg(content, [])
+
+
+def test_a_key_that_is_refused_is_said(simulator, filled):
+    """Beside the balance that is not known for it."""
+    simulator.set_faults([Fault(call="credits", kind="401", times=99)])
+    filled.panel._has_paid = True  # the balance that was read is an old one
+    filled.write(prompt="The cat yawns.")
+
+    filled.until(lambda: "balance not known: " in filled.money and "key" in filled.money)
+
+
+def test_who_answers_now_is_said_before_anything_is_bought(simulator, filled, monkeypatch):
+    """A cell that chooses the paid service changes the price that is shown; a press meant the one before."""
+    monkeypatch.setattr(sys.modules["kie_nb.notebook.panel.panel"], "CHECK_S", 3.0)
+    monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
+    filled.click()
+    kie.configure(service="kie")
+    filled.answer()
+    filled.until(lambda: "Kie.ai answers now, not the simulator: nothing was sent." in filled.says)
+    assert simulator.counts["create_requests"] == 0
+
+    filled.until(lambda: "paid" in filled.panel.head.value and "simulated" not in filled.money)
+    filled.free()
+    filled.click()
+    filled.answer()
+    filled.until(kie.runs)
+    assert [run.service for run in kie.runs()] == ["kie"]
+
+
+@pytest.mark.parametrize("how", ["budget", "environment"])
+def test_a_limit_that_a_cell_takes_away_turns_it_on_again(filled, how, monkeypatch, tmp_path):
+    """No field has to be touched for it."""
+    kie.budget(50)
+    filled.write(prompt="The cat yawns.")
+    filled.until(lambda: filled.panel.button.disabled and "would be passed" in filled.money)
+    if how == "budget":
+        kie.budget(None)
+    else:
+        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "another"))
+
+    filled.until(lambda: not filled.panel.button.disabled and "would be passed" not in filled.money)
+
+
+def test_wrong_settings_show_no_price(filled, monkeypatch):
+    """An old one would not be true, and nothing can be bought for it."""
+    monkeypatch.setenv("KIE_NB_WAIT", "perhaps")
+    filled.until(lambda: "KIE_NB_WAIT" in filled.says and filled.money == "price not known")
+
+    assert filled.panel.button.disabled
+    monkeypatch.delenv("KIE_NB_WAIT")
+    filled.until(lambda: not filled.panel.button.disabled)
+
+
+def test_after_a_lost_reply_the_line_says_so(simulator, filled, buy):
+    """It may be billed: the estimate of before would be for another one."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    filled.form.seed.lock.value = True
+    buy()
+
+    filled.until(lambda: "settle it in the queue" in filled.money)
+
+
+def test_the_next_step_is_one_in_the_panel(simulator, filled, buy):
+    """There is no cell to run again."""
+    simulator.set_faults([Fault(call="create", kind="402", times=1)])
+    buy()
+    filled.until(lambda: "then press Generate again" in filled.says)
+
+    filled.until(lambda: "then press Generate again" in filled.panel.shown.facts.value)
+
+
+def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, buy, monkeypatch):
+    """As one of a cell: by the notebook its budget counts, and what the ledger has to say is said."""
+    monkeypatch.setenv("KIE_NB_NOTEBOOK", "cats.ipynb")
+    get_session().here.remarks = ("The ledger was copied.",)
+    kie.budget(60)
+    filled.panel._cell = 7
+    said = []
+    filled.panel._line.observe(lambda change: said.append(change["new"]), "text")
+    buy()
+    (run,) = filled.until(kie.runs)
+
+    assert (run.origin["notebook"], run.origin["execution_count"]) == ("cats.ipynb", 7)
+    filled.until(lambda: "git" in kie.runs()[0].row.origin)
+    filled.until(lambda: any("The ledger was copied." in words for words in said))
+    filled.until(lambda: filled.panel.button.disabled and "would be passed" in filled.money)
+
+
+def test_a_closed_panel_leaves_nothing(simulator, cat):
+    """No widget, no listener, no worker."""
+    shared_layout("button_style")  # of all cards: it stays
+    before, threads = set(_instances), workers()
+    panel = Panel()
+    run = kie.generate("The cat smiles.", image=cat, seed=5)
+    panel.shown.show(run)
+    panel.form.model.value = TEXT
+    run.wait()
+    panel.close()
+    wait_until(lambda: not set(_instances) - before)
+    wait_until(lambda: not workers() - threads)
+
+    assert run._listeners == []
+
+
+def workers():
+    return {each for each in threading.enumerate() if each.name.startswith("kie-nb-panel")}
+
+
+def wait_until(condition):
+    end = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_filling_gives_the_same_request(filled, cat):
@@ -219,6 +355,18 @@ def test_filling_gives_the_same_request(filled, cat):
         )
         assert (read.seed, read.source.identity.sha256) == (9, run.request.image.sha256)
         assert list(filled.panel.generate()) == [run]
+
+
+def test_the_ledgers_own_file_fills_the_form(filled, cat):
+    """It carries no request, but its bytes are known; another file is refused in the same words as before."""
+    run = kie.generate("The cat yawns.", image=cat, seed=9).wait()
+    filled.give(run.video)
+    filled.until(lambda: "The form is filled" in filled.says)
+
+    assert list(filled.panel.generate()) == [run]
+    filled.panel.fill(run.video)
+    with pytest.raises(kie.InvalidRequest, match="carries no request"):
+        draft_of_video(run.video.read_bytes() + b"\0", "other.mp4")
 
 
 def test_white_space_around_a_prompt_is_part_of_the_request_that_is_filled_in(page, cat):

@@ -1,5 +1,13 @@
 """The form: made of the model's description, wrong values said in the words of the magic."""
 
+import functools
+import http.server
+import shutil
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
 import pytest
 
 from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
@@ -108,6 +116,7 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     """In the words of the magic, before anything is sent."""
     page.form.picture.path.value = path
     page.until(lambda: words in page.form.picture.error.value)
+    page.until(lambda: not page.panel.button.disabled)
     page.write(prompt="The cat smiles.")
     page.click()
     page.answer()
@@ -123,3 +132,64 @@ def test_a_lost_piece_is_no_picture(page, cat):
     page.until(lambda: "lost on its way" in page.form.picture.error.value)
 
     assert page.form.read().source is None
+
+
+@pytest.fixture
+def served(cat):
+    """The address of a picture."""
+    folder = Path("served")
+    folder.mkdir()
+    shutil.copy(cat, folder / "cat.png")
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_words):
+        """Nothing."""
+
+
+def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
+    """With its pixels and size, as one that was dropped."""
+    monkeypatch.setattr("kie_nb.engine.urls.check_url", lambda url, **_own: url)  # no public address here
+    page.form.picture.path.value = f"{served}/cat.png"
+    page.until(lambda: "451 × 300" in page.form.picture.place.facts)
+
+    assert page.form.picture.place.facts == "cat.png · 451 × 300 · 241 kB"
+    assert page.form.picture._still
+    assert page.form.read().source == f"{served}/cat.png"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("gone.png", "could not be fetched"), ("", "a web page")], ids=["gone", "page"]
+)
+def test_an_address_that_serves_no_picture_is_marked(page, served, path, words, monkeypatch):
+    """Before it is asked for; where it may still be read by the service, it can be."""
+    monkeypatch.setattr("kie_nb.engine.urls.check_url", lambda url, **_own: url)
+    page.form.picture.path.value = f"{served}/{path}"
+
+    page.until(lambda: words in page.form.picture.error.value)
+
+
+def test_a_picture_that_is_read_too_slowly_is_not_waited_for_without_end(page, cat, monkeypatch):
+    """The press says so and sends nothing."""
+    monkeypatch.setattr("kie_nb.notebook.panel.picture.READ_S", 0.1)
+    page.form.picture._reading = Future()
+    page.write(prompt="The cat smiles.")
+    with pytest.raises(InvalidRequest, match="still being read, so nothing was sent"):
+        page.panel.generate()
+
+
+def test_a_picture_that_is_read_too_late_is_not_shown_for_another(page, cat):
+    """What stands there is what is sent: the one that was given last."""
+    for turn in range(40):
+        page.form.picture.path.value = str(cat)
+        time.sleep(0.004 * (turn % 10))
+        page.form.picture.path.value = "ftp://a.example/x.png"
+        time.sleep(0.05)
+        assert page.form.picture.place.facts == page.form.read().source == "ftp://a.example/x.png"

@@ -2,11 +2,15 @@
 
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
 import kie_nb as kie
-from kie_nb.notebook.panel.queue import MOST
+from kie_nb.engine import asking, get_session
+from kie_nb.engine.evidence import UNSETTLED
+from kie_nb.ledger import search
+from kie_nb.notebook.panel.queue import STEP
 from kie_nb.simulator import Fault
 
 LOST = Fault(call="create", kind="lost_reply", times=1)
@@ -76,13 +80,45 @@ def test_to_stop_what_was_not_sent_says_that_it_was_taken_back(page, slow, cat, 
     assert "will not be: nothing was charged" in page.says
 
 
-def test_there_are_at_most_twelve_rows(page, slow, cat):
+def test_twelve_rows_are_shown_and_more_when_asked_for(page, slow, cat):
     """Widgets are dear; the rest is counted."""
-    for seed in range(MOST + 3):
+    for seed in range(STEP + 3):
         kie.generate("The cat smiles.", image=cat, seed=seed)
     page.until(lambda: "and 3 more" in page.panel.queue.head.value)
+    assert len(page.rows) == STEP
 
-    assert len(page.rows) == MOST
+    page.panel.queue.more.click()
+    page.until(lambda: len(page.rows) == STEP + 3)
+    assert page.panel.queue.more.layout.display == "none"
+    assert "more" not in page.panel.queue.head.value
+
+
+def test_what_has_to_be_settled_comes_first(page, unknown, simulate, cat):
+    """However much is open behind it: nobody else goes on with it, and it may have cost money."""
+    simulate(speed=0.05)
+    for seed in range(STEP + 1):
+        kie.generate("The cat yawns.", image=cat, seed=seed)
+    page.until(lambda: "and 2 more" in page.panel.queue.head.value)
+
+    assert unknown.id[:8] in text(page.rows[0])
+    assert set(search.UNSETTLED) == UNSETTLED  # the ledger's words for them
+
+
+def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):
+    """The row says that it was never sent; the press says that it will not be."""
+    session = get_session()
+    prepared = session.prepare("The cat smiles.", image=cat, seed=5)
+    gone = replace(asking.new_run(prepared), owner="elsewhere:999999:1", lease_until="2020-01-01T00:00:00Z")
+    row, _is_new = session.here.intend(gone)
+    page.until(lambda: page.rows and "left behind, never sent" in text(page.rows[0]))
+    assert buttons(page.rows[0]) == ["Take back"]
+
+    page.rows[0].children[5].click()
+    page.until(lambda: not page.rows)
+    page.until(lambda: "never sent and will not be: nothing was charged" in page.says)
+    assert not page.panel._line.is_bad
+    assert kie.get(row.id).state == "not_sent"
+    assert simulator.counts["create_requests"] == 0
 
 
 def test_a_quiet_queue_sends_nothing(page, slow, cat, monkeypatch):
@@ -197,7 +233,7 @@ def test_no_button_acts_on_another_run_than_the_one_that_is_shown(page, simulato
     settling = page.panel.settling
     assert unknown.id[:8] in settling.evidence.value
     simulator.set_faults([Fault(call="credits", kind="slow_reply", seconds=2.0)])
-    opening = page.panel._work(settling.open, second)
+    opening = page.panel.desk.work(settling.open, second)
     page.until(lambda: settling.run is not unknown)
     was_hidden = settling.box.layout.display == "none"
     press(page, "Write off…")
@@ -214,7 +250,7 @@ def test_no_button_acts_on_another_run_than_the_one_that_is_shown(page, simulato
 def test_where_the_evidence_cannot_be_had_nothing_is_shown(page, unknown, second, monkeypatch):
     """The run before it would be settled in its place."""
     monkeypatch.setattr(type(second), "evidence", lambda _run: 1 / 0)
-    page.panel._work(page.panel.settling.open, second).result()
+    page.panel.desk.work(page.panel.settling.open, second).result()
 
     assert "ZeroDivisionError" in page.says
     assert page.panel.settling.run is None

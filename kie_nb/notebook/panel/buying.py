@@ -12,11 +12,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
+from ... import settings as settings_
 from ...engine import Run, Started, get_session
 from ...engine.asking import new_run
+from ...engine.origin import Origin
 from ...errors import InvalidRequest
+from .desk import Desk
 from .draft import Draft
 from .pricing import check_money
 
@@ -30,20 +33,23 @@ class Buying:
     Args:
         ask_page: Asks the page, under a number, to say when nothing of it is on its way any more.
         buy: Buys what the form holds; on a worker.
+        done: Called when that is over, however it went.
         say: The message line.
         changed: Called when pressing has become possible or impossible.
     """
 
     def __init__(
         self,
+        desk: Desk,
         *,
         ask_page: Callable[[int], None],
         buy: Callable[[], None],
-        work: Callable[..., Any],
+        done: Callable[[], None],
         say: Callable[..., None],
         changed: Callable[[], None],
     ) -> None:
-        self._ask_page, self._buy, self._work, self._say, self._changed = ask_page, buy, work, say, changed
+        self._desk, self._ask_page, self._buy, self._done = desk, ask_page, buy, done
+        self._say, self._changed = say, changed
         self._lock = threading.Lock()
         self._number = 0
         self._state = "ready"
@@ -64,9 +70,7 @@ class Buying:
             number = self._number
         self._changed()
         self._ask_page(number)
-        get_session().dispatcher.call_soon(
-            lambda: get_session().dispatcher.loop.call_later(ANSWER_S, self._give_up, number)
-        )
+        self._desk.later(ANSWER_S, self._give_up, number)
 
     def answered(self, number: int) -> None:
         """The page has nothing more on its way."""
@@ -74,7 +78,7 @@ class Buying:
             if self._state != "asking" or number != self._number:
                 return  # a second view of the same panel has answered too
             self._state = "buying"
-        self._work(self._do)
+        self._desk.work(self._do)
 
     def claim(self) -> None:
         """The same for a call from code, which knows what it has filled in.
@@ -92,10 +96,8 @@ class Buying:
         """Done; the next press is taken after a pause."""
         with self._lock:
             self._state, self._free_at = "ready", time.monotonic() + PAUSE_S
-        session = get_session()
-        session.dispatcher.call_soon(
-            lambda: session.dispatcher.loop.call_later(PAUSE_S + 0.05, self._changed)
-        )
+        self._desk.later(PAUSE_S + 0.05, self._changed)
+        self._done()
 
     def _do(self) -> None:
         try:
@@ -114,21 +116,36 @@ class Buying:
         self._changed()
 
 
-def start_all(draft: Draft, on_start: Callable[[Run, str], None]) -> list[Started]:
+def start_all(
+    draft: Draft,
+    on_start: Callable[[Run, str], None],
+    *,
+    current: settings_.Settings,
+    origin: Origin,
+) -> list[Started]:
     """Ask for every run of *draft*; all are checked before the first is sent. On a worker.
+
+    Args:
+        draft: What is asked for.
+        on_start: Called with every run that is begun, and how it came about.
+        current: The settings by which it is asked for.
+        origin: Where from.
 
     Raises:
         KieError: as `Session.start`; what was begun before goes on.
     """
     session = get_session()
-    prepared = [session.prepare(**draft.asked(seed)) for seed in draft.seeds]
-    missing = sum(session.here.standing(new_run(one)) is None for one in prepared)
+    prepared = [
+        replace(session.prepare(current=current, **draft.asked(seed)), origin=origin) for seed in draft.seeds
+    ]
+    ledger = session.ledger(current.home)
+    missing = sum(ledger.standing(new_run(one)) is None for one in prepared)
     if missing > 1:  # all or none: the first of them alone might still be within the budget
         check_money(draft.estimate, missing)
     started: list[Started] = []
     for one in prepared:
         run, how = session.begin(one)
-        started.append(Started(run=run, how=how, warnings=one.warnings))
+        started.append(Started(run=run, how=how, warnings=(*ledger.untold(), *one.warnings)))
         on_start(run, how)
     for each in started:
         session.wait_for_answer(each.run)

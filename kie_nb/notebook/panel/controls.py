@@ -8,6 +8,7 @@ from typing import Any
 from ...catalogue import Field
 from .. import page
 from ..card import widgets
+from .desk import Desk
 
 LONG = 200  # a text that may be longer has room to be seen
 LABEL = {"description_width": "120px"}
@@ -24,22 +25,25 @@ class Control:
         changed: Called in a widget's callback when the value has changed.
     """
 
-    def __init__(self, entry: Field, changed: Callable[[], None]) -> None:
+    def __init__(self, entry: Field, desk: Desk, changed: Callable[[], None]) -> None:
         self.entry = entry
         self.widget = _widget(entry)
         kit = widgets()
-        self.count = kit.HTML() if entry.kind == "str" and entry.max_length else None
+        self.count = (
+            kit.HTML(layout={"margin": "0 2px 2px 128px"})
+            if entry.kind == "str" and entry.max_length
+            else None
+        )
         self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
         parts = [self.widget, *([self.count] if self.count else []), self.error]
         if self.count:
-            self.count.layout = kit.Layout(margin="0 2px 2px 128px")
             self._count()
         is_wide = entry.kind == "str"
         self.box = kit.VBox(
             parts, layout=kit.Layout(width="100%" if is_wide else "320px", overflow="visible")
         )
         self._changed = changed
-        self.widget.observe(self._observed, "value")
+        self.widget.observe(desk.guard(self._observed), "value")
 
     @property
     def value(self) -> Any:

@@ -1,4 +1,4 @@
-// "Copy as cell" and, where the front end lets a page reach its notebook, "Insert below".
+// "Copy as cell" and, in a notebook, "Insert below".
 function render({ model, el }) {
   el.classList.add("kie-panel-copy");
   const copy = button("Copy as cell", "the %%kie_wan cell that asks for this run's request");
@@ -23,9 +23,9 @@ function render({ model, el }) {
     }
   });
   insert.addEventListener("click", () => {
-    const place = cellOf(el);
+    const place = cellOf(el, model);
     if (!place) return;
-    place.notebook.model.sharedModel.insertCell(place.index + 1, { cell_type: "code", source: model.get("text") });
+    place.notebook.insertCell(place.index + 1, { cell_type: "code", source: model.get("text") });
     model.send({ inserted: true });
   });
   const show = () => {
@@ -36,15 +36,27 @@ function render({ model, el }) {
   model.on("change:text", show);
   show();
   // The element is put into its page after this.
-  const look = setTimeout(() => { insert.hidden = !cellOf(el); }, 0);
+  const look = setTimeout(() => { insert.hidden = !cellOf(el, model); }, 0);
   insert.hidden = true;
   return () => { clearTimeout(look); model.off("change:text", show); };
 }
 
-function cellOf(el) {
-  const notebook = window.jupyterapp?.shell?.currentWidget?.content;
-  const index = notebook?.widgets?.findIndex?.((cell) => cell.node?.contains(el)) ?? -1;
-  return index >= 0 && notebook.model?.sharedModel?.insertCell ? { notebook, index } : null;
+// The cell that shows the panel. Lab gives a widget its notebook's document through the manager of its models, without a
+// promise that it always will: then a server that shows its application to the page (`expose_app_in_browser`) helps.
+function cellOf(el, model) {
+  const notebook = model.widget_manager?.context?.model?.sharedModel;
+  const cells = (notebook?.insertCell && notebook.cells) || [];
+  const index = cells.findIndex((cell) => cell.getOutputs?.().some((output) => shows(output, model.get("panel"))));
+  if (index >= 0) return { notebook, index };
+  const page = window.jupyterapp?.shell?.currentWidget?.content;
+  const found = page?.widgets?.findIndex?.((cell) => cell.node?.contains(el)) ?? -1;
+  const shown = page?.model?.sharedModel;
+  return found >= 0 && shown?.insertCell ? { notebook: shown, index: found } : null;
+}
+
+function shows(output, id) {
+  const view = output.data?.["application/vnd.jupyter.widget-view+json"];
+  return Boolean(view) && view.model_id === id;
 }
 
 function button(words, title) {

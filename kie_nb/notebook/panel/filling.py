@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from ...catalogue import Request, describe
 from ...engine import Run, get_session
 from ...engine.images import Picture, is_url, read_picture
 from ...engine.recall import Recalled, recall
-from ...errors import BadImage
+from ...errors import BadImage, InvalidRequest
 from .draft import Draft
 
 
@@ -29,6 +30,8 @@ def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Fille
     Raises:
         InvalidRequest: it carries no request, or its model is not described.
     """
+    if not isinstance(source, Run | Request | Recalled):
+        source = _maker(source)
     if isinstance(source, Run):
         source = source.request
     if isinstance(source, Request):
@@ -37,7 +40,6 @@ def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Fille
         sha256 = image.sha256 if image else None
         label = image.label if image else None
     else:
-        source = source if isinstance(source, Recalled) else recall(source)
         label, sha256 = source.image, source.image_sha256
         url = label if label is not None and is_url(label) else None
     describe(source.model)  # raises where there is no form for it
@@ -57,6 +59,22 @@ def draft_of_video(content: bytes, name: str) -> Filled:
         file = Path(folder) / (Path(name).name or "video.mp4")
         file.write_bytes(content)
         return draft_of(file)
+
+
+def _maker(path: str | os.PathLike[str]) -> Run | Recalled:
+    """What the video at *path* says of itself, else the run of this folder that made it: its own files say nothing."""
+    try:
+        return recall(path)
+    except InvalidRequest:
+        try:
+            with Path(path).open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            sha256 = ""
+        run = get_session().of_video(sha256) if sha256 else None
+        if run is None:
+            raise
+        return run
 
 
 def _kept(sha256: str, label: str) -> Picture | None:

@@ -8,7 +8,9 @@ from typing import Any
 from ...catalogue import Field, describe, find, known_models
 from ..card import widgets
 from .controls import LABEL, Control
+from .desk import Desk
 from .draft import Draft
+from .parts import close_all
 from .picture import PictureControl
 from .seed import SeedControl
 
@@ -21,9 +23,9 @@ class Form:
         picture: The rest of `PictureControl`'s arguments.
     """
 
-    def __init__(self, changed: Callable[[], None], **picture: Any) -> None:
+    def __init__(self, desk: Desk, changed: Callable[[], None], **picture: Any) -> None:
         kit = widgets()
-        self._changed = changed
+        self._desk, self._changed = desk, changed
         options = [
             (f"{model.model_title} ({name})", name) for name in known_models() if (model := find(name))
         ]
@@ -34,14 +36,15 @@ class Form:
             layout=kit.Layout(width="100%", max_width="560px"),
         )
         self._controls: dict[Field, Control] = {}
+        self._choices = kit.HBox([], layout=kit.Layout(flex_flow="row wrap", overflow="visible"))
         described = [entry for name in known_models() for entry in describe(name)]
-        self.seed = SeedControl(next(entry for entry in described if entry.name == "seed"), self._told)
+        self.seed = SeedControl(next(entry for entry in described if entry.name == "seed"), desk, self._told)
         title = next((entry.title for entry in described if entry.option == "image"), "Image")
-        self.picture = PictureControl(title, changed=self._told, **picture)
+        self.picture = PictureControl(title, desk, changed=self._told, **picture)
         self.box = kit.VBox(layout=kit.Layout(overflow="visible"))
         self._kept: dict[str, Any] = {}
         self._is_ours = False
-        self.model.observe(self._chosen, "value")
+        self.model.observe(desk.guard(self._chosen), "value")
         self._lay_out()
 
     def read(self) -> Draft:
@@ -71,6 +74,11 @@ class Form:
         finally:
             self._is_ours = False
         self._changed()
+
+    def close(self) -> None:
+        """Let go of the controls, also of those that are not shown."""
+        for box in (self.box, self.picture.box, *(control.box for control in self._controls.values())):
+            close_all(box)
 
     def mark(self, errors: Mapping[str, str]) -> None:
         """Say at each field what is wrong with it."""
@@ -103,17 +111,16 @@ class Form:
 
     def _control(self, entry: Field) -> Control:
         if entry not in self._controls:
-            self._controls[entry] = Control(entry, self._told)
+            self._controls[entry] = Control(entry, self._desk, self._told)
         return self._controls[entry]
 
     def _lay_out(self) -> None:
         """The picture first, then the texts, the choices side by side, and the seed."""
-        kit = widgets()
         shown = self._shown()
         has_picture = any(entry.option == "image" for entry in describe(self.model.value))
         wide = [control.box for control in shown if control.entry.kind == "str"]
         small = [control.box for control in shown if control.entry.kind != "str"]
-        row = kit.HBox(small, layout=kit.Layout(flex_flow="row wrap", overflow="visible"))
+        self._choices.children = small
         first, rest = wide[:1], wide[1:]
         picture = [self.picture.box] if has_picture else []
-        self.box.children = (self.model, *picture, *first, row, *rest, self.seed.box)
+        self.box.children = (self.model, *picture, *first, self._choices, *rest, self.seed.box)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
 from ...engine import Run, get_session
-from ...engine.executor import Threads
-from ...engine.states import State
+from ...engine.origin import Origin, here
+from ...engine.states import WORDS, State
 from ...errors import InvalidRequest, KieError, OutOfCredits
 from ...notice import say_simulator_once
+from ...place import place
 from .. import page
 from ..card import widgets
 from ..gallery import Gallery
@@ -24,14 +26,16 @@ from ..run_cell import cell_of
 from ..run_list import RunList
 from ..ticker import ticker
 from .buying import Buying, start_all
+from .desk import Desk
 from .draft import Draft
 from .form import Form
-from .parts import MessageLine
-from .pricing import price
+from .parts import MessageLine, close_all
+from .pricing import Way, check_way, price, way_now, way_of
 from .queue import Queue
 from .settling import Settling
 from .shown import Shown
 from .static import static_page
+from .words import lines_of
 
 if TYPE_CHECKING:
     import os
@@ -49,7 +53,7 @@ class Panel:
 
     def __init__(self) -> None:
         kit = widgets()
-        self._pool = Threads(4, "kie-nb-panel")
+        self.desk = Desk(self._trouble)
         self._line = MessageLine()
         self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
         self._refusal = ""
@@ -57,33 +61,44 @@ class Panel:
         self._has_paid = False
         self._lock, self._say_lock = threading.Lock(), threading.Lock()
         self._told: set[tuple[str, str]] = set()  # runs and the end that was told of each
+        self._way = way_now()  # what the form was looked at for
+        self._limits: dict[str, float] = {}
+        self._judged: Way | None = None  # what the price that is shown holds for
+        self._cell: int | None = None  # the one that shows the panel
+        self._heard: WeakSet[Run] = WeakSet()
+        self._listener, self._watcher = self.desk.guard(self._moved), self.desk.guard(self._taken)
+        self._tick = self.desk.guard(self._look_around)
         self.buying = Buying(
+            self.desk,
             ask_page=lambda number: self.form.picture.place.send({"asked": number}),
             buy=self._buy,
-            work=self._work,
+            done=self._bought,
             say=self.say,
             changed=self._show_button,
         )
-        self.form = Form(
-            self._changed, work=self._work, video=self._dropped_video, answered=self.buying.answered
+        self.form = Form(self.desk, self._changed, video=self._dropped_video, answered=self.buying.answered)
+        self.button = kit.Button(
+            description="Generate", button_style="primary", tooltip="send this request", disabled=True
         )
-        self.button = kit.Button(description="Generate", button_style="primary", tooltip="send this request")
-        self.button.on_click(lambda _button: self._press())
+        self.button.on_click(self.desk.guard(lambda _button: self._press()))
         self.money = kit.HTML()
         self.head = kit.HTML()
         go = kit.HBox(
             [self.button, self.money],
             layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
         )
-        self.shown = Shown(work=self._work, say=self.say, use=self._use)
+        self.shown = Shown(self.desk, say=self.say, use=self._use)
         self.queue = Queue(
-            stop=lambda run: self._work(self._stop, run),
-            show=lambda run: self._work(self._show, run),
-            settle=lambda run: self._work(self.settling.open, run),
+            self.desk,
+            stop=lambda run: self.desk.work(self._stop, run),
+            take_back=lambda run: self.desk.work(self._take_back, run),
+            show=lambda run: self.desk.work(self._show, run),
+            settle=lambda run: self.desk.work(self.settling.open, run),
             ended=self._ended,
+            limits=self._compare_limits,
             trouble=self._trouble,
         )
-        self.settling = Settling(work=self._work, say=self.say, show=self._show)
+        self.settling = Settling(self.desk, say=self.say, show=self._show)
         self.gallery = Gallery(self._use, lambda words: self.say(words, bad=True))
         gallery = kit.VBox(
             [kit.HTML("<b>Gallery</b>"), self.gallery.box], layout=kit.Layout(overflow="visible")
@@ -104,13 +119,13 @@ class Panel:
         )
         self.box.add_class("kie-panel")
         self.box.add_class(LIVE)
+        self.shown.copy.panel = self.box.model_id or ""
         self._start()
 
     def _start(self) -> None:
-        session = get_session()
-        session.watch(self._taken)
-        ticker().add(self.queue)
-        session.dispatcher.call_soon(self.queue.look)
+        get_session().watch(self._watcher)
+        ticker().add(self)
+        self.desk.soon(self.queue.look)
         self._changed()
 
     def close(self) -> None:
@@ -119,10 +134,24 @@ class Panel:
         with _panel_lock:
             if _panel is self:
                 _panel = None
-        session = get_session()
-        session.unwatch(self._taken)
-        session.dispatcher.call_soon(lambda: ticker().discard(self.queue))
+        get_session().unwatch(self._watcher)
+        self.desk.close()
         self.box.close()
+        get_session().dispatcher.call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        """On the dispatcher's thread, where what is shown of runs is changed."""
+        ticker().discard(self)
+        for run in list(self._heard):
+            run.unlisten(self._listener)
+        self.shown.close()
+        self.queue.close()
+        self.form.close()
+        close_all(self.box)
+
+    def tick(self) -> None:
+        """A second has passed; on the dispatcher's thread."""
+        self._tick()
 
     # --- for code ------------------------------------------------------------------------------------------------
 
@@ -148,7 +177,7 @@ class Panel:
         """
         self.buying.claim()
         try:
-            runs = self._ask_for(self._snapshot())
+            runs = self._ask_for(self._snapshot(), settings_.current(), here())
         finally:
             self.buying.release()
         if headless.must_wait(None):
@@ -187,6 +216,7 @@ class Panel:
         from IPython.display import display
 
         say_simulator_once()
+        self._cell = place()[1]
         self.queue.touch()
         self._changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
@@ -199,7 +229,7 @@ class Panel:
 
     def _press(self) -> None:
         self.queue.touch()
-        if not self._refusal:
+        if not self._refusal and self._judged is not None:
             self.buying.press()
 
     def _changed(self) -> None:
@@ -208,19 +238,16 @@ class Panel:
         with self._lock:
             self._check_turn += 1
             turn = self._check_turn
-        session = get_session()
-        session.dispatcher.call_soon(
-            lambda: session.dispatcher.loop.call_later(CHECK_S, self._check_soon, turn)
-        )
+        self.desk.later(CHECK_S, self._check_soon, turn)
 
     def _dropped_video(self, content: bytes, name: str) -> None:
-        self._work(self._fill_from_video, content, name)
+        self.desk.work(self._fill_from_video, content, name)
 
     def _use(self, run: Run) -> None:
-        self._work(self._fill_from_run, run)
+        self.desk.work(self._fill_from_run, run)
 
     def _show_button(self) -> None:
-        is_off = bool(self._refusal) or not self.buying.is_ready
+        is_off = bool(self._refusal) or self._judged is None or not self.buying.is_ready
         if self.button.disabled != is_off:
             self.button.disabled = is_off
 
@@ -232,17 +259,37 @@ class Panel:
 
     async def _check(self) -> None:
         try:
-            channel = get_session().channel(settings_.current())
-            max_age_s = 0.0 if self._has_paid else BALANCE_S
-            self._has_paid = False
-            reading = await channel.balance(max_age_s=max_age_s)
-        except KieError:
-            reading = None
-        self._work(self._judge, reading.credits if reading else None)
+            current = settings_.current()
+            balance, why = await self._balance(current)
+            self.desk.work(self._judge, way_of(current), balance, why)
+        except Exception as exc:  # noqa: BLE001 - said in the panel
+            self._judge_nothing()
+            self._trouble(exc)
+
+    async def _balance(self, current: settings_.Settings) -> tuple[float | None, str]:
+        """In credits; or why it is not known."""
+        max_age_s = 0.0 if self._has_paid else BALANCE_S
+        self._has_paid = False
+        channel = get_session().channel(current)
+        reading = await channel.balance(max_age_s=max_age_s)
+        return (reading.credits, "") if reading else (None, channel.why_no_balance)
+
+    def _look_around(self) -> None:
+        """The clocks; and a cell may have changed who answers."""
+        self.queue.tick()
+        way = way_now()
+        if way != self._way:
+            self._way = way
+            self._changed()
+
+    def _compare_limits(self, limits: dict[str, float]) -> None:
+        if limits != self._limits:
+            self._changed()
 
     def _taken(self, run: Run) -> None:
-        run.unlisten(self._moved)
-        run.listen(self._moved)
+        run.unlisten(self._listener)
+        run.listen(self._listener)
+        self._heard.add(run)
         self._told -= {told for told in self._told if told[0] == run.id}  # it goes on
         self.queue.look()
 
@@ -257,22 +304,11 @@ class Panel:
         if (run.id, run.state) in self._told:
             return
         self._told.add((run.id, run.state))
-        self._work(self._tell_end, run)
+        self.desk.work(self._tell_end, run)
         self._has_paid = True  # the balance is another one
         self._changed()
 
     # --- on a worker -------------------------------------------------------------------------------------------------
-
-    def _work(self, fn: Any, *args: Any) -> Future[Any]:
-        """Run *fn* on a worker; what goes wrong stands in the message line."""
-
-        def guarded() -> None:
-            try:
-                fn(*args)
-            except Exception as exc:  # noqa: BLE001 - said in the panel
-                self._trouble(exc)
-
-        return self._pool.submit(guarded)
 
     def _stop(self, run: Run) -> None:
         run.stop_waiting()
@@ -280,28 +316,53 @@ class Panel:
             self.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
         else:
             self.say(f"You stopped waiting for run {run.id[:8]}. {run._goes_on()}")  # noqa: SLF001
-        get_session().dispatcher.call_soon(self.queue.look)
+        self.desk.soon(self.queue.look)
+
+    def _take_back(self, run: Run) -> None:
+        self._told.add((run.id, State.NOT_SENT))
+        if get_session().withdraw(run):
+            self.say(f"Run {run.id[:8]} was never sent and will not be: nothing was charged.")
+        else:
+            self.say(
+                f"Run {run.id[:8]} could not be taken back: it is in other hands by now ({WORDS[run.state]})."
+            )
+        self.desk.soon(self.queue.look)
 
     def _trouble(self, exc: Exception, *, add: bool = False) -> None:
         if isinstance(exc, OutOfCredits):
             self._has_paid = True  # somebody has: the balance that is shown is an old one
             self._changed()
         if isinstance(exc, KieError):
-            self.say("\n".join(line.strip() for line in exc.lines()), bad=True, add=add)
+            self.say("\n".join(lines_of(exc)), bad=True, add=add)
             return
         log.error("the panel has met an error", exc_info=exc)
         self.say(f"Something went wrong in the panel: {type(exc).__name__}: {exc}", bad=True)
 
-    def _judge(self, balance: float | None) -> None:
+    def _judge(self, way: Way, balance: float | None, why: str) -> None:
         """Marks, estimate, balance, and whether Generate can be pressed."""
-        draft = self.form.read()
-        errors = draft.errors()
+        if way != way_now():
+            self._changed()
+            return
+        self._way = way
+        try:
+            self._limits = get_session().here.limits()
+            draft = self.form.read()
+            errors = draft.errors()
+            priced = price(draft, self.form.picture.picture, balance)
+        except Exception:
+            self._judge_nothing()
+            raise
+        self._refusal, self._judged = priced.refusal, way
+        _set(self.money, priced.html(balance, is_free=way.service == "simulator", why=why))
+        _set(self.head, page.service_badge(way.service))
+        self._show_button()
         missing = set() if self._pressed else draft.missing()
         self.form.mark({name: words for name, words in errors.items() if name not in missing})
-        priced = price(draft, self.form.picture.picture, balance)
-        self._refusal = priced.refusal
-        _set(self.money, priced.html(balance))
-        _set(self.head, page.service_badge(settings_.current().service))
+
+    def _judge_nothing(self) -> None:
+        """No price is shown rather than an old one, and nothing can be bought for it."""
+        self._judged, self._way = None, way_now()
+        _set(self.money, "price not known")
         self._show_button()
 
     def _snapshot(self) -> Draft:
@@ -321,9 +382,16 @@ class Panel:
         return draft
 
     def _buy(self) -> None:
-        self._ask_for(self._snapshot())
+        current = settings_.current()
+        check_way(self._judged, way_of(current))
+        self._ask_for(self._snapshot(), current, replace(here(), execution_count=self._cell))
 
-    def _ask_for(self, draft: Draft) -> list[Run]:
+    def _bought(self) -> None:
+        """However it went: the balance, and what is known of this request, are others."""
+        self._has_paid = True
+        self._changed()
+
+    def _ask_for(self, draft: Draft, current: settings_.Settings, origin: Origin) -> list[Run]:
         runs: list[tuple[Run, str]] = []
         self.say("Sending…")
 
@@ -333,7 +401,7 @@ class Panel:
                 self.shown.show(run, note_of(run, how, another=ANOTHER))
 
         try:
-            started = start_all(draft, begun)
+            started = start_all(draft, begun, current=current, origin=origin)
         except KieError as exc:
             if draft.count > 1 and runs:
                 exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
@@ -346,7 +414,7 @@ class Panel:
         self.say("\n".join([*notes, *(text for each in started for text in each.warnings)]), add=True)
         if not self.form.seed.is_kept and any(how == "new" for _, how in runs):
             self.form.seed.draw()
-        get_session().dispatcher.call_soon(self.queue.look)
+        self.desk.soon(self.queue.look)
         return [run for run, _ in runs]
 
     def _tell_end(self, run: Run) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets as t
+from ipywidgets import Widget
 
 from ...engine.images import EXTENSIONS
+from ..card import is_shared
 
 HERE = Path(__file__).parent
 MOST_BYTES = 100_000_000  # a video that is dropped for its settings may be larger than a picture
@@ -41,7 +45,27 @@ class Player(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
 
 
 class CopyButton(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
-    """Copies `text` in the browser; hidden while there is none."""
+    """Copies `text` in the browser; hidden while there is none. `panel` is the model's id by which the page finds its cell."""
 
     _esm = HERE / "copy.js"
     text = t.Unicode().tag(sync=True)
+    panel = t.Unicode().tag(sync=True)
+
+
+def close_all(root: Widget) -> None:
+    """Close *root* and all that it holds, with the layouts and styles that are theirs alone: each is known for ever else."""
+    todo, found = [root], {root}
+    while todo:
+        inner = {widget for widget in _held(todo.pop()) if not is_shared(widget)} - found
+        found |= inner
+        todo += inner
+    for widget in found:
+        widget.close()
+
+
+def _held(widget: Widget) -> Iterator[Widget]:
+    for name in widget.keys:
+        value: Any = getattr(widget, name)
+        yield from (
+            each for each in (value if isinstance(value, tuple) else [value]) if isinstance(each, Widget)
+        )

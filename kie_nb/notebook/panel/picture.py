@@ -9,15 +9,20 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from ... import settings as settings_
 from ...catalogue import ImageIdentity
+from ...engine import get_session
+from ...engine.bridge import wait_blocking
 from ...engine.images import Picture, check_picture, is_url, read_picture
+from ...engine.urls import seen_at
 from ...errors import InvalidRequest
 from ..card import widgets
 from .controls import LABEL, mark
+from .desk import Desk
 from .parts import PicturePlace
 
 STILL = 360  # pixels; shown at half of it
-Work = Callable[..., "Future[Any]"]
+READ_S = 30.0  # a file on a slow share
 
 
 class PictureControl:
@@ -26,7 +31,6 @@ class PictureControl:
     Args:
         title: The field's.
         changed: Called when there is another one.
-        work: Runs a function on a worker, whose errors are shown.
         video: Is given the bytes and the name of a video that was dropped.
         answered: Is told under which number the page says that nothing more of it is on its way.
     """
@@ -34,14 +38,14 @@ class PictureControl:
     def __init__(
         self,
         title: str,
+        desk: Desk,
         *,
         changed: Callable[[], None],
-        work: Work,
         video: Callable[[bytes, str], None],
         answered: Callable[[int], None],
     ) -> None:
         kit = widgets()
-        self._changed, self._work, self._video, self._answered = changed, work, video, answered
+        self._desk, self._changed, self._video, self._answered = desk, changed, video, answered
         self.source: str | Picture | None = None
         self.picture: Picture | None = None  # as far as it is known without asking anybody
         self.place = PicturePlace()
@@ -58,11 +62,12 @@ class PictureControl:
         self._pieces: dict[str, list[bytes]] = {}
         self._reading: Future[Any] | None = None
         self._turn = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_ours = False
         self.wrong = ""
-        self.place.on_msg(self._message)
-        self.path.observe(self._typed, "value")
+        self.warning = ""
+        self.place.on_msg(desk.guard(self._message))
+        self.path.observe(desk.guard(self._typed), "value")
 
     def show(self, source: str | Picture | None) -> None:
         """Take *source* as if it had been given by hand."""
@@ -74,14 +79,23 @@ class PictureControl:
         self._take(source)
 
     def wait(self) -> None:
-        """Until a picture that was given is read; on a worker."""
+        """Until a picture that was given is read.
+
+        Raises:
+            InvalidRequest: that takes too long.
+        """
         reading = self._reading
-        if reading is not None:
-            reading.result()
+        if reading is not None and not wait_blocking(
+            reading, timeout_s=READ_S, goes_on="The picture is still being read, so nothing was sent."
+        ):
+            raise InvalidRequest(
+                "the picture is still being read, so nothing was sent.",
+                hint="press Generate when it is shown",
+            )
 
     def mark(self, error: str) -> None:
         """Say what is wrong with it."""
-        mark(self.box, self.error, error or self.wrong)
+        mark(self.box, self.error, error or self.wrong or self.warning)
 
     # --- on whatever thread the page's messages arrive ---------------------------------------------------------
 
@@ -129,42 +143,65 @@ class PictureControl:
         with self._lock:
             self._turn += 1
             turn = self._turn
-        self.source = given if isinstance(given, str | Picture) else None
-        self.picture = given if isinstance(given, Picture) else None
-        self.wrong = ""
-        self._reading = None
-        if given is None or (isinstance(given, Picture) and given.content is None):
-            self._shown(given.identity if isinstance(given, Picture) else None, None)
-        elif isinstance(given, str) and is_url(given):
-            self.place.facts, self._still = given, None
-        else:
-            self._reading = self._work(self._read, given, turn)
+            self.source = given if isinstance(given, str | Picture) else None
+            self.picture = given if isinstance(given, Picture) else None
+            self.wrong = self.warning = ""
+            self._reading = None
+            if given is None or (isinstance(given, Picture) and given.content is None):
+                self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
+            elif isinstance(given, str) and is_url(given):
+                self._shown(given, None)
+                self._desk.work(self._look, given, turn)
+            else:
+                self._reading = self._desk.work(self._read, given, turn)
         self._changed()
 
     # --- on a worker ---------------------------------------------------------------------------------------------
 
     def _read(self, given: str | Picture | tuple[bytes, str], turn: int) -> None:
+        picture, still, wrong = None, None, ""
         try:
             if isinstance(given, tuple):
                 picture = Picture(identity=check_picture(*given), content=given[0])
             else:
                 picture = given if isinstance(given, Picture) else read_picture(given)
+            still = _small(picture.content) if picture.content else None
         except InvalidRequest as exc:
-            if turn == self._turn:
-                self.wrong = exc.message
-                self._shown(None, None)
-                self._changed()
-            return
-        if turn != self._turn:
-            return  # another one has been given meanwhile
-        # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.
-        self.picture = self.source = picture
-        self._shown(picture.identity, picture.content)
+            wrong = exc.message
+        with self._lock:  # what is shown and what is sent are one picture, whatever is given meanwhile
+            if turn != self._turn:
+                return
+            self.wrong = wrong
+            if picture is not None:
+                # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.
+                self.picture = self.source = picture
+            self._shown(facts(picture.identity) if picture else "", still)
         self._changed()
 
-    def _shown(self, identity: ImageIdentity | None, content: bytes | None) -> None:
-        self._still = _small(content) if content else None
-        self.place.facts = facts(identity) if identity else ""
+    def _look(self, url: str, turn: int) -> None:
+        """What *url* serves is shown; it is looked at again when it is asked for, and nobody waits for this look."""
+        if turn != self._turn:
+            return
+        session, current = get_session(), settings_.current()
+        channel = session.channel(current)
+        words, still = url, None
+        try:
+            own = (channel.base_url, channel.upload_url)
+            picture, warnings, content = seen_at(url, session.ledger(current.home), own=own)
+            if content is not None:
+                words, still = facts(picture.identity), _small(content)
+        except InvalidRequest as exc:
+            warnings = (exc.message,)  # no refusal yet: a run that was made of what it served is shown for it
+        with self._lock:
+            if turn != self._turn:
+                return
+            self.warning = " ".join(warnings)
+            self._shown(words, still)
+        self._changed()
+
+    def _shown(self, words: str, still: bytes | None) -> None:
+        self._still = still
+        self.place.facts = words
         self.place.revision += 1
         self._send_still()
 

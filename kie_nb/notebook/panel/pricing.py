@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
@@ -11,7 +12,8 @@ from ...engine.asking import check_limit, new_run
 from ...engine.images import Picture, is_url
 from ...engine.states import State
 from ...engine.urls import recorded_pictures
-from ...errors import BudgetExceeded, InvalidRequest
+from ...errors import BudgetExceeded, InvalidRequest, KieError
+from ...keys import Secret
 from ...ledger import RunRow
 from ...ledger.schema import now
 from .. import page
@@ -34,15 +36,64 @@ class Priced:
     words: str = ""
     refusal: str = ""
 
-    def html(self, balance: float | None) -> str:
-        """The same with the balance, in credits."""
-        is_free = settings_.current().service == "simulator"
-        known = "balance not known" if balance is None else f"balance {balance:,.10g} credits"
+    def html(self, balance: float | None, *, is_free: bool, why: str = "") -> str:
+        """The same with the balance, in credits, or why it is not known."""
+        unknown = f"balance not known: {page.esc(why)}" if why else "balance not known"
+        known = unknown if balance is None else f"balance {balance:,.10g} credits"
         line = " &nbsp; ".join(
             part for part in (self.words, known, "free: simulated" if is_free else "") if part
         )
-        why = f'<div role="status" style="overflow-wrap:anywhere">{OFF} {page.esc(self.refusal)}</div>'
-        return f'<div style="margin-left:8px">{line}{why if self.refusal else ""}</div>'
+        off = f'<div role="status" style="overflow-wrap:anywhere">{OFF} {page.esc(self.refusal)}</div>'
+        return (
+            f'<div style="margin-left:8px;overflow-wrap:anywhere">{line}{off if self.refusal else ""}</div>'
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """Who is asked, by which account, and where it is written down: what a price holds for."""
+
+    service: str = ""
+    base_url: str = ""
+    account: str = ""
+    home: Path = Path()
+    ledger_url: Secret | None = None
+    trouble: str = ""
+
+
+def way_of(current: settings_.Settings) -> Way:
+    """The way that a request would go by these settings."""
+    names = [entry.name for entry in fields(Way) if entry.name != "trouble"]
+    return Way(**{name: getattr(current, name) for name in names})
+
+
+def way_now() -> Way:
+    """The same by the settings of this moment, also where they are wrong."""
+    try:
+        return way_of(settings_.current())
+    except KieError as exc:
+        return Way(trouble=exc.message)
+
+
+def check_way(shown: Way | None, now_: Way) -> None:
+    """Whether the price that is shown holds.
+
+    Raises:
+        InvalidRequest: a cell has changed what it was shown for.
+    """
+    if shown == now_:
+        return
+    names = {"kie": "Kie.ai", "simulator": "the simulator"}
+    words = "the folder of the runs is another one now"
+    if shown is None or shown.trouble:
+        words = "the price was not known yet"
+    elif shown.service != now_.service:
+        words = f"{names[now_.service]} answers now, not {names[shown.service]}"
+    elif (shown.base_url, shown.account) != (now_.base_url, now_.account):
+        words = "another key or address is used now"
+    raise InvalidRequest(
+        f"{words[0].upper()}{words[1:]}: nothing was sent.", hint="look at the price and press Generate again"
+    )
 
 
 def price(draft: Draft, picture: Picture | None, balance: float | None) -> Priced:

@@ -1,4 +1,4 @@
-"""The queue: a row for every open run of the folder's ledger, this kernel's or another's, at most twelve."""
+"""The queue: a row for every open run of the folder's ledger, this kernel's or another's: twelve, or more when asked for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from ...ledger import Ledger, RunRow
 from ...ledger.schema import moment
 from .. import page
 from ..card import shared_layout, widgets
+from .desk import Desk
+from .parts import close_all
 
-MOST = 12
+STEP, MOST = 12, 60  # rows: widgets are dear
 IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
 TOUCHED_S = 60.0
 PAUSE_S = 1.0
@@ -27,11 +29,13 @@ class Seen:
     """One reading of the ledger.
 
     Attributes:
+        limits: The budgets.
         new: Handles of the runs that were not there at the last one, with their usual durations to be learnt.
     """
 
     rows: list[RunRow]
     total: int
+    limits: dict[str, float]
     new: dict[str, Run] = field(default_factory=dict)
 
 
@@ -39,32 +43,58 @@ class Queue:
     """Rows of runs. `tick` and all that follows from it are on the dispatcher's thread.
 
     Args:
-        stop, show, settle: What the buttons of a row do, given its run; called in widget callbacks.
+        stop, take_back, show, settle: What the buttons of a row do, given its run; called in widget callbacks.
         ended: Is told of a run that is open no longer, or whose outcome has become unknown; on the dispatcher's thread.
+        limits: Is told the budgets; on the dispatcher's thread.
         trouble: Is told what went wrong.
     """
 
     def __init__(
         self,
+        desk: Desk,
         *,
         stop: Act,
+        take_back: Act,
         show: Act,
         settle: Act,
         ended: Callable[[Run], None],
+        limits: Callable[[dict[str, float]], None],
         trouble: Callable[[Exception], None],
     ) -> None:
         kit = widgets()
-        self.actions = {"stop": stop, "show": show, "settle": settle}
-        self._ended, self._trouble = ended, trouble
+        self._desk = desk
+        self.actions = {"stop": stop, "take_back": take_back, "show": show, "settle": settle}
+        self._ended, self._limits, self._trouble = ended, limits, trouble
+        self._size = STEP
+        self._is_closed = False
+        self.more = kit.Button(
+            description="Show more",
+            tooltip="more of what is open",
+            layout=kit.Layout(display="none", align_self="flex-start"),
+        )
+        self.more.on_click(desk.guard(lambda _button: self._show_more()))
         self.head = kit.HTML("<b>Queue</b>")
         self.rows = kit.VBox([], layout=kit.Layout(overflow="visible"))
-        self.box = kit.VBox([self.head, self.rows], layout=kit.Layout(overflow="visible"))
+        self.box = kit.VBox([self.head, self.rows, self.more], layout=kit.Layout(overflow="visible"))
         self.box.add_class("kie-panel-section")
         self._shown: dict[str, Row] = {}
         self._busy = self._is_due = False
         self._touched = time.monotonic()
         self._looked = -IDLE_S
         self._words = ""
+
+    def close(self) -> None:
+        """Let go of the runs."""
+        self._is_closed = True
+        self.rows.children = ()
+        for row in self._shown.values():
+            row.close()
+        self._shown.clear()
+
+    def _show_more(self) -> None:
+        self._size = min(MOST, self._size + STEP)
+        self.touch()
+        self._desk.soon(self.look)
 
     def touch(self) -> None:
         """Somebody uses the panel."""
@@ -85,7 +115,7 @@ class Queue:
             return
         self._is_due = True
         wait_s = max(0.0, self._looked + PAUSE_S - time.monotonic())
-        get_session().dispatcher.loop.call_later(wait_s, self._begin)
+        self._desk.later(wait_s, self._begin)
 
     def _begin(self) -> None:
         self._is_due, self._busy = False, True
@@ -96,6 +126,8 @@ class Queue:
         try:
             self._looked = time.monotonic()
             seen = await session.dispatcher.ledger(self._read)
+            if self._is_closed:
+                return
             for run_id, run in seen.new.items():
                 usual = await session.usual(run)
                 self._take(run_id, run, usual.median if usual else None)
@@ -108,12 +140,12 @@ class Queue:
     def _read(self) -> Seen:
         session = get_session()
         ledger: Ledger = session.here
-        found = ledger.page(1, size=MOST, states=OPEN_OR_UNSURE)
+        found = ledger.page(1, size=self._size, order="unsettled", states=OPEN_OR_UNSURE)
         new = {row.id: session.handle(ledger.home, row) for row in found.rows if row.id not in self._shown}
-        return Seen(rows=found.rows, total=found.count, new=new)
+        return Seen(rows=found.rows, total=found.count, limits=ledger.limits(), new=new)
 
     def _take(self, run_id: str, run: Run, usual_s: float | None) -> None:
-        self._shown[run_id] = Row(run, usual_s, self.actions)
+        self._shown[run_id] = Row(run, usual_s, self._desk, self.actions)
 
     def _show(self, seen: Seen) -> None:
         order = [row.id for row in seen.rows]
@@ -126,12 +158,16 @@ class Queue:
         if boxes != self.rows.children:
             self.rows.children = boxes
         more = seen.total - len(order)
-        words = (
-            "nothing is open" if not order else f"and {more} more: %kie runs lists them" if more > 0 else ""
-        )
+        can_show_more = more > 0 and self._size < MOST
+        display = None if can_show_more else "none"
+        if self.more.layout.display != display:
+            self.more.layout.display = display
+        rest = "" if can_show_more else ": %kie runs lists them"
+        words = "nothing is open" if not order else f"and {more} more{rest}" if more > 0 else ""
         if words != self._words:
             self._words = words
             self.head.value = f'<b>Queue</b> <span style="{page.MUTED};margin-left:8px">{words}</span>'
+        self._limits(seen.limits)
         for over in ended:
             over.close()
             self._ended(over.watched)
@@ -143,10 +179,11 @@ class Row:
     It is never another run's row: a press that arrives late, after a cell that computes, would act on that one.
     """
 
-    def __init__(self, run: Run, usual_s: float | None, actions: dict[str, Act]) -> None:
+    def __init__(self, run: Run, usual_s: float | None, desk: Desk, actions: dict[str, Act]) -> None:
         kit = widgets()
         self.watched, self._usual_s = run, usual_s
         self._row: RunRow | None = None
+        self._whose = ""
         self._is_stopped = self._is_over = False
         self.state = kit.HTML(layout=kit.Layout(flex="1 1 300px", min_width="0"))
         self.clock = kit.HTML(layout=kit.Layout(width="170px"))
@@ -160,10 +197,11 @@ class Row:
                 ),
                 ("show", "Show", "show this run in the panel"),
                 ("settle", "Settle", "what is known of it, and what can be done"),
+                ("take_back", "Take back", "nothing was sent, and nothing will be"),
             )
         }
         for name, button in self.buttons.items():
-            button.on_click(lambda _button, act=actions[name]: self._press(act))
+            button.on_click(desk.guard(lambda _button, act=actions[name]: self._press(act)))
         self.box = kit.HBox(
             [self.state, self.clock, *self.buttons.values()],
             layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
@@ -173,26 +211,24 @@ class Row:
     def close(self) -> None:
         """Its run is open no longer; a press that is still on its way does nothing."""
         self._is_over, self._row = True, None
-        for widget in (self.box, self.state, self.clock, *self.buttons.values()):
-            widget.layout.close()
-            widget.close()
-        for html in (self.state, self.clock):  # the buttons share theirs with all others
-            html.style.close()
+        close_all(self.box)
 
     def update(self, row: RunRow) -> bool:
         """What the ledger says now; whether its outcome has become unknown since the last look."""
-        is_stopped = self.watched.is_stopped
-        if row == self._row and is_stopped == self._is_stopped:
+        is_stopped, whose = self.watched.is_stopped, whose_is(row)
+        if (row, is_stopped, whose) == (self._row, self._is_stopped, self._whose):
             return False
         is_news = self._row is not None and self._row.state not in UNSETTLED and row.state in UNSETTLED
-        self._row, self._is_stopped = row, is_stopped
+        self._row, self._is_stopped, self._whose = row, is_stopped, whose
         self.state.value = state_of(row, is_stopped=is_stopped)
         is_unsure = row.state in UNSETTLED
+        is_left = whose == "nobody" and row.state == State.INTENT
         short = f"run {row.id[:8]}"
         for name, is_shown in (
-            ("stop", not is_unsure and row.owner == owner.me() and not is_stopped),
-            ("show", True),
+            ("stop", whose == "ours" and not is_stopped),
+            ("show", not is_left),
             ("settle", is_unsure),
+            ("take_back", is_left),
         ):
             button = self.buttons[name]
             display = None if is_shown else "none"
@@ -221,6 +257,15 @@ class Row:
             act(self.watched)
 
 
+def whose_is(row: RunRow) -> str:
+    """Who drives the run now: "ours", "another kernel's", "nobody" where its kernel is gone; "" where none needs to."""
+    if row.state in UNSETTLED:
+        return ""
+    if row.owner == owner.me():
+        return "ours"
+    return "another kernel's" if owner.is_alive(row.owner, row.lease_until) else "nobody"
+
+
 def state_of(row: RunRow, *, is_stopped: bool = False) -> str:
     """State, prompt and whose it is, in one line."""
     state = State(row.state)
@@ -228,12 +273,11 @@ def state_of(row: RunRow, *, is_stopped: bool = False) -> str:
     prompt = " ".join(str(row.request["input"].get("prompt", row.model)).split())
     short = prompt if len(prompt) <= 60 else f"{prompt[:59]}…"  # noqa: PLR2004
     words = ["you stopped waiting, it goes on"] if is_stopped else []
-    if state not in UNSETTLED and row.owner != owner.me():
-        words.append(
-            "another kernel's"
-            if owner.is_alive(row.owner, row.lease_until)
-            else "left behind: Show takes it up"
-        )
+    whose = whose_is(row)
+    if whose == "nobody":
+        words.append("left behind, never sent" if state is State.INTENT else "left behind: Show takes it up")
+    elif whose == "another kernel's":
+        words.append(whose)
     rest = f' <span style="{page.MUTED}">({"; ".join(words)})</span>' if words else ""
     return (
         f'<div style="overflow-wrap:anywhere" title="{page.esc(prompt)}"><span aria-hidden="true" style="color:{colour}">&#9679;</span> '

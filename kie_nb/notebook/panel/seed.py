@@ -10,13 +10,14 @@ from ...catalogue import SEED_MAX, Field
 from .. import page
 from ..card import widgets
 from .controls import LABEL, mark
+from .desk import Desk
 from .draft import MOST_SEEDS
 
 
 class SeedControl:
     """A text rather than a number's control: that would change a wrong number by itself."""
 
-    def __init__(self, entry: Field, changed: Callable[[], None]) -> None:
+    def __init__(self, entry: Field, desk: Desk, changed: Callable[[], None]) -> None:
         kit = widgets()
         self._changed = changed
         self.text = kit.Text(
@@ -38,9 +39,10 @@ class SeedControl:
         )
         self.box = kit.VBox([row, self.error], layout=kit.Layout(overflow="visible"))
         self.draw()
-        self.text.observe(self._observed, "value")
-        self.count.observe(self._observed, "value")
-        self.dice.on_click(lambda _button: self.draw())
+        observed = desk.guard(self._observed)
+        self.text.observe(observed, "value")
+        self.count.observe(observed, "value")
+        self.dice.on_click(desk.guard(lambda _button: self.draw()))
 
     @property
     def seed(self) -> Any:

@@ -13,6 +13,7 @@ from ...settings import LOGS
 from .. import page
 from ..card import widgets
 from .controls import LABEL
+from .desk import Desk
 
 Answer = tuple[str, Callable[[], None]]
 
@@ -21,16 +22,13 @@ class Settling:
     """Opens for one run at a time.
 
     Args:
-        work: Runs a function on a worker, whose errors are shown.
         say: The message line.
         show: Shows a run in the panel.
     """
 
-    def __init__(
-        self, *, work: Callable[..., Any], say: Callable[..., None], show: Callable[[Run], None]
-    ) -> None:
+    def __init__(self, desk: Desk, *, say: Callable[..., None], show: Callable[[Run], None]) -> None:
         kit = widgets()
-        self._work, self._say, self._show = work, say, show
+        self._desk, self._work, self._say, self._show = desk, desk.work, say, show
         self.run: Run | None = None
         self._turn = 0
         self._lock = threading.Lock()  # of the answers
@@ -47,7 +45,7 @@ class Settling:
         self.question = kit.HTML()
         self.answers = [kit.Button(), kit.Button(), kit.Button()]
         for number, button in enumerate(self.answers):
-            button.on_click(lambda _button, number=number: self._answer(number))
+            button.on_click(desk.guard(lambda _button, number=number: self._answer(number)))
         row = kit.Layout(flex_flow="row wrap", align_items="center", overflow="visible")
         self.asking = kit.VBox(
             [self.question, kit.HBox(self.answers, layout=row)],
@@ -89,7 +87,7 @@ class Settling:
 
     def _button(self, words: str, tip: str, act: Callable[[], object]) -> Any:
         button = widgets().Button(description=words, tooltip=tip)
-        button.on_click(lambda _button: act())
+        button.on_click(self._desk.guard(lambda _button: act()))
         return button
 
     def _adopt(self) -> None:

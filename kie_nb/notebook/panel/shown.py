@@ -6,54 +6,64 @@ import mimetypes
 from collections.abc import Callable
 from typing import Any
 
-from ...engine import Run, get_session
+from ...engine import Run
 from ...engine.states import State
 from .. import page
 from ..card import FLUSH_S, widgets
 from ..run_cell import cell_of, promise_of
 from ..video import LARGEST_EMBED, make_assets
+from .desk import Desk
 from .parts import CopyButton, Player
+from .words import lines_of
 
 
 class Shown:
     """Shows one run at a time.
 
     Args:
-        work: Runs a function on a worker, whose errors are shown.
         say: The message line.
         use: What *Use these settings* does with the run.
     """
 
-    def __init__(
-        self, *, work: Callable[..., Any], say: Callable[..., None], use: Callable[[Run], None]
-    ) -> None:
+    def __init__(self, desk: Desk, *, say: Callable[..., None], use: Callable[[Run], None]) -> None:
         kit = widgets()
-        self._work, self._say = work, say
+        self._desk, self._work, self._say = desk, desk.work, say
+        self._listener = desk.guard(self._changed)
         self.run: Run | None = None
         self._note = ""
         self._dirty = False
         self.player, self.facts, self.copy = Player(), kit.HTML(), CopyButton()
         self.use = kit.Button(description="Use these settings", tooltip="fill the form as for this run")
-        self.use.on_click(lambda _button: self.run is not None and use(self.run))
+        self.use.on_click(desk.guard(lambda _button: self._take(use)))
         row = kit.HBox([self.use, self.copy], layout=kit.Layout(flex_flow="row wrap", overflow="visible"))
         self.box = kit.VBox(
             [self.player, self.facts, row], layout=kit.Layout(display="none", overflow="visible")
         )
         self.box.add_class("kie-panel-section")
-        self.player.on_msg(self._message)
-        self.copy.on_msg(self._copied)
+        self.player.on_msg(desk.guard(self._message))
+        self.copy.on_msg(desk.guard(self._copied))
 
     def show(self, run: Run, note: str = "") -> None:
         """Show *run*; from any thread."""
         if self.run is not None and self.run is not run:
-            self.run.unlisten(self._changed)
+            self.run.unlisten(self._listener)
         is_new = self.run is not run
         self.run, self._note = run, note
         if is_new:
-            run.listen(self._changed)
+            run.listen(self._listener)
             self._work(self._write_cell, run)
         self.box.layout.display = None
-        get_session().dispatcher.call_soon(self._flush)
+        self._desk.soon(self._flush)
+
+    def _take(self, use: Callable[[Run], None]) -> None:
+        if self.run is not None:
+            use(self.run)
+
+    def close(self) -> None:
+        """Let go of the run."""
+        run, self.run = self.run, None
+        if run is not None:
+            run.unlisten(self._listener)
 
     def _write_cell(self, run: Run) -> None:
         text = cell_of(run)
@@ -65,14 +75,15 @@ class Shown:
     def _changed(self, _run: Run) -> None:
         if not self._dirty:
             self._dirty = True
-            get_session().dispatcher.loop.call_later(FLUSH_S, self._flush)
+            self._desk.later(FLUSH_S, self._flush)
 
     def _flush(self) -> None:
         self._dirty = False
         run = self.run
         if run is None:
             return
-        html = page.live_card(run, note=self._note) + (page.file_line(run) if run.is_final else "")
+        html = page.live_card(run, note=self._note, lines=lines_of)
+        html += page.file_line(run) if run.is_final else ""
         if html != self.facts.value:
             self.facts.value = html
         is_there = run.state is State.FETCHED and run.video is not None and run.video.exists()

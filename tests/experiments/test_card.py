@@ -1,0 +1,64 @@
+"""The live card of an experiment: it lives through a ledger that cannot be read for a moment."""
+
+import sys
+import time
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.notebook.experiment_card import ExperimentCard
+
+
+@pytest.fixture
+def card(simulator, cat):
+    exp = kie.Experiment("smile", image=cat, seed=range(3), prompt=["The cat smiles"])
+    exp.run().wait(60)
+    return ExperimentCard(exp)
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """A ledger that cannot be read for so many looks."""
+    module = sys.modules["kie_nb.notebook.experiment_card"]
+    read, left = module.experiment_parts, []
+
+    def parts(exp):
+        if left:
+            left.pop()
+            raise kie.LedgerError("the ledger is locked by another program.")
+        return read(exp)
+
+    monkeypatch.setattr(module, "experiment_parts", parts)
+    return lambda looks: left.extend(range(looks))
+
+
+def tick(card):
+    """A second."""
+    card.tick()
+    end = time.monotonic() + 10
+    while card._busy:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_failure_that_passes_does_not_freeze_it(card, locked):
+    """The next tick shows how it stands."""
+    card.head.value = "an old state"
+    locked(2)
+    for _ in range(3):
+        tick(card)
+
+    assert "3 of 3" in card.head.value
+    assert card.button.layout.display == "none"
+
+
+def test_what_cannot_be_read_for_long_shows_no_old_state(card, locked):
+    """It says so in its place, and asks no more."""
+    locked(99)
+    for _ in range(12):
+        tick(card)
+
+    assert card._over
+    assert "3 of 3" not in card.head.value
+    assert "the ledger is locked by another program." in card.foot.value
+    assert "run this cell again" in card.foot.value
