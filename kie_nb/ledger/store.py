@@ -89,7 +89,7 @@ class RunRow:
     origin: dict[str, Any] | None = None
 
 
-_told: set[str] = set()
+_told: set[tuple[Path, str]] = set()
 _SURELY_UNSENT = ("intent", "not_sent", "refused")
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
@@ -131,8 +131,8 @@ class Ledger(Pictures, Budgets):
 
     def untold(self) -> tuple[str, ...]:
         """The remarks that nobody has been told yet; each is given once in the life of a process."""
-        new = tuple(text for text in self.remarks if text not in _told)
-        _told.update(new)
+        new = tuple(text for text in self.remarks if (self.home, text) not in _told)
+        _told.update((self.home, text) for text in new)
         return new
 
     def close(self) -> None:
