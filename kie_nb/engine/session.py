@@ -14,20 +14,20 @@ from weakref import WeakValueDictionary
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, KieError, NotSent, WaitInterrupted
-from ..keys import Secret
-from ..ledger import Database, Files, GrantStore, Ledger, RunRow
+from ..ledger import Ledger, RunRow
 from . import owner
 from .asking import DryRun, Prepared, Started, intend, look, nothing_charged, prepare
 from .bridge import wait_blocking
 from .channel import Channel
-from .dispatcher import Dispatcher, dispatcher
+from .dispatcher import dispatcher
 from .executor import Executor, Threads
-from .facts import LINK_LIFE, Facts
+from .facts import LINK_LIFE
 from .follower import Follower
 from .origin import here
 from .outcomes import error_of, stored
 from .run import Run
 from .schedule import Usual
+from .shared import Shared
 from .states import OPEN, UNSETTLED, State
 
 log = logging.getLogger("kie_nb")
@@ -35,22 +35,18 @@ JUDGED_WAIT_S = 3.0
 ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
 
 
-class Session:
-    """Everything of this process: the dispatcher, the ledgers, the channels and the live handles."""
+class Session(Shared):
+    """Everything of this process: what its runs share, their live handles, and what is done with them."""
 
     def __init__(self) -> None:
-        self.dispatcher: Dispatcher = dispatcher()
+        super().__init__()
         self.downloads: Executor = Threads(4, "kie-nb-download")
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
         self.strange_states: set[str] = set()
-        self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
-        self._grants: dict[Path | Database, GrantStore] = {}
-        self._channels: dict[tuple[Any, ...], Channel] = {}
         # One handle a run for as long as somebody holds it: a table of thousands must not stay for the life of a kernel.
         self._handles: WeakValueDictionary[tuple[Ledger, str], Run] = WeakValueDictionary()
         self._open: list[Run] = []
-        self._lock = threading.RLock()
         # From the written intention until somebody follows it: two threads that ask for one request must not take the
         # other's for one that was left.
         self.begin_lock = threading.RLock()
@@ -386,70 +382,7 @@ class Session:
             raise KieError("the service did not answer in time.", hint="try again")
         return future.result()
 
-    # --- what is shared ----------------------------------------------------------------------------------------
-
-    @property
-    def here(self) -> Ledger:
-        """The ledger of the current folder."""
-        return self.ledger(settings_.current().home)
-
-    def ledger(self, home: Path) -> Ledger:
-        """The ledger of a home, or the team's with its files in that home; opened at first use."""
-        url = settings_.ledger_url()
-        with self._lock:
-            if (home, url) not in self._ledgers:
-                state_home = settings_.current().state_home
-                self._ledgers[home, url] = Ledger(
-                    home, url=url.reveal() if url else None, state_home=state_home
-                )
-            found = self._ledgers[home, url]
-            found.ensure_in_place()
-            return found
-
-    def files(self, home: Path) -> Files:
-        """The files of a home."""
-        return Files(home)
-
-    def ledger_of(self, run: Facts) -> Ledger:
-        """The ledger that *run* is in."""
-        return run._ledger
-
-    def home_of(self, run: Facts) -> Files:
-        """The files beside that ledger."""
-        return Files(run._ledger.home)
-
-    def channel(self, settings: settings_.Settings) -> Channel:
-        """The channel for these settings, shared by all runs that go the same way."""
-        key = (
-            settings.service,
-            settings.base_url,
-            settings.upload_url,
-            settings.account,
-            settings.home,
-            settings.ledger_url,
-            settings.state_home,
-            settings.creates_per_window,
-        )
-        with self._lock:
-            if key not in self._channels:
-                self._channels[key] = Channel(settings, self.dispatcher, self.grants(settings))
-            # A limit of the user's own may have changed without changing the way.
-            self._channels[key].settings = settings
-            return self._channels[key]
-
-    def grants(self, settings: settings_.Settings) -> GrantStore:
-        """Where the creates of an account are counted, for all who use it."""
-        with self._lock:
-            # Where machines share a ledger they share the account's limit too, and it is kept in the same place.
-            place = self.ledger(settings.home).database if settings.ledger_url else settings.state_home
-            if place not in self._grants:
-                self._grants[place] = GrantStore(place)
-            return self._grants[place]
-
-    def channel_of(self, run: Run) -> Channel:
-        """The channel that reaches the service which has *run*'s task."""
-        service: settings_.ServiceName = "simulator" if run.service == "simulator" else "kie"
-        return self.channel(replace(settings_.current(service), home=self.home_of(run).home))
+    # --- handles -----------------------------------------------------------------------------------------------
 
     def handle(self, home: Path, row: RunRow) -> Run:
         """The one handle of a run in this process."""

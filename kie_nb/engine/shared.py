@@ -1,0 +1,92 @@
+"""What the runs of this process share: the dispatcher, the ledgers, and the channels with their rate grants."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import settings as settings_
+from ..keys import Secret
+from ..ledger import Database, Files, GrantStore, Ledger
+from .channel import Channel
+from .dispatcher import Dispatcher, dispatcher
+from .facts import Facts
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Shared:
+    """Each is made at first use, and lives as long as the process."""
+
+    def __init__(self) -> None:
+        self.dispatcher: Dispatcher = dispatcher()
+        self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
+        self._grants: dict[Path | Database, GrantStore] = {}
+        self._channels: dict[tuple[Any, ...], Channel] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def here(self) -> Ledger:
+        """The ledger of the current folder."""
+        return self.ledger(settings_.current().home)
+
+    def ledger(self, home: Path) -> Ledger:
+        """The ledger of a home, or the team's with its files in that home; opened at first use."""
+        url = settings_.ledger_url()
+        with self._lock:
+            if (home, url) not in self._ledgers:
+                state_home = settings_.current().state_home
+                self._ledgers[home, url] = Ledger(
+                    home, url=url.reveal() if url else None, state_home=state_home
+                )
+            found = self._ledgers[home, url]
+            found.ensure_in_place()
+            return found
+
+    def files(self, home: Path) -> Files:
+        """The files of a home."""
+        return Files(home)
+
+    def ledger_of(self, run: Facts) -> Ledger:
+        """The ledger that *run* is in."""
+        return run._ledger
+
+    def home_of(self, run: Facts) -> Files:
+        """The files beside that ledger."""
+        return Files(run._ledger.home)
+
+    def channel(self, settings: settings_.Settings) -> Channel:
+        """The channel for these settings, shared by all runs that go the same way."""
+        key = (
+            settings.service,
+            settings.base_url,
+            settings.upload_url,
+            settings.account,
+            settings.home,
+            settings.ledger_url,
+            settings.state_home,
+            settings.creates_per_window,
+        )
+        with self._lock:
+            if key not in self._channels:
+                self._channels[key] = Channel(settings, self.dispatcher, self.grants(settings))
+            # A limit of the user's own may have changed without changing the way.
+            self._channels[key].settings = settings
+            return self._channels[key]
+
+    def grants(self, settings: settings_.Settings) -> GrantStore:
+        """Where the creates of an account are counted, for all who use it."""
+        with self._lock:
+            # Where machines share a ledger they share the account's limit too, and it is kept in the same place.
+            place = self.ledger(settings.home).database if settings.ledger_url else settings.state_home
+            if place not in self._grants:
+                self._grants[place] = GrantStore(place)
+            return self._grants[place]
+
+    def channel_of(self, run: Run) -> Channel:
+        """The channel that reaches the service which has *run*'s task."""
+        service: settings_.ServiceName = "simulator" if run.service == "simulator" else "kie"
+        return self.channel(replace(settings_.current(service), home=self.home_of(run).home))
