@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import tempfile
 import time
@@ -37,7 +38,7 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
         return shared, _refusal(shared)
     where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
     _refuse_emptied(where.file, home)
-    is_new = not where.file.exists()
+    is_new = not os.path.exists(where.file)  # noqa: PTH110 - the other raises for a name that no disk takes
     file = SqliteFile(where.file, setting=STATE if where.snapshot else HOME)
     prepare(file)
     remarks = [*where.remarks, *_refusal(file)]

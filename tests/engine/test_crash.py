@@ -123,7 +123,7 @@ CASES = {
 
 SAYS = {
     "not_sent": "never sent: nothing was charged",
-    "unknown": "not sent again by itself",
+    "unknown": "never sent again by itself",
     "fetched": "done: ",
 }
 

@@ -49,11 +49,22 @@ def named(shelf, number=1, *, size=10, **asked):
         ("best", "dbcea"),
         ("dearest", "cdaeb"),
         ("cheapest", "edacb"),
+        ("unsettled", "edcba"),  # these are all done; `test_what_is_to_be_settled_comes_first` has others
     ],
 )
 def test_orders(shelf, order, expected):
     """What is not known comes last, whichever way it is sorted; of equals the newest is first."""
     assert named(shelf, order=order) == (expected, 5)
+
+
+def test_what_is_to_be_settled_comes_first(shelf):
+    """Before all that is newer."""
+    ledger, names = shelf
+    (lost,) = [run_id for run_id, name in names.items() if name == "b"]
+    ledger.move(lost, "unknown", expect={"fetched"})
+
+    assert named(shelf, order="unsettled", states={"fetched", "unknown"})[0] == "bedca"
+    assert named(shelf, order="newest", states={"fetched", "unknown"})[0] == "edcba"
 
 
 def test_every_order_is_tested():
