@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import headless
 from . import settings as settings_
 from .catalogue import nearest
 from .engine import Run, get_session, run_coroutine
@@ -323,6 +324,9 @@ def panel() -> Panel:
     """The panel: a form, the queue and the finished runs, in the cell that ends with it; the same one at every call."""
     from .notebook.panel import panel
 
+    shell = headless.shell()
+    if shell is not None:  # the cells that it gives begin with a magic
+        shell.extension_manager.load_extension("kie_nb")
     return panel()
 
 

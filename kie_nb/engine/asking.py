@@ -33,7 +33,7 @@ class Started:
     """What came of asking: the run, and how it came about.
 
     Attributes:
-        how: "new" (it was sent), "shown" (its video was there) or "joined" (it was already running).
+        how: "new" (it was sent), "shown" (its video was there), "fetched again" (its file was not) or "joined" (it was already running).
         warnings: What the user should know, a line each.
     """
 

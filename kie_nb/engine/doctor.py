@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..errors import DownloadFailed, KieError
+from ..errors import KieError
 from ..ledger import number_of
 from ..ledger.schema import moment
 from . import owner
@@ -21,6 +21,7 @@ from .bridge import wait_blocking
 from .exporting import hash_of
 from .fetching import fetch_one, with_files
 from .findings import Finding, Report
+from .links import from_any_link
 from .run import Run
 from .states import AT_SERVICE, State
 from .strays import PARTS_OF_VIDEO, strays
@@ -157,33 +158,12 @@ class _Visit:
         return f"{words}{f'; what was there is kept as {aside}' if aside else ''}", True
 
     async def _fetched(self, run: Run, number: int, target: Path) -> dict[str, Any]:
-        """The file from the first link that serves it: the known one, a fresh one for it, or what the task names now."""
-        channel = self.session.channel_of(run)
-        client = await channel.client()
-        known = (run.row.urls or [])[number : number + 1]
-        # An embedded simulator comes back on another port: there the old address is nobody's, or somebody else's.
-        is_gone = run.service == "simulator" and not any(map(channel.is_own_address, known))
-        tried: list[str] = list(known) if is_gone else []
-        reasons: list[str] = []
+        """The file from the first link that serves it."""
 
-        async def named() -> list[str]:
-            return list((await client.record(str(run.task_id))).urls)[number : number + 1]
+        async def fetch(url: str) -> dict[str, Any]:
+            return dict(await self._work(fetch_one, url, target))
 
-        async def fresh() -> list[str]:
-            return [await client.download_url(known[0])] if known and not is_gone else []
-
-        async def first() -> list[str]:
-            return known
-
-        for ask in (first, fresh, named):
-            try:
-                url = next((url for url in await ask() if url not in tried), None)
-                if url is not None:
-                    tried.append(url)
-                    return dict(await self._work(fetch_one, url, target))
-            except KieError as exc:
-                reasons.append(exc.message.rstrip("."))
-        raise DownloadFailed("; ".join(dict.fromkeys(reasons)) or "the service names no file for it")
+        return await from_any_link(run, number, self.session.channel_of(run), fetch)
 
     async def _record(self, run: Run, fetched: dict[str, Any]) -> None:
         """Write down what is on disk now; the state moves only from made to fetched."""

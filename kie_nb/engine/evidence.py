@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..ledger import Ledger, RunRow
@@ -34,6 +34,7 @@ class Evidence:
         others: Runs of the same account that were under way in between.
         verdict: What the balances say.
         matched: How it was found that its task is its own, where it was adopted; else "".
+        logs: Where people find the tasks of its service.
     """
 
     run_id: str
@@ -44,6 +45,7 @@ class Evidence:
     others: Others
     verdict: Verdict
     matched: str = ""
+    logs: str = LOGS
 
     @property
     def words(self) -> str:
@@ -69,7 +71,7 @@ class Evidence:
             *([("its task", self.matched)] if self.matched else []),
             (
                 "if there is a task",
-                f"find it by its prompt and seed at {LOGS}: `%kie settle TASK_ID` brings its video",
+                f"find it by its prompt and seed at {self.logs}: `%kie settle TASK_ID` brings its video",
             ),
             (
                 "if there is none",
@@ -100,6 +102,8 @@ async def gather(session: Session, run: Run, channel: Channel, *, max_age_s: flo
     ledger = session.ledger_of(run)
     after = await channel.balance(max_age_s=max_age_s) if run.row.account == channel.account else None
     found = await session.dispatcher.ledger(from_ledger, ledger, run.row, after)
+    if run.service == "simulator":
+        found = replace(found, logs=f"{channel.base_url}/")
     if after is not None and run.state in UNSETTLED:
         error = {**(run.row.error or {}), "evidence": found.words}
         row = await session.dispatcher.ledger(

@@ -7,15 +7,16 @@ import glob
 import hashlib
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadFailed, KieError, NoVideo
 from ..ledger import Files, number_of
 from ..paths import shown_path
-from ..service.media import LinkDead, NotTheFile, download
+from ..service.media import NotTheFile, download
 from ..settings import LOGS
+from .links import from_any_link
 from .run import Run
 from .states import State
 from .step import Step
@@ -40,7 +41,7 @@ class Fetching(Step):
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
-        came, error = await self._fetch_all(dict(enumerate(urls)), (0.0, *FETCH_PAUSES_S))
+        came, error = await self._fetch_all(range(len(urls)), (0.0, *FETCH_PAUSES_S))
         known = number_of(str(self.run.row.video), str(self.run.task_id))
         if error is not None and (not came or (self.run.row.video and known not in came)):
             raise self._failed(error, urls) from error
@@ -51,8 +52,7 @@ class Fetching(Step):
 
     async def fetch_missing(self) -> None:
         """Try once more for what has not come; what does not come now either stays missing."""
-        urls = self.run.row.urls or []
-        came, error = await self._fetch_all({number: urls[number] for number in self.run.missing}, (0.0,))
+        came, error = await self._fetch_all(self.run.missing, (0.0,))
         if came:
             await self._keep(came)
         self.run._say(error.message if error else "")
@@ -63,7 +63,7 @@ class Fetching(Step):
             where = shown_path(self.files.absolute(str(run.row.video)))
             return DownloadFailed(
                 f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
-                hint="put the file back there, or --fresh buys another video",
+                hint="put the file back there, or `%kie doctor` tries again; --fresh would buy another video",
                 charged="nothing now",
                 run_id=run.id,
             )
@@ -91,7 +91,7 @@ class Fetching(Step):
         )
 
     async def _fetch_all(
-        self, urls: dict[int, str], pauses: tuple[float, ...]
+        self, numbers: Iterable[int], pauses: tuple[float, ...]
     ) -> tuple[dict[int, dict[str, Any]], DownloadFailed | None]:
         """What came, by its number, and why not all of it did."""
         came: dict[int, dict[str, Any]] = {}
@@ -99,9 +99,9 @@ class Fetching(Step):
         for pause in pauses:
             await asyncio.sleep(pause)
             error = None
-            for number, url in urls.items():
+            for number in numbers:
                 try:
-                    came[number] = came.get(number) or await self._fetch_url(url, number)
+                    came[number] = came.get(number) or await self._fetch_file(number)
                 except DownloadFailed as exc:
                     error = exc
                     self.run._say(f"{exc.message} Trying again.")
@@ -118,21 +118,11 @@ class Fetching(Step):
         }
         await self.surely(State.FETCHED, evidence=evidence | {"files": f"{count} of {of}"}, **changes)
 
-    async def _fetch_url(self, url: str, number: int) -> dict[str, Any]:
+    async def _fetch_file(self, number: int) -> dict[str, Any]:
         target = self.files.video(
             prompt=self.run.prompt, seed=self.run.seed, task_id=str(self.run.task_id), number=number
         )
-        try:
-            return await self._work(url, target)
-        except LinkDead:
-            client = await self.channel.client()
-            try:
-                fresh = await client.download_url(url)
-            except KieError as exc:
-                raise DownloadFailed(
-                    f"its link is dead, and a fresh one was not given: {exc.message}"
-                ) from exc
-            return await self._work(fresh, target)
+        return await from_any_link(self.run, number, self.channel, lambda url: self._work(url, target))
 
     async def _work(self, url: str, target: Path) -> dict[str, Any]:
         try:

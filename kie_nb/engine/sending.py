@@ -83,9 +83,7 @@ class Sending(Step):
 
     async def _unknown(self, error: OutcomeUnknown) -> None:
         """A task may exist: that is on disk before anything else; then the balance is asked as a witness."""
-        error.hint = (
-            f"`%kie show {self.run.id[:8]}` tells how to settle it; `--fresh` sends it again at your word"
-        )
+        error.hint = f"`%kie show {self.run.id[:8]}` tells how to settle it; kie.get({self.run.id[:8]!r}).resend() asks, and sends it again"
         await self.end(State.UNKNOWN, error)
         with contextlib.suppress(KieError):
             found = await gather(self.session, self.run, self.channel)

@@ -16,7 +16,7 @@ from .. import settings as settings_
 from ..errors import InvalidRequest, KieError, NotSent, WaitInterrupted
 from ..ledger import Ledger, RunRow
 from . import owner
-from .asking import DryRun, Prepared, Started, intend, look, nothing_charged, prepare
+from .asking import DryRun, Prepared, Started, intend, look, new_run, nothing_charged, prepare
 from .bridge import wait_blocking
 from .channel import Channel
 from .dispatcher import dispatcher
@@ -86,9 +86,11 @@ class Session(Shared):
         origin = here()  # first: git answers while the picture is read
         with nothing_charged():
             prepared = replace(prepare(self, prompt, asked), origin=origin)
+        ledger = self.ledger(prepared.home)
+        before = ledger.standing(new_run(prepared)) if fresh else None
         run, how = self.begin(prepared, fresh=fresh, max_credits=max_credits)
-        remarks = self.ledger(prepared.home).untold()
-        started = Started(run=run, how=how, warnings=(*remarks, *prepared.warnings))
+        unsure = (_unsure(before),) if before is not None and before.state in UNSETTLED else ()
+        started = Started(run=run, how=how, warnings=(*ledger.untold(), *prepared.warnings, *unsure))
         if on_start is not None:
             on_start(started)
         self.wait_for_answer(run)
@@ -221,6 +223,8 @@ class Session(Shared):
             if run.state is State.FETCHED:  # another kernel has brought it back just now
                 run._finish(None)
                 return "shown"
+            self.follow(run)
+            return "fetched again"
         if run.state is State.LOST:
             self._look_again(run)
         if run.state in OPEN:
@@ -401,6 +405,11 @@ class Session(Shared):
         if is_new:
             self._settle(run)
         return run
+
+
+def _unsure(row: RunRow) -> str:
+    price = f"{row.estimate:g} credits" if row.estimate else "its price"
+    return f"run {row.id[:8]} of the same request may be billed too ({price}): %kie show {row.id[:8]} tells how to settle it."
 
 
 _session: Session | None = None

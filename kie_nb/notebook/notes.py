@@ -9,12 +9,15 @@ def note_of(run: Run, how: str, *, another: str = "--fresh buys another") -> str
     """How *run* came about, if nothing was bought; nothing for a new one.
 
     Args:
-        how: "new", "shown" or "joined", see `Started`.
+        how: "new", "shown", "fetched again" or "joined", see `Started`.
         another: What would buy another one.
     """
-    if how == "shown":
+    if how in {"shown", "fetched again"}:
+        gone = " Its file is gone, and is fetched again." if how == "fetched again" else ""
         at = (run.completed_at or run.created_at).strftime("%Y-%m-%d %H:%M UTC")
-        return f"This request was made before: run {run.id[:8]} of {at}. Nothing was spent now; {another}."
+        return (
+            f"This request was made before: run {run.id[:8]} of {at}.{gone} Nothing was spent now; {another}."
+        )
     if how == "joined":
         since = run.created_at.strftime("%Y-%m-%d %H:%M UTC")
         return (

@@ -132,7 +132,11 @@ def service_badge(service: str) -> str:
 
 def state_line(run: Run) -> str:
     """A dot, the state in words, and the mark of the simulator."""
-    colour = COLOURS.get(run.state, RUNNING)
+    colour = (
+        COLOURS[State.UNKNOWN]
+        if run.state is State.SUCCESS and run.error
+        else COLOURS.get(run.state, RUNNING)
+    )
     dot = f'<span aria-hidden="true" style="color:{colour}">&#9679;</span>'
     return f'<span role="status">{dot} <b>{esc(WORDS[run.state])}</b></span> {badge(run)}'
 

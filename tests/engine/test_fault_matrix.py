@@ -22,7 +22,12 @@ from kie_nb.service import client, media
 from kie_nb.simulator import Fault
 from kie_nb.simulator.faults import KINDS
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:run .* of the same request may be billed too"
+    ),  # said beside each lost one
+]
 
 # fine      does no harm                          again     asked again by itself until it is answered
 # refused   told at once, no task, nothing paid   unknown   no task, but that cannot be known: never sent again

@@ -9,7 +9,6 @@ from typing import Any
 from ...engine import Run, get_session
 from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
-from ...settings import LOGS
 from .. import page
 from ..card import widgets
 from .controls import LABEL
@@ -36,7 +35,10 @@ class Settling:
         self._answers: list[Answer] = []
         self.evidence = kit.HTML()
         self.task = kit.Text(
-            description="Task id", placeholder=f"from {LOGS}", style=LABEL, layout=kit.Layout(width="420px")
+            description="Task id",
+            placeholder="of the task that it made",
+            style=LABEL,
+            layout=kit.Layout(width="420px"),
         )
         adopt = self._button("Adopt", "take this task as the one that the run made", self._adopt)
         resend = self._button("Send again…", "asks first: the first try may be billed", self._ask_resend)
