@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.panel.draft import Draft
+from kie_nb.notebook.panel.static import static_page
 
 TEXT = "wan/2-5-text-to-video"
 GOOD = {"model": TEXT, "values": {"prompt": "Waves."}, "seed": 7}
@@ -125,6 +127,10 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     assert "nothing" in page.says
 
 
+
+
+
+
 def test_a_lost_piece_is_no_picture(page, cat):
     """Half a photograph is never sent."""
     message = {"id": "a", "name": "cat.png", "piece": 1, "pieces": 2}
@@ -193,3 +199,11 @@ def test_a_picture_that_is_read_too_late_is_not_shown_for_another(page, cat):
         page.form.picture.path.value = "ftp://a.example/x.png"
         time.sleep(0.05)
         assert page.form.picture.place.facts == page.form.read().source == "ftp://a.example/x.png"
+
+
+def test_what_stands_in_the_panels_place_names_nothing_that_is_not_there():
+    """A notebook that only shows the panel has no variable of it."""
+    words = static_page(text=True)
+
+    calls = re.findall(r"[\w.()]+\(\w*\)", words)
+    assert calls == ["kie.panel().fill(run)", "kie.panel().generate()"]
