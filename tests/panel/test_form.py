@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import kie_nb as kie
 from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.panel.draft import Draft
 from kie_nb.notebook.panel.static import static_page
 
+WRONG = "kie-panel-wrong"
 TEXT = "wan/2-5-text-to-video"
 GOOD = {"model": TEXT, "values": {"prompt": "Waves."}, "seed": 7}
 
@@ -127,6 +129,22 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     assert "nothing" in page.says
 
 
+
+def test_a_wrong_seed_marks_the_seed_alone(page):
+    """Not the runs beside it, which are right; a press says why, and sends nothing."""
+    page.form.model.value = TEXT
+    page.write(prompt="Waves.")
+    page.form.seed.text.value = "-3"
+    page.until(lambda: "seed" in page.form.seed.error.value)
+
+    marked = [each for each in (page.form.seed.text, page.form.seed.count) if WRONG in each._dom_classes]
+    assert marked == [page.form.seed.text]
+    assert WRONG not in page.form.seed.box._dom_classes
+    page.click()
+    page.answer()
+    page.until(lambda: "charged: nothing" in page.says)
+    assert "seed=-3" in page.says
+    assert not kie.runs()
 
 
 

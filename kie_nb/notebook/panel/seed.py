@@ -69,8 +69,8 @@ class SeedControl:
             self.text.value = str(seed)
 
     def mark(self, error: str) -> None:
-        """Say what is wrong with it."""
-        mark(self.box, self.error, error)
+        """Say what is wrong with it; the number of runs beside it is not."""
+        mark(self.text, self.error, error)
 
     def _observed(self, _change: Any) -> None:
         seed, count = self.seed, self.count.value
