@@ -129,6 +129,14 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     assert "nothing" in page.says
 
 
+def test_a_path_with_a_slip_is_told_its_neighbour(page, cat):
+    """As a cell says it; and on a line of its own."""
+    shutil.copy(cat, "cat.png")
+    page.form.picture.path.value = "ct.png"
+    page.until(lambda: "there is no file" in page.form.picture.error.value)
+
+    assert "\nnext: did you mean cat.png?" in page.form.picture.error.value
+
 
 def test_a_wrong_seed_marks_the_seed_alone(page):
     """Not the runs beside it, which are right; a press says why, and sends nothing."""
