@@ -155,6 +155,38 @@ def test_a_wrong_seed_marks_the_seed_alone(page):
     assert not kie.runs()
 
 
+def test_what_was_said_of_a_mistake_goes_when_it_is_mended(page):
+    """All of it must be: one of two mistakes is no reason yet. What came behind it stays."""
+    page.form.model.value = TEXT
+    page.form.seed.text.value = "-3"
+    page.until(lambda: not page.panel.button.disabled)
+    page.click()
+    page.answer()
+    page.until(lambda: page.panel._line.is_bad)
+    page.panel.say("Run 1 is done.", add=True)
+    page.write(prompt="Waves.")
+    page.until(lambda: not page.field("prompt").error.value)
+    assert "seed=-3" in page.says
+
+    page.form.seed.text.value = "3"
+    page.until(lambda: "seed=-3" not in page.says)
+
+    assert page.says == "Run 1 is done."
+
+
+def test_an_error_of_another_kind_outlives_a_right_form(page):
+    """A run that has failed is said until something else is."""
+    page.form.model.value = TEXT
+    page.until(lambda: not page.panel.button.disabled)
+    page.click()
+    page.answer()
+    page.until(lambda: page.panel._line.is_bad)
+    page.panel.say("Run 1 failed.", bad=True)
+    page.write(prompt="Waves.")
+    page.until(lambda: not page.field("prompt").error.value)
+
+    assert page.says == "Run 1 failed."
+    assert page.panel._line.is_bad
 
 
 def test_a_lost_piece_is_no_picture(page, cat):
