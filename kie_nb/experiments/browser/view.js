@@ -199,14 +199,14 @@ class View {
     for (let star = 1; star <= 5; star++)
       stars.append(
         make("button", {
-          type: "button", class: "kw-star", tabindex: -1, text: "★", "aria-label": `${star} of 5`,
-          onclick: () => this.#rate(number, star),
+          type: "button", class: "kw-star", tabindex: -1, text: "★",
+          onclick: (event) => this.#press(event, number, () => this.#rate(number, star)),
         }),
       );
     const tags = make("span", { class: "kw-tags" });
     const pick = make("button", {
       type: "button", class: "kw-pick", tabindex: -1, text: "A/B", "aria-pressed": "false", "aria-label": "Choose for comparison (C)",
-      title: "Choose two for comparison (C)", onclick: () => this.#pick(number),
+      title: "Choose two for comparison (C)", onclick: (event) => this.#press(event, number, () => this.#pick(number)),
     });
     const cell = make(
       "div",
@@ -352,6 +352,11 @@ class View {
     if (this.#mode === "wall") this.#enlarge(number);
     else if (this.#mode === "one") this.player.toggle();
   }
+  /** A button of a tile: after a mouse the keys go to the tile, as its tooltip says; a key leaves the focus where it is. */
+  #press(event, number, act) {
+    if (event.detail) this.tiles[number].cell.focus({ preventScroll: true });
+    act();
+  }
   #enlarge(number) {
     this.#focused = number;
     this.#setMode("one");
@@ -456,7 +461,9 @@ class View {
     [...stars.children].forEach((star, at) => {
       star.classList.toggle("kw-set", at < (rating ?? 0));
       star.disabled = !this.isLive;
-      star.title = reason || `${at + 1} of 5 (key ${at + 1})`;
+      const takesAway = this.isLive && at + 1 === rating;
+      star.title = reason || (takesAway ? "Take the rating away (key 0)" : `${at + 1} of 5 (key ${at + 1})`);
+      star.setAttribute("aria-label", takesAway ? `${rating} of 5: take the rating away` : `${at + 1} of 5`);
     });
     stars.title = reason;
     const add = this.isLive && make("button", { type: "button", class: "kw-add", tabindex: -1, text: "+ tag", title: "Add a tag (T)", onclick: () => this.#askTag(number) });
