@@ -131,6 +131,7 @@ def alone(chromium):
     page = chromium.page()
     page.set_content(f"<style>{asset('wall.css')}</style><div id=wall></div>")
     page.evaluate(ALONE, script())
+    page.wait_for_function("() => window.isAsked")
     yield page
     page.close()
 
@@ -143,7 +144,10 @@ ALONE = """async (source) => {
     const values = { data: { title: '', rows: [[]], cols: [[], []], isGrid: true, same: [], tiles: [tile(0), tile(1)] }, live: true };
     const heard = [];
     window.tell = (message) => heard.forEach((hear) => hear(message, []));
-    const send = ({ kind, tile, stars }) => kind === 'rate' && window.tell({ kind: 'marked', tile, rating: stars, tags: [] });
+    const send = ({ kind, tile, stars }) => {
+        if (kind === 'want') window.isAsked = true;
+        if (kind === 'rate') window.tell({ kind: 'marked', tile, rating: stars, tags: [] });
+    };
     const model = { get: (key) => values[key], on: (name, hear) => name === 'msg:custom' && heard.push(hear), off() {}, send };
     const module = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
     (await import(module)).default.render({ model, el: document.getElementById('wall') });
@@ -172,6 +176,19 @@ def test_keys_go_on_after_a_click(alone):
     assert (lit.count(), alone.evaluate(focused)) == (0, "kw-star")
     alone.keyboard.press("Space")
     assert lit.count() == 5
+
+
+def test_what_is_on_its_way_is_loading(alone):
+    """In the bar and on each tile, until it is known: "no video" is said where there is none."""
+    bar, coming = alone.locator(".kw-time"), alone.locator(".kw-coming")
+    tell = "(message) => window.tell({ tile: null, fps: 0, frames: 0, ...message })"
+    assert (bar.inner_text(), coming.count()) == ("loading", 2)
+    alone.evaluate(tell, {"kind": "still", "tile": 0})
+    assert (bar.inner_text(), coming.count()) == ("loading", 2)
+    alone.evaluate(tell, {"kind": "media", "tile": 0})
+    assert (bar.inner_text(), coming.count()) == ("loading", 1)
+    alone.evaluate(tell, {"kind": "trouble", "text": "The videos cannot be read."})
+    assert (bar.inner_text(), coming.count()) == ("no video", 0)
 
 
 def test_a_step_moves_every_video_by_exactly_one_frame(page):

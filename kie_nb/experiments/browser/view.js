@@ -244,7 +244,10 @@ class View {
       }
       this.#load();
     }, { rootMargin: "150px" });
-    for (const [number] of this.clips) this.observer.observe(this.tiles[number].cell);
+    for (const [number] of this.clips) {
+      this.#showComing(number);
+      this.observer.observe(this.tiles[number].cell);
+    }
     if (root) this.#setFocused(0, false);
     if (this.isLive) {
       this.marked = () => this.#takeMarks();
@@ -275,14 +278,22 @@ class View {
     const isNew = clip.frames !== medium.frames || clip.fps !== medium.fps;
     clip.fps = medium.fps;
     clip.frames = medium.frames;
+    this.#showComing(number);
     if (medium.aspect) this.root.style.setProperty("--kw-aspect", medium.aspect);
     if (!medium.src) this.tiles[number].screen.classList.add("kw-still");
     else if (!video.hasAttribute("src") && (this.#near.has(number) || this.#shown().includes(number))) video.src = medium.src;
     if (isNew) this.player.measure();
+    else this.#showTime();
     if (isNew && this.playsAgain && medium.src) {
       this.playsAgain = false;
       this.player.play();
     }
+  }
+
+  /** A tile is black until its still or its video is here, and says so. */
+  #showComing(number) {
+    const isBlack = !this.clips.get(number).video.poster && this.media.isComing(number);
+    this.tiles[number].screen.classList.toggle("kw-coming", isBlack);
   }
 
   // --- playing ---
@@ -308,7 +319,7 @@ class View {
     const seconds = player.fps ? player.frame / player.fps : 0;
     this.time.textContent = player.frames
       ? `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")} · frame ${player.frame + 1} of ${player.frames}`
-      : "no video";
+      : [...this.clips.keys()].some((number) => this.media.isComing(number)) ? "loading" : "no video";
     this.scrub.setAttribute("aria-valuetext", this.time.textContent);
   }
   #run() {
@@ -522,6 +533,8 @@ class View {
   #trouble(message) {
     clearTimeout(this.#waiting.get(message.tile));
     this.#waiting.delete(message.tile);
+    for (const number of this.clips.keys()) this.#showComing(number);
+    this.#showTime();
     this.#complain(message.text);
   }
 
