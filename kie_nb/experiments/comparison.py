@@ -20,7 +20,9 @@ from ..video import Likeness, NotAVideo, Side, compare_videos, make_strip
 from .verdict import Judgement, Verdict, judge
 
 T = TypeVar("T")
-_HEADINGS = ("", "first", "second")
+_SIDES = ("", "first", "second")
+_FIGURES = ("", "", "")  # a figure belongs to both: nothing of it stands below "first" or "second"
+_MEASURED = "measured between the two"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,16 +47,18 @@ class Comparison:
         return self.judgement.verdict
 
     def __repr__(self) -> str:
-        table = tables.as_text(_HEADINGS, self._rows, caption=self._caption)
-        return "\n".join([table, *(f"- {reason}" for reason in self.judgement.reasons)])
+        sides = tables.as_text(_SIDES, self._sides, caption=self._caption)
+        figures = tables.as_text(_FIGURES, self._figures, caption=_MEASURED)
+        return "\n".join([sides, figures, *(f"- {reason}" for reason in self.judgement.reasons)])
 
     def _repr_html_(self) -> str:
-        table = tables.as_html(_HEADINGS, self._rows, caption=self._caption)
+        sides = tables.as_html(_SIDES, self._sides, caption=self._caption)
+        figures = tables.as_html(_FIGURES, self._figures, caption=_MEASURED)
         why = "".join(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons)
         picture = base64.b64encode(self.strip).decode()
         names = html.escape(f"Frames of {self.first}, above those of {self.second}")
         return (
-            f'{table}<div style="padding:4px 0">{why}</div>'
+            f'{sides}<div style="padding-top:8px">{figures}</div><div style="padding:4px 0">{why}</div>'
             f'<img alt="{names}" style="display:block;max-width:100%" src="data:image/jpeg;base64,{picture}">'
         )
 
@@ -63,14 +67,19 @@ class Comparison:
         return f"{self.verdict}: {self.first} and {self.second}"
 
     @property
-    def _rows(self) -> list[tuple[str, str, str]]:
-        found = self.likeness
-        one, other = found.first, found.second
+    def _sides(self) -> list[tuple[str, str, str]]:
+        one, other = self.likeness.first, self.likeness.second
         return [
             ("file", one.name, other.name),
             ("sha256", one.sha256[:12], other.sha256[:12]),
             ("picture", _picture(one), _picture(other)),
             ("sound", *self._sound),
+        ]
+
+    @property
+    def _figures(self) -> list[tuple[str, str, str]]:
+        found = self.likeness
+        return [
             ("SSIM", f"{found.ssim:.4f}", f"at worst {found.ssim_min:.4f}"),
             ("distance (1 - SSIM)", f"{found.distance:.4f}", self._against_seeds),
             ("PSNR", shown_psnr(found.psnr_db), ""),

@@ -93,6 +93,16 @@ def test_a_preview_plays_under_the_pointer(nb):
     nb.wait_dom(0, "cell => !cell.querySelector('.kie-tile').querySelector('video')")
 
 
+def test_a_simulated_run_is_marked_beside_its_picture(nb):
+    """Once: the mark on the film is the film's own, and nothing of ours covers it or the caption."""
+    tile = tiles(nb).first
+    badge, media = tile.get_by_text("SIMULATED", exact=True), tile.locator(".kie-media")
+
+    assert badge.count() == 1
+    assert badge.bounding_box()["y"] >= media.bounding_box()["y"] + media.bounding_box()["height"]
+    assert "free" in tile.locator(".kie-facts").inner_text()
+
+
 def test_less_motion_waits_for_a_click(nb):
     """Who asks for less motion sees a video move only when they say so, by the mouse or by Enter."""
     nb.page.emulate_media(reduced_motion="reduce")

@@ -16,6 +16,7 @@ OPEN = "%load_ext kie_nb\nimport kie_nb as kie\nkie.configure(simulator_speed={s
 PROMPT = "The cat looks up, takes a breath and smiles."
 PLAYS = "cell => cell.querySelector('.kie-panel-player video')?.readyState >= 2"
 LIVE = "cell => /elapsed\\s+\\d+:\\d\\d/.test(cell.querySelector('.kie-panel-row')?.innerText ?? '')"
+SEED = ".kie-panel .widget-text:has(> label:text-is('Seed')) input"
 HAND_OVER = """([zone, bytes, name, kind]) => {
     const content = Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0));
     const data = new DataTransfer();
@@ -344,4 +345,8 @@ def pictures(nb, name):
     nb.page.set_viewport_size({"width": 900, "height": 2400})
     nb.page.wait_for_timeout(300)
     nb.screenshot(f"{name}-900", cell=0)
+    label, seed = (
+        nb.cell(0).locator(which).bounding_box() for which in (".kie-panel label >> text=Runs", SEED)
+    )
+    assert label["x"] >= seed["x"]  # also where it has found no room beside it
     nb.page.set_viewport_size(size)

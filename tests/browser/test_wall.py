@@ -11,7 +11,7 @@ from labdriver import Notebook, write_notebook
 from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after
 from wallstudio import DEFINE, SECONDS, make_studio
 
-from kie_nb.experiments.wall_page import asset
+from kie_nb.experiments.wall_page import asset, script
 from kie_nb.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +123,72 @@ STILLS = """(source) => {
     const kind = (url) => url.split(':')[0];
     return { shown: seen.map(({ still, src }) => [kind(still), kind(src)]), stills: new Set(seen.map(({ still }) => still)).size, made };
 }"""
+
+
+@pytest.fixture
+def alone(chromium):
+    """A live wall of two tiles in an empty page; what the kernel says to it is `tell(...)`."""
+    page = chromium.page()
+    page.set_content(f"<style>{asset('wall.css')}</style><div id=wall></div>")
+    page.evaluate(ALONE, script())
+    page.wait_for_function("() => window.isAsked")
+    yield page
+    page.close()
+
+
+# A model as a front end hands it over, and a kernel that keeps each rating.
+ALONE = """async (source) => {
+    const tile = (col) => ({
+        row: 0, col, label: `seed ${col}`, facts: [], run: `run${col}`, state: 'fetched', problem: '', hasVideo: true, rating: null, tags: [],
+    });
+    const values = { data: { title: '', rows: [[]], cols: [[], []], isGrid: true, same: [], tiles: [tile(0), tile(1)] }, live: true };
+    const heard = [];
+    window.tell = (message) => heard.forEach((hear) => hear(message, []));
+    const send = ({ kind, tile, stars }) => {
+        if (kind === 'want') window.isAsked = true;
+        if (kind === 'rate') window.tell({ kind: 'marked', tile, rating: stars, tags: [] });
+    };
+    const model = { get: (key) => values[key], on: (name, hear) => name === 'msg:custom' && heard.push(hear), off() {}, send };
+    const module = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+    (await import(module)).default.render({ model, el: document.getElementById('wall') });
+}"""
+
+
+def test_keys_go_on_after_a_click(alone):
+    """The mouse leaves the focus on the tile; a star that a key has reached works by Enter and by Space, and says what it does."""
+    stars, lit = alone.locator("[data-tile='0'] .kw-star"), alone.locator("[data-tile='0'] .kw-set")
+    focused = "() => document.activeElement.dataset.tile ?? document.activeElement.className"
+    stars.nth(3).click()
+    assert (lit.count(), alone.evaluate(focused)) == (4, "0")
+    alone.keyboard.press("5")
+    assert lit.count() == 5
+    alone.keyboard.press("ArrowRight")
+    assert alone.evaluate(focused) == "1"
+    alone.locator("[data-tile='0'] .kw-pick").click()
+    alone.keyboard.press("t")
+    assert alone.evaluate(focused) == "kw-input"
+    alone.keyboard.press("Escape")
+
+    stars.nth(4).focus()
+    assert stars.nth(4).get_attribute("title") == "Take the rating away (key 0)"
+    assert stars.nth(4).get_attribute("aria-label") == "5 of 5: take the rating away"
+    alone.keyboard.press("Enter")
+    assert (lit.count(), alone.evaluate(focused)) == (0, "kw-star")
+    alone.keyboard.press("Space")
+    assert lit.count() == 5
+
+
+def test_what_is_on_its_way_is_loading(alone):
+    """In the bar and on each tile, until it is known: "no video" is said where there is none."""
+    bar, coming = alone.locator(".kw-time"), alone.locator(".kw-coming")
+    tell = "(message) => window.tell({ tile: null, fps: 0, frames: 0, ...message })"
+    assert (bar.inner_text(), coming.count()) == ("loading", 2)
+    alone.evaluate(tell, {"kind": "still", "tile": 0})
+    assert (bar.inner_text(), coming.count()) == ("loading", 2)
+    alone.evaluate(tell, {"kind": "media", "tile": 0})
+    assert (bar.inner_text(), coming.count()) == ("loading", 1)
+    alone.evaluate(tell, {"kind": "trouble", "text": "The videos cannot be read."})
+    assert (bar.inner_text(), coming.count()) == ("no video", 0)
 
 
 def test_a_step_moves_every_video_by_exactly_one_frame(page):

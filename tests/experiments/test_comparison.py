@@ -61,6 +61,18 @@ def test_it_shows_itself_as_html(drawn):
     assert f"{found.likeness.ssim:.4f}" in html
 
 
+def test_what_is_said_of_one_video_stands_apart_from_what_is_said_of_both(drawn):
+    """Below "second" is nothing but the second video: the worst SSIM and the seconds compared are of the pair."""
+    html = kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2))._repr_html_()
+
+    sides, figures = re.findall(r"<table.*?</table>", html)
+    assert ">second</th>" in sides
+    assert "at worst" not in sides
+    assert "<th" not in figures
+    assert "at worst" in figures
+    assert re.search(r"pairs of frames</td><td[^>]*>1 s<", figures)
+
+
 def test_a_figure_that_this_ffmpeg_cannot_measure_is_left_out(drawn):
     """VMAF has a row exactly where libvmaf is built in; this size is large enough for it."""
     found = kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2))

@@ -116,6 +116,8 @@ def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypat
         "balance": "does not cover",
     }
     filled.until(lambda: filled.panel.button.disabled and words[how] in filled.money)
+    assert "pre-line" in filled.money
+    assert "\ncharged: nothing\nnext: " in filled.money
 
     filled.click()
     assert filled.panel.buying._state == "ready"

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import shutil
 import threading
 import time
@@ -10,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+import kie_nb as kie
 from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.panel.draft import Draft
+from kie_nb.notebook.panel.static import static_page
 
+WRONG = "kie-panel-wrong"
 TEXT = "wan/2-5-text-to-video"
 GOOD = {"model": TEXT, "values": {"prompt": "Waves."}, "seed": 7}
 
@@ -125,6 +129,66 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     assert "nothing" in page.says
 
 
+def test_a_path_with_a_slip_is_told_its_neighbour(page, cat):
+    """As a cell says it; and on a line of its own."""
+    shutil.copy(cat, "cat.png")
+    page.form.picture.path.value = "ct.png"
+    page.until(lambda: "there is no file" in page.form.picture.error.value)
+
+    assert "\nnext: did you mean cat.png?" in page.form.picture.error.value
+
+
+def test_a_wrong_seed_marks_the_seed_alone(page):
+    """Not the runs beside it, which are right; a press says why, and sends nothing."""
+    page.form.model.value = TEXT
+    page.write(prompt="Waves.")
+    page.form.seed.text.value = "-3"
+    page.until(lambda: "seed" in page.form.seed.error.value)
+
+    marked = [each for each in (page.form.seed.text, page.form.seed.count) if WRONG in each._dom_classes]
+    assert marked == [page.form.seed.text]
+    assert WRONG not in page.form.seed.box._dom_classes
+    page.click()
+    page.answer()
+    page.until(lambda: "charged: nothing" in page.says)
+    assert "seed=-3" in page.says
+    assert not kie.runs()
+
+
+def test_what_was_said_of_a_mistake_goes_when_it_is_mended(page):
+    """All of it must be: one of two mistakes is no reason yet. What came behind it stays."""
+    page.form.model.value = TEXT
+    page.form.seed.text.value = "-3"
+    page.until(lambda: not page.panel.button.disabled)
+    page.click()
+    page.answer()
+    page.until(lambda: page.panel._line.is_bad)
+    page.panel.say("Run 1 is done.", add=True)
+    page.write(prompt="Waves.")
+    page.until(lambda: not page.field("prompt").error.value)
+    assert "seed=-3" in page.says
+
+    page.form.seed.text.value = "3"
+    page.until(lambda: "seed=-3" not in page.says)
+
+    assert page.says == "Run 1 is done."
+
+
+def test_an_error_of_another_kind_outlives_a_right_form(page):
+    """A run that has failed is said until something else is."""
+    page.form.model.value = TEXT
+    page.until(lambda: not page.panel.button.disabled)
+    page.click()
+    page.answer()
+    page.until(lambda: page.panel._line.is_bad)
+    page.panel.say("Run 1 failed.", bad=True)
+    page.write(prompt="Waves.")
+    page.until(lambda: not page.field("prompt").error.value)
+
+    assert page.says == "Run 1 failed."
+    assert page.panel._line.is_bad
+
+
 def test_a_lost_piece_is_no_picture(page, cat):
     """Half a photograph is never sent."""
     message = {"id": "a", "name": "cat.png", "piece": 1, "pieces": 2}
@@ -193,3 +257,11 @@ def test_a_picture_that_is_read_too_late_is_not_shown_for_another(page, cat):
         page.form.picture.path.value = "ftp://a.example/x.png"
         time.sleep(0.05)
         assert page.form.picture.place.facts == page.form.read().source == "ftp://a.example/x.png"
+
+
+def test_what_stands_in_the_panels_place_names_nothing_that_is_not_there():
+    """A notebook that only shows the panel has no variable of it."""
+    words = static_page(text=True)
+
+    calls = re.findall(r"[\w.()]+\(\w*\)", words)
+    assert calls == ["kie.panel().fill(run)", "kie.panel().generate()"]

@@ -17,6 +17,9 @@ class PageMedia {
       if (this.media[tile]) arrived(tile, { ...this.media[tile], fps, frames, aspect });
     }
   }
+  isComing() {
+    return false;
+  }
   takeOver() {
     return null;
   }
@@ -43,6 +46,9 @@ class KernelMedia {
     this.memory.latest = view;
     return before && (!before.closed || performance.now() - before.closed < AGAIN_WITHIN_MS) ? before : null;
   }
+  isComing(tile) {
+    return !this.there.has(tile) && !this.isLost;
+  }
   want(tiles, arrived) {
     this.arrived = arrived;
     const missing = tiles.filter((tile) => !this.there.has(tile) && !this.#asked.has(tile));
@@ -51,6 +57,7 @@ class KernelMedia {
     if (missing.length) this.model.send({ kind: "want", tiles: missing });
   }
   #hear(message, buffers) {
+    if (message.kind === "trouble" && message.tile === null) this.isLost = true; // of no tile: the videos cannot be read
     if (message.kind !== "media" && message.kind !== "still") return;
     const url = (bytes, type) => (bytes && bytes.byteLength ? URL.createObjectURL(new Blob([bytes], { type })) : "");
     const { kind, tile, fps = 0, frames = 0, aspect = 0 } = message;

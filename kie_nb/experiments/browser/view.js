@@ -199,14 +199,14 @@ class View {
     for (let star = 1; star <= 5; star++)
       stars.append(
         make("button", {
-          type: "button", class: "kw-star", tabindex: -1, text: "★", "aria-label": `${star} of 5`,
-          onclick: () => this.#rate(number, star),
+          type: "button", class: "kw-star", tabindex: -1, text: "★",
+          onclick: (event) => this.#press(event, number, () => this.#rate(number, star)),
         }),
       );
     const tags = make("span", { class: "kw-tags" });
     const pick = make("button", {
       type: "button", class: "kw-pick", tabindex: -1, text: "A/B", "aria-pressed": "false", "aria-label": "Choose for comparison (C)",
-      title: "Choose two for comparison (C)", onclick: () => this.#pick(number),
+      title: "Choose two for comparison (C)", onclick: (event) => this.#press(event, number, () => this.#pick(number)),
     });
     const cell = make(
       "div",
@@ -244,7 +244,10 @@ class View {
       }
       this.#load();
     }, { rootMargin: "150px" });
-    for (const [number] of this.clips) this.observer.observe(this.tiles[number].cell);
+    for (const [number] of this.clips) {
+      this.#showComing(number);
+      this.observer.observe(this.tiles[number].cell);
+    }
     if (root) this.#setFocused(0, false);
     if (this.isLive) {
       this.marked = () => this.#takeMarks();
@@ -275,14 +278,22 @@ class View {
     const isNew = clip.frames !== medium.frames || clip.fps !== medium.fps;
     clip.fps = medium.fps;
     clip.frames = medium.frames;
+    this.#showComing(number);
     if (medium.aspect) this.root.style.setProperty("--kw-aspect", medium.aspect);
     if (!medium.src) this.tiles[number].screen.classList.add("kw-still");
     else if (!video.hasAttribute("src") && (this.#near.has(number) || this.#shown().includes(number))) video.src = medium.src;
     if (isNew) this.player.measure();
+    else this.#showTime();
     if (isNew && this.playsAgain && medium.src) {
       this.playsAgain = false;
       this.player.play();
     }
+  }
+
+  /** A tile is black until its still or its video is here, and says so. */
+  #showComing(number) {
+    const isBlack = !this.clips.get(number).video.poster && this.media.isComing(number);
+    this.tiles[number].screen.classList.toggle("kw-coming", isBlack);
   }
 
   // --- playing ---
@@ -308,7 +319,7 @@ class View {
     const seconds = player.fps ? player.frame / player.fps : 0;
     this.time.textContent = player.frames
       ? `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")} · frame ${player.frame + 1} of ${player.frames}`
-      : "no video";
+      : [...this.clips.keys()].some((number) => this.media.isComing(number)) ? "loading" : "no video";
     this.scrub.setAttribute("aria-valuetext", this.time.textContent);
   }
   #run() {
@@ -351,6 +362,11 @@ class View {
     this.tiles[number].cell.focus({ preventScroll: true });
     if (this.#mode === "wall") this.#enlarge(number);
     else if (this.#mode === "one") this.player.toggle();
+  }
+  /** A button of a tile: after a mouse the keys go to the tile, as its tooltip says; a key leaves the focus where it is. */
+  #press(event, number, act) {
+    if (event.detail) this.tiles[number].cell.focus({ preventScroll: true });
+    act();
   }
   #enlarge(number) {
     this.#focused = number;
@@ -456,7 +472,9 @@ class View {
     [...stars.children].forEach((star, at) => {
       star.classList.toggle("kw-set", at < (rating ?? 0));
       star.disabled = !this.isLive;
-      star.title = reason || `${at + 1} of 5 (key ${at + 1})`;
+      const takesAway = this.isLive && at + 1 === rating;
+      star.title = reason || (takesAway ? "Take the rating away (key 0)" : `${at + 1} of 5 (key ${at + 1})`);
+      star.setAttribute("aria-label", takesAway ? `${rating} of 5: take the rating away` : `${at + 1} of 5`);
     });
     stars.title = reason;
     const add = this.isLive && make("button", { type: "button", class: "kw-add", tabindex: -1, text: "+ tag", title: "Add a tag (T)", onclick: () => this.#askTag(number) });
@@ -515,6 +533,8 @@ class View {
   #trouble(message) {
     clearTimeout(this.#waiting.get(message.tile));
     this.#waiting.delete(message.tile);
+    for (const number of this.clips.keys()) this.#showComing(number);
+    this.#showTime();
     this.#complain(message.text);
   }
 

@@ -78,9 +78,8 @@ class Control:
 
 def mark(box: Any, place: Any, error: str) -> None:
     """Put *error* into *place*, and a mark on *box*."""
-    shown = (
-        f'<span style="overflow-wrap:anywhere"><b style="color:#d64545">&#9650;</b> {page.esc(error)}</span>'
-    )
+    style = "overflow-wrap:anywhere;white-space:pre-line"
+    shown = f'<span style="{style}"><b style="color:#d64545">&#9650;</b> {page.esc(error)}</span>'
     place.value = shown if error else ""
     place.layout.display = None if error else "none"
     (box.add_class if error else box.remove_class)("kie-panel-wrong")

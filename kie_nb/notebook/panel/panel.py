@@ -56,6 +56,7 @@ class Panel:
         self.desk = Desk(self._trouble)
         self._line = MessageLine()
         self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
+        self._complaint = ""  # what was said of the form's mistakes at that press
         self._refusal = ""
         self._check_turn = 0
         self._has_paid = False
@@ -347,7 +348,7 @@ class Panel:
         try:
             self._limits = get_session().here.limits()
             draft = self.form.read()
-            errors = draft.errors()
+            errors = self._mistakes(draft)
             priced = price(draft, self.form.picture.picture, balance)
         except Exception:
             self._judge_nothing()
@@ -356,6 +357,8 @@ class Panel:
         _set(self.money, priced.html(balance, is_free=way.service == "simulator", why=why))
         _set(self.head, page.service_badge(way.service))
         self._show_button()
+        if not errors:
+            self._withdraw()
         missing = set() if self._pressed else draft.missing()
         self.form.mark({name: words for name, words in errors.items() if name not in missing})
 
@@ -371,15 +374,30 @@ class Panel:
         if self.form.seed.seed is None:
             self.form.seed.draw()
         draft = self.form.read()
-        errors = draft.errors()
-        wrong = self.form.picture.wrong
-        if wrong and draft.image_field:
-            errors[draft.image_field] = wrong
+        errors = self._mistakes(draft)
         self._pressed = bool(errors)
         if errors:
             self.form.mark(errors)
-            raise InvalidRequest("\n".join(dict.fromkeys(errors.values())))
+            refusal = InvalidRequest("\n".join(dict.fromkeys(errors.values())))
+            self._complaint = "\n".join(lines_of(refusal))
+            raise refusal
         return draft
+
+    def _mistakes(self, draft: Draft) -> dict[str, str]:
+        """What is wrong with *draft*, by field; its picture as the form has read it."""
+        wrong = self.form.picture.wrong
+        return draft.errors() | ({draft.image_field: wrong} if wrong and draft.image_field else {})
+
+    def _withdraw(self) -> None:
+        """Nothing of the form is wrong now: what was said of its mistakes goes, what came behind it stays."""
+        with self._say_lock:
+            said, self._complaint = self._complaint, ""
+            if not said or not self._line.text.startswith(said):
+                return
+            rest = self._line.text.removeprefix(said).strip()
+            with self._line.hold_sync():
+                self._line.is_bad = bool(rest)
+                self._line.text = rest
 
     def _buy(self) -> None:
         current = settings_.current()

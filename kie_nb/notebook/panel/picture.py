@@ -15,11 +15,12 @@ from ...engine import get_session
 from ...engine.bridge import wait_blocking
 from ...engine.images import Picture, check_picture, is_url, read_picture
 from ...engine.urls import seen_at
-from ...errors import InvalidRequest
+from ...errors import InvalidRequest, KieError
 from ..card import widgets
 from .controls import LABEL, mark
 from .desk import Desk
 from .parts import PicturePlace
+from .words import lines_of
 
 STILL = 360  # pixels; shown at half of it
 READ_S = 30.0  # a file on a slow share
@@ -167,7 +168,7 @@ class PictureControl:
                 picture = given if isinstance(given, Picture) else read_picture(given)
             still = _small(picture.content) if picture.content else None
         except InvalidRequest as exc:
-            wrong = exc.message
+            wrong = "\n".join(lines_of(KieError.like(exc, charged="")))
         with self._lock:  # what is shown and what is sent are one picture, whatever is given meanwhile
             if turn != self._turn:
                 return

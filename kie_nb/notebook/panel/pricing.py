@@ -43,7 +43,8 @@ class Priced:
         line = " &nbsp; ".join(
             part for part in (self.words, known, "free: simulated" if is_free else "") if part
         )
-        off = f'<div role="status" style="overflow-wrap:anywhere">{OFF} {page.esc(self.refusal)}</div>'
+        style = "overflow-wrap:anywhere;white-space:pre-line"
+        off = f'<div role="status" style="{style}">{OFF} {page.esc(self.refusal)}</div>'
         return (
             f'<div style="margin-left:8px;overflow-wrap:anywhere">{line}{off if self.refusal else ""}</div>'
         )
@@ -117,7 +118,7 @@ def price(draft: Draft, picture: Picture | None, balance: float | None) -> Price
         check_money(estimate, missing)
         _check_balance(estimate, missing, balance)
     except BudgetExceeded as exc:
-        return Priced(words=words, refusal=" ".join(line.strip() for line in exc.lines()))
+        return Priced(words=words, refusal="\n".join(line.strip() for line in exc.lines()))
     return Priced(words=words)
 
 

@@ -21,7 +21,10 @@ class SeedControl:
         kit = widgets()
         self._changed = changed
         self.text = kit.Text(
-            description=entry.title, style=LABEL, tooltip=entry.help, layout=kit.Layout(width="260px")
+            description=entry.title,
+            style=LABEL,
+            tooltip=entry.help,
+            layout=kit.Layout(width="260px", margin="2px 2px 2px -126px"),
         )
         self.dice = kit.Button(description="Draw", icon="random", tooltip="draw another seed")
         self.lock = kit.ToggleButton(
@@ -35,8 +38,10 @@ class SeedControl:
         self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
         row = kit.HBox(
             [self.text, self.dice, self.lock, self.count, self.words],
-            layout=kit.Layout(flex_flow="row wrap", align_items="center", overflow="visible"),
-        )
+            layout=kit.Layout(
+                flex_flow="row wrap", align_items="center", overflow="visible", padding="0 0 0 128px"
+            ),
+        )  # what finds no room beside the seed stands below its number, not below its label
         self.box = kit.VBox([row, self.error], layout=kit.Layout(overflow="visible"))
         self.draw()
         observed = desk.guard(self._observed)
@@ -69,8 +74,8 @@ class SeedControl:
             self.text.value = str(seed)
 
     def mark(self, error: str) -> None:
-        """Say what is wrong with it."""
-        mark(self.box, self.error, error)
+        """Say what is wrong with it; the number of runs beside it is not."""
+        mark(self.text, self.error, error)
 
     def _observed(self, _change: Any) -> None:
         seed, count = self.seed, self.count.value

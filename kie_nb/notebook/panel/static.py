@@ -6,7 +6,7 @@ from .. import page
 
 WORDS = (
     "A form for requests, the queue of what is open and the finished runs. It lives while its kernel runs: run this cell to "
-    "use it. From code, panel.fill(run) fills the form and panel.generate() sends it."
+    "use it. From code, kie.panel().fill(run) fills the form and kie.panel().generate() sends it."
 )
 
 

@@ -23,9 +23,10 @@ class Tile {
       this.view.choice.choose(this, this.box.checked, event.shiftKey);
     });
     const pick = make("label", { class: "kie-pick", onclick: (event) => event.stopPropagation() }, this.box);
-    this.media = make("div", { class: "kie-media", onclick: () => this.toggle() }, this.still, this.note, this.badge, pick);
+    this.media = make("div", { class: "kie-media", onclick: () => this.toggle() }, this.still, this.note, pick);
     this.prompt = make("div", { class: "kie-prompt" });
-    this.facts = make("div", { class: "kie-facts" });
+    this.words = make("span", {});
+    this.facts = make("div", { class: "kie-facts" }, this.badge, this.words); // on the picture it would cover what is burnt into it
     this.element = make("div", { class: "kie-tile", role: "group", tabindex: "-1" }, this.media, this.prompt, this.facts);
     this.stars = new Stars(this);
     this.tags = new Tags(this);
@@ -47,7 +48,7 @@ class Tile {
     this.prompt.title = row.prompt;
     this.badge.hidden = !row.is_simulated;
     const seed = row.seed === null ? "" : `seed ${row.seed}`;
-    this.facts.textContent = [seed, row.cost, age(row.at)].filter(Boolean).join(" · ");
+    this.words.textContent = [seed, row.cost, age(row.at)].filter(Boolean).join(" · ");
     this.facts.title = `${row.cost_in_full}; ${row.model}; ${new Date(row.at).toLocaleString()}`;
     this.element.setAttribute("aria-label", [row.prompt, seed, row.cost, row.is_simulated ? "simulated" : ""].filter(Boolean).join(", "));
     this.stars.update(row.rating);
