@@ -93,8 +93,26 @@ def test_the_table_as_text_and_as_a_frame(done):
 
 def test_a_state_that_does_not_exist_is_refused(done):
     """An empty table would say that there is none."""
-    with pytest.raises(kie.InvalidRequest, match="fetched"):
+    with pytest.raises(kie.InvalidRequest, match=r"did you mean 'fetched'[\s\S]+unknown \(outcome unknown\)"):
         kie.runs(state="fetch")
+
+
+@pytest.mark.parametrize("state", ["fetched", "done", ["outcome unknown", "done"]], ids=str)
+def test_a_state_is_named_as_the_table_shows_it_too(done, state):
+    """Who reads "done" there asks for it."""
+    assert list(kie.runs(state=state)) == [done]
+    assert not kie.runs(state="made, fetching the video")
+
+
+def test_runs_are_found_by_their_stars_and_by_a_date_as_text(done):
+    """At least so many stars; a date is the beginning of its day here."""
+    assert list(kie.runs(rating=4)) == list(kie.runs(since="2026-01-01")) == [done]
+    assert not kie.runs(rating=5)
+    assert not kie.runs(since="2999-01-01")
+    assert not kie.runs(since="2999-01-01T10:00:00+00:00")
+    for wrong in ({"rating": 0}, {"rating": 6}, {"since": "last week"}):
+        with pytest.raises(kie.InvalidRequest, match="is needed"):
+            kie.runs(**wrong)
 
 
 @pytest.mark.parametrize("go_on", [lambda _ask: kie.runs(), lambda ask: ask(seed=2)], ids=["list", "ask"])
