@@ -55,15 +55,21 @@ def test_a_damaged_video_does_not_hide_its_run(done):
 
 @pytest.mark.parametrize(
     ("completed_at", "words"),
-    [("2026-01-01T00:00:00+00:00", "over"), (None, ""), ("now", "24 h")],
+    [("2026-01-01T09:30:59+00:00", "2026-01-02 09:30"), (None, "")],
 )
 def test_the_life_of_a_link_is_told(done, completed_at, words):
     """About a day from the task's end; nothing where there is no link."""
-    if completed_at != "now":
-        ledger = done._ledger
-        row = ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
-        done._update(row)
-    assert page.link_life(done) == words
+    done._update(done._ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at))
+    assert run_list.cells(done)[6] == words
+
+
+def test_what_a_saved_table_says_stays_true(done):
+    """Moments, never "just now" or hours that are left: the notebook is opened again tomorrow."""
+    for shown in (repr(kie.runs()), kie.runs()._repr_html_()):
+        assert f"{done.created_at:%Y-%m-%d %H:%M}" in shown
+        assert f"{done.link_until:%Y-%m-%d %H:%M}" in shown
+        assert "just now" not in shown
+        assert "24 h" not in shown
 
 
 def test_a_video_of_another_length_is_pointed_out(done):
