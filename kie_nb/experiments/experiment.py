@@ -32,7 +32,7 @@ from .definition import Definition
 from .exports import Exports
 from .grid import Grid, Where
 from .judging import Spread, Verified, spread_of, verify
-from .keeping import keep, keep_seed, with_seed
+from .keeping import keep, keep_seed, refusal, with_seed
 from .limit import check_limit, check_whole
 from .plan import Plan, Remarks
 from .runner import Runner
@@ -227,9 +227,15 @@ class Experiment(Exports):
             cells=tuple(self._cells.values()),
             rows=tuple(self._standings()),
             per_window=settings_.current().creates_per_window,
-            remarks=self._remarks.untold(),
+            remarks=(*self._refusals(), *self._remarks.untold()),
             is_simulated=self._made_for.service == "simulator",
         )
+
+    def _refusals(self) -> tuple[str, ...]:
+        """Why `run` would refuse it, in words: a plan of what cannot be bought would promise too much."""
+        kept, before = self._shelf.definition(self.name), self._shelf.places(self.name)
+        refused = refusal(self.name, kept, before, self.definition.to_json(), self._cells)
+        return () if refused is None else (f"run() would refuse it: {refused.message} {refused.hint}.",)
 
     def status(self) -> status_.Status:
         """How it stands now."""
