@@ -137,8 +137,15 @@ def _spend(words: list[str]) -> None:
     _show_table(
         (by, "runs", "estimated", "real", "spent", "reserved", "at risk", ""), rows, caption=title, wide=0
     )
+    _say(SPEND_WORDS)
     for text in [] if is_free else _price_remarks(ledger.reported(service)):
         _say(text)
+
+
+SPEND_WORDS = (
+    "estimated: what was made, at list prices; real: what the service reported of it; spent: the real cost, or the estimate "
+    "where none was reported.\nreserved: under way; at risk: of unknown outcome, perhaps billed."
+)
 
 
 def _price_remarks(reported: Sequence[tuple[dict[str, Any], float]]) -> list[str]:

@@ -35,7 +35,9 @@ def test_a_cost_that_was_not_reported_is_not_0(record, said, reported, words):
     for seed, credits_ in enumerate(reported):
         record("fetched", seed=seed, credits=credits_)
 
-    assert row(said("spend model"), "wan/2-5-text-to-video") == words
+    told = said("spend model")
+    assert row(told, "wan/2-5-text-to-video") == words
+    assert "spent: the real cost, or the estimate where none was reported" in told
 
 
 @pytest.mark.parametrize(("service", "lines"), [("kie", 1), ("simulator", 0)])
