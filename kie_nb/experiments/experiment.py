@@ -258,6 +258,7 @@ class Experiment(Exports):
             elapsed_s=time.monotonic() - self._started if self._started else 0.0,
             stopped=self._runner.stopped if self._runner else "",
         )
+        beside = self._bought_beside(bought, rows)
         spent, at_risk = status_.money(
             [row for row in rows if row is not None and row.experiment != self.name]
         )
@@ -266,6 +267,8 @@ class Experiment(Exports):
             spent=bought.spent + spent,
             at_risk=bought.at_risk + at_risk,
             reserved=bought.reserved,
+            spent_beside=beside[0],
+            reserved_beside=beside[1],
             is_simulated=self._made_for.service == "simulator",
         )
 
@@ -273,6 +276,15 @@ class Experiment(Exports):
         """All that was bought for it: a cell may have cost more than the run that stands for it."""
         ledger = self._session.ledger(self._home)
         return ledger.figures(self._made_for.service, scope="experiment", value=self.name)
+
+    def _bought_beside(self, bought: Figures, rows: Sequence[Standing | None]) -> tuple[float, float]:
+        """Credits spent and reserved for other requests than those of the cells: to verify one, or in another grid of this name."""
+        # The rows were read before: what is counted in *bought* and stands for no cell makes it more than they are.
+        own = sum(1 for row in rows if row is not None and row.experiment == self.name)
+        if bought.runs <= own:
+            return 0.0, 0.0
+        ledger = self._session.ledger(self._home)
+        return ledger.beside(self._made_for.service, self.name, self._cells.keys())
 
     @cached_property
     def _estimate(self) -> float | None:
