@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .engine.importing import Imported
     from .engine.recall import Recalled
     from .engine.settling import Settled
+    from .engine.states import State
     from .experiments.comparison import Comparison
     from .experiments.judging import Spread
     from .experiments.wall import Wall
@@ -100,57 +101,71 @@ def runs(
     state: str | Iterable[str] | None = None,
     seed: int | None = None,
     tag: str | None = None,
+    rating: int | None = None,
     experiment: str | None = None,
-    since: dt.datetime | dt.timedelta | None = None,
+    since: dt.datetime | dt.timedelta | str | None = None,
     limit: int | None = 50,
 ) -> RunList:
     """The runs recorded in the current folder that match all that is given, newest first; shows itself as a table.
 
     Args:
         text: A part of the prompt, in any case.
-        state: One or several states, such as "fetched", "unknown" or "fail".
+        state: One or several states, such as "fetched", "unknown" or "fail", or as the table shows them: "done", "outcome unknown".
         tag: A tag that `Run.tag` gave.
-        since: A moment, or how long ago. A datetime without a time zone is local time.
+        rating: The fewest stars, 1 to 5.
+        since: A moment, or how long ago; a text is a date or a moment as ISO writes it, "2026-11-01". Without a time zone it is local time.
         limit: The most to give; None for all.
 
     Raises:
         InvalidRequest: there is no such state, or another filter cannot be meant.
         LedgerError: the ledger cannot be read.
     """
-    from .engine.states import State
     from .notebook.run_list import RunList
 
     states = None if state is None else {state} if isinstance(state, str) else set(state)
-    for name in states or ():
-        if name not in set(State):
-            raise InvalidRequest(
-                f"there is no state {name!r}{nearest(name, [str(known) for known in State])}",
-                hint=f"states are {', '.join(State)}",
-                charged="",
-            )
+    if rating is not None and rating not in range(1, 6):
+        raise InvalidRequest(f"rating={rating!r}: a whole number from 1 to 5 is needed.", charged="")
     for name, number in (("seed", seed), ("limit", limit)):
         if number is not None and not (isinstance(number, int) and 0 <= number < 2**63):
             raise InvalidRequest(f"{name}={number!r}: a whole number of at least 0 is needed.", charged="")
     found = get_session().runs(
         limit,
-        states=states,
+        states=None if states is None else {_state(name) for name in states},
         text=text,
         model=model,
         seed=seed,
         tag=tag,
+        least_rating=rating,
         experiment=experiment,
         since=_moment(since),
     )
     return RunList(found)
 
 
-def _moment(since: dt.datetime | dt.timedelta | None) -> dt.datetime | None:
+def _state(name: str) -> State:
+    from .engine.states import WORDS, named
+
+    found = named(name)
+    if found is None:
+        raise InvalidRequest(
+            f"there is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
+            hint=f"states are {', '.join(state if state == word else f'{state} ({word})' for state, word in WORDS.items())}",
+            charged="",
+        )
+    return found
+
+
+def _moment(since: dt.datetime | dt.timedelta | str | None) -> dt.datetime | None:
     if isinstance(since, dt.datetime) or since is None:
         return since
     try:
+        if isinstance(since, str):
+            return dt.datetime.fromisoformat(since.strip())
         return dt.datetime.now(dt.UTC) - since
-    except (OverflowError, TypeError):
-        raise InvalidRequest(f"since={since!r}: a datetime, or a timedelta, is needed.", charged="") from None
+    except (OverflowError, TypeError, ValueError):
+        raise InvalidRequest(
+            f"since={since!r}: a date such as '2026-11-01', a datetime, or a timedelta is needed.", charged=""
+        ) from None
 
 
 def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook") -> dict[str, float]:  # noqa: A002 - the service's word

@@ -13,6 +13,14 @@ from ..errors import InvalidRequest
 from .base import ModelInput
 from .wan import MODELS
 
+# What people call a field that has another name.
+_SYNONYMS = {
+    "length": "duration",
+    "seconds": "duration",
+    "time": "duration",
+    "size": "resolution",
+    "quality": "resolution",
+}
 _BY_ID = {model.model_id: model for model in MODELS}
 
 
@@ -68,8 +76,12 @@ def describe(model_id: str) -> tuple[Field, ...]:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """The end of a sentence about a wrong word: `; did you mean 'x'?`, or a full stop when none is near."""
-    near = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else "."
+    dashes = "--" if word.startswith("--") else ""  # they would make all options alike
+    bare = {known.removeprefix(dashes): known for known in words if known.startswith(dashes)}
+    other = {synonym: bare[name] for synonym, name in _SYNONYMS.items() if name in bare}
+    known = other | bare
+    near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.6)
+    return f"; did you mean {known[near[0]]!r}?" if near else "."
 
 
 def _field(name: str, info: Any, model: type[ModelInput]) -> Field:

@@ -152,6 +152,11 @@ def _bytes_of(source: Any) -> tuple[bytes, str]:
             buffer, format="png", metadata={"Software": None}
         )  # the same figure gives the same bytes
         return buffer.getvalue(), "image (figure)"
+    if source is ...:
+        raise BadImage(
+            "`...` stands for a picture that was not at hand when this call was written.",
+            hint="put the picture in its place: a path or a URL; the sha256 beside the call tells which one it was",
+        )
     raise BadImage(
         f"a {type(source).__name__} is not a picture.",
         hint="a path, a URL, bytes, a PIL.Image, a numpy array or a matplotlib figure is needed",

@@ -118,7 +118,9 @@ def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
     if known is not None:
         return Settled(task_id=task_id, run=known, words=f"belongs to run {known.id[:8]} already")
     if not unsettled:
-        return Settled(task_id=task_id, run=None, words="no run here has an unknown outcome")
+        return Settled(
+            task_id=task_id, run=None, words="no run here has an unknown outcome: there is nothing to settle"
+        )
     services = dict.fromkeys(run.service for run in unsettled)
     chosen = settings_.current().service
     first = next((run for run in unsettled if run.service == chosen), unsettled[0])

@@ -78,6 +78,12 @@ WORDS: dict[State, str] = {
     State.LOST: "lost at the service",
     State.WRITTEN_OFF: "written off",
 }
+_NAMED = {word: state for state, word in WORDS.items()} | {str(state): state for state in State}
+
+
+def named(text: str) -> State | None:
+    """The state that *text* means: its own name, or the word that tables and cards show; None if none is called so."""
+    return _NAMED.get(text)
 
 
 def may_follow(before: State, after: State) -> bool:

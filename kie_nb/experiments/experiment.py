@@ -32,7 +32,7 @@ from .definition import Definition
 from .exports import Exports
 from .grid import Grid, Where
 from .judging import Spread, Verified, spread_of, verify
-from .keeping import keep, keep_seed, with_seed
+from .keeping import keep, keep_seed, refusal, with_seed
 from .limit import check_limit, check_whole
 from .plan import Plan, Remarks
 from .runner import Runner
@@ -227,9 +227,15 @@ class Experiment(Exports):
             cells=tuple(self._cells.values()),
             rows=tuple(self._standings()),
             per_window=settings_.current().creates_per_window,
-            remarks=self._remarks.untold(),
+            remarks=(*self._refusals(), *self._remarks.untold()),
             is_simulated=self._made_for.service == "simulator",
         )
+
+    def _refusals(self) -> tuple[str, ...]:
+        """Why `run` would refuse it, in words: a plan of what cannot be bought would promise too much."""
+        kept, before = self._shelf.definition(self.name), self._shelf.places(self.name)
+        refused = refusal(self.name, kept, before, self.definition.to_json(), self._cells)
+        return () if refused is None else (f"run() would refuse it: {refused.message} {refused.hint}.",)
 
     def status(self) -> status_.Status:
         """How it stands now."""
@@ -252,6 +258,7 @@ class Experiment(Exports):
             elapsed_s=time.monotonic() - self._started if self._started else 0.0,
             stopped=self._runner.stopped if self._runner else "",
         )
+        beside = self._bought_beside(bought, rows)
         spent, at_risk = status_.money(
             [row for row in rows if row is not None and row.experiment != self.name]
         )
@@ -260,6 +267,8 @@ class Experiment(Exports):
             spent=bought.spent + spent,
             at_risk=bought.at_risk + at_risk,
             reserved=bought.reserved,
+            spent_beside=beside[0],
+            reserved_beside=beside[1],
             is_simulated=self._made_for.service == "simulator",
         )
 
@@ -267,6 +276,15 @@ class Experiment(Exports):
         """All that was bought for it: a cell may have cost more than the run that stands for it."""
         ledger = self._session.ledger(self._home)
         return ledger.figures(self._made_for.service, scope="experiment", value=self.name)
+
+    def _bought_beside(self, bought: Figures, rows: Sequence[Standing | None]) -> tuple[float, float]:
+        """Credits spent and reserved for other requests than those of the cells: to verify one, or in another grid of this name."""
+        # The rows were read before: what is counted in *bought* and stands for no cell makes it more than they are.
+        own = sum(1 for row in rows if row is not None and row.experiment == self.name)
+        if bought.runs <= own:
+            return 0.0, 0.0
+        ledger = self._session.ledger(self._home)
+        return ledger.beside(self._made_for.service, self.name, self._cells.keys())
 
     @cached_property
     def _estimate(self) -> float | None:

@@ -91,14 +91,12 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
 
 
 def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
-    """Remarks on what looks like a placeholder and stays as it is typed, where others are filled.
+    """Remarks on what looks like a placeholder and stays as it is typed; in other fields than the prompt, where it is filled.
 
     Raises:
         InvalidRequest: it is near one that is filled: a slip would be sent, and paid for, in each cell.
     """
     placeholders = [name for name in (*grid.axes, *grid.fixed) if name not in fields]
-    if not placeholders:
-        return ()
     remarks: dict[str, None] = {}
     for name in _named(grid, "prompt"):
         if name in placeholders:
@@ -110,7 +108,7 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
                 hint="every cell would be sent, and paid for, with these letters",
             )
         remarks[f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}."] = None
-    for field_ in fields:
+    for field_ in fields if placeholders else ():
         if field_ != "prompt":
             for name in _named(grid, field_):
                 if name in placeholders:

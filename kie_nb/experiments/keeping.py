@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,21 +47,44 @@ def keep(
         if drawn and there not in {None, seed}:
             kept_seed = there
             return None
-        lost = [fingerprint for fingerprint in before if fingerprint not in ours]
-        # One that has grown by `extend` has earlier cells too; it is still the one that was kept.
-        is_the_same = kept == definition and all(fingerprint in before for fingerprint in ours)
-        if lost and not extend and not is_the_same:
-            told = "; ".join(differences(kept or {}, definition)[:SHOWN_DIFFERENCES])
-            raise InvalidRequest(
-                f"the experiment {name!r} asked for something else before "
-                f"({told or _unseen(definition)}): {len(lost)} of its cells are not in this grid.",
-                hint="extend=True keeps them and adds these; another name starts a new one",
-            )
-        places = {**before, **ours} if lost else ours
+        refused = None if extend else refusal(name, kept, before, definition, cells)
+        if refused is not None:
+            raise refused
+        is_lost = any(fingerprint not in ours for fingerprint in before)
+        places = {**before, **ours} if is_lost else ours
         return None if places == before and kept == definition else (definition, places)
 
     shelf.change(name, decide)
     return kept_seed
+
+
+def refusal(
+    name: str,
+    kept: Mapping[str, Any] | None,
+    before: Collection[str],
+    definition: Mapping[str, Any],
+    cells: Cells,
+) -> InvalidRequest | None:
+    """Why *definition* may not take the place of what is kept; None where it may.
+
+    Args:
+        name: Of the experiment.
+        kept: The definition under this name, or None.
+        before: The fingerprints of the cells that are kept.
+        definition: What it asks for now.
+        cells: Its cells by fingerprint.
+    """
+    lost = sum(1 for fingerprint in before if fingerprint not in cells)
+    # One that has grown by `extend` has earlier cells too; it is still the one that was kept.
+    is_the_same = kept == definition and all(fingerprint in before for fingerprint in cells)
+    if not lost or is_the_same:
+        return None
+    told = "; ".join(differences(kept or {}, definition)[:SHOWN_DIFFERENCES])
+    return InvalidRequest(
+        f"the experiment {name!r} asked for something else before "
+        f"({told or _unseen(definition)}): {lost} of its cells are not in this grid.",
+        hint="extend=True keeps them and adds these; another name starts a new one",
+    )
 
 
 def keep_seed(shelf: Experiments, name: str, definition: Mapping[str, Any]) -> int | None:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
+from .definition import short
 from .status import GONE_WORDS, TO_BUY, words_of
 
 if TYPE_CHECKING:
+    from ..catalogue import Request
     from ..engine import Prepared
     from ..ledger import Standing
 
@@ -96,6 +98,17 @@ class Plan:
         return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {exist} exist{fetch}, {rest}{also}"
 
     @property
+    def _common(self) -> str:
+        """What is asked in all cells alike, defaults included: no column shows it."""
+        first, *others = [_asked(cell.prepared.request) for cell in self.cells] or [{}]
+        same = [
+            f"{name}={short(value)}"
+            for name, value in first.items()
+            if name not in self._headings and all(other.get(name) == value for other in others)
+        ]
+        return f"in all cells: {', '.join(same)}"
+
+    @property
     def _price(self) -> str:
         price = self.credits
         words = None if price is None else f"about {price:g} credits (${price * USD_PER_CREDIT:.2f})"
@@ -120,8 +133,15 @@ class Plan:
 
     def __repr__(self) -> str:
         table = tables.as_text(self._headings, self._rows, caption=self._caption)
-        return "\n".join([table, *(f"- {remark}" for remark in self.remarks)])
+        return "\n".join([table, self._common, *(f"- {remark}" for remark in self.remarks)])
 
     def _repr_html_(self) -> str:
         table = tables.as_html(self._headings, self._rows, caption=self._caption)
-        return f"{table}{''.join(tables.remark_html(text) for text in self.remarks)}"
+        return f"{table}{''.join(tables.remark_html(text) for text in (self._common, *self.remarks))}"
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """All that is asked, pictures by their names."""
+    image = {"image": request.image.label} if request.image else {}
+    seed = {} if request.seed is None else {"seed": request.seed}
+    return {**request.inputs, **image, **seed}

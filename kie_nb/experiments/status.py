@@ -31,6 +31,8 @@ class Status:
         spent: Credits of all that was bought for it, verifying and sending again included, and of cells bought elsewhere: as
             reported, or estimated while that is not known.
         reserved: Credits of what was bought and is still under way, by the price list.
+        spent_beside: What of it was spent for other requests than those of its cells: to verify one, or in another grid of its name.
+        reserved_beside: The same of what is reserved.
         is_simulated: The simulator answers: nothing costs anything, and credits are what Kie.ai would charge.
         estimate: Credits of all cells by the price list; None where a price is not known.
         left_s: How long the rest should take, in seconds; None while nothing is known of that.
@@ -46,6 +48,8 @@ class Status:
     left_s: float | None
     stopped: str = ""
     reserved: float = 0.0
+    spent_beside: float = 0.0
+    reserved_beside: float = 0.0
     is_simulated: bool = False
 
     @property
@@ -90,7 +94,16 @@ class Status:
         estimate = f" of about {self.estimate:g}" if self.estimate is not None else ""
         risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
         held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
-        return f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){held}{risk}"
+        return (
+            f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){self.beside}{held}{risk}"
+        )
+
+    @property
+    def beside(self) -> str:
+        """In words, what of the money is not that of the cells; empty where there is nothing of it."""
+        if not self.spent_beside:
+            return ""
+        return f", {self.spent_beside:g} of the {self.spent:g} for other runs than those of these cells, such as verifying"
 
 
 _NAMES = {MISSING: "to come", GONE: GONE_WORDS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from . import money
@@ -36,6 +37,11 @@ class Budgets:
         """What the runs of one scope, or all at *service*, cost, have reserved and may have cost."""
         with self._db.read() as db:
             return money.figures(db, service, scope=scope, value=value)
+
+    def beside(self, service: str, experiment: str, fingerprints: Collection[str]) -> tuple[float, float]:
+        """Credits spent and reserved by those runs of *experiment* that asked for none of the requests with *fingerprints*."""
+        with self._db.read() as db:
+            return money.beside(db, service, experiment, fingerprints)
 
     def reported(self, service: str) -> list[tuple[dict[str, Any], float]]:
         """The requests at *service* whose videos were made and whose cost was reported, each with that cost."""

@@ -6,7 +6,7 @@ outcome, perhaps billed. What has no known price, or no reported cost, is counte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,21 @@ def figures(
     if scope is not None:
         query = query.where(_KEYS[scope] == value)
     return Figures(**db.execute(query).one()._mapping)  # noqa: SLF001 - its documented name
+
+
+def beside(
+    db: sa.Connection, service: str, experiment: str, fingerprints: Collection[str]
+) -> tuple[float, float]:
+    """Credits spent and reserved by those runs of *experiment* that asked for none of the requests with *fingerprints*."""
+    query = sa.select(run.c.fingerprint, *_COLUMNS).where(
+        run.c.service == service, run.c.experiment == experiment
+    )
+    found = [
+        entry
+        for entry in db.execute(query.group_by(run.c.fingerprint))
+        if entry.fingerprint not in fingerprints
+    ]
+    return sum(entry.spent for entry in found), sum(entry.reserved for entry in found)
 
 
 def counts(db: sa.Connection) -> list[Count]:

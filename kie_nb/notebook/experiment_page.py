@@ -91,9 +91,15 @@ def _line(status: Status, *, is_free: bool) -> str:
         (FINE, GONE_WORDS, str(status.gone), status.gone),
         (FINE, "to come", str(status.missing), status.missing),
     ]
+    of_cells = status.reserved - status.reserved_beside
     facts = [
         ("would have cost" if is_free else "spent", _money(status), True),
-        ("under way", f"about {status.reserved:g} credits", status.reserved),
+        ("under way", f"about {of_cells:g} credits", of_cells > 0),
+        (
+            "under way in other cells of its name",
+            f"about {status.reserved_beside:g} credits",
+            status.reserved_beside,
+        ),
         ("at risk", f"{status.at_risk:g} credits", status.at_risk),
         ("elapsed", tables.clock(status.elapsed_s), status.elapsed_s and status.left_s != 0),
         ("left, about", tables.clock(status.left_s or 0), status.left_s),
@@ -116,7 +122,7 @@ def _fact(name: str, value: str) -> str:
 
 def _money(status: Status) -> str:
     of = f" of about {status.estimate:g}" if status.estimate is not None else ""
-    return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
+    return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f}){status.beside}"
 
 
 def _bar(status: Status) -> str:

@@ -10,6 +10,8 @@ from IPython.core.magic import no_var_expand
 MAGICS = ("kie_wan", "kie")
 _PROMPT_LINE = re.compile(r"^(?P<to>[A-Za-z_][\w, ]*=\s*)?%(?P<name>kie_wan)(?P<rest>[ \t]+\S.*\?)[ \t]*$")
 
+_CELL_LINE = re.compile(r"^%%kie_wan(\s|$)")
+
 
 def load(ipython: Any) -> None:
     """Register the magics with *ipython*."""
@@ -42,8 +44,9 @@ def load(ipython: Any) -> None:
     matchers = ipython.Completer.custom_matchers
     if not any(getattr(matcher, "is_kie_nb", False) for matcher in matchers):
         matchers.append(_matcher(ipython))
-    if keep_question_marks not in ipython.input_transformers_cleanup:
-        ipython.input_transformers_cleanup.append(keep_question_marks)
+    for transform in _TRANSFORMS:
+        if transform not in ipython.input_transformers_cleanup:
+            ipython.input_transformers_cleanup.append(transform)
 
 
 def unload(ipython: Any) -> None:
@@ -56,8 +59,9 @@ def unload(ipython: Any) -> None:
     presenter_hooks(show=None, echo=None)
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if not getattr(matcher, "is_kie_nb", False)]
-    if keep_question_marks in ipython.input_transformers_cleanup:
-        ipython.input_transformers_cleanup.remove(keep_question_marks)
+    for transform in _TRANSFORMS:
+        if transform in ipython.input_transformers_cleanup:
+            ipython.input_transformers_cleanup.remove(transform)
 
 
 def keep_question_marks(lines: list[str]) -> list[str]:
@@ -65,6 +69,16 @@ def keep_question_marks(lines: list[str]) -> list[str]:
     if lines and lines[0].startswith("%%"):
         return lines  # the body belongs to its cell magic: a prompt, or a file to be written
     return [_call(found, line) if (found := _PROMPT_LINE.match(line)) else line for line in lines]
+
+
+def allow_no_body(lines: list[str]) -> list[str]:
+    """`%%kie_wan --help` needs no body; IPython refuses a cell magic without one before we are asked, so it gets an empty line."""
+    return [*lines, "\n"] if len(lines) == 1 and _CELL_LINE.match(lines[0]) else lines
+
+
+# IPython in a terminal asks with the others whether a cell is complete: with a body it would end before one is typed.
+allow_no_body.has_side_effects = True  # type: ignore[attr-defined]
+_TRANSFORMS = (keep_question_marks, allow_no_body)
 
 
 def _call(found: re.Match[str], line: str) -> str:

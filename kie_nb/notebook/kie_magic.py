@@ -87,14 +87,14 @@ def _spent(service: str, amount: float, silent: int) -> str:
 
 
 def _runs(words: list[str]) -> None:
-    """the runs of this folder, newest first: `%kie runs 20`, `%kie runs text="blue sky" state=unknown tag=good seed=7`"""
+    """the runs of this folder, newest first: `%kie runs 20`, `%kie runs text="blue sky" state=unknown tag=good rating=4 since=2026-11-01`"""
     limit, filters = 50, dict[str, Any]()
     for word in split(words):
         name, mark, value = word.partition("=")
         if word.isdigit() and int(word) > 0:
             limit = int(word)
-        elif mark and name in RUN_FILTERS and value and (name != "seed" or value.isdecimal()):
-            filters[name] = int(value) if name == "seed" else value
+        elif mark and name in RUN_FILTERS and value and (name not in _NUMBERS or value.isdecimal()):
+            filters[name] = int(value) if name in _NUMBERS else value
         else:
             raise InvalidRequest(
                 f"%kie runs {word}: a number of runs is needed, or a filter.",
@@ -112,7 +112,8 @@ def _runs(words: list[str]) -> None:
         _say(repr(found))
 
 
-RUN_FILTERS = ("text", "model", "state", "seed", "tag", "experiment")
+RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "since")
+_NUMBERS = ("seed", "rating")
 
 
 def _spend(words: list[str]) -> None:
@@ -136,8 +137,15 @@ def _spend(words: list[str]) -> None:
     _show_table(
         (by, "runs", "estimated", "real", "spent", "reserved", "at risk", ""), rows, caption=title, wide=0
     )
+    _say(SPEND_WORDS)
     for text in [] if is_free else _price_remarks(ledger.reported(service)):
         _say(text)
+
+
+SPEND_WORDS = (
+    "estimated: what was made, at list prices; real: what the service reported of it; spent: the real cost, or the estimate "
+    "where none was reported.\nreserved: under way; at risk: of unknown outcome, perhaps billed."
+)
 
 
 def _price_remarks(reported: Sequence[tuple[dict[str, Any], float]]) -> list[str]:

@@ -83,7 +83,12 @@ def split(line: str, *, with_value: Collection[str], flags: Collection[str]) -> 
             prompt += pieces[place + 1 :]
             break
         if is_option and (name in with_value or name in flags or name.startswith("--")):
-            if name in with_value and "=" not in piece.text and place + 1 < len(pieces):
+            follows = pieces[place + 1] if place + 1 < len(pieces) else None
+            # An option that follows is no value: this one has none, and the line is refused for it.
+            has_value = follows is not None and (
+                follows.is_quoted or follows.text.partition("=")[0] not in {*with_value, *flags}
+            )
+            if name in with_value and "=" not in piece.text and has_value:
                 place += 1
                 # One token, so that a value that begins with a dash is not taken for an option.
                 options.append(

@@ -47,7 +47,7 @@ def settle(words: list[str]) -> None:
         try:
             found = settle_task(get_session(), task_id)
         except KieError as exc:
-            print(f"{task_id}  {exc.message}")
+            print("\n".join([f"{task_id}  {exc.message}", *exc.lines()[1:]]))
             continue
         print(f"{found.task_id}  {found.words}")
         settled += [found.run] if found.run is not None else []

@@ -128,10 +128,13 @@ class _Parser(argparse.ArgumentParser):
 @cache
 def options(model: str = DEFAULT_MODEL) -> tuple[Option, ...]:
     """All options for *model*, its own first."""
-    fields = describe(model) if find(model) else ()
-    own = tuple(_of_field(entry) for entry in fields if entry.name != "prompt")
+    own = tuple(_of_field(entry) for entry in _fields(model) if entry.name != "prompt")
     image = () if any("--image" in option.names for option in own) or find(model) else (_IMAGE,)
     return tuple(sorted((*image, *own), key=lambda option: "--image" not in option.names)) + OURS
+
+
+def _fields(model: str) -> tuple[Field, ...]:
+    return describe(model) if find(model) else ()
 
 
 _IMAGE = Option(
@@ -141,7 +144,7 @@ _IMAGE = Option(
 )
 
 
-def _of_field(entry: Field) -> Option:
+def _help_of(entry: Field) -> str:
     shown = [entry.help]
     if entry.kind == "int" and entry.maximum is not None:
         shown.append(f"{entry.minimum} to {entry.maximum}")
@@ -149,9 +152,13 @@ def _of_field(entry: Field) -> Option:
         shown.append(f"at most {entry.max_length} characters")
     if entry.default is not None:
         shown.append(f"default {entry.default}{' ' + entry.unit if entry.unit else ''}")
+    return "; ".join(shown)
+
+
+def _of_field(entry: Field) -> Option:
     return Option(
         names=(f"--{entry.option}",),
-        help="; ".join(shown),
+        help=_help_of(entry),
         choices=entry.choices,
         takes_value=entry.kind != "bool",
         is_boolean=entry.kind == "bool",
@@ -234,6 +241,11 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
             raise InvalidRequest(
                 f"there is no option {name}{nearest(name, all_names(model))}",
                 hint="%kie_wan --help lists them; `--` before the prompt ends the options",
+            )
+        if piece in with_value:
+            raise InvalidRequest(
+                f"{piece} needs a value, and none follows it.",
+                hint="%kie_wan --help says which; a value that looks like an option goes in quotes",
             )
     known = _parser(model).parse_args(given)
     fill = Filler(variables=variables).value if known.format and variables is not None else _as_typed
@@ -339,6 +351,7 @@ def help_text(model: str) -> str:
         "",
         f"model: {title}",
         f"described: {', '.join(known_models())}",
+        *(f"prompt: {_help_of(entry)}" for entry in _fields(model) if entry.name == "prompt"),
         "",
     ]
     for option in options(model):

@@ -7,7 +7,6 @@ export and an untrusted notebook (whose sanitizer drops style sheets) all show t
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import html
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT, is_far
 from ..engine import Run, tables
-from ..engine.facts import LINK_LIFE
 from ..engine.states import UNSETTLED, WORDS, State
 from ..errors import KieError
 from ..paths import shown_path
@@ -240,25 +238,3 @@ def relative(path: Path) -> str | None:
         return path.relative_to(start_folder()).as_posix()
     except ValueError:
         return None
-
-
-def age(moment: dt.datetime) -> str:
-    """How long ago, in words."""
-    seconds = (dt.datetime.now(dt.UTC) - moment).total_seconds()
-    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = int(seconds // size)
-            return f"{count} {word}{'s' if count > 1 else ''} ago"
-    return "just now"
-
-
-def link_life(run: Run) -> str:
-    """How long the service's own link should still serve the video, in words."""
-    until = run.link_until
-    if until is None:
-        return ""
-    left = (until - dt.datetime.now(dt.UTC)).total_seconds()
-    if left <= 0:
-        return "over"
-    left = min(left, LINK_LIFE.total_seconds())
-    return f"{left / 3600:.0f} h" if left >= 3600 else f"{left // 60:.0f} min"  # noqa: PLR2004

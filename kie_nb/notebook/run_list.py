@@ -15,8 +15,9 @@ from . import page
 from .video import thumbnail
 
 SHORT_PROMPT = 60
-HEADINGS = ("", "run", "prompt", "state", "seed", "cost", "made", "link left", "marks")
+HEADINGS = ("", "run", "prompt", "state", "seed", "cost", "made (UTC)", "link until (UTC)", "marks")
 WIDE, MARKS = 2, 8
+MINUTE = "%Y-%m-%d %H:%M"  # a saved notebook shows it for years: "just now" would not stay true
 THUMBNAILS_S = 2.0  # for making those that are not there yet; the rest follow when the table is shown again
 
 
@@ -94,8 +95,8 @@ def cells(run: Run) -> tuple[str, ...]:
         WORDS[run.state],
         "" if run.seed is None else str(run.seed),
         "simulated" if is_free else page.cost(run),
-        page.age(run.created_at),
-        page.link_life(run),
+        f"{run.created_at:{MINUTE}}",
+        f"{run.link_until:{MINUTE}}" if run.link_until else "",
         " ".join(mark for mark in marks if mark),
     )
 

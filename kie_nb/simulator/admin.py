@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from .api import world_of
-from .faults import parse_faults
+from .faults import KINDS, parse_faults
 from .store import Task, now_ms
 from .wire import json_body, json_reply
 from .world import World
@@ -32,7 +32,7 @@ def routes() -> list[Route]:
     """The routes of this file."""
     return [
         Route("/", page, methods=["GET"]),
-        Route("/_sim/faults", faults, methods=["GET", "PUT", "DELETE"]),
+        Route("/_sim/faults", faults, methods=["GET", "PUT", "POST", "DELETE"]),
         Route("/_sim/state", state, methods=["GET"]),
         Route("/_sim/credits", fill_purse, methods=["POST"]),
     ]
@@ -50,16 +50,17 @@ async def page(request: Request) -> Response:
 
 
 async def faults(request: Request) -> Response:
-    """See, set or clear the faults."""
+    """See which there are, set or clear them; who POSTs means what PUT does."""
     world = world_of(request)
-    if request.method == "PUT":
+    if request.method in {"PUT", "POST"}:
         try:
             world.faults.replace(parse_faults(await json_body(request)))
         except ValueError as exc:
             return JSONResponse({"error": str(exc)}, status_code=400)
     elif request.method == "DELETE":
         world.faults.replace([])
-    return json_reply({"faults": world.faults.as_json()})
+    kinds = {"kinds": {call: sorted(found) for call, found in KINDS.items()}}
+    return json_reply({"faults": world.faults.as_json()} | (kinds if request.method == "GET" else {}))
 
 
 async def state(request: Request) -> Response:

@@ -4,12 +4,26 @@
 import argparse
 import json
 import sys
+import textwrap
 import threading
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
+    """The options of the command, and below them the faults there are."""
+    from .faults import KINDS
+
+    kinds = "\n".join(
+        textwrap.fill(
+            f"{call}: {', '.join(sorted(found))}", 96, initial_indent="  ", subsequent_indent="      "
+        )
+        for call, found in KINDS.items()
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter  # keeps a call a line
+    parser.epilog = (
+        "faults, by the call they disturb (--faults, or while it runs GET, PUT and DELETE /_sim/faults):\n"
+        f"{kinds}\nwith them may stand times, probability, match (a part of the prompt) and seconds"
+    )
     parser.add_argument(
         "--port", type=int, default=8765, help="port on 127.0.0.1; 0 picks a free one (default: 8765)"
     )

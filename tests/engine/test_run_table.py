@@ -55,15 +55,21 @@ def test_a_damaged_video_does_not_hide_its_run(done):
 
 @pytest.mark.parametrize(
     ("completed_at", "words"),
-    [("2026-01-01T00:00:00+00:00", "over"), (None, ""), ("now", "24 h")],
+    [("2026-01-01T09:30:59+00:00", "2026-01-02 09:30"), (None, "")],
 )
 def test_the_life_of_a_link_is_told(done, completed_at, words):
     """About a day from the task's end; nothing where there is no link."""
-    if completed_at != "now":
-        ledger = done._ledger
-        row = ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
-        done._update(row)
-    assert page.link_life(done) == words
+    done._update(done._ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at))
+    assert run_list.cells(done)[6] == words
+
+
+def test_what_a_saved_table_says_stays_true(done):
+    """Moments, never "just now" or hours that are left: the notebook is opened again tomorrow."""
+    for shown in (repr(kie.runs()), kie.runs()._repr_html_()):
+        assert f"{done.created_at:%Y-%m-%d %H:%M}" in shown
+        assert f"{done.link_until:%Y-%m-%d %H:%M}" in shown
+        assert "just now" not in shown
+        assert "24 h" not in shown
 
 
 def test_a_video_of_another_length_is_pointed_out(done):
@@ -93,8 +99,26 @@ def test_the_table_as_text_and_as_a_frame(done):
 
 def test_a_state_that_does_not_exist_is_refused(done):
     """An empty table would say that there is none."""
-    with pytest.raises(kie.InvalidRequest, match="fetched"):
+    with pytest.raises(kie.InvalidRequest, match=r"did you mean 'fetched'[\s\S]+unknown \(outcome unknown\)"):
         kie.runs(state="fetch")
+
+
+@pytest.mark.parametrize("state", ["fetched", "done", ["outcome unknown", "done"]], ids=str)
+def test_a_state_is_named_as_the_table_shows_it_too(done, state):
+    """Who reads "done" there asks for it."""
+    assert list(kie.runs(state=state)) == [done]
+    assert not kie.runs(state="made, fetching the video")
+
+
+def test_runs_are_found_by_their_stars_and_by_a_date_as_text(done):
+    """At least so many stars; a date is the beginning of its day here."""
+    assert list(kie.runs(rating=4)) == list(kie.runs(since="2026-01-01")) == [done]
+    assert not kie.runs(rating=5)
+    assert not kie.runs(since="2999-01-01")
+    assert not kie.runs(since="2999-01-01T10:00:00+00:00")
+    for wrong in ({"rating": 0}, {"rating": 6}, {"since": "last week"}):
+        with pytest.raises(kie.InvalidRequest, match="is needed"):
+            kie.runs(**wrong)
 
 
 @pytest.mark.parametrize("go_on", [lambda _ask: kie.runs(), lambda ask: ask(seed=2)], ids=["list", "ask"])

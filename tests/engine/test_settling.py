@@ -9,6 +9,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.engine import session
+from kie_nb.notebook.kie_magic import kie as magic
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -53,6 +54,16 @@ def test_a_task_of_another_request_is_not_adopted(lost, ask, cat, changes, words
     with pytest.raises(kie.InvalidRequest, match=words):
         run.adopt(simulator.tasks[-1].task_id)
     assert run.state == "unknown"
+
+
+@pytest.mark.usefixtures("lost")
+def test_a_task_that_nobody_knows_is_told_with_the_next_step(capsys):
+    """A slip of the keyboard: where the right ids are."""
+    magic(None, "settle nonsense")
+
+    told = capsys.readouterr().out
+    assert "nonsense  the service does not know this task" in told
+    assert "  next: look at https://kie.ai/logs" in told
 
 
 def test_an_echo_that_lost_its_escaping_is_compared(lost):

@@ -2,6 +2,7 @@
 
 import pytest
 
+import kie_nb as kie
 from kie_nb.experiments import plan
 
 REASON = "prompt expansion is off: cells differ by axes only"
@@ -37,3 +38,29 @@ def test_without_a_plan_run_says_it(smile, capsys):
 def test_who_has_said_a_word_on_it_is_told_nothing(smile, asked):
     """Also where it is an axis."""
     assert smile(seeds=1, enable_prompt_expansion=asked).plan().remarks == ()
+
+
+def test_the_plan_of_a_changed_definition_says_that_it_is_refused(smile):
+    """With what has changed, at each plan: "3 to buy" alone would promise what `run` does not do."""
+    smile(seeds=1).run().wait(SHORT_S)
+    changed = smile(seeds=1, duration=10)
+
+    for plan_ in (changed.plan(), changed.plan()):
+        (told,) = [text for text in plan_.remarks if text.startswith("run() would refuse it")]
+        assert "duration: not given → 10" in told
+        assert "extend=True" in told
+    with pytest.raises(kie.InvalidRequest, match="duration: not given → 10"):
+        changed.run()
+    assert not any("refuse" in text for text in smile(seeds=2).plan().remarks)
+
+
+def test_the_plan_shows_what_is_the_same_in_all_cells(smile):
+    """A prompt that no axis varies is paid for as well as one that does."""
+    plan_ = smile(prompt="The {woh} smiles", seeds=2).plan()
+
+    for shown in (repr(plan_), plan_._repr_html_()):
+        assert "in all cells: prompt=" in shown
+        assert "The {woh} smiles" in shown
+        assert "720p" in shown
+        assert "{woh} stays in the prompt as it is typed" in shown
+    assert "prompt=" not in repr(smile().plan())

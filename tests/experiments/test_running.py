@@ -2,6 +2,7 @@
 
 import contextlib
 import html
+import re
 import shutil
 import threading
 import time
@@ -239,6 +240,21 @@ def test_it_goes_on_at_once_after_a_stop(smile, simulator, monkeypatch):
     assert exp.run().wait(SHORT_S).status().done == 12
     assert len(simulator.tasks) == 12
     assert exp.status().reserved == 0
+
+
+def test_what_is_under_way_in_a_larger_grid_is_not_that_of_the_smaller(smile, simulator):
+    """The card of a grid that is done says "3 of 3": what its name still buys is told apart."""
+    first = smile(seeds=1).run().wait(SHORT_S)
+    simulator.set_faults([Fault(call="task", kind="slow", seconds=5.0)])
+    grown = smile(seeds=2).run()
+    while len(simulator.tasks) < 6:
+        time.sleep(0.01)
+
+    assert (first.status().reserved_beside, grown.status().reserved_beside) == (180, 0)
+    under_way = re.findall(r">(under way[a-z ]*)</span> (about \d+ credits)", experiment_page(first))
+    assert under_way == [("under way in other cells of its name", "about 180 credits")]
+    grown.wait(SHORT_S)
+    assert (first.status().spent, first.status().spent_beside) == (360, 180)
 
 
 def test_what_is_no_run_is_not_verified(smile, simulator):

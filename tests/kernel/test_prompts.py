@@ -57,3 +57,18 @@ def test_newlines_in_the_body_arrive(kernel, simulator):
         == "ok"
     )
     assert sent(simulator) == "The cat looks up.\n\n    Then it smiles?"
+
+
+def test_a_cell_without_a_body_is_ours_to_answer(kernel, simulator):
+    """The help needs none, and a prompt that is missing is told in our words; IPython refused both in its own."""
+    asked = simulator.counts["creates_accepted"]
+    assert "at most 800 characters" in kernel.run("%%kie_wan --help").text
+    assert "prompt is missing" in kernel.run(f"%%kie_wan {TEXT}").error
+    assert "Object" not in kernel.run("%%kie_wan?").error
+    assert simulator.counts["creates_accepted"] == asked
+
+
+def test_a_terminal_still_waits_for_the_body(kernel):
+    """The first line alone is not the whole cell."""
+    code = "get_ipython().input_transformer_manager.check_complete('%%kie_wan --seed 1\\n')[0]"
+    assert kernel.value(code) == "'incomplete'"

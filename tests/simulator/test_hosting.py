@@ -12,6 +12,9 @@ import threading
 import httpx
 import pytest
 
+from kie_nb.cli import main
+from kie_nb.simulator.faults import CALLS
+
 
 def run(code, **env):
     done = subprocess.run(
@@ -119,6 +122,21 @@ def test_the_back_door(simulate):
         1,
     )
     assert sim.balance == 1
+
+
+def test_the_faults_there_are_can_be_read(simulate, capsys):
+    """In the help and at the back door; POST is as good as PUT."""
+    _, client = simulate()
+    kinds = client.http.get("/_sim/faults").json()["kinds"]
+    with pytest.raises(SystemExit):
+        main(["simulator", "--help"])
+    told = capsys.readouterr().out.replace(",", " ").split()
+
+    assert set(kinds) == set(CALLS)
+    for call in CALLS:
+        assert {f"{call}:", *kinds[call]} <= set(told)
+    fault = {"call": "credits", "kind": "455"}
+    assert client.http.post("/_sim/faults", json=[fault]).json()["faults"][0]["kind"] == "455"
 
 
 def test_the_command_prints_what_to_set_and_ends_on_interrupt(tmp_path):

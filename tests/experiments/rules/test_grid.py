@@ -122,6 +122,7 @@ def test_what_stays_as_typed_is_said(fixed, said):
     assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
 
 
-def test_braces_are_braces_where_nothing_is_filled():
-    """A prompt of code is no mistake."""
-    assert left_over(Grid(axes={"seed": [1]}, fixed={"prompt": "{x}"}), FIELDS) == ()
+def test_braces_where_nothing_is_filled_are_said_and_sent():
+    """A prompt of code is no mistake; who forgot the axis hears of it before each cell is paid for."""
+    (said,) = left_over(Grid(axes={"seed": [1]}, fixed={"prompt": "{x}", "resolution": "{y}"}), FIELDS)
+    assert said.startswith("{x} stays in the prompt as it is typed")

@@ -35,7 +35,9 @@ def test_a_cost_that_was_not_reported_is_not_0(record, said, reported, words):
     for seed, credits_ in enumerate(reported):
         record("fetched", seed=seed, credits=credits_)
 
-    assert row(said("spend model"), "wan/2-5-text-to-video") == words
+    told = said("spend model")
+    assert row(told, "wan/2-5-text-to-video") == words
+    assert "spent: the real cost, or the estimate where none was reported" in told
 
 
 @pytest.mark.parametrize(("service", "lines"), [("kie", 1), ("simulator", 0)])
@@ -80,6 +82,20 @@ def test_a_ledger_that_cannot_be_written_is_told_by_whoever_looks(said, command)
     assert said(command).splitlines()[0].count(told) == 1
     assert told not in said(command)
     assert said("status").count(told) == said("status").count("upgrade kie_nb") == 1
+
+
+@pytest.mark.parametrize(
+    "filters", ["state=done", 'state="outcome unknown"', "since=2026-11-01", "rating=4", "state=fetched"]
+)
+def test_the_runs_are_filtered_in_the_words_of_the_table(record, said, filters):
+    """`done` is what it shows for `fetched`."""
+    record("fetched", seed=1, rating=4, created_at="2026-11-02T00:00:00.000000+00:00")
+    record("unknown", seed=2, rating=5, created_at="2026-11-02T00:00:00.000000+00:00")
+    record("refused", seed=3, rating=1, created_at="2026-10-02T00:00:00.000000+00:00")
+
+    table = said(f"runs {filters}")
+    assert "refused" not in table
+    assert "no runs match" not in table
 
 
 def row(table, name):

@@ -116,9 +116,14 @@ def test_fields_of_the_model(line, fields):
         ("--aspect-ratio 16:9", ["has no --aspect-ratio"]),
         ("--no-fresh", ["no option --no-fresh"]),
         ("--zzzzzz", ["no option --zzzzzz."]),
-        ("--seed", ["seed", "expected one argument"]),
-        ("The cat --image", ["image", "expected one argument"]),
-        ("-o", ["output", "expected one argument"]),
+        ("--lenght 5", ["no option --lenght; did you mean '--duration'?"]),
+        ("--size 5", ["no option --size; did you mean '--resolution'?"]),
+        ("--sat 5", ["no option --sat; did you mean '--set'?"]),
+        ("--seed", ["--seed needs a value"]),
+        ("The cat --image", ["--image needs a value"]),
+        ("--image --seed 3", ["--image needs a value"]),
+        ("--image -o clip", ["--image needs a value"]),
+        ("-o", ["-o needs a value"]),
         ("-o 2clips x", ["-o 2clips", "not a variable's name"]),
         ("--fresh=yes", ["fresh"]),
         ("--embed all", ["embed", "all"]),
@@ -150,6 +155,7 @@ def test_the_help_names_every_option_and_its_limits(model):
     assert [name for option in options(model) for name in option.names if name not in text] == []
     assert model in text
     assert ("0 to 2147483647" in text) is (model != "any/id")
+    assert ("at most 800 characters" in text) is (model != "any/id")
     assert ("12 credits/s at 720p" in text) is (model != "any/id")
 
 
