@@ -264,7 +264,8 @@ def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> 
         if free.is_file() and free.stat().st_size == entry.bytes and _hash_of(free) == entry.sha256:
             return free
         number += 1
-        free = target.with_name(f"{target.stem}_{number}{target.suffix}")
+        # Not as `Files.video` counts a task's files: it would be taken for another one of them.
+        free = target.with_name(f"{target.stem}_imported{number}{target.suffix}")
     placed.append(free)
     try:
         os.link(staged, free)  # two runs may name one file; a link never overwrites

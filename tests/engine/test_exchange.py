@@ -314,6 +314,23 @@ def test_importing_twice_skips_and_a_lost_file_is_brought_back(imported, made_fo
     assert kie.get(run.id).video.exists()
 
 
+def test_a_file_that_came_in_beside_another_of_its_name_is_fetched_again(exported, elsewhere, ask):
+    """Once gone, it is on disk and in the ledger under the name that it is fetched to."""
+    folder, run = exported
+    other = elsewhere("b") / "videos" / run.video.name
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"somebody's")
+    kie.import_runs(folder)
+    came = kie.get(run.id)
+    assert came.video.name == f"{run.video.stem}_imported2.mp4"
+    came.video.unlink()
+    other.unlink()
+
+    again = ask().wait(SHORT_S)
+    assert again is came
+    assert [video.exists() for video in again.videos] == [True]
+
+
 def test_a_drawn_seed_comes_along(simulate, ask, elsewhere, tmp_path):
     """A cell without a seed finds the imported run too."""
     simulator = simulate()
