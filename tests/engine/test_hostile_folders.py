@@ -198,14 +198,18 @@ def test_another_run_under_a_known_id_is_refused(made_folder, elsewhere, tmp_pat
 
 
 def test_an_error_class_is_one_of_ours(made_folder, elsewhere, tmp_path):
-    """A name from outside reaches no other object of the module."""
+    """A name from outside reaches no other object of the module, and its words are not taken for ours."""
     shutil.copytree(made_folder, tmp_path / "out")
     elsewhere("b")
-    put(state="fail", videos=[], stands=False, error={"class": "asyncio", "message": "<b>no</b>"})(
-        tmp_path / "out"
-    )
+    error = {"class": "asyncio", "message": "<b>no</b>", "hint": "!run this", "charged": "nothing"}
+    put(state="fail", videos=[], stands=False, error=error, estimate=1e9)(tmp_path / "out")
     kie.import_runs(tmp_path / "out")
 
     run = kie.get(RUN_ID)
     assert type(run.error) is kie.KieError
-    assert run.row.error["message"] == "<b>no</b>"
+    assert run.error.lines() == [
+        "as it was imported: <b>no</b>",
+        "  charged: as it was imported: nothing",
+        "  next: as it was imported: !run this",
+    ]
+    assert run.row.estimate == 60
