@@ -40,8 +40,10 @@ def check_key(key: Secret) -> Secret:
     """*key* if a request can carry it.
 
     Raises:
-        AuthError: it holds a space, a line break or a letter that no header can.
+        AuthError: it is empty, or holds a space, a line break or a letter that no header can.
     """
+    if not key.reveal():
+        raise AuthError("the key is empty.", hint="copy it from https://kie.ai/api-key")
     if not all("!" <= letter <= "~" for letter in key.reveal()):
         raise AuthError(
             "the key holds a space, a line break or a letter that no key has.",

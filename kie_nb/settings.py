@@ -205,9 +205,11 @@ def describe() -> list[tuple[str, str]]:
         if entry.name == "key":
             value = "set, not shown" if value else "none"
         elif entry.name == "ledger_url":
-            value = _without_password(value.reveal()) if value else "none: a file in home"
+            value = without_password(value.reveal()) if value else "none: a file in home"
         elif entry.name in {"base_url", "upload_url"} and settings.embedded:
             value = "not used: the embedded simulator answers"
+        elif entry.name in {"base_url", "upload_url"}:
+            value = without_password(value)
         elif value is None:
             value = "automatic" if entry.name == "wait" else "none"
         rows.append((entry.name, str(value)))
@@ -238,7 +240,8 @@ def ledger_url() -> Secret | None:
     return Secret(text) if text else None
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """*url* as it can be shown."""
     scheme, mark, rest = url.partition("://")
     name, at, place = rest.rpartition("@")
     return (

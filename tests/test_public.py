@@ -485,6 +485,18 @@ def test_folders(monkeypatch, tmp_path):
     assert settings.current().state_home == tmp_path / "state"
 
 
+def test_the_demo_runs_what_is_shipped(tmp_path, capsys):
+    """Not a copy that its user has changed: with `%kie use kie` in it, that would be paid for. The copy stays."""
+    copy = demo._unpack(tmp_path)
+    assert demo._shipped_beside(copy) == demo.shipped() / demo.NOTEBOOK
+    assert not capsys.readouterr().out
+    copy.write_text("%kie use kie")
+
+    assert demo._shipped_beside(demo._unpack(tmp_path)) == demo.shipped() / demo.NOTEBOOK
+    assert copy.read_text() == "%kie use kie"
+    assert "is not as it was shipped" in capsys.readouterr().out
+
+
 def test_the_demo_takes_nothing_from_its_user(monkeypatch, tmp_path):
     """No limit stops it, no team's ledger gets its runs, no key and no service elsewhere is used; every cell waits."""
     theirs = {

@@ -20,6 +20,7 @@ from . import origin as origin_
 from . import owner
 from .facts import Facts
 from .images import Picture, is_url, read_picture
+from .states import State
 from .urls import by_address, check_unchanged, picture_at, picture_for_all, recorded_pictures, remember
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def look(
     family = ledger.same_request(family=request.family(prepared.channel.identity))
     same = [] if drawn else ledger.same_request(fingerprint=fingerprint)
     others = [row for row in family if drawn or row.fingerprint != fingerprint]
-    standing = None if fresh else _standing(session, prepared)
+    row = None if fresh else standing(session, prepared)
     image = request.image
     body: dict[str, Any] = {"model": request.model, "input": request.wire_input(_address(prepared))}
     if request.call_back_url:
@@ -299,19 +300,20 @@ def look(
         picture=image,
         same=tuple(session.handle(prepared.home, row) for row in same),
         other_seeds=tuple(session.handle(prepared.home, row) for row in others),
-        standing=standing,
-        refusal=None if standing else _refusal(session, prepared, max_credits),
+        standing=session.handle(prepared.home, row) if row else None,
+        refusal=None if row else _refusal(session, prepared, max_credits),
         seed_is_drawn=drawn,
         warnings=prepared.warnings,
     )
 
 
-def _standing(session: Session, prepared: Prepared) -> Run | None:
+def standing(session: Session, prepared: Prepared) -> RunRow | None:
     """The run that asking would find; not one that was left unsent, which asking takes back and sends."""
     row = session.ledger(prepared.home).standing(new_run(prepared))
-    run = session.handle(prepared.home, row) if row is not None else None
+    if row is None or row.state != State.INTENT:
+        return row
     with session.begin_lock:
-        return None if run is None or session._was_left(run) else run
+        return None if session._was_left(session.handle(prepared.home, row)) else row
 
 
 def _refusal(session: Session, prepared: Prepared, max_credits: float | None) -> KieError | None:

@@ -140,16 +140,28 @@ class Fetching(Step):
 def with_files(run: Run, files: Files, came: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The columns of *run* with the files that *came* beside those that it has.
 
-    What was asked for is a video: a still beside it comes second, wherever the service lists it.
+    What was asked for is a video: a still beside it comes second, wherever the service lists it. A file that is gone under
+    one name and has come under another, as after an import, has the other.
     """
     fresh = {facts["path"].stem: facts for facts in came}
-    names = {path.stem: files.relative(path) for path in run.videos}
+    numbers = {_number(facts["path"], run, 0) for facts in came}
+    names = {
+        path.stem: files.relative(path)
+        for position, path in enumerate(run.videos)
+        if path.exists() or _number(path, run, position) not in numbers
+    }
     names |= {stem: files.relative(facts["path"]) for stem, facts in fresh.items()}
     first, *rest = sorted(names.values(), key=lambda name: not name.endswith(".mp4"))
     changes: dict[str, Any] = {"video": first, "more_videos": rest or None}
     if facts := fresh.get(Path(first).stem):
         changes |= {f"video_{name}": facts[name] for name in ("sha256", "bytes", "seconds")}
     return changes
+
+
+def _number(path: Path, run: Run, position: int) -> int:
+    """Which file of its task it is; an import may have given it a name that does not say."""
+    number = number_of(path.name, str(run.task_id))
+    return position if number is None else number
 
 
 def fetch_one(url: str, target: Path) -> dict[str, Any]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..ledger import Files, Ledger
     from .session import Session
 
+IMPORTED = "as it was imported: "
 ACCOUNT = "imported"  # whose key it was is not told
 _PLAIN_COLUMNS = (
     *(
@@ -38,7 +39,6 @@ _PLAIN_COLUMNS = (
         "seed",
         "seed_drawn",
         "task_id",
-        "estimate",
         "credits",
         "video_seconds",
         "created_at",
@@ -264,7 +264,8 @@ def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> 
         if free.is_file() and free.stat().st_size == entry.bytes and _hash_of(free) == entry.sha256:
             return free
         number += 1
-        free = target.with_name(f"{target.stem}_{number}{target.suffix}")
+        # Not as `Files.video` counts a task's files: it would be taken for another one of them.
+        free = target.with_name(f"{target.stem}_imported{number}{target.suffix}")
     placed.append(free)
     try:
         os.link(staged, free)  # two runs may name one file; a link never overwrites
@@ -280,11 +281,12 @@ def _hash_of(path: Path) -> str:
 
 def _arrival(entry: RunEntry, ours: RunRow | None, videos: list[str]) -> Arrival:
     request = manifest_.read_request(entry.request)
-    state = _state_of(entry)
+    state, estimate = _state_of(entry), request.estimate
     first = entry.videos[0] if videos else None
     values: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN_COLUMNS}
     values |= {
         "account": ACCOUNT,
+        "estimate": estimate.credits if estimate else None,
         "origin": entry.origin.model_dump() if entry.origin else None,
         "request": {**request.to_json(), "callBackUrl": None},
         "fingerprint": request.fingerprint(entry.service),
@@ -312,4 +314,11 @@ def _error(entry: RunEntry) -> dict[str, Any] | None:
         return None
     kind = getattr(errors, entry.error.kind, None)
     known = isinstance(kind, type) and issubclass(kind, KieError)
-    return {**entry.error.model_dump(by_alias=True), "class": entry.error.kind if known else "KieError"}
+    kept = entry.error.model_dump(by_alias=True)
+    return {**kept, **_marked(kept), "class": entry.error.kind if known else "KieError"}
+
+
+def _marked(error: dict[str, Any]) -> dict[str, str]:
+    """Its words, which anybody may have written: they must not be read as ours."""
+    words = {name: error[name] for name in ("message", "hint", "charged") if error[name]}
+    return {name: IMPORTED + text.removeprefix(IMPORTED) for name, text in words.items()}

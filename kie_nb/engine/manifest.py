@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..catalogue import Request
+from ..catalogue import Request, describe, find
 from ..errors import LedgerError
 from ..service.media import MAX_BYTES
 from .states import State
@@ -204,12 +205,27 @@ def read_request(stored: Any) -> Request:
     """The request that `stored_request` gave, or a ValueError if it is none that could be shown and sent."""
     plain = _Request.model_validate(stored).model_dump()
     request = Request.from_json(plain)
+    _check_names(request)
+    url = request.image.url if request.image else None
+    if url is not None and not url.lower().startswith(("http://", "https://")):
+        raise ValueError("its picture's address is none")  # a path would name a file of whoever reads this
     try:
         _ = request.estimate, request.asked_seconds
         request.fingerprint("kie")
+        json.dumps(request.inputs, allow_nan=False)  # a ValueError
     except (KeyError, TypeError, RecursionError) as exc:
         raise ValueError("its inputs do not fit its model") from exc
     return request
+
+
+def _check_names(request: Request) -> None:
+    """Refuse inputs that a call would take for something else: its picture, its seed, its limit, where it reports to."""
+    apart = {"seed"} | ({str(request.image_field)} if request.image or find(request.model) else set())
+    if apart & set(request.inputs):
+        raise ValueError("its picture or seed is among its inputs, too")
+    known = {entry.name for entry in describe(request.model)} if find(request.model) else set(request.inputs)
+    if unknown := set(request.inputs) - known:
+        raise ValueError(f"its model has no field {min(unknown)[:60]!r}")
 
 
 def stored_request(request: Request) -> dict[str, Any]:
@@ -226,7 +242,7 @@ def parse(data: bytes) -> Manifest:
         LedgerError: it is none, or not one that is safe to use.
     """
     try:
-        found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
+        found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as exc:
         raise _refusal(f"it is not JSON ({exc})") from None
     if not isinstance(found, dict) or found.get("format") != Manifest.model_fields["format"].default:
@@ -256,6 +272,13 @@ def _is_deeper(value: Any, limit: int) -> bool:
             for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return bool(level)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
 
 
 def _no_constant(name: str) -> Any:

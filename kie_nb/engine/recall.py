@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import keyword
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..catalogue import Request, find
+from ..catalogue import Request, describe, find
 from ..errors import InvalidRequest
 from ..ledger import Files
 from ..paths import shown_path
@@ -120,7 +120,7 @@ def _recalled(request: Request, note: dict[str, Any], video: Path) -> Recalled:
         run_id=str(note.get("run", "")),
         task_id=_text(note.get("task")),
         made_at=_text(note.get("made_at")),
-        credits=float(cost) if isinstance(cost, int | float) else None,
+        credits=float(cost) if isinstance(cost, int | float) and math.isfinite(cost) else None,
     )
 
 
@@ -163,11 +163,11 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     Args:
         picture: The path of its picture; by default its URL, or else the hash that tells which it is.
     """
-    inputs = dict(request.inputs)
-    is_known = find(request.model) is not None and all(
-        name.isidentifier() and not keyword.iskeyword(name) for name in inputs
-    )
-    parts = [_literal(inputs.pop("prompt"))] if is_known and "prompt" in inputs else []
+    known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
+    inputs = {name: value for name, value in request.inputs.items() if name in known}
+    # What is no field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.
+    others = {name: value for name, value in request.inputs.items() if name not in known}
+    parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
     image = request.image
     where = (picture or image.url) if image else None
     if image is not None:
@@ -175,10 +175,9 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     parts.append(f"model={_literal(request.model)}")
     if request.seed is not None:
         parts.append(f"seed={request.seed}")
-    if is_known:
-        parts += [f"{name}={_literal(value)}" for name, value in inputs.items()]
-    elif inputs:
-        parts.append(f"input={_literal(inputs)}")
+    parts += [f"{name}={_literal(value)}" for name, value in inputs.items()]
+    if others:
+        parts.append(f"input={_literal(others)}")
     if request.replicate:
         parts.append(f"replicate={request.replicate}")
     which = f"  # image: sha256 {image.sha256}" if image and not where else ""

@@ -48,7 +48,7 @@ class AsyncKie(Client):
         super().__init__(settings.key or "", base_url=settings.base_url, upload_url=settings.upload_url)
 
     def __repr__(self) -> str:
-        where = "embedded" if self._settings.embedded else self._base_url
+        where = "embedded" if self._settings.embedded else settings_.without_password(self._base_url)
         mark = " SIMULATED" if self._settings.service == "simulator" else ""
         return f"<AsyncKie {where}{mark}>"
 

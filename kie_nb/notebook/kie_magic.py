@@ -53,8 +53,9 @@ def _status(_words: list[str]) -> None:
     spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
     get_session().here.untold()  # told below
+    where = f", at {settings_.without_password(current.base_url)}"
     rows: list[tuple[str, str]] = [
-        ("service", who if current.embedded or current.service == "kie" else f"{who}, at {current.base_url}"),
+        ("service", who if current.embedded or current.service == "kie" else f"{who}{where}"),
         (
             "key",
             f"from {current.key_source}, not shown"

@@ -17,7 +17,7 @@ import httpx
 
 from ..errors import NotSent, RateLimited, Refused, ServiceTrouble, StillRunning, TaskLost
 from ..keys import Secret, check_key
-from ..settings import is_loopback
+from ..settings import is_loopback, without_password
 from .envelope import Call, outcome_unknown, read
 from .media import USER_AGENT, LinkDead, download
 from .records import TaskRecord, parse_record
@@ -67,7 +67,7 @@ class Client:
         self._creator: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._base_url}>"
+        return f"<{type(self).__name__} {without_password(self._base_url)}>"
 
     async def __aenter__(self) -> Self:
         key = check_key(self._key)

@@ -1,6 +1,8 @@
 """Export and import against the simulator: nothing is lost, nothing is paid again, nothing leaves or enters by a side door."""
 
 import hashlib
+import json
+import math
 from pathlib import Path
 
 import av
@@ -10,8 +12,11 @@ from madefolder import RUN_ID, edit, hash_of, make_folder, manifest_of
 
 import kie_nb as kie
 from kie_nb import settings
+from kie_nb.catalogue import Request
 from kie_nb.engine import get_session
+from kie_nb.engine.recall import call_of
 from kie_nb.simulator import Fault
+from kie_nb.video import write_request
 
 SHORT_S = 60
 HOSTILE_PROMPT = "<script>alert(1)</script> \"quoted\" 'too' ../../x \u2028 🐈"
@@ -158,6 +163,36 @@ def test_a_video_without_a_request_says_so(imported, tmp_path):
             kie.read_request(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input": {"prompt": "p", "fresh": True, "max_credits": 1e9}},
+        {"input": {"prompt": "p", "call_back_url": "https://elsewhere.example/"}},
+        {"input": {"prompt": "p", "image": "private/me.png"}},
+        {"input": {"prompt": "p", "seed": 8}},
+        {"model": "another/model", "input": {"a": math.nan}},
+        {"model": "another/model", "input": {"seed": 8}},
+        {"image": {"sha256": "a" * 64, "label": "cat.png", "url": "private/me.png"}},
+        {"image": {"sha256": "a" * 64, "label": "cat.png", "url": "file:///etc/hosts"}},
+    ],
+    ids=["limits", "callback", "file", "seeds", "nan", "raw seed", "path", "file address"],
+)
+def test_a_video_of_somebody_else_gives_no_call_that_does_more_than_ask(imported, tmp_path, changes):
+    """It names no file of this machine, calls nobody, and switches no limit off."""
+    request = {"model": "wan/2-5-text-to-video", "input": {"prompt": "p"}, "seed": 3} | changes
+    write_request(imported.video, tmp_path / "x.mp4", json.dumps({"kie_nb": 1, "request": request}))
+
+    with pytest.raises(kie.InvalidRequest, match="cannot be read"):
+        kie.read_request(tmp_path / "x.mp4")
+
+
+def test_what_is_no_field_of_the_model_stays_an_input_of_the_call():
+    """Whatever it is called."""
+    raw = Request(model="another/model", inputs={"fresh": True, "prompt": "p"}, seed=3)
+
+    assert call_of(raw) == 'kie.generate(model="another/model", seed=3, input={"fresh": True, "prompt": "p"})'
+
+
 def test_nothing_of_this_machine_or_of_the_key_is_given_away(simulate, ask, tmp_path, monkeypatch):
     """Neither in the manifest nor in a tag: no path, key, account, or callback's address."""
     monkeypatch.setenv("KIE_API_KEY", "sk-a-key-that-must-not-show")
@@ -277,6 +312,23 @@ def test_importing_twice_skips_and_a_lost_file_is_brought_back(imported, made_fo
     assert (again.added, again.updated, again.skipped) == ((), (), (run.id,))
     assert back.updated == (run.id,)
     assert kie.get(run.id).video.exists()
+
+
+def test_a_file_that_came_in_beside_another_of_its_name_is_fetched_again(exported, elsewhere, ask):
+    """Once gone, it is on disk and in the ledger under the name that it is fetched to."""
+    folder, run = exported
+    other = elsewhere("b") / "videos" / run.video.name
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"somebody's")
+    kie.import_runs(folder)
+    came = kie.get(run.id)
+    assert came.video.name == f"{run.video.stem}_imported2.mp4"
+    came.video.unlink()
+    other.unlink()
+
+    again = ask().wait(SHORT_S)
+    assert again is came
+    assert [video.exists() for video in again.videos] == [True]
 
 
 def test_a_drawn_seed_comes_along(simulate, ask, elsewhere, tmp_path):

@@ -41,6 +41,21 @@ def put_request(**changes):
     return lambda folder: edit(folder, lambda entry: entry["request"].update(changes))
 
 
+def put_input(**changes):
+    return lambda folder: edit(folder, lambda entry: entry["request"]["input"].update(changes))
+
+
+def put_picture(**changes):
+    return lambda folder: edit(folder, lambda entry: entry["request"]["image"].update(changes))
+
+
+def put_endless(folder):
+    """Python reads it as infinity, which no other JSON has."""
+    file = folder / "manifest.json"
+    put(events=[{"at": "2026-01-01T00:00:00Z", "to_state": "fail", "evidence": {"x": 1}}])(folder)
+    file.write_text(file.read_text().replace('"x": 1', '"x": 1e999'))
+
+
 def put_text(text):
     return lambda folder: (folder / "manifest.json").write_text(text)
 
@@ -126,6 +141,14 @@ def second_run_broken(folder):
         pytest.param(put_request(model="another/model"), id="two models"),
         pytest.param(put_request(input=[]), id="inputs that are a list"),
         pytest.param(put_request(input={"duration": {}}), id="inputs that cannot be shown"),
+        pytest.param(put_input(fresh=True), id="an input that would buy anew"),
+        pytest.param(put_input(call_back_url="https://elsewhere.example/"), id="an input that would call home"),
+        pytest.param(put_input(seed=8), id="two seeds"),
+        pytest.param(put_input(image_url="https://elsewhere.example/x.png"), id="two pictures"),
+        pytest.param(put_input(duration=float("inf")), id="an endless input"),
+        pytest.param(put_picture(url="private/me.png"), id="a path for the picture's address"),
+        pytest.param(put_picture(url="file:///etc/hosts"), id="a file for the picture's address"),
+        pytest.param(put_endless, id="a number beyond all bounds"),
         pytest.param(twice, id="a run twice"),
         pytest.param(second_run_broken, id="a good run and a broken one"),
         pytest.param(put_text("not JSON"), id="no JSON"),
@@ -175,14 +198,18 @@ def test_another_run_under_a_known_id_is_refused(made_folder, elsewhere, tmp_pat
 
 
 def test_an_error_class_is_one_of_ours(made_folder, elsewhere, tmp_path):
-    """A name from outside reaches no other object of the module."""
+    """A name from outside reaches no other object of the module, and its words are not taken for ours."""
     shutil.copytree(made_folder, tmp_path / "out")
     elsewhere("b")
-    put(state="fail", videos=[], stands=False, error={"class": "asyncio", "message": "<b>no</b>"})(
-        tmp_path / "out"
-    )
+    error = {"class": "asyncio", "message": "<b>no</b>", "hint": "!run this", "charged": "nothing"}
+    put(state="fail", videos=[], stands=False, error=error, estimate=1e9)(tmp_path / "out")
     kie.import_runs(tmp_path / "out")
 
     run = kie.get(RUN_ID)
     assert type(run.error) is kie.KieError
-    assert run.row.error["message"] == "<b>no</b>"
+    assert run.error.lines() == [
+        "as it was imported: <b>no</b>",
+        "  charged: as it was imported: nothing",
+        "  next: as it was imported: !run this",
+    ]
+    assert run.row.estimate == 60

@@ -5,6 +5,7 @@ import re
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
@@ -13,7 +14,7 @@ from ipywidgets.widgets.widget import _instances
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session
+from kie_nb.engine import asking, get_session
 from kie_nb.notebook.card import shared_layout
 from kie_nb.notebook.panel import Panel
 from kie_nb.notebook.panel.filling import draft_of, draft_of_video
@@ -62,6 +63,67 @@ def test_what_arrives_between_press_and_answer_is_sent(filled):
 
     assert kie.runs()[0].prompt == "The cat yawns."
     assert kie.runs()[0].seed == seed
+
+
+@pytest.mark.parametrize("when", ["before the press", "after it"])
+def test_what_costs_more_than_is_shown_is_not_bought(simulator, filled, when, monkeypatch):
+    """The price beside the button is what a press agrees to; the next press is for the new one."""
+    monkeypatch.setattr(sys.modules["kie_nb.notebook.panel.panel"], "CHECK_S", 2.0)
+    if when == "after it":
+        filled.click()
+    filled.write(duration="10", resolution="1080p")
+    if when == "before the press":
+        filled.click()
+    filled.answer()
+    filled.until(lambda: "The form has changed since its price was shown" in filled.says)
+    assert "200 credits" in filled.says
+    assert simulator.counts["create_requests"] == 0
+
+    filled.until(lambda: "200 credits" in filled.money)
+    filled.free()
+    filled.click()
+    filled.answer()
+    filled.until(kie.runs)
+    assert kie.runs()[0].estimate.credits == 200
+
+
+def test_more_runs_than_are_shown_are_not_bought(simulator, filled, monkeypatch):
+    """Each of them has its price."""
+    monkeypatch.setattr(sys.modules["kie_nb.notebook.panel.panel"], "CHECK_S", 2.0)
+    filled.form.seed.count.value = 3
+    filled.click()
+    filled.answer()
+    filled.until(lambda: "for 3 runs. Nothing was sent." in filled.says)
+
+    assert simulator.counts["create_requests"] == 0
+
+
+def test_another_prompt_is_not_bought_where_nothing_was_to_be_spent(simulator, filled, cat, monkeypatch):
+    """What was shown was a video that is there; a video of the new prompt is not."""
+    kie.generate("The cat smiles.", image=cat, seed=5).wait()
+    filled.form.seed.text.value = "5"
+    filled.until(lambda: "spends nothing" in filled.money)
+    monkeypatch.setattr(sys.modules["kie_nb.notebook.panel.panel"], "CHECK_S", 2.0)
+    filled.write(prompt="The cat yawns.")
+    filled.click()
+    filled.answer()
+    filled.until(lambda: "estimate 60 credits" in filled.says)
+
+    assert simulator.counts["create_requests"] == 1
+
+
+def test_what_was_left_unsent_has_its_price(filled, cat):
+    """Generate takes it back and sends it: that is paid for."""
+    session = get_session()
+    prepared = session.prepare("The cat smiles.", image=cat, seed=5)
+    gone = replace(asking.new_run(prepared), owner="elsewhere:999999:1", lease_until="2020-01-01T00:00:00Z")
+    session.ledger(prepared.home).intend(gone)
+    filled.form.seed.text.value = "5"
+    time.sleep(0.5)
+    filled.until(lambda: "credits" in filled.money)
+
+    assert "estimate 60 credits" in filled.money
+    assert "spends nothing" not in filled.money
 
 
 def test_a_page_that_does_not_answer_buys_nothing(filled, monkeypatch):
@@ -175,6 +237,7 @@ def test_a_request_with_an_address_that_was_made_costs_nothing_over_any_budget(p
     page.until(lambda: "asked for before" in page.money)
 
     assert not page.panel.button.disabled
+    assert "unless its address serves another picture now: then estimate 60 credits" in page.money
     assert list(page.panel.generate()) == [made]
 
 
@@ -318,6 +381,7 @@ def test_a_closed_panel_leaves_nothing(simulator, cat):
     panel.close()
     wait_until(lambda: not set(_instances) - before)
     wait_until(lambda: not workers() - threads)
+    panel.close()
 
     assert run._listeners == []
 

@@ -63,6 +63,21 @@ def test_a_key_that_is_given_means_kie():
     assert entered(KEY) == "<AsyncKie https://api.kie.ai>"
 
 
+def test_an_empty_key_is_refused_before_anything_is_sent():
+    """No header can carry it: in mid-request that would look like a lost answer."""
+    with pytest.raises(kie.AuthError, match="the key is empty"):
+        entered("")
+
+
+def test_a_password_in_the_address_is_not_shown(monkeypatch):
+    """Neither by the client nor among the settings."""
+    monkeypatch.setenv("KIE_BASE_URL", "http://user:hush@kie.example:8080")
+
+    assert "hush" not in repr(kie.AsyncKie(key="sk-1"))
+    assert "kie.example:8080" in repr(kie.AsyncKie(key="sk-1"))
+    assert "hush" not in repr(settings.describe())
+
+
 def test_a_key_does_not_undo_the_choice_of_the_simulator(monkeypatch):
     """Who has chosen it does not pay because of a key in the code."""
     monkeypatch.setenv("KIE_NB_SERVICE", "simulator")

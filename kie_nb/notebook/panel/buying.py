@@ -16,12 +16,12 @@ from dataclasses import replace
 
 from ... import settings as settings_
 from ...engine import Run, Started, get_session
-from ...engine.asking import new_run
+from ...engine.asking import standing
 from ...engine.origin import Origin
 from ...errors import InvalidRequest
 from .desk import Desk
 from .draft import Draft
-from .pricing import check_money
+from .pricing import Offer, Priced, check_money, check_price
 
 PAUSE_S = 1.5
 ANSWER_S = 5.0
@@ -32,7 +32,7 @@ class Buying:
 
     Args:
         ask_page: Asks the page, under a number, to say when nothing of it is on its way any more.
-        buy: Buys what the form holds; on a worker.
+        buy: Buys what the form holds for what was offered at the press; on a worker.
         done: Called when that is over, however it went.
         say: The message line.
         changed: Called when pressing has become possible or impossible.
@@ -43,7 +43,7 @@ class Buying:
         desk: Desk,
         *,
         ask_page: Callable[[int], None],
-        buy: Callable[[], None],
+        buy: Callable[[Offer], None],
         done: Callable[[], None],
         say: Callable[..., None],
         changed: Callable[[], None],
@@ -52,6 +52,7 @@ class Buying:
         self._say, self._changed = say, changed
         self._lock = threading.Lock()
         self._number = 0
+        self._offer: Offer | None = None  # what was taken by the last press
         self._state = "ready"
         self._free_at = 0.0
 
@@ -60,12 +61,12 @@ class Buying:
         """Whether a press would be taken."""
         return self._state == "ready" and time.monotonic() >= self._free_at
 
-    def press(self) -> None:
-        """*Generate* was pressed; from whatever thread."""
+    def press(self, offer: Offer) -> None:
+        """*Generate* was pressed while this *offer* stood beside it; from whatever thread."""
         with self._lock:
             if not self.is_ready:
                 return  # the second half of a double click
-            self._state = "asking"
+            self._state, self._offer = "asking", offer
             self._number += 1
             number = self._number
         self._changed()
@@ -75,10 +76,10 @@ class Buying:
     def answered(self, number: int) -> None:
         """The page has nothing more on its way."""
         with self._lock:
-            if self._state != "asking" or number != self._number:
+            if self._state != "asking" or number != self._number or self._offer is None:
                 return  # a second view of the same panel has answered too
-            self._state = "buying"
-        self._desk.work(self._do)
+            self._state, offer = "buying", self._offer
+        self._desk.work(self._do, offer)
 
     def claim(self) -> None:
         """The same for a call from code, which knows what it has filled in.
@@ -99,9 +100,9 @@ class Buying:
         self._desk.later(PAUSE_S + 0.05, self._changed)
         self._done()
 
-    def _do(self) -> None:
+    def _do(self, offer: Offer) -> None:
         try:
-            self._buy()
+            self._buy(offer)
         finally:
             self.release()
 
@@ -122,6 +123,7 @@ def start_all(
     *,
     current: settings_.Settings,
     origin: Origin,
+    shown: Priced | None = None,
 ) -> list[Started]:
     """Ask for every run of *draft*; all are checked before the first is sent. On a worker.
 
@@ -130,8 +132,10 @@ def start_all(
         on_start: Called with every run that is begun, and how it came about.
         current: The settings by which it is asked for.
         origin: Where from.
+        shown: What it was said to cost; a call from code was told nothing.
 
     Raises:
+        InvalidRequest: it would cost more than was shown.
         KieError: as `Session.start`; what was begun before goes on.
     """
     session = get_session()
@@ -139,7 +143,9 @@ def start_all(
         replace(session.prepare(current=current, **draft.asked(seed)), origin=origin) for seed in draft.seeds
     ]
     ledger = session.ledger(current.home)
-    missing = sum(ledger.standing(new_run(one)) is None for one in prepared)
+    missing = sum(standing(session, one) is None for one in prepared)
+    if shown is not None:
+        check_price(shown, draft.estimate, missing)
     if missing > 1:  # all or none: the first of them alone might still be within the budget
         check_money(draft.estimate, missing)
     started: list[Started] = []

@@ -21,14 +21,14 @@ class Desk:
     def __init__(self, trouble: Callable[[Exception], None]) -> None:
         self._trouble = trouble
         self._pool = Threads(4, "kie-nb-panel")
-        self._is_closed = False
+        self.is_closed = False
 
     def guard(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """*fn* as a widget's handler: its error is told, and nothing is done for a panel that is closed."""
 
         @functools.wraps(fn)
         def guarded(*args: Any) -> Any:
-            if self._is_closed:
+            if self.is_closed:
                 return None
             try:
                 return fn(*args)
@@ -59,5 +59,5 @@ class Desk:
 
     def close(self) -> None:
         """Take nothing more, and let the workers end when they have done what they have begun."""
-        self._is_closed = True
+        self.is_closed = True
         self._pool.close()

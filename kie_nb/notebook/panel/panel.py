@@ -30,7 +30,7 @@ from .desk import Desk
 from .draft import Draft
 from .form import Form
 from .parts import MessageLine, close_all
-from .pricing import Way, check_way, price, way_now, way_of
+from .pricing import Offer, Priced, Way, check_way, price, way_now, way_of
 from .queue import Queue
 from .settling import Settling
 from .shown import Shown
@@ -57,14 +57,13 @@ class Panel:
         self._line = MessageLine()
         self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
         self._complaint = ""  # what was said of the form's mistakes at that press
-        self._refusal = ""
         self._check_turn = 0
         self._has_paid = False
         self._lock, self._say_lock = threading.Lock(), threading.Lock()
         self._told: set[tuple[str, str]] = set()  # runs and the end that was told of each
         self._way = way_now()  # what the form was looked at for
         self._limits: dict[str, float] = {}
-        self._judged: Way | None = None  # what the price that is shown holds for
+        self._offer: Offer | None = None  # what stands beside the button
         self._cell: int | None = None  # the one that shows the panel
         self._heard: WeakSet[Run] = WeakSet()
         self._listener, self._watcher = self.desk.guard(self._moved), self.desk.guard(self._taken)
@@ -130,7 +129,9 @@ class Panel:
         self._changed()
 
     def close(self) -> None:
-        """Let go of the runs and take the widgets off the page; what is open goes on."""
+        """Let go of the runs and take the widgets off the page; what is open goes on. Once more does nothing."""
+        if self.desk.is_closed:
+            return
         global _panel  # noqa: PLW0603
         with _panel_lock:
             if _panel is self:
@@ -230,8 +231,9 @@ class Panel:
 
     def _press(self) -> None:
         self.queue.touch()
-        if not self._refusal and self._judged is not None:
-            self.buying.press()
+        offer = self._offer
+        if offer is not None and not offer.priced.refusal:
+            self.buying.press(offer)
 
     def _changed(self) -> None:
         """The form has changed: look at it a moment later, once."""
@@ -248,7 +250,8 @@ class Panel:
         self.desk.work(self._fill_from_run, run)
 
     def _show_button(self) -> None:
-        is_off = bool(self._refusal) or self._judged is None or not self.buying.is_ready
+        offer = self._offer
+        is_off = offer is None or bool(offer.priced.refusal) or not self.buying.is_ready
         if self.button.disabled != is_off:
             self.button.disabled = is_off
 
@@ -353,7 +356,7 @@ class Panel:
         except Exception:
             self._judge_nothing()
             raise
-        self._refusal, self._judged = priced.refusal, way
+        self._offer = Offer(way=way, priced=priced)
         _set(self.money, priced.html(balance, is_free=way.service == "simulator", why=why))
         _set(self.head, page.service_badge(way.service))
         self._show_button()
@@ -364,7 +367,7 @@ class Panel:
 
     def _judge_nothing(self) -> None:
         """No price is shown rather than an old one, and nothing can be bought for it."""
-        self._judged, self._way = None, way_now()
+        self._offer, self._way = None, way_now()
         _set(self.money, "price not known")
         self._show_button()
 
@@ -399,17 +402,20 @@ class Panel:
                 self._line.is_bad = bool(rest)
                 self._line.text = rest
 
-    def _buy(self) -> None:
+    def _buy(self, offer: Offer) -> None:
         current = settings_.current()
-        check_way(self._judged, way_of(current))
-        self._ask_for(self._snapshot(), current, replace(here(), execution_count=self._cell))
+        check_way(offer.way, way_of(current))
+        origin = replace(here(), execution_count=self._cell)
+        self._ask_for(self._snapshot(), current, origin, offer.priced)
 
     def _bought(self) -> None:
         """However it went: the balance, and what is known of this request, are others."""
         self._has_paid = True
         self._changed()
 
-    def _ask_for(self, draft: Draft, current: settings_.Settings, origin: Origin) -> list[Run]:
+    def _ask_for(
+        self, draft: Draft, current: settings_.Settings, origin: Origin, shown: Priced | None = None
+    ) -> list[Run]:
         runs: list[tuple[Run, str]] = []
         self.say("Sending…")
 
@@ -419,7 +425,7 @@ class Panel:
                 self.shown.show(run, note_of(run, how, another=ANOTHER))
 
         try:
-            started = start_all(draft, begun, current=current, origin=origin)
+            started = start_all(draft, begun, current=current, origin=origin, shown=shown)
         except KieError as exc:
             if draft.count > 1 and runs:
                 exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"

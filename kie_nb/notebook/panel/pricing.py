@@ -8,7 +8,7 @@ from pathlib import Path
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
 from ...engine import Prepared, get_session, origin
-from ...engine.asking import check_limit, new_run
+from ...engine.asking import check_limit, standing
 from ...engine.images import Picture, is_url
 from ...engine.states import State
 from ...engine.urls import recorded_pictures
@@ -31,10 +31,14 @@ class Priced:
     Attributes:
         words: The estimate.
         refusal: Why it cannot be asked for, in the words of the magic.
+        missing: Runs that may be bought; those that are there already cost nothing.
+        each: What one of them should cost; None where no price is known.
     """
 
     words: str = ""
     refusal: str = ""
+    missing: int = 0
+    each: Estimate | None = None
 
     def html(self, balance: float | None, *, is_free: bool, why: str = "") -> str:
         """The same with the balance, in credits, or why it is not known."""
@@ -76,7 +80,7 @@ def way_now() -> Way:
         return Way(trouble=exc.message)
 
 
-def check_way(shown: Way | None, now_: Way) -> None:
+def check_way(shown: Way, now_: Way) -> None:
     """Whether the price that is shown holds.
 
     Raises:
@@ -86,7 +90,7 @@ def check_way(shown: Way | None, now_: Way) -> None:
         return
     names = {"kie": "Kie.ai", "simulator": "the simulator"}
     words = "the folder of the runs is another one now"
-    if shown is None or shown.trouble:
+    if shown.trouble:
         words = "the price was not known yet"
     elif shown.service != now_.service:
         words = f"{names[now_.service]} answers now, not {names[shown.service]}"
@@ -95,6 +99,35 @@ def check_way(shown: Way | None, now_: Way) -> None:
     raise InvalidRequest(
         f"{words[0].upper()}{words[1:]}: nothing was sent.", hint="look at the price and press Generate again"
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What stands beside *Generate*, and the way that it holds for: what a press agrees to."""
+
+    way: Way
+    priced: Priced
+
+
+def check_price(shown: Priced, each: Estimate | None, missing: int) -> None:
+    """Whether buying *missing* runs at *each* costs no more than is shown.
+
+    Raises:
+        InvalidRequest: the form, or what is there already, has changed since.
+    """
+    if not missing or (missing <= shown.missing and each == shown.each):
+        return
+    raise InvalidRequest(
+        f"The form has changed since its price was shown: this is {_estimated(each, missing)}. Nothing was sent.",
+        hint="look at the price and press Generate again",
+    )
+
+
+def _estimated(each: Estimate | None, count: int) -> str:
+    if each is None:
+        return "a price that is not known here"
+    runs = f" for {count} runs" if count > 1 else ""
+    return f"estimate {page.money(each.credits * count)}{runs}"
 
 
 def price(draft: Draft, picture: Picture | None, balance: float | None) -> Priced:
@@ -108,18 +141,24 @@ def price(draft: Draft, picture: Picture | None, balance: float | None) -> Price
         return Priced(words=f"not known whether run {unsettled.id[:8]} was billed", refusal=UNSURE)
     missing = draft.count - len(made)
     if not missing:
-        return Priced(words=MADE)
+        return _made_before(draft, picture)
     estimate = draft.estimate
-    words = "price not known here"
-    if estimate is not None:
-        words = f"estimate {page.money(estimate.credits * missing)}"
-        words += f" for {missing} runs" if missing > 1 else ""
+    words = _estimated(estimate, missing) if estimate else "price not known here"
     try:
         check_money(estimate, missing)
         _check_balance(estimate, missing, balance)
     except BudgetExceeded as exc:
         return Priced(words=words, refusal="\n".join(line.strip() for line in exc.lines()))
-    return Priced(words=words)
+    return Priced(words=words, missing=missing, each=estimate)
+
+
+def _made_before(draft: Draft, picture: Picture | None) -> Priced:
+    """Nothing is spent; but what an address serves is known only when it is asked."""
+    if picture is not None or not draft.image_field:
+        return Priced(words=MADE)
+    each = draft.estimate
+    words = f"{MADE}, unless its address serves another picture now: then {_estimated(each, draft.count)}"
+    return Priced(words=words, missing=draft.count, each=each)
 
 
 def check_money(estimate: Estimate | None, count: int) -> None:
@@ -163,7 +202,7 @@ def _made(draft: Draft, picture: Picture | None) -> list[RunRow]:
             prepared = Prepared(
                 request=request, channel=channel, home=current.home, content=None, seed_drawn=False
             )
-            row = session.here.standing(new_run(prepared))
+            row = standing(session, prepared)
             if row is not None:
                 found.append(row)
                 break
