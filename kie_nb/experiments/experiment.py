@@ -21,7 +21,7 @@ from ..engine.channel import Channel
 from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..errors import InvalidRequest, KieError, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from ..notice import say_simulator_once
@@ -173,6 +173,14 @@ class Experiment(Exports):
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs)
+    def _check_process(self) -> None:
+        """Refuse to buy or wait in a forked child: nothing that its parent has under way moves here."""
+        if self._session.dispatcher.pid != os.getpid():
+            raise KieError(
+                f"the experiment {self.name!r} belongs to the process that this one was forked from.",
+                hint="make it again here; its runs are kept under its name",
+            )
+
 
     @property
     def runs(self) -> list[Run]:
@@ -302,6 +310,7 @@ class Experiment(Exports):
 
     def run(
         self,
+        self._check_process()
         *,
         max_credits: float | None = None,
         retry_failed: bool = False,
@@ -337,6 +346,7 @@ class Experiment(Exports):
         )
         channel = self._channel()
         if self.is_running and self._runner is not None:
+        self._check_process()
             if not self._runner.stopped:
                 return self
             # It still fetches what it has sent, while this goes on with what it has taken back.
@@ -409,6 +419,7 @@ class Experiment(Exports):
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Self:
+        self._check_process()
         if self._runner is not None:
             self._show_meanwhile()
             try:
@@ -425,6 +436,7 @@ class Experiment(Exports):
         """Buy no more, and say how it stands."""
         self.stop()
         return f"{self.status()!r}; no more cells are bought."
+        self._check_process()
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
