@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request
 from ..catalogue.wan import DEFAULT_MODEL
-from ..errors import NOTHING, AuthError, BadImage, BudgetExceeded, InvalidRequest, KieError, LedgerError
+from ..errors import (
+    NOTHING,
+    AuthError,
+    BadImage,
+    BudgetExceeded,
+    InvalidRequest,
+    KieError,
+    LedgerError,
+    NotSent,
+)
 from ..ledger import NewRun, RunRow
 from ..paths import shown_path
 from . import origin as origin_
@@ -257,13 +266,15 @@ def intend(
     """Write the intention down, or find the run that stands for the request; the second value says which.
 
     Raises:
-        BudgetExceeded, AuthError, InvalidRequest: before anything is written.
+        BudgetExceeded, AuthError, InvalidRequest, NotSent: before anything is written.
     """
     check_number(max_credits)
     request = prepared.request
     ledger = session.ledger(prepared.home)
     new = new_run(prepared)
     if fresh or ledger.standing(new) is None:
+        if session.dispatcher.is_ending:
+            raise NotSent("the process has begun to end, and sends nothing more.", hint="run it again")
         # What needs a key, money or the picture on disk is checked before the intention, not after.
         _check(prepared, max_credits)
         if prepared.content is not None and request.image is not None:
@@ -313,7 +324,7 @@ def standing(session: Session, prepared: Prepared) -> RunRow | None:
     if row is None or row.state != State.INTENT:
         return row
     with session.begin_lock:
-        return None if session._was_left(session.handle(prepared.home, row)) else row
+        return None if session.was_left(session.handle(prepared.home, row)) else row
 
 
 def _refusal(session: Session, prepared: Prepared, max_credits: float | None) -> KieError | None:

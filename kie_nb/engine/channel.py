@@ -108,7 +108,8 @@ class Channel:
         """The right to send the create of a run, and its step to `sending`: both or neither.
 
         The right counts across all kernels of the account until 10 s after the reply. The step is the one that two drivers
-        must never both make: from the intention only, by its owner only; None if it is not ours to make any more.
+        must never both make: from the intention only, by its owner only; None if it is not ours to make any more, or the
+        process has begun to end.
 
         Args:
             balance: The account's balance before it, kept as evidence should the answer be lost.
@@ -135,6 +136,8 @@ class Channel:
             known = {"balance_before": balance.credits, "evidence": evidence}
         async with self._gate:
             while True:
+                if self._dispatcher.is_ending:  # its answer might come too late to be written down
+                    return Leave()
                 leave = await self._dispatcher.ledger(
                     self._grants.send,
                     ledger,

@@ -31,6 +31,7 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
+        self.is_ending = False  # the process has begun to end: nothing new is sent
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -48,38 +49,49 @@ class Follower:
         self._later: dict[Run, asyncio.TimerHandle] = {}  # on the dispatcher's thread alone
 
     def _finish_sending(self) -> None:
-        """A process that ends in mid-request would lose the answer, and with it the task: wait for it.
+        """A process that ends in mid-request would lose the answer, and with it the task: send nothing more, and wait.
 
-        What was not sent yet is taken back first: else it might be sent in the last moment, and its answer lost.
+        What was not sent yet is taken back: else it might be sent in the last moment.
         """
-
-        def sending() -> list[Run]:
-            return [run for run in list(self._driven) if run.state is State.SENDING]
-
+        if self._session.dispatcher.pid != os.getpid():
+            return  # a forked child ends; they are its parent's
+        with self._session.begin_lock:  # what is being written down at this moment is in hand after that
+            self._session.dispatcher.is_ending = True
+        seen: set[Run] = set()
+        stuck: set[Run] = set()
+        is_told = False
         end = time.monotonic() + EXIT_WAIT_S
-        taken_back = self._take_back()
-        if sending():
-            sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
-        while sending() and time.monotonic() < end:
+        while (waiting := self._not_answered(stuck)) and time.monotonic() < end:
+            seen |= waiting
+            # One that is refused for being too many at once comes back, and waits for its turn again.
+            stuck |= {run for run in waiting if not self._take_back(run)}
+            if not is_told and any(run.state is State.SENDING for run in waiting):
+                is_told = True
+                sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
             time.sleep(0.05)
-        taken_back += (
-            self._take_back()
-        )  # refused for being too many at once, they waited for their turn again
         if not hasattr(sys, "ps1") and "ipykernel" not in sys.modules:
-            self._say_what_is_left(taken_back)
+            self._say_what_is_left(sum(run.state is State.NOT_SENT for run in seen))
 
-    def _take_back(self) -> int:
-        """Take back what this process has written down and not sent; how many that were."""
-        own = [run for run in list(self._driven) if run.state is State.INTENT and run.row.owner == owner.me()]
-        count = 0
-        for run in own:
-            try:
-                count += self._session.withdraw(run)
-            except (
-                KieError
-            ):  # the ledger cannot be written: it stays an intention, which the next look takes back
-                log.exception("%s could not be taken back", run.label)
-        return count
+    def _not_answered(self, stuck: set[Run]) -> set[Run]:
+        """What this process has written down and the service has not answered, but for intentions that are *stuck*."""
+        own = {run for run in list(self._driven) if run.row.owner == owner.me()}
+        return {
+            run
+            for run in own
+            if run.state is State.SENDING or (run.state is State.INTENT and run not in stuck)
+        }
+
+    def _take_back(self, run: Run) -> bool:
+        """Take *run* back if it was not sent; False if the ledger cannot be written: the next look takes it back then."""
+        try:
+            if run.state is State.INTENT:
+                self._session.withdraw(
+                    run
+                )  # too late if it is just being sent: then its answer is waited for
+        except KieError:
+            log.exception("%s could not be taken back", run.label)
+            return False
+        return True
 
     def _say_what_is_left(self, taken_back: int) -> None:
         if taken_back:

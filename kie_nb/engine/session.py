@@ -125,8 +125,10 @@ class Session(Shared):
         with self.begin_lock:
             row, is_new = write_down()
             run = self.handle(prepared.home, row)
-            if not is_new and self._was_left(run) and self.withdraw(run):
-                # Somebody meant to send it and never did: this call sends it, with its own limits and key.
+            if not is_new and self.was_left(run):
+                # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
+                # another process that has found it at the same moment.
+                self.withdraw(run)
                 row, is_new = write_down()
                 run = self.handle(prepared.home, row)
             if is_new:
@@ -160,7 +162,7 @@ class Session(Shared):
         """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
         return look(self, prepare(self, prompt, asked), fresh=fresh, max_credits=max_credits)
 
-    def _was_left(self, run: Run) -> bool:
+    def was_left(self, run: Run) -> bool:
         """Whether a run was written down and then left unsent by a process that is gone, or by an interrupt in this one.
 
         Inside `begin_lock`: between its being written down and being followed it only looks like that.
@@ -203,11 +205,13 @@ class Session(Shared):
                 self._take_up(run, None, may_send=False)
 
     def look_for(self, run: Run) -> None:
-        """`revive`, and ask again for a task that the service did not show; sends nothing."""
+        """`revive`, and ask again for a task that the service did not show, and for files that have not come; sends nothing."""
         with self.begin_lock:
             if run.state is State.LOST:
                 self._look_again(run)
             self.revive(run)
+            if run.missing and run.link_lives:
+                self.follow(run)
 
     def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
         """A run of an earlier cell, kernel or day."""
@@ -236,6 +240,10 @@ class Session(Shared):
         """Whether another machine of the team has fetched the video, and this home has not."""
         is_here = run.video is not None and run.video.exists()
         return run.state is State.FETCHED and self.ledger_of(run).database.is_shared and not is_here
+
+    def is_coming(self, run: Run) -> bool:
+        """Whether files of a run that is done are on their way: from another machine's task, or those that had not come."""
+        return self.is_elsewhere(run) or (bool(run.missing) and self._follower.is_followed(run))
 
     def _look_again(self, run: Run) -> None:
         """A task that the service did not show may be shown now."""
@@ -340,7 +348,7 @@ class Session(Shared):
         found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
         for run in found:
             with self.begin_lock:
-                if self._was_left(run):
+                if self.was_left(run):
                     self.withdraw(run)
                 elif run.state is State.LOST:
                     self._look_again(run)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..engine import Run
 from ..engine.states import UNSETTLED, State
-from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, OutOfCredits, StillRunning
+from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
 
 if TYPE_CHECKING:
     from ..engine import Prepared, Session
@@ -98,7 +98,7 @@ class Runner:
     async def _begin(self, prepared: Prepared) -> None:
         try:
             run, how = await self.session.dispatcher.ledger(self._bought, prepared)
-        except (BudgetExceeded, AuthError, LedgerError) as exc:
+        except (BudgetExceeded, AuthError, LedgerError, NotSent) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:
             self._count(State.UNKNOWN)  # an earlier run of this cell is unsettled
@@ -128,7 +128,7 @@ class Runner:
         """Let go of the runs that have ended."""
         for run in list(self._open):
             error = run.error
-            is_open = not run.is_final or self.session.is_elsewhere(run)  # another machine's video comes yet
+            is_open = not run.is_final or self.session.is_coming(run)
             if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             self._open.remove(run)
@@ -147,6 +147,8 @@ class Runner:
             self._unknowns += 1
 
     def _must_stop(self) -> bool:
+        if not self.stopped and self.session.dispatcher.is_ending:
+            self.stopped = "the process ends"
         if not self.stopped and self._failures >= self._most_failures:
             self.stopped = f"{self._failures} failures in a row"
         if not self.stopped and self._unknowns >= self._most_unknowns:
