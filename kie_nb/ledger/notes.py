@@ -80,6 +80,10 @@ class Notes:
                 if found is not None and _tells(found, file):
                     self.drop(file.stem)
 
+    def has_any(self) -> bool:
+        """Whether there is one."""
+        return any(True for _ in self._files())
+
     def take_in(self, database: Database) -> list[str]:
         """Bring runs that their machine could not bring to its copy into *database*: as unknown, or with their task.
 
