@@ -1,6 +1,7 @@
 """Where the file is: in the home, unless that is on a network disk; then here, with a copy there."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from kie_nb.engine.states import State
 from kie_nb.errors import LedgerError
-from kie_nb.ledger import GrantStore, Ledger, place, snapshot, taking_in
+from kie_nb.ledger import GrantStore, Ledger, notes, place, snapshot, taking_in
 from kie_nb.ledger.place import Mount, is_network, local_folder, place_of
 
 MOUNTS = [
@@ -261,7 +263,8 @@ def test_what_was_broken_off_is_taken_in_again(left_there, open_ledger, network,
     where = {"copyfile": taking_in.shutil, "_record": taking_in.TakingIn}.get(at, taking_in)
     with monkeypatch.context() as then:
         then.setattr(where, at, stops)
-        pytest.raises(KeyboardInterrupt, open_ledger, home)
+        with pytest.raises(KeyboardInterrupt):
+            open_ledger(home)
 
     with open_ledger(home).database.read() as db:
         assert db.exec_driver_sql("SELECT name FROM home_copy").all() == [(copy.name,)]
@@ -488,6 +491,65 @@ def test_a_torn_note_is_told_and_stops_nobody(open_there, intention, network, te
     assert f"{bad} could not be taken in" in other.remarks[1]
     assert other.get(row.id).task_id == "t"
     assert bad.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"created_at": {"x": 1}},
+        {"created_at": "yesterday"},
+        {"seed": 2**63},
+        {"estimate": "60"},
+        {"seed_drawn": 1},
+        {"request": []},
+        {"state": "paused"},
+        {"prompt": None, "model": None},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+@pytest.mark.usefixtures("slow_copies")
+def test_a_note_that_cannot_be_kept_keeps_no_other_out(open_there, intention, network, wrong):
+    """It is told, by its name, and what is beside it comes in."""
+    one = open_there("a")
+    row = accepted(one, sent(one, intention))
+    good = network / "kie-runs" / "open" / f"{row.id}.json"
+    note = json.loads(good.read_text())
+    bad = good.with_name("aaaaaaaaaaaa.json")
+    bad.write_text(json.dumps(note | {"run": note["run"] | {"id": bad.stem, "fingerprint": "f2"} | wrong}))
+
+    other = open_there("b")
+
+    assert [found.id for found in other.runs()] == [row.id]
+    assert f"{bad} could not be taken in: " in other.remarks[1]
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_a_note_that_the_ledger_refuses_keeps_no_other_out(open_there, intention, network):
+    """Two of the same run, say, whose writers have died: each is merged by itself."""
+    one = open_there("a")
+    rows = [accepted(one, sent(one, intention, seed=seed), f"t{seed}") for seed in (1, 2)]
+    bad = network / "kie-runs" / "open" / f"{rows[0].id}.json"
+    note = json.loads(bad.read_text())
+    note["run"]["model"] = "\ud800"  # half a character, which no database keeps
+    bad.write_text(json.dumps(note))
+
+    other = open_there("b")
+
+    assert [found.id for found in other.runs()] == [rows[1].id]
+    assert f"{bad} could not be taken in" in other.remarks[1]
+
+
+def test_a_state_of_a_newer_kie_nb_is_said():
+    """In two lines, wherever such a run is looked at."""
+    with pytest.raises(LedgerError, match="is in the state 'paused'") as caught:
+        State("paused")
+
+    assert caught.value.lines()[1] == "  next: upgrade kie_nb: a newer one wrote it"
+
+
+def test_notes_know_every_state():
+    """The list in the ledger is that of the engine above it."""
+    assert frozenset(State) == notes.STATES
 
 
 def test_an_older_copy_never_takes_the_place_of_a_newer(open_there, intention, tmp_path, network):
