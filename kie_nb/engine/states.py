@@ -12,6 +12,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from ..errors import LedgerError
+
+
+class UnknownState(LedgerError, ValueError):
+    """A state that only a newer kie_nb knows."""
+
 
 class State(StrEnum):
     """Where a run is in its life. The three middle ones are the service's own words."""
@@ -33,6 +39,13 @@ class State(StrEnum):
 
     def __repr__(self) -> str:
         return repr(self.value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> State:
+        raise UnknownState(
+            f"a run is in the state {value!r}, which this kie_nb does not know.",
+            hint="upgrade kie_nb: a newer one wrote it",
+        )
 
 
 AT_SERVICE = frozenset({State.ACCEPTED, State.WAITING, State.QUEUING, State.GENERATING})

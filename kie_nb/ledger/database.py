@@ -43,6 +43,7 @@ class Database(ABC):
         is_shared: Whether processes of other machines use it too: then the rate grants live in it.
         refusal: Why nothing may be written, where nothing may.
         notes: Where a run that may cost money is noted too, if the database can be lost with its machine.
+        before_buying: Called before a new run is written, while something in the home could not be taken in: refuses it.
         after_write: Called after each committed transaction.
         before_close: Called when it is let go of.
     """
@@ -53,6 +54,7 @@ class Database(ABC):
         self.name = name
         self.refusal: LedgerError | None = None
         self.notes: Notes | None = None
+        self.before_buying: Callable[[], None] | None = None
         self.after_write: Callable[[], None] | None = None
         self.before_close: Callable[[], None] | None = None
         self._engine = engine
@@ -188,6 +190,14 @@ class SqliteFile(Database):
     def _look(self) -> Iterator[sa.Connection]:
         with self._engine.connect() as db:
             yield db
+
+
+@contextlib.contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """No other process of this machine is at what *lock* stands for; the lock goes with its process."""
+    with contextlib.closing(sqlite3.connect(lock, timeout=BUSY_TIMEOUT_MS / 1000)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ..errors import LedgerError
-from . import m001, m002, m003, m004
+from . import m001, m002, m003, m004, m005
 from .database import Database
 
 Migration = Callable[[sa.Connection], None]
@@ -37,7 +37,19 @@ def m004_origin(db: sa.Connection) -> None:
         db.exec_driver_sql(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (m001_tables, m002_money_and_words, m003_experiments, m004_origin)
+def m005_home_copies(db: sa.Connection) -> None:
+    """Which copies of ledgers in the home were taken in."""
+    for statement in m005.STATEMENTS:
+        db.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m001_tables,
+    m002_money_and_words,
+    m003_experiments,
+    m004_origin,
+    m005_home_copies,
+)
 
 
 def prepare(database: Database) -> None:

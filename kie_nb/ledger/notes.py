@@ -21,10 +21,30 @@ from ..errors import KieError, LedgerError
 from .copy import arrival, is_news, known_runs
 from .database import Database
 from .merging import merge
-from .schema import run
+from .schema import event, moment, run
 
 FOLDER = "open"
 _WITHOUT_TASK = ("refused", "not_sent", "written_off")  # how a run ends that was sent and has none
+# All there are, as `engine.states` has them; a note of a newer kie_nb may have another.
+STATES = frozenset(
+    [
+        "intent",
+        "sending",
+        "accepted",
+        "waiting",
+        "queuing",
+        "generating",
+        "success",
+        "fetched",
+        "fail",
+        "refused",
+        "not_sent",
+        "unknown",
+        "lost",
+        "written_off",
+    ]
+)
+_LONG = 2**63
 _NEEDED = [column.name for column in run.columns if not column.nullable]
 
 
@@ -80,6 +100,10 @@ class Notes:
                 if found is not None and _tells(found, file):
                     self.drop(file.stem)
 
+    def has_any(self) -> bool:
+        """Whether there is one."""
+        return any(True for _ in self._files())
+
     def take_in(self, database: Database) -> list[str]:
         """Bring runs that their machine could not bring to its copy into *database*: as unknown, or with their task.
 
@@ -87,7 +111,7 @@ class Notes:
             What the user should know of it, a line each.
         """
         known = known_runs(database)
-        arrivals, remarks = [], []
+        taken, remarks = 0, []
         for file in self._files():
             try:
                 note = _read(file)
@@ -96,14 +120,15 @@ class Notes:
             except (OSError, ValueError) as exc:
                 remarks.append(f"{file} could not be taken in: {exc}")
                 continue
-            if is_news(known, note["run"]):
-                arrivals.append(arrival(known, note["run"], note["events"], f"{FOLDER}/{file.name}"))
-        try:
-            merge(database, arrivals)
-        except (KieError, sa.exc.SQLAlchemyError) as exc:
-            return [*remarks, f"{self.folder} could not be taken in: {str(exc).splitlines()[0]}"]
-        if arrivals:
-            remarks.append(f"{len(arrivals)} runs that another machine had under way were taken in.")
+            if not is_news(known, note["run"]):
+                continue
+            try:  # each by itself: one that cannot be must not keep the others out
+                merge(database, [arrival(known, note["run"], note["events"], f"{FOLDER}/{file.name}")])
+                taken += 1
+            except (KieError, sa.exc.SQLAlchemyError) as exc:
+                remarks.append(f"{file} could not be taken in: {str(exc).splitlines()[0]}")
+        if taken:
+            remarks.append(f"{taken} runs that another machine had under way were taken in.")
         return remarks
 
     def _file(self, run_id: str) -> Path:
@@ -130,13 +155,33 @@ def _read(file: Path) -> dict[str, Any]:
     """
     note = json.loads(file.read_text(encoding="utf-8"))
     try:
-        values = {"task_id": None} | {
-            column.name: note["run"][column.name] for column in run.columns if column.name in note["run"]
-        }
+        values = {"task_id": None, "live_key": None} | _known(run, note["run"])
+        events = [_known(event, entry | {"run_id": file.stem}) for entry in note["events"]]
         is_whole = values["id"] == file.stem and all(values[name] is not None for name in _NEEDED)
-        events = [dict(entry) for entry in note["events"]]
-    except (KeyError, TypeError) as exc:
+    except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError("it is no note of a run") from exc
-    if not is_whole:
+    if not is_whole or not isinstance(values["request"], dict):
         raise ValueError("it is no note of a run")
+    if values["state"] not in STATES:
+        raise ValueError(f"this kie_nb knows no state {values['state']!r}; a newer one does")
     return {"run": values, "events": events}
+
+
+def _known(table: sa.Table, values: dict[str, Any]) -> dict[str, Any]:
+    """The columns that this version knows, each as it may be kept."""
+    columns = [column for column in table.columns if column.name in values]
+    for column in columns:
+        if not _may_be(column, values[column.name]):
+            raise ValueError(f"its {column.name} is {str(values[column.name])[:40]!r}")
+    return {column.name: values[column.name] for column in columns}
+
+
+def _may_be(column: sa.Column[Any], value: Any) -> bool:
+    if value is None or isinstance(column.type, sa.JSON):
+        return value is not None or bool(column.nullable)
+    kind = column.type.python_type
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        return isinstance(value, bool) and kind is bool
+    if column.name == "at" or column.name.endswith("_at"):
+        moment(str(value))  # a ValueError of its own
+    return kind is not int or abs(value) < _LONG

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import tempfile
 import time
@@ -14,9 +13,10 @@ from ..paths import shown_path
 from .database import DAMAGED, HOME, STATE, Database, SqliteFile
 from .migrations import prepare
 from .notes import Notes
-from .place import place
+from .place import Place, place
 from .postgres import Postgres
-from .snapshot import Snapshot, take_in
+from .snapshot import Snapshot
+from .taking_in import TakingIn, own_copy
 
 BEING_MADE_S = 1.0
 
@@ -38,18 +38,14 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
         return shared, _refusal(shared)
     where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
     _refuse_emptied(where.file, home)
-    is_new = not os.path.exists(where.file)  # noqa: PTH110 - the other raises for a name that no disk takes
-    file = SqliteFile(where.file, setting=STATE if where.snapshot else HOME)
+    file = SqliteFile(where.file, setting=STATE if where.network else HOME)
     prepare(file)
-    remarks = [*where.remarks, *_refusal(file)]
-    if where.snapshot is not None:
-        notes = file.notes = Notes(home)
-        remarks += _take_in_all(home, where.snapshot, file, notes)
-        Snapshot(file, where.snapshot, notes)
-    elif is_new:
-        # A folder that was brought here from a network disk has copies of its ledgers, and this is the first look at them.
-        remarks += _take_in_all(home, where.file, file, Notes(home, may_write=False))
-    return file, remarks
+    if file.refusal is not None:  # nothing can be taken in or noted
+        return file, _refusal(file)
+    if where.network:
+        return file, _begin_away(home, where, file)
+    # A folder that was on a network disk, or is on one for other machines, has their copies and notes.
+    return file, TakingIn(home, file, Notes(home, may_write=False)).begin()
 
 
 def _refusal(database: Database) -> list[str]:
@@ -58,9 +54,18 @@ def _refusal(database: Database) -> list[str]:
     return [f"{refusal.message} Next: {refusal.hint}."] if refusal else []
 
 
-def _take_in_all(home: Path, own: Path, file: SqliteFile, notes: Notes) -> list[str]:
-    # Notes after copies: they know less of the last seconds, and more of what was before.
-    return [*take_in(home, own, file), *notes.take_in(file)]
+def _begin_away(home: Path, where: Place, file: SqliteFile) -> list[str]:
+    """A ledger whose home is on a network disk: what is there comes in, and from now on it is copied and noted there."""
+    own = own_copy(file)
+    remark = (
+        f"{home} is on a network disk ({where.network}), where a database is not safe: the ledger is kept in {file.file},"
+        f" and a copy of it in {own} beside the videos. Machines that use it at once see each other's runs"
+        " only when they open it."
+    )
+    file.notes = Notes(home)
+    said = TakingIn(home, file, file.notes, own).begin()
+    Snapshot(file, home / own, file.notes)
+    return [remark, *said]
 
 
 def _refuse_emptied(file: Path, home: Path) -> None:

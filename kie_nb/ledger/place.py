@@ -13,6 +13,7 @@ import re
 import socket
 import stat
 import tempfile
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,13 +107,11 @@ class Place:
 
     Attributes:
         file: The file that is written.
-        snapshot: Its copy in the home, where the file itself is elsewhere.
-        remarks: What the user should know of it, a line each.
+        network: The kind of network disk that the home is on, where the file itself is elsewhere.
     """
 
     file: Path
-    snapshot: Path | None = None
-    remarks: tuple[str, ...] = ()
+    network: str | None = None
 
 
 def is_network(fstype: str) -> bool:
@@ -161,13 +160,12 @@ def place(home: Path, state_home: Path, mounts: Sequence[Mount] | None = None) -
         return Place(home / NAME)
     key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     file = local_folder(state_home, mounts) / "ledgers" / key / NAME
-    snapshot = home / f"ledger.{_host()}.snapshot.sqlite"
-    remark = (
-        f"{home} is on a network disk ({mount.fstype}), where a database is not safe: the ledger is kept in {file},"
-        f" and a copy of it in {snapshot.name} beside the videos. Machines that use it at once see each other's runs"
-        " only when they open it."
-    )
-    return Place(file, snapshot, (remark,))
+    return Place(file, mount.fstype)
+
+
+def copy_name() -> str:
+    """A name for a copy in the home that no other machine's has, though it be called the same."""
+    return f"ledger.{_host()}-{uuid.uuid4().hex[:8]}.snapshot.sqlite"
 
 
 def local_folder(state_home: Path, mounts: Sequence[Mount] | None = None) -> Path:

@@ -126,6 +126,14 @@ cell = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
 )
 
+# Version 5: the copies of ledgers in the home, and how each was when it was taken in; this ledger's own has no mark.
+home_copy = sa.Table(
+    "home_copy",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("mark", sa.String, nullable=True),
+)
+
 
 def now() -> str:
     """The present moment as the tables keep it."""

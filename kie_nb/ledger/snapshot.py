@@ -1,4 +1,4 @@
-"""A copy of the ledger in a home on a network disk, and what other machines have left there.
+"""A copy of the ledger in a home on a network disk.
 
 No SQLite ever works on the network disk: copies are made on the local one and brought there whole, and read the same way.
 """
@@ -14,20 +14,15 @@ import sqlite3
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import KieError
-from .copy import copy_ledger
-from .database import BUSY_TIMEOUT_MS, SqliteFile, copy_file
-from .migrations import prepare
+from .database import SqliteFile, alone, copy_file
 from .notes import Notes
 from .place import NAME
 
 log = logging.getLogger("kie_nb")
 
 EVERY_S = 3.0
-_PATTERN = "ledger*.sqlite"
 
 
 class Snapshot:
@@ -64,7 +59,9 @@ class Snapshot:
         try:
             with (
                 self._writing,
-                self._alone(),
+                alone(
+                    self._database.file.with_name("snapshot.lock")
+                ),  # an older copy must not replace a newer one
                 tempfile.TemporaryDirectory(dir=self._database.file.parent) as folder,
             ):
                 whole = Path(folder) / NAME
@@ -83,14 +80,6 @@ class Snapshot:
         except (OSError, sqlite3.Error) as exc:
             log.warning("the ledger's copy %s could not be written: %s", self._target, exc)
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process of this machine writes the copy: an older one must not take the place of a newer one."""
-        lock = self._database.file.with_name("snapshot.lock")
-        with contextlib.closing(sqlite3.connect(lock, timeout=BUSY_TIMEOUT_MS / 1000)) as db:
-            db.execute("BEGIN EXCLUSIVE")
-            yield
-
     def close(self) -> None:
         """Write what is not written yet, and wait for what is just being written: its thread would end with the process."""
         if self._timer is not None:
@@ -103,39 +92,3 @@ def _at_exit(held: weakref.ref[Snapshot]) -> None:
     snapshot = held()
     if snapshot is not None:
         snapshot.close()
-
-
-def take_in(home: Path, own: Path, database: SqliteFile) -> list[str]:
-    """Bring what other machines, or an earlier kie_nb on the network disk itself, have left in *home* into *database*.
-
-    Returns:
-        What the user should know of it, a line each.
-    """
-    remarks = []
-    is_new = _is_empty(database)
-    for file in sorted(home.glob(_PATTERN)):
-        if file == database.file or (file == own and not is_new):
-            continue
-        try:
-            with tempfile.TemporaryDirectory(dir=database.file.parent) as folder:
-                local = Path(folder) / NAME
-                shutil.copyfile(file, local)
-                with contextlib.suppress(FileNotFoundError):  # what an earlier kie_nb had not folded in yet
-                    shutil.copyfile(f"{file}-wal", f"{local}-wal")
-                other = SqliteFile(local)
-                try:
-                    prepare(other)
-                    counts = copy_ledger(other, database)
-                finally:
-                    other.close()
-        except (OSError, KieError) as exc:
-            remarks.append(f"{file} could not be taken in: {str(exc).splitlines()[0]}")
-            continue
-        if counts.copied:
-            remarks.append(f"{counts.copied} runs were taken in from {file.name}.")
-    return remarks
-
-
-def _is_empty(database: SqliteFile) -> bool:
-    with database.read() as db:
-        return db.exec_driver_sql("SELECT 1 FROM run LIMIT 1").first() is None

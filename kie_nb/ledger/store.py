@@ -166,10 +166,13 @@ class Ledger(Pictures, Budgets):
 
         Raises:
             BudgetExceeded: a limit of the user's own would be passed; nothing is written.
+            LedgerError: what another machine has left in the home cannot be read, and may tell that it was paid for.
 
         Returns:
             The run, and whether it is new.
         """
+        if self._db.before_buying is not None and (fresh or self.standing(new) is None):
+            self._db.before_buying()
         with self._db.write() as db:
             if not fresh and (standing := self._standing(db, new)) is not None:
                 return standing, False

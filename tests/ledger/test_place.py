@@ -1,7 +1,9 @@
 """Where the file is: in the home, unless that is on a network disk; then here, with a copy there."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -12,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from kie_nb.engine.states import State
 from kie_nb.errors import LedgerError
-from kie_nb.ledger import GrantStore, Ledger, place, snapshot
+from kie_nb.ledger import GrantStore, Ledger, notes, place, snapshot, taking_in
 from kie_nb.ledger.place import Mount, is_network, local_folder, place_of
 
 MOUNTS = [
@@ -114,6 +117,15 @@ def files(folder):
     return sorted(file.name for file in folder.rglob("*") if file.is_file())
 
 
+def copies_of(network):
+    return sorted((network / "kie-runs").glob("ledger.*.snapshot.sqlite"))
+
+
+def copies(network):
+    """The copies in the home, without the signs that tell machines of one name apart."""
+    return [re.sub(r"-[0-9a-f]{8}\.", ".", name) for name in files(network)]
+
+
 def test_the_file_is_kept_here_and_a_copy_there(open_there, intention, network, tmp_path):
     """On the network disk there is one whole file in no WAL mode, and nothing that SQLite works with."""
     ledger = open_there()
@@ -122,20 +134,23 @@ def test_the_file_is_kept_here_and_a_copy_there(open_there, intention, network, 
 
     (local,) = (tmp_path / "state of a" / "ledgers").rglob("ledger.sqlite")
     assert local.is_file()
-    assert files(network) == ["ledger.a.snapshot.sqlite"]
-    copy = network / "kie-runs" / "ledger.a.snapshot.sqlite"
+    assert copies(network) == ["ledger.a.snapshot.sqlite"]
+    copy = network / "kie-runs" / files(network)[0]
     assert copy.read_bytes()[18:20] == b"\1\1"  # the header's word for "no WAL"
     with contextlib.closing(sqlite3.connect(f"file:{copy}?immutable=1", uri=True)) as db:
         assert db.execute("SELECT id FROM run").fetchall() == [(row.id,)]
 
 
-def test_it_is_said_in_one_line(open_there, network):
+def test_it_is_said_in_one_line(open_there, intention, network):
     """Where the ledger is, why, and where its copy is; an ordinary home has nothing to say."""
-    (line,) = open_there().remarks
+    ledger = open_there()
+    (line,) = ledger.remarks
+    ledger.intend(intention())
+    ledger.close()
 
     assert "network disk (nfs4)" in line
     assert "state of a" in line
-    assert "ledger.a.snapshot.sqlite" in line
+    assert files(network)[0] in line
     assert line.endswith("Machines that use it at once see each other's runs only when they open it.")
 
 
@@ -147,7 +162,7 @@ def test_an_ordinary_home_has_no_remarks(ledger, intention):
     assert {file.name.partition("-")[0] for file in ledger.home.iterdir()} == {"ledger.sqlite"}
 
 
-def test_another_machine_begins_with_what_is_there(open_there, intention):
+def test_another_machine_begins_with_what_is_there(open_there, intention, network):
     """What was paid for on one is not paid for again on the other."""
     one = open_there("a")
     row, _ = one.intend(intention())
@@ -157,7 +172,7 @@ def test_another_machine_begins_with_what_is_there(open_there, intention):
     other = open_there("b")
 
     assert other.intend(intention())[0].id == row.id
-    assert other.remarks[1] == "1 runs were taken in from ledger.a.snapshot.sqlite."
+    assert other.remarks[1] == f"1 runs were taken in from {files(network)[0]}."
 
 
 @pytest.mark.usefixtures("slow_copies")
@@ -208,15 +223,119 @@ def test_a_ledger_of_before_is_taken_in(open_there, intention, network, tmp_path
     assert (home / "ledger.sqlite").read_bytes() == before
 
 
-def test_a_torn_copy_of_another_machine_is_told_and_stops_nobody(open_there, intention, network):
-    """Its runs are missing here, which must be known."""
-    (network / "kie-runs").mkdir()
-    (network / "kie-runs" / "ledger.b.snapshot.sqlite").write_bytes(b"half a file")
+def test_while_a_copy_cannot_be_read_nothing_new_is_bought(open_there, intention, network):
+    """It may tell that it is paid for. What is known here is shown; with the file away, or whole again, buying goes on."""
+    known, _ = open_there("a").intend(intention(seed=1))
+    torn = network / "kie-runs" / "ledger.b.snapshot.sqlite"
+    torn.write_bytes(b"half a file")
 
     ledger = open_there("a")
 
-    assert "ledger.b.snapshot.sqlite could not be taken in" in ledger.remarks[1]
-    assert ledger.intend(intention())[1]
+    assert "ledger.b.snapshot.sqlite could not be taken in" in ledger.remarks[-1]
+    assert ledger.intend(intention(seed=1)) == (known, False)
+    with pytest.raises(LedgerError, match="nothing new is bought") as caught:
+        ledger.intend(intention(seed=2))
+    assert caught.value.lines()[1] == "  charged: nothing"
+    assert len(caught.value.lines()) == 3
+    torn.unlink()
+    assert ledger.intend(intention(seed=2))[1]
+
+
+@pytest.fixture
+def left_there(open_there, intention, monkeypatch):
+    """A run that another machine has bought on the network disk, which is then looked at as a disk of this machine."""
+    ledger = open_there("a")
+    row, _ = ledger.intend(intention())
+    ledger.move(row.id, "fetched", expect={"intent"})
+    ledger.close()
+    monkeypatch.setattr(place, "mounts_here", lambda: [Mount("/", "ext4")])
+    return row
+
+
+@pytest.mark.parametrize("at", ["copyfile", "copy_ledger", "_record"])
+def test_what_was_broken_off_is_taken_in_again(left_there, open_ledger, network, monkeypatch, at):
+    """The ledger is there by then, with some runs perhaps, and must not count as one that knows all."""
+
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    home, (copy,) = network / "kie-runs", copies_of(network)
+    where = {"copyfile": taking_in.shutil, "_record": taking_in.TakingIn}.get(at, taking_in)
+    with monkeypatch.context() as then:
+        then.setattr(where, at, stops)
+        with pytest.raises(KeyboardInterrupt):
+            open_ledger(home)
+
+    with open_ledger(home).database.read() as db:
+        assert db.exec_driver_sql("SELECT name FROM home_copy").all() == [(copy.name,)]
+    assert [row.id for row in open_ledger(home).runs()] == [left_there.id]
+
+
+def test_a_full_disk_is_tried_again_before_buying(left_there, open_ledger, intention, network, monkeypatch):
+    """What could not be read at the start is read when it matters."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as then:
+        then.setattr(taking_in.shutil, "copyfile", full)
+        ledger = open_ledger(network / "kie-runs")
+        assert "No space left" in ledger.remarks[0]
+
+    assert ledger.intend(intention())[0].id == left_there.id
+
+
+def test_a_second_kernel_waits_for_the_first(left_there, open_ledger, intention, network):
+    """Else it would find a ledger that knows nothing yet, and buy."""
+    home = network / "kie-runs"
+    with contextlib.closing(
+        sqlite3.connect(home / "taking-in.lock", check_same_thread=False)
+    ) as first_kernel:
+        first_kernel.execute("BEGIN EXCLUSIVE")
+        done = threading.Timer(0.4, first_kernel.rollback)
+        done.start()
+        begun = time.monotonic()
+        ledger = open_ledger(home)
+        done.join()
+
+    assert time.monotonic() - begun >= 0.4
+    assert ledger.intend(intention())[0].id == left_there.id
+
+
+def test_a_ledger_that_is_there_takes_in_what_was_bought_meanwhile(
+    open_there, open_ledger, intention, network, monkeypatch
+):
+    """One folder may be a local disk of the machine that serves it; each copy is read once, as long as it is the same."""
+    home = network / "kie-runs"
+    with monkeypatch.context() as then:
+        then.setattr(place, "mounts_here", lambda: [Mount("/", "ext4")])
+        open_ledger(home).close()
+    there = open_there("a")
+    row, _ = there.intend(intention())
+    there.move(row.id, "fetched", expect={"intent"})
+    there.close()
+    monkeypatch.setattr(place, "mounts_here", lambda: [Mount("/", "ext4")])
+
+    here = open_ledger(home)
+
+    assert here.intend(intention())[0].id == row.id
+    monkeypatch.setattr(taking_in, "copy_ledger", None)  # it would be called for a copy that is new
+    assert open_ledger(home).remarks == []
+
+
+def test_machines_of_one_name_have_a_copy_each(open_there, intention, network, tmp_path):
+    """What the second has bought is not lost under what the first writes."""
+    one = open_there("ubuntu")
+    one.intend(intention(seed=1))
+    one.close()
+    (tmp_path / "state of ubuntu").rename(tmp_path / "of the first")
+    two = open_there("ubuntu")
+    two.intend(intention(seed=2))
+    two.close()
+
+    assert copies(network) == ["ledger.ubuntu.snapshot.sqlite"] * 2
+    open_there("ubuntu").close()
+    assert len(copies_of(network)) == 2
 
 
 def test_a_full_network_disk_stops_nobody(open_there, intention, monkeypatch, caplog):
@@ -374,19 +493,77 @@ def test_a_torn_note_is_told_and_stops_nobody(open_there, intention, network, te
     assert bad.exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"created_at": {"x": 1}},
+        {"created_at": "yesterday"},
+        {"seed": 2**63},
+        {"estimate": "60"},
+        {"seed_drawn": 1},
+        {"request": []},
+        {"state": "paused"},
+        {"prompt": None, "model": None},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+@pytest.mark.usefixtures("slow_copies")
+def test_a_note_that_cannot_be_kept_keeps_no_other_out(open_there, intention, network, wrong):
+    """It is told, by its name, and what is beside it comes in."""
+    one = open_there("a")
+    row = accepted(one, sent(one, intention))
+    good = network / "kie-runs" / "open" / f"{row.id}.json"
+    note = json.loads(good.read_text())
+    bad = good.with_name("aaaaaaaaaaaa.json")
+    bad.write_text(json.dumps(note | {"run": note["run"] | {"id": bad.stem, "fingerprint": "f2"} | wrong}))
+
+    other = open_there("b")
+
+    assert [found.id for found in other.runs()] == [row.id]
+    assert f"{bad} could not be taken in: " in other.remarks[1]
+
+
+@pytest.mark.usefixtures("slow_copies")
+def test_a_note_that_the_ledger_refuses_keeps_no_other_out(open_there, intention, network):
+    """Two of the same run, say, whose writers have died: each is merged by itself."""
+    one = open_there("a")
+    rows = [accepted(one, sent(one, intention, seed=seed), f"t{seed}") for seed in (1, 2)]
+    bad = network / "kie-runs" / "open" / f"{rows[0].id}.json"
+    note = json.loads(bad.read_text())
+    note["run"]["model"] = "\ud800"  # half a character, which no database keeps
+    bad.write_text(json.dumps(note))
+
+    other = open_there("b")
+
+    assert [found.id for found in other.runs()] == [rows[1].id]
+    assert f"{bad} could not be taken in" in other.remarks[1]
+
+
+def test_a_state_of_a_newer_kie_nb_is_said():
+    """In two lines, wherever such a run is looked at."""
+    with pytest.raises(LedgerError, match="is in the state 'paused'") as caught:
+        State("paused")
+
+    assert caught.value.lines()[1] == "  next: upgrade kie_nb: a newer one wrote it"
+
+
+def test_notes_know_every_state():
+    """The list in the ledger is that of the engine above it."""
+    assert frozenset(State) == notes.STATES
+
+
 def test_an_older_copy_never_takes_the_place_of_a_newer(open_there, intention, tmp_path, network):
     """Kernels of one machine write it one after the other."""
     ledger = open_there()
     (folder,) = (tmp_path / "state of a" / "ledgers").iterdir()
-    target = network / "kie-runs" / "ledger.a.snapshot.sqlite"
     with contextlib.closing(sqlite3.connect(folder / "snapshot.lock")) as other_kernel:
         other_kernel.execute("BEGIN EXCLUSIVE")
         ledger.intend(intention())
         time.sleep(0.2)
-        assert not target.exists()
+        assert files(network) == []
 
     end = time.monotonic() + 10
-    while not target.exists():
+    while copies(network) != ["ledger.a.snapshot.sqlite"]:
         assert time.monotonic() < end, "no copy was made"
         time.sleep(0.01)
 
@@ -406,7 +583,7 @@ def test_a_copy_that_is_being_made_is_made_to_its_end(open_there, intention, tmp
         ledger.close()
         done.join()
 
-    assert files(network) == ["ledger.a.snapshot.sqlite"]
+    assert copies(network) == ["ledger.a.snapshot.sqlite"]
 
 
 LEAVING = """
