@@ -180,6 +180,7 @@ class Experiment(Exports):
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs)
+
     def _check_process(self) -> None:
         """Refuse to buy or wait in a forked child: nothing that its parent has under way moves here."""
         if self._session.dispatcher.pid != os.getpid():
@@ -187,7 +188,6 @@ class Experiment(Exports):
                 f"the experiment {self.name!r} belongs to the process that this one was forked from.",
                 hint="make it again here; its runs are kept under its name",
             )
-
 
     @property
     def runs(self) -> list[Run]:
@@ -328,6 +328,7 @@ class Experiment(Exports):
             InvalidRequest: it was not agreed to, there is no such video, or another service answers now; nothing was sent.
             WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         """
+        self._check_process()
         self._channel()
         return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
@@ -335,7 +336,6 @@ class Experiment(Exports):
 
     def run(
         self,
-        self._check_process()
         *,
         max_credits: float | None = None,
         retry_failed: bool = False,
@@ -364,6 +364,7 @@ class Experiment(Exports):
                 one that answers now; nothing was sent.
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
+        self._check_process()
         check_number(max_credits)
         check_whole(
             parallel=parallel,
@@ -371,14 +372,13 @@ class Experiment(Exports):
             stop_after_unknowns=stop_after_unknowns,
         )
         channel = self._channel()
-        if self.is_running and self._runner is not None:
         limits: dict[str, Any] = {
             "max_credits": max_credits,
             "parallel": parallel,
             "stop_after_failures": stop_after_failures,
             "stop_after_unknowns": stop_after_unknowns,
         }
-        self._check_process()
+        if self.is_running and self._runner is not None:
             if not self._runner.stopped:
                 given = {name: value for name, value in limits.items() if value != USUAL_LIMITS[name]}
                 limits = self._limits | given
@@ -437,6 +437,7 @@ class Experiment(Exports):
             StillRunning: the time is up; cells are bought on.
             WaitInterrupted: you pressed ■; no more cells are bought, and tasks that were sent go on.
         """
+        self._check_process()
         if self._runner is not None:
             self._show_meanwhile()
             try:
@@ -470,7 +471,6 @@ class Experiment(Exports):
         """Buy no more, and say how it stands."""
         self.stop()
         return f"{self.status()!r}; no more cells are bought."
-        self._check_process()
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
