@@ -166,7 +166,8 @@ def test_keys_go_on_after_a_click(alone):
     assert alone.evaluate(focused) == "1"
     alone.locator("[data-tile='0'] .kw-pick").click()
     alone.keyboard.press("t")
-    assert alone.evaluate(focused) == "kw-input"
+    alone.evaluate("() => window.tell({ kind: 'marked', tile: 0, rating: 5, tags: ['steady'] })")
+    assert alone.evaluate(focused) == "kw-input"  # a rating that is saved late takes nobody's words away
     alone.keyboard.press("Escape")
 
     stars.nth(4).focus()

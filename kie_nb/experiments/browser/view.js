@@ -527,7 +527,7 @@ class View {
         done(event.key === "Enter");
       }
     });
-    tags.append(input);
+    tags.after(input); // not in them: they are written anew when a rating is saved meanwhile
     input.focus();
   }
   #trouble(message) {
