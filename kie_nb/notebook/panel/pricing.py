@@ -118,7 +118,7 @@ def check_price(shown: Priced, each: Estimate | None, missing: int) -> None:
     if not missing or (missing <= shown.missing and each == shown.each):
         return
     raise InvalidRequest(
-        f"The form has changed since its price was shown: this is {_estimated(each, missing)}. Nothing was sent.",
+        f"The form has changed since its price was shown: nothing was sent. What it asks for now: {_estimated(each, missing)}.",
         hint="look at the price and press Generate again",
     )
 
