@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .database import Database
-from .schema import cell, experiment, now, run
+from .schema import CAME, cell, experiment, now, run
 from .store import RunRow
 
 Places = dict[str, dict[str, Any]]
@@ -135,7 +135,7 @@ class Experiments:
         with self._db.read() as db:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
-                order = (run.c.live_key.is_not(None), run.c.created_at)
+                order = (run.c.live_key.is_not(None), CAME)
                 yield from db.execute(query.where(some).order_by(*order))
 
     def _is(self, column: Any, name: str) -> Sequence[Any]:

@@ -76,6 +76,11 @@ event = sa.Table(
     sa.Index("event_run", "run_id"),
 )
 
+# When a run came into this ledger, among all that did: clocks may be set back. 0 for one without a history.
+CAME = sa.func.coalesce(
+    sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run).scalar_subquery(), 0
+)
+
 # One upload per content and account, for as long as the service keeps it.
 upload = sa.Table(
     "upload",

@@ -16,7 +16,7 @@ from .budgets import Budgets
 from .database import Database
 from .opening import open_database
 from .pictures import Pictures
-from .schema import event, now, run
+from .schema import CAME, event, now, run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,11 +90,12 @@ class RunRow:
 
 
 _told: set[tuple[Path, str]] = set()
+_SENT_AGAIN = "sent again as"
 _SURELY_UNSENT = ("intent", "not_sent", "refused")
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
-_LATEST = sa.select(run).where(run.c.live_key.is_not(None)).order_by(run.c.created_at.desc()).limit(1)
+_LATEST = sa.select(run).where(run.c.live_key.is_not(None)).order_by(CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
 _HOLDER = sa.select(run.c.id).where(
@@ -190,6 +191,9 @@ class Ledger(Pictures, Budgets):
             }
             db.execute(run.insert(), values)
             self._append(db, run_id, None, "intent", {"estimate": new.estimate})
+            if instead_of is not None:
+                state = instead_of.state
+                self._append(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
             found = self._get(db, run_id)
         assert found is not None  # noqa: S101 - inserted above, in the same transaction
         return found, True
@@ -209,10 +213,12 @@ class Ledger(Pictures, Budgets):
         now_ = self._get(db, row.id)
         return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
 
-    @staticmethod
-    def _later(db: sa.Connection, row: RunRow) -> RunRow | None:
+    def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
+        named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in self._events(db, row.id)]
+        came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
         others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
-        return _row(db.execute(sa.select(run).where(*others, run.c.created_at >= row.created_at)).first())
+        later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
+        return _row(db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).first())
 
     @staticmethod
     def _standing(db: sa.Connection, new: NewRun) -> RunRow | None:

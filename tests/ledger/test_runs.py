@@ -4,6 +4,9 @@ import threading
 
 import pytest
 
+from kie_nb.ledger import store
+from kie_nb.ledger.copy import copy_ledger
+
 STATES = ("refused", "fail", "not_sent")
 
 
@@ -96,6 +99,34 @@ def test_an_unknown_outcome_goes_on_standing(ledger, intention):
     found, is_new = ledger.intend(intention())
 
     assert (found.id, found.state, is_new) == (first.id, "unknown", False)
+
+
+def test_a_clock_that_is_set_back_buys_nothing_twice(ledger, intention, monkeypatch):
+    """What was sent in place of a run is known by its history, and stands for the request, whatever the clock says."""
+    lost, _ = ledger.intend(intention())
+    lost = ledger.move(lost.id, "unknown", expect={"intent"})
+    monkeypatch.setattr(store, "now", lambda: "2020-01-01T00:00:00.000000+00:00")
+
+    again, _ = ledger.intend(intention(), fresh=True, instead_of=lost)
+
+    assert again.created_at < lost.created_at
+    assert ledger.intend(intention(), fresh=True, instead_of=lost) == (again, False)
+    assert ledger.later(lost) == ledger.standing(intention()) == again
+    assert ledger.events(lost.id)[-1]["evidence"] == {"sent again as": again.id}
+
+
+def test_what_was_sent_again_is_known_in_another_ledger(open_ledger, intention, monkeypatch, tmp_path):
+    """There the two come in by their clocks, the wrong way round."""
+    ledger, other = open_ledger(), open_ledger(tmp_path / "other")
+    lost, _ = ledger.intend(intention())
+    lost = ledger.move(lost.id, "unknown", expect={"intent"})
+    monkeypatch.setattr(store, "now", lambda: "2020-01-01T00:00:00.000000+00:00")
+    again, _ = ledger.intend(intention(), fresh=True, instead_of=lost)
+    ledger.move(again.id, "fetched", expect={"intent"})
+
+    copy_ledger(ledger.database, other.database)
+
+    assert other.later(lost).id == again.id
 
 
 def test_two_at_once_make_one_run(open_ledger, intention):
