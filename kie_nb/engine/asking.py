@@ -322,7 +322,7 @@ def _standing(session: Session, prepared: Prepared) -> Run | None:
     row = session.ledger(prepared.home).standing(new_run(prepared))
     run = session.handle(prepared.home, row) if row is not None else None
     with session.begin_lock:
-        return None if run is None or session._was_left(run) else run
+        return None if run is None or session.was_left(run) else run
 
 
 def _refusal(session: Session, prepared: Prepared, max_credits: float | None) -> KieError | None:

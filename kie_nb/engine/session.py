@@ -123,8 +123,10 @@ class Session(Shared):
         with self.begin_lock:
             row, is_new = write_down()
             run = self.handle(prepared.home, row)
-            if not is_new and self._was_left(run) and self.withdraw(run):
-                # Somebody meant to send it and never did: this call sends it, with its own limits and key.
+            if not is_new and self.was_left(run):
+                # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
+                # another process that has found it at the same moment.
+                self.withdraw(run)
                 row, is_new = write_down()
                 run = self.handle(prepared.home, row)
             if is_new:
@@ -158,7 +160,7 @@ class Session(Shared):
         """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
         return look(self, prepare(self, prompt, asked), fresh=fresh, max_credits=max_credits)
 
-    def _was_left(self, run: Run) -> bool:
+    def was_left(self, run: Run) -> bool:
         """Whether a run was written down and then left unsent by a process that is gone, or by an interrupt in this one.
 
         Inside `begin_lock`: between its being written down and being followed it only looks like that.
@@ -336,7 +338,7 @@ class Session(Shared):
         found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
         for run in found:
             with self.begin_lock:
-                if self._was_left(run):
+                if self.was_left(run):
                     self.withdraw(run)
                 elif run.state is State.LOST:
                     self._look_again(run)

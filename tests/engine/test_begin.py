@@ -145,3 +145,23 @@ def test_a_wait_that_is_stopped_at_its_end_can_end(simulate, hurried):
     with ThreadPoolExecutor(2) as threads:
         for done in [threads.submit(again, act) for act in (run.stop_waiting, lambda: run._finish(None))]:
             done.result(SHORT_S)
+
+
+def test_one_that_two_find_left_is_sent_by_one_and_joined_by_the_other(simulate, monkeypatch):
+    """Another kernel takes it back and writes it down again in the moment between: that is no refusal."""
+    simulate()
+    session = get_session()
+    prepared = session.prepare("Waves.", **TEXT)
+    left, _ = intend(session, prepared, fresh=False, max_credits=None)
+    ledger, withdraw, taken = session.ledger(prepared.home), session.withdraw, []
+
+    def late(run):
+        ledger.move(left.id, "not_sent", expect={"intent"}, release=True)
+        taken.append(intend(session, prepared, fresh=False, max_credits=None)[0].id)
+        other = owner.name_of(os.getppid())
+        ledger.move(taken[0], "intent", expect={"intent"}, hand_to=other, lease_until=owner.lease())
+        return withdraw(run)
+
+    monkeypatch.setattr(session, "withdraw", late)
+    run, how = session.begin(prepared)
+    assert ([run.id], how) == (taken, "joined")
