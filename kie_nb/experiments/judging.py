@@ -15,6 +15,7 @@ from ..engine.intact import as_fetched
 from ..engine.settling import ask
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
+from ..ledger import RunRow
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
 from .data import Cell, Cells
@@ -159,11 +160,19 @@ def _price_of(run: Run, repeats: int) -> str:
 
 
 def _missing(session: Session, run: Run, repeats: int) -> int:
-    """How many of *repeats* repetitions of a run's request have to be bought; the others are there, or under way."""
+    """How many of *repeats* repetitions of a run's request have to be bought; the others are there, or under way.
+
+    One that was written down and left unsent is bought like one that was never asked for.
+    """
     ledger, identity = session.ledger_of(run), session.channel_of(run).identity
+
+    def stands(row: RunRow) -> bool:
+        with session.begin_lock:
+            return bool(row.live_key) and not session.was_left(session.handle(ledger.home, row))
+
     numbers = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
     prints = [replace(run.request, replicate=number).fingerprint(identity) for number in numbers]
-    there = [any(row.live_key for row in ledger.same_request(fingerprint=each)) for each in prints]
+    there = [any(stands(row) for row in ledger.same_request(fingerprint=each)) for each in prints]
     return there.count(False)
 
 

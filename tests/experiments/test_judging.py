@@ -4,6 +4,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.engine import get_session
+from kie_nb.engine.asking import again, intend
 from kie_nb.engine.executor import Threads
 from kie_nb.experiments import judging
 from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
@@ -205,3 +206,14 @@ def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monk
 
     assert "1 more run of the same request, about 60 credits" in asked[0]
     assert len(simulator.tasks) == 2
+
+
+def test_a_repetition_that_was_left_unsent_is_bought_like_any(exp, simulator, capsys):
+    """It was written down and nobody sent it: its price is said, and agreed to, as that of one never asked for."""
+    session, run = get_session(), exp.runs[0]
+    asked = again(session, run, session.channel_of(run), session.home_of(run).home, replicate=1)
+    intend(session, asked, fresh=False, max_credits=None)
+
+    exp.verify(run)
+    assert "This buys 1 more run of the same request" in capsys.readouterr().out
+    assert len(simulator.tasks) == 4
