@@ -21,7 +21,7 @@ from ..engine.channel import Channel
 from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..errors import InvalidRequest, KieError, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from ..notice import say_simulator_once
@@ -166,6 +166,14 @@ class Experiment(Exports):
             )
         return channel
 
+    def _check_process(self) -> None:
+        """Refuse to buy or wait in a forked child: nothing that its parent has under way moves here."""
+        if self._session.dispatcher.pid != os.getpid():
+            raise KieError(
+                f"the experiment {self.name!r} belongs to the process that this one was forked from.",
+                hint="make it again here; its runs are kept under its name",
+            )
+
     # --- looking -----------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -295,6 +303,7 @@ class Experiment(Exports):
             InvalidRequest: it was not agreed to, there is no such video, or another service answers now; nothing was sent.
             WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
         """
+        self._check_process()
         self._channel()
         return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
@@ -329,6 +338,7 @@ class Experiment(Exports):
                 one that answers now; nothing was sent.
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
+        self._check_process()
         check_number(max_credits)
         check_whole(
             parallel=parallel,
@@ -393,6 +403,7 @@ class Experiment(Exports):
             StillRunning: the time is up; cells are bought on.
             WaitInterrupted: you pressed ■; no more cells are bought, and tasks that were sent go on.
         """
+        self._check_process()
         if self._runner is not None:
             self._show_meanwhile()
             try:
@@ -409,6 +420,7 @@ class Experiment(Exports):
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Self:
+        self._check_process()
         if self._runner is not None:
             self._show_meanwhile()
             try:

@@ -43,3 +43,22 @@ def test_a_forked_child_that_ends_waits_for_nothing_of_its_parent(simulator):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout == "True fetched\n"
+
+
+def test_an_experiment_belongs_to_the_process_that_made_it(simulator):
+    """A forked child that ran it waited for ever, and said that cells are bought."""
+    script = (
+        "import os, warnings; warnings.simplefilter('ignore')\n"
+        "import kie_nb as kie\n"
+        "exp = kie.Experiment('fork', model='wan/2-5-text-to-video', prompt='Waves.', seed=[1])\n"
+        "if os.fork():\n    os.wait()\n"
+        "else:\n"
+        "    for ask in (exp.run, exp.wait):\n"
+        "        try: ask()\n"
+        "        except kie.KieError as exc: print(exc.message, flush=True)\n"
+        "    os._exit(0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.count("belongs to the process that this one was forked from.") == 2
+    assert not simulator.tasks
