@@ -203,11 +203,13 @@ class Session(Shared):
                 self._take_up(run, None, may_send=False)
 
     def look_for(self, run: Run) -> None:
-        """`revive`, and ask again for a task that the service did not show; sends nothing."""
+        """`revive`, and ask again for a task that the service did not show, and for files that have not come; sends nothing."""
         with self.begin_lock:
             if run.state is State.LOST:
                 self._look_again(run)
             self.revive(run)
+            if run.missing and run.link_lives:
+                self.follow(run)
 
     def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
         """A run of an earlier cell, kernel or day."""
@@ -234,6 +236,10 @@ class Session(Shared):
         """Whether another machine of the team has fetched the video, and this home has not."""
         is_here = run.video is not None and run.video.exists()
         return run.state is State.FETCHED and self.ledger_of(run).database.is_shared and not is_here
+
+    def is_coming(self, run: Run) -> bool:
+        """Whether files of a run that is done are on their way: from another machine's task, or those that had not come."""
+        return self.is_elsewhere(run) or (bool(run.missing) and self._follower.is_followed(run))
 
     def _look_again(self, run: Run) -> None:
         """A task that the service did not show may be shown now."""

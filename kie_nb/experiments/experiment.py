@@ -368,7 +368,7 @@ class Experiment(Exports):
         joined = [
             self._session.handle(self._home, row)
             for row in rows
-            if row is not None and (row.state in LOOKED_FOR or row.id in gone)
+            if row is not None and (row.state in LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1)
         ]
         for run in joined:
             self._session.look_for(run)
@@ -378,7 +378,7 @@ class Experiment(Exports):
         self._runner = Runner(
             self._session,
             [prepared for prepared, _ in todo],
-            [run for run in joined if not run.is_final or self._session.is_elsewhere(run)],
+            [run for run in joined if not run.is_final or self._session.is_coming(run)],
             unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
             max_credits=max_credits,
             parallel=parallel,

@@ -85,16 +85,25 @@ def _draw(exp: Experiment) -> None:
 
 
 def _are_on_disk(exp: Experiment) -> bool:
-    """Whether the videos that were fetched are there still; those that are not are named."""
+    """Whether the videos that were made have come, and are there still; those that are not are named."""
     made = [run for run in exp.runs if run.state is State.FETCHED]
     gone = [run for run in made if as_fetched(run) or not all(path.is_file() for path in run.videos)]
     if gone:
-        names = ", ".join(run.video.name if run.video else run.label for run in gone[:MOST_NAMED])
-        more = f" and {len(gone) - MOST_NAMED} more" if len(gone) > MOST_NAMED else ""
+        names = _named([run.video.name if run.video else run.label for run in gone])
         _say(
-            f"not on disk as fetched: {names}{more}. Nothing is bought for that; `kie-nb doctor` fetches it again."
+            f"not on disk as fetched: {names}. Nothing is bought for that; `kie-nb doctor` fetches it again."
         )
-    return not gone
+    late = [f"file {number + 1} of {run.label}" for run in made for number in run.missing]
+    if late:
+        _say(
+            f"not on disk yet: {_named(late)}. Nothing is bought for that; run it again while the links live."
+        )
+    return not gone and not late
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _say(text: str) -> None:

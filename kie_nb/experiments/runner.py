@@ -128,7 +128,7 @@ class Runner:
         """Let go of the runs that have ended."""
         for run in list(self._open):
             error = run.error
-            is_open = not run.is_final or self.session.is_elsewhere(run)  # another machine's video comes yet
+            is_open = not run.is_final or self.session.is_coming(run)
             if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             self._open.remove(run)

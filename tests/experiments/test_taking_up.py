@@ -1,7 +1,8 @@
 """What was paid for comes back: a video whose file is gone, and a task that the service did not show."""
 
-from kie_nb.engine import watching
-from kie_nb.experiments.headless import DONE
+import kie_nb as kie
+from kie_nb.engine import fetching, watching
+from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
 from kie_nb.experiments.headless import run as run_file
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault
@@ -64,3 +65,19 @@ def test_another_machine_fetches_its_own_copy(smile, simulator, postgres, tmp_pa
     assert exp.status().counts == {"gone": 3}
     assert exp.run().wait(SHORT_S).status().counts == {"fetched": 3}
     assert len(simulator.tasks) == 3
+
+
+def test_a_second_file_that_has_not_come_is_named_and_fetched(simulator, tmp_path, monkeypatch, capsys):
+    """A task may make two: a cell is whole when both are on disk, and nothing is bought for that."""
+    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.0,))
+    two = Fault(call="record", kind="two_urls")
+    simulator.set_faults([two, Fault(call="download", kind="expired", match="_1.mp4")])
+    exp = kie.Experiment("two", model="wan/2-5-text-to-video", prompt="Waves.", seed=3)
+    file = exp.save(tmp_path / "two.toml")
+
+    assert run_file(file) == NOT_ALL_DONE
+    assert f"not on disk yet: file 2 of {exp.runs[0].label}. Nothing is bought" in capsys.readouterr().out
+    simulator.set_faults([two])
+    assert run_file(file) == DONE
+    assert exp.runs[0].missing == ()
+    assert len(simulator.tasks) == 1
