@@ -39,7 +39,13 @@ from .runner import Runner
 from .wall import Wall
 from .wall_layout import Names
 
-PARALLEL = 40
+PARALLEL, FAILURES, UNKNOWNS = 40, 3, 1
+USUAL_LIMITS: dict[str, Any] = {
+    "max_credits": None,
+    "parallel": PARALLEL,
+    "stop_after_failures": FAILURES,
+    "stop_after_unknowns": UNKNOWNS,
+}
 TAKING_BACK_S = 10.0
 GO_ON = "exp.run() goes on where it stopped"
 LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
@@ -89,6 +95,7 @@ class Experiment(Exports):
         self._made_for = settings_.current()
         self._identity = self._session.channel(self._made_for).identity
         self._runner: Runner | None = None
+        self._limits = USUAL_LIMITS
         self._started = 0.0
         self._seed_is_left_out = "seed" not in grid.axes and grid.fixed.get("seed") is None
         shelf = self._shelf
@@ -316,12 +323,13 @@ class Experiment(Exports):
         retry_failed: bool = False,
         extend: bool = False,
         parallel: int = PARALLEL,
-        stop_after_failures: int = 3,
-        stop_after_unknowns: int = 1,
+        stop_after_failures: int = FAILURES,
+        stop_after_unknowns: int = UNKNOWNS,
     ) -> Self:
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
         Videos that are not on this machine any more are fetched again, and tasks that the service did not show are looked for.
+        Of one that is running, what is not sent yet goes on under limits that are given now; those left out stay as they are.
 
         Args:
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
@@ -346,9 +354,19 @@ class Experiment(Exports):
             stop_after_unknowns=stop_after_unknowns,
         )
         channel = self._channel()
+        limits: dict[str, Any] = {
+            "max_credits": max_credits,
+            "parallel": parallel,
+            "stop_after_failures": stop_after_failures,
+            "stop_after_unknowns": stop_after_unknowns,
+        }
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
-                return self
+                given = {name: value for name, value in limits.items() if value != USUAL_LIMITS[name]}
+                limits = self._limits | given
+                if limits == self._limits:
+                    return self
+                self._runner.stop("other limits were given")
             # It still fetches what it has sent, while this goes on with what it has taken back.
             wait_blocking(
                 self._runner.taken_back, timeout_s=TAKING_BACK_S, goes_on="no more cells are bought."
@@ -361,9 +379,9 @@ class Experiment(Exports):
             for cell, row in zip(self._cells.values(), rows, strict=True)
             if row is None or status_.is_wanted(row.state, retry_failed=retry_failed)
         ]
-        if max_credits is not None:  # an intention that somebody left is reserved already
+        if limits["max_credits"] is not None:  # an intention that somebody left is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
-            check_limit(self._bought(), new, max_credits)
+            check_limit(self._bought(), new, limits["max_credits"])
         gone = self._gone(row for row in rows if row is not None)
         joined = [
             self._session.handle(self._home, row)
@@ -380,11 +398,9 @@ class Experiment(Exports):
             [prepared for prepared, _ in todo],
             [run for run in joined if not run.is_final or self._session.is_coming(run)],
             unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
-            max_credits=max_credits,
-            parallel=parallel,
-            stop_after_failures=stop_after_failures,
-            stop_after_unknowns=stop_after_unknowns,
+            **limits,
         )
+        self._limits = limits
         self._runner.start()
         return self
 

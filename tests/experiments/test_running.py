@@ -338,3 +338,19 @@ def test_a_wait_that_is_over_says_so(smile, simulator, monkeypatch):
         exp.wait(0.1)
     exp.stop()
     exp.wait(SHORT_S)
+
+
+def test_a_lower_limit_holds_while_it_runs(smile, simulator, monkeypatch):
+    """What was not sent yet is taken back; a limit that leaves room for the rest lets it go on."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
+    exp = smile().run()
+    while len(simulator.tasks) < 2:
+        time.sleep(0.01)
+    with pytest.raises(kie.BudgetExceeded, match="above max_credits=300"):
+        exp.run(max_credits=300)
+    assert exp.wait(SHORT_S).status().stopped == "other limits were given"
+    assert len(simulator.tasks) == 2
+
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
+    assert exp.run(max_credits=720).run(max_credits=730).run().wait(SHORT_S).status().done == 12
+    assert len(simulator.tasks) == 12
