@@ -28,6 +28,7 @@ import asyncio
 from typing import Any, Self
 
 NOTHING = "nothing"
+SIMULATED = "nothing: simulated"
 _MOST, _END = 700, 150  # characters; some come from a service's page or a user's own name
 
 
@@ -201,19 +202,24 @@ class LedgerError(KieError):
 class WaitInterrupted(KeyboardInterrupt):
     """You interrupted a wait (■); the task goes on at the service."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", charged: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+        self.charged = charged
 
     def _render_traceback_(self) -> list[str]:
-        return [f"Interrupted: {self.args[0]}", *([f"  next: {self.hint}"] if self.hint else [])]
+        charged = [f"  charged: {self.charged}"] if self.charged else []
+        hint = [f"  next: {self.hint}"] if self.hint else []
+        return [f"Interrupted: {self.args[0]}", *charged, *hint]
 
 
-def explain_cancelled(error: asyncio.CancelledError, message: str, *, hint: str = "") -> None:
+def explain_cancelled(
+    error: asyncio.CancelledError, message: str, *, hint: str = "", charged: str = ""
+) -> None:
     """Let a cancelled `await` tell what it means.
 
     The exception itself stays what asyncio made it: timeouts and task groups look for exactly their own.
     """
     error.args = (message,)
-    lines = WaitInterrupted(message, hint=hint)._render_traceback_()
+    lines = WaitInterrupted(message, hint=hint, charged=charged)._render_traceback_()
     error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython asks for

@@ -12,7 +12,15 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from .. import _hooks
-from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
+from ..errors import (
+    SIMULATED,
+    InvalidRequest,
+    KieError,
+    LedgerError,
+    StillRunning,
+    WaitInterrupted,
+    explain_cancelled,
+)
 from ..paths import shown_path
 from . import settling
 from .bridge import wait_async, wait_blocking
@@ -174,8 +182,8 @@ class Run(Facts):
             if not await wait_async(self._done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
         except asyncio.CancelledError as exc:
-            words, hint = self._what_goes_on()
-            explain_cancelled(exc, words, hint=hint)
+            words, more = self._what_goes_on()
+            explain_cancelled(exc, words, **more)
             raise
         for shown in self._held:
             await wait_async(shown, timeout_s=DISPLAY_WAIT_S)
@@ -191,18 +199,18 @@ class Run(Facts):
         self._is_stopped = False
         self._session.revive(self)
 
-    def _what_goes_on(self) -> tuple[str, str]:
-        """What an interrupted wait means, and the next step; what was not sent yet will not be sent behind anyone's back."""
+    def _what_goes_on(self) -> tuple[str, dict[str, str]]:
+        """What an interrupted wait means, its cost and the next step; what was not sent yet will not be sent behind anyone's back."""
         if self._session.withdraw(self):
             return (
                 f"{self.label} was not sent yet and will not be: nothing was charged.",
-                "run the cell to send it",
+                {"hint": "run the cell to send it"},
             )
-        return self._goes_on(), self._come_back()
+        return self._goes_on(), {"hint": self._come_back(), "charged": self._charged}
 
     def _interrupted(self) -> WaitInterrupted:
-        words, hint = self._what_goes_on()
-        return WaitInterrupted(words, hint=hint)
+        words, more = self._what_goes_on()
+        return WaitInterrupted(words, **more)
 
     def stop_waiting(self) -> None:
         """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is taken back."""
@@ -239,17 +247,25 @@ class Run(Facts):
             raise copy.copy(self._error)
         if not self.is_final:
             raise StillRunning(
-                f"you stopped waiting for {self.label}. {self._goes_on()}", hint=self._come_back()
+                f"you stopped waiting for {self.label}. {self._goes_on()}",
+                hint=self._come_back(),
+                charged=self._charged,
             )
         return self
 
     def _goes_on(self) -> str:
         if self.task_id:
-            billed = " and is billed" if self.service == "kie" else ""
-            return f"task {self.task_id} goes on at the service{billed}; its video will still be fetched."
+            return f"task {self.task_id} goes on at the service; its video will still be fetched."
         if self.state is State.INTENT:
             return f"run {self.id[:8]} is recorded; another kernel is about to send it."
         return f"run {self.id[:8]} is recorded; if it was sent, it goes on at the service."
+
+    @property
+    def _charged(self) -> str:
+        """What a task costs that is no longer waited for, in words; empty while there is none."""
+        if not self.task_id:
+            return ""
+        return SIMULATED if self.service == "simulator" else "the task goes on and is billed"
 
     def _come_back(self) -> str:
         return f"run the cell again or `%kie show {self.id[:8]}`; after a restart `%kie resume`"
@@ -259,6 +275,7 @@ class Run(Facts):
         return StillRunning(
             f"{self.label} was not done after {timeout_s:g} s. {self._goes_on()}{trouble}",
             hint=self._come_back(),
+            charged=self._charged,
             run_id=self.id,
         )
 

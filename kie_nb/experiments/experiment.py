@@ -21,7 +21,7 @@ from ..engine.channel import Channel
 from ..engine.facts import Recorded
 from ..engine.origin import here
 from ..engine.states import OPEN, State
-from ..errors import InvalidRequest, KieError, StillRunning, WaitInterrupted, explain_cancelled
+from ..errors import SIMULATED, InvalidRequest, KieError, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from ..notice import say_simulator_once
@@ -173,14 +173,6 @@ class Experiment(Exports):
             )
         return channel
 
-    # --- looking -----------------------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
-    def __iter__(self) -> Iterator[Run]:
-        return iter(self.runs)
-
     def _check_process(self) -> None:
         """Refuse to buy or wait in a forked child: nothing that its parent has under way moves here."""
         if self._session.dispatcher.pid != os.getpid():
@@ -188,6 +180,14 @@ class Experiment(Exports):
                 f"the experiment {self.name!r} belongs to the process that this one was forked from.",
                 hint="make it again here; its runs are kept under its name",
             )
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
 
     @property
     def runs(self) -> list[Run]:
@@ -447,7 +447,7 @@ class Experiment(Exports):
                         hint="exp.wait() waits on; exp.stop() buys no more",
                     )
             except WaitInterrupted:
-                raise WaitInterrupted(self._stopped_by_hand(), hint=GO_ON) from None
+                raise WaitInterrupted(self._stopped_by_hand(), hint=GO_ON, charged=self._charged) from None
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -462,8 +462,8 @@ class Experiment(Exports):
             except (asyncio.CancelledError, KeyboardInterrupt) as exc:  # what ■ makes of a cell that awaits
                 words = self._stopped_by_hand()
                 if isinstance(exc, KeyboardInterrupt):
-                    raise WaitInterrupted(words, hint=GO_ON) from None
-                explain_cancelled(exc, words, hint=GO_ON)
+                    raise WaitInterrupted(words, hint=GO_ON, charged=self._charged) from None
+                explain_cancelled(exc, words, hint=GO_ON, charged=self._charged)
                 raise
         return self
 
@@ -471,6 +471,11 @@ class Experiment(Exports):
         """Buy no more, and say how it stands."""
         self.stop()
         return f"{self.status()!r}; no more cells are bought."
+
+    @property
+    def _charged(self) -> str:
+        """What the tasks cost that are no longer waited for, in words."""
+        return SIMULATED if self._made_for.service == "simulator" else "what was sent goes on and is billed"
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""

@@ -249,6 +249,8 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
         for job in jobs:
             job.cancel()
         raise WaitInterrupted(
-            str(exc.args[0]), hint="verify again: it finds what was bought, and buys nothing twice"
+            str(exc.args[0]),
+            hint="verify again: it finds what was bought, and buys nothing twice",
+            charged=exc.charged,
         ) from None
     return Verified(runs=tuple(runs), comparisons=found)

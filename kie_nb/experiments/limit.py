@@ -26,6 +26,8 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
     Raises:
         BudgetExceeded: it would, or a price is not known.
     """
+    if not todo:
+        return  # what was spent before is spent, and nothing more is
     estimates = [prepared.request.estimate for prepared in todo]
     if None in estimates:
         model = next(prepared.request.model for prepared in todo if prepared.request.estimate is None)
@@ -38,5 +40,5 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         raise BudgetExceeded(
             f"the {len(todo)} missing cells would cost about {wanted:g} credits: with {bought.spent:g} spent, "
             f"{bought.reserved:g} reserved and {bought.at_risk:g} at risk that is above max_credits={max_credits:g}.",
-            hint="raise it, or leave out an axis; exp.plan() shows the cells",
+            hint="raise it, or leave out an axis; exp.plan(), or --plan on the command line, shows the cells",
         )

@@ -165,3 +165,21 @@ def test_one_that_two_find_left_is_sent_by_one_and_joined_by_the_other(simulate,
     monkeypatch.setattr(session, "withdraw", late)
     run, how = session.begin(prepared)
     assert ([run.id], how) == (taken, "joined")
+
+
+@pytest.mark.parametrize(
+    ("service", "charged"), [("simulator", "nothing: simulated"), ("kie", "the task goes on and is billed")]
+)
+def test_an_interrupt_says_what_it_costs(simulate, monkeypatch, service, charged):
+    """The task is at the service by then."""
+    simulate(duration_s=lambda _request: 40.0)
+    monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
+    kie.configure(service=service)
+    run = kie.generate("Waves.", **TEXT)
+    while run.task_id is None:
+        time.sleep(0.01)
+    threading.Timer(0.3, _thread.interrupt_main).start()
+
+    with pytest.raises(kie.WaitInterrupted) as caught:
+        run.wait(SHORT_S)
+    assert f"  charged: {charged}" in caught.value._render_traceback_()

@@ -43,7 +43,7 @@ def test_a_file_is_run_to_its_end(file, simulator, capsys):
     assert (
         "smile: 3 of 3 cells done; simulated, free (at Kie.ai about 180 credits)" in capsys.readouterr().out
     )
-    assert main(["run", file]) == 0
+    assert main(["run", file, "--max-credits", "10"]) == 0  # nothing is bought, so no limit is passed
     assert len(simulator.tasks) == 3
 
 

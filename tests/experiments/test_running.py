@@ -1,5 +1,6 @@
 """An experiment buys its missing cells and nothing else, whatever stops it."""
 
+import _thread
 import contextlib
 import html
 import re
@@ -370,3 +371,15 @@ def test_a_lower_limit_holds_while_it_runs(smile, simulator, monkeypatch):
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
     assert exp.run(max_credits=720).run(max_credits=730).run().wait(SHORT_S).status().done == 12
     assert len(simulator.tasks) == 12
+
+
+def test_an_interrupt_says_what_it_costs(smile, simulator):
+    """What was sent goes on; here that is free."""
+    simulator.set_faults([Fault(call="task", kind="slow", seconds=3)])
+    exp = smile(seeds=1).run()
+    threading.Timer(0.3, _thread.interrupt_main).start()
+
+    with pytest.raises(kie.WaitInterrupted) as caught:
+        exp.wait(SHORT_S)
+    assert "  charged: nothing: simulated" in caught.value._render_traceback_()
+    exp.wait(SHORT_S)
