@@ -1,6 +1,7 @@
 """Every test alone: no variable, key, folder or setting of whoever runs it, and none of the test before."""
 
 import os
+import signal
 from pathlib import Path
 
 import pgserver
@@ -30,6 +31,14 @@ def forget_settings():
     settings.start_folder.cache_clear()  # a test is a process of its own
     settings.configure(**dict.fromkeys(SETTABLE))
     settings.set_key(None)
+
+
+@pytest.fixture
+def interruptible():
+    """■ and Ctrl+C reach this process and those that it starts: a worker of pytest-xdist ignores them, and so would they."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

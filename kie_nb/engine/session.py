@@ -86,8 +86,8 @@ class Session(Shared):
         origin = here()  # first: git answers while the picture is read
         with nothing_charged():
             prepared = replace(prepare(self, prompt, asked), origin=origin)
-        ledger = self.ledger(prepared.home)
-        before = ledger.standing(new_run(prepared)) if fresh else None
+            ledger = self.ledger(prepared.home)
+            before = ledger.standing(new_run(prepared)) if fresh else None
         run, how = self.begin(prepared, fresh=fresh, max_credits=max_credits)
         unsure = (_unsure(before),) if before is not None and before.state in UNSETTLED else ()
         started = Started(run=run, how=how, warnings=(*ledger.untold(), *prepared.warnings, *unsure))

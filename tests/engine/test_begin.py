@@ -57,6 +57,7 @@ def test_threads_that_ask_at_once_share_one_run(simulate, hurried):
     assert len(kie.runs()) == simulator.counts["create_requests"] == 10
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_takes_back_nothing_of_another_kernel(simulate, others):
     """The cell here has only joined it: ■ ends its wait, and the other one sends."""
     simulate()
@@ -167,6 +168,7 @@ def test_one_that_two_find_left_is_sent_by_one_and_joined_by_the_other(simulate,
     assert ([run.id], how) == (taken, "joined")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("service", "charged"), [("simulator", "nothing: simulated"), ("kie", "the task goes on and is billed")]
 )

@@ -102,6 +102,7 @@ def test_a_log_gets_a_line_now_and_then(file, simulator, capsys, monkeypatch):
     assert lines[0].startswith("smile: 0 of 3 cells done, ")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_a_bar_and_a_line(file, simulator):
     """On a real terminal; Ctrl+C buys no more, and the same command fetches what was sent."""
     simulator.set_faults([Fault(call="task", kind="slow", times=3, seconds=5)])

@@ -373,6 +373,7 @@ def test_a_lower_limit_holds_while_it_runs(smile, simulator, monkeypatch):
     assert len(simulator.tasks) == 12
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_says_what_it_costs(smile, simulator):
     """What was sent goes on; here that is free."""
     simulator.set_faults([Fault(call="task", kind="slow", seconds=3)])

@@ -107,7 +107,7 @@ def test_a_kernel_killed_while_it_sends(workshop):
     for refused in (cell, again):
         assert refused.status == "error"
         assert "OutcomeUnknown" in refused.error
-        assert "--fresh" in refused.error
+        assert "resend() asks" in refused.error
     assert simulator.counts["create_requests"] == 1
     assert kernel.run(CELL.replace("-o clip", "--fresh --wait -o clip")).status == "ok"
     assert simulator.counts["create_requests"] == 2
