@@ -65,8 +65,8 @@ def settle(page):
 def test_nine_videos_play_in_lock_step(page, artifacts):
     """Frames come to the screen less than a frame (at 30 a second) from their time on the wall's clock: 95 of 100 of them.
 
-    Where the machine refreshes its screen less often than that, a frame waits for the next refresh, and that is allowed for: then
-    how far the videos are from each other cannot be told, and the test says so. That a halted wall is exact is seen anywhere.
+    Where the machine refreshes its screen less often than that, a frame waits for the next refresh, and that is allowed for. That
+    a halted wall is exact is seen anywhere.
     """
     measured = []
     for _ in range(PLAYS):
@@ -84,10 +84,9 @@ def test_nine_videos_play_in_lock_step(page, artifacts):
     assert best["late"]["p95"] < max(FRAME_MS, best["paces"]["p95"] + FRAME_MS / 2), measured
     assert frames_after(page, frame=50) == ([50] * VIDEOS, 50)
     assert frames_after(page, key=".") == ([51] * VIDEOS, 51)
-    quick = [one["apart"]["p95"] for one in measured if one["paces"]["p95"] < FRAME_MS]
-    if not quick:
-        pytest.skip(f"too slow to tell lock step: the screen is refreshed every {best['paces']['p95']} ms")
-    assert min(quick) < FRAME_MS, measured
+    # Of two videos whose frames wait for the screen, one may come a refresh later than the other.
+    allowed = [FRAME_MS if (pace := one["paces"]["p95"]) < FRAME_MS else pace + FRAME_MS for one in measured]
+    assert any(one["apart"]["p95"] < most for one, most in zip(measured, allowed, strict=True)), measured
 
 
 def test_stills_that_come_ahead_are_kept_and_let_go(chromium):
