@@ -17,7 +17,7 @@ from kie_nb.simulator import Simulator
 ROOT = Path(__file__).parents[2]
 FRAME_MS = 1000 / 30
 VIDEOS, FPS = 9, 24
-PLAYS = 3  # a machine that is busy with other tests may stutter through one of them
+PLAYS = 6  # a machine that is busy with other things may stutter through some of them
 STUDIO = "wall-studio"
 
 
@@ -62,6 +62,18 @@ def settle(page):
     page.evaluate("() => document.querySelector('.kie-wall').player.settled()")
 
 
+def keeps_step(play):
+    """Whether all went well in one play of the wall, as far as the screen lets it be seen."""
+    late, apart, pace = play["late"], play["apart"]["p95"], play["paces"]
+    # Of two videos whose frames wait for the screen, one may come a refresh later than the other.
+    most_apart = FRAME_MS if pace["p95"] < FRAME_MS else pace["p95"] + FRAME_MS
+    return (
+        late["median"] < max(FRAME_MS / 2, pace["median"])
+        and late["p95"] < max(FRAME_MS, pace["p95"] + FRAME_MS / 2)
+        and apart < most_apart
+    )
+
+
 def test_nine_videos_play_in_lock_step(page, artifacts):
     """Frames come to the screen less than a frame (at 30 a second) from their time on the wall's clock: 95 of 100 of them.
 
@@ -73,20 +85,15 @@ def test_nine_videos_play_in_lock_step(page, artifacts):
         found = page.evaluate(DRIFT, SECONDS - 0.6)
         assert found["videos"] == VIDEOS
         measured.append({name: figures(found[name]) for name in ("late", "apart", "paces")})
-        if max(measured[-1][name]["p95"] for name in ("late", "apart")) < FRAME_MS:
+        if keeps_step(measured[-1]):
             break
     print("drift in ms:", *measured, sep="\n  ")
     artifacts.mkdir(parents=True, exist_ok=True)
     (artifacts / "wall-drift.json").write_text(json.dumps(measured, indent=1))
 
-    best = min(measured, key=lambda one: one["late"]["p95"])
-    assert best["late"]["median"] < max(FRAME_MS / 2, best["paces"]["median"]), measured
-    assert best["late"]["p95"] < max(FRAME_MS, best["paces"]["p95"] + FRAME_MS / 2), measured
+    assert keeps_step(measured[-1]), measured
     assert frames_after(page, frame=50) == ([50] * VIDEOS, 50)
     assert frames_after(page, key=".") == ([51] * VIDEOS, 51)
-    # Of two videos whose frames wait for the screen, one may come a refresh later than the other.
-    allowed = [FRAME_MS if (pace := one["paces"]["p95"]) < FRAME_MS else pace + FRAME_MS for one in measured]
-    assert any(one["apart"]["p95"] < most for one, most in zip(measured, allowed, strict=True)), measured
 
 
 def test_stills_that_come_ahead_are_kept_and_let_go(chromium):
