@@ -17,7 +17,7 @@ from kie_nb.simulator import Simulator
 ROOT = Path(__file__).parents[2]
 FRAME_MS = 1000 / 30
 VIDEOS, FPS = 9, 24
-PLAYS = 6  # a machine that is busy with other things may stutter through some of them
+PLAYS = 3  # a machine that is busy with other tests may stutter through one of them
 STUDIO = "wall-studio"
 
 
