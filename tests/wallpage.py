@@ -1,5 +1,11 @@
 """What a wall in a real page does, asked with JavaScript: which frame every video shows, and how far they are from the clock."""
 
+import base64
+import io
+
+import numpy as np
+from PIL import Image
+
 READY = """(count) => {
     const videos = [...document.querySelectorAll('.kie-wall video')].filter((video) => video.hasAttribute('src'));
     return videos.length === count && videos.every((video) => video.readyState >= 2);
@@ -26,22 +32,20 @@ PIXELS = """() => [...document.querySelectorAll('.kie-wall video')].map((video) 
     pen.drawImage(video, 0, 0, 48, 32);
     return [...pen.getImageData(0, 0, 48, 32).data].filter((_, at) => at % 4 < 3);
 })"""
-# `late`: how much later than its time by the wall's clock a frame came to the screen, each frame of each video, in seconds.
+# At each refresh of the screen while the wall plays, in seconds:
+# `drift`: how far the most advanced of the videos is from the one furthest behind, by their own clocks, read at one moment.
+# `off`: how far each is from the wall's clock.
+# `late`: how much later than its time by the wall's clock a frame came to the screen, each frame of each video.
 # `paces`: how long the screen took from one refresh to the next, which is the machine's doing.
-# `apart`: how far the most and the least late of the videos were from each other at the same refresh of the screen.
 DRIFT = """async (seconds) => {
     const { player } = document.querySelector('.kie-wall');
     const videos = [...document.querySelectorAll('.kie-wall video')].filter((video) => video.hasAttribute('src'));
-    const late = [], apart = [], paces = [], latest = new Map();
+    const drift = [], off = [], late = [], paces = [];
     let isOver = false, before = performance.now();
     for (const video of videos) {
         const each = (_, frame) => {
             if (isOver) return;
-            if (player.clock.isRunning) {
-                const found = player.clock.now(frame.expectedDisplayTime) - frame.mediaTime;
-                late.push(found);
-                latest.set(video, found);
-            }
+            if (player.clock.isRunning) late.push(player.clock.now(frame.expectedDisplayTime) - frame.mediaTime);
             video.requestVideoFrameCallback(each);
         };
         video.requestVideoFrameCallback(each);
@@ -50,19 +54,63 @@ DRIFT = """async (seconds) => {
         if (isOver) return;
         paces.push((now - before) / 1000);
         before = now;
-        const found = [...latest.values()];
-        if (found.length === videos.length) apart.push(Math.max(...found) - Math.min(...found));
+        if (player.clock.isRunning) {
+            const at = player.clock.now(), found = videos.map((video) => video.currentTime);
+            drift.push(Math.max(...found) - Math.min(...found));
+            off.push(...found.map((one) => one - at));
+        }
         requestAnimationFrame(look);
     };
-    requestAnimationFrame(look);
     player.seek(0);
     await player.settled();
+    requestAnimationFrame(look);
     await player.play();
     await new Promise((done) => setTimeout(done, seconds * 1000));
     isOver = true;
     player.pause();
-    return { videos: videos.length, late, apart, paces };
+    return { videos: videos.length, drift, off, late, paces };
 }"""
+BOXES = """() => [...document.querySelectorAll('.kie-wall video')].map((video) => {
+    const { x, y, width, height } = video.getBoundingClientRect();
+    return [x, y, width, height];
+})"""
+
+
+def pictures_of_a_play(page, seconds):
+    """What the screen showed, picture by picture: the number of the frame of each video, read off it (`wallstudio.number_frames`)."""
+    boxes = page.evaluate(BOXES)
+    pictures = []
+    devtools = page.context.new_cdp_session(page)
+
+    def keep(event):
+        pictures.append((event["metadata"]["timestamp"], base64.b64decode(event["data"])))
+        devtools.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
+
+    page.evaluate(
+        "async () => { const { player } = document.querySelector('.kie-wall'); player.seek(0); await player.settled(); await player.play(); }"
+    )
+    devtools.on("Page.screencastFrame", keep)
+    devtools.send("Page.startScreencast", {"format": "jpeg", "quality": 60})
+    page.wait_for_timeout(seconds * 1000)
+    devtools.send("Page.stopScreencast")
+    page.evaluate("() => document.querySelector('.kie-wall').player.pause()")
+    devtools.detach()
+    grays = [_gray(picture) for _, picture in sorted(pictures)]  # they may come out of their order
+    return [[_number(gray, box) for box in boxes] for gray in grays]
+
+
+def _gray(picture):
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("L")).astype(int)
+
+
+def _number(gray, box):
+    """The number over the top fifth of a video: eight blocks, the lowest bit first."""
+    x, y, width, height = box
+    row = round(y + height / 10)
+    column = [round(x + width * (bit + 0.5) / 8) for bit in range(8)]
+    return sum(
+        int(gray[row - 2 : row + 3, at - 3 : at + 4].mean() > 128) << bit for bit, at in enumerate(column)
+    )
 
 
 def figures(seconds):

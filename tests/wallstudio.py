@@ -19,6 +19,9 @@ MAKE = f"""
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import av
+import numpy as np
+
 from kie_nb.engine import get_session
 from kie_nb.engine.exporting import hash_of
 from kie_nb.experiments.wall_media import Medium, for_file, make_clip
@@ -31,6 +34,19 @@ def film(prompt, seed, seconds, target):
     draw(Plan(prompt=prompt, seed=seed, seconds=seconds, short_side=480, model="m", image=IMAGE), Path(target))
     if Path(target).parent.name == "videos":
         make_clip(Path(target))  # here, where there are two hands for it
+
+def number_frames(source, target):
+    # The same film with the number of each frame over its top fifth: eight blocks, black or white, the lowest bit first.
+    with av.open(str(source)) as film, av.open(target, "w") as numbered:
+        (video,) = film.streams.video
+        out = numbered.add_stream("libx264", rate=24, options={{"preset": "veryfast", "g": "12"}})
+        out.width, out.height, out.pix_fmt = video.width, video.height, "yuv420p"
+        for number, frame in enumerate(film.decode(video)):
+            bits = np.repeat([255 * (number >> bit & 1) for bit in range(8)], video.width // 8)
+            pixels = frame.to_ndarray(format="rgb24")
+            pixels[: video.height // 5, : len(bits)] = bits[None, :, None]
+            numbered.mux(out.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        numbered.mux(out.encode())
 
 if __name__ == "__main__":
     exp.run().wait(120)
@@ -47,6 +63,10 @@ if __name__ == "__main__":
         found = for_file(Path.cwd(), limit=0)(tile)
         source, frames = {{0: ("short.mp4", 24)}}.get(tile.col, (found.source, found.frames))
         return Medium(source=source, fps=24.0, frames=frames)
+
+    number_frames(exp.runs[0].video, "numbered.mp4")
+    numbered = Medium(source="numbered.mp4", fps=24.0, frames={SECONDS * 24}, aspect=1.5)
+    Path("numbered.html").write_text(wall_page(exp.wall(), lambda _tile: numbered))
 
     same = kie.wall(exp.runs[:2])
     Path("unlike.html").write_text(wall_page(same, unlike))

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from labcounts import ledger_runs, ratings, tasks
 from labdriver import Notebook, watch_video, write_notebook
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
 PHOTOGRAPH = ROOT / "notebooks" / "images" / "chelsea.png"
@@ -70,8 +71,8 @@ def test_from_a_photograph_to_a_video_to_a_cell(panel, chromium, folder):
     chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
     nb, cell = panel(speed=1)
     fill(cell)
-    assert "44 of 800 characters" in cell.inner_text()
-    assert "chelsea.png · 451 × 300 · 241 kB" in cell.inner_text()
+    cell.get_by_text("44 of 800 characters").wait_for()
+    cell.get_by_text("chelsea.png · 451 × 300 · 241 kB").wait_for()
     seed = cell.get_by_label("Seed", exact=True).input_value()
 
     generate(cell)
@@ -80,7 +81,7 @@ def test_from_a_photograph_to_a_video_to_a_cell(panel, chromium, folder):
     nb.wait_dom(0, PLAYS, timeout_s=60)
     nb.wait_dom(0, "cell => cell.innerText.includes('nothing is open')")
     assert_plays(cell.locator(".kie-panel-player video"))
-    assert f"seed {seed}" in cell.locator(".kie-panel").inner_text()
+    cell.locator(".kie-panel").get_by_text(f"seed {seed}").first.wait_for()
     assert_accessible(nb, "panel")
     play_and_rate_in_gallery(cell, folder)
     pictures(nb, "panel")
@@ -151,8 +152,8 @@ def test_a_picture_by_drop_and_paste_and_a_video_for_its_settings(panel, folder)
     (video,) = (folder / "out").rglob("*.mp4")
     hand_over(cell, video, "drop")
     cell.get_by_text("The form is filled").wait_for()
-    assert cell.get_by_label("Prompt", exact=True).input_value() == "Waves roll in."
-    assert cell.get_by_label("Seed", exact=True).input_value() == "7"
+    expect(cell.get_by_label("Prompt", exact=True)).to_have_value("Waves roll in.")
+    expect(cell.get_by_label("Seed", exact=True)).to_have_value("7")
     cell.get_by_text("asked for before: Generate shows it and spends nothing").wait_for()
     generate(cell)
     cell.get_by_text("This request was made before").first.wait_for()
@@ -171,9 +172,9 @@ def test_a_reload_in_mid_run(panel, folder):
 
     cell = nb.cell(0)
     cell.locator(".kie-panel").wait_for(timeout=20_000)
-    assert cell.get_by_label("Prompt", exact=True).input_value() == PROMPT
+    expect(cell.get_by_label("Prompt", exact=True)).to_have_value(PROMPT)
     cell.get_by_text("451 × 300").wait_for()
-    assert "is on its way" in cell.locator("[role=status].kie-panel-line").inner_text()
+    expect(cell.locator("[role=status].kie-panel-line")).to_contain_text("is on its way")
     nb.wait_dom(0, "cell => cell.querySelector('.kie-panel-zone img')?.naturalWidth > 0")
     nb.wait_dom(0, LIVE)
     nb.wait_dom(0, PLAYS, timeout_s=60)

@@ -101,7 +101,7 @@ def test_a_reload_in_mid_run(open_notebook, photograph):
     assert len({look["elapsed"] for look in looks}) >= 2, looks
     nb.wait_dom(1, PLAYS, timeout_s=90)
     assert_plays(nb, 1)
-    assert "done" in nb.cell(1).inner_text()
+    nb.cell(1).get_by_text("done").first.wait_for()
     nb.screenshot("product-reloaded", cell=1)
 
 

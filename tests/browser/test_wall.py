@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from labdriver import Notebook, write_notebook
-from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after
+from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after, pictures_of_a_play
 from wallstudio import DEFINE, SECONDS, make_studio
 
 from kie_nb.experiments.wall_page import asset, script
@@ -63,28 +63,24 @@ def settle(page):
 
 
 def keeps_step(play):
-    """Whether all went well in one play of the wall, as far as the screen lets it be seen."""
-    late, apart, pace = play["late"], play["apart"]["p95"], play["paces"]
-    # Of two videos whose frames wait for the screen, one may come a refresh later than the other.
-    most_apart = FRAME_MS if pace["p95"] < FRAME_MS else pace["p95"] + FRAME_MS
+    """Whether all went well in one play of the wall."""
+    # That a frame waits for the screen, and how long, is the machine's doing, and the same for all of them.
+    most_late = play["paces"]["p95"] + FRAME_MS
     return (
-        late["median"] < max(FRAME_MS / 2, pace["median"])
-        and late["p95"] < max(FRAME_MS, pace["p95"] + FRAME_MS / 2)
-        and apart < most_apart
+        play["drift"]["p95"] < FRAME_MS and play["off"]["p95"] < FRAME_MS and play["late"]["p95"] < most_late
     )
 
 
 def test_nine_videos_play_in_lock_step(page, artifacts):
-    """Frames come to the screen less than a frame (at 30 a second) from their time on the wall's clock: 95 of 100 of them.
+    """They drift less than one frame (at 30 a second) from each other and from the wall's clock, 95 of 100 times that they are looked at.
 
-    Where the machine refreshes its screen less often than that, a frame waits for the next refresh, and that is allowed for. That
-    a halted wall is exact is seen anywhere.
+    That a halted wall is exact is seen anywhere.
     """
     measured = []
     for _ in range(PLAYS):
         found = page.evaluate(DRIFT, SECONDS - 0.6)
         assert found["videos"] == VIDEOS
-        measured.append({name: figures(found[name]) for name in ("late", "apart", "paces")})
+        measured.append({name: figures(found[name]) for name in ("drift", "off", "late", "paces")})
         if keeps_step(measured[-1]):
             break
     print("drift in ms:", *measured, sep="\n  ")
@@ -96,6 +92,33 @@ def test_nine_videos_play_in_lock_step(page, artifacts):
     settle(page)  # else the last frame of the play may be the next that is presented
     assert frames_after(page, frame=50) == ([50] * VIDEOS, 50)
     assert frames_after(page, key=".") == ([51] * VIDEOS, 51)
+
+
+def test_what_the_screen_shows_of_a_play(chromium, studio, artifacts):
+    """Read off its pictures: in nearly all, no two of nine videos are more than one of their frames apart, and the wall goes on."""
+    page = chromium.page()
+    measured = []
+    try:
+        page.goto((studio / "numbered.html").as_uri())
+        page.wait_for_function(READY, arg=VIDEOS)
+        for _ in range(PLAYS):
+            pictures = pictures_of_a_play(page, SECONDS - 0.8)
+            spreads = [max(frames) - min(frames) for frames in pictures]
+            near = sum(spread <= 1 for spread in spreads) / len(spreads)
+            measured.append(
+                {"pictures": len(pictures), "same": spreads.count(0) / len(spreads), "near": near}
+            )
+            if near > 0.9:
+                break
+    finally:
+        page.close()
+    print("what was seen:", *measured, sep="\n  ")
+    artifacts.mkdir(parents=True, exist_ok=True)
+    (artifacts / "wall-seen.json").write_text(json.dumps(measured, indent=1))
+
+    assert near > 0.9, measured
+    assert len({frames[0] for frames in pictures}) > FPS  # it has played, and the numbers are read off it
+    assert [frames[0] for frames in pictures] == sorted(frames[0] for frames in pictures)
 
 
 def test_stills_that_come_ahead_are_kept_and_let_go(chromium):

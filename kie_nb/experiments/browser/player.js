@@ -2,8 +2,8 @@
 
 const CORRECT_EVERY_MS = 50;
 const FAR_S = 0.25; // further off than this, a video is sent to its place; nearer, it is hurried or held back
-const NEAR_S = 0.004;
-const LATE_S = 0.06; // when most of them are this late, the clock is wrong, not they
+const NEAR_S = 0.0015;
+const WRONG_S = 0.01; // when the middle one of them is so far off, the clock is wrong, not they
 const READY_WITHIN_MS = 2000; // a video that cannot keep up must not hold the others for ever
 
 /** The time that all videos follow, in seconds. */
@@ -187,7 +187,7 @@ class Player {
       } else if (!video.seeking && video.readyState >= 2) this.#nudge(video, video.currentTime - now);
     }
   }
-  /** A machine that is too slow for all of them plays them slower, and together. */
+  /** Videos take a moment to get going, and a machine that is too slow for all of them plays them slower, and together. */
   #waitForAll(clips) {
     const now = this.clock.now();
     const drifts = clips
@@ -195,12 +195,12 @@ class Player {
       .map(({ video }) => video.currentTime - now)
       .sort((one, other) => one - other);
     const usual = drifts[Math.floor(drifts.length / 2)];
-    if (usual < -LATE_S) this.clock.set(now + usual);
+    if (Math.abs(usual) > WRONG_S) this.clock.set(now + usual);
   }
   #nudge(video, drift) {
     const { rate } = this.clock;
     if (Math.abs(drift) > FAR_S * Math.max(1, rate)) video.currentTime = this.clock.now() + 0.1 * rate;
-    const wanted = Math.abs(drift) < NEAR_S ? rate : rate * (1 - clamp(drift * 3, -0.25, 0.25));
+    const wanted = Math.abs(drift) < NEAR_S ? rate : rate * (1 - clamp(drift * 8, -0.5, 0.5));
     if (Math.abs(video.playbackRate - wanted) > 0.005) video.playbackRate = wanted;
   }
   #end() {
