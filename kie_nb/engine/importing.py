@@ -195,8 +195,10 @@ def _carry_out(session: Session, plan: _Plan, source: Path, ledger: Ledger, file
                 place = _video_place(files, entry, video, number)
                 path = _place(staged[video.file], place, video, placed)
                 # The hash is that of the copy, which carries its request; the original's is another.
-                facts = {"number": number, "sha256": video.sha256, "bytes": video.bytes}
-                came.append(KeptFile(name=files.relative(path), **facts))
+                kept = KeptFile(
+                    name=files.relative(path), number=number, sha256=video.sha256, bytes=video.bytes
+                )
+                came.append(kept)
             for one in entry.inputs:
                 _place(staged[one.file], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))

@@ -9,7 +9,7 @@ from madefolder import edit, hash_of, manifest_of
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import fetching, get_session
-from kie_nb.engine.intact import as_fetched
+from kie_nb.engine.intact import as_fetched, video_as_fetched
 from kie_nb.simulator import Fault
 from kie_nb.simulator.draw import Plan, draw
 
@@ -117,6 +117,14 @@ def test_an_altered_file_is_found_and_fetched_again(run, simulator, stranger, po
     assert as_fetched(run) == ""
     assert kie.doctor().is_well
     assert simulator.counts["create_requests"] == 1
+
+
+def test_what_looks_at_the_video_alone_is_not_stopped_by_another_file(run, stranger):
+    """A wall shows the first; that the second was altered is the doctor's to say."""
+    swap(run.videos[1], stranger)
+    assert (as_fetched(run), video_as_fetched(run)) == ("altered", "")
+    swap(run.videos[0], stranger)
+    assert video_as_fetched(run) == "altered"
 
 
 @pytest.mark.parametrize("position", [0, 1])
