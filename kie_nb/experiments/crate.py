@@ -21,6 +21,7 @@ from ..engine.manifest import plain_json
 from ..engine.scrub import places_of
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
+from ..ledger import kept_files
 from ..paths import shown_path
 from . import data
 from .crate_folder import check_outside, check_target, in_place_of
@@ -104,10 +105,9 @@ class _Work:
         if run.state is not State.FETCHED:
             return
         simulated = SIMULATED if run.service == "simulator" else ""
-        for number, path in enumerate(run.videos):
-            file = self._copy(
-                path, "videos", f"{run.id}{path.suffix}", run.row.video_sha256 if number == 0 else None
-            )
+        for number, (path, kept) in enumerate(zip(run.videos, kept_files(run.row), strict=True)):
+            other = f"{run.id}_{number + 1}{path.suffix}" if number else f"{run.id}{path.suffix}"
+            file = self._copy(path, "videos", other, kept.sha256)
             yield replace(
                 file,
                 description=simulated,
