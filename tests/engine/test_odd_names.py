@@ -8,6 +8,8 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 
+pytestmark = pytest.mark.slow
+
 SHORT_S = 60
 NAMES = {
     "upwards": "../../../etc/passwd",

@@ -15,6 +15,8 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.simulator import Fault
 
+pytestmark = pytest.mark.slow
+
 SHORT_S = 120
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 SIMULATED = "SIMULATED"

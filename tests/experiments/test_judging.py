@@ -9,6 +9,8 @@ from kie_nb.engine.executor import Threads
 from kie_nb.experiments import judging
 from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 
+pytestmark = pytest.mark.slow
+
 SHORT_S = 120
 
 

@@ -14,6 +14,8 @@ from kie_nb.cli import main
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault
 
+pytestmark = pytest.mark.slow
+
 SHORT_S = 120
 
 

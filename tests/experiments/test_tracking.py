@@ -11,7 +11,10 @@ from kie_nb.simulator import Fault
 
 SHORT_S = 120
 # MLflow's own: its tables and its telemetry use what SQLAlchemy and Pydantic are giving up.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
 
 
 @pytest.fixture

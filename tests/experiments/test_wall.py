@@ -13,6 +13,8 @@ from kie_nb.experiments.wall_media import for_file
 from kie_nb.experiments.wall_page import PARTS, asset, script, wall_data, wall_page
 from kie_nb.simulator import Fault
 
+pytestmark = pytest.mark.slow
+
 SHORT_S = 120
 HOSTILE = [
     "</script><script>alert(1)</script>",
