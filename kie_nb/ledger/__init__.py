@@ -4,6 +4,7 @@ from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, is_picture, number_of
 from .grant_store import Grant, GrantStore, Leave
+from .kept import KeptFile, files_made, kept_files, with_kept
 from .pictures import UploadRow
 from .store import Ledger, NewRun, RunRow
 
@@ -13,12 +14,16 @@ __all__ = [
     "Files",
     "Grant",
     "GrantStore",
+    "KeptFile",
     "Leave",
     "Ledger",
     "NewRun",
     "RunRow",
     "Standing",
     "UploadRow",
+    "files_made",
     "is_picture",
+    "kept_files",
     "number_of",
+    "with_kept",
 ]

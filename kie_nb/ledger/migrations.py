@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ..errors import LedgerError
-from . import m001, m002, m003, m004, m005
+from . import m001, m002, m003, m004, m005, m006
 from .database import Database
 
 Migration = Callable[[sa.Connection], None]
@@ -43,12 +43,19 @@ def m005_home_copies(db: sa.Connection) -> None:
         db.exec_driver_sql(statement)
 
 
+def m006_files(db: sa.Connection) -> None:
+    """Each file of a run with its number, hash and size; how many its task made."""
+    for statement in m006.STATEMENTS:
+        db.exec_driver_sql(statement)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m001_tables,
     m002_money_and_words,
     m003_experiments,
     m004_origin,
     m005_home_copies,
+    m006_files,
 )
 
 

@@ -55,6 +55,11 @@ run = sa.Table(
     sa.Column("balance_after", sa.Float, nullable=True),
     # Version 4: {"notebook", "execution_count", "git": {"commit", "dirty"}}, each as far as it is known; no path of a machine.
     sa.Column("origin", sa.JSON, nullable=True),
+    # Version 6: [{"name", "number", "sha256", "bytes"}], a file each, `video` first as it is shown; null where an earlier
+    # version wrote the run. Which of its task's files, from 0; hash and size of what was put on the disk, or null.
+    sa.Column("files", sa.JSON, nullable=True),
+    # How many files the task made, whether they came or not: links die, and an import brings none.
+    sa.Column("files_made", sa.Integer, nullable=True),
     sa.Index("run_live_key", "live_key", unique=True),
     sa.Index("run_fingerprint", "fingerprint"),
     sa.Index("run_family", "family"),

@@ -87,6 +87,8 @@ class RunRow:
     balance_before: float | None
     balance_after: float | None
     origin: dict[str, Any] | None = None
+    files: list[dict[str, Any]] | None = None
+    files_made: int | None = None
 
 
 _told: set[tuple[Path, str]] = set()
