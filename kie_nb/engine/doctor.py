@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..errors import KieError
-from ..ledger import number_of
+from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from . import owner
 from .bridge import wait_blocking
 from .exporting import hash_of
-from .fetching import fetch_one, with_files
+from .fetching import fetch_one, place_of, with_files
 from .findings import Finding, Report
 from .links import from_any_link
 from .run import Run
@@ -79,14 +79,13 @@ class _Visit:
     def _know(self, run: Run) -> None:
         paths = list(run.videos)
         if run.task_id:
-            paths.append(self._target(run, 0))
-            paths += [self._target(run, number) for number in range(1, len(run.row.urls or ()))]
+            paths += [self._target(run, number) for number in range(max(1, files_made(run.row)))]
         for path in paths:
             self.known |= {path.name, *(f"{path.stem}.{end}" for end in PARTS_OF_VIDEO)}
 
     async def _run(self, run: Run) -> list[Finding]:
         if run.state is State.FETCHED:
-            looks = [await self._file(run, path, position) for position, path in enumerate(run.videos)]
+            looks = [await self._file(run, kept) for kept in kept_files(run.row)]
             found = [finding for finding in looks if finding is not None]
             found += [await self._not_fetched(run, number) for number in run.missing]
             return found + ([_not_as_asked(run)] if run.length_remark else [])
@@ -101,16 +100,15 @@ class _Visit:
     def _target(self, run: Run, number: int) -> Path:
         return self.files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
 
-    async def _file(self, run: Run, path: Path, position: int) -> Finding | None:
+    async def _file(self, run: Run, kept: KeptFile) -> Finding | None:
         self.count += 1
-        wanted = (run.row.video_sha256, run.row.video_bytes) if position == 0 else (None, None)
-        kind, what = await self._work(look_at, path, *wanted)
+        path = self.files.absolute(kept.name)
+        kind, what = await self._work(look_at, path, kept.sha256, kept.bytes)
         if not kind:
             return None
         done, is_mended = "it was only looked at", False
         if self.mend:
-            number = number_of(path.name, str(run.task_id))  # the videos come first, whatever their numbers
-            done, is_mended = await self._again(run, path, position if number is None else number)
+            done, is_mended = await self._again(run, path, kept.number)
         return Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)
 
     async def _count(self, run: Run) -> int:
@@ -120,14 +118,14 @@ class _Visit:
                 client = await self.session.channel_of(run).client()
                 urls = list((await client.record(str(run.task_id))).urls)
                 await self._move(run, State.SUCCESS, expect={State.SUCCESS}, urls=urls or None)
-        return len(run.row.urls or [""])
+        return max(1, files_made(run.row))
 
     async def _not_fetched(self, run: Run, number: int) -> Finding:
         age = _age(run.row.completed_at)
         kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
         if age > SOON_DEAD:
             kind, what = "link expires", f"{what}: its link lives about a day"
-        target = self._target(run, number)
+        target = place_of(run, self.files, number)
         done, is_mended = "`%kie resume` fetches it", False
         if _is_driven(self.session, run):
             done = "it is being fetched now"
@@ -141,11 +139,11 @@ class _Visit:
         """Fetch a file once more, and say what came of it."""
         apart = path.parent / f".again-{secrets.token_hex(4)}"
         try:
-            before = run.row.video_sha256 if path == run.video else None
+            before = next((kept.sha256 for kept in kept_files(run.row) if kept.number == number), None)
             fetched = await self._fetched(run, number, apart / path.name)
             path = path.with_suffix(fetched["path"].suffix)
             aside = await asyncio.to_thread(_settle, fetched["path"], path)
-            await self._record(run, {**fetched, "path": path})
+            await self._record(run, number, {**fetched, "path": path}, before)
         except KieError as exc:
             return f"cannot be fetched again: {exc.message.rstrip('.')}", False
         except OSError as exc:
@@ -165,14 +163,15 @@ class _Visit:
 
         return await from_any_link(run, number, self.session.channel_of(run), fetch)
 
-    async def _record(self, run: Run, fetched: dict[str, Any]) -> None:
+    async def _record(self, run: Run, number: int, fetched: dict[str, Any], before: str | None) -> None:
         """Write down what is on disk now; the state moves only from made to fetched."""
         evidence = {
             "fetched again": fetched["path"].name,
+            "number": number,
             "sha256": fetched["sha256"],
-            "before": run.row.video_sha256,
+            "before": before,
         }
-        changes = with_files(run, self.files, [fetched])
+        changes = with_files(run, self.files, {number: fetched})
         expect = {State.SUCCESS, State.FETCHED}
         if await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes):
             run._finish(None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, Request
-from ..ledger import number_of
+from ..ledger import files_made, kept_files
 from ..ledger.schema import moment
 from . import origin
 from .states import FINAL, State
@@ -97,18 +97,17 @@ class Facts:
     @property
     def missing(self) -> tuple[int, ...]:
         """Which files of the task have not come, counted from 0: it made several, and not all could be fetched yet."""
-        names = [name for name in (self._row.video, *(self._row.more_videos or [])) if name]
-        count = len(self._row.urls or [])
-        if self.state is not State.FETCHED or count <= len(names):
+        count = files_made(self._row)
+        if self.state is not State.FETCHED or count <= 1 + len(self._row.more_videos or ()):
             return ()
-        here = {number_of(name, str(self.task_id)) for name in names}
+        here = {kept.number for kept in kept_files(self._row)}
         return tuple(number for number in range(count) if number not in here)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """How the video differs from what was asked or made, a sentence each: its length, and files that have not come."""
         missing = ", ".join(str(number + 1) for number in self.missing)
-        of = len(self._row.urls or [])
+        of = files_made(self._row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
         return tuple(remark for remark in (not_all, self.length_remark) if remark)
 

@@ -7,12 +7,12 @@ import glob
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadFailed, KieError, NoVideo
-from ..ledger import Files, number_of
+from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
 from ..paths import shown_path
 from ..service.media import NotTheFile, download
 from ..settings import LOGS
@@ -42,8 +42,8 @@ class Fetching(Step):
             await self._look_for_urls()
         urls = self.run.row.urls or []
         came, error = await self._fetch_all(range(len(urls)), (0.0, *FETCH_PAUSES_S))
-        known = number_of(str(self.run.row.video), str(self.run.task_id))
-        if error is not None and (not came or (self.run.row.video and known not in came)):
+        known = kept_files(self.run.row)[:1]
+        if error is not None and (not came or any(first.number not in came for first in known)):
             raise self._failed(error, urls) from error
         if (
             self.run.state is not State.FETCHED
@@ -111,17 +111,18 @@ class Fetching(Step):
         return came, error
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
-        changes = with_files(self.run, self.files, list(came.values()))
-        count, of = 1 + len(changes["more_videos"] or ()), len(self.run.row.urls or ())
+        changes = with_files(self.run, self.files, came)
         evidence = {
-            "fetched": [{name: facts[name] for name in ("sha256", "bytes")} for facts in came.values()]
+            "fetched": [
+                {"number": number, "sha256": facts["sha256"], "bytes": facts["bytes"]}
+                for number, facts in came.items()
+            ],
+            "files": f"{len(changes['files'])} of {changes['files_made']}",
         }
-        await self.surely(State.FETCHED, evidence=evidence | {"files": f"{count} of {of}"}, **changes)
+        await self.surely(State.FETCHED, evidence=evidence, **changes)
 
     async def _fetch_file(self, number: int) -> dict[str, Any]:
-        target = self.files.video(
-            prompt=self.run.prompt, seed=self.run.seed, task_id=str(self.run.task_id), number=number
-        )
+        target = place_of(self.run, self.files, number)
         return await from_any_link(self.run, number, self.channel, lambda url: self._work(url, target))
 
     async def _work(self, url: str, target: Path) -> dict[str, Any]:
@@ -137,31 +138,29 @@ class Fetching(Step):
             raise DownloadFailed("the worker that fetched it was ended.") from None
 
 
-def with_files(run: Run, files: Files, came: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The columns of *run* with the files that *came* beside those that it has.
+def place_of(run: Run, files: Files, number: int) -> Path:
+    """Where file *number* of the task of *run* belongs: under the name that it has, which may be an import's, or will have."""
+    for kept in kept_files(run.row):
+        if kept.number == number:
+            return files.videos / Path(kept.name).name  # a row may come from elsewhere: a path is not taken
+    return files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
 
-    What was asked for is a video: a still beside it comes second, wherever the service lists it. A file that is gone under
-    one name and has come under another, as after an import, has the other.
-    """
-    fresh = {facts["path"].stem: facts for facts in came}
-    numbers = {_number(facts["path"], run, 0) for facts in came}
-    names = {
-        path.stem: files.relative(path)
-        for position, path in enumerate(run.videos)
-        if path.exists() or _number(path, run, position) not in numbers
-    }
-    names |= {stem: files.relative(facts["path"]) for stem, facts in fresh.items()}
-    first, *rest = sorted(names.values(), key=lambda name: not name.endswith(".mp4"))
-    changes: dict[str, Any] = {"video": first, "more_videos": rest or None}
-    if facts := fresh.get(Path(first).stem):
-        changes |= {f"video_{name}": facts[name] for name in ("sha256", "bytes", "seconds")}
+
+def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """The columns of *run* with the files that *came*, by their number, beside those that it has."""
+    fresh = [
+        KeptFile(
+            name=files.relative(facts["path"]), number=number, sha256=facts["sha256"], bytes=facts["bytes"]
+        )
+        for number, facts in came.items()
+    ]
+    changes = with_kept(run.row, fresh, made=files_made(run.row))
+    first = changes["files"][0]
+    if first["number"] in came:
+        changes["video_seconds"] = came[first["number"]]["seconds"]
+    elif first["name"] != run.row.video:  # it stands in the place of one whose length that was
+        changes["video_seconds"] = None
     return changes
-
-
-def _number(path: Path, run: Run, position: int) -> int:
-    """Which file of its task it is; an import may have given it a name that does not say."""
-    number = number_of(path.name, str(run.task_id))
-    return position if number is None else number
 
 
 def fetch_one(url: str, target: Path) -> dict[str, Any]:

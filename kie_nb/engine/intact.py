@@ -1,4 +1,4 @@
-"""Is a video on disk still the file that was fetched? It is read once, and again when the disk says that it has changed."""
+"""Is what is on disk still the file that was fetched? It is read once, and again when the disk says that it has changed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,44 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..ledger import kept_files
 from .exporting import hash_of
 
 if TYPE_CHECKING:
+    from ..ledger import KeptFile
     from .run import Run
 
+Trouble = Literal["", "missing", "altered"]
 _Mark = tuple[int, ...]
 _hashes: dict[Path, tuple[_Mark, str]] = {}  # with what the disk said of the file when it was read
 
 
-def as_fetched(run: Run) -> Literal["", "missing", "altered"]:
-    """What is wrong with the video of *run* on this disk: empty where it is the file that was fetched."""
-    video, row = run.video, run.row
+def as_fetched(run: Run) -> Trouble:
+    """What is wrong with the files of *run* on this disk: empty where each is the file that was fetched."""
+    return next(iter(troubles(run).values()), "") if run.video else "missing"
+
+
+def video_as_fetched(run: Run) -> Trouble:
+    """What is wrong with `Run.video` alone, where the other files of its task are neither shown nor compared."""
+    video = run.video
+    return troubles(run).get(video, "") if video else "missing"
+
+
+def troubles(run: Run) -> dict[Path, Trouble]:
+    """The files of *run* that are not on this disk as they were fetched, and what is wrong with each."""
+    files = run._session.home_of(run)
+    looked = {(path := files.absolute(kept.name)): _trouble(path, kept) for kept in kept_files(run.row)}
+    return {path: trouble for path, trouble in looked.items() if trouble}
+
+
+def _trouble(path: Path, kept: KeptFile) -> Trouble:
     try:
-        if video is None or not video.is_file():
+        if not path.is_file():
             return "missing"
-        found = video.stat()
-        if row.video_bytes not in {None, found.st_size}:
+        found = path.stat()
+        if kept.bytes not in {None, found.st_size}:
             return "altered"
-        is_same = row.video_sha256 in {None, _hash(video, found)}
+        is_same = kept.sha256 in {None, _hash(path, found)}
     except OSError:  # what cannot be read is as good as gone
         return "missing"
     return "" if is_same else "altered"
