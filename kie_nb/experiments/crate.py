@@ -21,6 +21,7 @@ from ..engine.manifest import plain_json
 from ..engine.scrub import places_of
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
+from ..ledger import kept_files
 from ..paths import shown_path
 from . import data
 from .crate_folder import check_outside, check_target, in_place_of
@@ -104,14 +105,14 @@ class _Work:
         if run.state is not State.FETCHED:
             return
         simulated = SIMULATED if run.service == "simulator" else ""
-        for number, path in enumerate(run.videos):
-            file = self._copy(
-                path, "videos", f"{run.id}{path.suffix}", run.row.video_sha256 if number == 0 else None
-            )
+        files = self.session.home_of(run)
+        for kept in kept_files(run.row):
+            path = files.absolute(kept.name)
+            file = self._copy(path, "videos", f"{run.id}{path.suffix}", kept.sha256)
             yield replace(
                 file,
                 description=simulated,
-                seconds=None if number else run.row.video_seconds,
+                seconds=run.row.video_seconds if kept.name == run.row.video else None,
                 keywords=run.tags,
             )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ..catalogue import USD_PER_CREDIT
 from ..engine import Run, Session, tables
 from ..engine.asking import again
-from ..engine.intact import as_fetched
+from ..engine.intact import video_as_fetched
 from ..engine.settling import ask
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
@@ -81,7 +81,7 @@ def _pairs_of(cells: Cells) -> list[Pair]:
 def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
     """As many as are measured, from all over; those with a video that is not on disk as it was fetched are left out."""
     step = max(1, -(-len(pairs) // MOST_PAIRS))
-    return [pair for pair in pairs[::step] if not any(map(as_fetched, pair))]
+    return [pair for pair in pairs[::step] if not any(map(video_as_fetched, pair))]
 
 
 def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:
@@ -187,7 +187,7 @@ def _check_video(run: Run) -> None:
     """Refuse a run whose video, as it was fetched, is not on disk: there would be nothing to compare with."""
     if run.state is not State.FETCHED:
         words, hint = "has no video on disk to compare with", "%kie resume fetches it"
-    elif trouble := as_fetched(run):
+    elif trouble := video_as_fetched(run):
         told = {
             "missing": "has no video on disk to compare with",
             "altered": "has a video that was altered since it was fetched",

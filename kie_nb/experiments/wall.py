@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _hooks
 from ..engine import Run
-from ..engine.intact import as_fetched
+from ..engine.intact import video_as_fetched
 from ..engine.states import WORDS, State
 from ..engine.tables import counted
 from ..errors import InvalidRequest, LedgerError
@@ -52,14 +52,16 @@ class Tile:
     def video(self) -> Path | None:
         """The file, where it is on disk as it was fetched."""
         run = self.run
-        return run.video if run is not None and run.state is State.FETCHED and not as_fetched(run) else None
+        if run is None or run.state is not State.FETCHED or video_as_fetched(run):
+            return None
+        return run.video
 
     @property
     def problem(self) -> str:
         """Why there is no video, in words; empty where there is one."""
         if self.run is None or self.run.state is not State.FETCHED:
             return self.state
-        return _TROUBLES[as_fetched(self.run)]
+        return _TROUBLES[video_as_fetched(self.run)]
 
 
 class Wall:
