@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import itertools
 import os
 import re
 import shutil
@@ -17,11 +18,13 @@ from pydantic import ValidationError
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
+from ..ledger import KeptFile, files_made, kept_files
+from ..ledger.kept import MAX_FILES
 from ..paths import shown_path
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
-from .manifest import FileEntry, Manifest, RunEntry
+from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
 from .recall import call_of, kept_name, note_of
 from .run import Run
 from .scrub import places_of, scrubbed
@@ -183,6 +186,7 @@ class _Work:
                 {name: step[name] for name in ("at", "from_state", "to_state", "evidence")}
                 for step in run.history()
             ],
+            "files_made": _files_made(run),
             "videos": [one.model_dump() for one in self._videos(run, earlier)],
             "inputs": [one.model_dump() for one in self._inputs(run)],
         }
@@ -197,32 +201,34 @@ class _Work:
             ) from None
         return earlier if earlier and earlier.videos and not entry.videos else entry
 
-    def _videos(self, run: Run, earlier: RunEntry | None) -> list[FileEntry]:
+    def _videos(self, run: Run, earlier: RunEntry | None) -> list[VideoEntry]:
         if run.state is not State.FETCHED:
             return []
-        found = []
-        for number, path in enumerate(run.videos):
-            name = _plain_name(path, run)
+        found: list[VideoEntry] = []
+        files = self.session.home_of(run)
+        for kept in kept_files(run.row):
+            path = files.absolute(kept.name)
+            name, used = _plain_name(path, run), {one.file for one in found}
+            there = _left_of(earlier, kept, name, used)
             if not path.is_file():
                 self.remarks.append((name, "is not on disk; `%kie doctor` may fetch it again"))
-                found += [one for one in (earlier.videos if earlier else []) if Path(one.file).name == name]
+                same = (one for one in there if one.number is not None or Path(one.file).name == name)
+                found += [_numbered(one, kept) for one in itertools.islice(same, 1)]
                 continue
             sha256 = self._wait(self.session.downloads.submit(hash_of, path))
-            if number == 0 and run.row.video_sha256 not in {None, sha256}:
+            if kept.sha256 not in {None, sha256}:
                 self.remarks.append(
                     (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
                 )
                 continue
-            found.append(self._video(run, path, name, sha256, earlier))
+            whole = (one for one in there if one.original_sha256 == sha256 and self._is_there(one))
+            found.append(_numbered(next(whole, None) or self._video(run, path, name, sha256, used), kept))
         return found
 
-    def _video(self, run: Run, path: Path, name: str, sha256: str, earlier: RunEntry | None) -> FileEntry:
-        for one in earlier.videos if earlier else []:
-            if one.original_sha256 == sha256 and self._is_there(one):
-                return one
+    def _video(self, run: Run, path: Path, name: str, sha256: str, used: set[str]) -> FileEntry:
         taken = {one.file for other in self.there.runs if other.id != run.id for one in other.videos}
         place = f"videos/{name}"
-        if place in taken or place in self.written:
+        if place in taken | used or place in self.written:
             place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
         target = self.folder / place
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -281,6 +287,26 @@ class _Work:
     def _wait(future: Future[Any]) -> Any:
         wait_blocking(future, timeout_s=None, goes_on="what is written so far is whole.")
         return future.result()
+
+
+def _left_of(entry: RunEntry | None, kept: KeptFile, name: str, used: set[str]) -> list[VideoEntry]:
+    """What an earlier export may have left of a file, the likeliest first.
+
+    None of it stands for two files of the task, though they be the same bytes.
+    """
+    left = [one for one in (entry.videos if entry else []) if one.file not in used]
+    mine = [one for one in left if one.number in {None, kept.number}]  # an earlier kie_nb wrote none
+    return sorted(mine, key=lambda one: (one.number is None, Path(one.file).name != name))
+
+
+def _numbered(entry: FileEntry, kept: KeptFile) -> VideoEntry:
+    number = kept.number if kept.number < MAX_FILES else None
+    return VideoEntry(**entry.model_dump(exclude={"number"}), number=number)
+
+
+def _files_made(run: Run) -> int | None:
+    made = files_made(run.row) if run.state in {State.SUCCESS, State.FETCHED} else 0
+    return made if 0 < made <= MAX_FILES else None
 
 
 def copy_video(source: Path, target: Path, note: str) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from .. import errors
 from .. import settings as settings_
 from ..catalogue import Request
 from ..errors import KieError, LedgerError
-from ..ledger import RunRow
+from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
+from ..ledger.kept import MAX_FILES, numbers_of
 from ..ledger.merging import Arrival, merge
 from . import manifest as manifest_
 from . import owner, tables
 from .bridge import wait_blocking
-from .manifest import FileEntry, RunEntry
+from .manifest import FileEntry, RunEntry, VideoEntry
 from .states import AT_SERVICE, RELEASED, State
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Imported:
 
     Attributes:
         added: Runs that were not here.
-        updated: Runs that were here and not as far along: their video had not come, or their file was gone.
+        updated: Runs that were here and not as far along: their video had not come, or a file of theirs was gone.
         skipped: Runs that are here as they are there.
     """
 
@@ -148,8 +149,23 @@ def _is_further(entry: RunEntry, ours: RunRow, files: Files) -> bool:
     if owner.is_alive(ours.owner, ours.lease_until) and ours.state != State.FETCHED:
         return False  # somebody is at it
     if ours.state == State.FETCHED:
-        return bool(entry.videos) and not (ours.video and files.absolute(ours.video).exists())
+        return bool(_lacking(entry, ours, files))
     return _rank(_state_of(entry)) > _rank(State(ours.state))
+
+
+def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> dict[int, VideoEntry]:
+    """The videos of the folder that are not on disk here, by their number."""
+    numbers = numbers_of([_told(entry, one) for one in entry.videos])
+    kept = kept_files(ours) if ours else ()
+    here = {one.number for one in kept if files.absolute(one.name).exists()}
+    found = zip(numbers, entry.videos, strict=True)
+    return {number: one for number, one in found if number not in here}
+
+
+def _told(entry: RunEntry, video: VideoEntry) -> int | None:
+    """Its number, as the folder says it; one of an earlier kie_nb says it by the file's name, if at all."""
+    number = number_of(Path(video.file).name, str(entry.task_id)) if video.number is None else video.number
+    return number if number is not None and number < (entry.files_made or MAX_FILES) else None
 
 
 def _rank(state: State) -> int:
@@ -174,13 +190,16 @@ def _carry_out(session: Session, plan: _Plan, source: Path, ledger: Ledger, file
         staged = _stage(session, plan, source, staging)
         arrivals = []
         for entry, ours in plan.entries:
-            names = [
-                _place(staged[one.file], _video_place(files, entry, n), one, placed)
-                for n, one in enumerate(entry.videos)
-            ]
+            came = []
+            for number, video in _lacking(entry, ours, files).items():
+                place = _video_place(files, entry, video, number)
+                path = _place(staged[video.file], place, video, placed)
+                # The hash is that of the copy, which carries its request; the original's is another.
+                name, sha256 = files.relative(path), video.sha256
+                came.append(KeptFile(name=name, number=number, sha256=sha256, bytes=video.bytes))
             for one in entry.inputs:
                 _place(staged[one.file], files.inputs / Path(one.file).name, one, placed)
-            arrivals.append(_arrival(entry, ours, [files.relative(path) for path in names]))
+            arrivals.append(_arrival(entry, ours, came))
         merge(ledger.database, arrivals)
     except BaseException:
         for path in placed:
@@ -244,9 +263,9 @@ def _check_result(path: Path, name: str) -> None:
             raise LedgerError(f"{name} is no video: it seems to be {exc.seems}.") from None
 
 
-def _video_place(files: Files, entry: RunEntry, number: int) -> Path:
+def _video_place(files: Files, entry: RunEntry, video: VideoEntry, number: int) -> Path:
     request = manifest_.read_request(entry.request)
-    suffix = Path(entry.videos[number].file).suffix
+    suffix = Path(video.file).suffix
     return files.video(
         prompt=request.prompt,
         seed=request.seed,
@@ -279,10 +298,11 @@ def _hash_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _arrival(entry: RunEntry, ours: RunRow | None, videos: list[str]) -> Arrival:
+def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arrival:
     request = manifest_.read_request(entry.request)
     state, estimate = _state_of(entry), request.estimate
-    first = entry.videos[0] if videos else None
+    told = entry.files_made if state in {State.SUCCESS, State.FETCHED} else None
+    made = max(files_made(ours) if ours else 0, told or 0)
     values: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN_COLUMNS}
     values |= {
         "account": ACCOUNT,
@@ -292,14 +312,13 @@ def _arrival(entry: RunEntry, ours: RunRow | None, videos: list[str]) -> Arrival
         "fingerprint": request.fingerprint(entry.service),
         "family": request.family(entry.service),
         "state": str(state),
-        "urls": None,
-        "video": videos[0] if videos else None,
-        "video_sha256": first.sha256 if first else None,
-        "video_bytes": first.bytes if first else None,
-        "more_videos": videos[1:] or None,
+        "urls": ours.urls if ours else None,
+        **with_kept(ours, came, made=made),  # what is here of them stays
         "error": _error(entry) if state not in {State.FETCHED, State.SUCCESS} else None,
     }
-    evidence = {"imported": entry.state, "file": first.model_dump() if first else None}
+    if ours is not None and values["video"] is not None and values["video"] == ours.video:
+        values["video_seconds"] = ours.video_seconds  # theirs may be that of another of its files
+    evidence = {"imported": entry.state, "files": [asdict(one) for one in came]}
     return Arrival(
         values=values,
         events=[step.model_dump() for step in entry.events],

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..catalogue import Request, describe, find
 from ..errors import LedgerError
+from ..ledger.kept import MAX_FILES
 from ..service.media import MAX_BYTES
 from .states import State
 
@@ -69,6 +70,12 @@ class FileEntry(_Part):
     sha256: Sha256
     bytes: Annotated[int, Field(gt=0, le=MAX_BYTES)]
     original_sha256: Sha256 | None = None
+
+
+class VideoEntry(FileEntry):
+    """A file that a task made; an earlier kie_nb wrote no number."""
+
+    number: Annotated[int, Field(ge=0, lt=MAX_FILES)] | None = None
 
 
 class EventEntry(_Part):
@@ -138,8 +145,9 @@ class RunEntry(_Part):
     tags: Annotated[list[Word], Field(max_length=1000)] | None = None
     note: Text | None = None
     rating: Annotated[int, Field(ge=1, le=5)] | None = None
-    videos: Annotated[list[FileEntry], Field(max_length=100)] = []
-    inputs: Annotated[list[FileEntry], Field(max_length=100)] = []
+    files_made: Annotated[int, Field(ge=1, le=MAX_FILES)] | None = None
+    videos: Annotated[list[VideoEntry], Field(max_length=MAX_FILES)] = []
+    inputs: Annotated[list[FileEntry], Field(max_length=MAX_FILES)] = []
     events: Annotated[list[EventEntry], Field(max_length=10_000)] = []
 
     @model_validator(mode="after")
@@ -157,7 +165,20 @@ class RunEntry(_Part):
                 raise ValueError(f"a file of its {folder} is elsewhere")
         if any(Path(entry.file).stem != entry.sha256 for entry in self.inputs):
             raise ValueError("a picture has another name than its hash")
+        self._files_fit()
         return self
+
+    def _files_fit(self) -> None:
+        """Refuse files that cannot all be of one task: what is missing would be fetched in the place of another."""
+        numbered = [entry for entry in self.videos if entry.number is not None]
+        for each in ({entry.number for entry in numbered}, {entry.file.lower() for entry in numbered}):
+            if len(each) != len(numbered):
+                raise ValueError("two of its videos are one file, or have one number")
+        if self.files_made is None:
+            return
+        most = max((int(entry.number or 0) + 1 for entry in numbered), default=0)
+        if self.files_made < max(most, len(self.videos)):
+            raise ValueError("it has more videos than its task made")
 
 
 class Manifest(_Part):

@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 
 import pytest
-from madefolder import hash_of
+from madefolder import edit, hash_of, manifest_of
 
 import kie_nb as kie
 from kie_nb import settings
@@ -49,6 +49,17 @@ def lacking(simulate, ask, monkeypatch):
     return make
 
 
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Go on with another home, as on another machine: ``elsewhere("b")``."""
+
+    def go(name):
+        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / name))
+        return tmp_path / name
+
+    return go
+
+
 def ledger():
     return get_session().ledger(settings.current().home)
 
@@ -76,6 +87,13 @@ def forget_facts_of_files():
     """The ledger as a kie_nb has left it that kept hash and size of the first file alone."""
     with contextlib.closing(sqlite3.connect(settings.current().home / "ledger.sqlite")) as db, db:
         db.execute("UPDATE run SET files = NULL, files_made = NULL")
+
+
+def as_an_earlier_kie_nb_wrote_it(entry):
+    """For `edit`: the manifest's entry without count and numbers."""
+    entry.pop("files_made")
+    for one in entry["videos"]:
+        one.pop("number")
 
 
 # --- on disk ------------------------------------------------------------------------------------------------------
@@ -163,3 +181,148 @@ def test_an_old_ledger_is_not_told_what_it_did_not_write_down(run, stranger):
     assert only(kie.doctor()).done == "fetched"
     swap(run.videos[1], stranger)
     assert only(kie.doctor()).kind == "altered"
+
+
+# --- export and import --------------------------------------------------------------------------------------------
+
+
+def test_a_manifest_tells_number_hash_and_size_of_every_file(run, tmp_path):
+    """And how many there were."""
+    folder = kie.export(tmp_path / "out").folder
+    entry = manifest_of(folder)["runs"][0]
+
+    assert entry["files_made"] == 2
+    assert [one["number"] for one in entry["videos"]] == [0, 1]
+    for one, path in zip(entry["videos"], run.videos, strict=True):
+        copy = folder / one["file"]
+        assert (one["sha256"], one["bytes"]) == (hash_of(copy), copy.stat().st_size)
+        assert one["original_sha256"] == hash_of(path)
+    again = kie.export(tmp_path / "out")
+    assert (again.written, manifest_of(folder)["runs"][0]) == ((), entry)
+
+
+def test_an_altered_second_file_is_not_given_away(run, tmp_path, stranger):
+    """It is left out by its name, and the folder says that two were made."""
+    swap(run.videos[1], stranger)
+    exported = kie.export(tmp_path / "out")
+    entry = manifest_of(exported.folder)["runs"][0]
+
+    assert exported.remarks == (
+        (run.videos[1].name, "was left out: it is not the file that was fetched; see `%kie doctor`"),
+    )
+    assert (entry["files_made"], [one["number"] for one in entry["videos"]]) == (2, [0])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_import_knows_what_has_not_come(lacking, elsewhere, tmp_path, number):
+    """As many files, the same one missing, and the doctor there fetches just that one."""
+    simulator, run = lacking(number)
+    kie.export(tmp_path / "out")
+    elsewhere("b")
+    kie.import_runs(tmp_path / "out")
+    came = kie.get(run.id)
+
+    assert came is not run
+    assert (came.missing, len(came.videos)) == (run.missing, 1) == ((number,), 1)
+    assert came.video.name == run.video.name
+    assert f"File {number + 1} of 2 has not come yet" in repr(came)
+    simulator.set_faults([TWO])
+    assert (only(kie.doctor()).kind, came.missing) == ("not fetched", ())
+    assert {path.stem.endswith("_2") for path in came.videos} == {True, False}
+    assert kie.doctor().is_well
+    assert simulator.counts["create_requests"] == 1
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_the_doctor_checks_what_was_imported(run, elsewhere, tmp_path, stranger, position):
+    """By the hashes of the copies, which are on the disk there: they carry their request, and are other bytes."""
+    kie.export(tmp_path / "out")
+    elsewhere("b")
+    kie.import_runs(tmp_path / "out")
+    came = kie.get(run.id)
+    path = came.videos[position]
+
+    assert kie.doctor().is_well
+    assert [one["sha256"] for one in came.row.files] == [hash_of(each) for each in came.videos]
+    assert hash_of(path) != hash_of(run.videos[position])
+    swap(path, stranger)
+    assert as_fetched(came) == "altered"
+    found = only(kie.doctor())
+    assert (found.kind, found.file, found.is_mended) == ("altered", path.name, True)
+    assert found.done.startswith("fetched, but the service sent other bytes than the first time")
+    assert hash_of(path) == hash_of(run.videos[position])
+    assert kie.doctor().is_well
+
+
+def test_numbers_outlast_names_that_do_not_say_them(run, elsewhere, tmp_path):
+    """A file that came in beside another of its name has an odd one; its number goes on through a second folder."""
+    kie.export(tmp_path / "out")
+    home = elsewhere("b")
+    (home / "videos").mkdir(parents=True)
+    for path in run.videos:
+        (home / "videos" / path.name).write_bytes(b"somebody's")
+    kie.import_runs(tmp_path / "out")
+    came = kie.get(run.id)
+    assert {path.stem.rpartition("_")[2] for path in came.videos} == {"imported2"}
+    came.video.unlink()
+    kie.export(tmp_path / "again")
+    elsewhere("c")
+    kie.import_runs(tmp_path / "again")
+    third = kie.get(run.id)
+
+    assert (third.missing, len(third.videos)) == ((0,), 1)
+    assert third.video.name == run.videos[1].name
+
+
+def test_an_import_brings_the_file_that_is_lacking_here(run, elsewhere, tmp_path):
+    """And leaves the one that is here as it is, under its name, with its hash."""
+    kie.export(tmp_path / "out")
+    first, second = run.videos
+    kept, url = hash_of(first), run.url
+    second.unlink()
+
+    assert kie.import_runs(tmp_path / "out").updated == (run.id,)
+    assert (run.videos, run.url) == ((first, second), url)
+    assert hash_of(first) == run.row.video_sha256 == kept
+    assert [one["sha256"] for one in run.row.files] == [kept, hash_of(second)]
+    assert kie.doctor().is_well
+    assert kie.import_runs(tmp_path / "out").skipped == (run.id,)
+
+
+def test_an_import_forgets_no_file_that_the_folder_lacks(run, tmp_path, stranger):
+    """The folder has the first alone, which is gone here; the second stays the run's, and is checked as before."""
+    content = run.videos[1].read_bytes()
+    swap(run.videos[1], stranger)
+    kie.export(tmp_path / "out")
+    run.videos[1].write_bytes(content)
+    first, second = run.videos
+    first.unlink()
+
+    assert kie.import_runs(tmp_path / "out").updated == (run.id,)
+    assert (run.videos, run.missing) == ((first, second), ())
+    assert kie.doctor().is_well
+    swap(second, stranger)
+    assert only(kie.doctor()).file == second.name
+
+
+def test_a_folder_without_the_new_facts_comes_in_as_before(run, elsewhere, tmp_path):
+    """Of an earlier kie_nb: what it does not say is not known, and nothing is missed."""
+    folder = kie.export(tmp_path / "out").folder
+    edit(folder, as_an_earlier_kie_nb_wrote_it)
+    elsewhere("b")
+    kie.import_runs(folder)
+    came = kie.get(run.id)
+
+    assert [path.name for path in came.videos] == [path.name for path in run.videos]
+    assert (came.missing, came.row.files_made) == ((), None)
+    assert kie.doctor().is_well
+
+
+def test_an_old_folder_is_added_to(run, tmp_path):
+    """An export into it fills in what it did not say, and writes no file again."""
+    folder = kie.export(tmp_path / "out").folder
+    whole = manifest_of(folder)["runs"][0]
+    edit(folder, as_an_earlier_kie_nb_wrote_it)
+
+    assert kie.export(folder).written == ()
+    assert manifest_of(folder)["runs"][0] == whole
