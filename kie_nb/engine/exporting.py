@@ -19,11 +19,12 @@ from pydantic import ValidationError
 from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
 from ..ledger import KeptFile, files_made, kept_files
+from ..ledger.kept import MAX_FILES
 from ..paths import shown_path
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
-from .manifest import MAX_FILES, FileEntry, Manifest, RunEntry, VideoEntry
+from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
 from .recall import call_of, kept_name, note_of
 from .run import Run
 from .scrub import places_of, scrubbed

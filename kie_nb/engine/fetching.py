@@ -139,12 +139,10 @@ class Fetching(Step):
 
 
 def place_of(run: Run, files: Files, number: int) -> Path:
-    """Where file *number* of the task of *run* belongs: under the name that it has, or will have."""
+    """Where file *number* of the task of *run* belongs: under the name that it has, which may be an import's, or will have."""
     for kept in kept_files(run.row):
-        if (
-            kept.number == number
-        ):  # an import may have given it an odd name; of a row from elsewhere no path is taken
-            return files.videos / Path(kept.name).name
+        if kept.number == number:
+            return files.videos / Path(kept.name).name  # a row may come from elsewhere: a path is not taken
     return files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
 
 

@@ -18,12 +18,12 @@ from .. import settings as settings_
 from ..catalogue import Request
 from ..errors import KieError, LedgerError
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
-from ..ledger.kept import numbers_of
+from ..ledger.kept import MAX_FILES, numbers_of
 from ..ledger.merging import Arrival, merge
 from . import manifest as manifest_
 from . import owner, tables
 from .bridge import wait_blocking
-from .manifest import MAX_FILES, FileEntry, RunEntry, VideoEntry
+from .manifest import FileEntry, RunEntry, VideoEntry
 from .states import AT_SERVICE, RELEASED, State
 
 if TYPE_CHECKING:
@@ -195,10 +195,8 @@ def _carry_out(session: Session, plan: _Plan, source: Path, ledger: Ledger, file
                 place = _video_place(files, entry, video, number)
                 path = _place(staged[video.file], place, video, placed)
                 # The hash is that of the copy, which carries its request; the original's is another.
-                kept = KeptFile(
-                    name=files.relative(path), number=number, sha256=video.sha256, bytes=video.bytes
-                )
-                came.append(kept)
+                name, sha256 = files.relative(path), video.sha256
+                came.append(KeptFile(name=name, number=number, sha256=sha256, bytes=video.bytes))
             for one in entry.inputs:
                 _place(staged[one.file], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))
@@ -314,7 +312,7 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
         "fingerprint": request.fingerprint(entry.service),
         "family": request.family(entry.service),
         "state": str(state),
-        "urls": None,
+        "urls": ours.urls if ours else None,
         **with_kept(ours, came, made=made),  # what is here of them stays
         "error": _error(entry) if state not in {State.FETCHED, State.SUCCESS} else None,
     }

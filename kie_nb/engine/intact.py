@@ -18,11 +18,6 @@ _Mark = tuple[int, ...]
 _hashes: dict[Path, tuple[_Mark, str]] = {}  # with what the disk said of the file when it was read
 
 
-def as_fetched(run: Run) -> Trouble:
-    """What is wrong with the files of *run* on this disk: empty where each is the file that was fetched."""
-    return next(iter(troubles(run).values()), "") if run.video else "missing"
-
-
 def video_as_fetched(run: Run) -> Trouble:
     """What is wrong with `Run.video` alone, where the other files of its task are neither shown nor compared."""
     video = run.video

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..catalogue import Request, describe, find
 from ..errors import LedgerError
+from ..ledger.kept import MAX_FILES
 from ..service.media import MAX_BYTES
 from .states import State
 

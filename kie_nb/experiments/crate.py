@@ -105,13 +105,14 @@ class _Work:
         if run.state is not State.FETCHED:
             return
         simulated = SIMULATED if run.service == "simulator" else ""
-        for number, (path, kept) in enumerate(zip(run.videos, kept_files(run.row), strict=True)):
-            other = f"{run.id}_{number + 1}{path.suffix}" if number else f"{run.id}{path.suffix}"
-            file = self._copy(path, "videos", other, kept.sha256)
+        files = self.session.home_of(run)
+        for kept in kept_files(run.row):
+            path = files.absolute(kept.name)
+            file = self._copy(path, "videos", f"{run.id}_{kept.number + 1}{path.suffix}", kept.sha256)
             yield replace(
                 file,
                 description=simulated,
-                seconds=None if number else run.row.video_seconds,
+                seconds=run.row.video_seconds if kept.name == run.row.video else None,
                 keywords=run.tags,
             )
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from ..engine.intact import as_fetched
+from ..engine.intact import troubles
 from ..engine.states import State
 from ..errors import WaitInterrupted
 from ..notice import say_simulator_once
@@ -87,11 +87,10 @@ def _draw(exp: Experiment) -> None:
 def _are_on_disk(exp: Experiment) -> bool:
     """Whether the videos that were made have come, and are there still; those that are not are named."""
     made = [run for run in exp.runs if run.state is State.FETCHED]
-    gone = [run for run in made if as_fetched(run) or not all(path.is_file() for path in run.videos)]
+    gone = [path.name for run in made for path in troubles(run)]
     if gone:
-        names = _named([run.video.name if run.video else run.label for run in gone])
         _say(
-            f"not on disk as fetched: {names}. Nothing is bought for that; `kie-nb doctor` fetches it again."
+            f"not on disk as fetched: {_named(gone)}. Nothing is bought for that; `kie-nb doctor` fetches it again."
         )
     late = [f"file {number + 1} of {run.label}" for run in made for number in run.missing]
     if late:

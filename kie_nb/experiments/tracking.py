@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import Run, Session, tables
-from ..engine.intact import as_fetched
+from ..engine.intact import Trouble, troubles
 from ..engine.manifest import plain_json, stored_request
 from ..engine.scrub import Places, places_of, scrubbed
 from ..engine.states import OPEN, WORDS, State
@@ -136,9 +136,9 @@ class _Log:
         """Log *run*, or bring up to date what was logged of it."""
         there = self._there.get(run.id)
         is_whole = there is not None and there.data.tags.get(FILES_TAG) == WHOLE
-        trouble = "" if is_whole else as_fetched(run)  # what is there whole was logged as it was fetched
+        harm = {} if is_whole else troubles(run)  # what is there whole was logged as it was fetched
         tags = _tags(run, self._name, places_of(self._session.home_of(run).home))
-        tags[ALTERED_TAG] = str(trouble == "altered").lower()
+        tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
         if there is None:
             name = ", ".join(f"{axis}={value}" for axis, value in place.items()) or self._name
             there = self._client.create_run(
@@ -152,7 +152,7 @@ class _Log:
         self.runs[run.id] = run_id
         self._facts(there, tags, _params(place, run), _metrics(run))
         if not is_whole:
-            self._artifacts(run, run_id, trouble)
+            self._artifacts(run, run_id, harm)
         status = _ENDED.get(run.state, "FAILED")
         if there.info.status != status:
             end = run.row.completed_at or run.row.sent_at or run.row.created_at
@@ -179,29 +179,29 @@ class _Log:
             [RunTag(key, value) for key, value in tags.items() if known.tags.get(key, "") != value],
         )
 
-    def _artifacts(self, run: Run, run_id: str, trouble: str) -> None:
+    def _artifacts(self, run: Run, run_id: str, harm: Mapping[Path, Trouble]) -> None:
         """The files; those that are there already, whole, are not logged again."""
         there = {found.path for found in self._client.list_artifacts(run_id)}
         if "request.json" not in there:
             self._client.log_text(run_id, plain_json(stored_request(run.request), indent=2), "request.json")
-        for folder, paths in self._files(run, trouble).items():
+        for folder, paths in self._files(run, harm).items():
             found = self._client.list_artifacts(run_id, folder) if folder in there else ()
             sizes = {Path(each.path).name: each.file_size for each in found}
             for path in paths:
                 if sizes.get(path.name) != path.stat().st_size:
                     self._client.log_artifact(run_id, str(path), folder)
-        if run.video is not None and not trouble and "poster" not in there:
+        if run.video is not None and run.video not in harm and "poster" not in there:
             self._poster(run.video, run_id)
-        if (not trouble or run.video is None) and all(path.is_file() for path in run.videos):
+        if not harm and not run.missing:  # what has not come yet is logged when it comes
             self._client.set_tag(run_id, FILES_TAG, WHOLE)
 
-    def _files(self, run: Run, trouble: str) -> dict[str, list[Path]]:
+    def _files(self, run: Run, harm: Mapping[Path, Trouble]) -> dict[str, list[Path]]:
         """The files to log, by folder; one that is gone from the disk, or was altered, is left out, and its hash is a tag."""
         image = run.request.image
         files = self._session.home_of(run)
         picture = files.find_input(image.sha256) if image and not image.by_url else None
         return {
-            "video": [path for path in run.videos if path.is_file() and not (trouble and path == run.video)],
+            "video": [path for path in run.videos if path not in harm],
             "picture": [picture] if picture else [],
         }
 

@@ -52,11 +52,9 @@ class Tile:
     def video(self) -> Path | None:
         """The file, where it is on disk as it was fetched."""
         run = self.run
-        return (
-            run.video
-            if run is not None and run.state is State.FETCHED and not video_as_fetched(run)
-            else None
-        )
+        if run is None or run.state is not State.FETCHED or video_as_fetched(run):
+            return None
+        return run.video
 
     @property
     def problem(self) -> str:

@@ -11,6 +11,9 @@ from .files import number_of
 if TYPE_CHECKING:
     from .store import RunRow
 
+# Far more than any task makes: a row or folder from elsewhere that tells of more is not believed.
+MAX_FILES = 100
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptFile:
@@ -32,7 +35,7 @@ class KeptFile:
 def kept_files(row: RunRow) -> tuple[KeptFile, ...]:
     """The files of *row*, as they are shown: what was asked for first."""
     names = [name for name in (row.video, *(row.more_videos or ())) if name]
-    known = {fact["name"]: fact for fact in row.files or () if isinstance(fact, dict) and "name" in fact}
+    known = _facts(row.files)
     facts = [known.get(name, {}) for name in names]
     told = [_count(fact.get("number")) for fact in facts]
     numbers = numbers_of(
@@ -55,8 +58,12 @@ def files_made(row: RunRow) -> int:
 
     A service that names fewer later made no fewer.
     """
-    made = max(len(row.urls or ()), row.files_made or 0)
-    return max(made, *(kept.number + 1 for kept in kept_files(row)), 0) if made else 0
+    made = max(len(row.urls or ()), _believed(row.files_made or 0))
+    return max(made, *(_believed(kept.number + 1) for kept in kept_files(row)), 0) if made else 0
+
+
+def _believed(count: int) -> int:
+    return count if count <= MAX_FILES else 0
 
 
 def numbers_of(told: Iterable[int | None]) -> list[int]:
@@ -93,10 +100,15 @@ def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dic
     }
 
 
+def _facts(files: Any) -> dict[str, dict[str, Any]]:
+    """The facts by name; what is none, as in a note from elsewhere, is left out: the run itself is worth more than they."""
+    facts = [fact for fact in files if isinstance(fact, dict)] if isinstance(files, list) else []
+    return {fact["name"]: fact for fact in facts if isinstance(fact.get("name"), str)}
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
 def _count(value: Any) -> int | None:
-    """A number of the facts; they may come in with the ledger of somebody else."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

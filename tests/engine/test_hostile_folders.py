@@ -10,6 +10,7 @@ import pytest
 from madefolder import RUN_ID, edit, make_folder, manifest_of
 
 import kie_nb as kie
+from kie_nb.ledger.files import short_task
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,35 @@ def no_video(folder):
     put_file(sha256=hashlib.sha256(page).hexdigest(), bytes=len(page))(folder)
 
 
+def put_files(*numbers, **changes):
+    """A second video in the manifest, and the numbers of both."""
+
+    def change(entry):
+        entry["videos"].append(entry["videos"][0] | {"file": "videos/y.mp4"})
+        for one, number in zip(entry["videos"], numbers, strict=True):
+            one["number"] = number
+        entry.update(changes)
+
+    def spoil(folder):
+        shutil.copyfile(folder / "videos" / "x.mp4", folder / "videos" / "y.mp4")
+        edit(folder, change)
+
+    return spoil
+
+
+def one_file_as_two(folder):
+    put_files(0, 1)(folder)
+    edit(folder, lambda entry: entry["videos"][1].update(file="videos/X.mp4"))
+    if not (folder / "videos" / "X.mp4").exists():
+        shutil.copyfile(folder / "videos" / "x.mp4", folder / "videos" / "X.mp4")
+
+
+def second_of_other_bytes(folder):
+    put_files(0, 1, files_made=2)(folder)
+    second = folder / "videos" / "y.mp4"
+    second.write_bytes(second.read_bytes()[:-1] + b"x")
+
+
 def twice(folder):
     manifest = manifest_of(folder)
     manifest["runs"] *= 2
@@ -125,6 +155,20 @@ def second_run_broken(folder):
         pytest.param(put_file(bytes=-1), id="a negative size"),
         pytest.param(put_file(sha256="x"), id="no hash"),
         pytest.param(lambda f: next((f / "videos").glob("*")).unlink(), id="a missing file"),
+        pytest.param(put_file(number=-1), id="a negative number"),
+        pytest.param(put_file(number=1 << 40), id="a number beyond all files"),
+        pytest.param(put_file(number="0"), id="a number that is text"),
+        pytest.param(put_file(number=True), id="a number that is none"),
+        pytest.param(put_files(1, 1), id="two of one number"),
+        pytest.param(one_file_as_two, id="one file as two"),
+        pytest.param(put_files(0, 2, files_made=2), id="a number beyond the count"),
+        pytest.param(put_files(0, None, files_made=1), id="more than were made"),
+        pytest.param(put(files_made=0), id="none made, and here one is"),
+        pytest.param(put(files_made=-2), id="a negative count"),
+        pytest.param(put(files_made=1 << 62), id="a count beyond all bounds"),
+        pytest.param(put(files_made="2"), id="a count that is text"),
+        pytest.param(lambda f: (put_files(0, 1)(f), (f / "videos" / "y.mp4").write_bytes(b"x")), id="a second of another size"),
+        pytest.param(second_of_other_bytes, id="a second of other bytes"),
         pytest.param(put(id="../../x"), id="an id that is a path"),
         pytest.param(put(id=7), id="an id that is a number"),
         pytest.param(put(state="bought"), id="no such state"),
@@ -182,6 +226,30 @@ def test_the_folder_that_is_spoilt_above_is_good(made_folder, elsewhere):
 
     assert kie.import_runs(made_folder).added == (RUN_ID,)
     assert kie.get(RUN_ID).video.exists()
+
+
+def test_numbers_that_are_good_are_kept(made_folder, elsewhere, tmp_path):
+    """So it is not for them that the others are refused; what is told by a name alone is held to the same bounds."""
+    shutil.copytree(made_folder, tmp_path / "out")
+    put_files(2, 0, files_made=4)(tmp_path / "out")
+    elsewhere("b")
+    kie.import_runs(tmp_path / "out")
+
+    run = kie.get(RUN_ID)
+    assert ([one["number"] for one in run.row.files], run.missing) == ([2, 0], (1, 3))
+
+
+def test_a_name_tells_no_number_beyond_all_files(made_folder, elsewhere, tmp_path):
+    """A folder of before has no numbers; one that a name tells must not make the doctor look for a million files."""
+    shutil.copytree(made_folder, tmp_path / "out")
+    name = f"videos/x_{short_task('t' * 32)}_999999.mp4"
+    (tmp_path / "out" / "videos" / "x.mp4").rename(tmp_path / "out" / name)
+    edit(tmp_path / "out", lambda entry: (entry["videos"][0].update(file=name), entry.update(files_made=2)))
+    elsewhere("b")
+    kie.import_runs(tmp_path / "out")
+
+    run = kie.get(RUN_ID)
+    assert ([one["number"] for one in run.row.files], run.missing) == ([0], (1,))
 
 
 def test_another_run_under_a_known_id_is_refused(made_folder, elsewhere, tmp_path):

@@ -9,7 +9,7 @@ from madefolder import edit, hash_of, manifest_of
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import fetching, get_session
-from kie_nb.engine.intact import as_fetched, video_as_fetched
+from kie_nb.engine.intact import troubles, video_as_fetched
 from kie_nb.simulator import Fault
 from kie_nb.simulator.draw import Plan, draw
 
@@ -62,6 +62,11 @@ def elsewhere(monkeypatch, tmp_path):
 
 def ledger():
     return get_session().ledger(settings.current().home)
+
+
+def as_fetched(run):
+    """What is wrong with the files of a run, all of which are asked of."""
+    return next(iter(troubles(run).values()), "")
 
 
 def only(report):
@@ -286,11 +291,11 @@ def test_an_import_brings_the_file_that_is_lacking_here(run, elsewhere, tmp_path
     """And leaves the one that is here as it is, under its name, with its hash."""
     kie.export(tmp_path / "out")
     first, second = run.videos
-    kept = hash_of(first)
+    kept, url = hash_of(first), run.url
     second.unlink()
 
     assert kie.import_runs(tmp_path / "out").updated == (run.id,)
-    assert run.videos == (first, second)
+    assert (run.videos, run.url) == ((first, second), url)
     assert hash_of(first) == run.row.video_sha256 == kept
     assert [one["sha256"] for one in run.row.files] == [kept, hash_of(second)]
     assert kie.doctor().is_well

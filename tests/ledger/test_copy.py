@@ -3,7 +3,7 @@
 import pytest
 
 from kie_nb import cli
-from kie_nb.ledger import Ledger
+from kie_nb.ledger import Ledger, kept_files
 from kie_nb.ledger.copy import copy_ledger
 
 
@@ -41,6 +41,24 @@ def test_a_run_comes_with_all_that_is_known_of_it(ledger, team, intention):
     assert team.intend(intention()) == (found, False)
     told = [(entry["at"], entry["to_state"]) for entry in ledger.events(row.id)]
     assert [(entry["at"], entry["to_state"]) for entry in team.events(row.id)][: len(told)] == told
+
+
+def test_every_file_comes_with_its_number_and_hash(ledger, team, intention):
+    """And how many its task made."""
+    row, _ = ledger.intend(intention())
+    facts = [
+        {"name": f"videos/{n}.mp4", "number": n, "sha256": f"{n}" * 64, "bytes": 1 << 33} for n in (2, 0)
+    ]
+    video = {"video": "videos/2.mp4", "video_sha256": "2" * 64, "video_bytes": 1 << 33}
+    changes = {**video, "more_videos": ["videos/0.mp4"], "files": facts, "files_made": 3}
+    row = ledger.move(row.id, "fetched", expect={"intent"}, task_id="t", **changes)
+
+    copy(ledger, team)
+
+    found = team.get(row.id)
+    assert (found.files, found.files_made) == (facts, 3)
+    assert kept_files(found) == kept_files(row)
+    assert [one.sha256[:1] for one in kept_files(found)] == ["2", "0"]
 
 
 def test_a_second_copy_adds_what_is_new(ledger, team, intention):

@@ -387,6 +387,23 @@ def test_a_task_outlives_its_machine(open_there, intention):
     assert other.remarks[1:] == ["1 runs that another machine had under way were taken in."]
 
 
+@pytest.mark.parametrize("is_copied", [False, True], ids=["by its note", "by its copy"])
+@pytest.mark.usefixtures("slow_copies")
+def test_the_facts_of_files_outlive_their_machine(open_there, intention, is_copied):
+    """Number, hash and size of each, and how many there were."""
+    one = open_there("a")
+    row = sent(one, intention)
+    facts = [{"name": f"videos/{n}.mp4", "number": n, "sha256": f"{n}" * 64, "bytes": n} for n in (1, 2)]
+    changes = {"video": "videos/1.mp4", "more_videos": ["videos/2.mp4"], "files": facts, "files_made": 3}
+    one.move(row.id, "fetched", expect={"sending"}, task_id="t", **changes)
+    if is_copied:
+        one.close()
+
+    found = open_there("b").get(row.id)
+
+    assert (found.state, found.files, found.files_made) == ("fetched", facts, 3)
+
+
 @pytest.mark.usefixtures("slow_copies")
 def test_a_request_under_way_outlives_its_machine(open_there, intention):
     """Whether it was billed nobody knows: it is not sent again by itself."""
