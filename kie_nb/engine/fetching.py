@@ -41,9 +41,14 @@ class Fetching(Step):
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
-        came, error = await self._fetch_all(range(len(urls)), (0.0, *FETCH_PAUSES_S))
-        known = kept_files(self.run.row)[:1]
-        if error is not None and (not came or any(first.number not in came for first in known)):
+        kept = kept_files(self.run.row)
+        # What is there stays, though its owner may have changed it: that is the doctor's to say, who keeps both.
+        here = {one.number for one in kept if self.files.absolute(one.name).is_file()}
+        came, error = await self._fetch_all(
+            [number for number in range(len(urls)) if number not in here], (0.0, *FETCH_PAUSES_S)
+        )
+        there = here | set(came)
+        if error is not None and (not there or any(first.number not in there for first in kept[:1])):
             raise self._failed(error, urls) from error
         if (
             self.run.state is not State.FETCHED

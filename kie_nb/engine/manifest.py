@@ -26,7 +26,6 @@ VERSION = 1
 MAX_MANIFEST = 64 << 20
 MAX_DEPTH = 60
 MAX_WORD, MAX_TEXT = 500, 10_000
-MAX_FILES = 100
 FOLDERS = ("videos", "inputs")
 
 

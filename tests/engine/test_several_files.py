@@ -143,6 +143,19 @@ def test_a_file_that_is_gone_is_missed(run, position):
     assert as_fetched(run) == ""
 
 
+def test_a_cell_brings_back_what_is_gone_and_leaves_the_rest(run, ask, simulator, stranger):
+    """The second was cut by its owner, say: it is not written over when the first is fetched again."""
+    first, second = run.videos
+    content = first.read_bytes()
+    first.unlink()
+    swap(second, stranger)
+
+    again = ask().wait(SHORT_S)
+    assert (again.id, first.read_bytes(), hash_of(second)) == (run.id, content, hash_of(stranger))
+    assert only(kie.doctor()).file == second.name
+    assert simulator.counts["create_requests"] == 1
+
+
 def test_other_bytes_than_the_first_time_are_told_of_each_file(run, simulator, stranger):
     """The second is compared with the second; what came is what is checked from then on."""
     simulator.tasks[0].video.write_bytes(stranger.read_bytes())
