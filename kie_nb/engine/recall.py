@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -120,8 +121,17 @@ def _recalled(request: Request, note: dict[str, Any], video: Path) -> Recalled:
         run_id=str(note.get("run", "")),
         task_id=_text(note.get("task")),
         made_at=_text(note.get("made_at")),
-        credits=float(cost) if isinstance(cost, int | float) and math.isfinite(cost) else None,
+        credits=_number(cost),
     )
+
+
+def _number(value: Any) -> float | None:
+    """A figure of a file that may be anybody's."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with contextlib.suppress(OverflowError):
+        return float(value) if math.isfinite(value) else None
+    return None
 
 
 def _text(value: Any) -> str | None:

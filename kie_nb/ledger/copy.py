@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,12 +13,19 @@ import sqlalchemy as sa
 from ..settings import LOGS
 from .database import Database
 from .merging import Arrival, merge
-from .schema import event, home_copy, metadata, run
+from .schema import event, home_copy, metadata, moment, run
 
 BATCH = 200
 _ASIDE = ("owner", "lease_until", "live_key")
 # Nobody here knows its task: where another ledger does, that settles it.
 _WITHOUT_TASK = ("unknown", "written_off")
+_NEVER_MADE = ("refused", "not_sent")
+# How far the run of a task is: what another ledger has seen later of it is true here too.
+_FAR = {"success": 1, "fetched": 2, "fail": 2}
+_EARLY = ("accepted", "waiting", "queuing", "generating", "lost")
+
+# Of a run: its state, its task, and whether somebody drives it just now.
+Known = Mapping[str, tuple[str, str | None, bool]]
 _LEFT_OPEN = {
     "class": "OutcomeUnknown",
     "message": "it was taken over while the request was under way; a task may exist and be billed.",
@@ -46,8 +54,8 @@ class Counts:
 def copy_ledger(source: Database, target: Database) -> Counts:
     """Bring the runs of *source*, their history and what else is kept with them, into *target*.
 
-    It may be broken off and called again. What is there already stays as it is, but for a run of unknown outcome whose task
-    *source* knows. Nobody drives the copies: a run that is under way is taken up by whoever asks for it first, and one that
+    It may be broken off and called again. What is there already stays as it is, but for a run of unknown outcome of which
+    *source* knows what became of it, and one that nobody drives here and *source* has seen further. Nobody drives the copies: a run that is under way is taken up by whoever asks for it first, and one that
     was just being sent counts as unknown.
 
     Raises:
@@ -78,23 +86,34 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     return Counts(copied=copied, known=already, left=left, others=others)
 
 
-def known_runs(database: Database) -> dict[str, tuple[str, str | None]]:
-    """State and task of every run in *database*, by its id."""
+def known_runs(database: Database) -> Known:
+    """What `is_news` asks of every run in *database*, by its id."""
     with database.read() as db:
-        found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id))
-        return {row.id: (row.state, row.task_id) for row in found}
+        found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id, run.c.owner, run.c.lease_until))
+        return {row.id: (row.state, row.task_id, _is_driven(row.owner, row.lease_until)) for row in found}
 
 
-def is_news(known: Mapping[str, tuple[str, str | None]], values: Mapping[str, Any]) -> bool:
-    """Whether a run of another ledger joins one that has the *known* runs, or settles one of them."""
+def _is_driven(owner: str | None, lease_until: str | None) -> bool:
+    until = moment(lease_until)
+    return owner is not None and until is not None and until > dt.datetime.now(dt.UTC)
+
+
+def is_news(known: Known, values: Mapping[str, Any]) -> bool:
+    """Whether a run of another ledger joins one that has the *known* runs, settles one of them, or tells how it went on."""
     if values["id"] not in known:
         return bool(values["state"] != "intent")
-    state, task_id = known[values["id"]]
-    return state in _WITHOUT_TASK and task_id is None and values["task_id"] is not None
+    state, task_id, is_driven = known[values["id"]]
+    if task_id is None:
+        if values["task_id"] is not None:
+            return state in _WITHOUT_TASK
+        return state == "unknown" and values["state"] in _NEVER_MADE and not is_driven
+    if task_id != values["task_id"] or is_driven or state not in (*_EARLY, *_FAR):
+        return False
+    return _FAR.get(values["state"], 0) > _FAR.get(state, 0)
 
 
 def arrival(
-    known: Mapping[str, tuple[str, str | None]],
+    known: Known,
     values: dict[str, Any],
     events: Sequence[Mapping[str, Any]],
     name: str,
@@ -107,7 +126,7 @@ def arrival(
         values={key: value for key, value in values.items() if key not in _ASIDE},
         events=[{key: value for key, value in entry.items() if key != "id"} for entry in events],
         stands=stands,
-        seen=known.get(values["id"], (None, None))[0],
+        seen=known[values["id"]][0] if values["id"] in known else None,
         evidence={"copied from": name},
     )
 

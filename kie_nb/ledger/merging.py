@@ -10,8 +10,10 @@ import sqlalchemy as sa
 
 from ..errors import LedgerError
 from .database import Database
-from .schema import event, now, run
+from .schema import CAME, event, now, run
 
+RELEASED = ("refused", "not_sent", "fail", "written_off")  # nothing is billed, or somebody has said so
+_FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
 _KEPT = ("tags", "note", "rating", "experiment", "seed_drawn", "account", "created_at", "made_by", "origin")
 
 
@@ -37,7 +39,8 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
     """Write all *arrivals*, or none.
 
     A run that is here already is brought up to date. A run whose video is here goes on standing for its request, so that
-    no cell shows another video after an import; one that comes in stands where nothing with a video does.
+    no cell shows another video after an import. One that comes in stands beside an intention and, with a task, beside a
+    run of unknown outcome; else it waits for the one that is here to be released (`stand_in`).
 
     Raises:
         LedgerError: a run here has moved on meanwhile.
@@ -51,7 +54,7 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
                     f"run {arrival.values['id'][:8]} has moved on during the import; nothing was imported.",
                     hint="import again",
                 )
-            key = before["live_key"] if before else None
+            key = before["live_key"] if before and arrival.values["state"] not in RELEASED else None
             values = {**arrival.values, "live_key": key or _live_key(db, arrival, coming)}
             values |= {"owner": None, "lease_until": None}
             if before is None:
@@ -64,22 +67,39 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
 
 def _live_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | None:
     values = arrival.values
-    if not arrival.stands:
+    if not arrival.stands or values["state"] in RELEASED:
         return None
     same = run.c.fingerprint == values["fingerprint"]
     if values["seed_drawn"]:
         same = sa.or_(same, sa.and_(run.c.family == values["family"], run.c.seed_drawn.is_(True)))
     standing = db.execute(sa.select(run.c.id, run.c.state).where(same, run.c.live_key.is_not(None)))
-    states = [found.state for found in standing if found.id not in coming]
-    if "fetched" in states or (states and values["state"] != "fetched"):
+    free = {"intent"} | ({"unknown"} if values["task_id"] else set())
+    ahead = {found.state for found in standing if found.id not in coming} - free
+    if "fetched" in ahead or (ahead and values["state"] != "fetched"):
         return None
-    print_ = values["fingerprint"]
-    take = db.execute(
-        sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == print_)
-    ).scalar_one()
-    while db.execute(sa.select(run.c.id).where(run.c.live_key == f"{print_}:{take}")).first() is not None:
-        take += 1
-    return f"{print_}:{take}"
+    return f"{values['fingerprint']}:{values['id']}"
+
+
+def stand_in(db: sa.Connection, released: Any) -> None:
+    """Let a run that came in and did not stand do so now, where *released* was the last to stand for its request.
+
+    Else the request would be sent again, though another machine has paid for it.
+    """
+    same = run.c.fingerprint == released.fingerprint
+    if released.seed_drawn:
+        same = sa.or_(same, sa.and_(run.c.family == released.family, run.c.seed_drawn.is_(True)))
+    others = sa.and_(same, run.c.id != released.id)
+    if db.execute(sa.select(run.c.id).where(others, run.c.live_key.is_not(None)).limit(1)).first():
+        return
+    may_cost = run.c.state.not_in(["intent", *RELEASED])
+    for found in db.execute(
+        sa.select(run.c.id, run.c.fingerprint).where(others, may_cost).order_by(CAME.desc())
+    ):
+        told = db.execute(sa.select(event.c.evidence).where(event.c.run_id == found.id)).scalars()
+        if any(name in (evidence or {}) for evidence in told for name in _FROM_ELSEWHERE):
+            key = f"{found.fingerprint}:{found.id}"
+            db.execute(run.update().where(run.c.id == found.id).values(live_key=key))
+            return
 
 
 def _append(db: sa.Connection, arrival: Arrival, before: str | None) -> None:

@@ -48,6 +48,10 @@ _LONG = 2**63
 _NEEDED = [column.name for column in run.columns if not column.nullable]
 
 
+class _Newer(ValueError):
+    """A note of a newer kie_nb."""
+
+
 class Notes:
     """The notes of a home, in ``kie-runs/open/<run>.json``.
 
@@ -104,20 +108,23 @@ class Notes:
         """Whether there is one."""
         return any(True for _ in self._files())
 
-    def take_in(self, database: Database) -> list[str]:
+    def take_in(self, database: Database) -> tuple[list[str], list[str]]:
         """Bring runs that their machine could not bring to its copy into *database*: as unknown, or with their task.
 
         Returns:
-            What the user should know of it, a line each.
+            What the user should know of it, a line each; and which could not be brought, though they tell of a run.
         """
         known = known_runs(database)
-        taken, remarks = 0, []
+        taken, remarks, failed = 0, [], []
         for file in self._files():
             try:
                 note = _read(file)
             except FileNotFoundError:  # its machine lives, and has just removed it
                 continue
-            except (OSError, ValueError) as exc:
+            except (OSError, _Newer) as exc:
+                failed.append(f"{file} could not be taken in: {exc}.")
+                continue
+            except ValueError as exc:  # no note of ours: they are whole or not there
                 remarks.append(f"{file} could not be taken in: {exc}")
                 continue
             if not is_news(known, note["run"]):
@@ -126,10 +133,10 @@ class Notes:
                 merge(database, [arrival(known, note["run"], note["events"], f"{FOLDER}/{file.name}")])
                 taken += 1
             except (KieError, sa.exc.SQLAlchemyError) as exc:
-                remarks.append(f"{file} could not be taken in: {str(exc).splitlines()[0]}")
+                failed.append(f"{file} could not be taken in: {str(exc).splitlines()[0].rstrip('.')}.")
         if taken:
             remarks.append(f"{taken} runs that another machine had under way were taken in.")
-        return remarks
+        return remarks, failed
 
     def _file(self, run_id: str) -> Path:
         return self.folder / f"{run_id}.json"
@@ -163,7 +170,7 @@ def _read(file: Path) -> dict[str, Any]:
     if not is_whole or not isinstance(values["request"], dict):
         raise ValueError("it is no note of a run")
     if values["state"] not in STATES:
-        raise ValueError(f"this kie_nb knows no state {values['state']!r}; a newer one does")
+        raise _Newer(f"this kie_nb knows no state {values['state']!r}; a newer one does")
     return {"run": values, "events": events}
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from . import money, search
 from .budgets import Budgets
 from .database import Database
+from .merging import stand_in
 from .opening import open_database
 from .pictures import Pictures
 from .schema import CAME, event, now, run
@@ -295,6 +296,8 @@ class Ledger(Pictures, Budgets):
         db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
         if to != before.state or evidence:
             self._append(db, run_id, before.state, to, evidence)
+        if release and before.live_key is not None:
+            stand_in(db, before)
         return after
 
     def mark(self, run_id: str, **words: Any) -> RunRow | None:

@@ -88,7 +88,8 @@ class TakingIn:
             with alone(self._database.file.with_name("taking-in.lock")):
                 said, failed = self._copies()
                 # Notes after copies: they know less of the last seconds, and more of what was before.
-                return [*said, *self._notes.take_in(self._database)], failed
+                noted, left = self._notes.take_in(self._database)
+                return [*said, *noted], [*failed, *left]
         except sqlite3.Error as exc:  # somebody else is long at it, or nothing may be written here
             return [], [f"What other machines have left in {self._home} could not be taken in: {exc}."]
 

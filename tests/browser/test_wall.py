@@ -117,7 +117,7 @@ def test_what_the_screen_shows_of_a_play(chromium, studio, artifacts):
     (artifacts / "wall-seen.json").write_text(json.dumps(measured, indent=1))
 
     assert near > 0.9, measured
-    assert len({frames[0] for frames in pictures}) > FPS  # it has played, and the numbers are read off it
+    assert len({frames[0] for frames in pictures}) > FPS / 2  # it has played, and the numbers are read off it
     assert [frames[0] for frames in pictures] == sorted(frames[0] for frames in pictures)
 
 

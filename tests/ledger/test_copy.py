@@ -165,3 +165,111 @@ def test_the_command_needs_somewhere_to_copy_to(capsys):
     """It says what an address looks like."""
     assert cli.main(["ledger", "copy"]) == 1
     assert "postgresql+psycopg://" in capsys.readouterr().err
+
+
+# --- both sides know the request ----------------------------------------------------------------------------------
+
+
+AT_SERVICE = {"task_id": "t", "expect": {"intent"}}
+OPEN = {"intent", "sending", "accepted", "unknown", "lost"}
+
+
+def ends(ledger, row, state, **changes):
+    return ledger.move(
+        row.id, state, expect=OPEN, release=state in {"fail", "refused", "not_sent"}, **changes
+    )
+
+
+@pytest.mark.parametrize("here", ["intent", "unknown"])
+def test_what_may_have_cost_nothing_keeps_no_paid_task_from_standing(ledger, team, intention, here):
+    """Something was left unsent, or nobody knows: the task that another machine has bought is what a cell shows."""
+    mine, _ = team.intend(intention())
+    if here == "unknown":
+        team.move(mine.id, "unknown", expect={"intent"})
+    paid, _ = ledger.intend(intention())
+    ledger.move(paid.id, "accepted", **AT_SERVICE)
+
+    copy(ledger, team)
+    ends(team, mine, "not_sent")
+
+    assert team.intend(intention()) == (team.get(paid.id), False)
+
+
+@pytest.mark.parametrize("there", ["accepted", "unknown"])
+def test_what_came_in_stands_when_the_other_is_released(ledger, team, intention, there):
+    """Both have asked; ours fails: the other's task is under way, or may be, and nothing is bought for it again."""
+    mine, _ = team.intend(intention())
+    team.move(mine.id, "accepted", expect={"intent"}, task_id="mine")
+    other, _ = ledger.intend(intention())
+    ledger.move(other.id, there, expect={"intent"}, task_id="t" if there == "accepted" else None)
+
+    copy(ledger, team)
+    assert team.standing(intention()).id == mine.id
+    ends(team, mine, "fail")
+
+    assert team.intend(intention()) == (team.get(other.id), False)
+    ends(team, other, "fail")
+    assert team.intend(intention())[1]
+
+
+def test_by_the_users_word_a_failed_run_leaves_the_way_free(team, intention):
+    """What was superseded in this ledger itself does not come back: nothing has come in."""
+    first, _ = team.intend(intention())
+    ends(team, first, "not_sent")
+    second, _ = team.intend(intention(), fresh=True)
+    ends(team, second, "fail")
+
+    assert team.intend(intention())[1]
+
+
+@pytest.mark.parametrize(
+    ("course", "is_told"),
+    [
+        pytest.param((("accepted", "t"), ("fetched", "t")), True, id="its video has come"),
+        pytest.param((("lost", "t"), ("success", "t")), True, id="it was made"),
+        pytest.param((("accepted", "t"), ("fail", "t")), True, id="it has failed"),
+        pytest.param((("unknown", None), ("refused", None)), True, id="it was refused"),
+        pytest.param((("unknown", None), ("fail", "t")), True, id="it was made, and has failed"),
+        pytest.param((("fetched", "t"), ("accepted", "t")), False, id="here it is further"),
+        pytest.param((("fail", "t"), ("fetched", "t")), False, id="both say that it has ended"),
+        pytest.param((("accepted", "t"), ("fetched", "u")), False, id="another task"),
+    ],
+)
+def test_what_became_of_a_run_is_taken_in_later(ledger, team, intention, course, is_told):
+    """The other machine has seen it through; here nobody drives it."""
+    before, after = course
+    row, _ = ledger.intend(intention(owner=None))
+    ledger.move(row.id, before[0], expect={"intent"}, task_id=before[1], release=before[0] == "fail")
+    copy(ledger, team)
+    state, task_id = after
+    facts = {"video": "videos/a.mp4", "credits": 60.0} if state == "fetched" else {}
+    ledger.move(
+        row.id,
+        state,
+        expect={before[0]},
+        task_id=task_id,
+        release=state in {"fail", "refused"},
+        **facts,
+    )
+    events = len(team.events(row.id))
+
+    copy(ledger, team)
+
+    found = team.get(row.id)
+    assert (found.state, found.task_id) == (after if is_told else before)
+    assert (found.video is not None) == (is_told and state == "fetched")
+    assert (len(team.events(row.id)) > events) == is_told
+    assert team.intend(intention())[1] == (found.state in {"fail", "refused"})
+
+
+def test_a_run_that_somebody_drives_here_is_left_to_them(ledger, team, intention):
+    """Its driver looks for itself."""
+    row, _ = ledger.intend(intention())
+    ledger.move(row.id, "accepted", **AT_SERVICE)
+    copy(ledger, team)
+    assert team.claim(row.id, "me", held_by=None, lease_until="2999-01-01T00:00:00+00:00")
+    ledger.move(row.id, "fetched", expect={"accepted"}, video="videos/a.mp4")
+
+    copy(ledger, team)
+
+    assert (team.get(row.id).state, team.get(row.id).owner) == ("accepted", "me")
