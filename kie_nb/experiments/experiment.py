@@ -27,7 +27,7 @@ from .definition import Definition
 from .grid import Grid, Where
 from .judging import Spread, Verified, spread_of, verify
 from .keeping import keep, keep_seed, with_seed
-from .limit import check_limit, check_whole
+from .limit import NOT_GIVEN, NotGiven, check_limit, check_whole
 from .looking import PARALLEL, Looking
 from .plan import Remarks
 from .runner import Runner
@@ -173,12 +173,12 @@ class Experiment(Looking):
     def run(
         self,
         *,
-        max_credits: float | None = None,
+        max_credits: float | NotGiven | None = NOT_GIVEN,
         retry_failed: bool = False,
         extend: bool = False,
-        parallel: int = PARALLEL,
-        stop_after_failures: int = FAILURES,
-        stop_after_unknowns: int = UNKNOWNS,
+        parallel: int | NotGiven = NOT_GIVEN,
+        stop_after_failures: int | NotGiven = NOT_GIVEN,
+        stop_after_unknowns: int | NotGiven = NOT_GIVEN,
     ) -> Self:
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
@@ -187,13 +187,13 @@ class Experiment(Looking):
 
         Args:
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
-                before each is sent, at what the service has charged for those that are done.
+                before each is sent, at what the service has charged for those that are done. None, as by default, is no limit.
             retry_failed: Ask again for cells whose run has failed; failed tasks are not billed.
             extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
                 ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
-            parallel: The most that are under way at once.
-            stop_after_failures: So many failures in a row, and no more is bought.
-            stop_after_unknowns: So many unknown outcomes, and no more is bought; those that are not settled yet count.
+            parallel: The most that are under way at once; by default 40.
+            stop_after_failures: So many failures in a row, and no more is bought; by default 3.
+            stop_after_unknowns: So many unknown outcomes, and no more is bought; by default 1. Those not settled yet count.
 
         Raises:
             InvalidRequest: the experiment of this name asked for something else, or it was made for another service than the
@@ -201,22 +201,20 @@ class Experiment(Looking):
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
         self._check_process()
-        check_number(max_credits)
-        check_whole(
-            parallel=parallel,
-            stop_after_failures=stop_after_failures,
-            stop_after_unknowns=stop_after_unknowns,
-        )
-        channel = self._channel()
-        limits: dict[str, Any] = {
-            "max_credits": max_credits,
+        counts = {
             "parallel": parallel,
             "stop_after_failures": stop_after_failures,
             "stop_after_unknowns": stop_after_unknowns,
         }
+        given: dict[str, Any] = {name: value for name, value in counts.items() if value is not NOT_GIVEN}
+        check_whole(**given)
+        if max_credits is not NOT_GIVEN:
+            check_number(max_credits)
+            given["max_credits"] = max_credits
+        channel = self._channel()
+        limits = USUAL_LIMITS | given
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
-                given = {name: value for name, value in limits.items() if value != USUAL_LIMITS[name]}
                 limits = self._limits | given
                 if limits == self._limits:
                     return self

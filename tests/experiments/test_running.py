@@ -373,6 +373,40 @@ def test_a_lower_limit_holds_while_it_runs(smile, simulator, monkeypatch):
     assert len(simulator.tasks) == 12
 
 
+@pytest.mark.parametrize(
+    ("given", "bought"),
+    [
+        pytest.param({}, 4, id="left out"),
+        pytest.param({"max_credits": None}, 12, id="none"),
+        pytest.param({"retry_failed": True}, 4, id="something else"),
+    ],
+)
+def test_a_limit_is_lifted_by_none_while_it_runs(smile, simulator, monkeypatch, given, bought):
+    """One that is left out stays as it is: what is charged above the list would pass it."""
+    monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
+    exp = smile().run(max_credits=720, parallel=1)
+    while not simulator.tasks:
+        time.sleep(0.01)
+    exp.run(**given).wait(SHORT_S)
+
+    assert len(simulator.tasks) == bought
+    assert ("max_credits=720 would be passed" in exp.status().stopped) == (bought == 4)
+
+
+def test_the_usual_number_can_be_given_while_it_runs(smile, simulator):
+    """It is no less a word than another one: the others are sent while the first is under way."""
+    simulator.set_faults([Fault(call="task", kind="slow", seconds=5.0)])
+    exp = smile(seeds=1).run(parallel=1)
+    while not simulator.tasks:
+        time.sleep(0.01)
+    exp.run(parallel=40)
+    while len(simulator.tasks) < 3:
+        time.sleep(0.01)
+
+    assert exp.status().done == 0
+    exp.wait(SHORT_S)
+
+
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_says_what_it_costs(smile, simulator):
     """What was sent goes on; here that is free."""
