@@ -113,6 +113,48 @@ def test_failed_cells_stay_and_run_again_at_ones_word(smile, simulator):
     assert len(simulator.tasks) == 4
 
 
+@pytest.fixture
+def failing(smile, simulator):
+    """A running grid of three, of which one has failed, one is done and one is under way: ``failing(max_credits=180)``."""
+
+    def run(**limits):
+        simulator.set_faults(
+            [
+                Fault(call="task", kind="fail", match="yawns", times=1),
+                Fault(call="task", kind="slow", match="sneezes", seconds=5.0),
+            ]
+        )
+        exp = smile(seeds=1).run(**limits)
+        while (status := exp.status()).failed + status.done < 2:
+            time.sleep(0.01)
+        return exp
+
+    return run
+
+
+def test_failed_cells_are_taken_up_while_it_runs(failing, simulator):
+    """Once, however often that is asked for; what is under way is not stopped for them."""
+    exp = failing()
+    exp.run(retry_failed=True).run(retry_failed=True)
+
+    assert exp.is_running
+    assert exp.wait(SHORT_S).status().counts == {"fetched": 3}
+    assert exp.status().stopped == ""
+    assert len(simulator.tasks) == 4
+
+
+def test_failed_cells_that_would_pass_the_limit_leave_it_running(failing, simulator, monkeypatch):
+    """Nothing is bought for them, and nothing is taken back."""
+    monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
+    exp = failing(max_credits=180)
+    with pytest.raises(kie.BudgetExceeded, match="1 missing cells would cost about 60 credits"):
+        exp.run(retry_failed=True)
+
+    assert exp.wait(SHORT_S).status().counts == {"fetched": 2, "fail": 1}
+    assert exp.status().stopped == ""
+    assert len(simulator.tasks) == 3
+
+
 def test_failures_in_a_row_stop_it(smile, simulator):
     """Not every cell must fail before somebody looks."""
     simulator.set_faults([Fault(call="task", kind="fail")])
