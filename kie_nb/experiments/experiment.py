@@ -13,12 +13,13 @@ from typing import Any, Self
 from .. import _hooks
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine import Run, get_session
+from ..engine import Prepared, Run, get_session
 from ..engine.asking import check_number
 from ..engine.bridge import wait_async, wait_blocking
 from ..engine.origin import here
 from ..engine.states import OPEN, State
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..ledger import RunRow
 from ..notice import say_simulator_once
 from . import status as status_
 from .cells import as_axis, check_pictures, prepare_cells, settled
@@ -27,7 +28,7 @@ from .definition import Definition
 from .grid import Grid, Where
 from .judging import Spread, Verified, spread_of, verify
 from .keeping import keep, keep_seed, with_seed
-from .limit import check_limit, check_whole
+from .limit import NOT_GIVEN, NotGiven, check_limit, check_whole
 from .looking import PARALLEL, Looking
 from .plan import Remarks
 from .runner import Runner
@@ -173,12 +174,12 @@ class Experiment(Looking):
     def run(
         self,
         *,
-        max_credits: float | None = None,
+        max_credits: float | NotGiven | None = NOT_GIVEN,
         retry_failed: bool = False,
         extend: bool = False,
-        parallel: int = PARALLEL,
-        stop_after_failures: int = FAILURES,
-        stop_after_unknowns: int = UNKNOWNS,
+        parallel: int | NotGiven = NOT_GIVEN,
+        stop_after_failures: int | NotGiven = NOT_GIVEN,
+        stop_after_unknowns: int | NotGiven = NOT_GIVEN,
     ) -> Self:
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
@@ -187,13 +188,13 @@ class Experiment(Looking):
 
         Args:
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
-                before each is sent, at what the service has charged for those that are done.
-            retry_failed: Ask again for cells whose run has failed; failed tasks are not billed.
+                before each is sent, at what the service has charged for those that are done. None, as by default, is no limit.
+            retry_failed: Ask again for cells whose run has failed, also while others are under way; failed tasks are not billed.
             extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
                 ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
-            parallel: The most that are under way at once.
-            stop_after_failures: So many failures in a row, and no more is bought.
-            stop_after_unknowns: So many unknown outcomes, and no more is bought; those that are not settled yet count.
+            parallel: The most that are under way at once; by default 40.
+            stop_after_failures: So many failures in a row, and no more is bought; by default 3.
+            stop_after_unknowns: So many unknown outcomes, and no more is bought; by default 1. Those not settled yet count.
 
         Raises:
             InvalidRequest: the experiment of this name asked for something else, or it was made for another service than the
@@ -201,24 +202,22 @@ class Experiment(Looking):
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
         self._check_process()
-        check_number(max_credits)
-        check_whole(
-            parallel=parallel,
-            stop_after_failures=stop_after_failures,
-            stop_after_unknowns=stop_after_unknowns,
-        )
-        channel = self._channel()
-        limits: dict[str, Any] = {
-            "max_credits": max_credits,
+        counts = {
             "parallel": parallel,
             "stop_after_failures": stop_after_failures,
             "stop_after_unknowns": stop_after_unknowns,
         }
+        given: dict[str, Any] = {name: value for name, value in counts.items() if value is not NOT_GIVEN}
+        check_whole(**given)
+        if max_credits is not NOT_GIVEN:
+            check_number(max_credits)
+            given["max_credits"] = max_credits
+        self._channel()
+        limits = USUAL_LIMITS | given
         if self.is_running and self._runner is not None:
             if not self._runner.stopped:
-                given = {name: value for name, value in limits.items() if value != USUAL_LIMITS[name]}
                 limits = self._limits | given
-                if limits == self._limits:
+                if limits == self._limits and (not retry_failed or self._retry_meanwhile(self._runner)):
                     return self
                 self._runner.stop("other limits were given")
             # It still fetches what it has sent, while this goes on with what it has taken back.
@@ -227,15 +226,7 @@ class Experiment(Looking):
             )
         self._keep(extend=extend)
         rows = self._rows()
-        origin = here()
-        todo = [
-            (replace(cell.prepared, channel=channel, origin=origin), row)
-            for cell, row in zip(self._cells.values(), rows, strict=True)
-            if row is None or status_.is_wanted(row.state, retry_failed=retry_failed)
-        ]
-        if limits["max_credits"] is not None:  # an intention that somebody left is reserved already
-            new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
-            check_limit(self._bought(), new, limits["max_credits"])
+        todo = self._to_buy(rows, limits["max_credits"], retry_failed=retry_failed)
         gone = self._gone(row for row in rows if row is not None)
         joined = [
             self._session.handle(self._home, row)
@@ -257,6 +248,39 @@ class Experiment(Looking):
         self._limits = limits
         self._runner.start()
         return self
+
+    def _to_buy(
+        self, rows: Sequence[RunRow | None], max_credits: float | None, *, retry_failed: bool
+    ) -> list[tuple[Prepared, RunRow | None]]:
+        """The cells that are asked for now, each with the run that it has.
+
+        Raises:
+            BudgetExceeded: they would pass *max_credits*.
+        """
+        channel, origin = self._channel(), here()
+        todo = [
+            (replace(cell.prepared, channel=channel, origin=origin), row)
+            for cell, row in zip(self._cells.values(), rows, strict=True)
+            if row is None or status_.is_wanted(row.state, retry_failed=retry_failed)
+        ]
+        if max_credits is not None:  # an intention that somebody left is reserved already
+            new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
+            check_limit(self._bought(), new, max_credits)
+        return todo
+
+    def _retry_meanwhile(self, runner: Runner) -> bool:
+        """Let the go that is under way buy the cells that have failed, too; False where it has come to its end.
+
+        Raises:
+            BudgetExceeded: with them its limit would be passed; it goes on without them.
+        """
+        todo = self._to_buy(self._rows(), self._limits["max_credits"], retry_failed=True)
+        failed = [
+            prepared for prepared, row in todo if row is not None and State(row.state) in status_.FAILED
+        ]
+        taken = self._session.dispatcher.submit(runner.take_up(failed))
+        wait_blocking(taken, timeout_s=None, goes_on="the experiment goes on.")
+        return taken.result()
 
     def stop(self) -> None:
         """Buy no more cells; tasks that were sent go on, and their videos are fetched."""

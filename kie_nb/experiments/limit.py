@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
+from typing import Final, Literal
 
 from ..engine import Prepared
 from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger.money import Figures
+
+
+class _Left(Enum):
+    OUT = "not given"
+
+    def __repr__(self) -> str:  # what help shows as the default
+        return self.value
+
+
+# A limit that was left out: None lifts one, and what is given with its usual value is given.
+NotGiven = Literal[_Left.OUT]
+NOT_GIVEN: Final = _Left.OUT
 
 
 def check_whole(**counts: object) -> None:

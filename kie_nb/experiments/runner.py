@@ -67,6 +67,15 @@ class Runner:
         self.stopped = self.stopped or why
         self.session.dispatcher.call_soon(self._stir.set)
 
+    async def take_up(self, more: Sequence[Prepared]) -> bool:
+        """Buy *more* too; False once nothing more is bought. On the dispatcher's loop, where it cannot end meanwhile."""
+        if self.stopped or self.done.done():
+            return False
+        waiting = {prepared.fingerprint for prepared in self._todo}
+        self._todo.extend(prepared for prepared in more if prepared.fingerprint not in waiting)
+        self._stir.set()
+        return True
+
     @property
     def left(self) -> int:
         """Cells that it has still to buy."""
@@ -117,6 +126,8 @@ class Runner:
                 await self.session.dispatcher.ledger(self.session.withdraw, run)
 
     def _watch(self, run: Run) -> None:
+        if run in self._open:
+            return  # a cell that has failed was asked for again twice at the same moment
         self._open.append(run)
         run.listen(self._heard)
         self._stir.set()  # it may have ended before it was listened to

@@ -50,8 +50,9 @@ def run_experiment(
         _show(exp.plan())
         return None
     warn_about_nest_asyncio()
-    limits = {"stop_after_failures": asked.stop_after_failures} if asked.stop_after_failures else {}
-    exp.run(max_credits=asked.max_credits, retry_failed=asked.retry_failed, extend=asked.extend, **limits)
+    given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
+    limits: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    exp.run(retry_failed=asked.retry_failed, extend=asked.extend, **limits)
     if headless.must_wait(asked.wait):
         exp.wait()
     show_experiment(exp)

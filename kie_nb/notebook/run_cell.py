@@ -7,7 +7,7 @@ import hashlib
 from .. import settings as settings_
 from ..catalogue import ImageIdentity
 from ..engine import Prepared, Run, get_session
-from ..engine.asking import new_run
+from ..engine.asking import standing
 from ..engine.recall import kept_name
 from ..engine.states import State
 from ..paths import shown_path
@@ -34,8 +34,8 @@ def promise_of(run: Run) -> str:
     prepared = Prepared(
         request=run.request, channel=channel, home=current.home, content=None, seed_drawn=False
     )
-    row = session.ledger(current.home).standing(new_run(prepared))
-    if row is None or row.state == State.INTENT:
+    row = standing(session, prepared)
+    if row is None:
         price = "asks for a new video, simulated and free"
         if channel.service == "kie":
             estimate = run.request.estimate
@@ -44,6 +44,8 @@ def promise_of(run: Run) -> str:
     if row.state == State.UNKNOWN:
         return f"Running it spends nothing before run {row.id[:8]} is settled, whose outcome is not known."
     which = "this run" if row.id == run.id else f"run {row.id[:8]}, which stands for its request now,"
+    if row.state == State.INTENT:  # a living process is about to send it: that is paid for, and once
+        return f"Running it joins {which} and buys no other."
     return f"Running it shows {which} and spends nothing."
 
 

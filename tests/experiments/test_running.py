@@ -113,6 +113,48 @@ def test_failed_cells_stay_and_run_again_at_ones_word(smile, simulator):
     assert len(simulator.tasks) == 4
 
 
+@pytest.fixture
+def failing(smile, simulator):
+    """A running grid of three, of which one has failed, one is done and one is under way: ``failing(max_credits=180)``."""
+
+    def run(**limits):
+        simulator.set_faults(
+            [
+                Fault(call="task", kind="fail", match="yawns", times=1),
+                Fault(call="task", kind="slow", match="sneezes", seconds=5.0),
+            ]
+        )
+        exp = smile(seeds=1).run(**limits)
+        while (status := exp.status()).failed + status.done < 2:
+            time.sleep(0.01)
+        return exp
+
+    return run
+
+
+def test_failed_cells_are_taken_up_while_it_runs(failing, simulator):
+    """Once, however often that is asked for; what is under way is not stopped for them."""
+    exp = failing()
+    exp.run(retry_failed=True).run(retry_failed=True)
+
+    assert exp.is_running
+    assert exp.wait(SHORT_S).status().counts == {"fetched": 3}
+    assert exp.status().stopped == ""
+    assert len(simulator.tasks) == 4
+
+
+def test_failed_cells_that_would_pass_the_limit_leave_it_running(failing, simulator, monkeypatch):
+    """Nothing is bought for them, and nothing is taken back."""
+    monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
+    exp = failing(max_credits=180)
+    with pytest.raises(kie.BudgetExceeded, match="1 missing cells would cost about 60 credits"):
+        exp.run(retry_failed=True)
+
+    assert exp.wait(SHORT_S).status().counts == {"fetched": 2, "fail": 1}
+    assert exp.status().stopped == ""
+    assert len(simulator.tasks) == 3
+
+
 def test_failures_in_a_row_stop_it(smile, simulator):
     """Not every cell must fail before somebody looks."""
     simulator.set_faults([Fault(call="task", kind="fail")])
@@ -371,6 +413,40 @@ def test_a_lower_limit_holds_while_it_runs(smile, simulator, monkeypatch):
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
     assert exp.run(max_credits=720).run(max_credits=730).run().wait(SHORT_S).status().done == 12
     assert len(simulator.tasks) == 12
+
+
+@pytest.mark.parametrize(
+    ("given", "bought"),
+    [
+        pytest.param({}, 4, id="left out"),
+        pytest.param({"max_credits": None}, 12, id="none"),
+        pytest.param({"retry_failed": True}, 4, id="something else"),
+    ],
+)
+def test_a_limit_is_lifted_by_none_while_it_runs(smile, simulator, monkeypatch, given, bought):
+    """One that is left out stays as it is: what is charged above the list would pass it."""
+    monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
+    exp = smile().run(max_credits=720, parallel=1)
+    while not simulator.tasks:
+        time.sleep(0.01)
+    exp.run(**given).wait(SHORT_S)
+
+    assert len(simulator.tasks) == bought
+    assert ("max_credits=720 would be passed" in exp.status().stopped) == (bought == 4)
+
+
+def test_the_usual_number_can_be_given_while_it_runs(smile, simulator):
+    """It is no less a word than another one: the others are sent while the first is under way."""
+    simulator.set_faults([Fault(call="task", kind="slow", seconds=5.0)])
+    exp = smile(seeds=1).run(parallel=1)
+    while not simulator.tasks:
+        time.sleep(0.01)
+    exp.run(parallel=40)
+    while len(simulator.tasks) < 3:
+        time.sleep(0.01)
+
+    assert exp.status().done == 0
+    exp.wait(SHORT_S)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -112,18 +112,38 @@ def test_another_prompt_is_not_bought_where_nothing_was_to_be_spent(simulator, f
     assert simulator.counts["create_requests"] == 1
 
 
-def test_what_was_left_unsent_has_its_price(filled, cat):
-    """Generate takes it back and sends it: that is paid for."""
+@pytest.fixture
+def left(simulator, cat):
+    """The row of a request that a kernel had written down when it died."""
     session = get_session()
     prepared = session.prepare("The cat smiles.", image=cat, seed=5)
     gone = replace(asking.new_run(prepared), owner="elsewhere:999999:1", lease_until="2020-01-01T00:00:00Z")
-    session.ledger(prepared.home).intend(gone)
+    return session.ledger(prepared.home).intend(gone)[0]
+
+
+@pytest.mark.usefixtures("left")
+def test_what_was_left_unsent_has_its_price(filled):
+    """Generate takes it back and sends it: that is paid for."""
     filled.form.seed.text.value = "5"
     time.sleep(0.5)
     filled.until(lambda: "credits" in filled.money)
 
     assert "estimate 60 credits" in filled.money
     assert "spends nothing" not in filled.money
+
+
+def test_what_was_left_unsent_is_no_trouble_once_it_is_sent(simulator, filled, left, buy):
+    """The row goes, and its request is on its way: nobody is told to press Generate for it."""
+    filled.form.seed.text.value = "5"
+    filled.until(lambda: filled.rows and "left behind, never sent" in filled.rows[0].children[0].value)
+    filled.until(lambda: "estimate 60 credits" in filled.money)
+    buy()
+    filled.until(lambda: (left.id, "not_sent") in filled.panel._told)
+    filled.until(lambda: "is done" in filled.says)
+
+    assert "never sent" not in filled.says
+    assert not filled.panel._line.is_bad
+    assert simulator.counts["create_requests"] == 1
 
 
 def test_a_page_that_does_not_answer_buys_nothing(filled, monkeypatch):

@@ -451,8 +451,16 @@ class Panel:
             self.say(f"Run {run.id[:8]} is done.", add=True)
             if self.shown.run is None:
                 self.shown.show(run)
-        elif run.error is not None and not (run.is_stopped and run.state == State.NOT_SENT):
-            self._trouble(run.error, add=True)  # but for what was taken back at a press, which has said so
+        elif run.error is not None and not (run.state == State.NOT_SENT and self._is_told_otherwise(run)):
+            self._trouble(run.error, add=True)
+
+    @staticmethod
+    def _is_told_otherwise(run: Run) -> bool:
+        """Of what was not sent: whether the press that took it back has said so, or its request was asked for anew since."""
+        session = get_session()
+        with session.begin_lock:  # in which what was left is taken back and asked for anew
+            same = session.ledger_of(run).same_request(fingerprint=run.row.fingerprint)
+        return run.is_stopped or any(other.created_at > run.row.created_at for other in same)
 
     def _show(self, run: Run) -> None:
         get_session().revive(run)
