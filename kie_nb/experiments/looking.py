@@ -17,6 +17,7 @@ from ..engine.facts import Recorded
 from ..engine.states import State
 from ..errors import InvalidRequest, KieError
 from ..ledger import Experiments, RunRow, Standing
+from ..ledger.kept import kept_files
 from ..ledger.money import Figures
 from . import status as status_
 from .exports import Exports
@@ -108,8 +109,14 @@ class Looking(Exports):
         """The same, as much of it as is looked at each second."""
         found = self._shelf.standings(list(self._cells))
         gone = self._gone(found.values())
+        incomplete = self._incomplete(found.values()) - gone
         rows = [found.get(fingerprint) for fingerprint in self._cells]
-        return [replace(row, is_gone=True) if row is not None and row.id in gone else row for row in rows]
+        return [
+            replace(row, is_gone=row.id in gone, is_incomplete=row.id in incomplete)
+            if row is not None and row.id in gone | incomplete
+            else row
+            for row in rows
+        ]
 
     def _gone(self, rows: Iterable[RunRow | Standing]) -> set[str]:
         """The ids of those runs that are done, and whose video is not on this machine."""
@@ -120,6 +127,20 @@ class Looking(Exports):
             for row in rows
             if row.state == State.FETCHED
             and not (row.video and (row.video in there or files.absolute(row.video).exists()))
+        }
+
+    def _incomplete(self, rows: Iterable[Standing]) -> set[str]:
+        """The ids of those runs that are done, and not all of whose task's files are on this machine."""
+        several = [row.fingerprint for row in rows if row.has_several and row.state == State.FETCHED]
+        if not several:
+            return set()
+        files = self._session.files(self._home)
+        there = files.there()
+        return {
+            row.id
+            for row in self._shelf.runs(several).values()
+            if Recorded(row).missing
+            or not all(kept.name in there or files.absolute(kept.name).exists() for kept in kept_files(row))
         }
 
     def plan(self) -> Plan:

@@ -17,7 +17,7 @@ from ..engine.tables import counted
 from .data import Cells, in_words
 from .definition import Definition, short
 from .judging import Spread
-from .status import UNBILLED, Status
+from .status import GONE_WORDS, INCOMPLETE, UNBILLED, Status
 
 # The page needs nothing and nobody: what is not in it, or beside it, is not fetched, whatever a prompt says.
 POLICY = (
@@ -134,6 +134,8 @@ def _standing(status: Status) -> str:
         (status.failed, "failed"),
         (status.open, "under way"),
         (sum(status.counts.get(state, 0) for state in UNSETTLED), "of unknown outcome"),
+        (status.gone, GONE_WORDS),
+        (status.incomplete, INCOMPLETE),
         (status.missing, "to come"),
     ]
     rest = "".join(f", {count} {word}" for count, word in known if count)

@@ -16,6 +16,7 @@ from ..settings import WINDOW_S
 MISSING = "missing"
 GONE = "gone"
 GONE_WORDS = "not on this machine"
+INCOMPLETE = "incomplete"
 FAILED = frozenset({State.FAIL, State.REFUSED})
 UNBILLED = FAILED | {State.NOT_SENT}
 # Nothing stands for such a cell any more, and nothing is open about it: it is bought as one that was never asked for.
@@ -27,7 +28,8 @@ class Status:
     """How it stands now; shows itself as a line.
 
     Attributes:
-        counts: Cells by state; "missing" has no run, the video of "gone" was fetched and is not on this machine.
+        counts: Cells by state; "missing" has no run, the video of "gone" was fetched and is not on this machine, nor is another
+            file of its task with "incomplete".
         spent: Credits of all that was bought for it, verifying and sending again included, and of cells bought elsewhere: as
             reported, or estimated while that is not known.
         reserved: Credits of what was bought and is still under way, by the price list.
@@ -54,13 +56,18 @@ class Status:
 
     @property
     def done(self) -> int:
-        """Cells with their video on disk."""
+        """Cells with their video on disk, and with every other file of its task."""
         return self.counts.get(State.FETCHED, 0)
 
     @property
     def gone(self) -> int:
         """Cells whose video was fetched, and is not on this machine: `Experiment.run` fetches it again."""
         return self.counts.get(GONE, 0)
+
+    @property
+    def incomplete(self) -> int:
+        """Cells with their video on disk, and without another file that its task has made."""
+        return self.counts.get(INCOMPLETE, 0)
 
     @property
     def failed(self) -> int:
@@ -106,7 +113,7 @@ class Status:
         return f", {self.spent_beside:g} of the {self.spent:g} for other runs than those of these cells, such as verifying"
 
 
-_NAMES = {MISSING: "to come", GONE: GONE_WORDS}
+_NAMES = {MISSING: "to come", GONE: GONE_WORDS, INCOMPLETE: INCOMPLETE}
 
 
 def count(rows: Sequence[Standing | None]) -> dict[str, int]:
@@ -117,12 +124,16 @@ def count(rows: Sequence[Standing | None]) -> dict[str, int]:
 def _kind(row: Standing | None) -> str:
     if row is None:
         return MISSING
-    return GONE if row.is_gone else str(row.state)
+    if row.is_gone:
+        return GONE
+    return INCOMPLETE if row.is_incomplete else str(row.state)
 
 
 def words_of(row: Standing) -> str:
     """The state of a cell's run, as it is shown."""
-    return GONE_WORDS if row.is_gone else WORDS[State(row.state)]
+    if row.is_gone:
+        return GONE_WORDS
+    return INCOMPLETE if row.is_incomplete else WORDS[State(row.state)]
 
 
 def money(rows: Sequence[Standing | None]) -> tuple[float, float]:

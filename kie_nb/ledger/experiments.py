@@ -24,7 +24,9 @@ class Standing:
     """What is shown of the run that stands for a cell, without what it was asked for.
 
     Attributes:
+        has_several: Its task made several files.
         is_gone: It is done, and its video is not on this machine; the ledger does not know that.
+        is_incomplete: It is done, and another of its files is not on this machine; likewise.
     """
 
     id: str
@@ -37,10 +39,19 @@ class Standing:
     experiment: str | None = None
     error: dict[str, Any] | None = None
     video: str | None = None
+    has_several: bool = False
     is_gone: bool = False
+    is_incomplete: bool = False
 
 
-_STANDING = tuple(run.c[name] for name in Standing.__slots__ if name in run.c)
+# As text: lists of thousands are not taken apart each second to count them. Earlier versions wrote down the links alone.
+_HAS_SEVERAL = sa.or_(
+    sa.func.coalesce(run.c.files_made, 0) > 1, sa.cast(run.c.urls, sa.String).like('%", "%')
+)
+_STANDING = (
+    *(run.c[name] for name in Standing.__slots__ if name in run.c),
+    sa.func.coalesce(_HAS_SEVERAL, sa.false()).label("has_several"),
+)
 
 
 class Experiments:

@@ -12,7 +12,7 @@ from ..engine import tables
 from ..engine.states import OPEN, UNSETTLED, State
 from ..engine.tables import counted
 from ..experiments.experiment import Experiment
-from ..experiments.status import FAILED, GONE_WORDS, TO_BUY, Status, words_of
+from ..experiments.status import FAILED, GONE_WORDS, INCOMPLETE, TO_BUY, Status, words_of
 from ..ledger import Standing
 from . import page
 
@@ -75,7 +75,7 @@ def colour(state: str | None) -> str:
 
 
 def _colour_of(run: Standing | None) -> str:
-    return MISSING_COLOUR if run is None or run.is_gone else colour(run.state)
+    return MISSING_COLOUR if run is None or run.is_gone or run.is_incomplete else colour(run.state)
 
 
 def _unsure(status: Status) -> int:
@@ -89,6 +89,7 @@ def _line(status: Status, *, is_free: bool) -> str:
         (colour(State.FAIL), "failed", str(status.failed), status.failed),
         (colour(State.UNKNOWN), "outcome unknown", str(_unsure(status)), _unsure(status)),
         (FINE, GONE_WORDS, str(status.gone), status.gone),
+        (FINE, INCOMPLETE, str(status.incomplete), status.incomplete),
         (FINE, "to come", str(status.missing), status.missing),
     ]
     of_cells = status.reserved - status.reserved_beside

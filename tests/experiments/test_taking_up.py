@@ -1,6 +1,10 @@
 """What was paid for comes back: a video whose file is gone, and a task that the service did not show."""
 
+import contextlib
+import sqlite3
+
 import kie_nb as kie
+from kie_nb import settings
 from kie_nb.engine import fetching, watching
 from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
 from kie_nb.experiments.headless import run as run_file
@@ -76,8 +80,41 @@ def test_a_second_file_that_has_not_come_is_named_and_fetched(simulator, tmp_pat
     file = exp.save(tmp_path / "two.toml")
 
     assert run_file(file) == NOT_ALL_DONE
-    assert f"not on disk yet: file 2 of {exp.runs[0].label}. Nothing is bought" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"not on disk yet: file 2 of {exp.runs[0].label}. Nothing is bought" in said
+    assert "two: 0 of 1 cell done, 1 incomplete; simulated" in said
     simulator.set_faults([two])
     assert run_file(file) == DONE
+    assert "two: 1 of 1 cell done; simulated" in capsys.readouterr().out
     assert exp.runs[0].missing == ()
     assert len(simulator.tasks) == 1
+
+
+def test_a_second_file_that_is_gone_is_no_done_cell(simulator):
+    """On the card, in the plan and in the report neither; where the first is gone too, that is said."""
+    simulator.set_faults([Fault(call="record", kind="two_urls")])
+    exp = kie.Experiment("two", model="wan/2-5-text-to-video", prompt="Waves.", seed=[3, 4]).run()
+    run = exp.wait(SHORT_S).runs[0]
+    assert exp.status().counts == {"fetched": 2}
+    first, second = run.videos
+    second.unlink()
+
+    status = exp.status()
+    assert (status.done, status.incomplete, status.gone) == (1, 1, 0)
+    assert f"incomplete, run {run.id[:8]}" in repr(exp.plan())
+    assert "incomplete</span> 1" in experiment_page(exp)
+    assert "1 of 2 cells done, 1 incomplete" in exp.report("two.html").read_text()
+    first.unlink()
+    assert exp.status().counts == {"gone": 1, "fetched": 1}
+
+
+def test_files_are_missed_that_an_earlier_version_did_not_count(simulator, monkeypatch):
+    """It wrote down the links alone."""
+    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.0,))
+    late = Fault(call="download", kind="expired", match="_1.mp4")
+    simulator.set_faults([Fault(call="record", kind="two_urls"), late])
+    exp = kie.Experiment("two", model="wan/2-5-text-to-video", prompt="Waves.", seed=3).run().wait(SHORT_S)
+    with contextlib.closing(sqlite3.connect(settings.current().home / "ledger.sqlite")) as db, db:
+        db.execute("UPDATE run SET files = NULL, files_made = NULL")
+
+    assert exp.status().counts == {"incomplete": 1}
