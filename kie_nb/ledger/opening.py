@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import LedgerError
 from ..paths import shown_path
-from .database import DAMAGED, HOME, STATE, Database, SqliteFile
+from .database import DAMAGED, HOME, STATE, Database, SqliteFile, alone
 from .migrations import prepare
 from .notes import Notes
 from .place import Place, place
@@ -56,7 +56,11 @@ def _refusal(database: Database) -> list[str]:
 
 def _begin_away(home: Path, where: Place, file: SqliteFile) -> list[str]:
     """A ledger whose home is on a network disk: what is there comes in, and from now on it is copied and noted there."""
-    own = own_copy(file)
+    try:
+        with alone(file.file.with_name("snapshot.lock")):  # not while another kernel puts one there
+            own = own_copy(file, home)
+    except sqlite3.Error:  # it is long at it: at worst a second name is drawn
+        own = own_copy(file, home)
     remark = (
         f"{home} is on a network disk ({where.network}), where a database is not safe: the ledger is kept in {file.file},"
         f" and a copy of it in {own} beside the videos. Machines that use it at once see each other's runs"
@@ -64,7 +68,7 @@ def _begin_away(home: Path, where: Place, file: SqliteFile) -> list[str]:
     )
     file.notes = Notes(home)
     said = TakingIn(home, file, file.notes, own).begin()
-    Snapshot(file, home / own, file.notes)
+    Snapshot(file, home, file.notes)
     return [remark, *said]
 
 

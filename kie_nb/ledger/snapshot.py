@@ -16,9 +16,11 @@ import threading
 import weakref
 from pathlib import Path
 
+from ..errors import LedgerError
 from .database import SqliteFile, alone, copy_file
 from .notes import Notes
 from .place import NAME
+from .taking_in import own_copy, remember_own
 
 log = logging.getLogger("kie_nb")
 
@@ -26,11 +28,11 @@ EVERY_S = 3.0
 
 
 class Snapshot:
-    """Keeps *target* in the home as new as *database*, give or take a few seconds; brought up to date at exit."""
+    """Keeps a copy in *home* as new as *database*, give or take a few seconds; brought up to date at exit."""
 
-    def __init__(self, database: SqliteFile, target: Path, notes: Notes) -> None:
+    def __init__(self, database: SqliteFile, home: Path, notes: Notes) -> None:
         self._database = database
-        self._target = target
+        self._home = home
         self._notes = notes
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
@@ -64,21 +66,23 @@ class Snapshot:
                 ),  # an older copy must not replace a newer one
                 tempfile.TemporaryDirectory(dir=self._database.file.parent) as folder,
             ):
+                target = self._home / own_copy(self._database, self._home)
                 whole = Path(folder) / NAME
                 copy_file(self._database.file, whole)
-                part = self._target.with_name(f".{self._target.name}.{os.getpid()}.part")
+                part = target.with_name(f".{target.name}.{os.getpid()}.part")
                 try:
-                    self._target.parent.mkdir(parents=True, exist_ok=True)
+                    self._home.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(whole, part)
                     with part.open("rb+") as file:
                         os.fsync(file.fileno())
-                    os.replace(part, self._target)
+                    remember_own(self._database, part)
+                    os.replace(part, target)
                     self._notes.tidy(whole)
                 finally:
                     with contextlib.suppress(OSError):
                         part.unlink(missing_ok=True)
-        except (OSError, sqlite3.Error) as exc:
-            log.warning("the ledger's copy %s could not be written: %s", self._target, exc)
+        except (OSError, sqlite3.Error, LedgerError) as exc:
+            log.warning("the ledger's copy in %s could not be written: %s", self._home, exc)
 
     def close(self) -> None:
         """Write what is not written yet, and wait for what is just being written: its thread would end with the process."""

@@ -23,24 +23,48 @@ from .notes import Notes
 from .place import NAME, copy_name
 from .schema import home_copy
 
+NOT_THERE = "-"
 _PATTERNS = (
     NAME,
     "ledger.*.snapshot*.sqlite",
 )  # with what programs that keep folders alike call a second one
 
 
-def own_copy(database: SqliteFile) -> str:
-    """The name of the copy that this ledger makes in the home; drawn once, for machines may have the same name."""
+def own_copy(database: SqliteFile, home: Path) -> str:
+    """The name of the copy that this ledger makes in *home*; drawn once, for machines may have the same name.
+
+    What lies there under that name and was not written by this ledger is another's: its machine was made from this one, or
+    this ledger was set back to what it was. It is left as it is, to be taken in like any other, and a new name is drawn.
+    """
     query = sa.select(home_copy.c.name).where(home_copy.c.mark.is_(None))
     with database.read() as db:
         name: str | None = db.execute(query).scalar()
-    if name is None:
-        with database.write() as db:
-            name = db.execute(query).scalar()  # somebody may have been quicker
-            if name is None:
-                name = copy_name()
-                db.execute(home_copy.insert(), {"name": name, "mark": None})
+    if name is not None and _is_ours(database, home / name):
+        return name
+    with database.write() as db:
+        if db.execute(query).scalar() not in {None, name}:  # somebody was quicker
+            return str(db.execute(query).scalar())
+        db.execute(home_copy.delete().where(home_copy.c.mark.is_(None)))
+        name = copy_name()
+        db.execute(home_copy.insert(), {"name": name, "mark": None})
     return name
+
+
+def remember_own(database: SqliteFile, part: Path) -> None:
+    """Keep how the copy is that this ledger puts into the home; a rename leaves it so."""
+    _memory_of(database).write_text(_mark_of(os.fspath(part)), encoding="utf-8")
+
+
+def _is_ours(database: SqliteFile, file: Path) -> bool:
+    mark = _mark_of(os.fspath(file))
+    try:
+        return mark in {NOT_THERE, _memory_of(database).read_text(encoding="utf-8")}
+    except OSError:
+        return mark == NOT_THERE
+
+
+def _memory_of(database: SqliteFile) -> Path:
+    return database.file.with_name("own-copy.txt")
 
 
 class TakingIn:
@@ -150,5 +174,5 @@ def _mark_of(file: str) -> str:
     try:
         found = os.stat(file)  # noqa: PTH116 - one of the two is a text
     except OSError:  # there is none, or reading it will say why not
-        return "-"
+        return NOT_THERE
     return f"{found.st_ino}:{found.st_mtime_ns}:{found.st_size}"

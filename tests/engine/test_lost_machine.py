@@ -6,6 +6,7 @@ ledger gets there before it is killed.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -152,3 +153,65 @@ def test_a_network_disk_that_is_gone_when_the_answer_comes(simulate, network):
     asking.join()
     assert run.wait(30).state == "fetched"
     assert len(simulator.tasks) == 1
+
+
+# --- a ledger that is not where it was ------------------------------------------------------------------------------
+
+BUYS = """
+import json, os, sys, warnings
+import kie_nb as kie
+from kie_nb.ledger import place
+
+warnings.simplefilter("ignore")
+place.mounts_here = lambda: [place.Mount("/", "ext4"), place.Mount(os.environ["NETWORK"], "nfs4")]
+run = kie.generate("Waves.", model="wan/2-5-text-to-video", seed=int(sys.argv[1])).wait(30)
+print(json.dumps({"seed": run.seed, "task": run.task_id, "known": len(kie.runs(limit=None))}))
+"""
+
+
+@pytest.fixture
+def buy(network, simulate, tmp_path):
+    """Another machine buys a video, or shows it, and ends: ``buy("a", seed=1)``; its own folder is ``tmp_path / "a"``."""
+    simulator = simulate()
+
+    def run(machine, seed):
+        env = os.environ | {"KIE_NB_STATE": str(tmp_path / machine), "KIE_BASE_URL": simulator.base_url}
+        done = subprocess.run(
+            [sys.executable, "-c", BUYS, str(seed)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    run.simulator = simulator
+    return run
+
+
+def test_a_ledger_that_is_set_back_has_what_its_own_copy_tells(buy, network, tmp_path):
+    """The machine's disk comes from a backup: what was bought since is in the home, is taken in, and is not written over."""
+    buy("a", seed=1)
+    shutil.copytree(tmp_path / "a", tmp_path / "backup")
+    bought = buy("a", seed=2)
+    shutil.rmtree(tmp_path / "a")
+    shutil.move(tmp_path / "backup", tmp_path / "a")
+
+    assert buy("a", seed=2) == bought
+    assert buy("a", seed=2) == bought
+    assert buy.simulator.counts["create_requests"] == 2
+    assert len(list((network / "kie-runs").glob("ledger.*.snapshot.sqlite"))) == 2
+
+
+def test_a_machine_made_from_another_has_a_copy_of_its_own(buy, network, tmp_path):
+    """An image of one that has been in use: each buys on, each sees what the other has bought, and no copy is lost."""
+    buy("a", seed=1)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+
+    one, other = buy("a", seed=2), buy("b", seed=3)
+
+    assert (buy("b", seed=2)["task"], buy("a", seed=3)["task"]) == (one["task"], other["task"])
+    assert buy("a", seed=1)["known"] == buy("b", seed=1)["known"] == 3
+    assert buy.simulator.counts["create_requests"] == 3
