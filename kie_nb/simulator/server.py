@@ -97,6 +97,8 @@ class ServerThread:
         await self._stop.wait()
         server.close()
         job.cancel()
+        for _ in range(3):  # what was accepted a moment ago is a connection first: nobody else would close it
+            await asyncio.sleep(0)
         for connection in list(state.connections):
             connection.transport.abort()
         running = [task for task in asyncio.all_tasks(loop) if task is not asyncio.current_task(loop)]
