@@ -20,15 +20,19 @@ _hashes: dict[Path, tuple[_Mark, str]] = {}  # with what the disk said of the fi
 
 def video_as_fetched(run: Run) -> Trouble:
     """What is wrong with `Run.video` alone, where the other files of its task are neither shown nor compared."""
-    video = run.video
-    return troubles(run).get(video, "") if video else "missing"
+    first = _kept(run)[:1]  # no other is read: each costs its whole length
+    return _trouble(*first[0]) if run.video and first else "missing"
 
 
 def troubles(run: Run) -> dict[Path, Trouble]:
     """The files of *run* that are not on this disk as they were fetched, and what is wrong with each."""
-    files = run._session.home_of(run)
-    looked = {(path := files.absolute(kept.name)): _trouble(path, kept) for kept in kept_files(run.row)}
+    looked = {path: _trouble(path, kept) for path, kept in _kept(run)}
     return {path: trouble for path, trouble in looked.items() if trouble}
+
+
+def _kept(run: Run) -> list[tuple[Path, KeptFile]]:
+    files = run._session.home_of(run)
+    return [(files.absolute(kept.name), kept) for kept in kept_files(run.row)]
 
 
 def _trouble(path: Path, kept: KeptFile) -> Trouble:

@@ -62,6 +62,8 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
             else:
                 values |= {name: before[name] for name in _KEPT if before[name] is not None}
                 db.execute(run.update().where(run.c.id == values.pop("id")).values(values))
+                if before["live_key"] and values["live_key"] is None:
+                    stand_in(db, db.execute(sa.select(run).where(run.c.id == before["id"])).one())
             _append(db, arrival, before["state"] if before else None)
 
 

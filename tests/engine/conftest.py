@@ -14,3 +14,14 @@ def ask(cat):
         return kie.generate(prompt, **{"image": cat, "seed": 7} | more)
 
     return ask
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Go on with another home, as on another machine: ``elsewhere("b")``."""
+
+    def go(name):
+        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / name))
+        return tmp_path / name
+
+    return go

@@ -23,17 +23,6 @@ HOSTILE_PROMPT = "<script>alert(1)</script> \"quoted\" 'too' ../../x \u2028 🐈
 
 
 @pytest.fixture
-def elsewhere(monkeypatch, tmp_path):
-    """Go on with another home, as on another machine: ``elsewhere("b")``."""
-
-    def go(name):
-        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / name))
-        return tmp_path / name
-
-    return go
-
-
-@pytest.fixture
 def simulator(simulate):
     """The service, which counts what it is asked."""
     return simulate()

@@ -19,17 +19,6 @@ def made_folder(tmp_path_factory, cat):
     return make_folder(tmp_path_factory.mktemp("made") / "out", cat)
 
 
-@pytest.fixture
-def elsewhere(monkeypatch, tmp_path):
-    """Go on with another home, as on another machine: ``elsewhere("b")``."""
-
-    def go(name):
-        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / name))
-        return tmp_path / name
-
-    return go
-
-
 def put(**changes):
     return lambda folder: edit(folder, lambda entry: entry.update(changes))
 

@@ -49,17 +49,6 @@ def lacking(simulate, ask, monkeypatch):
     return make
 
 
-@pytest.fixture
-def elsewhere(monkeypatch, tmp_path):
-    """Go on with another home, as on another machine: ``elsewhere("b")``."""
-
-    def go(name):
-        monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / name))
-        return tmp_path / name
-
-    return go
-
-
 def ledger():
     return get_session().ledger(settings.current().home)
 

@@ -3,7 +3,8 @@
 import pytest
 
 from kie_nb import cli
-from kie_nb.ledger import Ledger, kept_files
+from kie_nb.engine import states
+from kie_nb.ledger import Ledger, kept_files, merging
 from kie_nb.ledger.copy import copy_ledger
 
 
@@ -210,6 +211,28 @@ def test_what_came_in_stands_when_the_other_is_released(ledger, team, intention,
     assert team.intend(intention()) == (team.get(other.id), False)
     ends(team, other, "fail")
     assert team.intend(intention())[1]
+
+
+def test_of_two_that_came_in_the_other_stands(open_ledger, ledger, team, intention, tmp_path):
+    """Two other machines have bought the same; it is their ledgers that tell how it went."""
+    third = open_ledger(tmp_path / "third")
+    one, _ = ledger.intend(intention())
+    ledger.move(one.id, "accepted", **AT_SERVICE)
+    other, _ = third.intend(intention())
+    third.move(other.id, "accepted", expect={"intent"}, task_id="other")
+    copy(ledger, team)
+    copy(third, team)
+    assert team.standing(intention()).id == one.id
+
+    ends(ledger, one, "fail")
+    copy(ledger, team)
+
+    assert team.intend(intention()) == (team.get(other.id), False)
+
+
+def test_states_that_leave_the_way_free_are_the_engines():
+    """The ledger may not ask the floor above; the two must say the same."""
+    assert set(merging.RELEASED) == {str(state) for state in states.RELEASED}
 
 
 def test_by_the_users_word_a_failed_run_leaves_the_way_free(team, intention):
