@@ -173,7 +173,7 @@ def _copy_ledger(args: argparse.Namespace) -> int:
 
     current = settings.current()
     url = args.to or (current.ledger_url.reveal() if current.ledger_url else "")
-    source = Ledger(current.home, state_home=current.state_home)
+    source = Ledger(current.home)
     target = Ledger(current.home, url=url or "nowhere")
     counts = copy_ledger(source.database, target.database)
     source.close()

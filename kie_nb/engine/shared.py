@@ -38,10 +38,7 @@ class Shared:
         url = settings_.ledger_url()
         with self._lock:
             if (home, url) not in self._ledgers:
-                state_home = settings_.current().state_home
-                self._ledgers[home, url] = Ledger(
-                    home, url=url.reveal() if url else None, state_home=state_home
-                )
+                self._ledgers[home, url] = Ledger(home, url=url.reveal() if url else None)
             found = self._ledgers[home, url]
             found.ensure_in_place()
             return found

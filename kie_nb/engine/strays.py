@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _QUIET_S = 60.0  # a download that lives writes more often, or is started again
 _FORGOTTEN_S = 3600.0
-_INCOMING = re.compile(r".*\.(\d+)\.(?:incoming(?:\.part)?|part(?:-journal)?)")
+_INCOMING = re.compile(r".*\.(\d+)\.(?:incoming(?:\.part)?|part)")
 _ASIDE = re.compile(r"(.+)\.altered(?:-\d+)?")
 PARTS_OF_VIDEO = ("preview.mp4", "poster.jpg", "thumb.jpg", "tile.jpg")
 
@@ -27,8 +27,6 @@ def strays(files: Files, known: set[str], *, mend: bool) -> list[Finding]:
         for path in (*files.home.glob(".import-*"), *files.videos.glob(".again-*"))
         if path.is_dir() and time.time() - path.stat().st_mtime > _FORGOTTEN_S
     ]
-    copies = (path for path in sorted(files.home.glob("*ledger*.part*")) if _INCOMING.fullmatch(path.name))
-    found += [_left_over(path, mend=mend) for path in copies if path.is_file() and not _may_live(path)]
     for folder in (files.videos, files.inputs):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.is_dir() or not path.exists():

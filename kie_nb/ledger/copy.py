@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ..settings import LOGS
 from .database import Database
 from .merging import Arrival, merge
-from .schema import event, home_copy, metadata, moment, run
+from .schema import event, metadata, moment, run
 
 BATCH = 200
 _ASIDE = ("owner", "lease_until", "live_key")
@@ -25,7 +25,7 @@ _FAR = {"success": 1, "fetched": 2, "fail": 2}
 _EARLY = ("accepted", "waiting", "queuing", "generating", "lost")
 
 # Of a run: its state, its task, and whether somebody drives it just now.
-Known = Mapping[str, tuple[str, str | None, bool]]
+_Known = Mapping[str, tuple[str, str | None, bool]]
 _LEFT_OPEN = {
     "class": "OutcomeUnknown",
     "message": "it was taken over while the request was under way; a task may exist and be billed.",
@@ -61,7 +61,7 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     Raises:
         LedgerError: one of them cannot be used.
     """
-    known = known_runs(target)
+    known = _known_runs(target)
     copied = already = left = 0
     with source.read() as old:
         rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
@@ -75,19 +75,20 @@ def copy_ledger(source: Database, target: Database) -> Counts:
                     left += 1
                 else:
                     copied += 1
-                if is_news(known, row):
-                    batch.append(arrival(known, row, _events(old, row["id"]), source.name))
+                if _is_news(known, row):
+                    batch.append(_arrival(known, row, _events(old, row["id"]), source.name))
             if len(batch) >= BATCH:
                 merge(target, batch)
                 batch = []
         merge(target, batch)
-        apart = {run, event, home_copy}  # the copies are those of one ledger's home
-        others = sum(_join(old, target, table) for table in metadata.sorted_tables if table not in apart)
+        others = sum(
+            _join(old, target, table) for table in metadata.sorted_tables if table not in {run, event}
+        )
     return Counts(copied=copied, known=already, left=left, others=others)
 
 
-def known_runs(database: Database) -> Known:
-    """What `is_news` asks of every run in *database*, by its id."""
+def _known_runs(database: Database) -> _Known:
+    """What `_is_news` asks of every run in *database*, by its id."""
     with database.read() as db:
         found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id, run.c.owner, run.c.lease_until))
         return {row.id: (row.state, row.task_id, _is_driven(row.owner, row.lease_until)) for row in found}
@@ -98,7 +99,7 @@ def _is_driven(owner: str | None, lease_until: str | None) -> bool:
     return owner is not None and until is not None and until > dt.datetime.now(dt.UTC)
 
 
-def is_news(known: Known, values: Mapping[str, Any]) -> bool:
+def _is_news(known: _Known, values: Mapping[str, Any]) -> bool:
     """Whether a run of another ledger joins one that has the *known* runs, settles one of them, or tells how it went on."""
     if values["id"] not in known:
         return bool(values["state"] != "intent")
@@ -112,8 +113,8 @@ def is_news(known: Known, values: Mapping[str, Any]) -> bool:
     return _FAR.get(values["state"], 0) > _FAR.get(state, 0)
 
 
-def arrival(
-    known: Known,
+def _arrival(
+    known: _Known,
     values: dict[str, Any],
     events: Sequence[Mapping[str, Any]],
     name: str,

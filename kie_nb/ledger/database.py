@@ -1,6 +1,6 @@
 """Opening the database so that money is safe in it: short transactions, each alone from its first moment.
 
-`Database` says what the ledger needs of one; `SqliteFile` is the file beside the notebook, with WAL, FULL sync and a
+`Database` says what the ledger needs of one; `SqliteFile` is the file beside the notebook, with FULL sync and a
 write lock taken at the start. `postgres.py` has the same for a team's server.
 """
 
@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from ..errors import InvalidRequest, LedgerError
 from ..paths import shown_path
-
-if TYPE_CHECKING:
-    from .notes import Notes
+from .network_disk import check_locks, network_disk_of
 
 BUSY_TIMEOUT_MS = 30_000
 HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder
@@ -42,10 +39,6 @@ class Database(ABC):
         name: What people call it; never a password.
         is_shared: Whether processes of other machines use it too: then the rate grants live in it.
         refusal: Why nothing may be written, where nothing may.
-        notes: Where a run that may cost money is noted too, if the database can be lost with its machine.
-        before_buying: Called before a new run is written, while something in the home could not be taken in: refuses it.
-        after_write: Called after each committed transaction.
-        before_close: Called when it is let go of.
     """
 
     is_shared = False
@@ -53,10 +46,6 @@ class Database(ABC):
     def __init__(self, engine: sa.Engine, name: str, hint: str) -> None:
         self.name = name
         self.refusal: LedgerError | None = None
-        self.notes: Notes | None = None
-        self.before_buying: Callable[[], None] | None = None
-        self.after_write: Callable[[], None] | None = None
-        self.before_close: Callable[[], None] | None = None
         self._engine = engine
         self._hint = hint
 
@@ -67,8 +56,6 @@ class Database(ABC):
             raise LedgerError.like(self.refusal)
         with self._translated(), self._transaction() as db:
             yield db
-        if self.after_write is not None:
-            self.after_write()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -78,12 +65,7 @@ class Database(ABC):
 
     def close(self) -> None:
         """Let go of it."""
-        if self.before_close is not None:
-            self.before_close()
         self._engine.dispose()
-
-    def keep_copy(self, version: int) -> None:  # noqa: B027 - a server's backups are its keeper's business
-        """Keep what there is of schema *version*, before it is changed; called inside `write`."""
 
     @abstractmethod
     def _transaction(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
@@ -119,16 +101,22 @@ class Database(ABC):
 
 
 class SqliteFile(Database):
-    """One SQLite file.
+    """One SQLite file, with WAL on a disk of this machine and a rollback journal on a network disk.
 
     Args:
         file: The file; its folder is made if it is missing.
         durable: Whether a committed write must survive a power cut (what money needs).
-        wal: Whether readers and a writer may be at it together; only on a disk of this machine.
-        setting: What chooses its folder, for the hint where that cannot be made.
+        setting: What chooses its folder, for the hint where that cannot be used.
+
+    Attributes:
+        file: The file.
+        network_disk: The network disk that it is on, if any.
+
+    Raises:
+        LedgerError: the folder cannot be made, or file locks do not hold there.
     """
 
-    def __init__(self, file: Path, *, durable: bool = True, wal: bool = True, setting: str = HOME) -> None:
+    def __init__(self, file: Path, *, durable: bool = True, setting: str = HOME) -> None:
         self.file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -137,6 +125,10 @@ class SqliteFile(Database):
                 f"the folder {file.parent} cannot be made: {exc.strerror or exc}.",
                 hint=f"choose another with {setting}",
             ) from exc
+        self.network_disk = network_disk_of(file.parent)
+        if self.network_disk is not None:
+            check_locks(file.parent, self.network_disk, setting)
+        journal = "delete" if self.network_disk else "wal"
         engine = sa.create_engine(
             sa.URL.create(
                 "sqlite", database=str(file)
@@ -148,7 +140,7 @@ class SqliteFile(Database):
         def _settings(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # we say BEGIN ourselves: sqlite3's own would not be IMMEDIATE
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-            _choose_journal(connection, "wal" if wal else "delete")
+            _choose_journal(connection, journal)
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
         super().__init__(
@@ -159,19 +151,6 @@ class SqliteFile(Database):
 
     def _next_step(self, exc: sa.exc.DBAPIError) -> str:
         return self._hint if isinstance(exc.orig, sqlite3.OperationalError) else DAMAGED
-
-    def keep_copy(self, version: int) -> None:
-        """Copy the file beside itself, once: `ledger.sqlite.v1-backup`."""
-        target = self.file.with_name(f"{self.file.name}.v{version}-backup")
-        if target.exists():
-            return
-        try:
-            copy_file(self.file, target)
-        except (OSError, sqlite3.Error) as exc:
-            raise LedgerError(
-                f"no copy of {self.name} could be made before bringing it up to date: {exc}.",
-                hint="make room beside it; the file itself is left as it is",
-            ) from exc
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -190,31 +169,6 @@ class SqliteFile(Database):
     def _look(self) -> Iterator[sa.Connection]:
         with self._engine.connect() as db:
             yield db
-
-
-@contextlib.contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """No other process of this machine is at what *lock* stands for; the lock goes with its process."""
-    with contextlib.closing(sqlite3.connect(lock, timeout=BUSY_TIMEOUT_MS / 1000)) as db:
-        db.execute("BEGIN EXCLUSIVE")
-        yield
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """A whole copy of a SQLite file that others may be writing, in no journal mode that needs a local disk."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        with (
-            contextlib.closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_MS / 1000)) as old,
-            contextlib.closing(sqlite3.connect(part)) as new,
-        ):
-            old.backup(new)
-            new.execute("PRAGMA journal_mode = DELETE")
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _choose_journal(connection: sqlite3.Connection, mode: str) -> None:

@@ -11,30 +11,14 @@ import sqlalchemy as sa
 
 from .database import STATE, Database, SqliteFile
 from .grants import ABANDONED_AFTER_S, Slot, wait_s
-from .place import local_folder
+from .schema import grants_metadata, slot
+from .schema import pause as pause_table
 
 if TYPE_CHECKING:
     from .store import Ledger, RunRow
 
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05
-
-_metadata = sa.MetaData()
-_slot = sa.Table(
-    "slot",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("account", sa.String, nullable=False),
-    sa.Column("taken_at", sa.Float, nullable=False),
-    sa.Column("replied_at", sa.Float, nullable=True),
-    sa.Index("slot_account", "account"),
-)
-_pause = sa.Table(
-    "pause",
-    _metadata,
-    sa.Column("account", sa.String, primary_key=True),
-    sa.Column("until", sa.Float, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +57,9 @@ class GrantStore:
             self._db = place  # its migrations made the tables
             return
         # Not durable against a power cut: a machine that was off for a second has nothing in flight.
-        self._db = SqliteFile(local_folder(place) / "grants.sqlite", durable=False, setting=STATE)
+        self._db = SqliteFile(place / "grants.sqlite", durable=False, setting=STATE)
         with self._db.write() as db:
-            _metadata.create_all(db)
+            grants_metadata.create_all(db)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -127,24 +111,24 @@ class GrantStore:
     def replied(self, grant: Grant) -> None:
         """The reply to this create is in (or will never come): its window begins."""
         with self._db.write() as db:
-            db.execute(_slot.update().where(*_is(grant)).values(replied_at=_now(db)))
+            db.execute(slot.update().where(*_is(grant)).values(replied_at=_now(db)))
 
     def pause(self, account: str, seconds: float) -> None:
         """A 429 was seen: nobody on this account sends for *seconds*."""
         with self._db.write() as db:
             until = _now(db) + seconds
             held = _paused_until(db, account)
-            db.execute(_pause.delete().where(_pause.c.account == account))
-            db.execute(_pause.insert().values(account=account, until=max(until, held)))
+            db.execute(pause_table.delete().where(pause_table.c.account == account))
+            db.execute(pause_table.insert().values(account=account, until=max(until, held)))
 
     @staticmethod
     def _take(db: sa.Connection, account: str, limit: int, window_s: float) -> tuple[Grant | None, float]:
         moment = _now(db)
-        db.execute(_slot.delete().where(_slot.c.taken_at < moment - _KEEP_S))
+        db.execute(slot.delete().where(slot.c.taken_at < moment - _KEEP_S))
         # Replied in the future: the clock was set back since. Counted from now it is never too early.
-        db.execute(_slot.update().where(_slot.c.replied_at > moment).values(replied_at=moment))
+        db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
         found = db.execute(
-            sa.select(_slot.c.taken_at, _slot.c.replied_at).where(_slot.c.account == account)
+            sa.select(slot.c.taken_at, slot.c.replied_at).where(slot.c.account == account)
         ).all()
         until = _paused_until(db, account)
         if until > moment + _KEEP_S:  # the clock was set back since
@@ -154,22 +138,24 @@ class GrantStore:
         if pause != 0:
             return None, _SHORTEST_WAIT_S if pause is None else pause
         number = db.execute(
-            _slot.insert().values(account=account, taken_at=moment).returning(_slot.c.id)
+            slot.insert().values(account=account, taken_at=moment).returning(slot.c.id)
         ).scalar_one()
         return Grant(int(number), moment), 0.0
 
     @staticmethod
     def _give_back(db: sa.Connection, grant: Grant) -> None:
         """Nothing was sent with it, so it does not count."""
-        db.execute(_slot.delete().where(*_is(grant)))
+        db.execute(slot.delete().where(*_is(grant)))
 
 
 def _is(grant: Grant) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_slot.c.id == grant.id, _slot.c.taken_at == grant.taken_at)
+    return (slot.c.id == grant.id, slot.c.taken_at == grant.taken_at)
 
 
 def _paused_until(db: sa.Connection, account: str) -> float:
-    return float(db.execute(sa.select(_pause.c.until).where(_pause.c.account == account)).scalar() or 0.0)
+    return float(
+        db.execute(sa.select(pause_table.c.until).where(pause_table.c.account == account)).scalar() or 0.0
+    )
 
 
 def _now(db: sa.Connection) -> float:

@@ -7,73 +7,37 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from ..errors import LedgerError
-from . import m001, m002, m003, m004, m005, m006
 from .database import Database
+from .schema import grants_metadata, metadata
 
 Migration = Callable[[sa.Connection], None]
 
 
 def m001_tables(db: sa.Connection) -> None:
-    """The first tables."""
-    m001.metadata.create_all(db)
+    """All tables of the first release. Before the second they are to be copied here as they are."""
+    metadata.create_all(db)
+    if (
+        db.dialect.name == "postgresql"
+    ):  # on one machine they are in a file that all ledgers of the user share
+        grants_metadata.create_all(db)
 
 
-def m002_money_and_words(db: sa.Connection) -> None:
-    """Budgets, balances around a create, what people say of a run; grants where the database is shared."""
-    shared = m002.SHARED_GRANTS if db.dialect.name == "postgresql" else ()
-    for statement in (*m002.STATEMENTS, *shared):
-        db.exec_driver_sql(statement)
-
-
-def m003_experiments(db: sa.Connection) -> None:
-    """Definitions of experiments, and which requests are their cells."""
-    for statement in m003.STATEMENTS:
-        db.exec_driver_sql(statement)
-
-
-def m004_origin(db: sa.Connection) -> None:
-    """Where a run was asked for: notebook, cell, commit."""
-    for statement in m004.STATEMENTS:
-        db.exec_driver_sql(statement)
-
-
-def m005_home_copies(db: sa.Connection) -> None:
-    """Which copies of ledgers in the home were taken in."""
-    for statement in m005.STATEMENTS:
-        db.exec_driver_sql(statement)
-
-
-def m006_files(db: sa.Connection) -> None:
-    """Each file of a run with its number, hash and size; how many its task made."""
-    for statement in m006.STATEMENTS:
-        db.exec_driver_sql(statement)
-
-
-MIGRATIONS: tuple[Migration, ...] = (
-    m001_tables,
-    m002_money_and_words,
-    m003_experiments,
-    m004_origin,
-    m005_home_copies,
-    m006_files,
-)
+MIGRATIONS: tuple[Migration, ...] = (m001_tables,)
 
 
 def prepare(database: Database) -> None:
     """Bring the schema to this version, in one transaction; a database of a newer one is opened for looking only.
 
-    What is older is copied first, where it is a file. A process that dies in the middle leaves the old version whole.
+    A process that dies in the middle leaves the old version whole.
 
     Raises:
-        LedgerError: it cannot be used, or not be copied.
+        LedgerError: it cannot be used.
     """
     with database.read() as db:
         version = version_of(db)
     if version < len(MIGRATIONS):
         with database.write() as db:
             version = version_of(db)  # somebody may have been quicker
-            if 0 < version < len(MIGRATIONS):
-                database.keep_copy(version)
             migrate(db, version)
     if version > len(MIGRATIONS):
         database.refusal = LedgerError(

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import tempfile
 import time
 from pathlib import Path
 
 from ..errors import LedgerError
 from ..paths import shown_path
-from .database import DAMAGED, HOME, STATE, Database, SqliteFile, alone
+from .database import DAMAGED, Database, SqliteFile
 from .migrations import prepare
-from .notes import Notes
-from .place import Place, place
 from .postgres import Postgres
-from .snapshot import Snapshot
-from .taking_in import TakingIn, own_copy
 
+NAME = "ledger.sqlite"
 BEING_MADE_S = 1.0
 
 
-def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple[Database, list[str]]:
+def open_database(home: Path, url: str | None) -> tuple[Database, list[str]]:
     """The database of *home*, at this version, and what the user should know of it, a line each.
 
     Args:
         home: The folder beside the notebook.
         url: The PostgreSQL database that a team shares, in place of a file.
-        state_home: The user's own folder, for what cannot be in the home.
 
     Raises:
         LedgerError: it cannot be opened.
@@ -36,16 +31,10 @@ def open_database(home: Path, url: str | None, state_home: Path | None) -> tuple
         shared = Postgres(url)
         prepare(shared)
         return shared, _refusal(shared)
-    where = place(home, state_home or Path(tempfile.gettempdir()) / "kie_nb")
-    _refuse_emptied(where.file, home)
-    file = SqliteFile(where.file, setting=STATE if where.network else HOME)
+    _refuse_emptied(home / NAME, home)
+    file = SqliteFile(home / NAME)
     prepare(file)
-    if file.refusal is not None:  # nothing can be taken in or noted
-        return file, _refusal(file)
-    if where.network:
-        return file, _begin_away(home, where, file)
-    # A folder that was on a network disk, or is on one for other machines, has their copies and notes.
-    return file, TakingIn(home, file, Notes(home, may_write=False)).begin()
+    return file, [*_network_disk(file), *_refusal(file)]
 
 
 def _refusal(database: Database) -> list[str]:
@@ -54,22 +43,14 @@ def _refusal(database: Database) -> list[str]:
     return [f"{refusal.message} Next: {refusal.hint}."] if refusal else []
 
 
-def _begin_away(home: Path, where: Place, file: SqliteFile) -> list[str]:
-    """A ledger whose home is on a network disk: what is there comes in, and from now on it is copied and noted there."""
-    try:
-        with alone(file.file.with_name("snapshot.lock")):  # not while another kernel puts one there
-            own = own_copy(file, home)
-    except sqlite3.Error:  # it is long at it: at worst a second name is drawn
-        own = own_copy(file, home)
-    remark = (
-        f"{home} is on a network disk ({where.network}), where a database is not safe: the ledger is kept in {file.file},"
-        f" and a copy of it in {own} beside the videos. Machines that use it at once see each other's runs"
-        " only when they open it."
-    )
-    file.notes = Notes(home)
-    said = TakingIn(home, file, file.notes, own).begin()
-    Snapshot(file, home, file.notes)
-    return [remark, *said]
+def _network_disk(file: SqliteFile) -> list[str]:
+    disk = file.network_disk
+    if disk is None:
+        return []
+    where = f"{file.file.parent} is on a network disk ({disk.fstype})"
+    return [
+        f"{where}: the ledger is slower there. Several machines do better with a PostgreSQL database (KIE_NB_LEDGER)."
+    ]
 
 
 def _refuse_emptied(file: Path, home: Path) -> None:

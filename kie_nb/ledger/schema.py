@@ -45,7 +45,7 @@ run = sa.Table(
     sa.Column("owner", sa.String, nullable=True),
     sa.Column("lease_until", sa.String, nullable=True),
     sa.Column("made_by", sa.JSON, nullable=True),
-    # Version 2: what people say of a run, what a budget counts, and what settles an uncertain one.
+    # What a budget counts, what people say of a run, and what settles an uncertain one.
     sa.Column("notebook", sa.String, nullable=True),
     sa.Column("experiment", sa.String, nullable=True),
     sa.Column("tags", sa.JSON, nullable=True),
@@ -53,10 +53,10 @@ run = sa.Table(
     sa.Column("rating", sa.Integer, nullable=True),
     sa.Column("balance_before", sa.Float, nullable=True),
     sa.Column("balance_after", sa.Float, nullable=True),
-    # Version 4: {"notebook", "execution_count", "git": {"commit", "dirty"}}, each as far as it is known; no path of a machine.
+    # {"notebook", "execution_count", "git": {"commit", "dirty"}}, each as far as it is known; no path of a machine.
     sa.Column("origin", sa.JSON, nullable=True),
-    # Version 6: [{"name", "number", "sha256", "bytes"}], a file each, `video` first as it is shown; null where an earlier
-    # version wrote the run. Which of its task's files, from 0; hash and size of what was put on the disk, or null.
+    # [{"name", "number", "sha256", "bytes"}], a file each, `video` first as it is shown. Which of its task's files, from 0;
+    # hash and size of what was put on the disk, or null.
     sa.Column("files", sa.JSON, nullable=True),
     # How many files the task made, whether they came or not: links die, and an import brings none.
     sa.Column("files_made", sa.Integer, nullable=True),
@@ -136,12 +136,24 @@ cell = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
 )
 
-# Version 5: the copies of ledgers in the home, and how each was when it was taken in; this ledger's own has no mark.
-home_copy = sa.Table(
-    "home_copy",
-    metadata,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("mark", sa.String, nullable=True),
+# The creates of the last seconds, and until when an account must wait: beside the runs where machines share the database.
+grants_metadata = sa.MetaData()
+
+slot = sa.Table(
+    "slot",
+    grants_metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("account", sa.String, nullable=False),
+    sa.Column("taken_at", sa.Double, nullable=False),
+    sa.Column("replied_at", sa.Double, nullable=True),
+    sa.Index("slot_account", "account"),
+)
+
+pause = sa.Table(
+    "pause",
+    grants_metadata,
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("until", sa.Double, nullable=False),
 )
 
 

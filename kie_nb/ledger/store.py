@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,6 @@ class RunRow:
 
 _told: set[tuple[Path, str]] = set()
 _SENT_AGAIN = "sent again as"
-_SURELY_UNSENT = ("intent", "not_sent", "refused")
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
@@ -113,7 +112,6 @@ class Ledger(Pictures, Budgets):
     Args:
         home: The folder beside the notebook, with the files.
         url: The PostgreSQL database that a team shares, in place of a file in the home.
-        state_home: The user's own folder, for what cannot be in a home on a network disk.
 
     Attributes:
         remarks: What the user should know of where it is kept, a line each.
@@ -122,10 +120,10 @@ class Ledger(Pictures, Budgets):
         LedgerError: from every method, if the database cannot be used.
     """
 
-    def __init__(self, home: Path, *, url: str | None = None, state_home: Path | None = None) -> None:
+    def __init__(self, home: Path, *, url: str | None = None) -> None:
         self.home = home
-        self._url, self._state_home = url, state_home
-        self._db, self.remarks = open_database(home, url, state_home)
+        self._url = url
+        self._db, self.remarks = open_database(home, url)
         self._opened = _identity(self._db)
 
     @property
@@ -147,7 +145,7 @@ class Ledger(Pictures, Budgets):
         """Open anew if somebody has removed the folder: writing on into a deleted file would forget every run."""
         if self._opened != _identity(self._db):
             self._db.close()
-            self._db, self.remarks = open_database(self.home, self._url, self._state_home)
+            self._db, self.remarks = open_database(self.home, self._url)
             self._opened = _identity(self._db)
 
     def intend(
@@ -170,13 +168,10 @@ class Ledger(Pictures, Budgets):
 
         Raises:
             BudgetExceeded: a limit of the user's own would be passed; nothing is written.
-            LedgerError: what another machine has left in the home cannot be read, and may tell that it was paid for.
 
         Returns:
             The run, and whether it is new.
         """
-        if self._db.before_buying is not None and (fresh or self.standing(new) is None):
-            self._db.before_buying()
         with self._db.write() as db:
             if not fresh and (standing := self._standing(db, new)) is not None:
                 return standing, False
@@ -230,24 +225,13 @@ class Ledger(Pictures, Budgets):
         return _row(db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).first())
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
-        """`moved`, in a transaction of its own; noted too where the database can be lost with its machine.
+        """`moved`, in a transaction of its own.
 
         Raises:
-            LedgerError: it could not be written; or its task is in the database and could not be noted: moving it to the
-                same state again notes it.
+            LedgerError: it could not be written.
         """
-        notes = self._db.notes
         with self._db.write() as db:
-            after = self.moved(db, run_id, to, **step)
-            if notes and after and to == "sending":  # before the commit: what cannot be noted is not sent
-                notes.keep(asdict(after), self._events(db, run_id))
-        if (
-            notes and after and step.get("task_id")
-        ):  # after it: the id is here, whatever the network disk says
-            notes.keep(asdict(after), self.events(run_id))
-        elif notes and after and to in _SURELY_UNSENT:
-            notes.drop(run_id)
-        return after
+            return self.moved(db, run_id, to, **step)
 
     def moved(
         self,

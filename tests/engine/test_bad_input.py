@@ -22,7 +22,6 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import owner
 from kie_nb.ledger import GrantStore
-from kie_nb.ledger.database import copy_file
 from kie_nb.service import media
 from kie_nb.service.media import NotTheFile
 
@@ -78,9 +77,11 @@ def copied(tmp_path, monkeypatch):
         copy = tmp_path / "spoilt" / "ledger.sqlite"
         shutil.copytree(home, copy.parent, ignore=shutil.ignore_patterns("ledger.sqlite*"))
         # A driver may be at its last lines: the file alone would lack what is in its -wal.
-        copy_file(home / "ledger.sqlite", copy)
-        with contextlib.closing(sqlite3.connect(copy)) as db:
-            db.execute("PRAGMA journal_mode = wal")  # as it was: a copy is for any disk
+        with (
+            contextlib.closing(sqlite3.connect(home / "ledger.sqlite")) as old,
+            contextlib.closing(sqlite3.connect(copy)) as new,
+        ):
+            old.backup(new)
         monkeypatch.setenv("KIE_NB_HOME", str(copy.parent))
         return copy
 

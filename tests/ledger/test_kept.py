@@ -1,12 +1,8 @@
 """The files of a run in its row: which is which, and what was on the disk."""
 
-import contextlib
-import sqlite3
-
 import pytest
 
-from kie_nb.ledger import KeptFile, files_made, kept_files, m006, migrations, with_kept
-from kie_nb.ledger.database import SqliteFile
+from kie_nb.ledger import KeptFile, files_made, kept_files, with_kept
 from kie_nb.ledger.files import short_task
 from kie_nb.ledger.kept import numbers_of
 
@@ -130,38 +126,3 @@ def test_what_comes_takes_the_place_of_its_number(fetched):
 def test_nothing_is_nothing():
     """No file, no count."""
     assert set(with_kept(None, [], made=0).values()) == {None}
-
-
-# --- a ledger of before -------------------------------------------------------------------------------------------
-
-
-def test_a_ledger_of_the_fifth_version_goes_on(tmp_path, open_ledger, monkeypatch):
-    """Its runs are as they were: what it did not write down is not known."""
-    home = tmp_path / "old"
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:5])
-        database = SqliteFile(home / "ledger.sqlite")
-        migrations.prepare(database)
-        database.close()
-    with contextlib.closing(sqlite3.connect(home / "ledger.sqlite")) as db, db:
-        db.execute(
-            "INSERT INTO run (id, service, account, model, request, fingerprint, family, live_key, seed_drawn, state, created_at,"
-            " task_id, urls, video, video_sha256, video_bytes, more_videos)"
-            " VALUES ('r1', 'kie', 'a1', 'wan', '{}', 'f', 'm', 'f:0', 0, 'fetched', '2026-01-02',"
-            " 't', '[\"x\", \"y\"]', 'videos/a.mp4', 'aa', 1, '[\"videos/b.mp4\"]')"
-        )
-
-    row = open_ledger(home).get("r1")
-
-    assert (row.files, row.files_made) == (None, None)
-    assert files_made(row) == 2
-    assert kept_files(row) == (
-        KeptFile(name="videos/a.mp4", number=0, sha256="aa", bytes=1),
-        KeptFile(name="videos/b.mp4", number=1),
-    )
-    assert (home / "ledger.sqlite.v5-backup").exists()
-
-
-def test_the_sixth_version_adds_and_changes_nothing_else():
-    """Two columns that may be empty."""
-    assert all(" ADD COLUMN " in statement and "NOT NULL" not in statement for statement in m006.STATEMENTS)

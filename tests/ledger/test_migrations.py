@@ -1,4 +1,4 @@
-"""From one version to the next: in order, whole or not at all, with a copy of what was there before."""
+"""From one version to the next: in order, and whole or not at all."""
 
 import contextlib
 import shutil
@@ -10,25 +10,7 @@ import sys
 import pytest
 
 from kie_nb.errors import LedgerError
-from kie_nb.ledger import m002, migrations
-from kie_nb.ledger.database import SqliteFile
-
-# Brings the ledger of a folder up to date, and dies without a word before the n-th statement of the second version.
-DYING = """
-import os, signal, sys
-from pathlib import Path
-from kie_nb.ledger import Ledger, m002
-
-class Statements(tuple):
-    def __iter__(self):
-        for number, statement in enumerate(tuple.__iter__(self)):
-            if number == int(sys.argv[2]):
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield statement
-
-m002.STATEMENTS = Statements(m002.STATEMENTS)
-Ledger(Path(sys.argv[1]))
-"""
+from kie_nb.ledger import migrations
 
 
 def dump(file):
@@ -36,88 +18,34 @@ def dump(file):
         return list(db.iterdump())
 
 
-@pytest.fixture
-def first_version(tmp_path, monkeypatch):
-    """A home whose ledger the first kie_nb wrote, with one run in it."""
-    home = tmp_path / "old"
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
-        database = SqliteFile(home / "ledger.sqlite")
-        migrations.prepare(database)
-    with database.write() as db:
-        db.exec_driver_sql(
-            "INSERT INTO run (id, service, account, model, request, fingerprint, family, live_key, seed_drawn, state, created_at)"
-            " VALUES ('r1', 'kie', 'a1', 'wan', '{}', 'f', 'm', 'f:0', 0, 'fetched', '2026-01-02')"
-        )
-    database.close()
-    return home
+DYING = """
+import os, signal, sys
+from pathlib import Path
+import sqlalchemy as sa
+from kie_nb.ledger import Ledger
+
+def die(*_, left=[int(sys.argv[2])], **__):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sa.event.listen(sa.Engine, "before_cursor_execute", lambda c, k, statement, *_: "CREATE" in statement and die())
+Ledger(Path(sys.argv[1]))
+"""
 
 
-def test_an_old_ledger_is_brought_up_to_date_with_its_runs(first_version, open_ledger):
-    """What was there stays; what is new is empty."""
-    (row,) = open_ledger(first_version).runs()
+@pytest.mark.parametrize("statement", [1, 2, 9])
+def test_a_process_killed_in_the_middle_leaves_no_half_schema(open_ledger, intention, tmp_path, statement):
+    """The next process makes all of it."""
+    home = tmp_path / "home"
 
-    assert (row.id, row.state, row.note, row.tags) == ("r1", "fetched", None, None)
-
-
-def test_a_copy_is_made_before_it(first_version, open_ledger):
-    """It lies beside the file, opens by itself, and holds the old version as it was."""
-    before = dump(first_version / "ledger.sqlite")
-
-    open_ledger(first_version)
-
-    assert sorted(file.name for file in first_version.glob("*backup*")) == ["ledger.sqlite.v1-backup"]
-    assert dump(first_version / "ledger.sqlite.v1-backup") == before
-
-
-def test_a_copy_is_made_once(first_version, open_ledger):
-    """A second try must not write over the first copy."""
-    (first_version / "ledger.sqlite.v1-backup").write_bytes(b"kept")
-
-    open_ledger(first_version)
-
-    assert (first_version / "ledger.sqlite.v1-backup").read_bytes() == b"kept"
-
-
-def test_a_new_ledger_has_no_copy(open_ledger, tmp_path):
-    """There is nothing to keep."""
-    open_ledger()
-
-    assert not list((tmp_path / "home").glob("*backup*"))
-
-
-def test_without_room_for_a_copy_nothing_is_changed(first_version, open_ledger, monkeypatch):
-    """The user is told, and the old file is as it was."""
-    before = dump(first_version / "ledger.sqlite")
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("kie_nb.ledger.database.copy_file", full)
-    with pytest.raises(LedgerError, match="No space left"):
-        open_ledger(first_version)
-
-    assert dump(first_version / "ledger.sqlite") == before
-
-
-@pytest.mark.parametrize("statement", [0, 1, 5, len(m002.STATEMENTS) - 1])
-def test_a_process_killed_in_the_middle_leaves_the_old_version_whole(first_version, open_ledger, statement):
-    """Nothing of the half change is seen, and the next process makes all of it."""
-    before = dump(first_version / "ledger.sqlite")
-
-    died = subprocess.run([sys.executable, "-c", DYING, first_version, str(statement)], check=False)
+    died = subprocess.run([sys.executable, "-c", DYING, home, str(statement)], check=False)
 
     assert died.returncode == -signal.SIGKILL
-    look = first_version.parent / "look"
-    shutil.copytree(first_version, look)  # a look of ours must not be what repairs it
-    assert dump(look / "ledger.sqlite") == before
-    assert dump(first_version / "ledger.sqlite.v1-backup") == before
-    assert open_ledger(first_version).runs()[0].id == "r1"
-    steps = [line for line in dump(first_version / "ledger.sqlite") if 'INSERT INTO "schema_version"' in line]
-    assert steps == [
-        f'INSERT INTO "schema_version" VALUES({number});'
-        for number in range(1, len(migrations.MIGRATIONS) + 1)
-    ]
+    look = tmp_path / "look"
+    shutil.copytree(home, look)  # a look of ours must not be what repairs it
+    assert not [line for line in dump(look / "ledger.sqlite") if line.startswith("CREATE")]
+    assert open_ledger(home).intend(intention())[1]
 
 
 def test_every_version_is_reached_by_one_step_more():

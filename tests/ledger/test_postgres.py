@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from kie_nb import settings
 from kie_nb.errors import LedgerError
-from kie_nb.ledger import GrantStore, Ledger, migrations
+from kie_nb.ledger import GrantStore, Ledger
 from kie_nb.ledger import postgres as room
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
@@ -128,15 +128,6 @@ def test_a_429_pauses_all_machines(open_shared):
 
     assert grant is None
     assert 4 < wait <= 5
-
-
-def test_an_old_schema_is_brought_up_to_date(open_shared, intention, url, monkeypatch):
-    """Step by step, as a file is."""
-    with monkeypatch.context() as then:
-        then.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
-        open_shared()
-
-    assert open_shared().intend(intention())[1]
 
 
 def test_a_newer_schema_can_be_looked_at_only(open_shared, intention, postgres, url):
