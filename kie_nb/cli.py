@@ -10,6 +10,15 @@ from pathlib import Path
 
 from .errors import KieError
 
+COMMANDS = {
+    "demo": "run the quickstart on the simulator: free, no key, no network",
+    "run": "run an experiment that Experiment.save has written, and wait for it",
+    "doctor": "look at every file of kie-runs, and fetch again what can be had",
+    "export": "copy finished runs with their videos into a folder",
+    "import": "take the runs of an exported folder into this ledger",
+    "ledger": "move the record of runs to a team's database",
+    "simulator": "serve the simulator on this machine, for any client of Kie.ai",
+}
 RUN_CODES = """\
 exit codes:
   0    every cell has its video on disk (with --plan: the plan was printed)
@@ -40,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kie_nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help="run the quickstart on the simulator: free, no key, no network")
+    demo = commands.add_parser("demo", help=COMMANDS["demo"])
     demo.add_argument(
         "--dir", type=Path, default=Path("kie-demo"), help="folder for the results (default: kie-demo)"
     )
@@ -52,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser(
         "run",
-        help="run an experiment that Experiment.save has written, and wait for it",
+        help=COMMANDS["run"],
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=RUN_CODES,
     )
@@ -80,24 +89,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
-    doctor = commands.add_parser(
-        "doctor", help="look at every file of kie-runs, and fetch again what can be had"
-    )
+    doctor = commands.add_parser("doctor", help=COMMANDS["doctor"])
     doctor.add_argument("--look", action="store_true", help="look only: fetch and remove nothing")
     doctor.set_defaults(run=_doctor)
 
-    export = commands.add_parser("export", help="copy finished runs with their videos into a folder")
+    export = commands.add_parser("export", help=COMMANDS["export"])
     export.add_argument("dir", type=Path, metavar="DIR", help="where to; an earlier export there is added to")
     export.add_argument(
         "ids", nargs="*", metavar="ID", help="runs, by the beginning of their ids (default: all)"
     )
     export.set_defaults(run=_export)
 
-    import_ = commands.add_parser("import", help="take the runs of an exported folder into this ledger")
+    import_ = commands.add_parser("import", help=COMMANDS["import"])
     import_.add_argument("dir", type=Path, metavar="DIR", help="a folder that export has made")
     import_.set_defaults(run=_import)
 
-    ledger = commands.add_parser("ledger", help="move the record of runs to a team's database")
+    ledger = commands.add_parser("ledger", help=COMMANDS["ledger"])
     verbs = ledger.add_subparsers(required=True, metavar="VERB")
     copy = verbs.add_parser("copy", help="copy the runs of kie-runs to a PostgreSQL database, once each")
     copy.add_argument(
@@ -107,9 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     copy.set_defaults(run=_copy_ledger)
 
-    server = commands.add_parser(
-        "simulator", help="serve the simulator on this machine, for any client of Kie.ai"
-    )
+    server = commands.add_parser("simulator", help=COMMANDS["simulator"])
     simulator.add_arguments(server)
     server.set_defaults(run=simulator.run)
     return parser

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import KieError
+from .notebook.guides import shipped
 
 NOTEBOOK = "quickstart.ipynb"
 CELL_TIMEOUT_S = 300
@@ -90,12 +91,6 @@ def open_lab(folder: Path, rest: Sequence[str]) -> int:
     print(f"JupyterLab opens {folder / NOTEBOOK}; Ctrl-C ends it")
     command = [sys.executable, "-m", "jupyterlab", NOTEBOOK, *rest]
     return subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603 - the user's own words
-
-
-def shipped() -> Path:
-    """The folder with the notebooks: inside the wheel, or beside the package in a checkout."""
-    here = Path(__file__).parent
-    return here / "notebooks" if (here / "notebooks").is_dir() else here.parent / "notebooks"
 
 
 def _unpack(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What users hold on to: the front of the package, its errors, its settings, and a README that names them all."""
+"""What users hold on to: the front of the package, its errors, its settings, its guides and its README."""
 
 import copy
 import inspect
@@ -17,13 +17,16 @@ import kie_nb
 from kie_nb import demo, errors, settings
 from kie_nb.catalogue import known_models
 from kie_nb.engine.origin import made_by
+from kie_nb.errors import InvalidRequest
 from kie_nb.keys import Secret
-from kie_nb.notebook.kie_magic import COMMANDS
+from kie_nb.notebook import guides, kie_magic, reference
 from kie_nb.notebook.options import all_names
 from kie_nb.service.media import USER_AGENT
 
 PACKAGE = Path(kie_nb.__file__).parent
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REFERENCE = (ROOT / "notebooks" / "reference.md").read_text(encoding="utf-8")
 HEAVY = {
     "httpx",
     "pydantic",
@@ -526,37 +529,60 @@ def test_the_demo_takes_nothing_from_its_user(monkeypatch, tmp_path):
     assert not set(demo.environment(tmp_path)) & (set(theirs) - {"KIE_NB_SERVICE"})
 
 
-# --- the README ---------------------------------------------------------------------------------------------------
+# --- the reference page and the guides ----------------------------------------------------------------------------
 
 
-def test_the_readme_names_every_option():
-    """In the spelling that stands on the line; the twins of switches are told by `--no-`."""
-    names = {name for model in known_models() for name in all_names(model) if not name.startswith("--no-")}
-
-    assert [name for name in sorted(names) if f"`{name}" not in README] == []
-    assert "--no-" in README
+def test_the_reference_page_is_what_the_code_says():
+    """`python -m kie_nb.notebook.reference > notebooks/reference.md` brings it up to date."""
+    assert reference.markdown() == REFERENCE
 
 
-def test_the_readme_names_every_command():
-    """Each `%kie` command, as it is typed."""
-    assert [name for name in COMMANDS if f"`%kie {name}" not in README] == []
+def test_the_reference_names_every_option():
+    """In the spelling that stands on the line."""
+    names = {name for model in known_models() for name in all_names(model)}
+
+    assert [name for name in sorted(names) if f"`{name}`" not in REFERENCE] == []
 
 
-def test_the_readme_names_every_variable():
+def test_the_reference_names_every_variable():
     """Each KIE_ variable that the package reads."""
-    source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.glob("*.py"))
-    names = set(re.findall(r"\bKIE_(?:NB_[A-Z_]+|API_KEY|BASE_URL|UPLOAD_URL)\b", source))
+    source = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    names = set(re.findall(r"\bKIE_(?:NB_[A-Z_]+|SIM_[A-Z_]+|API_KEY|BASE_URL|UPLOAD_URL)\b", source))
 
     assert len(names) > 8
-    assert [name for name in sorted(names) if name not in README] == []
+    assert sorted(names) == sorted(name for name, _, _ in reference.VARIABLES)
 
 
-def test_the_readme_names_no_option_that_is_not_there():
-    """The first column of its table is what the line takes."""
-    names = {name for model in known_models() for name in all_names(model)}
-    rows = [line.split("|")[1] for line in README.replace("\\|", "/").splitlines() if line.startswith("| `-")]
+def test_every_guide_is_shipped_and_indexed():
+    """In `notebooks/README.md` and in the wheel."""
+    index = (ROOT / "notebooks" / "README.md").read_text(encoding="utf-8")
+    wheel = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    files = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")} | {"reference.md"}
 
-    told = {name for row in rows for name in re.findall(r"--[a-z][a-z-]*[a-z]", row)}
+    assert {Path(name).stem for name in files} == set(guides.TOPICS)
+    assert [
+        name for name in files if f"({name})" not in index or f'"kie_nb/notebooks/{name}"' not in wheel
+    ] == []
 
-    assert told - names == set()
-    assert len(told) > 15
+
+@pytest.mark.parametrize("topic", guides.TOPICS)
+def test_a_guide_can_be_read_in_a_cell(topic, capsys):
+    """`%kie help TOPIC` says the words of the guide."""
+    kie_magic.kie(None, f"help {topic}")
+
+    assert capsys.readouterr().out.startswith("# ")
+
+
+def test_a_guide_that_is_not_there_is_refused():
+    """With the nearest one."""
+    with pytest.raises(InvalidRequest, match="did you mean 'trouble'"):
+        kie_magic.kie(None, "help troubles")
+
+
+def test_the_readme_is_one_page():
+    """At most 150 lines and 900 words, and no line of prose over 120 characters."""
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+
+    assert len(README.splitlines()) <= 150
+    assert len(README.split()) <= 900
+    assert [line for line in prose.splitlines() if len(line) > 120] == []

@@ -14,7 +14,7 @@ from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import AuthError, InvalidRequest
 from ..ledger.money import Figures
 from ..paths import shown_path
-from . import files_magic, open_magic, page, presenter
+from . import files_magic, guides, open_magic, page, presenter
 from .files_magic import split
 
 
@@ -242,10 +242,24 @@ def _login(_words: list[str]) -> None:
     _say("the key is used in this kernel from now on; %kie credits tests it at no cost")
 
 
-def _help(_words: list[str]) -> None:
-    """show this"""
+def _help(words: list[str]) -> None:
+    """show the commands, or a guide: `%kie help TOPIC`"""
+    if words:
+        _show_guide(words[0])
+        return
     rows = [(f"%kie {name}", command.__doc__ or "") for name, command in COMMANDS.items()]
     _show_table(("command", "what it does"), rows, caption="kie_nb housekeeping", wide=1)
+    _say(f"guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
+
+
+def _show_guide(topic: str) -> None:
+    text = guides.words_of(topic)
+    if not headless.has_kernel():
+        _say(text)
+        return
+    from IPython.display import display
+
+    display({"text/markdown": text, "text/plain": text}, raw=True)
 
 
 COMMANDS: dict[str, Callable[[list[str]], Any]] = {

@@ -1,9 +1,8 @@
-"""`AsyncKie`: who answers it, which key it sends, and that its creates wait for their turn; README's own lines."""
+"""`AsyncKie`: who answers it, which key it sends, and that its creates wait for their turn; the guide's own lines."""
 
 import asyncio
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,12 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import get_session
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+GUIDE = Path(__file__).parents[2] / "notebooks" / "python.ipynb"
 KEY = "sk-a-key-of-their-own"
 WAVES = ("wan/2-5-text-to-video", {"prompt": "Waves", "duration": "5", "resolution": "720p"})
 RUN_IT = """
 import ast, asyncio, sys
-code = compile(sys.stdin.read(), "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+code = compile(sys.stdin.read(), "guide", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 asyncio.run(eval(code, {}))
 """
 
@@ -36,10 +35,11 @@ def python(script, text, **variables):
     )
 
 
-def test_readmes_lines_run_in_a_fresh_process_without_a_key(tmp_path):
+def test_the_guides_lines_run_in_a_fresh_process_without_a_key(tmp_path):
     """Nothing else is imported before; the simulator says itself, once, and not into a script's own output."""
-    block = next(text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "AsyncKie" in text)
-    lines = f"import kie_nb as kie\n{block[block.index('async with kie.AsyncKie') :]}\nprint(client)\n"
+    cells = ("".join(cell["source"]) for cell in json.loads(GUIDE.read_text(encoding="utf-8"))["cells"])
+    block = next(text for text in cells if text.startswith("async with kie.AsyncKie"))
+    lines = f"import kie_nb as kie\n{block.partition('print')[0]}\nprint(client)\n"
 
     done = python(RUN_IT, lines, KIE_NB_SIMULATOR_SPEED="50")
 

@@ -1,0 +1,120 @@
+"""The reference page: settings, options and commands, made from what the package itself reads.
+
+`python -m kie_nb.notebook.reference` prints it; `notebooks/reference.md` is its output, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..catalogue import known_models
+from ..catalogue.wan import DEFAULT_MODEL
+from ..cli import COMMANDS as SHELL_COMMANDS
+from ..cli import RUN_CODES
+from .kie_magic import COMMANDS
+from .options import Option, options
+
+# The environment variable, the name in `configure()` ("" where there is none), and what it sets.
+VARIABLES = (
+    (
+        "KIE_API_KEY",
+        "",
+        "The Kie.ai key. Also read from a `.env` file or the keyring; `%kie login` asks for it.",
+    ),
+    ("KIE_BASE_URL", "", "Another address in place of Kie.ai's, such as a gateway or a simulator."),
+    ("KIE_UPLOAD_URL", "", "The address that takes uploads, where it is not `KIE_BASE_URL`."),
+    (
+        "KIE_NB_SERVICE",
+        "service",
+        "`kie` or `simulator`. Default: `kie` where there is a key, else `simulator`.",
+    ),
+    (
+        "KIE_NB_HOME",
+        "home",
+        "Folder of the ledger, videos and pictures. Default: `kie-runs` beside the notebook.",
+    ),
+    ("KIE_NB_LEDGER", "", "PostgreSQL address of a team's ledger. Default: a file in the home folder."),
+    ("KIE_NB_STATE", "", "Folder for what all notebooks of a user share: the rate grants."),
+    (
+        "KIE_NB_WAIT",
+        "wait",
+        "`1`: every cell waits for its video; `0`: none does. Default: found out by the runner.",
+    ),
+    ("KIE_NB_EMBED", "embed", "`preview` (a small copy, default), `full` (the file) or `link`."),
+    (
+        "KIE_NB_MAX_CREDITS",
+        "max_credits",
+        "The most that one run may be estimated at, in credits. Default: no limit.",
+    ),
+    (
+        "KIE_NB_CREATES_PER_WINDOW",
+        "creates_per_window",
+        "New tasks in any 10 s. Default: 18; Kie.ai allows 20.",
+    ),
+    ("KIE_NB_NOTEBOOK", "", "The notebook's name, where the front end does not tell it."),
+    ("KIE_NB_SIMULATOR_SPEED", "simulator_speed", "How many times faster than Kie.ai the simulator works."),
+    ("KIE_SIM_DRIFT", "", "0 to 1: the simulator draws other pixels for the same request."),
+    ("KIE_SIM_FAULTS", "", "Faults that the simulator plays, as JSON; `kie-nb simulator --help` lists them."),
+    ("KIE_SIM_FAULTS_FILE", "", "The same in a file, read at each request."),
+)
+
+
+def markdown() -> str:
+    """The page."""
+    return "\n\n".join(
+        [
+            "# Reference",
+            "Made from the code; `%kie help reference` shows it in a notebook.",
+            "## Settings",
+            (
+                "`kie_nb.configure(name=value)` sets for one process what a variable sets for all. "
+                "`%kie config` shows the values in force; the key is never shown."
+            ),
+            _table(
+                ("variable", "configure", "meaning"),
+                [(f"`{name}`", f"`{setting}`" if setting else "", text) for name, setting, text in VARIABLES],
+            ),
+            "## Options of `%%kie_wan`",
+            *(
+                part
+                for model in sorted(known_models(), key=lambda model: model != DEFAULT_MODEL)
+                for part in _of_model(model)
+            ),
+            "## Commands of `%kie`",
+            _table(
+                ("command", "meaning"),
+                [(f"`%kie {name}`", command.__doc__ or "") for name, command in COMMANDS.items()],
+            ),
+            "## Command line",
+            _table(
+                ("command", "meaning; `--help` after it lists its options"),
+                [(f"`kie-nb {name}`", text) for name, text in SHELL_COMMANDS.items()],
+            ),
+            f"`kie-nb run` ends with these codes:\n\n```text\n{RUN_CODES}```\n",
+        ]
+    )
+
+
+def _of_model(model: str) -> list[str]:
+    """The options of *model*; of another than the default, those that it has more."""
+    common = () if model == DEFAULT_MODEL else options(DEFAULT_MODEL)
+    rows = [(_spelled(option), option.help) for option in options(model) if option not in common]
+    return [f"`{model}`{' has also' if common else ''}:", _table(("option", "meaning"), rows)]
+
+
+def _spelled(option: Option) -> str:
+    names = ", ".join(f"`{name}`" for name in option.names)
+    if option.choices:
+        return f"{names} {' or '.join(f'`{choice}`' for choice in option.choices)}"
+    if option.is_boolean:
+        return f"{names}, `--no-{option.names[-1].removeprefix('--')}`"
+    return f"{names} `{option.metavar}`" if option.takes_value else names
+
+
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")  # noqa: T201 - asked for by word
