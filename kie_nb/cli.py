@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import KieError
+from .version import __version__
 
 COMMANDS = {
     "demo": "run the quickstart on the simulator: free, no key, no network",
@@ -42,7 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import __version__
     from .simulator import command as simulator
 
     parser = argparse.ArgumentParser(prog="kie-nb", description="Make AI video from a Jupyter notebook.")

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 import kie_nb
-from kie_nb import demo, errors, settings
+from kie_nb import demo, errors, reference, settings
 from kie_nb.catalogue import known_models
 from kie_nb.engine.origin import made_by
 from kie_nb.errors import InvalidRequest
 from kie_nb.keys import Secret
-from kie_nb.notebook import guides, kie_magic, reference
+from kie_nb.notebook import guides, kie_magic
 from kie_nb.notebook.options import all_names
 from kie_nb.service.media import USER_AGENT
 
@@ -533,7 +533,7 @@ def test_the_demo_takes_nothing_from_its_user(monkeypatch, tmp_path):
 
 
 def test_the_reference_page_is_what_the_code_says():
-    """`python -m kie_nb.notebook.reference > notebooks/reference.md` brings it up to date."""
+    """`python -m kie_nb.reference > notebooks/reference.md` brings it up to date."""
     assert reference.markdown() == REFERENCE
 
 

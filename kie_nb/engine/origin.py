@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from ..place import place
 from ..settings import start_folder
+from ..version import __version__
 from .executor import Threads
 from .manifest import MAX_WORD, can_be_kept
 

@@ -17,6 +17,7 @@ from ..engine import Session
 from ..engine.scrub import places_of
 from ..errors import InvalidRequest, LedgerError
 from ..paths import shown_path
+from ..version import __version__
 from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
@@ -42,8 +43,6 @@ def write_report(
     compare: bool,
 ) -> Path:
     """Write the page; see `Experiment.report`."""
-    from .. import __version__
-
     target = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
     check_name(target)
     wall = Wall(cells)

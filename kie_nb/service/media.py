@@ -14,9 +14,9 @@ from pathlib import Path
 
 import httpx
 
-from .. import __version__
 from ..errors import DownloadFailed, ServiceTrouble
 from ..settings import is_loopback
+from ..version import __version__
 
 # An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
 USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"

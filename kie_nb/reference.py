@@ -1,18 +1,18 @@
 """The reference page: settings, options and commands, made from what the package itself reads.
 
-`python -m kie_nb.notebook.reference` prints it; `notebooks/reference.md` is its output, and a test compares the two.
+`python -m kie_nb.reference` prints it; `notebooks/reference.md` is its output, and a test compares the two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..catalogue import known_models
-from ..catalogue.wan import DEFAULT_MODEL
-from ..cli import COMMANDS as SHELL_COMMANDS
-from ..cli import RUN_CODES
-from .kie_magic import COMMANDS
-from .options import Option, options
+from .catalogue import known_models
+from .catalogue.wan import DEFAULT_MODEL
+from .cli import COMMANDS as SHELL_COMMANDS
+from .cli import RUN_CODES
+from .notebook.kie_magic import COMMANDS
+from .notebook.options import Option, options
 
 # The environment variable, the name in `configure()` ("" where there is none), and what it sets.
 VARIABLES = (
