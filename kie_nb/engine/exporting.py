@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import itertools
 import os
 import re
@@ -20,6 +19,7 @@ from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.kept import MAX_FILES
+from ..markup import Html, document, html, joined
 from ..paths import shown_path
 from . import manifest as manifest_
 from . import tables
@@ -354,25 +354,21 @@ def _write(path: Path, content: bytes) -> None:
 def _page(manifest: Manifest) -> str:
     """The album: every run with what it was made from."""
     newest_first = sorted(manifest.runs, key=lambda one: one.created_at, reverse=True)
-    items = "\n".join(map(_item, newest_first))
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Videos of kie_nb</title>\n'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><style>\n'
+    items = joined(map(_item, newest_first), "\n")
+    style = (
         "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color-scheme:light dark}\n"
         "video,img{max-width:100%;max-height:70vh;background:#000}article{margin:0 0 3em}code{overflow-wrap:anywhere}\n"
-        f"</style></head><body><h1>{len(manifest.runs)} runs</h1>\n{items}\n</body></html>\n"
     )
+    body = html("<h1>{} runs</h1>\n{}\n", len(manifest.runs), items)
+    return document(title="Videos of kie_nb", style=style, body=body)
 
 
-def _item(entry: RunEntry) -> str:
-    def esc(value: object) -> str:
-        return html.escape(str(value), quote=True)
-
+def _item(entry: RunEntry) -> Html:
     request = manifest_.read_request(entry.request)
-    shown = "".join(
-        f'<img src="{esc(quote(one.file))}" alt="">'
+    shown = joined(
+        html('<img src="{}" alt="">', quote(one.file))
         if Path(one.file).suffix in _PICTURES
-        else f'<video controls preload="metadata" src="{esc(quote(one.file))}"></video>'
+        else html('<video controls preload="metadata" src="{}"></video>', quote(one.file))
         for one in entry.videos
     )
     facts = [
@@ -383,7 +379,10 @@ def _item(entry: RunEntry) -> str:
         entry.created_at[:10],
         f"run {entry.id[:8]}",
     ]
-    return (
-        f"<article>{shown}<p>{esc(request.prompt)}</p><p>{esc(' · '.join(facts))}</p>"
-        f"<p><code>{esc(call_of(request, picture=kept_name(request)))}</code></p></article>"
+    return html(
+        "<article>{}<p>{}</p><p>{}</p><p><code>{}</code></p></article>",
+        shown,
+        request.prompt,
+        " · ".join(facts),
+        call_of(request, picture=kept_name(request)),
     )

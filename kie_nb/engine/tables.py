@@ -1,15 +1,16 @@
-"""Tables that runs and reports show of themselves: HTML in a notebook, text elsewhere. Every cell is escaped here.
+"""Tables that runs and reports show of themselves: HTML in a notebook, text elsewhere.
 
 No colours of a theme and no `<style>`: an untrusted notebook's sanitizer drops style sheets.
 """
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
+
+from ..markup import ROOT, Html, data_url, html, joined
+from ..text import in_line, visible
 
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 _CELL = (
@@ -41,16 +42,15 @@ def as_html(
     caption: str,
     wide: int | None = None,
     also: int | None = None,
-) -> str:
+) -> Html:
     """A table, or the caption alone where there is no row.
 
     Args:
         wide: The column that may wrap while the others stay on one line; by default all but the first may.
         also: Another that may, and that gives way to the first.
     """
-    title = html.escape(caption)
     if not rows:
-        return f'<div style="{_FONT}">{title}</div>'
+        return html('<div {} style="{}">{}</div>', ROOT, _FONT, caption)
 
     def style(column: int) -> str:
         if column == wide:
@@ -58,34 +58,40 @@ def as_html(
         may_wrap = column == also or (wide is None and column > 0)
         return f"{_CELL};{'overflow-wrap:anywhere' if may_wrap else 'white-space:nowrap'}"
 
-    names = "".join(
-        f'<th scope="col" style="{_CELL};{_MUTED};font-weight:600">{html.escape(text)}</th>'
+    names = joined(
+        html('<th scope="col" style="{};{};font-weight:600">{}</th>', _CELL, _MUTED, text)
         for text in headings
     )
-    head = f"<thead><tr>{names}</tr></thead>" if any(headings) else ""
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td style="{style(n)}">{_cell(value)}</td>' for n, value in enumerate(row))
-        + "</tr>"
+    head = html("<thead><tr>{}</tr></thead>", names) if any(headings) else ""
+    lines = (
+        joined(html('<td style="{}">{}</td>', style(n), _cell(value)) for n, value in enumerate(row))
         for row in rows
     )
-    # A caption of the table's own would be as narrow as the table.
-    top = f'<div style="{_FONT};{_MUTED};padding-bottom:4px">{title}</div>'
-    table = f'<table aria-label="{title}" style="{_FONT};border-collapse:collapse">{head}<tbody>{body}</tbody></table>'
-    return f'<div style="overflow-x:auto">{top}{table}</div>'
+    return html(
+        # A caption of the table's own would be as narrow as the table.
+        '<div {root} style="overflow-x:auto"><div style="{font};{muted};padding-bottom:4px">{caption}</div>'
+        '<table aria-label="{caption}" style="{font};border-collapse:collapse">{head}<tbody>{body}</tbody></table></div>',
+        root=ROOT,
+        font=_FONT,
+        muted=_MUTED,
+        caption=caption,
+        head=head,
+        body=joined(html("<tr>{}</tr>", line) for line in lines),
+    )
 
 
-def remark_html(text: str) -> str:
+def remark_html(text: str) -> Html:
     """A line below a table."""
-    return f'<div style="{_FONT};{_MUTED};margin-top:6px">{html.escape(text)}</div>'
+    return html('<div {} style="{};{};margin-top:6px">{}</div>', ROOT, _FONT, _MUTED, text)
 
 
 def as_text(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
     """The same in columns; what would break a line is written as an escape."""
+    caption = visible(caption)
     if not rows:
         return caption
     heads = [headings] if any(headings) else []
-    plain = [[_one_line(cell) for cell in row] for row in (*heads, *rows)]
+    plain = [[in_line(cell) for cell in row] for row in (*heads, *rows)]
     widths = [max(len(row[column]) for row in plain) for column in range(len(headings) - 1)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in plain]
     return "\n".join([caption, *lines])
@@ -96,20 +102,20 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def _cell(value: str | Link) -> str:
+def _cell(value: object) -> object:
     if not isinstance(value, Link):
-        return html.escape(value)
-    shown = html.escape(value.text)
+        return value
+    shown: object = value.text
     if value.picture is not None:
-        source = f"data:image/jpeg;base64,{base64.b64encode(value.picture).decode()}"
-        shown = f'<img alt="{shown}" style="{_THUMB}" src="{source}">'
-    if not value.path:
-        return shown
-    return f'<a href="{html.escape(quote(value.path))}" target="_blank" rel="noopener">{shown}</a>'
+        shown = html('<img alt="{}" style="{}" src="{}">', shown, _THUMB, data_url(value.picture))
+    return link(value.path, shown) if value.path else shown
 
 
-def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+def link(path: str, shown: object) -> Html:
+    """A link to a file, by its *path* from the page."""
+    return html(
+        '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', quote(path, errors="replace"), shown
+    )
 
 
 def clock(seconds: float) -> str:

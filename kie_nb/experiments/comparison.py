@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import math
 import os
 import tempfile
@@ -16,6 +14,8 @@ from typing import TypeVar
 from ..engine import Run, get_session, tables
 from ..engine.bridge import wait_blocking
 from ..errors import InvalidRequest, WaitInterrupted
+from ..markup import ROOT, Html, data_url, html, joined
+from ..text import visible
 from ..video import Likeness, NotAVideo, Side, compare_videos, make_strip
 from .verdict import Judgement, Verdict, judge
 
@@ -49,17 +49,21 @@ class Comparison:
     def __repr__(self) -> str:
         sides = tables.as_text(_SIDES, self._sides, caption=self._caption)
         figures = tables.as_text(_FIGURES, self._figures, caption=_MEASURED)
-        return "\n".join([sides, figures, *(f"- {reason}" for reason in self.judgement.reasons)])
+        return "\n".join([sides, figures, *(visible(f"- {reason}") for reason in self.judgement.reasons)])
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> Html:
         sides = tables.as_html(_SIDES, self._sides, caption=self._caption)
         figures = tables.as_html(_FIGURES, self._figures, caption=_MEASURED)
-        why = "".join(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons)
-        picture = base64.b64encode(self.strip).decode()
-        names = html.escape(f"Frames of {self.first}, above those of {self.second}")
-        return (
-            f'{sides}<div style="padding-top:8px">{figures}</div><div style="padding:4px 0">{why}</div>'
-            f'<img alt="{names}" style="display:block;max-width:100%" src="data:image/jpeg;base64,{picture}">'
+        why = joined(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons)
+        return html(
+            '<div {}>{}<div style="padding-top:8px">{}</div><div style="padding:4px 0">{}</div>'
+            '<img alt="{}" style="display:block;max-width:100%" src="{}"></div>',
+            ROOT,
+            sides,
+            figures,
+            why,
+            f"Frames of {self.first}, above those of {self.second}",
+            data_url(self.strip),
         )
 
     @property

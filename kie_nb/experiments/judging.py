@@ -16,6 +16,7 @@ from ..engine.settling import ask
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..ledger import RunRow
+from ..markup import Html, joined
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
 from .data import Cell, Cells
@@ -144,8 +145,8 @@ class Verified:
     def __repr__(self) -> str:
         return "\n\n".join(map(repr, self.comparisons))
 
-    def _repr_html_(self) -> str:
-        return "".join(found._repr_html_() for found in self.comparisons)
+    def _repr_html_(self) -> Html:
+        return joined(found._repr_html_() for found in self.comparisons)
 
 
 def _price_of(run: Run, repeats: int) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
+from ..markup import Html, joined
+from ..text import visible
 from .definition import short
 from .status import GONE_WORDS, TO_BUY, words_of
 
@@ -133,11 +135,11 @@ class Plan:
 
     def __repr__(self) -> str:
         table = tables.as_text(self._headings, self._rows, caption=self._caption)
-        return "\n".join([table, self._common, *(f"- {remark}" for remark in self.remarks)])
+        return "\n".join(map(visible, [table, self._common, *(f"- {remark}" for remark in self.remarks)]))
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> Html:
         table = tables.as_html(self._headings, self._rows, caption=self._caption)
-        return f"{table}{''.join(tables.remark_html(text) for text in (self._common, *self.remarks))}"
+        return joined([table, *map(tables.remark_html, (self._common, *self.remarks))])
 
 
 def _asked(request: Request) -> dict[str, Any]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import io
-import mimetypes
 import os
 import shutil
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from .. import settings as settings_
 from ..engine import Session
 from ..engine.scrub import places_of
 from ..errors import InvalidRequest, LedgerError
+from ..markup import data_url
 from ..paths import shown_path
 from ..version import __version__
 from ..video.files import finished_in_one_step
@@ -26,7 +25,7 @@ from .report_page import Shown, page
 from .status import Status
 from .wall import Tile, Wall
 from .wall_media import Clip, Medium, make_clip, make_still
-from .wall_page import asset, wall_fragment
+from .wall_page import asset, wall_part
 
 _PICTURE_WIDTH, _MOST_PICTURES = 480, 24
 _AS_TEXT = 4 / 3  # what base64 makes of a byte
@@ -54,7 +53,7 @@ def write_report(
             status=status,
             version=__version__,
             written_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, with kie_nb {__version__}",
-            wall=wall_fragment(wall, media),
+            wall=wall_part(wall, media),
             style=asset("report.css"),
             pictures=_pictures(session, cells),
             spread=spread_of(session, cells) if compare else None,
@@ -100,8 +99,7 @@ def _media(tiles: list[Tile], target: Path, limit: int) -> Callable[[Tile], Medi
 
 
 def _inside(clip: Clip) -> str:
-    mime = mimetypes.guess_type(clip.path.name)[0] or "video/mp4"
-    return f"data:{mime};base64,{base64.b64encode(clip.path.read_bytes()).decode()}"
+    return data_url(clip.path.read_bytes())
 
 
 def _beside(folder: Path) -> Callable[[Clip], str]:

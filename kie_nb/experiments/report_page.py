@@ -1,9 +1,7 @@
-"""The page of a report, worked out with no I/O: facts, table, failures, definition. Everything from outside is escaped here."""
+"""The page of a report, worked out with no I/O: facts, table, failures, definition."""
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +12,15 @@ from ..engine import Run, tables
 from ..engine.scrub import Places, scrubbed
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..engine.tables import counted
+from ..markup import NOTHING, Html, data_url, document, html, joined
 from .data import Cells, in_words
 from .definition import Definition, short
 from .judging import Spread
 from .status import GONE_WORDS, INCOMPLETE, UNBILLED, Status
-
-# The page needs nothing and nobody: what is not in it, or beside it, is not fetched, whatever a prompt says.
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; media-src data: blob: file: 'self'; base-uri 'none'; form-action 'none'"
-)
+from .wall_page import Part
 
 # The wall loads a video's still when it comes near; on paper nothing comes near. Taken before the wall's own script has begun.
-_STILLS = """<script>{
+_STILLS = """{
 const stills = [...document.querySelectorAll(".kie-wall-plain video[data-tile]")].map((video) => [video.dataset.tile, video.poster]);
 addEventListener("load", () => {
   for (const [tile, still] of stills) {
@@ -34,7 +28,7 @@ addEventListener("load", () => {
     if (video && still && !video.poster) video.poster = still;
   }
 });
-}</script>"""
+}"""
 _MOST_VALUES = 20  # all of them are in the definition
 
 
@@ -44,7 +38,7 @@ class Shown:
 
     Attributes:
         written_at: In words, UTC.
-        wall: The grid as HTML.
+        wall: The grid.
         style: The style sheet.
         pictures: What was sent: a caption, and a small JPEG.
         spread: How far the videos of different seeds are apart; None where it was not measured.
@@ -56,7 +50,7 @@ class Shown:
     status: Status
     version: str
     written_at: str
-    wall: str
+    wall: Part
     style: str
     pictures: Sequence[tuple[str, bytes]]
     spread: Spread | None
@@ -65,43 +59,41 @@ class Shown:
 
 def page(shown: Shown) -> str:
     """The whole of it."""
-    name = esc(shown.definition.name)
+    name = shown.definition.name
     runs = [run for _, run in shown.cells if run is not None]
     simulated = any(run.service == "simulator" for run in runs)
-    badge = (
-        '<span class="badge" title="made by the embedded simulator, not by Kie.ai">SIMULATED</span>'
-        if simulated
-        else ""
-    )
+    badge = Html('<span class="badge" title="made by the embedded simulator, not by Kie.ai">SIMULATED</span>')
     parts = [
-        f"<header><h1>{name}{badge}</h1>",
-        f'<p class="muted">An experiment with kie_nb; written {esc(shown.written_at)}.</p>',
-        f"{_facts(shown, runs, simulated=simulated)}</header>",
-        f'<section aria-label="Videos"><h2>Videos</h2>{shown.wall}{_STILLS}</section>',
+        html(
+            '<header><h1>{}{}</h1><p class="muted">An experiment with kie_nb; written {}.</p>{}</header>',
+            name,
+            badge if simulated else "",
+            shown.written_at,
+            _facts(shown, runs, simulated=simulated),
+        ),
+        html(
+            '<section aria-label="Videos"><h2>Videos</h2>{}<script>{}</script></section>',
+            shown.wall.html,
+            Html(_STILLS),
+        ),
         _pictures(shown.pictures),
         _judged(shown, runs),
         _failures(shown),
         _table(shown.cells, simulated=simulated),
         _definition(shown.definition),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{esc(POLICY)}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{name}: an experiment with kie_nb</title><style>{shown.style}</style></head>\n"
-        f"<body>{''.join(parts)}</body></html>\n"
+    return document(
+        title=f"{name}: an experiment with kie_nb",
+        style=shown.style,
+        body=joined(parts),
+        scripts=[shown.wall.script, _STILLS],
     )
-
-
-def esc(value: object) -> str:
-    """*value* as text in HTML, quotes included; half a character, which no file can hold, becomes a sign for it."""
-    return html.escape(str(value).encode("utf-8", "replace").decode(), quote=True)
 
 
 # --- facts -----------------------------------------------------------------------------------------------------
 
 
-def _facts(shown: Shown, runs: Sequence[Run], *, simulated: bool) -> str:
+def _facts(shown: Shown, runs: Sequence[Run], *, simulated: bool) -> Html:
     kept = shown.definition.to_json()
     rows = [
         ("state", _standing(shown.status)),
@@ -117,7 +109,8 @@ def _facts(shown: Shown, runs: Sequence[Run], *, simulated: bool) -> str:
         ("made with", _makers(shown, runs)),
         ("asked for in", _origins(runs)),
     ]
-    return f'<dl class="facts">{"".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in rows if value)}</dl>'
+    told = joined(html("<dt>{}</dt><dd>{}</dd>", name, value) for name, value in rows if value)
+    return html('<dl class="facts">{}</dl>', told)
 
 
 def _values(values: Sequence[Any]) -> str:
@@ -188,17 +181,19 @@ def _origins(runs: Sequence[Run]) -> str:
 # --- what was sent, and what came ------------------------------------------------------------------------------
 
 
-def _pictures(pictures: Sequence[tuple[str, bytes]]) -> str:
+def _pictures(pictures: Sequence[tuple[str, bytes]]) -> Html:
     if not pictures:
-        return ""
-    figures = "".join(
-        f'<figure><img alt="" src="data:image/jpeg;base64,{base64.b64encode(still).decode()}"><figcaption>{esc(caption)}</figcaption></figure>'
+        return NOTHING
+    figures = joined(
+        html('<figure><img alt="" src="{}"><figcaption>{}</figcaption></figure>', data_url(still), caption)
         for caption, still in pictures
     )
-    return f'<section><h2>First frames that were sent</h2><div class="pictures">{figures}</div></section>'
+    return html(
+        '<section><h2>First frames that were sent</h2><div class="pictures">{}</div></section>', figures
+    )
 
 
-def _judged(shown: Shown, runs: Sequence[Run]) -> str:
+def _judged(shown: Shown, runs: Sequence[Run]) -> Html:
     lines = []
     if shown.spread is not None and shown.spread.median is not None:
         told = repr(shown.spread)
@@ -210,14 +205,11 @@ def _judged(shown: Shown, runs: Sequence[Run]) -> str:
         lines.append(
             f"Rated: {len(rated)} of {len(runs)}, {mean:.1f} of 5 in the mean; the best is run {best.id[:8]}, {best.rating} of 5."
         )
-    return (
-        f"<section><h2>Judged</h2>{''.join(f'<p>{esc(line)}</p>' for line in lines)}</section>"
-        if lines
-        else ""
-    )
+    told = joined(html("<p>{}</p>", line) for line in lines)
+    return html("<section><h2>Judged</h2>{}</section>", told) if lines else NOTHING
 
 
-def _failures(shown: Shown) -> str:
+def _failures(shown: Shown) -> Html:
     rows = []
     for place, run in shown.cells:
         if run is None or run.state not in UNBILLED | UNSETTLED:
@@ -225,14 +217,16 @@ def _failures(shown: Shown) -> str:
         error = scrubbed(run.row.error or {}, shown.places)
         why = str(error.get("message") or "no reason was given")
         charged = f" Charged: {error['charged']}." if error.get("charged") else ""
-        rows.append(
-            f'<tr><td class="text">{esc(in_words(place))}</td><td class="short {_kind(run)}">{esc(WORDS[run.state])}</td>'
-            f'<td class="text">{esc(f"{why}{charged}")}</td></tr>'
-        )
+        cells = [
+            _td(in_words(place), "text"),
+            _td(WORDS[run.state], f"short {_kind(run)}"),
+            _td(f"{why}{charged}", "text"),
+        ]
+        rows.append(html("<tr>{}</tr>", joined(cells)))
     if not rows:
-        return ""
-    head = '<tr><th scope="col">cell</th><th scope="col">state</th><th scope="col">why</th></tr>'
-    return f'<section><h2>What failed</h2><div class="wide"><table class="cells"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div></section>'
+        return NOTHING
+    heads = joined(_th(name, "") for name in ("cell", "state", "why"))
+    return html("<section><h2>What failed</h2>{}</section>", _grid(heads, rows))
 
 
 def _kind(run: Run | None) -> str:
@@ -244,7 +238,7 @@ def _kind(run: Run | None) -> str:
 # --- the table -------------------------------------------------------------------------------------------------
 
 
-def _table(cells: Cells, *, simulated: bool) -> str:
+def _table(cells: Cells, *, simulated: bool) -> Html:
     axes = list(dict.fromkeys(name for place, _ in cells for name in place))
     with_seed = "seed" not in axes and any(run is not None and run.seed is not None for _, run in cells)
     heads = [
@@ -258,23 +252,36 @@ def _table(cells: Cells, *, simulated: bool) -> str:
         ("task", ""),
         ("sha256 of the video", ""),
     ]
-    head = "".join(f'<th scope="col" class="{kind}">{esc(name)}</th>' for name, kind in heads)
-    body = "".join(f"<tr>{_row(place, run, axes, with_seed=with_seed)}</tr>" for place, run in cells)
-    note = (
+    rows = [html("<tr>{}</tr>", _row(place, run, axes, with_seed=with_seed)) for place, run in cells]
+    note = Html(
         '<p class="muted">Simulated runs are free: the credits are what Kie.ai would have charged.</p>'
-        if simulated
-        else ""
     )
-    return f'<section><h2>Every cell</h2>{note}<div class="wide"><table class="cells"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
+    return html(
+        "<section><h2>Every cell</h2>{}{}</section>",
+        note if simulated else "",
+        _grid(joined(_th(name, kind) for name, kind in heads), rows),
+    )
 
 
-def _row(place: dict[str, Any], run: Run | None, axes: Sequence[str], *, with_seed: bool) -> str:
+def _grid(heads: Html, rows: Sequence[Html]) -> Html:
+    return html(
+        '<div class="wide"><table class="cells"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        heads,
+        joined(rows),
+    )
+
+
+def _th(name: str, kind: str) -> Html:
+    return html('<th scope="col" class="{}">{}</th>', kind, name)
+
+
+def _row(place: dict[str, Any], run: Run | None, axes: Sequence[str], *, with_seed: bool) -> Html:
     values = [place.get(name, "") for name in axes]
     parts = [_td(value, "text" if len(str(value)) > 20 else "short") for value in values]  # noqa: PLR2004
     if with_seed:
         parts.append(_td(run.seed if run and run.seed is not None else "", "number"))
     if run is None:
-        return "".join([*parts, _td("to come", "short muted"), *(_td("", "") for _ in range(6))])
+        return joined([*parts, _td("to come", "short muted"), *(_td("", "") for _ in range(6))])
     parts += [
         _td(WORDS[run.state], f"short {_kind(run)}"),
         _td(_credits(run), "number"),
@@ -284,7 +291,7 @@ def _row(place: dict[str, Any], run: Run | None, axes: Sequence[str], *, with_se
         _td(run.task_id or "", "id"),
         _td(run.row.video_sha256 or "", "id"),
     ]
-    return "".join(parts)
+    return joined(parts)
 
 
 def _credits(run: Run) -> str:
@@ -296,21 +303,24 @@ def _credits(run: Run) -> str:
     return "not reported" if run.state in {State.FETCHED, State.SUCCESS} else "unknown"
 
 
-def _td(value: object, kind: str) -> str:
-    whole = f' title="{esc(value)}"' if kind == "id" and value else ""
-    return f'<td class="{kind}"{whole}>{esc(value)}</td>'
+def _td(value: object, kind: str) -> Html:
+    whole = html(' title="{}"', value) if kind == "id" and value else ""
+    return html('<td class="{}"{}>{}</td>', kind, whole, value)
 
 
 # --- to repeat it ----------------------------------------------------------------------------------------------
 
 
-def _definition(definition: Definition) -> str:
+def _definition(definition: Definition) -> Html:
     text = definition.to_toml()
     name = f"{''.join(c if c.isascii() and (c.isalnum() or c in '-_') else '-' for c in definition.name)[:60]}.toml"
     link = f"data:application/toml;charset=utf-8,{quote(text, errors='replace')}"
-    return (
+    return html(
         "<section><h2>To repeat it</h2>"
-        f'<p>Save this as <a download="{esc(name)}" href="{esc(link)}">{esc(name)}</a> beside its pictures, then <code>kie-nb run {esc(name)} --plan</code> says what it '
-        f'would cost, and <code>kie.Experiment.load("{esc(name)}")</code> opens it in a notebook.</p>'
-        f"<pre>{esc(text)}</pre></section>"
+        '<p>Save this as <a download="{name}" href="{link}">{name}</a> beside its pictures, then <code>kie-nb run {name} --plan</code> says what it '
+        'would cost, and <code>kie.Experiment.load("{name}")</code> opens it in a notebook.</p>'
+        "<pre>{text}</pre></section>",
+        name=name,
+        link=link,
+        text=text,
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import logging
-import mimetypes
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..ledger import Files, is_picture
+from ..markup import data_url
 from ..settings import start_folder
 from .wall import Tile
 
@@ -135,8 +134,7 @@ class Embedding:
         size = clip.path.stat().st_size
         if size <= self._left:
             self._left -= size
-            mime = mimetypes.guess_type(clip.path.name)[0] or "video/mp4"
-            source = f"data:{mime};base64,{base64.b64encode(clip.path.read_bytes()).decode()}"
+            source: str = data_url(clip.path.read_bytes())
         else:
             source = self._link(clip.path) or ""
         remark = "" if source else "no room for the video here; the file is kept beside the notebook"

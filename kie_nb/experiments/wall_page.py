@@ -1,21 +1,21 @@
 """A wall as HTML that needs nothing: no kernel, no network, no build.
 
 The grid is written here with plain `<video controls>`, so that it can be used where scripts are stripped (an untrusted notebook); the
-script finds it, and takes over. Everything from outside is escaped here.
+script finds it, and takes over.
 """
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
-import html
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..engine import Run
+from ..markup import NOTHING, ROOT, Html, data_url, document, html, joined, script_json
+from ..text import visible_in
 from .wall import Tile, Wall
 from .wall_layout import Heading
 from .wall_media import Media, Medium
@@ -43,28 +43,42 @@ def wall_page(wall: Wall, media: Media) -> str:
         wall: What is shown.
         media: How the page reaches a tile's video: `wall_media.for_file(folder, limit=20_000_000)`, or a function of one's own.
     """
-    title = _esc(wall.title or "Video wall")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>:root{{color-scheme:light dark}}body{{margin:16px}}</style></head>\n"
-        f"<body>{wall_fragment(wall, media)}</body></html>\n"
-    )
+    part = wall_part(wall, media)
+    style = ":root{color-scheme:light dark}body{margin:16px}"
+    return document(title=wall.title or "Video wall", style=style, body=part.html, scripts=[part.script])
 
 
-def wall_fragment(wall: Wall, media: Media) -> str:
-    """The same as a part of a page or the output of a cell; several on one page do not meet."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A wall as a part of a page or the output of a cell; several on one page do not meet.
+
+    Attributes:
+        script: The code in it, to the letter.
+    """
+
+    html: Html
+    script: str
+
+
+def wall_part(wall: Wall, media: Media) -> Part:
+    """The same as a part of a page."""
     found = [media(tile) for tile in wall.tiles]
-    data = _embedded(json.dumps(wall_data(wall, found), ensure_ascii=False))
+    data = script_json(wall_data(wall, found))
     name = hashlib.sha256(data.encode()).hexdigest()[:12]
-    return (
-        # MathJax would take two prices in a prompt for a formula.
-        f'<div class="kie-wall-page mathjax_ignore tex2jax_ignore" data-kie-wall="{name}" style="{_FONT}">'
-        f"<style>{asset('wall.css')}</style>"
-        f"{_plain(wall, found)}"
-        f'<script type="application/json" data-kie-wall-data="{name}">{data}</script>'
-        f'<script type="module">{script()}\nstart("{name}");\n</script></div>'
+    code = f'{script()}\nstart("{name}");\n'
+    shown = html(
+        '<div {root} data-kie-wall="{name}" style="{font}"><style>{style}</style>{plain}'
+        '<script type="application/json" data-kie-wall-data="{name}">{data}</script>'
+        '<script type="module">{code}</script></div>',
+        root=ROOT,
+        name=name,
+        font=_FONT,
+        style=Html(asset("wall.css")),
+        plain=_plain(wall, found),
+        data=data,
+        code=Html(code),
     )
+    return Part(html=shown, script=code)
 
 
 @functools.cache
@@ -88,7 +102,7 @@ def wall_data(wall: Wall, media: Sequence[Medium | None] = ()) -> dict[str, Any]
     """
     same = wall.same
     known = media or [None] * len(wall.tiles)
-    return {
+    told: dict[str, Any] = {
         "title": wall.title,
         "rows": [_heading(heading) for heading in wall.layout.rows],
         "cols": [_heading(heading) for heading in wall.layout.cols],
@@ -97,6 +111,7 @@ def wall_data(wall: Wall, media: Sequence[Medium | None] = ()) -> dict[str, Any]
         "simulated": any(tile.run is not None and tile.run.service == "simulator" for tile in wall.tiles),
         "tiles": [_tile(tile, medium, same) for tile, medium in zip(wall.tiles, known, strict=True)],
     }
+    return dict(visible_in(told))
 
 
 def marks(run: Run) -> dict[str, Any]:
@@ -134,64 +149,66 @@ def _heading(heading: Heading) -> list[list[str]]:
 # --- without scripts -----------------------------------------------------------------------------------------------
 
 
-def _plain(wall: Wall, media: Sequence[Medium | None]) -> str:
+def _plain(wall: Wall, media: Sequence[Medium | None]) -> Html:
     same = wall.same
     tiles = [
         _plain_tile(number, tile, medium, label_of(tile, same))
         for number, (tile, medium) in enumerate(zip(wall.tiles, media, strict=True))
     ]
-    title = f"<p><b>{_esc(wall.title)}</b></p>" if wall.title else ""
+    title = html("<p><b>{}</b></p>", wall.title) if wall.title else ""
     if not wall.layout.is_grid:
-        boxes = "".join(
-            f'<div style="display:inline-block;width:240px;{_TILE}">{tile}</div>' for tile in tiles
+        boxes = joined(
+            html('<div style="display:inline-block;width:240px;{}">{}</div>', _TILE, tile) for tile in tiles
         )
-        return f'<div class="kie-wall-plain">{title}{boxes}</div>'
+        return html('<div class="kie-wall-plain">{}{}</div>', title, boxes)
     spots = {(tile.row, tile.col): shown for tile, shown in zip(wall.tiles, tiles, strict=True)}
-    head = "".join(f'<th scope="col" style="{_HEAD}">{_words(heading)}</th>' for heading in wall.layout.cols)
-    lines = "".join(
-        f'<tr><th scope="row" style="{_HEAD}">{_words(heading)}</th>'
-        + "".join(
-            f'<td style="{_TILE}">{spots.get((row, col), "")}</td>' for col in range(len(wall.layout.cols))
-        )
-        + "</tr>"
-        for row, heading in enumerate(wall.layout.rows)
+    head = joined(
+        html('<th scope="col" style="{}">{}</th>', _HEAD, _words(heading)) for heading in wall.layout.cols
     )
-    table = f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{lines}</tbody></table>"
-    return f'<div class="kie-wall-plain" style="overflow-x:auto">{title}{table}</div>'
+    table = html(
+        "<table><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table>",
+        head,
+        joined(
+            html(
+                '<tr><th scope="row" style="{}">{}</th>{}</tr>',
+                _HEAD,
+                _words(heading),
+                joined(
+                    html('<td style="{}">{}</td>', _TILE, spots.get((row, col), ""))
+                    for col in range(len(wall.layout.cols))
+                ),
+            )
+            for row, heading in enumerate(wall.layout.rows)
+        ),
+    )
+    return html('<div class="kie-wall-plain" style="overflow-x:auto">{}{}</div>', title, table)
 
 
-def _plain_tile(number: int, tile: Tile, medium: Medium | None, label: str) -> str:
-    still = (
-        f"data:image/jpeg;base64,{base64.b64encode(medium.still).decode()}" if medium and medium.still else ""
-    )
+def _plain_tile(number: int, tile: Tile, medium: Medium | None, label: str) -> Html:
+    still = data_url(medium.still) if medium and medium.still else NOTHING
     if medium is not None and medium.source:
-        poster = f' poster="{still}"' if still else ""
-        preload = "metadata" if number < MOST_PRELOADED else "none"
         # The source stands on the video itself: a sanitizer strips a `<source>` child that holds data.
-        shown = (
-            f'<video controls muted playsinline preload="{preload}" data-tile="{number}" aria-label="{_esc(label)}" '
-            f'style="{_MEDIUM}" src="{_esc(medium.source)}"{poster}></video>'
+        shown = html(
+            '<video controls muted playsinline preload="{}" data-tile="{}" aria-label="{}" style="{}" src="{}"{}></video>',
+            "metadata" if number < MOST_PRELOADED else "none",
+            number,
+            label,
+            _MEDIUM,
+            medium.source,
+            html(' poster="{}"', still) if still else "",
         )
     elif still:
-        shown = f'<img data-tile="{number}" alt="{_esc(label)}" style="{_MEDIUM}" src="{still}">'
+        shown = html('<img data-tile="{}" alt="{}" style="{}" src="{}">', number, label, _MEDIUM, still)
     else:
-        shown = f'<div style="{_NONE}">{_esc(tile.problem or "no video")}</div>'
+        shown = html('<div style="{}">{}</div>', _NONE, tile.problem or "no video")
     rating = f" {'★' * tile.run.rating}" if tile.run is not None and tile.run.rating else ""
     if tile.run is not None and tile.run.service == "simulator":
         rating += " · SIMULATED"
-    return f'{shown}<div style="{_MUTED};margin-top:2px;overflow-wrap:anywhere">{_esc(label)}{rating}</div>'
+    style = f"{_MUTED};margin-top:2px;overflow-wrap:anywhere"
+    return html('{}<div style="{}">{}{}</div>', shown, style, label, rating)
 
 
-def _words(heading: Heading) -> str:
-    return "<br>".join(f'<span style="{_MUTED}">{_esc(name)}</span> {_esc(value)}' for name, value in heading)
-
-
-def _esc(value: object) -> str:
-    return html.escape(str(value), quote=True)
-
-
-def _embedded(text: str) -> str:
-    """JSON that no parser of HTML or JavaScript can take for the end of its script."""
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+def _words(heading: Heading) -> Html:
+    return joined(
+        (html('<span style="{}">{}</span> {}', _MUTED, name, value) for name, value in heading), "<br>"
+    )

@@ -16,6 +16,7 @@ from .. import settings as settings_
 from ..engine import Run, get_session, tables
 from ..engine.bridge import wait_blocking
 from ..engine.states import State
+from ..markup import html
 from . import page
 from .live_output import LIVE, LiveOutput
 from .ticker import ticker
@@ -182,11 +183,11 @@ class Card:
         finally:
             self._release()
 
-    def _replace(self, html: str, text: str) -> None:
+    def _replace(self, shown: str, text: str) -> None:
         try:
-            self.head.value = html
+            self.head.value = shown
             self._unframe()
-            self._end_output({"text/html": html, "text/plain": text}, raw=True)
+            self._end_output({"text/html": shown, "text/plain": text}, raw=True)
         finally:
             self._release()
 
@@ -223,7 +224,8 @@ class Card:
         since = self.run.created_at
         elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
         usual = f" of usually about {tables.clock(self._usual_s)}" if self._usual_s else ""
-        return f'<span style="{page.FONT}"><span style="{page.MUTED}">elapsed</span> {tables.clock(elapsed)}{usual}</span>'
+        words = html("{} {}{}", page.muted("elapsed"), tables.clock(elapsed), usual)
+        return html('<span style="{}">{}</span>', page.FONT, words)
 
     def _learn_usual(self) -> None:
         async def learn() -> None:

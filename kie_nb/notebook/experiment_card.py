@@ -9,6 +9,7 @@ from .. import headless
 from ..engine import get_session
 from ..errors import KieError
 from ..experiments.experiment import Experiment
+from ..markup import NOTHING, ROOT, html
 from . import page
 from .card import shared_layout, widgets
 from .experiment_page import Parts, experiment_page, experiment_parts
@@ -36,7 +37,7 @@ def show_experiment(exp: Experiment) -> None:
 
 
 def _static(exp: Experiment) -> dict[str, str]:
-    return {"text/html": f'<div style="{page.BOX}">{experiment_page(exp)}</div>', "text/plain": repr(exp)}
+    return {"text/html": page.boxed(experiment_page(exp)), "text/plain": repr(exp)}
 
 
 class ExperimentCard:
@@ -74,8 +75,8 @@ class ExperimentCard:
             (self.squares, parts.squares),
             (self.foot, parts.foot),
         ):
-            widget.value = f'<div style="{page.FONT}">{text}</div>' if text else ""
-        self.said.value = f'<div role="status" style="{HIDDEN}">{page.esc(parts.said)}</div>'
+            widget.value = html('<div {} style="{}">{}</div>', ROOT, page.FONT, text) if text else ""
+        self.said.value = html('<div role="status" style="{}">{}</div>', HIDDEN, parts.said)
 
     def tick(self) -> None:
         """A second has passed; on the dispatcher's thread, which must not wait for the ledger."""
@@ -110,10 +111,12 @@ class ExperimentCard:
         words = exc.message if isinstance(exc, KieError) else f"{type(exc).__name__}: {exc}"
         self._write(
             Parts(
-                head=f"<b>{page.esc(self.exp.name)}</b>",
-                squares="",
-                foot=f"This card cannot be kept up to date: {page.esc(words)}<br>The experiment goes on; "
-                "run this cell again to see it.",
+                head=html("<b>{}</b>", self.exp.name),
+                squares=NOTHING,
+                foot=html(
+                    "This card cannot be kept up to date: {}<br>The experiment goes on; run this cell again to see it.",
+                    words,
+                ),
                 said="This card cannot be kept up to date.",
             )
         )

@@ -1,4 +1,4 @@
-"""HTML of an experiment: how it stands in a line, a bar, and a square for each cell. Everything from outside is escaped."""
+"""HTML of an experiment: how it stands in a line, a bar, and a square for each cell."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..engine.tables import counted
 from ..experiments.experiment import Experiment
 from ..experiments.status import FAILED, GONE_WORDS, INCOMPLETE, TO_BUY, Status, words_of
 from ..ledger import Standing
+from ..markup import NOTHING, Html, html, joined
 from . import page
 
 MOST_WITH_NAMES = 300  # squares that name their cell when pointed at: more would be sent anew each second
@@ -40,17 +41,17 @@ class Parts:
         said: The same as `head` in a few words, for a screen reader.
     """
 
-    head: str
-    squares: str
-    foot: str
+    head: Html
+    squares: Html
+    foot: Html
     said: str
 
 
-def experiment_page(exp: Experiment) -> str:
+def experiment_page(exp: Experiment) -> Html:
     """How *exp* stands now, for a notebook that was saved."""
     parts = experiment_parts(exp)
-    role = '<div role="alert">' if parts.foot else "<div>"
-    return f'<div role="status">{parts.head}</div>{parts.squares}{role}{parts.foot}</div>'
+    foot = html('<div role="alert">{}</div>' if parts.foot else "<div>{}</div>", parts.foot)
+    return html('<div role="status">{}</div>{}{}', parts.head, parts.squares, foot)
 
 
 def experiment_parts(exp: Experiment) -> Parts:
@@ -58,7 +59,7 @@ def experiment_parts(exp: Experiment) -> Parts:
     status, cells = exp.look()
     is_free = any(run.service == "simulator" for _, run in cells if run)
     mark = page.badge_of_simulator() if is_free else ""
-    head = f'<div><b>{page.esc(exp.name)}</b> {mark}<span style="{page.MUTED}">{page.esc(counted(status.cells, "cell"))}</span></div>'
+    head = html("<div><b>{}</b> {}{}</div>", exp.name, mark, page.muted(counted(status.cells, "cell")))
     return Parts(
         head=head + _bar(status) + _line(status, is_free=is_free),
         squares=_squares(cells),
@@ -82,7 +83,7 @@ def _unsure(status: Status) -> int:
     return sum(status.counts.get(state, 0) for state in UNSETTLED)
 
 
-def _line(status: Status, *, is_free: bool) -> str:
+def _line(status: Status, *, is_free: bool) -> Html:
     counts = [
         (colour(State.FETCHED), "done", f"{status.done} of {status.cells}", True),
         (colour(State.ACCEPTED), "under way", str(status.open), status.open),
@@ -106,19 +107,23 @@ def _line(status: Status, *, is_free: bool) -> str:
         ("left, about", tables.clock(status.left_s or 0), status.left_s),
     ]
     shown = [
-        *(_fact(f'{_dot(tone)}<span style="{page.MUTED}">{name}</span>', value) for tone, name, value, is_shown in counts if is_shown),
-        *(_fact(f'<span style="{page.MUTED}">{name}</span>', value) for name, value, is_shown in facts if is_shown),
-    ]  # fmt: skip
-    return f'<div style="margin-top:6px">{" &nbsp; ".join(shown)}</div>'
+        *(
+            _fact(_square(tone) + page.muted(name), value)
+            for tone, name, value, is_shown in counts
+            if is_shown
+        ),
+        *(_fact(page.muted(name), value) for name, value, is_shown in facts if is_shown),
+    ]
+    return html('<div style="margin-top:6px">{}</div>', joined(shown, page.GAP))
 
 
-def _dot(tone: str) -> str:
+def _square(tone: str) -> Html:
     """The legend of the squares."""
-    return f'<span aria-hidden="true" style="color:{tone}">&#9632;</span> '
+    return html('<span aria-hidden="true" style="color:{}">&#9632;</span> ', tone)
 
 
-def _fact(name: str, value: str) -> str:
-    return f'<span style="white-space:nowrap">{name} {page.esc(value)}</span>'
+def _fact(name: Html, value: str) -> Html:
+    return html('<span style="white-space:nowrap">{} {}</span>', name, value)
 
 
 def _money(status: Status) -> str:
@@ -126,35 +131,46 @@ def _money(status: Status) -> str:
     return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f}){status.beside}"
 
 
-def _bar(status: Status) -> str:
+def _bar(status: Status) -> Html:
     shares = [
         (colour(State.FETCHED), status.done),
         (page.RUNNING, status.open),
         (colour(State.FAIL), status.failed),
         (colour(State.UNKNOWN), _unsure(status)),
     ]
-    parts = "".join(
-        f'<span style="display:inline-block;height:6px;width:{100 * number / max(1, status.cells):.2f}%;background:{tone}"></span>'
+    parts = joined(
+        html(
+            '<span style="display:inline-block;height:6px;width:{:.2f}%;background:{}"></span>',
+            100 * number / max(1, status.cells),
+            tone,
+        )
         for tone, number in shares
         if number
     )
-    return f'<div aria-hidden="true" style="margin-top:8px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap;background:{MISSING_COLOUR}">{parts}</div>'
+    style = "margin-top:8px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap"
+    return html('<div aria-hidden="true" style="{};background:{}">{}</div>', style, MISSING_COLOUR, parts)
 
 
-def _squares(cells: Cells) -> str:
+def _squares(cells: Cells) -> Html:
     """A square a cell, which says its name when pointed at; where there are many, runs of one colour in one piece."""
     if len(cells) > MOST_SQUARES:
-        return ""
+        return NOTHING
     if len(cells) <= MOST_WITH_NAMES:
-        squares = "".join(
-            f'<span title="{page.esc(_tip(place, run))}" style="{SQUARE};background:{_colour_of(run)}"></span>'
+        squares = joined(
+            html(
+                '<span title="{}" style="{};background:{}"></span>', _tip(place, run), SQUARE, _colour_of(run)
+            )
             for place, run in cells
         )
-        return f'<div aria-hidden="true" style="margin-top:8px;line-height:0">{squares}</div>'
+        return html('<div aria-hidden="true" style="margin-top:8px;line-height:0">{}</div>', squares)
     size = 14 if len(cells) <= MOST_LARGE else 7
     tones = itertools.groupby(_colour_of(run) for _, run in cells)
-    pieces = "".join(f'<span style="color:{tone}">{"&#9632;" * len(list(run))}</span>' for tone, run in tones)
-    return f'<div aria-hidden="true" style="margin-top:8px;{GLYPHS.format(size=size)}">{pieces}</div>'
+    pieces = joined(
+        html('<span style="color:{}">{}</span>', tone, "■" * len(list(run))) for tone, run in tones
+    )
+    return html(
+        '<div aria-hidden="true" style="margin-top:8px;{}">{}</div>', GLYPHS.format(size=size), pieces
+    )
 
 
 def _tip(place: dict[str, Any], run: Standing | None) -> str:
@@ -167,15 +183,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= MOST_OF_A_VALUE else f"{text[: MOST_OF_A_VALUE - 1]}…"
 
 
-def _troubles(cells: Cells, *, is_over: bool) -> str:
+def _troubles(cells: Cells, *, is_over: bool) -> Html:
     """The cells that want a look, in words: a colour says it to some only."""
     wanted = FAILED | UNSETTLED | ({State.NOT_SENT} if is_over else frozenset())
     met = [(place, run) for place, run in cells if run and run.state in wanted]
     lines = [f"{_tip(place, run)}{_why(run)}" for place, run in met[:MOST_TOLD]]
     if len(met) > MOST_TOLD:
         lines.append(f"and {len(met) - MOST_TOLD} more; exp.to_frame() lists them")
-    shown = "".join(f"<div>{page.esc(line)}</div>" for line in lines)
-    return f'<div style="margin-top:6px;overflow-wrap:anywhere">{shown}</div>' if shown else ""
+    shown = joined(html("<div>{}</div>", line) for line in lines)
+    return html('<div style="margin-top:6px;overflow-wrap:anywhere">{}</div>', shown) if lines else NOTHING
 
 
 def _why(run: Standing) -> str:
@@ -185,8 +201,9 @@ def _why(run: Standing) -> str:
     return f" - {told.strip()}" if told.strip() else ""
 
 
-def _stopped(status: Status) -> str:
-    return f'<div style="margin-top:6px">stopped: {page.esc(status.stopped)}</div>' if status.stopped else ""
+def _stopped(status: Status) -> Html:
+    stopped = status.stopped
+    return html('<div style="margin-top:6px">stopped: {}</div>', stopped) if stopped else NOTHING
 
 
 def _said(status: Status) -> str:

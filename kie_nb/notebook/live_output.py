@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import headless
+from ..markup import Html, html
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 LIVE = "kie-live"  # on the root of a widget that has such a page
@@ -20,9 +21,12 @@ _PAGE = "kie-kept"
 _OUTPUT = (
     ":is(.jp-OutputArea-child,.output_area)"  # Lab, Notebook 7 and their HTML export; the classic Notebook
 )
-_STYLE = (
-    f"<style>{_OUTPUT}:has(.{LIVE})+{_OUTPUT}:has(.{_PAGE}),"
-    f"{_OUTPUT}:not(:has(.{LIVE})):has(+{_OUTPUT} .{_PAGE}){{display:none}}</style>"
+_STYLE = html(
+    "<style>{output}:has(.{live})+{output}:has(.{page}),"
+    "{output}:not(:has(.{live})):has(+{output} .{page}){{display:none}}</style>",
+    output=Html(_OUTPUT),
+    live=LIVE,
+    page=_PAGE,
 )
 _NOTHING = {"text/html": "", "text/plain": ""}
 
@@ -35,7 +39,7 @@ class LiveOutput:
         page: `text/html` and `text/plain`.
     """
 
-    def __init__(self, widget: Any, page: Mapping[str, str]) -> None:
+    def __init__(self, widget: Any, page: Mapping[str, Any]) -> None:
         from IPython.display import display
 
         self._view = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
@@ -60,4 +64,4 @@ class LiveOutput:
     def _with_view(self, page: Mapping[str, str]) -> dict[str, Any]:
         if self._widget is None:
             return {**self._view, **page}
-        return {**page, "text/html": f'<div class="{_PAGE}">{_STYLE}{page["text/html"]}</div>'}
+        return {**page, "text/html": html('<div class="{}">{}{}</div>', _PAGE, _STYLE, page["text/html"])}

@@ -1,4 +1,4 @@
-"""HTML for cards, videos and tables. Everything that came from outside is escaped here, and nowhere else.
+"""HTML for cards and videos.
 
 No colours of a theme and no `<style>`: text inherits, lines are half transparent, so that light, dark, VS Code, an HTML
 export and an untrusted notebook (whose sanitizer drops style sheets) all show the same.
@@ -6,16 +6,14 @@ export and an untrusted notebook (whose sanitizer drops style sheets) all show t
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT, is_far
 from ..engine import Run, tables
 from ..engine.states import UNSETTLED, WORDS, State
 from ..errors import KieError
+from ..markup import NOTHING, ROOT, Html, data_url, html, joined
 from ..paths import shown_path
 from ..settings import start_folder
 
@@ -35,14 +33,11 @@ COLOURS = {
     State.LOST: "#d64545",
     State.UNKNOWN: "#d9822b",
 }
-ROUNDED = f"<style>.{LIVE_CLASS}{{border-radius:6px;box-sizing:border-box}}</style>"
+ROUNDED = html("<style>.{}{{border-radius:6px;box-sizing:border-box}}</style>", LIVE_CLASS)
+GAP = " &nbsp; "
+LINES = "overflow-wrap:anywhere;white-space:pre-line"
 RUNNING = "#3f86d9"
 Lines = Callable[[KieError], list[str]]
-
-
-def esc(value: object) -> str:
-    """*value* as text in HTML, quotes included."""
-    return html.escape(str(value), quote=True)
 
 
 def money(amount: float) -> str:
@@ -100,111 +95,134 @@ def facts(run: Run) -> list[tuple[str, str]]:
     return shown
 
 
-def facts_line(run: Run) -> str:
+def muted(text: object) -> Html:
+    """*text* where it matters less."""
+    return html('<span style="{}">{}</span>', MUTED, text)
+
+
+def wrong(text: object) -> Html:
+    """*text* behind the mark of a mistake."""
+    return html('<b style="color:#d64545">&#9650;</b> {}', text)
+
+
+def boxed(inside: Html) -> Html:
+    """The frame of what a cell shows."""
+    return html('<div {} style="{}">{}</div>', ROOT, BOX, inside)
+
+
+def facts_line(run: Run) -> Html:
     """The facts as one wrapping line."""
-    parts = [
-        f'<span style="white-space:nowrap"><span style="{MUTED}">{esc(name)}</span> {esc(value)}</span>'
+    parts = (
+        html('<span style="white-space:nowrap">{} {}</span>', muted(name), value)
         for name, value in facts(run)
-    ]
-    return f'<div style="{FONT};margin-top:4px;overflow-wrap:anywhere">{" &nbsp; ".join(parts)}</div>'
+    )
+    style = f"{FONT};margin-top:4px;overflow-wrap:anywhere"
+    return html('<div style="{}">{}</div>', style, joined(parts, GAP))
 
 
-def badge(run: Run) -> str:
+def badge(run: Run) -> Html:
     """The mark of everything that the simulator made."""
-    return badge_of_simulator() if run.service == "simulator" else ""
+    return badge_of_simulator() if run.service == "simulator" else NOTHING
 
 
-def badge_of_simulator() -> str:
+def badge_of_simulator() -> Html:
     """SIMULATED, in a frame."""
     style = "border:1px solid #d9822b;color:#d9822b;border-radius:4px;padding:0 6px;margin-left:4px;font-size:11px;font-weight:600;letter-spacing:.04em"
-    return f'<span style="{style}" title="made by the embedded simulator, not by Kie.ai; costs nothing">SIMULATED</span> '
+    title = "made by the embedded simulator, not by Kie.ai; costs nothing"
+    return html('<span style="{}" title="{}">SIMULATED</span> ', style, title)
 
 
-def service_badge(service: str) -> str:
+def service_badge(service: str) -> Html:
     """Who answers, and whether that costs money."""
     if service != "simulator":
         style = "border:1px solid rgba(128,128,128,.7);border-radius:4px;padding:0 6px;font-size:11px;font-weight:600"
-        return f'<span style="{style}">Kie.ai, paid</span>'
+        return html('<span style="{}">Kie.ai, paid</span>', style)
     return badge_of_simulator()
 
 
-def state_line(run: Run) -> str:
+def state_line(run: Run) -> Html:
     """A dot, the state in words, and the mark of the simulator."""
     colour = (
         COLOURS[State.UNKNOWN]
         if run.state is State.SUCCESS and run.error
         else COLOURS.get(run.state, RUNNING)
     )
-    dot = f'<span aria-hidden="true" style="color:{colour}">&#9679;</span>'
-    return f'<span role="status">{dot} <b>{esc(WORDS[run.state])}</b></span> {badge(run)}'
+    words = html('<span role="status">{} <b>{}</b></span>', dot(colour), WORDS[run.state])
+    return html("{} {}", words, badge(run))
 
 
-def prompt_line(run: Run, *, limit: int = 240) -> str:
+def dot(colour: str) -> Html:
+    """A state as a colour; words beside it say the same."""
+    return html('<span aria-hidden="true" style="color:{}">&#9679;</span>', colour)
+
+
+def prompt_line(run: Run, *, limit: int = 240) -> Html:
     """The prompt, shortened for a card; whole in its tooltip."""
     prompt = " ".join(run.prompt.split())
     short = prompt if len(prompt) <= limit else f"{prompt[: limit - 1]}…"
-    return f'<div style="margin-top:4px;overflow-wrap:anywhere" title="{esc(run.prompt)}">{esc(short)}</div>'
+    return html('<div style="margin-top:4px;overflow-wrap:anywhere" title="{}">{}</div>', run.prompt, short)
 
 
-def card(run: Run, *, note: str = "", with_error: bool = True) -> str:
+def card(run: Run, *, note: str = "", with_error: bool = True) -> Html:
     """What is known of a run, without its video."""
-    return f'<div style="{BOX}">{_card_lines(run, note=note, with_error=with_error)}</div>'
+    return boxed(_card_lines(run, note=note, with_error=with_error))
 
 
-def live_card(run: Run, *, note: str = "", lines: Lines = KieError.lines) -> str:
+def live_card(run: Run, *, note: str = "", lines: Lines = KieError.lines) -> Html:
     """The same inside the frame that the live card draws around it and its controls.
 
     A widget's HTML is not sanitized, so it may hold the one rule that a layout cannot say.
     """
-    return (
-        f'{ROUNDED}<div style="{FONT}">{_card_lines(run, note=note, with_error=True, lines_of=lines)}</div>'
-    )
+    shown = _card_lines(run, note=note, with_error=True, lines_of=lines)
+    return html('{}<div {} style="{}">{}</div>', ROUNDED, ROOT, FONT, shown)
 
 
-def _card_lines(run: Run, *, note: str, with_error: bool, lines_of: Lines = KieError.lines) -> str:
-    lines = [f"<div>{state_line(run)}</div>", prompt_line(run), facts_line(run)]
+def _card_lines(run: Run, *, note: str, with_error: bool, lines_of: Lines = KieError.lines) -> Html:
+    lines = [html("<div>{}</div>", state_line(run)), prompt_line(run), facts_line(run)]
     if note:
-        lines.append(f'<div style="{MUTED};margin-top:4px">{esc(note)}</div>')
+        lines.append(_remark(note))
     if run.trouble and not run.is_final:
-        lines.append(f'<div style="margin-top:4px">{esc(run.trouble)}</div>')
+        lines.append(html('<div style="margin-top:4px">{}</div>', run.trouble))
     error = run.error
     if error is not None and with_error:
-        text = "<br>".join(esc(line.strip()) for line in lines_of(error))
-        lines.append(f'<div role="alert" style="margin-top:6px;overflow-wrap:anywhere">{text}</div>')
-    return "".join(lines)
+        text = joined((line.strip() for line in lines_of(error)), "<br>")
+        lines.append(html('<div role="alert" style="margin-top:6px;overflow-wrap:anywhere">{}</div>', text))
+    return joined(lines)
 
 
-def video_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> str:
+def _remark(text: str) -> Html:
+    return html('<div style="{};margin-top:4px">{}</div>', MUTED, text)
+
+
+def video_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:
     """The finished video with what it was made from.
 
     Args:
         source: A `data:` URL, or a path relative to the notebook. It is the `src` of the video itself: the sanitizer of an
             untrusted notebook would strip a `<source>` child.
     """
-    still = f' poster="data:image/jpeg;base64,{base64.b64encode(poster).decode()}"' if poster else ""
-    label = esc(f"video: {' '.join(run.prompt.split())[:120]}")
-    video = (
-        f'<video controls loop playsinline preload="metadata" aria-label="{label}" '
-        f'style="{MEDIA};background:#000" src="{esc(source)}"{still}></video>'
+    video = html(
+        '<video controls loop playsinline preload="metadata" aria-label="{}" style="{};background:#000" src="{}"{}></video>',
+        f"video: {' '.join(run.prompt.split())[:120]}",
+        MEDIA,
+        source,
+        html(' poster="{}"', still) if poster and (still := data_url(poster)) else "",
     )
     return _finished(run, video, note)
 
 
-def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> str:  # noqa: ARG001 - as video_page
+def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
     """The same for models that make pictures."""
-    label = esc(f"picture: {' '.join(run.prompt.split())[:120]}")
-    return _finished(run, f'<img alt="{label}" style="{MEDIA}" src="{esc(source)}">', note)
+    label = f"picture: {' '.join(run.prompt.split())[:120]}"
+    return _finished(run, html('<img alt="{}" style="{}" src="{}">', label, MEDIA, source), note)
 
 
-def _finished(run: Run, media: str, note: str) -> str:
-    took = f"made in {tables.clock(run.duration_s)}" if run.duration_s is not None else ""
-    span = f'<span style="{MUTED}">{esc(took)}</span>'
-    line = " &nbsp; ".join(part for part in (state_line(run), span if took else "") if part)
-    rest = [f'<div style="margin-top:8px">{line}</div>', prompt_line(run), facts_line(run), file_line(run)]
+def _finished(run: Run, media: Html, note: str) -> Html:
+    took = [muted(f"made in {tables.clock(run.duration_s)}")] if run.duration_s is not None else []
+    line = html('<div style="margin-top:8px">{}</div>', joined([state_line(run), *took], GAP))
     remarks = " ".join(part for part in (note, *run.remarks, price_remark(run)) if part)
-    if remarks:
-        rest.append(f'<div style="{MUTED};margin-top:4px">{esc(remarks)}</div>')
-    return f'<div style="{BOX}">{media}{"".join(rest)}</div>'
+    rest = [prompt_line(run), facts_line(run), file_line(run), _remark(remarks) if remarks else NOTHING]
+    return boxed(joined([media, line, *rest]))
 
 
 def price_remark(run: Run) -> str:
@@ -217,19 +235,18 @@ def price_remark(run: Run) -> str:
     return f"The price list of {run.estimate.as_of} said {run.estimate.credits:g} credits; it may be old."
 
 
-def file_line(run: Run) -> str:
+def file_line(run: Run) -> Html:
     """Where the full files are, as links where a link from the notebook can work."""
-    shown = []
+    shown: list[object] = []
     for path in run.videos:
         where = relative(path)
         size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not on this machine)"
-        text = f"{esc(where or shown_path(path))}{size}"
-        shown.append(
-            f'<a href="{esc(quote(where))}" target="_blank" rel="noopener">{text}</a>' if where else text
-        )
+        text = f"{where or shown_path(path)}{size}"
+        shown.append(tables.link(where, text) if where else text)
     if not shown:
-        return ""
-    return f'<div style="margin-top:4px;overflow-wrap:anywhere"><span style="{MUTED}">file</span> {", ".join(shown)}</div>'
+        return NOTHING
+    style = "margin-top:4px;overflow-wrap:anywhere"
+    return html('<div style="{}">{} {}</div>', style, muted("file"), joined(shown, ", "))
 
 
 def relative(path: Path) -> str | None:

@@ -8,12 +8,14 @@ import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from IPython.display import Video
 
 from .. import settings as settings_
 from ..engine import Run
 from ..ledger import Files, is_picture
+from ..markup import Html, data_url
 from ..paths import shown_path
 from . import page
 
@@ -122,22 +124,18 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def __init__(self, run: Run, assets: Assets, *, note: str = "") -> None:
         assert run.video is not None  # noqa: S101 - asked for only when it is there
         self.run, self.assets, self.note = run, assets, note
-        linked = shown_path(run.video)
+        linked = quote(shown_path(run.video), errors="replace")
         if assets.content is None:
             super().__init__(url=linked)  # type: ignore[no-untyped-call]
         else:
             super().__init__(data=assets.content, embed=True, mimetype=assets.mime)  # type: ignore[no-untyped-call]
         self._linked = linked
-        self._html: str | None = None
+        self._html: Html | None = None
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> Html:
         if self._html is None:
             content = self.assets.content
-            source = (
-                self._linked
-                if content is None
-                else f"data:{self.assets.mime};base64,{base64.b64encode(content).decode()}"
-            )
+            source = self._linked if content is None else data_url(content)
             note = " ".join(part for part in (self.note, self.assets.remark) if part)
             show = page.picture_page if self.assets.mime.startswith("image/") else page.video_page
             self._html = show(self.run, source=source, poster=self.assets.poster, note=note)

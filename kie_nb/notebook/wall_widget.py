@@ -20,7 +20,7 @@ from ..engine import Run, get_session
 from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
-from ..experiments.wall_page import asset, marks, script, wall_data, wall_fragment
+from ..experiments.wall_page import asset, marks, script, wall_data, wall_part
 from .live_output import LiveOutput
 
 log = logging.getLogger("kie_nb")
@@ -66,7 +66,7 @@ def page_of(wall: Wall, *, make: bool = True) -> dict[str, str]:
         make: False takes only small copies that are there already.
     """
     limit = 0 if settings_.current().embed == "link" else EMBED_LIMIT
-    return {"text/html": wall_fragment(wall, for_notebook(limit=limit, make=make)), "text/plain": repr(wall)}
+    return {"text/html": wall_part(wall, for_notebook(limit=limit, make=make)).html, "text/plain": repr(wall)}
 
 
 class LiveWall:

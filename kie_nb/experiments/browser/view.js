@@ -56,7 +56,7 @@ class View {
     this.status = make("div", { class: "kw-status", role: "status", "aria-live": "polite" });
     this.root = make(
       "div",
-      { class: "kie-wall", role: "group", "aria-label": `Video wall ${this.data.title}`.trim(), "data-mode": "wall" },
+      { class: "kie-wall mathjax_ignore tex2jax_ignore", role: "group", "aria-label": `Video wall ${this.data.title}`.trim(), "data-mode": "wall" },
       this.#buildHead(),
       this.bar,
       this.stageBar,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...engine import Run
 from ...engine.tables import counted
 from ...errors import InvalidRequest, KieError
+from ...markup import ROOT, Html, html
 from .. import page
 from ..card import widgets
 from . import media
@@ -72,13 +73,13 @@ class Results:
         names = f"{first.label} and {second.label}"
         number = self._begin(f"Compare {names}", f"measuring {names}…")
         try:
-            html, verdict = await asyncio.wrap_future(media.measuring().submit(_measure, first, second))
+            shown, verdict = await asyncio.wrap_future(media.measuring().submit(_measure, first, second))
         except Exception as exc:
             self._trouble(number, exc)
             raise
         if number != self._number:
             return ""
-        self._made()[2].value = f'<div style="{page.FONT};overflow-x:auto">{html}</div>'
+        self._made()[2].value = html('<div style="{};overflow-x:auto">{}</div>', page.FONT, shown)
         return verdict
 
     async def wall(self, runs: list[Run]) -> str:
@@ -119,7 +120,7 @@ class Results:
     def _begin(self, title: str, text: str) -> int:
         self._number += 1
         head, name, body = self._made()
-        name.value = f'<b style="{page.FONT}">{page.esc(title)}</b>'
+        name.value = html('<b {} style="{}">{}</b>', ROOT, page.FONT, title)
         body.value = _text(text)
         self.box.children = (head, body)
         self._let_go()
@@ -133,12 +134,12 @@ def _wall_of(runs: list[Run]) -> Wall:
     return wall_of(runs)
 
 
-def _measure(first: Run, second: Run) -> tuple[str, str]:
+def _measure(first: Run, second: Run) -> tuple[Html, str]:
     from ...experiments.comparison import compare
 
     found = compare(first, second)
     return found._repr_html_(), f"{found.verdict}: {found.first} and {found.second}"
 
 
-def _text(text: str) -> Any:
-    return f'<div role="status" style="{page.FONT}">{page.esc(text)}</div>'
+def _text(text: str) -> Html:
+    return html('<div {} role="status" style="{}">{}</div>', ROOT, page.FONT, text)

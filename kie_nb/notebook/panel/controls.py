@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...catalogue import Field
+from ...markup import ROOT, html
 from .. import page
 from ..card import widgets
 from .desk import Desk
@@ -73,14 +74,12 @@ class Control:
         length, most = len(self.widget.value), self.entry.max_length or 0
         words = f"{length} of {most} characters"
         style = "color:#d64545;font-weight:600" if length > most else page.MUTED
-        self.count.value = f'<span style="font-size:11px;{style}">{words}</span>'
+        self.count.value = html('<span style="font-size:11px;{}">{}</span>', style, words)
 
 
 def mark(box: Any, place: Any, error: str) -> None:
     """Put *error* into *place*, and a mark on *box*."""
-    style = "overflow-wrap:anywhere;white-space:pre-line"
-    shown = f'<span style="{style}"><b style="color:#d64545">&#9650;</b> {page.esc(error)}</span>'
-    place.value = shown if error else ""
+    place.value = html('<span {} style="{}">{}</span>', ROOT, page.LINES, page.wrong(error)) if error else ""
     place.layout.display = None if error else "none"
     (box.add_class if error else box.remove_class)("kie-panel-wrong")
 

@@ -15,6 +15,7 @@ from ...engine import Run, get_session
 from ...engine.origin import Origin, here
 from ...engine.states import WORDS, State
 from ...errors import InvalidRequest, KieError, OutOfCredits
+from ...markup import NO_MATH
 from ...notice import say_simulator_once
 from ...place import place
 from .. import page
@@ -117,8 +118,8 @@ class Panel:
             ],
             layout=kit.Layout(overflow="visible"),
         )
-        self.box.add_class("kie-panel")
-        self.box.add_class(LIVE)
+        for name in ("kie-panel", LIVE, *NO_MATH):
+            self.box.add_class(name)
         self.shown.copy.panel = self.box.model_id or ""
         self._start()
 

@@ -16,12 +16,12 @@ from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...keys import Secret
 from ...ledger import RunRow
 from ...ledger.schema import now
+from ...markup import ROOT, Html, html, joined
 from .. import page
 from .draft import Draft
 
 MADE = "this was asked for before: Generate shows it and spends nothing"
 UNSURE = "this was asked for before and may be billed: settle it in the queue, or choose another seed"
-OFF = '<b style="color:#d64545">&#9650;</b>'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,17 +40,18 @@ class Priced:
     missing: int = 0
     each: Estimate | None = None
 
-    def html(self, balance: float | None, *, is_free: bool, why: str = "") -> str:
+    def html(self, balance: float | None, *, is_free: bool, why: str = "") -> Html:
         """The same with the balance, in credits, or why it is not known."""
-        unknown = f"balance not known: {page.esc(why)}" if why else "balance not known"
+        unknown = f"balance not known: {why}" if why else "balance not known"
         known = unknown if balance is None else f"balance {balance:,.10g} credits"
-        line = " &nbsp; ".join(
-            part for part in (self.words, known, "free: simulated" if is_free else "") if part
-        )
-        style = "overflow-wrap:anywhere;white-space:pre-line"
-        off = f'<div role="status" style="{style}">{OFF} {page.esc(self.refusal)}</div>'
-        return (
-            f'<div style="margin-left:8px;overflow-wrap:anywhere">{line}{off if self.refusal else ""}</div>'
+        parts = (self.words, known, "free: simulated" if is_free else "")
+        line = joined((part for part in parts if part), page.GAP)
+        off = html('<div role="status" style="{}">{}</div>', page.LINES, page.wrong(self.refusal))
+        return html(
+            '<div {} style="margin-left:8px;overflow-wrap:anywhere">{}{}</div>',
+            ROOT,
+            line,
+            off if self.refusal else "",
         )
 
 

@@ -11,6 +11,7 @@ from ...engine import Run, get_session, owner, tables
 from ...engine.states import OPEN, UNSETTLED, WORDS, State
 from ...ledger import Ledger, RunRow
 from ...ledger.schema import moment
+from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout, widgets
 from .desk import Desk
@@ -166,7 +167,9 @@ class Queue:
         words = "nothing is open" if not order else f"and {more} more{rest}" if more > 0 else ""
         if words != self._words:
             self._words = words
-            self.head.value = f'<b>Queue</b> <span style="{page.MUTED};margin-left:8px">{words}</span>'
+            self.head.value = html(
+                '<b>Queue</b> <span style="{};margin-left:8px">{}</span>', page.MUTED, words
+            )
         self._limits(seen.limits)
         for over in ended:
             over.close()
@@ -243,12 +246,12 @@ class Row:
         row = self._row
         if row is None:
             return
-        words = ""
+        words = NOTHING
         if row.state not in UNSETTLED:
             since = moment(row.created_at) or dt.datetime.now(dt.UTC)
             elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
             usual = f" of usually {tables.clock(self._usual_s)}" if self._usual_s else ""
-            words = f'<span style="{page.MUTED}">elapsed</span> {tables.clock(elapsed)}{usual}'
+            words = html("{} {}{}", page.muted("elapsed"), tables.clock(elapsed), usual)
         if words != self.clock.value:
             self.clock.value = words
 
@@ -266,7 +269,7 @@ def whose_is(row: RunRow) -> str:
     return "another kernel's" if owner.is_alive(row.owner, row.lease_until) else "nobody"
 
 
-def state_of(row: RunRow, *, is_stopped: bool = False) -> str:
+def state_of(row: RunRow, *, is_stopped: bool = False) -> Html:
     """State, prompt and whose it is, in one line."""
     state = State(row.state)
     colour = page.COLOURS.get(state, page.RUNNING)
@@ -278,9 +281,13 @@ def state_of(row: RunRow, *, is_stopped: bool = False) -> str:
         words.append("left behind, never sent" if state is State.INTENT else "left behind: Show takes it up")
     elif whose == "another kernel's":
         words.append(whose)
-    rest = f' <span style="{page.MUTED}">({"; ".join(words)})</span>' if words else ""
-    return (
-        f'<div style="overflow-wrap:anywhere" title="{page.esc(prompt)}"><span aria-hidden="true" style="color:{colour}">&#9679;</span> '
-        f"<b>{page.esc(WORDS[state])}</b>{rest} &nbsp;{page.esc(short)} "
-        f'<span style="{page.MUTED}">seed {row.seed}, run {row.id[:8]}</span></div>'
+    return html(
+        '<div {} style="overflow-wrap:anywhere" title="{}">{} <b>{}</b>{} &nbsp;{} {}</div>',
+        ROOT,
+        prompt,
+        page.dot(colour),
+        WORDS[state],
+        html(" {}", page.muted(f"({'; '.join(words)})")) if words else "",
+        short,
+        page.muted(f"seed {row.seed}, run {row.id[:8]}"),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...catalogue import SEED_MAX, Field
+from ...markup import html
 from .. import page
 from ..card import widgets
 from .controls import LABEL, mark
@@ -80,5 +81,5 @@ class SeedControl:
     def _observed(self, _change: Any) -> None:
         seed, count = self.seed, self.count.value
         words = f"seeds {seed} to {seed + count - 1}" if isinstance(seed, int) and count > 1 else ""
-        self.words.value = f'<span style="{page.MUTED};margin-left:6px">{words}</span>'
+        self.words.value = html('<span style="{};margin-left:6px">{}</span>', page.MUTED, words)
         self._changed()

@@ -9,7 +9,7 @@ from typing import Any
 from ...engine import Run, get_session
 from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
-from .. import page
+from ...markup import ROOT, html
 from ..card import widgets
 from .controls import LABEL
 from .desk import Desk
@@ -158,7 +158,7 @@ class Settling:
         """Put a question into its place; nothing takes it away."""
         with self._lock:
             self._answers = list(answers)
-        self.question.value = f'<div role="alert">{page.esc(words)}</div>' if words else ""
+        self.question.value = html('<div {} role="alert">{}</div>', ROOT, words) if words else ""
         for number, button in enumerate(self.answers):
             button.layout.display = None if number < len(answers) else "none"
             if number < len(answers):

@@ -82,10 +82,10 @@ class Shown:
         run = self.run
         if run is None:
             return
-        html = page.live_card(run, note=self._note, lines=lines_of)
-        html += page.file_line(run) if run.is_final else ""
-        if html != self.facts.value:
-            self.facts.value = html
+        facts = page.live_card(run, note=self._note, lines=lines_of)
+        facts += page.file_line(run) if run.is_final else ""
+        if facts != self.facts.value:
+            self.facts.value = facts
         is_there = run.state is State.FETCHED and run.video is not None and run.video.exists()
         is_new = is_there and self.player.showing != run.id
         with self.player.hold_sync():

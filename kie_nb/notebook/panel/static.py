@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...markup import html
 from .. import page
 
 WORDS = (
@@ -14,4 +15,4 @@ def static_page(*, text: bool = False) -> str:
     """The same as HTML or as text."""
     if text:
         return f"kie_nb panel. {WORDS}"
-    return f'<div style="{page.BOX}"><b>kie_nb panel</b><div style="margin-top:4px">{page.esc(WORDS)}</div></div>'
+    return page.boxed(html('<b>kie_nb panel</b><div style="margin-top:4px">{}</div>', WORDS))

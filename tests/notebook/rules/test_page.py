@@ -16,7 +16,7 @@ class Tags(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.found, self.attributes, self.text = [], [], ""
-        self.feed(text)
+        self.feed(str(text))  # of slices of `Html` the parser would make `Html` again
 
     def handle_starttag(self, tag, attrs):
         self.found.append(tag)

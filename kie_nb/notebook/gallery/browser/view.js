@@ -14,7 +14,7 @@ class View {
     this.known = make("datalist", { id: this.tagsId });
     this.live = make("span", { class: "kie-unseen", role: "status" });
     this.list = make("ul", { class: "kie-list", role: "list", "aria-label": "videos" });
-    this.element = make("section", { class: "kie-gallery", "aria-label": "Gallery" }, this.bar.element, this.list, this.known, this.live);
+    this.element = make("section", { class: "kie-gallery mathjax_ignore tex2jax_ignore", "aria-label": "Gallery" }, this.bar.element, this.list, this.known, this.live);
     // Lab's own keys (1-6 turn a cell into a heading, d d deletes it) must not act on what is pressed in here. Its rules are
     // for `:focus`, and it meets them before it looks at what is around: the mark has to be on the very element.
     this.element.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));

@@ -1,0 +1,92 @@
+"""HTML that is written safely: a value that is put into a template is escaped, whatever its type; only `Html` is not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html as escaping
+import json
+from collections.abc import Iterable
+from typing import Any, Self
+
+from markupsafe import Markup
+
+from .text import visible
+
+
+class Html(Markup):
+    """Text that is HTML already; what is added, joined or formatted into it is escaped unless it is `Html` too."""
+
+    __slots__ = ()
+
+    @classmethod
+    def escape(cls, s: Any, /) -> Self:
+        """*s* as text in HTML, quotes included, with hidden signs as escapes."""
+        return cls(s.__html__() if hasattr(s, "__html__") else escaping.escape(visible(str(s))))
+
+
+NOTHING = Html()
+# MathJax would take two prices in a prompt for a formula; the older and the newer one go by different names.
+NO_MATH = ("mathjax_ignore", "tex2jax_ignore")
+ROOT = Html(f'class="{" ".join(NO_MATH)}"')
+
+_KNOWN = (
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (4, b"ftypqt", "video/quicktime"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1a\x45\xdf\xa3", "video/webm"),
+)
+
+
+def html(template: str, /, *values: object, **named: object) -> Html:
+    """*template*, which is written in our code, with *values* in the places of its braces, escaped.
+
+    Data is never a part of a template: give it as a value.
+    """
+    return Html(template).format(*values, **named)
+
+
+def joined(parts: Iterable[object], between: str = "") -> Html:
+    """*parts* in a row, escaped unless they are `Html`; *between* is written in our code."""
+    return Html(between).join(map(Html.escape, parts))
+
+
+def data_url(content: bytes) -> Html:
+    """*content* as an address of its own, for a page to hold; nothing unless its bytes open a picture or a video that browsers know."""
+    mime = next((mime for start, magic, mime in _KNOWN if content.startswith(magic, start)), "")
+    return Html(f"data:{mime};base64,{base64.b64encode(content).decode()}") if mime else NOTHING
+
+
+def script_json(data: Any) -> Html:
+    """JSON that no parser of HTML or JavaScript can take for the end of its script."""
+    text = json.dumps(data)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Html(text)
+
+
+def document(*, title: str, style: str, body: Html, scripts: Iterable[str] = ()) -> str:
+    """A whole page for a file. It runs *scripts* alone and asks no network for anything, whatever a prompt says.
+
+    Args:
+        title: Its title.
+        style: A style sheet of ours.
+        body: Holds these scripts too.
+        scripts: The code of each, to the letter.
+    """
+    hashes = (base64.b64encode(hashlib.sha256(code.encode()).digest()).decode() for code in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes) or "'none'"
+    return html(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<title>{title}</title><style>{style}</style></head>\n<body>{body}</body></html>\n",
+        policy=f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob: file: 'self'; "
+        "media-src data: blob: file: 'self'; base-uri 'none'; form-action 'none'",
+        title=title,
+        style=Html(style),
+        body=body,
+    )
