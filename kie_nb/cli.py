@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import KieError
+from .text import say
 from .version import __version__
 
 COMMANDS = {
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except KieError as exc:
-        print("\n".join(exc.lines()), file=sys.stderr)
+        say(exc, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -153,21 +154,21 @@ def _doctor(args: argparse.Namespace) -> int:
     from . import _api
 
     report = _api.doctor(mend=not args.look)
-    print(report)
+    say(report)
     return 0 if report.is_well else 1
 
 
 def _export(args: argparse.Namespace) -> int:
     from . import _api
 
-    print(_api.export(args.dir, args.ids or None))
+    say(_api.export(args.dir, args.ids or None))
     return 0
 
 
 def _import(args: argparse.Namespace) -> int:
     from . import _api
 
-    print(_api.import_runs(args.dir))
+    say(_api.import_runs(args.dir))
     return 0
 
 
@@ -183,10 +184,10 @@ def _copy_ledger(args: argparse.Namespace) -> int:
     counts = copy_ledger(source.database, target.database)
     source.close()
     target.close()
-    print(f"{counts.copied} runs copied to {target.database.name}, {counts.known} were there already.")
+    say(f"{counts.copied} runs copied to {target.database.name}, {counts.known} were there already.")
     if counts.left:
-        print(f"{counts.left} are written down but not sent: they stay here. Let them end, then copy again.")
-    print(f"The videos stay in {current.home}. Set KIE_NB_LEDGER to use the copy.")
+        say(f"{counts.left} are written down but not sent: they stay here. Let them end, then copy again.")
+    say(f"The videos stay in {current.home}. Set KIE_NB_LEDGER to use the copy.")
     return 0
 
 

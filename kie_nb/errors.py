@@ -27,6 +27,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Self
 
+from .text import visible
+
 NOTHING = "nothing"
 SIMULATED = "nothing: simulated"
 _MOST, _END = 700, 150  # characters; some come from a service's page or a user's own name
@@ -60,7 +62,9 @@ class KieError(Exception):
         """The message, what was charged and the next step, a line each."""
         charged = [f"  charged: {self.charged}"] if self.charged else []
         hint = [f"  next: {self.hint}"] if self.hint else []
-        return [self.message, *charged, *hint]
+        return [
+            visible(line) for line in (self.message, *charged, *hint)
+        ]  # any of them may have been set since
 
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython shows instead of a stack."""
@@ -78,10 +82,10 @@ class KieError(Exception):
 
 
 def _readable(text: str) -> str:
-    """*text* with signs that cannot be shown as escapes, and shortened in its middle if it is very long."""
+    """*text* as it can be shown, and shortened in its middle if it is very long."""
     if len(text) > _MOST:
         text = f"{text[: _MOST - _END]} … {text[-_END:]}"
-    return "".join(sign if sign.isprintable() or sign == "\n" else repr(sign)[1:-1] for sign in text)
+    return visible(text)
 
 
 def _rebuild(cls: type[KieError], message: str, state: dict[str, Any]) -> KieError:
@@ -203,9 +207,9 @@ class WaitInterrupted(KeyboardInterrupt):
     """You interrupted a wait (■); the task goes on at the service."""
 
     def __init__(self, message: str, *, hint: str = "", charged: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.charged = charged
+        super().__init__(visible(message))
+        self.hint = visible(hint)
+        self.charged = visible(charged)
 
     def _render_traceback_(self) -> list[str]:
         charged = [f"  charged: {self.charged}"] if self.charged else []

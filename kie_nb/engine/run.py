@@ -22,6 +22,7 @@ from ..errors import (
     explain_cancelled,
 )
 from ..paths import shown_path
+from ..text import in_line, say
 from . import settling
 from .bridge import wait_async, wait_blocking
 from .facts import Facts
@@ -240,7 +241,7 @@ class Run(Facts):
         if _hooks.show is not None:
             _hooks.show(self)
         else:
-            print(repr(self))  # noqa: T201 - asked for by word, with no notebook to show it in
+            say(repr(self))  # there is no notebook to show it in
 
     def _outcome(self) -> Run:
         if self._error is not None:
@@ -349,7 +350,7 @@ class Run(Facts):
         )
         mark = " SIMULATED" if self.service == "simulator" else ""
         remarks = f" ({' '.join(self.remarks)})" if self.video and self.remarks else ""
-        return f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>"
+        return in_line(f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>")
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""

@@ -12,6 +12,7 @@ from ..ledger.schema import now
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS
+from ..text import in_line
 from . import owner
 from .asking import again, intend
 from .comparing import Comparison, compare, not_asked
@@ -40,7 +41,7 @@ class Settled:
     words: str
 
     def __repr__(self) -> str:
-        return f"task {self.task_id} {self.words}"
+        return in_line(f"task {self.task_id} {self.words}")
 
 
 def evidence(session: Session, run: Run, *, max_age_s: float = 0.0) -> Evidence:

@@ -21,6 +21,7 @@ from ..engine.states import OPEN, State
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..ledger import RunRow
 from ..notice import say_simulator_once
+from ..text import in_line, say
 from . import status as status_
 from .cells import as_axis, check_pictures, prepare_cells, settled
 from .data import Cell
@@ -361,7 +362,7 @@ class Experiment(Looking):
 
     def _tell(self) -> None:
         for remark in self._remarks.untold():
-            print(f"kie_nb: {remark}")  # noqa: T201 - said in the cell, or where the script runs
+            say(f"kie_nb: {remark}")
 
     # --- what shows it -----------------------------------------------------------------------------------------
 
@@ -371,13 +372,13 @@ class Experiment(Looking):
         return self._runner is not None and not self._runner.done.done()
 
     def __repr__(self) -> str:
-        return f"<Experiment {self.name}: {self.status()!r}>"
+        return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
         if _hooks.show_experiment is not None:
             _hooks.show_experiment(self)
         else:
-            print(repr(self))  # noqa: T201 - asked for by word, with no notebook to show it in
+            say(repr(self))  # there is no notebook to show it in
 
 
 def _groups(given: Iterable[Any]) -> tuple[tuple[str, ...], ...]:

@@ -12,6 +12,7 @@ from ..engine.intact import troubles
 from ..engine.states import State
 from ..errors import WaitInterrupted
 from ..notice import say_simulator_once
+from ..text import in_line, say
 from .experiment import Experiment
 from .report import check_name
 
@@ -43,7 +44,7 @@ def run(
         check_name(Path(report))  # before anything is bought
     say_simulator_once()
     if plan:
-        print(exp.plan())  # noqa: T201 - asked for by word
+        say(exp.plan())
         return DONE
     try:
         exp.run(max_credits=max_credits, retry_failed=retry_failed, extend=extend)
@@ -57,7 +58,7 @@ def run(
     status, is_whole = exp.status(), _are_on_disk(exp)
     _say(f"{exp.name}: {status!r}")
     if report is not None:
-        print(f"report: {exp.report(report)}")  # noqa: T201 - asked for by word
+        say(f"report: {exp.report(report)}")
     return DONE if is_whole and status.done == status.cells else NOT_ALL_DONE
 
 
@@ -78,7 +79,7 @@ def _watch(exp: Experiment) -> None:
 def _draw(exp: Experiment) -> None:
     status = exp.status()
     full = BAR * status.done // max(1, status.cells)
-    text = f"{exp.name} [{'#' * full}{'.' * (BAR - full)}] {status!r}"
+    text = f"{in_line(exp.name)} [{'#' * full}{'.' * (BAR - full)}] {status!r}"
     width = shutil.get_terminal_size().columns - 1  # what is longer would break, and stay
     sys.stdout.write(f"{CLEAR}{text[:width]}")
     sys.stdout.flush()
@@ -107,4 +108,5 @@ def _named(names: list[str]) -> str:
 
 def _say(text: str) -> None:
     """A line of its own; on a terminal it takes the place of the bar."""
-    print(f"{CLEAR if sys.stdout.isatty() else ''}{text}", flush=True)  # noqa: T201 - what the command is for
+    sys.stdout.write(CLEAR if sys.stdout.isatty() else "")
+    say(text)

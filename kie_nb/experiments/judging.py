@@ -17,6 +17,7 @@ from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..ledger import RunRow
 from ..markup import Html, joined
+from ..text import say
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
 from .data import Cell, Cells
@@ -217,7 +218,7 @@ def _agree(session: Session, run: Run, *, repeats: int, yes: bool) -> None:
         return
     words = f"This buys {_price_of(run, to_buy)}."
     if yes or run.service == "simulator":
-        print(f"kie_nb: {words}")  # noqa: T201 - said in the cell, or where the script runs
+        say(f"kie_nb: {words}")
     elif not ask(f"{words} Go on?"):
         raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
 

@@ -12,6 +12,7 @@ from ..engine.schedule import usual_of
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..ledger import Standing
 from ..settings import WINDOW_S
+from ..text import in_line
 
 MISSING = "missing"
 GONE = "gone"
@@ -92,7 +93,7 @@ class Status:
         )
         left = f"; about {tables.clock(self.left_s)} left" if self.left_s else ""
         head = f"{self.done} of {tables.counted(self.cells, 'cell')} done{f', {states}' if states else ''}"
-        return f"{head}; {self._money}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}"
+        return in_line(f"{head}; {self._money}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}")
 
     @property
     def _money(self) -> str:

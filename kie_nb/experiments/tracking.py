@@ -23,6 +23,7 @@ from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..ledger import Files
 from ..ledger.schema import moment
+from ..text import in_markdown
 from .data import Cells
 
 RUN_TAG, FILES_TAG, WHOLE = "kie_nb.run", "kie_nb.files", "whole"
@@ -267,7 +268,7 @@ def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
     if run.origin["git_commit"]:
         found["mlflow.source.git.commit"] = run.origin["git_commit"]
     if run.row.note:  # none of ours is no reason to wipe one that was written there
-        found["mlflow.note.content"] = run.row.note
+        found["mlflow.note.content"] = in_markdown(run.row.note)  # its page reads Markdown
     if run.state is not State.FETCHED and not found["kie_nb.error"]:
         found["kie_nb.error"] = WORDS[run.state]
     return {key: value[:MOST_TAG] for key, value in found.items()}

@@ -15,6 +15,7 @@ from ..engine.states import WORDS, State
 from ..engine.tables import counted
 from ..errors import InvalidRequest, LedgerError
 from ..paths import shown_path
+from ..text import in_line, say
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
 
 TO_COME = "to come"
@@ -140,13 +141,13 @@ class Wall:
             if self.layout.is_grid
             else str(len(self.tiles))
         )
-        return f"<Wall{name}: {size}, {videos}>"
+        return in_line(f"<Wall{name}: {size}, {videos}>")
 
     def _ipython_display_(self) -> None:
         if _hooks.show_wall is not None:
             _hooks.show_wall(self)
         else:
-            print(repr(self))  # noqa: T201 - asked for by word, with no notebook to show it in
+            say(repr(self))  # there is no notebook to show it in
 
 
 def wall_of(runs: Iterable[Run], *, rows: Names = None, cols: Names = None, title: str = "") -> Wall:

@@ -116,7 +116,7 @@ def wall_data(wall: Wall, media: Sequence[Medium | None] = ()) -> dict[str, Any]
 
 def marks(run: Run) -> dict[str, Any]:
     """What people said of a run."""
-    return {"rating": run.rating, "tags": list(run.tags)}
+    return {"rating": run.rating, "tags": visible_in(run.tags)}
 
 
 def label_of(tile: Tile, same: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from ..catalogue import known_models
+from ..text import in_line
 from .kie_magic import COMMANDS
 from .options import REPEATED, Option, all_names, model_on, options
 
@@ -80,7 +81,10 @@ def _answer(words: list[str], word: str) -> dict[str, Any]:
     from IPython.core.completer import SimpleCompletion
 
     return {
-        "completions": [SimpleCompletion(text=entry, type="param") for entry in words],
+        # A file's name with a line break in it would write lines of its own into the cell.
+        "completions": [
+            SimpleCompletion(text=entry, type="param") for entry in words if in_line(entry) == entry
+        ],
         "matched_fragment": word,
         "suppress": True,
         "ordered": True,

@@ -10,6 +10,7 @@ from ..engine import get_session
 from ..errors import KieError
 from ..experiments.experiment import Experiment
 from ..markup import NOTHING, ROOT, html
+from ..text import say
 from . import page
 from .card import shared_layout, widgets
 from .experiment_page import Parts, experiment_page, experiment_parts
@@ -24,7 +25,7 @@ HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset
 def show_experiment(exp: Experiment) -> None:
     """Show *exp* in the current cell; live if it runs and somebody watches."""
     if not headless.has_kernel():
-        print(repr(exp))  # noqa: T201 - a terminal
+        say(repr(exp))
         return
     if exp.is_running and headless.must_wait(None):
         exp.wait()

@@ -9,6 +9,7 @@ from ..engine.bridge import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once
+from ..text import say
 from . import presenter
 from .experiment_card import show_experiment
 from .options import Line
@@ -62,7 +63,7 @@ def run_experiment(
 
 def _show(plan: Any) -> None:
     if not headless.has_kernel():
-        print(repr(plan))  # noqa: T201 - a terminal
+        say(repr(plan))
         return
     from IPython.display import display
 

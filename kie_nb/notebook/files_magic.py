@@ -1,5 +1,5 @@
 """`%kie doctor`, `%kie export` and `%kie import`: the files of the folder. The docstrings are the help."""
-# ruff: noqa: D403, D415, T201 - the docstrings are the help, phrases
+# ruff: noqa: D403, D415 - the docstrings are the help, phrases
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from .. import headless
 from ..engine import get_session
 from ..errors import InvalidRequest
+from ..text import say
 
 
 def doctor(words: list[str]) -> Any:
@@ -50,7 +51,7 @@ def split(words: list[str]) -> list[str]:
 
 def _shown(report: Any) -> None:
     if not headless.has_kernel():
-        print(report)
+        say(report)
         return
     from IPython.display import display
 

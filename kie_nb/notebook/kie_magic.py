@@ -14,6 +14,7 @@ from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import AuthError, InvalidRequest
 from ..ledger.money import Figures
 from ..paths import shown_path
+from ..text import say
 from . import files_magic, guides, open_magic, page, presenter
 from .files_magic import split
 
@@ -36,7 +37,7 @@ def kie(_ipython: Any, line: str) -> Any:
         )
     if name in OF_THE_LEDGER:
         for text in get_session().here.untold():
-            _say(f"kie_nb: {text}")
+            say(f"kie_nb: {text}")
     return COMMANDS[name](words[1:])
 
 
@@ -71,7 +72,7 @@ def _status(_words: list[str]) -> None:
     ]
     _show_table(("", ""), rows, caption="kie_nb", wide=1)
     if open_:
-        _say("`%kie resume` takes up what is open")
+        say("`%kie resume` takes up what is open")
 
 
 def _counts(runs: int, open_: int, unsure: int) -> str:
@@ -104,13 +105,13 @@ def _runs(words: list[str]) -> None:
             )
     found = _api.runs(limit=limit, **filters)
     if not found:
-        _say("no runs match" if filters else "no runs yet in this folder")
+        say("no runs match" if filters else "no runs yet in this folder")
     elif headless.has_kernel():
         from IPython.display import display
 
         display(found)
     else:
-        _say(repr(found))
+        say(repr(found))
 
 
 RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "since")
@@ -138,9 +139,9 @@ def _spend(words: list[str]) -> None:
     _show_table(
         (by, "runs", "estimated", "real", "spent", "reserved", "at risk", ""), rows, caption=title, wide=0
     )
-    _say(SPEND_WORDS)
+    say(SPEND_WORDS)
     for text in [] if is_free else _price_remarks(ledger.reported(service)):
-        _say(text)
+        say(text)
 
 
 SPEND_WORDS = (
@@ -174,7 +175,7 @@ def _credits(_words: list[str]) -> None:
     """the balance at the service"""
     balance = get_session().credits()
     name = "at Kie.ai" if settings_.current().service == "kie" else "of the simulator, which are not money"
-    _say(
+    say(
         f"{balance:g} credits {name}"
         + (f" (${balance * USD_PER_CREDIT:.2f})" if settings_.current().service == "kie" else "")
     )
@@ -212,9 +213,9 @@ def _use(words: list[str]) -> None:
     settings_.configure(service=words[0])
     if words[0] == "simulator":
         notice.simulator_was_said()
-        _say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
+        say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
-    _say("Kie.ai answers from now on, and runs cost money")
+    say("Kie.ai answers from now on, and runs cost money")
 
 
 def _config(_words: list[str]) -> None:
@@ -236,10 +237,10 @@ def _login(_words: list[str]) -> None:
             hint="set KIE_API_KEY (environment or .env file) instead",
         ) from exc
     if not key:
-        _say("no key was given; nothing has changed")
+        say("no key was given; nothing has changed")
         return
     settings_.set_key(key)
-    _say("the key is used in this kernel from now on; %kie credits tests it at no cost")
+    say("the key is used in this kernel from now on; %kie credits tests it at no cost")
 
 
 def _help(words: list[str]) -> None:
@@ -249,13 +250,13 @@ def _help(words: list[str]) -> None:
         return
     rows = [(f"%kie {name}", command.__doc__ or "") for name, command in COMMANDS.items()]
     _show_table(("command", "what it does"), rows, caption="kie_nb housekeeping", wide=1)
-    _say(f"guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
+    say(f"guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
 
 
 def _show_guide(topic: str) -> None:
     text = guides.words_of(topic)
     if not headless.has_kernel():
-        _say(text)
+        say(text)
         return
     from IPython.display import display
 
@@ -283,16 +284,12 @@ COMMANDS: dict[str, Callable[[list[str]], Any]] = {
 OF_THE_LEDGER = ("runs", "spend", "resume", "settle", "show", "panel", "doctor", "export", "import")
 
 
-def _say(text: str) -> None:
-    print(text)
-
-
 def _show_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, wide: int | None = None
 ) -> None:
     text = tables.as_text(headings, rows, caption=caption)
     if not headless.has_kernel():
-        _say(text)
+        say(text)
         return
     from IPython.display import display
 

@@ -1,5 +1,5 @@
 """`%kie resume` and `%kie settle`: what is open after a crash, and what is uncertain. The docstrings are the help."""
-# ruff: noqa: D403, D415, T201 - the docstrings are the help, phrases
+# ruff: noqa: D403, D415 - the docstrings are the help, phrases
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..engine.settling import settle as settle_task
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..settings import LOGS
+from ..text import say
 
 SHARED_S = 30.0  # the lines of one list share a look at the balance
 
@@ -22,16 +23,16 @@ def resume(_words: list[str]) -> None:
     unsettled = get_session().unsettled()
     found = [run for run in resumed if run not in unsettled]
     if not found and not unsettled:
-        print("nothing is open")
+        say("nothing is open")
         return
     for run in found:
-        print(f"{run.id[:8]}  {_taken_up(run)}")
+        say(f"{run.id[:8]}  {_taken_up(run)}")
     for run in unsettled:
-        print(f"{run.id[:8]}  {WORDS[run.state]}: {_evidence(run)}")
+        say(f"{run.id[:8]}  {WORDS[run.state]}: {_evidence(run)}")
     if headless.must_wait(None):
         _wait_for(found)
     if any(run.state is State.UNKNOWN for run in (*found, *unsettled)):
-        print("`%kie show ID` tells how to settle what is unknown; it is never sent again by itself")
+        say("`%kie show ID` tells how to settle what is unknown; it is never sent again by itself")
 
 
 def settle(words: list[str]) -> None:
@@ -47,9 +48,9 @@ def settle(words: list[str]) -> None:
         try:
             found = settle_task(get_session(), task_id)
         except KieError as exc:
-            print("\n".join([f"{task_id}  {exc.message}", *exc.lines()[1:]]))
+            say("\n".join([f"{task_id}  {exc.message}", *exc.lines()[1:]]))
             continue
-        print(f"{found.task_id}  {found.words}")
+        say(f"{found.task_id}  {found.words}")
         settled += [found.run] if found.run is not None else []
     if headless.must_wait(None):
         _wait_for(settled)
@@ -62,9 +63,9 @@ def _wait_for(runs: Sequence[Run]) -> None:
         try:
             run.wait()
         except KieError as exc:
-            print(f"{run.id[:8]}  {exc.message}")
+            say(f"{run.id[:8]}  {exc.message}")
         else:
-            print(f"{run.id[:8]}  {WORDS[run.state]}: {run.video}")
+            say(f"{run.id[:8]}  {WORDS[run.state]}: {run.video}")
 
 
 def _taken_up(run: Run) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine import Run
 from ..errors import KieError
+from ..text import say
 
 
 class Output:
@@ -36,7 +37,7 @@ class Output:
         value = self._variables.get(self._name)
         if _is_ours(value) and (refusal.run_id is None or getattr(value, "id", None) != refusal.run_id):
             del self._variables[self._name]
-            print(  # noqa: T201 - said in the cell
+            say(
                 f"kie_nb: {self._name} is not set any more: this cell was refused, and it held {value!r} of an earlier one"
             )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from .. import headless
+from ..text import say
 
 if TYPE_CHECKING:
     from ..engine import Run
@@ -66,7 +66,7 @@ def _show_evidence(run: Run) -> None:
     """What is known of an uncertain run, and how to settle it."""
     found = run.evidence()
     if not headless.has_kernel():
-        sys.stdout.write(f"{found!r}\n")
+        say(repr(found))
         return
     from IPython.display import display
 
@@ -165,7 +165,7 @@ def _print(run: Run, note: str) -> None:
     facts = ", ".join(f"{name} {value}" for name, value in page.facts(run))
     video = f"video: {run.video}" if run.video else ""
     lines = [line for line in (facts, note, page.price_remark(run), video) if line]
-    sys.stdout.write("\n  ".join([repr(run), *lines]) + "\n")
+    say("\n  ".join([repr(run), *lines]))
 
 
 def mark(run: Run) -> None:

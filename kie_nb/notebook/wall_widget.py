@@ -21,6 +21,7 @@ from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import asset, marks, script, wall_data, wall_part
+from ..text import say, visible
 from .live_output import LiveOutput
 
 log = logging.getLogger("kie_nb")
@@ -52,7 +53,7 @@ def show_wall(wall: Wall) -> None:
     from IPython.display import display
 
     if not headless.has_kernel():
-        print(repr(wall))  # noqa: T201 - a terminal
+        say(repr(wall))
     elif headless.has_widgets():
         LiveWall(wall).show()
     else:
@@ -151,7 +152,7 @@ class LiveWall:
             self._complain(number, f"This was not saved: {exc}")
 
     def _complain(self, number: int | None, text: str) -> None:
-        self.widget.send({"kind": "trouble", "tile": number, "text": text})
+        self.widget.send({"kind": "trouble", "tile": number, "text": visible(text)})
 
     def _refresh_later(self) -> None:
         if self._output is None:  # its widget stands inside another one: there is no page beside it

@@ -14,6 +14,7 @@ from ..engine.images import is_url
 from ..engine.states import State
 from ..errors import BadImage, InvalidRequest, KieError
 from ..notice import say_simulator_once
+from ..text import say
 from . import presenter
 from .filling import Filler
 from .notes import note_of
@@ -35,7 +36,7 @@ def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | Non
     # A closing semicolon is IPython's sign for "show no value", not a part of the prompt.
     asked = parse(line if cell is not None else line.rstrip().removesuffix(";"), ipython.user_ns)
     if asked.help:
-        print(help_text(asked.model))  # noqa: T201 - asked for by word
+        say(help_text(asked.model))
         return None
     if asked.output is not None and asked.output == asked.image:
         raise InvalidRequest(
@@ -106,7 +107,7 @@ class _Cell:
         run = started.run
         self.output.set(run)
         for text in started.warnings:
-            print(f"kie_nb: {text}")  # noqa: T201 - said in the cell
+            say(f"kie_nb: {text}")
         say_simulator_once()
         self.note = note_of(started.run, started.how)
         if self.asked.quiet:
@@ -173,7 +174,7 @@ def _show_dry_run(found: DryRun) -> None:
             f"  {run.id[:8]}  {run.created_at:%Y-%m-%d %H:%M}  {run.state}  seed {run.seed}"
             for run in runs[:5]
         ]
-    print("\n".join([*lines, *_what_comes(found)]))  # noqa: T201 - asked for by word
+    say("\n".join([*lines, *_what_comes(found)]))
 
 
 def _what_comes(found: DryRun) -> list[str]:

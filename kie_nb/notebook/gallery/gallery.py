@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ...engine import Run, get_session
 from ...engine.browsing import PAGE_SIZE, Found, Question, browse
 from ...errors import KieError
+from ...text import visible
 from ..card import widgets
 from ..run_cell import cell_of
 from . import media
@@ -162,7 +163,7 @@ class Gallery:
         try:
             content, mime = await asyncio.wrap_future(media.workers().submit(media.moving, run.video))
         except (KieError, OSError) as exc:
-            self._send({"kind": "no-video", "id": run.id, "why": str(exc)})
+            self._send({"kind": "no-video", "id": run.id, "why": visible(str(exc))})
         else:
             self._send({"kind": "video", "id": run.id, "mime": mime}, [content])
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...engine import Run
 from ...ledger import is_picture
 from ...paths import shown_path
+from ...text import visible_in
 from .. import page
 
 PROMPT_LENGTH = 300  # two lines are shown, this much in the tooltip
@@ -16,7 +17,7 @@ def tile(run: Run) -> dict[str, Any]:
     """The words on the tile of *run*; looks whether its file is there."""
     video = run.video
     prompt = " ".join(run.prompt.split())
-    return {
+    shown: dict[str, Any] = {
         "id": run.id,
         "prompt": prompt if len(prompt) <= PROMPT_LENGTH else f"{prompt[: PROMPT_LENGTH - 1]}…",
         "seed": run.seed,
@@ -24,7 +25,6 @@ def tile(run: Run) -> dict[str, Any]:
         "cost_in_full": page.cost(run),
         "at": (run.completed_at or run.created_at).isoformat(timespec="seconds"),
         "rating": run.rating or 0,
-        "tags": list(run.tags),
         "is_simulated": run.service == "simulator",
         "model": run.model,
         "experiment": run.row.experiment,
@@ -33,6 +33,10 @@ def tile(run: Run) -> dict[str, Any]:
         "is_picture": video is not None and is_picture(video),
         "version": (run.row.video_sha256 or "")[:12],
     }
+    return {
+        **visible_in(shown),
+        "tags": list(run.tags),
+    }  # to the letter: the page sends one back to take it away
 
 
 def short_cost(run: Run) -> str:

@@ -18,6 +18,7 @@ from ...errors import InvalidRequest, KieError, OutOfCredits
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
 from ...place import place
+from ...text import say, visible
 from .. import page
 from ..card import widgets
 from ..gallery import Gallery
@@ -203,6 +204,7 @@ class Panel:
             bad: It is an error.
             add: It comes from behind: an error that stands there stays until somebody does something.
         """
+        text = visible(text)
         with self._say_lock:
             if add and self._line.is_bad and text not in self._line.text:
                 bad, text = True, "\n".join([*self._line.text.split("\n"), text][-MOST_LINES:])
@@ -214,7 +216,7 @@ class Panel:
 
     def _ipython_display_(self) -> None:
         if not headless.has_kernel():
-            print(static_page(text=True))  # noqa: T201 - a terminal
+            say(static_page(text=True))
             return
         from IPython.display import display
 

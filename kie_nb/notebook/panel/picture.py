@@ -16,6 +16,7 @@ from ...engine.bridge import wait_blocking
 from ...engine.images import Picture, check_picture, is_url, read_picture
 from ...engine.urls import seen_at
 from ...errors import InvalidRequest, KieError
+from ...text import visible
 from ..card import widgets
 from .controls import LABEL, mark
 from .desk import Desk
@@ -202,7 +203,7 @@ class PictureControl:
 
     def _shown(self, words: str, still: bytes | None) -> None:
         self._still = still
-        self.place.facts = words
+        self.place.facts = visible(words)
         self.place.revision += 1
         self._send_still()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...engine import Run
 from ...engine.states import State
+from ...text import visible
 from .. import page
 from ..card import FLUSH_S, widgets
 from ..run_cell import cell_of, promise_of
@@ -89,7 +90,7 @@ class Shown:
         is_there = run.state is State.FETCHED and run.video is not None and run.video.exists()
         is_new = is_there and self.player.showing != run.id
         with self.player.hold_sync():
-            self.player.label = f"video: {' '.join(run.prompt.split())[:120]}" if is_there else ""
+            self.player.label = visible(f"video: {' '.join(run.prompt.split())[:120]}") if is_there else ""
             self.player.showing = run.id if is_there else ""
         if is_new:
             self._work(self._send, run)

@@ -47,7 +47,7 @@ class Bar {
 
   choices(select, any, words, value) {
     const known = value && !words.includes(value) ? [...words, value] : words;
-    this.fill(select, [["", any], ...known.map((word) => [word, word])], value || "");
+    this.fill(select, [["", any], ...known.map((word) => [word, shown(word)])], value || "");
     select.hidden = known.length < (select === this.model ? 2 : 1);
   }
 

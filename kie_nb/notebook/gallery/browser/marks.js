@@ -42,8 +42,8 @@ class Tags {
   update(tags) {
     if (this.input && sameList(tags, this.tags)) return; // somebody is typing
     this.tags = tags;
-    const chips = tags.map((tag) => make("span", { class: "kie-tag" }, tag, make("button", {
-      type: "button", tabindex: "-1", "aria-label": `remove tag ${tag}`, onclick: () => this.remove(tag),
+    const chips = tags.map((tag) => make("span", { class: "kie-tag" }, shown(tag), make("button", {
+      type: "button", tabindex: "-1", "aria-label": `remove tag ${shown(tag)}`, onclick: () => this.remove(tag),
     }, "×")));
     this.element.replaceChildren(...chips, this.input || this.add);
     this.tile.view.reach(this.tile);
@@ -78,7 +78,7 @@ class Tags {
 
   tell(tag, isOn) {
     this.tile.store.send({ kind: "tag", id: this.tile.id, tag, is_on: isOn });
-    this.tile.view.announce(isOn ? `tag ${tag} added` : `tag ${tag} removed`);
+    this.tile.view.announce(isOn ? `tag ${shown(tag)} added` : `tag ${shown(tag)} removed`);
   }
 }
 

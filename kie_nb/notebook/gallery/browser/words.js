@@ -12,6 +12,12 @@ function make(name, given = {}, ...children) {
   return element;
 }
 
+/** *text* with signs that nobody sees as escapes; what goes back to the kernel stays as it came. The kernel does so with all else. */
+function shown(text) {
+  const escape = (sign) => `\\u${sign.codePointAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060-\u2064\ufeff]/gu, escape);
+}
+
 function counted(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }
