@@ -62,7 +62,7 @@ def data_url(content: bytes) -> Html:
 
 def script_json(data: Any) -> Html:
     """JSON that no parser of HTML or JavaScript can take for the end of its script."""
-    text = json.dumps(data)
+    text = json.dumps(data, default=str)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Html(text)

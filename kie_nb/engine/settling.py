@@ -12,7 +12,7 @@ from ..ledger.schema import now
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS
-from ..text import in_line
+from ..text import in_line, visible
 from . import owner
 from .asking import again, intend
 from .comparing import Comparison, compare, not_asked
@@ -304,6 +304,6 @@ def _nothing_to_settle(session: Session, run: Run) -> InvalidRequest:
 def ask(words: str) -> bool:
     """Ask the person at the keyboard; where there is none, the answer is no."""
     try:
-        return input(f"{words} [y/N] ").strip().lower() in {"y", "yes"}
+        return input(visible(f"{words} [y/N] ")).strip().lower() in {"y", "yes"}
     except (EOFError, OSError, RuntimeError):  # no keyboard, or a front end without one
         return False
