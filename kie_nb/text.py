@@ -76,7 +76,7 @@ def _make_visible(record: logging.LogRecord) -> bool:
     """A file's name in a log must not write lines of its own."""
     if isinstance(record.args, tuple):
         record.args = tuple(
-            each if isinstance(each, int | float) else visible(str(each)) for each in record.args
+            each if isinstance(each, int | float) else in_line(str(each)) for each in record.args
         )
     return True
 
