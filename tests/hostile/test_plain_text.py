@@ -9,7 +9,7 @@ import types
 import unicodedata
 
 import pytest
-from hostilewords import HIDDEN, TEXTS, hidden_in
+from hostilewords import HIDDEN, hidden_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kerneldriver import Workshop
@@ -106,7 +106,7 @@ def test_a_cancelled_wait_shows_its_words():
 # --- tables, reprs, prints, logs ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
 def test_a_table_in_text_has_its_own_lines_alone(text):
     """Headings, cells and caption."""
     shown = tables.as_text([text, "b"], [[text, f"{text}\n  forged"]], caption=text)
@@ -159,16 +159,16 @@ def test_a_log_holds_no_orders(caplog):
     assert out.getvalue().count("\n") == 1
 
 
-def test_the_command_line_says_what_is_there(tmp_path):
-    """A file whose name has orders in it, in the error of `kie-nb run`."""
-    name = "a\x1b[31mb\u202ec.toml"
-    (tmp_path / name).write_text(f'name = "x{chr(0x9B)}y"\nmodel = "no/model"\n[axes]\nprompt = ["a"]\n')
+def test_the_command_line_says_what_is_there(cat, tmp_path):
+    """A folder whose name has orders in it, and a run of a stranger: what is exported, what is refused."""
+    make_folder(tmp_path / "from", cat, prompt=EVIL)
     env = {**os.environ, "KIE_NB_SERVICE": "simulator", "PYTHONUTF8": "1"}
-
+    said = b""
     for args in (
-        ["run", name, "--plan"],
-        ["export", "a\x1b[31m\nb", "\u202eid"],
-        ["import", "x\x1b]0;t\x07"],
+        ["import", "from"],
+        ["export", "a\x1b[31mb\u202ec"],
+        ["export", "d", "\x1b[31m"],
+        ["run", "\u202e.toml"],
     ):
         done = subprocess.run(
             [sys.executable, "-m", "kie_nb.cli", *args],
@@ -178,8 +178,10 @@ def test_the_command_line_says_what_is_there(tmp_path):
             cwd=tmp_path,
             timeout=60,
         )
-        assert done.stderr
-        assert hidden_in((done.stdout + done.stderr).decode()) == []
+        said += done.stdout + done.stderr
+
+    assert hidden_in(said.decode()) == []
+    assert said.decode().count(r"a\x1b[31mb\u202ec") == 1
 
 
 def test_a_name_with_orders_is_not_completed(tmp_path):
