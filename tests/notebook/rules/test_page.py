@@ -85,7 +85,9 @@ def test_no_style_sheet_and_no_colour_of_a_theme(record):
     text = page.card(record()) + tables.as_html(["a"], [["b"]], caption="c")
 
     assert "<style" not in text
-    assert "class=" not in text
+    assert {value for name, value in Tags(text).attributes if name == "class"} == {
+        "mathjax_ignore tex2jax_ignore"  # says that `$` is no formula
+    }
     assert "background:" not in text
 
 
