@@ -13,6 +13,7 @@ FLOORS = {
     **dict.fromkeys(
         ("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths", "version"), 1
     ),
+    "home": 1,
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,
     "ledger": 4,
