@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 
-from .home import is_plain_file, open_plain
+from .home import open_plain
 
-_NAMES_ANOTHER_FILE = bytes.fromhex("d9d505f920a163d7")  # how a journal ends that belongs to several databases
+_NAMES_ANOTHER_FILE = bytes.fromhex(
+    "d9d505f920a163d7"
+)  # how a journal ends that belongs to several databases
 
 
 def check_files(path: Path) -> None:
@@ -22,7 +25,11 @@ def check_files(path: Path) -> None:
     """
     for suffix in ("", "-journal", "-wal", "-shm"):
         beside = path.with_name(path.name + suffix)
-        if os.path.lexists(beside) and not is_plain_file(beside):
+        try:
+            is_plain = stat.S_ISREG(beside.lstat().st_mode)
+        except FileNotFoundError:
+            continue
+        if not is_plain:
             raise OSError(errno.EINVAL, "it is not a plain file", beside.name)
     journal = path.with_name(path.name + "-journal")
     try:
@@ -32,4 +39,8 @@ def check_files(path: Path) -> None:
     except FileNotFoundError:  # the usual case, or another process has just finished with it
         return
     if names_another:
-        raise OSError(errno.EINVAL, "its journal names a file of somebody else's, which SQLite would delete", journal.name)
+        raise OSError(
+            errno.EINVAL,
+            "its journal names a file of somebody else's, which SQLite would delete",
+            journal.name,
+        )
