@@ -22,7 +22,7 @@ _MOST_BODY_BYTES = {
     "/api/file-base64-upload": 32 << 20,  # it is in memory as a whole, several times
 }
 _MOST_JSON_BYTES = 1 << 20
-_BODY_S = 60.0  # for the whole of a body
+BODY_S = 60.0  # for the whole of a body
 _OWN = {"same-origin", "none"}  # none: the user has typed the address
 _WATCHED = {
     "no-cors",
@@ -90,8 +90,8 @@ def _nameless(scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | Non
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """*receive* for a body of so many bytes, that has to come within `_BODY_S`."""
-    seen, end, is_whole = 0, asyncio.get_running_loop().time() + _BODY_S, False
+    """*receive* for a body of so many bytes, that has to come within `BODY_S`."""
+    seen, end, is_whole = 0, asyncio.get_running_loop().time() + BODY_S, False
 
     async def bounded() -> Message:
         nonlocal seen, is_whole

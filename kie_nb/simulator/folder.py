@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ..home import make_folder, open_plain
-from ..video.sniff import looks_like_video
+from ..video import looks_like_video
 
 MOST_FILE_BYTES = 256 << 20
 _HEAD_BYTES = 16
@@ -54,6 +54,6 @@ def mime_of(data: bytes) -> str | None:
         return "image/webp"
     if kind := next((kind for magic, kind in _PICTURES if head.startswith(magic)), None):
         return f"image/{kind}"
-    if looks_like_video(head):
-        return "video/mp4" if head[4:8] == b"ftyp" else "video/webm"
-    return None
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return "video/webm"
+    return "video/mp4" if head[4:8] == b"ftyp" and looks_like_video(head) else None

@@ -86,4 +86,7 @@ def _pinned(where: httpx.URL, address: str) -> dict[str, Any]:
 
 
 def _port(where: httpx.URL) -> int:
-    return where.port or {"http": 80, "https": 443}[where.scheme]
+    port = where.port or {"http": 80, "https": 443}.get(where.scheme)
+    if port is None:  # a redirect may name any scheme
+        raise NotReachedError("it is no http(s) address")
+    return port

@@ -22,7 +22,7 @@ _log = logging.getLogger("kie_nb.simulator")
 _log.addHandler(logging.NullHandler())
 _START_S, _STOP_S = 20.0, 10.0
 _MOST_CONNECTIONS = 2000
-_HEAD_S = 30.0  # for the head of the first request of a connection
+HEAD_S = 30.0  # for the head of the first request of a connection
 
 
 class _Protocol(H11Protocol):
@@ -36,7 +36,7 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
-        self.loop.call_later(_HEAD_S, self._end_if_silent)
+        self.loop.call_later(HEAD_S, self._end_if_silent)
 
     def _end_if_silent(self) -> None:
         if self.cycle is None:  # no request has come whole so far

@@ -60,7 +60,7 @@ class Store:
         except (OSError, sqlite3.Error, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or exc
             raise ForeignState(
-                f"{path.name} in {path.parent} is not as a simulator keeps it ({reason}); nothing in it was changed. "
+                f"{path.parent.name}/{path.name} is not as a simulator keeps it ({reason}); nothing in it was changed. "
                 "Move that folder away, and a new one is begun"
             ) from exc
 

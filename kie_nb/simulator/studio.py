@@ -4,6 +4,7 @@ Drawing starts when a task is created and runs in a few threads, never on the se
 the name of their plan, so the same request is drawn once, unless the model drifts. Late imports keep numpy and the encoder out until needed.
 """
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -85,7 +86,10 @@ class Studio:
         Raises:
             UploadsFullError: so many or so large files are kept that this one would fill the disk.
         """
-        sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(self.uploads)]
+        sizes = []
+        for entry in os.scandir(self.uploads):
+            with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
+                sizes.append(entry.stat(follow_symlinks=False).st_size)
         if len(sizes) >= _MOST_UPLOADS or sum(sizes) + len(data) > _MOST_UPLOAD_BYTES:
             raise UploadsFullError
         part = self.uploads / f".{uuid.uuid4().hex}.part"

@@ -95,6 +95,8 @@ def _stored(base: str, path: str, data: bytes) -> dict[str, Any]:
 
 
 async def _from_form(request: Request) -> tuple[bytes, Any, Any]:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise _Wrong("The request body is required to be multipart/form-data")
     try:
         async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
             file = form.get("file")
