@@ -24,7 +24,7 @@ from .tasks import Task
 
 _log = logging.getLogger("kie_nb.simulator")
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
-_MOST_UPLOADS, _MOST_UPLOAD_BYTES = 10_000, 2 << 30  # of all files that are kept
+MOST_UPLOADS, _MOST_UPLOAD_BYTES = 10_000, 2 << 30  # of all files that are kept
 _JOIN_S = 5.0
 
 
@@ -90,7 +90,7 @@ class Studio:
         for entry in os.scandir(self.uploads):
             with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
                 sizes.append(entry.stat(follow_symlinks=False).st_size)
-        if len(sizes) >= _MOST_UPLOADS or sum(sizes) + len(data) > _MOST_UPLOAD_BYTES:
+        if len(sizes) >= MOST_UPLOADS or sum(sizes) + len(data) > _MOST_UPLOAD_BYTES:
             raise UploadsFullError
         part = self.uploads / f".{uuid.uuid4().hex}.part"
         part.write_bytes(data)

@@ -122,11 +122,11 @@ def test_the_page_of_the_demo_asks_for_nothing(chromium, tmp_path):
     path.write_text(demo._html(notebook(*OUTPUTS)), encoding="utf-8")
     asked = []
     page = chromium.page()
-    page.route("http*://**", lambda route: (asked.append(route.request.url), route.abort()))
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri(), wait_until="load")
     page.wait_for_timeout(1000)
     length = page.evaluate("document.body.innerText.length")
     page.close()
 
     assert length > 500
-    assert asked == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
