@@ -140,7 +140,7 @@ def test_the_embedded_simulator_opens_to_its_own_process_alone():
         async with kie.AsyncKie() as found:
             return await found.credits()
 
-    assert asyncio.run(wire()) == 100_000 - 100
+    assert asyncio.run(wire()) == 100_000 - 60
 
 
 # --- bodies
