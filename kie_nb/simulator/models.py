@@ -5,7 +5,6 @@ when they carry a prompt or a picture, so that a client written for them can be 
 """
 
 import hashlib
-import ipaddress
 import math
 import random
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..addresses import is_public
+from ..addresses import literal, why_not_public
 from .replies import UNKNOWN_MODEL, Refusal
 
 IMAGE_TO_VIDEO = "wan/2-5-image-to-video"
@@ -99,11 +98,10 @@ def is_public_url(url: str) -> bool:
     host = (parts.hostname or "").lower()
     if parts.scheme not in {"http", "https"} or not host or is_loopback(host):
         return False
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
+    address = literal(host)
+    if address is None:
         return "." in host and not host.endswith((".local", ".internal"))
-    return is_public(host)
+    return not why_not_public(address)
 
 
 def is_loopback(host: str) -> bool:

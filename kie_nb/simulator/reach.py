@@ -6,13 +6,14 @@ No proxy is used: behind one it could not be said what is connected to.
 """
 
 import asyncio
+import ipaddress
 import socket
 import time
 from typing import Any
 
 import httpx
 
-from ..addresses import is_public
+from ..addresses import FAKE_IP, literal, why_not_public
 
 _FETCH_S = 30.0  # for the whole of a file; the service's own limit
 _POST_S = 15.0
@@ -34,7 +35,7 @@ def fetch(url: str, *, most: int) -> bytes:
     with httpx.Client(timeout=10.0, trust_env=False) as client:
         for _ in range(_MOST_REDIRECTS + 1):
             found = socket.getaddrinfo(where.host, _port(where), type=socket.SOCK_STREAM)
-            pinned = _pinned(where, _address(found))
+            pinned = _pinned(where, _address(where, found))
             pinned["headers"]["Accept-Encoding"] = "identity"
             with client.stream("GET", **pinned) as reply:
                 if reply.has_redirect_location:
@@ -63,17 +64,19 @@ async def post(url: str, *, body: Any, headers: dict[str, str], may_be_private: 
         found = await asyncio.get_running_loop().getaddrinfo(
             where.host, _port(where), type=socket.SOCK_STREAM
         )
-        pinned = _pinned(where, _address(found, may_be_private=may_be_private))
+        pinned = _pinned(where, _address(where, found, may_be_private=may_be_private))
         pinned["headers"] |= headers
         async with client.stream("POST", json=body, **pinned) as reply:  # what it answers is not read
             return reply.is_success
 
 
-def _address(found: list[tuple[Any, ...]], *, may_be_private: bool = False) -> str:
-    addresses = [str(one[4][0]) for one in found]
-    if not may_be_private and not all(map(is_public, addresses)):
-        raise NotReachedError("it is on this machine or in a private network")
-    return addresses[0]
+def _address(where: httpx.URL, found: list[tuple[Any, ...]], *, may_be_private: bool = False) -> str:
+    addresses = [ipaddress.ip_address(one[4][0]) for one in found]
+    for address in addresses:
+        is_fake = address.version == FAKE_IP.version and address in FAKE_IP and literal(where.host) is None
+        if not may_be_private and not is_fake and (reason := why_not_public(address)):
+            raise NotReachedError(f"it is {reason}")
+    return str(addresses[0])
 
 
 def _pinned(where: httpx.URL, address: str) -> dict[str, Any]:
