@@ -17,6 +17,14 @@ from .notebook.guides import shipped
 
 NOTEBOOK = "quickstart.ipynb"
 CELL_TIMEOUT_S = 300
+# nbconvert's page loads RequireJS, MathJax, Mermaid and widgets from other hosts. The demo needs none of them, and no script; the
+# policy keeps whatever a cell has put out from loading anything.
+_OFFLINE = """{% extends 'index.html.j2' %}
+{% block html_head_js %}<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+img-src data:; media-src data:; base-uri 'none'; form-action 'none'">{% endblock %}
+{% block jupyter_widgets %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
+{% block html_head_js_mermaidjs %}{% endblock %}"""
 
 
 def run(folder: Path) -> int:
@@ -135,4 +143,4 @@ def _show_progress(client: Any, notebook: Any) -> None:
 def _html(notebook: Any) -> str:
     from nbconvert import HTMLExporter
 
-    return str(HTMLExporter().from_notebook_node(notebook)[0])
+    return str(HTMLExporter(raw_template=_OFFLINE).from_notebook_node(notebook)[0])

@@ -13,6 +13,8 @@ FLOORS = {
     **dict.fromkeys(
         ("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths", "version"), 1
     ),
+    "home": 1,
+    **dict.fromkeys(("addresses", "sqlite_files"), 1),
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,
     "ledger": 4,
@@ -26,6 +28,10 @@ APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
 NEIGHBOURS = {1, 7}  # single files that make up one room together
 ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
+    ("simulator", "addresses"): "which addresses are public",
+    ("simulator", "home"): "its folder may be somebody else's",
+    ("simulator", "sqlite_files"): "and so may its database",
+    ("simulator", "video"): "what is a video by its bytes",
     ("cli", "simulator"): "`kie-nb simulator` serves it",
     ("cli", "_api"): "a command is a call of the same function",
     ("notebook", "_api"): "a magic is a call of the same function",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import secrets
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
+from ..keys import Secret
 from ..ledger import GrantStore, Leave, Ledger, RunRow
 from ..ledger.schema import now
 from ..service import Client
@@ -58,13 +60,12 @@ class Channel:
         """The client, opened at first use."""
         async with self._opening:
             if self._client is None:
-                key = None
+                key: str | Secret
                 if self.settings.embedded:
                     simulator = await asyncio.to_thread(
                         embedded_simulator, self.settings.home, self.settings.simulator_speed
                     )
-                    self.base_url, self.upload_url = simulator
-                    key = "simulator"
+                    self.base_url, self.upload_url, key = simulator
                 elif self.service == "simulator":
                     key = "simulator"  # a real key has no business there
                 else:
@@ -161,11 +162,13 @@ class Channel:
 
 
 _simulators: dict[Path, object] = {}
+# What the package's own client opens it with, and no page or other user of the machine: they can knock at its port too.
+_SIMULATOR_KEY = Secret(secrets.token_urlsafe(32))
 _lock = threading.Lock()
 
 
-def embedded_simulator(home: Path, speed: float) -> tuple[str, str]:
-    """Start the simulator of *home* inside this process, once, and say where it answers.
+def embedded_simulator(home: Path, speed: float) -> tuple[str, str, Secret]:
+    """Start the simulator of *home* inside this process, once, and say where it answers, and to which key.
 
     Its tasks are kept in the home: a kernel that dies and starts again finds them going on, as it would at the real service.
     """
@@ -175,11 +178,18 @@ def embedded_simulator(home: Path, speed: float) -> tuple[str, str]:
             from ..simulator import Simulator
 
             try:
-                found = Simulator(state_dir=home / "simulator", speed=speed, credits=100_000.0).start()
+                found = Simulator(
+                    state_dir=home / "simulator",
+                    speed=speed,
+                    credits=100_000.0,
+                    keys={_SIMULATOR_KEY.reveal()},
+                ).start()
             except OSError as exc:
                 raise KieError(
-                    f"the simulator could not start: {exc}.", hint="check the folder's rights"
+                    f"the simulator could not start: {exc}.",
+                    hint="check the rights of the folder; one that came from somebody else can be moved away",
+                    charged="nothing",
                 ) from exc
             before_exit(found.stop)
             _simulators[home] = found
-        return found.base_url, found.upload_url  # type: ignore[attr-defined]
+        return found.base_url, found.upload_url, _SIMULATOR_KEY  # type: ignore[attr-defined]

@@ -59,7 +59,7 @@ class AsyncKie(Client):
         else:
             notice.say_simulator(chosen=not settings.embedded or settings_.is_chosen())
         if settings.embedded:
-            self._base_url, self._upload_url = await asyncio.to_thread(
+            self._base_url, self._upload_url, self._key = await asyncio.to_thread(
                 embedded_simulator, settings.home, settings.simulator_speed
             )
         self._turn = asyncio.Lock()  # first come, first sent

@@ -17,6 +17,7 @@ TOPICS = (
     "headless",
     "simulator",
     "python",
+    "security",
     "reference",
 )
 

@@ -2,7 +2,6 @@
 
 import collections
 import html
-import math
 from typing import Any
 
 from starlette.requests import Request
@@ -11,7 +10,8 @@ from starlette.routing import Route
 
 from .api import world_of
 from .faults import KINDS, parse_faults
-from .store import Task, now_ms
+from .store import checked_credits
+from .tasks import Task, now_ms
 from .wire import json_body, json_reply
 from .world import World
 
@@ -45,7 +45,10 @@ async def page(request: Request) -> Response:
     balance = world.store.balance()
     rows = "".join(_row(world, task) for task in reversed(tasks[-_ROWS_SHOWN:]))
     return HTMLResponse(
-        _PAGE.format(balance=balance, rows=rows or '<tr><td colspan="5">no task yet</td></tr>')
+        _PAGE.format(balance=balance, rows=rows or '<tr><td colspan="5">no task yet</td></tr>'),
+        headers={
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        },
     )
 
 
@@ -77,15 +80,14 @@ async def fill_purse(request: Request) -> Response:
     world = world_of(request)
     body = await json_body(request)
     number = body.get("credits") if isinstance(body, dict) else None
-    if (
-        isinstance(number, bool)
-        or not isinstance(number, int | float)
-        or not math.isfinite(number)
-        or number < 0
-    ):
+    if isinstance(number, bool) or not isinstance(number, int | float):
         return JSONResponse({"error": 'send {"credits": <a number, 0 or more>}'}, status_code=400)
-    world.store.set_balance(float(number))
-    return json_reply({"balance": float(number)})
+    try:
+        balance = checked_credits(number)
+    except ValueError as exc:
+        return JSONResponse({"error": str(exc)}, status_code=400)
+    world.store.set_balance(balance)
+    return json_reply({"balance": balance})
 
 
 def _public(world: World, task: Task) -> dict[str, Any]:

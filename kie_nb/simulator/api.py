@@ -9,13 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .models import Order, check, planned_seconds
+from .models import MEDIA_PREFIX, Order, check, is_public_url, parts_of, planned_seconds
 from .replies import PURSE, TOO_FAST, UNAUTHORIZED, UNKNOWN_TASK, WRONG_URL, Refusal, accepted, refused
-from .store import FATES, Task, now_ms
+from .tasks import FATES, MOST_WAIT_S, Shot, Task, now_ms
 from .wire import json_body, json_reply, with_fault
 from .world import World
 
-MEDIA_PREFIX = "/media/"
+_PRIVATE_CALLBACK = (
+    "callBackUrl is required to be a public http(s) URL; with Simulator(private_callbacks=True) or "
+    "`kie-nb simulator --private-callbacks` it may be on this machine"
+)
 
 
 def routes() -> list[Route]:
@@ -30,9 +33,7 @@ def routes() -> list[Route]:
 
 def key_is_good(request: Request) -> bool:
     """Whether the request bears a key that opens this door."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    keys = world_of(request).settings.keys
-    return scheme.lower() == "bearer" and bool(key.strip()) and (keys is None or key.strip() in keys)
+    return world_of(request).opens(request.headers.get("authorization", ""))
 
 
 def world_of(request: Request) -> World:
@@ -53,9 +54,7 @@ def unauthorized() -> Response:
 
 def media_task_id(url: str) -> tuple[str, str] | None:
     """The task and the file name a media link is about."""
-    from urllib.parse import urlsplit
-
-    path = urlsplit(url).path
+    path = parts_of(url).path
     name = path.removeprefix(MEDIA_PREFIX)
     task_id, _, rest = name.partition("_")
     return (task_id, name) if path.startswith(MEDIA_PREFIX) and rest.endswith(".mp4") else None
@@ -143,23 +142,26 @@ async def download_url(request: Request) -> Response:
 
 
 async def _create(world: World, body: Any) -> Refusal | Task:
+    settings = world.settings
     task = _checked(world, body)
     if isinstance(task, Refusal):
         return task
-    settings = world.settings
     outcome = world.store.add(task, limit=settings.creates_per_window, window_s=settings.window_s)
     if outcome == "too_fast":
         world.count("rate_limited")
         return Refusal(429, TOO_FAST, http_status=429)
     if outcome == "too_poor":
         return Refusal(402, PURSE)
+    world.made.add(task.id)
+    if callback := body.get("callBackUrl"):
+        world.callbacks[task.id] = callback
     fault = world.faults.strike("task", prompt=task.prompt)
     if fault and fault.kind in FATES:
         world.store.doom(task.id, fault.kind)
         return task
     if fault and fault.kind == "slow":
         world.store.delay(task.id, fault.seconds)
-    world.studio.draw(task)
+    world.studio.draw(task, may_fetch=True)
     return task
 
 
@@ -174,6 +176,8 @@ def _checked(world: World, body: Any) -> Refusal | Task:
         isinstance(callback, str) and callback.startswith(("http://", "https://"))
     ):
         return Refusal(422, "callBackUrl is required to be a public http(s) URL")
+    if callback and not world.settings.private_callbacks and not is_public_url(callback):
+        return Refusal(422, _PRIVATE_CALLBACK)
     return _new_task(world, body, order, callback)
 
 
@@ -190,15 +194,14 @@ def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | 
         input=given,
         # `input` is JSON text inside JSON text, as on the wire.
         param=json.dumps({**echo, "model": body["model"], "input": json.dumps(given)}),
-        plan={
-            "seconds": order.seconds,
-            "short_side": order.short_side,
-            "aspect": order.aspect,
-            "image_url": order.image_url,
-        },
-        callback=callback,
+        plan=Shot(
+            seconds=order.seconds,
+            short_side=order.short_side,
+            aspect=order.aspect,
+            image_url=order.image_url,
+        ),
         created_ms=created,
-        due_ms=created + max(0, round(planned / world.settings.speed * 1000)),
+        due_ms=created + round(min(MOST_WAIT_S, max(0.0, planned / world.settings.speed)) * 1000),
         credits=order.credits,
         seed=seed,
         fate="",

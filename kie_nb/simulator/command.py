@@ -45,12 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model that drifts: the same request gives other pixels each time, the more the higher (default: "
         "KIE_SIM_DRIFT, or 0: the same bytes)",
     )
+    parser.add_argument(
+        "--private-callbacks",
+        action="store_true",
+        help="let callbacks go to this machine and to private networks, to rehearse a listener",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; the exit code."""
     from . import Simulator
     from .faults import parse_faults
+    from .folder import ForeignState
 
     try:
         faults = parse_faults(json.loads(args.faults)) if args.faults else []
@@ -61,10 +67,14 @@ def run(args: argparse.Namespace) -> int:
             credits=args.credits,
             faults=faults,
             drift=args.drift,
+            private_callbacks=args.private_callbacks,
         ).start()
     except json.JSONDecodeError as exc:
         example = '[{"call": "create", "kind": "lost_reply", "times": 1}]'
         print(f"kie-nb simulator: --faults is not JSON ({exc}); for example {example}", file=sys.stderr)
+        return 2
+    except ForeignState as exc:
+        print(f"kie-nb simulator: {exc}", file=sys.stderr)
         return 2
     except OSError as exc:
         print(

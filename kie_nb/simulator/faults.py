@@ -19,6 +19,8 @@ from .replies import REFUSALS
 
 CALLS = ("create", "record", "upload", "download", "credits", "download_url", "task")
 
+MOST_SECONDS = 86_400.0
+_MOST_FAULTS = 1000
 _WIRE = frozenset({"http_500", "http_502", "http_403_1010", "html", "lost_reply", "reset", "slow_reply"})
 _JSON = frozenset(REFUSALS) | _WIRE | {"broken_json", "http_502_done", "message_key"}
 KINDS: dict[str, frozenset[str]] = {
@@ -58,6 +60,8 @@ class Fault:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"{name} must be a number, not {value!r}")  # noqa: TRY004
+        if not 0 <= self.seconds <= MOST_SECONDS:
+            raise ValueError(f"seconds are from 0 to {MOST_SECONDS:g}, not {self.seconds!r}")
         if not isinstance(self.match, str):
             raise ValueError(f"match must be a text, not {self.match!r}")  # noqa: TRY004 - one error for all
 
@@ -68,6 +72,8 @@ def parse_faults(raw: Any) -> list[Fault]:
         raw = raw.get("faults", [raw])
     if not isinstance(raw, list):
         raise ValueError("faults are a JSON list of objects")  # noqa: TRY004 - one error for all of it
+    if len(raw) > _MOST_FAULTS:
+        raise ValueError(f"at most {_MOST_FAULTS} faults can be set")
     known = [field.name for field in fields(Fault)]
     made = []
     for item in raw:

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .store import Task
+from .tasks import Task
 from .webhooks import call_back
 from .world import World
 
 _log = logging.getLogger("kie_nb.simulator")
 _BEAT_S = 1.0
 _DEAD_AFTER_S = 4.0
+_MOST_ADOPTED = 500  # of a folder that may be somebody else's
 _GLANCE_S = 0.1  # how often ended tasks are looked for
 
 
@@ -26,10 +27,10 @@ class Keeper:
     def __init__(self, world: World, alive: Path, base_url: Callable[[], str]) -> None:
         self._world, self._base_url = world, base_url
         self._alive = alive
-        alive.mkdir(exist_ok=True)
         self._mine = alive / world.owner
         self._mine.touch()
         self._calls: set[asyncio.Task[None]] = set()
+        self._adopted = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -50,19 +51,26 @@ class Keeper:
     def _beat(self) -> None:
         self._mine.touch()
         for task in self._world.store.unfinished():
-            if task.owner == self._world.owner or self._is_dead(task):
-                self._world.studio.draw(task)
+            if task.owner == self._world.owner or (self._adopted < _MOST_ADOPTED and self._is_dead(task)):
+                self._world.studio.draw(task, may_fetch=task.id in self._world.made)
 
     def _is_dead(self, task: Task) -> bool:
         try:
-            age = time.time() - (self._alive / task.owner).stat().st_mtime
+            age = time.time() - (self._alive / task.owner).lstat().st_mtime
         except FileNotFoundError:
             age = _DEAD_AFTER_S + 1
-        return age > _DEAD_AFTER_S and self._world.store.adopt(task.id, task.owner, self._world.owner)
+        is_ours = age > _DEAD_AFTER_S and self._world.store.adopt(task.id, task.owner, self._world.owner)
+        self._adopted += is_ours
+        return is_ours
 
     async def _send_callbacks(self) -> None:
-        for task in self._world.store.claim_callbacks():
-            call = asyncio.ensure_future(call_back(self._world, task, self._base_url()))
+        # From memory, never from the database: a folder must not name an address that is then called.
+        for task_id, url in list(self._world.callbacks.items()):
+            task = self._world.store.get(task_id)
+            if task is None or task.state == "open":
+                continue
+            del self._world.callbacks[task_id]
+            call = asyncio.ensure_future(call_back(self._world, task, url, self._base_url()))
             self._calls.add(call)
             call.add_done_callback(self._over)
 

@@ -5,25 +5,24 @@ No key is wanted here; if one arrives it is counted, because a client must never
 
 import asyncio
 import hashlib
-import mimetypes
 import re
 import time
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from .api import MEDIA_PREFIX, media_task_id, world_of
+from . import folder
+from .api import media_task_id, world_of
 from .faults import Fault
-from .models import UPLOADS_PREFIX
+from .models import MEDIA_PREFIX, UPLOADS_PREFIX
 from .replies import cloudflare_page
 from .wire import Cut, cut, front_door, gone
 from .world import World
 
 _PIECE = 64 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def routes() -> list[Route]:
@@ -53,7 +52,11 @@ async def video(request: Request) -> Response:
         return _not_found()
     if fault and fault.kind == "slow_reply":
         await asyncio.sleep(fault.seconds)
-    return _file(world, request, world.studio.videos / task.video, fault)
+    try:
+        data = folder.read(world.studio.videos / task.video)  # from the disk's cache: quicker than a thread
+    except OSError:
+        return _not_found()
+    return _file(world, request, data, fault)
 
 
 async def uploaded(request: Request) -> Response:
@@ -61,10 +64,10 @@ async def uploaded(request: Request) -> Response:
     world = world_of(request)
     _count(world, request, "upload_downloads")
     try:
-        file = world.studio.upload_file(UPLOADS_PREFIX.strip("/") + "/" + request.path_params["path"])
-    except ValueError:
+        data = world.studio.read_upload(UPLOADS_PREFIX.strip("/") + "/" + request.path_params["path"])
+    except OSError:
         return _not_found()
-    return _file(world, request, file, None)
+    return _file(world, request, data, None)
 
 
 def _instead(fault: Fault) -> Response | None:
@@ -87,13 +90,13 @@ def _count(world: World, request: Request, name: str) -> None:
         world.count("media_requests_with_authorization")
 
 
-def _file(world: World, request: Request, file: Path, fault: Fault | None) -> Response:
-    try:
-        data = file.read_bytes()  # a few megabytes from the disk's cache: quicker than a thread
-    except (OSError, ValueError):
+def _file(world: World, request: Request, data: bytes, fault: Fault | None) -> Response:
+    kind = folder.mime_of(data)
+    if kind is None:  # whatever it is called: it must not be run or shown as something else
         return _not_found()
     etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
     headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": "public, max-age=86400"}
+    headers["X-Content-Type-Options"] = "nosniff"
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     asked = request.headers.get("range")
@@ -104,8 +107,8 @@ def _file(world: World, request: Request, file: Path, fault: Fault | None) -> Re
         if isinstance(part, tuple):
             first, last = part
             headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-            return _Stream(world, data[first : last + 1], 206, headers=headers, kind=_kind(file), fault=fault)
-    return _Stream(world, data, 200, headers=headers, kind=_kind(file), fault=fault)
+            return _Stream(world, data[first : last + 1], 206, headers=headers, kind=kind, fault=fault)
+    return _Stream(world, data, 200, headers=headers, kind=kind, fault=fault)
 
 
 def _part(asked: str, size: int) -> tuple[int, int] | str:
@@ -121,10 +124,6 @@ def _part(asked: str, size: int) -> tuple[int, int] | str:
     if first >= size:
         return "none"
     return (first, last) if first <= last else "all"
-
-
-def _kind(file: Path) -> str:
-    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
 
 
 class _Stream(Response):

@@ -5,18 +5,19 @@ when they carry a prompt or a picture, so that a client written for them can be 
 """
 
 import hashlib
-import ipaddress
 import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from ..addresses import literal, why_not_public
 from .replies import UNKNOWN_MODEL, Refusal
 
 IMAGE_TO_VIDEO = "wan/2-5-image-to-video"
 TEXT_TO_VIDEO = "wan/2-5-text-to-video"
+MEDIA_PREFIX = "/media/"
 UPLOADS_PREFIX = "/kieai/"  # where files given to the upload routes are served from
 
 _CREDITS_PER_SECOND = {"720p": 12.0, "1080p": 20.0}
@@ -81,16 +82,26 @@ def check(model: Any, given: Any) -> Order | Refusal:
     )
 
 
+def parts_of(url: str) -> SplitResult:
+    """The parts of *url*; none where it is no address at all."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.hostname, parts.port  # they are looked at late
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
 def is_public_url(url: str) -> bool:
-    """Whether the service could fetch this from where it stands."""
-    parts = urlsplit(url)
+    """Whether the service could fetch this from where it stands, as far as the text tells; `reach` looks names up."""
+    parts = parts_of(url)
     host = (parts.hostname or "").lower()
     if parts.scheme not in {"http", "https"} or not host or is_loopback(host):
         return False
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
+    address = literal(host)
+    if address is None:
         return "." in host and not host.endswith((".local", ".internal"))
+    return not why_not_public(address)
 
 
 def is_loopback(host: str) -> bool:
@@ -100,7 +111,7 @@ def is_loopback(host: str) -> bool:
 
 def own_upload(url: str) -> str | None:
     """The path of a file given to our upload routes, whatever port it was given to."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     if (
         parts.scheme in {"http", "https"}
         and is_loopback(parts.hostname or "")
@@ -195,7 +206,9 @@ def _check_other(fields: Mapping[str, Any]) -> Order | Refusal:
         credits=_FLAT_PRICE,
         image_url=url,
         aspect=_aspect(fields.get("aspect_ratio", fields.get("ratio"))),
-        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
+        seed=seed
+        if isinstance(seed, int) and not isinstance(seed, bool) and -(2**63) <= seed < 2**63
+        else None,
     )
 
 
@@ -215,6 +228,6 @@ def _picture_in(fields: Mapping[str, Any]) -> str | None:
 def _plain_seconds(duration: Any) -> float:
     try:
         seconds = float(duration)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 5.0
     return float(round(seconds)) if math.isfinite(seconds) and 1 <= seconds <= 30 else 5.0  # noqa: PLR2004

@@ -20,6 +20,7 @@ _HOURS: tuple[tuple[tuple[int, int, int], ...], ...] = (
     ((92, 60, 120), (255, 190, 170), (186, 120, 146), (58, 30, 66), (255, 240, 214)),
     ((34, 92, 96), (244, 220, 150), (120, 150, 118), (18, 48, 44), (255, 250, 206)),
 )
+_MOST_PIXELS = 40_000_000  # a small file can claim any size: nothing larger is decoded
 _FLATTEST, _TALLEST = 0.4, 2.5  # width to height; beyond this a picture is cut
 
 
@@ -39,6 +40,8 @@ def read_picture(data: bytes) -> Image.Image:
     """The picture in these bytes, upright and without transparency."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as opened:
+            if opened.width * opened.height > _MOST_PIXELS:
+                raise UnreadableImageError("it has too many pixels")
             upright: Image.Image = ImageOps.exif_transpose(opened)
             if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
                 see_through = upright.convert("RGBA")

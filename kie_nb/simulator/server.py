@@ -21,6 +21,8 @@ from uvicorn.server import ServerState
 _log = logging.getLogger("kie_nb.simulator")
 _log.addHandler(logging.NullHandler())
 _START_S, _STOP_S = 20.0, 10.0
+_MOST_CONNECTIONS = 2000
+HEAD_S = 30.0  # for the head of the first request of a connection
 
 
 class _Protocol(H11Protocol):
@@ -34,6 +36,11 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
+        self.loop.call_later(HEAD_S, self._end_if_silent)
+
+    def _end_if_silent(self) -> None:
+        if self.cycle is None:  # no request has come whole so far
+            self.transport.close()
 
 
 class ServerThread:
@@ -83,7 +90,14 @@ class ServerThread:
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         config = uvicorn.Config(
-            self._app, log_config=None, lifespan="off", ws="none", http="h11", timeout_keep_alive=30
+            self._app,
+            log_config=None,
+            lifespan="off",
+            ws="none",
+            http="h11",
+            timeout_keep_alive=30,
+            proxy_headers=False,  # nobody stands between: such a header is the client's own
+            limit_concurrency=_MOST_CONNECTIONS,
         )
         config.load()
         state = ServerState()

@@ -1,6 +1,7 @@
 """The public object: `Simulator`, a Kie.ai of your own on a loopback port."""
 
 import atexit
+import math
 import shutil
 import tempfile
 import threading
@@ -13,11 +14,14 @@ from typing import Any, Self
 
 from . import admin, api, media, uploads
 from . import drift as drift_
+from . import folder as folder_
+from .door import Door
 from .faults import Fault, FaultBox
 from .keeper import Keeper
 from .server import ServerThread
-from .store import Store, Task, now_ms
+from .store import Store, checked_credits
 from .studio import Studio
+from .tasks import Task, now_ms
 from .world import Settings, World, frozen_keys
 
 _DEFAULT_STATES = ("waiting", "generating")
@@ -58,6 +62,8 @@ class Simulator:
         duration_s: The planned service time of a create request, before *speed*.
         drift: From 0 to 1, a model that drifts: at 0 the same request gives the same bytes, at 1 pixels about as far apart as
             those of other seeds. The number of the task decides where to they drift. None: KIE_SIM_DRIFT, or 0.
+        private_callbacks: Whether callbacks may go to this machine and to private networks, to rehearse a listener. Pictures and
+            uploads by address are fetched from public addresses alone, as the service does.
     """
 
     def __init__(
@@ -77,13 +83,14 @@ class Simulator:
         states: Sequence[str] = _DEFAULT_STATES,
         duration_s: Callable[[dict[str, Any]], float] | None = None,
         drift: float | None = None,
+        private_callbacks: bool = False,
     ) -> None:
-        if speed <= 0:
-            raise ValueError(f"speed must be more than 0, not {speed!r}")
+        if not math.isfinite(speed) or speed <= 0:
+            raise ValueError(f"speed must be a number above 0, not {speed!r}")
         if not states:
             raise ValueError("at least one state comes before the end, for example ('waiting',)")
         self._state_dir = Path(state_dir) if state_dir is not None else None
-        self._port, self._tiny, self._credits = port, tiny, float(credits)
+        self._port, self._tiny, self._credits = port, tiny, checked_credits(credits)
         self._settings = Settings(
             speed=speed,
             keys=frozen_keys(keys),
@@ -93,6 +100,7 @@ class Simulator:
             webhook_hmac_key=webhook_hmac_key,
             states=tuple(states),
             duration_s=duration_s,
+            private_callbacks=private_callbacks,
         )
         self._faults = FaultBox(faults)
         self._drift = drift_.checked(drift)
@@ -204,7 +212,7 @@ class Simulator:
             self._private_dir = Path(tempfile.mkdtemp(prefix="kie-simulator-"))
         folder = self._state_dir or self._private_dir
         assert folder is not None  # noqa: S101 - for the type checker: one of the two is there
-        folder.mkdir(parents=True, exist_ok=True)
+        folder_.opened(folder)
         store = Store(folder / "simulator.sqlite", credits_at_first=self._credits)
         world = World(
             settings=self._settings,
@@ -217,7 +225,7 @@ class Simulator:
             app = Starlette(routes=[*api.routes(), *uploads.routes(), *media.routes(), *admin.routes()])
             app.state.world = world
             keeper = Keeper(world, folder / "alive", lambda: self._port_url(server))
-            server = ServerThread(_Gate(app), self._port, keeper.run)
+            server = ServerThread(Door(app, world), self._port, keeper.run)
             server.start()
         except BaseException:
             world.close()
@@ -242,23 +250,3 @@ def _view(world: World, task: Task) -> TaskView:
         seed=task.seed,
         video=world.studio.videos / task.video if task.video else None,
     )
-
-
-class _Gate:
-    """What stands before the service: it turns away clients without a name, or with Python's plain one."""
-
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        from starlette.responses import PlainTextResponse
-
-        from .replies import NAMES_BLOCKED
-
-        names = [value.decode("latin-1") for key, value in scope.get("headers", []) if key == b"user-agent"]
-        name = names[0].strip() if names else ""
-        is_ours = scope["path"] == "/" or scope["path"].startswith("/_sim/")
-        if not is_ours and (not name or name.startswith("Python-urllib")):
-            await PlainTextResponse(NAMES_BLOCKED, status_code=403)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)

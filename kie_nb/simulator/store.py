@@ -2,84 +2,43 @@
 
 A task's life is a function of time: it is due when its planned time has passed, and it is settled by whoever looks
 first after that. So a process that was killed loses nothing. Money moves inside `BEGIN IMMEDIATE` only.
+The file may be somebody else's: its tables are exactly ours or it is refused, and a row that is no task of ours is left out.
 """
 
 import json
-import secrets
+import logging
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-# ruff: noqa: S608 - the only texts put into statements here are the two conditions below
+from ..sqlite_files import check_files
+from .folder import ForeignState
+from .tasks import MOST_CREDITS, Task, now_ms, task_of
+
+# ruff: noqa: S608 - the only text put into statements here is the condition below
 
 T = TypeVar("T")
 
+_log = logging.getLogger("kie_nb.simulator")
+_MOST_BYTES = 1 << 30
 _DUE = "state = 'open' AND due_ms <= ? AND (fate != '' OR video IS NOT NULL)"
-_UNCALLED = "state != 'open' AND callback IS NOT NULL AND called = 0"
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY CHECK (id = 1), balance REAL NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     """CREATE TABLE IF NOT EXISTS task (
         id TEXT PRIMARY KEY, model TEXT NOT NULL, prompt TEXT NOT NULL, input TEXT NOT NULL, param TEXT NOT NULL,
-        plan TEXT NOT NULL, callback TEXT, created_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+        plan TEXT NOT NULL, created_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
         credits REAL NOT NULL, seed INTEGER NOT NULL, fate TEXT NOT NULL DEFAULT '', owner TEXT NOT NULL,
-        video TEXT, ready_ms INTEGER, state TEXT NOT NULL DEFAULT 'open', complete_ms INTEGER,
-        called INTEGER NOT NULL DEFAULT 0)""",
+        video TEXT, ready_ms INTEGER, state TEXT NOT NULL DEFAULT 'open', complete_ms INTEGER)""",
     "CREATE INDEX IF NOT EXISTS task_created ON task (created_ms)",
-    "CREATE INDEX IF NOT EXISTS task_state ON task (state, called)",
+    "CREATE INDEX IF NOT EXISTS task_state ON task (state)",
 )
-
-# fate -> (failCode, failMsg), both as the service writes them
-FATES = {
-    "fail": ("500", "Internal server error"),
-    "fail_moderation": ("400", "The input or output was flagged as sensitive"),
-    "fail_image": ("500", "Image fetch failed"),
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """One task as it stands in the database."""
-
-    id: str
-    model: str
-    prompt: str
-    input: dict[str, Any]
-    param: str
-    plan: dict[str, Any]  # what the studio needs to draw it
-    callback: str | None
-    created_ms: int
-    due_ms: int
-    credits: float
-    seed: int
-    fate: str
-    owner: str
-    video: str | None = None
-    ready_ms: int | None = None
-    state: str = "open"  # open, success or fail
-    complete_ms: int | None = None
-    called: int = 0
-
-    def shown_state(self, now_ms: int, states: Sequence[str]) -> str:
-        """The state the service would tell: *states* are lived through one after the other until the end."""
-        if self.state != "open":
-            return self.state
-        part = (now_ms - self.created_ms) / max(1, self.due_ms - self.created_ms)
-        first = 0.25  # the first state is short, the others share the rest
-        if part < first or len(states) == 1:
-            return states[0]
-        return states[min(len(states) - 1, 1 + int((part - first) / (1 - first) * (len(states) - 1)))]
-
-
-def now_ms() -> int:
-    """Unix time in milliseconds, the unit of the service."""
-    return time.time_ns() // 1_000_000
 
 
 class Store:
@@ -87,16 +46,42 @@ class Store:
 
     def __init__(self, path: Path, *, credits_at_first: float) -> None:
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, timeout=20.0, isolation_level=None, check_same_thread=False)
+        self._are_foreign_told = False
+        try:
+            check_files(path)
+            if path.exists() and path.stat().st_size > _MOST_BYTES:
+                raise OSError("it is too large")  # noqa: TRY301 - one message for all that it may be
+            self._db = sqlite3.connect(path, timeout=20.0, isolation_level=None, check_same_thread=False)
+            try:
+                self._open(credits_at_first)
+            except BaseException:
+                self._db.close()
+                raise
+        except (OSError, sqlite3.Error, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or exc
+            raise ForeignState(
+                f"{path.parent.name}/{path.name} is not as a simulator keeps it ({reason}); nothing in it was changed. "
+                "Move that folder away, and a new one is begun"
+            ) from exc
+
+    def _open(self, credits_at_first: float) -> None:
         self._db.row_factory = sqlite3.Row
+        self._db.text_factory = lambda text: text.decode("utf-8", "replace")
+        self._db.execute("PRAGMA trusted_schema=OFF")
+        found = _shape(self._db)
+        if found and found != _our_shape():
+            raise ValueError("it has tables, views or triggers that are not ours")
+        if found and self._one("PRAGMA quick_check(1)")[0] != "ok":
+            raise ValueError("it is damaged")
         _patiently(lambda: self._db.execute("PRAGMA journal_mode=WAL"))
         self._db.execute("PRAGMA synchronous=NORMAL")
         with self._money() as db:
             for statement in _SCHEMA:
                 db.execute(statement)
             db.execute("INSERT OR IGNORE INTO account VALUES (1, ?)", (credits_at_first,))
-            db.execute("INSERT OR IGNORE INTO fact VALUES ('secret', ?)", (secrets.token_hex(16),))
-        self.secret = str(self._one("SELECT value FROM fact WHERE name = 'secret'")[0])
+        balance = self._one("SELECT balance FROM account WHERE id = 1")[0]
+        if not isinstance(balance, float) or not 0 <= balance <= MOST_CREDITS:
+            raise ValueError("its balance is none")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -108,7 +93,12 @@ class Store:
         return float(self._one("SELECT balance FROM account")[0])
 
     def set_balance(self, credits_now: float) -> None:
-        """Fill or empty the purse."""
+        """Fill or empty the purse.
+
+        Raises:
+            ValueError: it is no number from 0 to `MOST_CREDITS`.
+        """
+        checked_credits(credits_now)
         with self._money() as db:
             db.execute("UPDATE account SET balance = ?", (credits_now,))
 
@@ -116,7 +106,8 @@ class Store:
         """Hold the credits and write the task down, or say why not."""
         with self._money() as db:
             since = task.created_ms - round(window_s * 1000)
-            if db.execute("SELECT COUNT(*) FROM task WHERE created_ms > ?", (since,)).fetchone()[0] >= limit:
+            recent = "SELECT COUNT(*) FROM task WHERE created_ms > ? AND created_ms <= ?"
+            if db.execute(recent, (since, task.created_ms)).fetchone()[0] >= limit:
                 return "too_fast"
             paid = db.execute(
                 "UPDATE account SET balance = balance - ? WHERE balance >= ?", (task.credits, task.credits)
@@ -124,11 +115,11 @@ class Store:
             if paid.rowcount == 0:
                 return "too_poor"
             db.execute(
-                "INSERT INTO task (id, model, prompt, input, param, plan, callback, created_ms, due_ms, credits, "
-                "seed, fate, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO task (id, model, prompt, input, param, plan, created_ms, due_ms, credits, "
+                "seed, fate, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    task.id, task.model, task.prompt, json.dumps(task.input), task.param, json.dumps(task.plan),
-                    task.callback, task.created_ms, task.due_ms, task.credits, task.seed, task.fate, task.owner,
+                    task.id, task.model, task.prompt, json.dumps(task.input), task.param,
+                    json.dumps(asdict(task.plan)), task.created_ms, task.due_ms, task.credits, task.seed, task.fate, task.owner,
                 ),
             )  # fmt: skip
             return "added"
@@ -136,15 +127,12 @@ class Store:
     def get(self, task_id: str) -> Task | None:
         """The task, settled if it is due."""
         self.settle()
-        row = self._one("SELECT * FROM task WHERE id = ?", task_id)
-        return _task(row) if row is not None else None
+        return next(iter(self._tasks("WHERE id = ?", task_id)), None)
 
     def all(self) -> list[Task]:
         """Every task, oldest first."""
         self.settle()
-        with self._lock:
-            rows = self._db.execute("SELECT * FROM task ORDER BY created_ms, rowid").fetchall()
-        return [_task(row) for row in rows]
+        return self._tasks("ORDER BY created_ms, rowid")
 
     def number(self, task_id: str) -> int:
         """The task's place in the order of creation, from 1."""
@@ -153,17 +141,18 @@ class Store:
     def settle(self) -> None:
         """End every task that is due: finished when its video is there, failed when that is its fate."""
         now = now_ms()
-        if self._one(f"SELECT 1 FROM task WHERE {_DUE} LIMIT 1", now) is None:
+        if not self._tasks(f"WHERE {_DUE}", now):
             return
         with self._money() as db:
-            back = db.execute(
-                f"SELECT SUM(credits) FROM task WHERE {_DUE} AND fate != ''", (now,)
-            ).fetchone()[0]
-            db.execute("UPDATE account SET balance = balance + ?", (back or 0.0,))
-            db.execute(
-                "UPDATE task SET state = CASE WHEN fate = '' THEN 'success' ELSE 'fail' END, "
-                f"complete_ms = MAX(due_ms, COALESCE(ready_ms, 0)) WHERE {_DUE}",
-                (now,),
+            due = self._checked(db.execute(f"SELECT * FROM task WHERE {_DUE}", (now,)))
+            back = sum(task.credits for task in due if task.fate)
+            db.execute("UPDATE account SET balance = MIN(balance + ?, ?)", (back, MOST_CREDITS))
+            db.executemany(
+                "UPDATE task SET state = ?, complete_ms = ? WHERE id = ?",
+                [
+                    ("fail" if task.fate else "success", max(task.due_ms, task.ready_ms or 0), task.id)
+                    for task in due
+                ],
             )
 
     def set_video(self, task_id: str, video: str) -> None:
@@ -184,11 +173,7 @@ class Store:
 
     def unfinished(self) -> list[Task]:
         """Open tasks nobody has drawn yet, in order of creation."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT * FROM task WHERE state = 'open' AND video IS NULL AND fate = '' ORDER BY created_ms"
-            ).fetchall()
-        return [_task(row) for row in rows]
+        return self._tasks("WHERE state = 'open' AND video IS NULL AND fate = '' ORDER BY created_ms")
 
     def adopt(self, task_id: str, old_owner: str, new_owner: str) -> bool:
         """Take over a task whose process is gone. Only one taker wins."""
@@ -198,16 +183,6 @@ class Store:
             )
             > 0
         )
-
-    def claim_callbacks(self) -> list[Task]:
-        """Ended tasks whose callback nobody sends yet; from now on it is the caller's to send."""
-        self.settle()
-        if self._one(f"SELECT 1 FROM task WHERE {_UNCALLED} LIMIT 1") is None:
-            return []
-        with self._money() as db:
-            rows = db.execute(f"SELECT * FROM task WHERE {_UNCALLED}").fetchall()
-            db.execute(f"UPDATE task SET called = 1 WHERE {_UNCALLED}")
-        return [_task(row) for row in rows]
 
     @contextmanager
     def _money(self) -> Iterator[sqlite3.Connection]:
@@ -220,6 +195,17 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
+    def _tasks(self, condition: str, *values: Any) -> list[Task]:
+        with self._lock:
+            return self._checked(self._db.execute(f"SELECT * FROM task {condition}", values))
+
+    def _checked(self, rows: sqlite3.Cursor) -> list[Task]:
+        found = [task_of(dict(row)) for row in rows]
+        if None in found and not self._are_foreign_told:
+            self._are_foreign_told = True
+            _log.warning("rows that no simulator has written are left out of its tasks")
+        return [task for task in found if task is not None]
+
     def _one(self, sql: str, *values: Any) -> Any:
         with self._lock:
             return self._db.execute(sql, values).fetchone()
@@ -229,10 +215,26 @@ class Store:
             return self._db.execute(sql, values).rowcount
 
 
-def _task(row: sqlite3.Row) -> Task:
-    fields = dict(row)
-    fields["input"], fields["plan"] = json.loads(fields["input"]), json.loads(fields["plan"])
-    return Task(**fields)
+def checked_credits(credits_now: float) -> float:
+    """*credits_now* as a balance.
+
+    Raises:
+        ValueError: it is no number from 0 to `MOST_CREDITS`.
+    """
+    if not math.isfinite(credits_now) or not 0 <= credits_now <= MOST_CREDITS:
+        raise ValueError(f"a purse holds from 0 to {MOST_CREDITS:g} credits, not {credits_now!r}")
+    return float(credits_now)
+
+
+def _shape(db: sqlite3.Connection) -> set[tuple[Any, ...]]:
+    return {tuple(row) for row in db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")}
+
+
+def _our_shape() -> set[tuple[Any, ...]]:
+    with closing(sqlite3.connect(":memory:")) as db:
+        for statement in _SCHEMA:
+            db.execute(statement)
+        return _shape(db)
 
 
 def _patiently(act: Callable[[], T]) -> T:

@@ -4,27 +4,36 @@ Drawing starts when a task is created and runs in a few threads, never on the se
 the name of their plan, so the same request is drawn once, unless the model drifts. Late imports keep numpy and the encoder out until needed.
 """
 
+import contextlib
+import hashlib
 import logging
 import os
 import queue
 import threading
 import uuid
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
+from . import folder as folder_
 from .models import is_public_url, own_upload
-from .store import Store, Task
+from .reach import fetch
+from .store import Store
+from .tasks import Task
 
 _log = logging.getLogger("kie_nb.simulator")
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
-_FETCH_TIMEOUT_S = 30.0
+MOST_UPLOADS, _MOST_UPLOAD_BYTES = 10_000, 2 << 30  # of all files that are kept
 _JOIN_S = 5.0
 
 
 class ImageFetchError(Exception):
     """The picture is not there, too big, or not a picture."""
+
+
+class UploadsFullError(Exception):
+    """There is no room for another uploaded file."""
 
 
 class Studio:
@@ -36,12 +45,10 @@ class Studio:
         self.drift = drift  # for what is drawn from now on
         self.videos = folder / "videos"
         self.uploads = folder / "uploads"
-        for place in (self.videos, self.uploads):
-            place.mkdir(parents=True, exist_ok=True)
         # One encoder per core at most, and never so many that the kernel we live in starves.
         workers = max(1, min(3, (os.cpu_count() or 2) - 1))
         # Daemon threads and not an executor: that one would hold up the end of the process until all is drawn.
-        self._queue: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Task, bool] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._draw_all, name=f"kie-simulator-draw-{number}", daemon=True)
             for number in range(workers)
@@ -52,13 +59,17 @@ class Studio:
         for thread in self._threads:
             thread.start()
 
-    def draw(self, task: Task) -> None:
-        """See to it that this task gets its video, soon."""
+    def draw(self, task: Task, *, may_fetch: bool) -> None:
+        """See to it that this task gets its video, soon.
+
+        Args:
+            may_fetch: Whether its picture may be fetched from an address. Not for what a database alone says.
+        """
         with self._lock:
             if task.id in self._in_hand or task.fate or task.video or self._closing:
                 return
             self._in_hand.add(task.id)
-            self._queue.put(task)
+            self._queue.put((task, may_fetch))
 
     def close(self) -> None:
         """Call off what is being drawn and what waits. Another process, or the next start, draws it."""
@@ -70,27 +81,49 @@ class Studio:
             thread.join(_JOIN_S)
 
     def write_upload(self, path: str, data: bytes) -> None:
-        """Keep an uploaded file. The same name overwrites, as with the service."""
-        target = self.upload_file(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{uuid.uuid4().hex}.part")
-        part.write_bytes(data)
-        part.replace(target)
+        """Keep an uploaded file. The same public path overwrites, as with the service.
 
-    def upload_file(self, path: str) -> Path:
-        """Where the upload with this public path lies."""
-        target = (self.uploads / path).resolve()
-        if not target.is_relative_to(self.uploads.resolve()):
-            raise ValueError(f"not a place for uploads: {path!r}")
-        return target
+        Raises:
+            UploadsFullError: so many or so large files are kept that this one would fill the disk.
+        """
+        sizes = []
+        for entry in os.scandir(self.uploads):
+            with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
+                sizes.append(entry.stat(follow_symlinks=False).st_size)
+        if len(sizes) >= MOST_UPLOADS or sum(sizes) + len(data) > _MOST_UPLOAD_BYTES:
+            raise UploadsFullError
+        part = self.uploads / f".{uuid.uuid4().hex}.part"
+        part.write_bytes(data)
+        part.replace(self._place_of(path))
+
+    def read_upload(self, path: str) -> bytes:
+        """The upload with this public path.
+
+        Raises:
+            OSError: it is not there.
+        """
+        return folder_.read(self._place_of(path))
+
+    def bytes_at(self, url: str, *, most: int) -> bytes:
+        """What *url* serves, not more than *most* bytes and one; an upload of our own is read where it lies.
+
+        Raises:
+            OSError, ValueError, httpx.HTTPError, httpx.InvalidURL: nothing that may be fetched.
+        """
+        own = own_upload(url)
+        return self.read_upload(unquote(own)) if own is not None else fetch(url, most=most)
+
+    def _place_of(self, path: str) -> Path:
+        # The public path is a stranger's text: what stands on the disk is its hash, in one folder.
+        return self.uploads / hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
 
     def _draw_all(self) -> None:
-        while (task := self._queue.get()) is not None and not self._closing:
-            self._work(task)
+        while (order := self._queue.get()) is not None and not self._closing:
+            self._work(*order)
 
-    def _work(self, task: Task) -> None:
+    def _work(self, task: Task, may_fetch: bool) -> None:
         try:
-            self._store.set_video(task.id, self._drawn(task))
+            self._store.set_video(task.id, self._drawn(task, may_fetch))
         except ImageFetchError:
             self._doom(task, "fail_image")
         except Exception:  # noqa: BLE001 - whatever it is, the task must end
@@ -107,19 +140,18 @@ class Studio:
         except Exception:  # noqa: BLE001 - a pool thread has nobody to tell but the log
             _log.exception("could not write down how task %s ended", task.id)
 
-    def _drawn(self, task: Task) -> str:
+    def _drawn(self, task: Task, may_fetch: bool) -> str:
         from .draw import Plan, draw
         from .scene import UnreadableImageError
 
-        order: dict[str, Any] = task.plan
-        drift = self.drift
-        image = self._picture(order["image_url"]) if order.get("image_url") else None
+        shot, drift = task.plan, self.drift
+        image = self._picture(shot.image_url, may_fetch) if shot.image_url else None
         plan = Plan(
             prompt=task.prompt,
             seed=task.seed,
-            seconds=order["seconds"],
-            short_side=order["short_side"],
-            aspect=order["aspect"],
+            seconds=shot.seconds,
+            short_side=shot.short_side,
+            aspect=shot.aspect,
             model=task.model,
             image=image,
             tiny=self._tiny,
@@ -127,7 +159,7 @@ class Studio:
             task=self._store.number(task.id) if drift else 0,
         )
         name = f"{plan.digest()}.mp4"
-        if not (self.videos / name).exists():
+        if not folder_.is_video(self.videos / name):
             part = self.videos / f".{uuid.uuid4().hex}.part"
             try:
                 draw(plan, part, is_off=lambda: self._closing)
@@ -138,34 +170,13 @@ class Studio:
                 part.unlink(missing_ok=True)
         return name
 
-    def _picture(self, url: str) -> bytes:
-        own = own_upload(url)
+    def _picture(self, url: str, may_fetch: bool) -> bytes:
+        if own_upload(url) is None and not (may_fetch and is_public_url(url)):
+            raise ImageFetchError(url)
         try:
-            if own is not None:
-                from urllib.parse import unquote
-
-                data = self.upload_file(unquote(own)).read_bytes()
-            elif is_public_url(url):
-                data = fetch(url, most=MAX_IMAGE_BYTES)
-            else:
-                raise ImageFetchError(url)
+            data = self.bytes_at(url, most=MAX_IMAGE_BYTES)
         except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as exc:
             raise ImageFetchError(str(exc)) from exc
         if not 0 < len(data) <= MAX_IMAGE_BYTES:
             raise ImageFetchError("the picture is empty or larger than 10 MB")
         return data
-
-
-def fetch(url: str, *, most: int, timeout_s: float = _FETCH_TIMEOUT_S) -> bytes:
-    """The bytes behind a URL, not more than *most* and one (so that the caller sees the excess)."""
-    data = bytearray()
-    with (
-        httpx.Client(timeout=timeout_s, follow_redirects=True) as client,
-        client.stream("GET", url) as reply,
-    ):
-        reply.raise_for_status()
-        for piece in reply.iter_bytes():
-            data += piece
-            if len(data) > most:
-                break
-    return bytes(data)

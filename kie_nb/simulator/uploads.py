@@ -7,7 +7,7 @@ import datetime as dt
 import mimetypes
 import secrets
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import httpx
 from starlette.datastructures import UploadFile
@@ -16,14 +16,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from . import folder
 from .api import base_of, key_is_good, world_of
-from .models import UPLOADS_PREFIX
+from .door import MOST_FILE_BYTES
+from .models import UPLOADS_PREFIX, parts_of
 from .replies import UNAUTHORIZED, Refusal
-from .studio import fetch
+from .studio import UploadsFullError
 from .wire import json_body, json_reply, with_fault
 from .world import ACCOUNT
 
-_MOST_BYTES = 100 * 1024 * 1024
+_MOST_FIELDS = 16
 _EXTENSIONS = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"RIFF", "webp"), (b"GIF8", "gif"))
 
 
@@ -60,9 +62,11 @@ async def upload(request: Request) -> Response:
         try:
             data, folder, name = await read(request)
             path = f"{UPLOADS_PREFIX.strip('/')}/{ACCOUNT}/{_folder(folder)}/{_file_name(name, data)}"
+            await asyncio.get_running_loop().run_in_executor(None, world.studio.write_upload, path, data)
         except _Wrong as wrong:
             return upload_refused(wrong.refusal), 200
-        await asyncio.get_running_loop().run_in_executor(None, world.studio.write_upload, path, data)
+        except UploadsFullError:
+            return upload_refused(Refusal(500, "The simulator's folder is full")), 200
         world.count("uploads_accepted")
         return _stored(base_of(request), path, data), 200
 
@@ -84,23 +88,24 @@ def _stored(base: str, path: str, data: bytes) -> dict[str, Any]:
             "filePath": path,
             "downloadUrl": f"{base}/{quote(path)}",
             "fileSize": len(data),
-            "mimeType": mimetypes.guess_type(name)[0] or "application/octet-stream",
+            "mimeType": folder.mime_of(data) or "application/octet-stream",
             "uploadedAt": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         },
     }
 
 
 async def _from_form(request: Request) -> tuple[bytes, Any, Any]:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise _Wrong("The request body is required to be multipart/form-data")
     try:
-        form = await request.form()
+        async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise _Wrong("file is required")
+            name = form.get("fileName") or file.filename
+            return await file.read(), form.get("uploadPath"), name
     except HTTPException as exc:
         raise _Wrong("The request body is required to be multipart/form-data") from exc
-    async with request.form() as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise _Wrong("file is required")
-        name = form.get("fileName") or file.filename
-        return await file.read(), form.get("uploadPath"), name
 
 
 async def _from_base64(request: Request) -> tuple[bytes, Any, Any]:
@@ -123,17 +128,19 @@ async def _from_base64(request: Request) -> tuple[bytes, Any, Any]:
 
 async def _from_url(request: Request) -> tuple[bytes, Any, Any]:
     body = await _fields(request)
-    url = body.get("fileUrl")
+    url, studio = body.get("fileUrl"), world_of(request).studio
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise _Wrong("fileUrl is required to be an http(s) URL")
     try:
-        data = await asyncio.get_running_loop().run_in_executor(None, lambda: fetch(url, most=_MOST_BYTES))
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        data = await asyncio.get_running_loop().run_in_executor(
+            None, lambda: studio.bytes_at(url, most=MOST_FILE_BYTES)
+        )
+    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as exc:
         raise _Wrong("Failed to download file from URL", 500) from exc
     return (
         data,
         body.get("uploadPath"),
-        body.get("fileName") or unquote(urlsplit(url).path).rpartition("/")[2],
+        body.get("fileName") or unquote(parts_of(url).path).rpartition("/")[2],
     )
 
 
@@ -151,7 +158,7 @@ def _folder(given: Any) -> str:
 
 
 def _file_name(given: Any, data: bytes) -> str:
-    if not data or len(data) > _MOST_BYTES:
+    if not data or len(data) > MOST_FILE_BYTES:
         raise _Wrong("File is empty or exceeds the size limit")
     if isinstance(given, str) and given:
         return _safe(given, "fileName")

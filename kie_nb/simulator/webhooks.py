@@ -13,30 +13,33 @@ from typing import Any
 import httpx
 
 from .api import cost_time, result_json
-from .store import FATES, Task
+from .reach import post
+from .tasks import FATES, Task
 from .world import World
 
 _TRIES = 3
-_TIMEOUT_S = 15.0
+_LONGEST_PAUSE_S = 60.0
 
 
-async def call_back(world: World, task: Task, base_url: str) -> None:
-    """Tell the task's callback URL how it ended."""
-    if task.callback is None:
-        return
+async def call_back(world: World, task: Task, url: str, base_url: str) -> None:
+    """Tell the callback URL of a task how it ended."""
     body = _body(world, task, base_url, world.store.balance())
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=False) as client:
-        for attempt in range(_TRIES):
-            if attempt:
-                await asyncio.sleep(min(2.0**attempt, 5.0) / world.settings.speed)
-            world.count("callbacks_sent")
-            try:
-                reply = await client.post(task.callback, json=body, headers=_signed(world, task.id))
-            except (httpx.HTTPError, httpx.InvalidURL):
-                continue
-            if reply.is_success:
-                world.count("callbacks_taken")
-                return
+    for attempt in range(_TRIES):
+        if attempt:
+            await asyncio.sleep(min(_LONGEST_PAUSE_S, min(2.0**attempt, 5.0) / world.settings.speed))
+        world.count("callbacks_sent")
+        try:
+            is_taken = await post(
+                url,
+                body=body,
+                headers=_signed(world, task.id),
+                may_be_private=world.settings.private_callbacks,
+            )
+        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL):
+            continue
+        if is_taken:
+            world.count("callbacks_taken")
+            return
 
 
 def _signed(world: World, task_id: str) -> dict[str, str]:

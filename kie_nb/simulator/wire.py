@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from . import plain_json
 from .faults import Fault
 from .replies import NAMES_BLOCKED, REFUSALS, cloudflare_page, refused
 
@@ -54,7 +55,6 @@ async def gone(receive: Receive) -> None:
 
 def json_reply(body: Any, status: int = 200) -> Response:
     """A JSON reply, with every sign as it is."""
-    # Escaped surrogates and all: whatever the client sent can be echoed.
     return Response(json.dumps(body), status_code=status, media_type="application/json")
 
 
@@ -111,6 +111,6 @@ def _spoilt_body(kind: str, body: Any, status: int) -> Response:
 async def json_body(request: Request) -> Any:
     """The decoded JSON of a request, or None when it is no JSON."""
     try:
-        return json.loads(await request.body())
+        return plain_json.read(await request.body())
     except ValueError:
         return None

@@ -7,6 +7,8 @@ a call takes a fraction of a millisecond, which is less than handing it to a thr
 import collections
 import hashlib
 import hmac
+import re
+import secrets
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -14,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .faults import FaultBox
-from .store import Store, Task
+from .store import Store
 from .studio import Studio
+from .tasks import Task
 
 FRESH_LINK_S = 20 * 60  # what `download-url` hands out is good for twenty minutes
 ACCOUNT = "183207"  # the account's number in the path of an upload
@@ -33,6 +36,7 @@ class Settings:
     webhook_hmac_key: str | None
     states: tuple[str, ...]
     duration_s: Callable[[dict[str, Any]], float] | None
+    private_callbacks: bool
 
 
 @dataclass(kw_only=True)
@@ -44,6 +48,9 @@ class World:
     studio: Studio
     faults: FaultBox
     owner: str  # who draws: this process, as the database knows it
+    made: set[str] = field(default_factory=set)  # the tasks that this process was asked for
+    callbacks: dict[str, str] = field(default_factory=dict)  # task id -> URL, until it is called
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs fresh links
     counts: collections.Counter[str] = field(default_factory=collections.Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -51,6 +58,18 @@ class World:
         """Add to a counter."""
         with self._lock:
             self.counts[name] += number
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any key is good."""
+        return self.settings.keys is None
+
+    def opens(self, authorization: str) -> bool:
+        """Whether a request with this header bears a good key."""
+        scheme, _, key = authorization.partition(" ")
+        key, keys = key.strip(), self.settings.keys
+        is_good = keys is None or any(hmac.compare_digest(key.encode(), one.encode()) for one in keys)
+        return scheme.lower() == "bearer" and bool(key) and is_good
 
     def close(self) -> None:
         """Stop drawing and let go of the database."""
@@ -63,9 +82,7 @@ class World:
 
     def signature(self, name: str, expires: int) -> str:
         """The signature of a fresh link."""
-        return hmac.new(self.store.secret.encode(), f"{name}.{expires}".encode(), hashlib.sha256).hexdigest()[
-            :40
-        ]
+        return hmac.new(self.secret, f"{name}.{expires}".encode(), hashlib.sha256).hexdigest()[:40]
 
     def fresh_query(self, name: str) -> str:
         """What makes a link to this video good for another twenty minutes."""
@@ -74,7 +91,12 @@ class World:
 
     def is_fresh(self, name: str, expires: str | None, signature: str | None) -> bool:
         """Whether a link carries a signature of ours that still holds."""
-        if not expires or not signature or not expires.isdecimal() or int(expires) < time.time():
+        if (
+            not expires
+            or not signature
+            or not re.fullmatch("[0-9]{1,12}", expires)
+            or int(expires) < time.time()
+        ):
             return False
         return hmac.compare_digest(self.signature(name, int(expires)).encode(), signature.encode())
 

@@ -28,7 +28,7 @@ class Site:
         self.simulator = simulator
         upload = kie.run(self._upload())
         self.url = upload.url
-        (self._file,) = folder.rglob("cat.png")
+        (self._file,) = (folder / "uploads").iterdir()
 
     @staticmethod
     async def _upload():

@@ -48,7 +48,7 @@ def wait_for(condition, within_s=8.0):
 
 def test_success_is_told_and_signed(simulate, receiver):
     """Base64 HMAC over task id and time; the body has the old credit keys and whole seconds."""
-    _, client = simulate(webhook_hmac_key="s\u00e9cret")
+    _, client = simulate(private_callbacks=True, webhook_hmac_key="s\u00e9cret")
     task_id = client.created(callback=receiver.url)
     wait_for(lambda: receiver.got)
     headers, body = receiver.got[0]
@@ -68,7 +68,7 @@ def test_success_is_told_and_signed(simulate, receiver):
 
 def test_failure_is_told_without_a_result(simulate, receiver):
     """Envelope 501, failCode "500", nothing consumed; without a secret there is no signature."""
-    _, client = simulate(faults=[Fault(call="task", kind="fail")])
+    _, client = simulate(private_callbacks=True, faults=[Fault(call="task", kind="fail")])
     client.created(callback=receiver.url)
     wait_for(lambda: receiver.got)
     headers, body = receiver.got[0]
@@ -82,7 +82,7 @@ def test_failure_is_told_without_a_result(simulate, receiver):
 @pytest.mark.parametrize(("answers", "calls"), [([500], 2), ([500, 500, 500, 500], 3), ([], 1)])
 def test_three_tries_at_most(simulate, receiver, answers, calls):
     """It stops at the first that is taken, or after three."""
-    sim, client = simulate()
+    sim, client = simulate(private_callbacks=True)
     receiver.answers = list(answers)
     client.created(callback=receiver.url)
     wait_for(lambda: len(receiver.got) == calls)

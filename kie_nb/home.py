@@ -1,0 +1,124 @@
+"""The one way from a stored name to a file.
+
+Rows, notes, manifests and definitions come from strangers. A name in them is ours only in the form that we give names; what stands
+under it is read only if it is a plain file, in a folder that is no link. The home itself may be wherever its user has put it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO, TypeGuard
+
+VIDEOS, INPUTS = "videos", "inputs"
+# Every name that we give fits; no separator, drive, `..`, hidden name, control character or look-alike does.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
+_WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_name(text: object) -> TypeGuard[str]:
+    """Whether *text* is a bare file name as we give them."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None and not _WINDOWS_DEVICE.fullmatch(text)
+
+
+def is_sha256(text: object) -> TypeGuard[str]:
+    """Whether *text* is a hash that may be part of a file name."""
+    return isinstance(text, str) and _SHA256.fullmatch(text) is not None
+
+
+def stored_place(home: Path, stored: object, folder: str = VIDEOS) -> Path | None:
+    """Where the file that a row calls *stored* (`videos/<name>`) is or belongs; None if that is no name of ours.
+
+    None too if something stands there that must not be read or replaced: a link, a pipe, a device, a folder, or a linked folder.
+    """
+    prefix, _, name = stored.partition("/") if isinstance(stored, str) else ("", "", "")
+    if prefix != folder or not is_name(name):
+        return None
+    path = home / folder / name
+    return path if _may_be(path.parent, stat.S_ISDIR) and _may_be(path, stat.S_ISREG) else None
+
+
+def is_plain_file(path: Path) -> bool:
+    """Whether a plain file is at *path*: no link, no pipe, no device, and none behind a linked folder."""
+    return is_real_folder(path.parent) and _is_at(path, stat.S_ISREG)
+
+
+def is_real_folder(path: Path) -> bool:
+    """Whether a folder is at *path* that is no link."""
+    return _is_at(path, stat.S_ISDIR)
+
+
+def make_folder(path: Path) -> Path:
+    """Make the folder *path* where it is not there yet.
+
+    Raises:
+        OSError: it cannot be made, or a link or a file stands there.
+    """
+    if not is_real_folder(path):
+        path.mkdir(parents=True, exist_ok=True)
+    if not is_real_folder(path):
+        raise OSError(errno.ENOTDIR, "it is a link, and nothing is written through links", path.name)
+    return path
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open a plain file to be read, in a folder that is no link.
+
+    Raises:
+        OSError: it is not there, or is something else; a pipe is never waited for.
+    """
+    if not is_real_folder(path.parent):
+        raise OSError(errno.ENOENT, "its folder is not there, or is a link", path.name)
+    return open_file(path, follow=False)
+
+
+def open_file(path: Path, *, follow: bool = True) -> BinaryIO:
+    """Open a file of the user's own choice, which may be a link, but no pipe, device or folder.
+
+    Raises:
+        OSError: it is not there, or is something else; a pipe is never waited for.
+    """
+    _check_is_file(path, os.stat(path, follow_symlinks=follow))  # noqa: PTH116 - before: to open a device may move it
+    flags = os.O_RDONLY
+    for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", *(() if follow else ("O_NOFOLLOW",))):
+        flags |= getattr(os, name, 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        _check_is_file(path, os.fstat(file.fileno()))  # and after: it may have been exchanged
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_plain(path: Path) -> bytes:
+    """What is in a plain file, in a folder that is no link.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    with open_plain(path) as file:
+        return file.read()
+
+
+def _check_is_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a plain file", path.name)
+
+
+def _may_be(path: Path, kind: Any) -> bool:
+    """Whether nothing is at *path* yet, or what is meant to be there."""
+    return _is_at(path, kind) or not os.path.lexists(path)
+
+
+def _is_at(path: Path, kind: Any) -> bool:
+    try:
+        found = path.lstat()
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return False
+    is_junction = getattr(found, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+    return bool(kind(found.st_mode)) and not is_junction
