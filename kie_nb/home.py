@@ -7,15 +7,18 @@ under it is read only if it is a plain file, in a folder that is no link. The ho
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import os
 import re
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, TypeGuard
 
 VIDEOS, INPUTS = "videos", "inputs"
 # Every name that we give fits; no separator, drive, `..`, hidden name, control character or look-alike does.
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?")
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?"
+_NAME = re.compile(NAME)
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -30,13 +33,19 @@ def is_sha256(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and _SHA256.fullmatch(text) is not None
 
 
+def stored_name(stored: object, folder: str = VIDEOS) -> str | None:
+    """The file name in what a row calls *stored* (`videos/<name>`); None if that is no name of ours."""
+    prefix, _, name = stored.partition("/") if isinstance(stored, str) else ("", "", "")
+    return name if prefix == folder and is_name(name) else None
+
+
 def stored_place(home: Path, stored: object, folder: str = VIDEOS) -> Path | None:
     """Where the file that a row calls *stored* (`videos/<name>`) is or belongs; None if that is no name of ours.
 
-    None too if something stands there that must not be read or replaced: a link, a pipe, a device, a folder, or a linked folder.
+    None too if something stands there that must not be read: a link, a pipe, a device, a folder, or anything in a linked folder.
     """
-    prefix, _, name = stored.partition("/") if isinstance(stored, str) else ("", "", "")
-    if prefix != folder or not is_name(name):
+    name = stored_name(stored, folder)
+    if name is None:
         return None
     path = home / folder / name
     return path if _may_be(path.parent, stat.S_ISDIR) and _may_be(path, stat.S_ISREG) else None
@@ -65,7 +74,7 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> io.BufferedReader:
     """Open a plain file to be read, in a folder that is no link.
 
     Raises:
@@ -76,7 +85,7 @@ def open_plain(path: Path) -> BinaryIO:
     return open_file(path, follow=False)
 
 
-def open_file(path: Path, *, follow: bool = True) -> BinaryIO:
+def open_file(path: Path, *, follow: bool = True) -> io.BufferedReader:
     """Open a file of the user's own choice, which may be a link, but no pipe, device or folder.
 
     Raises:
@@ -103,6 +112,16 @@ def read_plain(path: Path) -> bytes:
     """
     with open_plain(path) as file:
         return file.read()
+
+
+def hash_of(path: Path) -> str:
+    """The sha256 of a plain file, in a folder that is no link.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    with open_plain(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_is_file(path: Path, found: os.stat_result) -> None:

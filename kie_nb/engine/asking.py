@@ -23,6 +23,7 @@ from ..errors import (
     LedgerError,
     NotSent,
 )
+from ..home import read_plain
 from ..ledger import NewRun, RunRow
 from ..paths import shown_path
 from . import origin as origin_
@@ -211,7 +212,7 @@ def again(
                 f"the picture {image.label} is no longer in {shown_path(session.files(home).inputs)}.",
                 hint="run the cell with --fresh",
             )
-        content = kept.read_bytes()
+        content = read_plain(kept)
         if hashlib.sha256(content).hexdigest() != image.sha256:  # paid for, and not what was asked
             raise BadImage(
                 f"{kept.name} is no longer the picture {image.label} that was sent.",
@@ -277,6 +278,7 @@ def intend(
             raise NotSent("the process has begun to end, and sends nothing more.", hint="run it again")
         # What needs a key, money or the picture on disk is checked before the intention, not after.
         _check(prepared, max_credits)
+        session.files(prepared.home).check_folders()
         if prepared.content is not None and request.image is not None:
             session.files(prepared.home).keep_input(
                 prepared.content, request.image.sha256, request.image.mime

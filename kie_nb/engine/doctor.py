@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -14,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..errors import KieError
+from ..home import hash_of, is_plain_file, make_folder
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from . import owner
 from .bridge import wait_blocking
-from .exporting import hash_of
 from .fetching import fetch_one, place_of, with_files
 from .findings import Finding, Report
 from .links import from_any_link
@@ -102,8 +103,12 @@ class _Visit:
 
     async def _file(self, run: Run, kept: KeptFile) -> Finding | None:
         self.count += 1
-        path = self.files.absolute(kept.name)
-        kind, what = await self._work(look_at, path, kept.sha256, kept.bytes)
+        path = self.files.place(kept.name)
+        if path is None:
+            kind, what = "not ours", "the ledger names a file that is none of ours: it is not read"
+            path = place_of(run, self.files, kept.number)
+        else:
+            kind, what = await self._work(look_at, path, kept.sha256, kept.bytes)
         if not kind:
             return None
         done, is_mended = "it was only looked at", False
@@ -139,6 +144,7 @@ class _Visit:
         """Fetch a file once more, and say what came of it."""
         apart = path.parent / f".again-{secrets.token_hex(4)}"
         try:
+            make_folder(path.parent)
             before = next((kept.sha256 for kept in kept_files(run.row) if kept.number == number), None)
             fetched = await self._fetched(run, number, apart / path.name)
             path = path.with_suffix(fetched["path"].suffix)
@@ -226,7 +232,7 @@ def _not_as_asked(run: Run) -> Finding:
 
 def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]:
     """What is wrong with a result, as a kind and in words; both empty if nothing is. Runs in a worker."""
-    if not path.is_file():
+    if not is_plain_file(path):
         return "missing", "missing"
     found = path.stat().st_size
     is_altered = (size is not None and found != size) or (sha256 is not None and hash_of(path) != sha256)
@@ -240,13 +246,13 @@ def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]
 def _not_whole(path: Path) -> str:
     from PIL import Image
 
-    from ..video import NotAVideo, check
+    from ..video import NotAVideo, check, open_media
 
     try:
         check(path)
     except NotAVideo as exc:
         try:
-            with Image.open(path) as image:
+            with open_media(path) as file, Image.open(file) as image:
                 image.load()
         except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
             return exc.seems or str(exc)
@@ -256,14 +262,13 @@ def _not_whole(path: Path) -> str:
 def _settle(fetched: Path, path: Path) -> str:
     """Put a fetched file in its place; what was there under its name with other contents is kept, and its name returned."""
     aside = ""
-    if path.exists() and hash_of(path) != hash_of(fetched):
+    if os.path.lexists(path) and not (is_plain_file(path) and hash_of(path) == hash_of(fetched)):
         kept, number = path.with_name(f"{path.name}.altered"), 1
-        while kept.exists():
+        while os.path.lexists(kept):
             number += 1
             kept = path.with_name(f"{path.name}.altered-{number}")
         path.rename(kept)
         aside = kept.name
-    path.parent.mkdir(parents=True, exist_ok=True)
     fetched.replace(path)
     if aside:
         for end in PARTS_OF_VIDEO:  # they may show what was altered, and are made again when they are wanted

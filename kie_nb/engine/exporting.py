@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
-import re
-import shutil
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +15,12 @@ from pydantic import ValidationError
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
+from ..home import hash_of, is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.kept import MAX_FILES
 from ..markup import Html, document, html, joined
 from ..paths import shown_path
+from ..video import copy_media, is_media
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 _PICTURES = {".png", ".jpg", ".webp", ".gif"}
 _FACTS = (
     *(
@@ -207,11 +206,14 @@ class _Work:
         found: list[VideoEntry] = []
         files = self.session.home_of(run)
         for kept in kept_files(run.row):
-            path = files.absolute(kept.name)
-            name, used = _plain_name(path, run), {one.file for one in found}
+            path = files.place(kept.name)
+            if path is None:
+                self.remarks.append((run.label, "has a file that is none of ours; it was left out"))
+                continue
+            name, used = path.name, {one.file for one in found}
             there = _left_of(earlier, kept, name, used)
-            if not path.is_file():
-                self.remarks.append((name, "is not on disk; `%kie doctor` may fetch it again"))
+            if trouble := _why_not(path):
+                self.remarks.append((name, trouble))
                 same = (one for one in there if one.number is not None or Path(one.file).name == name)
                 found += [_numbered(one, kept) for one in itertools.islice(same, 1)]
                 continue
@@ -231,7 +233,7 @@ class _Work:
         if place in taken | used or place in self.written:
             place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
         target = self.folder / place
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part = _part_of(target)
         try:
             remark = self._wait(
                 self.session.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
@@ -253,10 +255,11 @@ class _Work:
             return []
         place = f"inputs/{kept.name}"
         target = self.folder / place
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part = _part_of(target)
         try:
-            shutil.copyfile(kept, part)
-            if hash_of(part) != image.sha256:
+            if is_media(kept):
+                copy_media(kept, part)
+            if not part.exists() or hash_of(part) != image.sha256:
                 self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
                 return []
             return [self._place(part, target, place)]
@@ -281,7 +284,7 @@ class _Work:
 
     def _is_there(self, entry: FileEntry) -> bool:
         path = self.folder / entry.file
-        return path.is_file() and not path.is_symlink() and hash_of(path) == entry.sha256
+        return is_plain_file(path) and hash_of(path) == entry.sha256
 
     @staticmethod
     def _wait(future: Future[Any]) -> Any:
@@ -314,35 +317,32 @@ def copy_video(source: Path, target: Path, note: str) -> str:
     from ..video import CannotTag, NotAVideo, write_request
 
     if source.suffix in _PICTURES:
-        shutil.copyfile(source, target)
+        copy_media(source, target)
         return ""
     try:
         write_request(source, target, note)
     except (CannotTag, NotAVideo) as exc:
-        shutil.copyfile(source, target)
+        copy_media(source, target)
         return f"was copied as it is, without its request: {exc}"
     return ""
 
 
-def hash_of(path: Path) -> str:
-    """The sha256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _why_not(path: Path) -> str:
+    """Why a file is not exported, in words; "" if it can be."""
+    if not is_plain_file(path):
+        return "is not on disk; `%kie doctor` may fetch it again"
+    return "" if is_media(path) else "was left out: it is neither a video nor a picture"
 
 
-def _plain_name(path: Path, run: Run) -> str:
-    name = path.name
-    return (
-        name
-        if _PLAIN.fullmatch(name)
-        else f"{run.id}{path.suffix if _PLAIN.fullmatch(f'x{path.suffix}') else '.mp4'}"
-    )
+def _part_of(target: Path) -> Path:
+    """A name beside *target* that nobody can have put a link under."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = _part_of(path)
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -84,15 +84,20 @@ class Facts:
 
     @property
     def video(self) -> Path | None:
-        """The file, once it is on disk."""
-        return self._session.home_of(self).absolute(self._row.video) if self._row.video else None
+        """The file, once it is on disk; None too where the ledger names one that is none of ours, as `remarks` says then."""
+        return self._session.home_of(self).place(self._row.video)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the file is on this machine's disk."""
+        return self._row.video is not None and self._session.home_of(self).find(self._row.video) is not None
 
     @property
     def videos(self) -> tuple[Path, ...]:
         """All files, where the task made more than one."""
         files = self._session.home_of(self)
         names = [self._row.video, *(self._row.more_videos or [])]
-        return tuple(files.absolute(name) for name in names if name)
+        return tuple(path for path in map(files.place, names) if path is not None)
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -105,11 +110,19 @@ class Facts:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """How the video differs from what was asked or made, a sentence each: its length, and files that have not come."""
+        """How the video differs from what was asked or made, a sentence each: its length, and files that are not here."""
         missing = ", ".join(str(number + 1) for number in self.missing)
         of = files_made(self._row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
-        return tuple(remark for remark in (not_all, self.length_remark) if remark)
+        return tuple(remark for remark in (not_all, self.length_remark, self.name_remark) if remark)
+
+    @property
+    def name_remark(self) -> str:
+        """That the ledger names a file for it that is not read, in words; "" where all is well."""
+        named = [name for name in (self._row.video, *(self._row.more_videos or ())) if name]
+        if len(named) == len(self.videos):
+            return ""
+        return "The ledger names a file for it that is no plain file of kie-runs/videos: it is not read."
 
     @property
     def length_remark(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DownloadFailed, KieError, NoVideo
+from ..home import make_folder
 from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
 from ..paths import shown_path
 from ..service.media import NotTheFile, download
@@ -43,7 +44,7 @@ class Fetching(Step):
         urls = self.run.row.urls or []
         kept = kept_files(self.run.row)
         # What is there stays, though its owner may have changed it: that is the doctor's to say, who keeps both.
-        here = {one.number for one in kept if self.files.absolute(one.name).is_file()}
+        here = {one.number for one in kept if self.files.find(one.name)}
         came, error = await self._fetch_all(
             [number for number in range(len(urls)) if number not in here], (0.0, *FETCH_PAUSES_S)
         )
@@ -65,7 +66,7 @@ class Fetching(Step):
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
         if run.row.video_sha256:
-            where = shown_path(self.files.absolute(str(run.row.video)))
+            where = shown_path(self.files.place(run.row.video) or self.files.videos)
             return DownloadFailed(
                 f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
                 hint="put the file back there, or `%kie doctor` tries again; --fresh would buy another video",
@@ -146,8 +147,8 @@ class Fetching(Step):
 def place_of(run: Run, files: Files, number: int) -> Path:
     """Where file *number* of the task of *run* belongs: under the name that it has, which may be an import's, or will have."""
     for kept in kept_files(run.row):
-        if kept.number == number:
-            return files.videos / Path(kept.name).name  # a row may come from elsewhere: a path is not taken
+        if kept.number == number and (path := files.place(kept.name)) is not None:
+            return path
     return files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
 
 
@@ -180,6 +181,7 @@ def fetch_one(url: str, target: Path) -> dict[str, Any]:
     # The process is named last, for `strays`; the number keeps apart two fetches of one file.
     incoming = target.with_name(f"{target.name}.{next(_numbers)}.{os.getpid()}.incoming")
     try:
+        make_folder(target.parent)
         for left in target.parent.glob(f"{glob.escape(target.name)}.*.incoming*"):
             if is_of_the_dead(left):
                 left.unlink(missing_ok=True)

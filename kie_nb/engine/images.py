@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
+from ..home import open_file
 
 MAX_BYTES = 10 * 1024 * 1024  # kie-api §11.2: jpeg, png or webp, at most 10 MB
 MIMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -172,15 +173,16 @@ def _is(source: Any, module: str, name: str) -> bool:
 def _read_file(source: str | os.PathLike[str]) -> tuple[bytes, str]:
     try:
         path = Path(source).expanduser()
-        size = path.stat().st_size
         if path.is_dir():
             raise BadImage(f"{source} is a folder, not a picture.")
-        if size > MAX_BYTES:
-            raise BadImage(
-                f"{path.name} has {size / 1048576:.1f} MB; the service takes pictures of at most 10 MB.",
-                hint="make it smaller, for example PIL.Image.open(path).resize(...), and pass that",
-            )
-        return path.read_bytes(), path.name
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise BadImage(
+                    f"{path.name} has {size / 1048576:.1f} MB; the service takes pictures of at most 10 MB.",
+                    hint="make it smaller, for example PIL.Image.open(path).resize(...), and pass that",
+                )
+            return file.read(MAX_BYTES + 1), path.name
     except FileNotFoundError:
         # The folder's name alone: this is shown in notebooks, whose readers the folders above it do not concern.
         where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"

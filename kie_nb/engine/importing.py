@@ -17,9 +17,11 @@ from .. import errors
 from .. import settings as settings_
 from ..catalogue import Request
 from ..errors import KieError, LedgerError
+from ..home import hash_of, is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
 from ..ledger.kept import MAX_FILES, numbers_of
 from ..ledger.merging import Arrival, merge
+from ..video import is_media
 from . import manifest as manifest_
 from . import owner, tables
 from .bridge import wait_blocking
@@ -157,7 +159,7 @@ def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> dict[int, Vi
     """The videos of the folder that are not on disk here, by their number."""
     numbers = numbers_of([_told(entry, one) for one in entry.videos])
     kept = kept_files(ours) if ours else ()
-    here = {one.number for one in kept if files.absolute(one.name).exists()}
+    here = {one.number for one in kept if files.find(one.name)}
     found = zip(numbers, entry.videos, strict=True)
     return {number: one for number, one in found if number not in here}
 
@@ -229,9 +231,8 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> Path:
     Raises:
         LedgerError: it is another.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     digest, read = hashlib.sha256(), 0
-    with os.fdopen(os.open(source, flags), "rb") as file, target.open("wb") as copy:
+    with open_plain(source) as file, target.open("wb") as copy:
         while (piece := file.read(_CHUNK)) and read <= size:
             read += len(piece)
             digest.update(piece)
@@ -243,6 +244,8 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> Path:
             f"{source.name} is not the file that was exported: its hash is another.",
             hint="copy the folder again, whole; nothing was imported",
         )
+    if not is_media(target):
+        raise LedgerError(f"{source.name} is neither a video nor a picture; nothing was imported.")
     if source.parent.name == "videos":
         _check_result(target, source.name)
     return target
@@ -277,10 +280,10 @@ def _video_place(files: Files, entry: RunEntry, video: VideoEntry, number: int) 
 
 def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> Path:
     """Give a checked file a name that is free; a file that is there with the same contents is used as it is."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     free, number = target, 1
-    while free.exists() or free.is_symlink():
-        if free.is_file() and free.stat().st_size == entry.bytes and _hash_of(free) == entry.sha256:
+    while os.path.lexists(free):
+        if is_plain_file(free) and free.stat().st_size == entry.bytes and hash_of(free) == entry.sha256:
             return free
         number += 1
         # Not as `Files.video` counts a task's files: it would be taken for another one of them.
@@ -291,11 +294,6 @@ def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> 
     except OSError:
         shutil.copyfile(staged, free)
     return free
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arrival:

@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ..home import hash_of, is_plain_file
 from ..ledger import kept_files
-from .exporting import hash_of
 
 if TYPE_CHECKING:
     from ..ledger import KeptFile
     from .run import Run
 
-Trouble = Literal["", "missing", "altered"]
+Trouble = Literal["", "missing", "altered", "not media"]
 _Mark = tuple[int, ...]
 _hashes: dict[Path, tuple[_Mark, str]] = {}  # with what the disk said of the file when it was read
 
@@ -21,23 +21,25 @@ _hashes: dict[Path, tuple[_Mark, str]] = {}  # with what the disk said of the fi
 def video_as_fetched(run: Run) -> Trouble:
     """What is wrong with `Run.video` alone, where the other files of its task are neither shown nor compared."""
     first = _kept(run)[:1]  # no other is read: each costs its whole length
-    return _trouble(*first[0]) if run.video and first else "missing"
+    return _trouble(*first[0]) if first else "missing"
 
 
 def troubles(run: Run) -> dict[Path, Trouble]:
     """The files of *run* that are not on this disk as they were fetched, and what is wrong with each."""
-    looked = {path: _trouble(path, kept) for path, kept in _kept(run)}
+    looked = {path or Path("a file that is none of ours"): _trouble(path, kept) for path, kept in _kept(run)}
     return {path: trouble for path, trouble in looked.items() if trouble}
 
 
-def _kept(run: Run) -> list[tuple[Path, KeptFile]]:
+def _kept(run: Run) -> list[tuple[Path | None, KeptFile]]:
     files = run._session.home_of(run)
-    return [(files.absolute(kept.name), kept) for kept in kept_files(run.row)]
+    return [(files.place(kept.name), kept) for kept in kept_files(run.row)]
 
 
-def _trouble(path: Path, kept: KeptFile) -> Trouble:
+def _trouble(path: Path | None, kept: KeptFile) -> Trouble:
+    from ..video import is_media
+
     try:
-        if not path.is_file():
+        if path is None or not is_plain_file(path):
             return "missing"
         found = path.stat()
         if kept.bytes not in {None, found.st_size}:
@@ -45,7 +47,9 @@ def _trouble(path: Path, kept: KeptFile) -> Trouble:
         is_same = kept.sha256 in {None, _hash(path, found)}
     except OSError:  # what cannot be read is as good as gone
         return "missing"
-    return "" if is_same else "altered"
+    if not is_same:
+        return "altered"
+    return "" if is_media(path) else "not media"
 
 
 def _hash(path: Path, found: os.stat_result) -> str:

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from ..catalogue import Request, describe, find
 from ..errors import LedgerError
+from ..home import open_file
 from ..ledger.kept import MAX_FILES
 from ..service.media import MAX_BYTES
 from .states import State
@@ -356,7 +357,8 @@ def _content(path: Path) -> bytes:
     if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_MANIFEST:
         raise LedgerError(f"{NAME} is not a plain file of at most {MAX_MANIFEST >> 20} MB; it was not read.")
     try:
-        return path.read_bytes()
+        with open_file(path, follow=False) as file:
+            return file.read(MAX_MANIFEST)
     except OSError as exc:
         raise LedgerError(f"{NAME} cannot be read: {exc.strerror or exc}.") from exc
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import os
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import Request, describe, find
 from ..errors import InvalidRequest
+from ..home import hash_of, is_sha256
 from ..ledger import Files
 from ..paths import shown_path
 from .images import EXTENSIONS
@@ -141,7 +141,7 @@ def _text(value: Any) -> str | None:
 def kept_name(request: Request, folder: str = "inputs") -> str | None:
     """The name of the copy of its picture in *folder*; None without one, or where an address names it."""
     image = request.image
-    if image is None or image.url is not None:
+    if image is None or image.url is not None or not is_sha256(image.sha256):
         return None
     return f"{folder}/{image.sha256}.{EXTENSIONS.get(image.mime, 'bin')}"
 
@@ -162,7 +162,7 @@ def _picture_of(request: Request, video: Path) -> str | None:
 def _is(file: Path, sha256: str) -> bool:
     """Whether *file* still is what its name says."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest() == sha256
+        return hash_of(file) == sha256
     except OSError:
         return False
 

@@ -349,7 +349,7 @@ class Run(Facts):
             f" {shown_path(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""
         )
         mark = " SIMULATED" if self.service == "simulator" else ""
-        remarks = f" ({' '.join(self.remarks)})" if self.video and self.remarks else ""
+        remarks = f" ({' '.join(self.remarks)})" if self.remarks else ""
         return in_line(f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>")
 
     def _ipython_display_(self) -> None:

@@ -199,7 +199,7 @@ class Session(Shared):
 
         An intention that another process is about to send is watched; one that was left is taken back.
         """
-        is_gone = run.state is State.FETCHED and not (run.video and run.video.exists())
+        is_gone = run.state is State.FETCHED and not run.is_here
         if run.state in OPEN or is_gone:
             with self.begin_lock:
                 self._take_up(run, None, may_send=False)
@@ -216,8 +216,7 @@ class Session(Shared):
     def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
         """A run of an earlier cell, kernel or day."""
         if run.state is State.FETCHED:
-            video = run.video
-            if video is not None and video.exists():
+            if run.is_here:
                 run._finish(None)
                 return "shown"
             if self.is_elsewhere(run):
@@ -238,8 +237,7 @@ class Session(Shared):
 
     def is_elsewhere(self, run: Run) -> bool:
         """Whether another machine of the team has fetched the video, and this home has not."""
-        is_here = run.video is not None and run.video.exists()
-        return run.state is State.FETCHED and self.ledger_of(run).database.is_shared and not is_here
+        return run.state is State.FETCHED and self.ledger_of(run).database.is_shared and not run.is_here
 
     def is_coming(self, run: Run) -> bool:
         """Whether files of a run that is done are on their way: from another machine's task, or those that had not come."""

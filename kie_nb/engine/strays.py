@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..home import INPUTS, NAME, VIDEOS, is_plain_file, is_real_folder
 from .findings import Finding
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 _QUIET_S = 60.0  # a download that lives writes more often, or is started again
 _FORGOTTEN_S = 3600.0
-_INCOMING = re.compile(r".*\.(\d+)\.(?:incoming(?:\.part)?|part)")
+# Only what has a name that we give is ever removed; a `film.part` may be anybody's.
+_INCOMING = re.compile(rf"{NAME}\.\d+\.(?P<pid>\d+)\.incoming(?:\.part)?")  # a download
+_PART = re.compile(
+    rf"\.{NAME}\.[0-9a-f]{{8}}\.part|[0-9a-f]{{64}}\.[a-z]+\.[0-9a-f]{{32}}\.part"
+)  # a still, a picture
+_APART = re.compile(r"\.(?:import|again)-[0-9a-f]{8}")
 _ASIDE = re.compile(r"(.+)\.altered(?:-\d+)?")
 PARTS_OF_VIDEO = ("preview.mp4", "poster.jpg", "thumb.jpg", "tile.jpg")
 
@@ -24,14 +30,17 @@ def strays(files: Files, known: set[str], *, mend: bool) -> list[Finding]:
     """What lies in the folder and belongs to no run."""
     found = [
         _left_over(path, mend=mend)
-        for path in (*files.home.glob(".import-*"), *files.videos.glob(".again-*"))
-        if path.is_dir() and time.time() - path.stat().st_mtime > _FORGOTTEN_S
+        for folder in (files.home, files.videos)
+        for path in _in(folder)
+        if _APART.fullmatch(path.name)
+        and is_real_folder(path)
+        and time.time() - path.stat().st_mtime > _FORGOTTEN_S
     ]
     for folder in (files.videos, files.inputs):
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if path.is_dir() or not path.exists():
+        for path in _in(folder):
+            if not is_plain_file(path):
                 continue
-            if path.name.endswith((".part", ".incoming")):
+            if _INCOMING.fullmatch(path.name) or _PART.fullmatch(path.name):
                 if not _may_live(path):
                     found.append(_left_over(path, mend=mend))
             elif folder == files.videos and not path.name.startswith("."):
@@ -41,12 +50,21 @@ def strays(files: Files, known: set[str], *, mend: bool) -> list[Finding]:
     return found
 
 
+def _in(folder: Path) -> list[Path]:
+    """What is in *folder*, unless that is a link: the home alone may be one."""
+    try:
+        is_ours = folder.name not in {VIDEOS, INPUTS} or is_real_folder(folder)
+        return sorted(folder.iterdir()) if is_ours else []
+    except OSError:
+        return []
+
+
 def is_of_the_dead(path: Path) -> bool:
     """Whether *path* names the process that wrote it, and that process is gone."""
     import psutil
 
     named = _INCOMING.fullmatch(path.name)
-    return named is not None and not psutil.pid_exists(int(named.group(1)[:9]))
+    return named is not None and not psutil.pid_exists(int(named["pid"][:9]))
 
 
 def _may_live(path: Path) -> bool:

@@ -14,9 +14,10 @@ from typing import TypeVar
 from ..engine import Run, get_session, tables
 from ..engine.bridge import wait_blocking
 from ..errors import InvalidRequest, WaitInterrupted
+from ..home import is_plain_file
 from ..markup import ROOT, Html, data_url, html, joined
 from ..text import visible
-from ..video import Likeness, NotAVideo, Side, compare_videos, make_strip
+from ..video import Likeness, NotAVideo, Side, compare_videos, is_media, make_strip
 from .verdict import Judgement, Verdict, judge
 
 T = TypeVar("T")
@@ -188,6 +189,8 @@ def _file_of(given: Run | str | os.PathLike[str]) -> Path:
             hint="" if given.is_final else "wait for it with run.wait()",
             charged="",
         )
+    if is_plain_file(given.video) and not is_media(given.video):
+        raise InvalidRequest(f"the file of {given.label} is neither a video nor a picture.", charged="")
     return given.video
 
 

@@ -10,7 +10,6 @@ import datetime as dt
 import hashlib
 import mimetypes
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +20,10 @@ from ..engine.manifest import plain_json
 from ..engine.scrub import places_of
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
+from ..home import is_name
 from ..ledger import kept_files
 from ..paths import shown_path
+from ..video import open_media
 from . import data
 from .crate_folder import check_outside, check_target, in_place_of
 from .crate_graph import METADATA, SIMULATED, Act, CrateFile, graph
@@ -30,7 +31,6 @@ from .data import Cells
 from .definition import Definition
 
 DEFINITION, TABLE = "definition.toml", "cells.csv"
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
 _CHUNK = 1 << 20
 _NEVER_BEGUN = frozenset({State.NOT_SENT, State.INTENT})  # nothing was executed
 
@@ -107,7 +107,12 @@ class _Work:
         simulated = SIMULATED if run.service == "simulator" else ""
         files = self.session.home_of(run)
         for kept in kept_files(run.row):
-            path = files.absolute(kept.name)
+            path = files.place(kept.name)
+            if path is None:
+                raise LedgerError(
+                    f"{run.label} has a file that is none of ours, so no crate was written.",
+                    hint="%kie doctor fetches its own again where that can be done",
+                )
             file = self._copy(path, "videos", f"{run.id}_{kept.number + 1}{path.suffix}", kept.sha256)
             yield replace(
                 file,
@@ -126,14 +131,14 @@ class _Work:
         for file in self.taken.values():
             if file.sha256 == image.sha256:
                 return file
-        label = image.label if _PLAIN.fullmatch(image.label) else kept.name
+        label = image.label if is_name(image.label) else kept.name
         return replace(self._copy(kept, "pictures", kept.name, image.sha256, wanted=label), mime=image.mime)
 
     def _copy(
         self, source: Path, folder: str, other: str, sha256: str | None, *, wanted: str = ""
     ) -> CrateFile:
         name = wanted or source.name
-        if not _PLAIN.fullmatch(name) or f"{folder}/{name}".lower() in self.taken:
+        if not is_name(name) or f"{folder}/{name}".lower() in self.taken:
             name = other
         place = f"{folder}/{name}"
         (self.folder / folder).mkdir(exist_ok=True)
@@ -154,7 +159,7 @@ def _copied(source: Path, target: Path) -> tuple[str, int]:
     """Copy, and say what was copied: its sha256 and its size."""
     digest, size = hashlib.sha256(), 0
     try:
-        file = source.open("rb")
+        file = open_media(source)
     except FileNotFoundError:
         raise LedgerError(
             f"{source.name} is not on disk, so no crate was written.",

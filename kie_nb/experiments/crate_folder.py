@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import LedgerError
+from ..home import open_plain
 from ..paths import shown_path
 from .crate_graph import EXPERIMENT, METADATA
 
@@ -91,9 +92,11 @@ def _earlier(target: Path) -> tuple[str | None, set[str]]:
     """Which experiment the crate in *target* is of, and the files that it names."""
     path = target / METADATA
     try:
-        if path.is_symlink() or path.stat().st_size > _MOST_METADATA:
+        with open_plain(path) as file:
+            content = file.read(_MOST_METADATA + 1)
+        if len(content) > _MOST_METADATA:
             return None, set()
-        entities = {found["@id"]: found for found in json.loads(path.read_text(encoding="utf-8"))["@graph"]}
+        entities = {found["@id"]: found for found in json.loads(content)["@graph"]}
         name = (
             entities[EXPERIMENT]["value"]
             if entities[EXPERIMENT].get("propertyID") == "kie_nb experiment"

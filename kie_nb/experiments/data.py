@@ -6,12 +6,13 @@ import csv
 import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ..engine import Run, origin
 from ..engine.facts import Facts
 from ..errors import InvalidRequest, KieError
+from ..home import stored_name
 
 MEASURES = ("rating", "credits", "duration_s", "seed")
 Cell = tuple[dict[str, Any], Run | None]  # its place, and its run if it has one
@@ -51,7 +52,7 @@ def _facts(run: Facts | None, taken: Sequence[str]) -> dict[str, Any]:
         "tags": list(run.tags) if run else [],
         "task_id": run.task_id if run else None,
         "created_at": run.created_at.isoformat() if run else None,
-        "video": PurePosixPath(run.row.video).name if run and run.row.video else None,
+        "video": stored_name(run.row.video) if run else None,
         "video_sha256": run.row.video_sha256 if run else None,
         **(origin.facts(run.row, request) if run and request else dict.fromkeys(origin.NAMES)),
     }

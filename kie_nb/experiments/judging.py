@@ -193,6 +193,7 @@ def _check_video(run: Run) -> None:
         told = {
             "missing": "has no video on disk to compare with",
             "altered": "has a video that was altered since it was fetched",
+            "not media": "has a file that is neither a video nor a picture",
         }
         words, hint = told[trouble], "%kie doctor fetches it again"
     else:

@@ -126,7 +126,7 @@ class Looking(Exports):
             row.id
             for row in rows
             if row.state == State.FETCHED
-            and not (row.video and (row.video in there or files.absolute(row.video).exists()))
+            and not (row.video and (row.video in there or files.find(row.video)))
         }
 
     def _incomplete(self, rows: Iterable[Standing]) -> set[str]:
@@ -140,7 +140,7 @@ class Looking(Exports):
             row.id
             for row in self._shelf.runs(several).values()
             if Recorded(row).missing
-            or not all(kept.name in there or files.absolute(kept.name).exists() for kept in kept_files(row))
+            or not all(kept.name in there or files.find(kept.name) for kept in kept_files(row))
         }
 
     def plan(self) -> Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -14,9 +13,11 @@ from .. import settings as settings_
 from ..engine import Session
 from ..engine.scrub import places_of
 from ..errors import InvalidRequest, LedgerError
+from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path
 from ..version import __version__
+from ..video import copy_media, open_media, read_media
 from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
@@ -99,15 +100,15 @@ def _media(tiles: list[Tile], target: Path, limit: int) -> Callable[[Tile], Medi
 
 
 def _inside(clip: Clip) -> str:
-    return data_url(clip.path.read_bytes())
+    return data_url(read_media(clip.path))
 
 
 def _beside(folder: Path) -> Callable[[Clip], str]:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
 
     def beside(clip: Clip) -> str:
         with finished_in_one_step(folder / clip.path.name) as part:
-            shutil.copyfile(clip.path, part)
+            copy_media(clip.path, part)
         return quote(f"{folder.name}/{clip.path.name}")
 
     return beside
@@ -140,7 +141,7 @@ def _small(path: Path) -> bytes | None:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as picture:
+        with open_media(path) as file, Image.open(file) as picture:
             small = picture.convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
         return None

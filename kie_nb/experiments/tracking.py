@@ -24,6 +24,7 @@ from ..errors import InvalidRequest, KieError
 from ..ledger import Files
 from ..ledger.schema import moment
 from ..text import in_markdown
+from ..video import is_media
 from .data import Cells
 
 RUN_TAG, FILES_TAG, WHOLE = "kie_nb.run", "kie_nb.files", "whole"
@@ -203,14 +204,14 @@ class _Log:
         picture = files.find_input(image.sha256) if image and not image.by_url else None
         return {
             "video": [path for path in run.videos if path not in harm],
-            "picture": [picture] if picture else [],
+            "picture": [picture] if picture and is_media(picture) else [],
         }
 
     def _poster(self, video: Path, run_id: str) -> None:
         from .. import video as room
 
         poster = Files.of(video).poster(video)
-        if poster.exists():
+        if room.is_media(poster):
             self._client.log_artifact(run_id, str(poster), "poster")
             return
         with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:

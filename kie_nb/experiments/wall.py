@@ -22,6 +22,7 @@ TO_COME = "to come"
 _TROUBLES = {
     "": "",
     "missing": "the file is not on this machine; %kie doctor fetches it again",
+    "not media": "the file is neither a video nor a picture",
     "altered": "altered since it was fetched; %kie doctor fetches it again",
 }
 

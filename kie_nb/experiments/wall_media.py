@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..settings import start_folder
+from ..video import read_media
 from .wall import Tile
 
 log = logging.getLogger("kie_nb")
@@ -61,8 +62,10 @@ Media = Callable[[Tile], Medium | None]
 
 def is_ready(video: Path) -> bool:
     """Whether the small copy and the still of *video* are there already."""
+    from .. import video as room
+
     files = Files.of(video)
-    return is_picture(video) or (files.preview(video).exists() and files.poster(video).exists())
+    return is_picture(video) or (room.is_media(files.preview(video)) and room.is_media(files.poster(video)))
 
 
 def make_clip(video: Path) -> Clip | None:
@@ -74,7 +77,7 @@ def make_clip(video: Path) -> Clip | None:
     preview = Files.of(video).preview(video)
     chosen = preview
     try:
-        if not preview.exists():
+        if not room.is_media(preview):
             room.make_preview(video, preview)
     except Exception:  # a copy less is no reason to hide a paid video
         log.exception("no preview for %s", video)
@@ -97,9 +100,9 @@ def make_still(video: Path, width: int = STILL_WIDTH) -> bytes | None:
 
     poster = video if is_picture(video) else Files.of(video).poster(video)
     try:
-        if not poster.exists():
+        if not room.is_media(poster):
             room.make_poster(video, poster)
-        with Image.open(poster) as still:
+        with room.open_media(poster) as file, Image.open(file) as still:
             small = still.convert("RGB")
             small.thumbnail((width, width))
             buffer = io.BytesIO()
@@ -134,7 +137,7 @@ class Embedding:
         size = clip.path.stat().st_size
         if size <= self._left:
             self._left -= size
-            source: str = data_url(clip.path.read_bytes())
+            source: str = data_url(read_media(clip.path))
         else:
             source = self._link(clip.path) or ""
         remark = "" if source else "no room for the video here; the file is kept beside the notebook"

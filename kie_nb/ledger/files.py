@@ -12,6 +12,16 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import LedgerError
+from ..home import (
+    INPUTS,
+    VIDEOS,
+    is_name,
+    is_plain_file,
+    is_real_folder,
+    is_sha256,
+    make_folder,
+    stored_place,
+)
 from ..paths import shown_path
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
@@ -23,8 +33,8 @@ class Files:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.videos = home / "videos"
-        self.inputs = home / "inputs"
+        self.videos = home / VIDEOS
+        self.inputs = home / INPUTS
 
     @classmethod
     def of(cls, video: Path) -> Self:
@@ -35,7 +45,7 @@ class Files:
         self, *, prompt: str, seed: int | None, task_id: str, number: int = 0, extension: str = "mp4"
     ) -> Path:
         """Where a task's video goes: `<slug>_s<seed>_<task8>.mp4`."""
-        parts = [slug(prompt), *([f"s{seed}"] if seed is not None else []), short_task(task_id)]
+        parts = [slug(prompt), *([f"s{seed}"] if isinstance(seed, int) else []), short_task(task_id)]
         suffix = f"_{number + 1}" if number else ""
         return self.videos / f"{'_'.join(parts)}{suffix}.{extension}"
 
@@ -57,10 +67,12 @@ class Files:
 
     def keep_input(self, content: bytes, sha256: str, mime: str) -> Path:
         """Keep a copy of a picture that was used, once per content."""
+        if not is_sha256(sha256):
+            raise ValueError(f"{sha256!r} is no hash")
         target = self.inputs / f"{sha256}.{_EXTENSIONS.get(mime, 'bin')}"
         try:
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
+            if not is_plain_file(target):
                 part = target.with_name(
                     f"{target.name}.{uuid.uuid4().hex}.part"
                 )  # cells may use one picture at once
@@ -73,25 +85,53 @@ class Files:
             ) from exc
         return target
 
+    def check_folders(self) -> None:
+        """Refuse a home whose folders are links, before anything is paid for that could not be kept in them.
+
+        Raises:
+            LedgerError: naming the folder.
+        """
+        for folder in (self.videos, self.inputs):
+            if os.path.lexists(folder) and not is_real_folder(folder):
+                raise LedgerError(
+                    f"{shown_path(folder)} is a link or no folder, and kie_nb reads and writes nothing through it.",
+                    hint="put a folder there; KIE_NB_HOME or configure(home=...) keeps runs on another disk",
+                    charged="nothing",
+                )
+
     def find_input(self, sha256: str) -> Path | None:
         """The copy that `keep_input` made; None without one. By its whole name: a crash can leave parts of copies."""
+        if not is_sha256(sha256):
+            return None
         places = (self.inputs / f"{sha256}.{ending}" for ending in (*_EXTENSIONS.values(), "bin"))
-        return next((place for place in places if place.is_file()), None)
+        return next((place for place in places if is_plain_file(place)), None)
 
     def there(self) -> frozenset[str]:
         """The files in `videos/`, as the ledger names them: one look for thousands of runs."""
-        try:
-            return frozenset(f"{self.videos.name}/{file.name}" for file in self.videos.iterdir())
-        except OSError:  # nothing was fetched yet
+        if not is_real_folder(self.videos):
             return frozenset()
+        try:
+            with os.scandir(self.videos) as found:
+                names = [file.name for file in found if file.is_file(follow_symlinks=False)]
+        except OSError:
+            return frozenset()
+        return frozenset(f"{VIDEOS}/{name}" for name in names if is_name(name))
 
     def relative(self, path: Path) -> str:
         """*path* as the ledger keeps it: relative to the home, so that the folder can move."""
         return path.relative_to(self.home).as_posix()
 
-    def absolute(self, stored: str) -> Path:
-        """The path that `relative` was given."""
-        return self.home / stored
+    def place(self, stored: str | None) -> Path | None:
+        """The path that `relative` was given, whether its file is there or not; None if it was given no such path.
+
+        A row may be anybody's: see `home.stored_place`.
+        """
+        return stored_place(self.home, stored)
+
+    def find(self, stored: str | None) -> Path | None:
+        """The file that `relative` was given the path of; None without one."""
+        path = self.place(stored)
+        return path if path is not None and is_plain_file(path) else None
 
 
 def slug(text: str) -> str:

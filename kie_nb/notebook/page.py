@@ -13,9 +13,11 @@ from ..catalogue import USD_PER_CREDIT, is_far
 from ..engine import Run, tables
 from ..engine.states import UNSETTLED, WORDS, State
 from ..errors import KieError
+from ..home import is_plain_file
 from ..markup import NOTHING, ROOT, Html, data_url, html, joined
 from ..paths import shown_path
 from ..settings import start_folder
+from ..video import is_media
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 BOX = f"{FONT};border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:10px 12px;margin-top:4px;max-width:854px;box-sizing:border-box"
@@ -181,6 +183,8 @@ def _card_lines(run: Run, *, note: str, with_error: bool, lines_of: Lines = KieE
     lines = [html("<div>{}</div>", state_line(run)), prompt_line(run), facts_line(run)]
     if note:
         lines.append(_remark(note))
+    if run.name_remark:
+        lines.append(html('<div style="margin-top:4px">{}</div>', run.name_remark))
     if run.trouble and not run.is_final:
         lines.append(html('<div style="margin-top:4px">{}</div>', run.trouble))
     error = run.error
@@ -240,9 +244,9 @@ def file_line(run: Run) -> Html:
     shown: list[object] = []
     for path in run.videos:
         where = relative(path)
-        size = f" ({path.stat().st_size / 1e6:.1f} MB)" if path.exists() else " (not on this machine)"
+        size = f" ({path.stat().st_size / 1e6:.1f} MB)" if is_plain_file(path) else " (not on this machine)"
         text = f"{where or shown_path(path)}{size}"
-        shown.append(tables.link(where, text) if where else text)
+        shown.append(tables.link(where, text) if where and is_media(path) else text)
     if not shown:
         return NOTHING
     style = "margin-top:4px;overflow-wrap:anywhere"

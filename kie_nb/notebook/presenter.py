@@ -34,7 +34,7 @@ def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | N
     from ..engine.states import State
 
     mark(run)
-    if run.state is State.FETCHED and run.video is not None and run.video.exists():
+    if run.state is State.FETCHED and run.is_here:
         _show_static(run, note=note, embed=embed)
         return None
     if headless.has_widgets() and not run.is_final:
@@ -122,13 +122,19 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
     """The finished video, in place of *handle*'s display if there is one."""
     from IPython.display import display
 
+    from . import page
     from .video import show_video
 
-    video = show_video(run, embed=embed, note=note)
+    is_named = run.video is not None  # by the ledger, which may be anybody's
+    shown = (
+        show_video(run, embed=embed, note=note)
+        if is_named
+        else {"text/html": page.card(run, note=note), "text/plain": repr(run)}
+    )
     if handle is not None:
-        handle.update(video)
+        handle.update(shown, raw=not is_named)
         return handle
-    return display(video, display_id=True)
+    return display(shown, raw=not is_named, display_id=True)
 
 
 def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:

@@ -10,6 +10,7 @@ from ..engine import Prepared, Run, get_session
 from ..engine.asking import standing
 from ..engine.recall import kept_name
 from ..engine.states import State
+from ..home import open_file
 from ..paths import shown_path
 from . import page
 from .cell_text import cell_text
@@ -55,6 +56,7 @@ def _is_beside_notebook(image: ImageIdentity) -> bool:
     try:
         if file.name != image.label or file.stat().st_size != image.bytes:
             return False
-        return hashlib.sha256(file.read_bytes()).hexdigest() == image.sha256
+        with open_file(file) as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == image.sha256
     except (OSError, ValueError):
         return False

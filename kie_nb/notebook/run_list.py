@@ -103,15 +103,15 @@ def cells(run: Run) -> tuple[str, ...]:
 
 def _where(run: Run) -> str:
     if run.video is None:
-        return ""
-    return shown_path(run.video) if run.video.exists() else "not on this machine"
+        return run.name_remark
+    return shown_path(run.video) if run.is_here else "not on this machine"
 
 
 def _picture(run: Run, *, make: bool) -> str | Link:
     """The thumbnail, which leads to the file."""
     if run.video is None:
-        return ""
-    if not run.video.exists():
+        return run.name_remark
+    if not run.is_here:
         return "not on this machine"
     picture = thumbnail(run.video, make=make)
     return Link("open the video", page.relative(run.video) or "", picture)

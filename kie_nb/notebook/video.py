@@ -14,6 +14,7 @@ from IPython.display import Video
 
 from .. import settings as settings_
 from ..engine import Run
+from ..home import is_plain_file
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url
 from ..paths import shown_path
@@ -42,37 +43,44 @@ class Assets:
 
 def make_assets(video: Path, embed: settings_.Embed) -> Assets:
     """Read or make the preview and the poster (cached beside the video); runs in a worker."""
+    from ..video import is_media, read_media
+
+    if not is_media(video):
+        remark = "The file is neither a video nor a picture, and is not shown."
+        return Assets(content=None, poster=None, remark=remark)
+    if not (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
+        return _assets_of_video(video, embed)
+    content = None if embed == "link" else read_media(video)
+    return Assets(content=content, poster=None, mime=mime, remark="The service made a picture, not a video.")
+
+
+def _assets_of_video(video: Path, embed: settings_.Embed) -> Assets:
     from .. import video as room
 
-    if (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
-        content = None if embed == "link" else video.read_bytes()
-        return Assets(
-            content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
-        )
     files = Files.of(video)
     poster_file, preview_file, remark = files.poster(video), files.preview(video), ""
     poster: bytes | None = None
     try:
-        if not poster_file.exists():
+        if not room.is_media(poster_file):
             room.make_poster(video, poster_file)
-        poster = poster_file.read_bytes()
+        poster = room.read_media(poster_file)
     except Exception:  # a picture less is no reason to hide a paid video
         log.exception("no poster for %s", video)
     if embed == "link":
         return Assets(content=None, poster=poster)
     if embed == "full" and video.stat().st_size <= LARGEST_EMBED:
-        return Assets(content=video.read_bytes(), poster=poster)
+        return Assets(content=room.read_media(video), poster=poster)
     if embed == "full":
         remark = f"The full file has {video.stat().st_size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
     try:
-        if not preview_file.exists():
+        if not room.is_media(preview_file):
             room.make_preview(video, preview_file)
-        return Assets(content=preview_file.read_bytes(), poster=poster, remark=remark)
+        return Assets(content=room.read_media(preview_file), poster=poster, remark=remark)
     except Exception:
         log.exception("no preview for %s", video)
         if video.stat().st_size <= LARGEST_EMBED:
             return Assets(
-                content=video.read_bytes(),
+                content=room.read_media(video),
                 poster=poster,
                 remark="No preview could be made: the full file is shown.",
             )
@@ -92,24 +100,26 @@ def write_still(video: Path, target: Path, width: int) -> None:
     poster = Files.of(video).poster(video)
     if is_picture(video):
         poster = video
-    elif not poster.exists():
+    elif not room.is_media(poster):
         room.make_poster(video, poster)
-    with Image.open(poster) as still:
+    with room.open_media(poster) as file, Image.open(file) as still:
         still.thumbnail((width, width))
         room.write_jpeg(still, target)
 
 
 def thumbnail(video: Path, *, make: bool) -> bytes | None:
     """The tiny still of *video* (cached beside it), or None: if it is not there and not to be made, or cannot be."""
+    from .. import video as room
+
     target = Files.of(video).thumbnail(video)
     try:
-        if not video.is_file():  # a pipe, a folder: reading it might never end
+        if not is_plain_file(video):
             return None
-        if not target.exists():
+        if not room.is_media(target):
             if not make:
                 return None
             write_still(video, target, THUMB_WIDTH)
-        return target.read_bytes()
+        return room.read_media(target)
     except Exception:  # a picture less is no reason to hide a run
         log.exception("no thumbnail for %s", video)
         return None

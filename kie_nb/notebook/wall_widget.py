@@ -22,6 +22,7 @@ from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import asset, marks, script, wall_data, wall_part
 from ..text import say, visible
+from ..video import read_media
 from .live_output import LiveOutput
 
 log = logging.getLogger("kie_nb")
@@ -186,4 +187,4 @@ def _read(video: Path) -> tuple[Clip | None, bytes, bytes]:
     clip = make_clip(video)
     if clip is None:
         return None, make_still(video) or b"", b""
-    return clip, clip.still or b"", clip.path.read_bytes()
+    return clip, clip.still or b"", read_media(clip.path)

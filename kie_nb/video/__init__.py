@@ -1,6 +1,6 @@
 """Video files: what one is, a picture of it, and a small copy a browser can play.
 
-Everything here works on files alone and knows nothing of the rest of `kie_nb`. PyAV, Pillow and numpy are loaded
+Everything here works on files alone and knows of `kie_nb` only how a file is opened (`home`). PyAV, Pillow and numpy are loaded
 by the first call that needs them, so importing this room costs next to nothing.
 
     sniff.py     what the first bytes say, without decoding anything
@@ -11,10 +11,11 @@ by the first call that needs them, so importing this room costs next to nothing.
     tags.py      the request inside a file, written without touching a frame
     likeness.py  how alike two videos are; pairing.py, metrics.py and hearing.py measure it
     strip.py     the same moments of several videos above each other
-    files.py     finished files appear under their name in one step
+    files.py     finished files appear under their name in one step; only videos and pictures are handed out
 """
 
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
+from .files import copy_media, is_media, open_media, read_media
 from .likeness import compare_videos
 from .poster import make_poster, write_jpeg
 from .preview import make_preview
@@ -32,11 +33,15 @@ __all__ = [
     "VideoFacts",
     "check",
     "compare_videos",
+    "copy_media",
+    "is_media",
     "looks_like_video",
     "make_poster",
     "make_preview",
     "make_strip",
+    "open_media",
     "probe",
+    "read_media",
     "read_request",
     "write_jpeg",
     "write_request",

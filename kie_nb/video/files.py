@@ -1,10 +1,16 @@
-"""Finished files appear under their name in one step."""
+"""Finished files appear under their name in one step, and only what is a video or a picture is handed out."""
 
 import contextlib
+import errno
+import io
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from ..home import open_plain
+from .sniff import HEAD_BYTES, looks_like_media
 
 
 @contextlib.contextmanager
@@ -23,3 +29,49 @@ def finished_in_one_step(target: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
+
+
+def is_media(path: Path) -> bool:
+    """Whether a plain file is at *path* that begins as a video or a picture does."""
+    try:
+        open_media(path).close()
+    except OSError:
+        return False
+    return True
+
+
+def open_media(path: Path) -> io.BufferedReader:
+    """Open a video or a picture to be embedded, copied or shown: by its bytes, whatever its name says.
+
+    Raises:
+        OSError: it is not there, is no plain file in a folder that is no link, or is something else.
+    """
+    file = open_plain(path)
+    try:
+        if not looks_like_media(file.read(HEAD_BYTES)):
+            raise OSError(errno.EINVAL, "it is neither a video nor a picture", path.name)  # noqa: TRY301
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_media(path: Path) -> bytes:
+    """The bytes of a video or a picture.
+
+    Raises:
+        OSError: as `open_media`.
+    """
+    with open_media(path) as file:
+        return file.read()
+
+
+def copy_media(source: Path, target: Path) -> None:
+    """Copy a video or a picture.
+
+    Raises:
+        OSError: as `open_media`, or *target* cannot be written.
+    """
+    with open_media(source) as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..home import open_file
 from .facts import NotAVideo, VideoFacts
 from .sniff import HEAD_BYTES, describe, describe_head, looks_like_video, missing_part
 
@@ -126,7 +127,7 @@ def frame_rate(stream: "VideoStream") -> Fraction:
 
 
 def _refuse_the_obvious(place: Path) -> None:
-    with place.open("rb") as file:
+    with open_file(place) as file:
         head = file.read(HEAD_BYTES)
         if not head:
             raise _refusal(place, describe_head(head))

@@ -43,6 +43,12 @@ _MAGIC = (
     (b"#EXTM3U", "a playlist (M3U8), not the video itself"),
     (b"version https://git-lfs", "a Git LFS pointer"),
 )
+# How they begin: PNG, JPEG and GIF; FLV, MPEG-PS, Ogg and ASF.
+_MEDIA = (
+    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
+    *(b"FLV\x01", b"\x00\x00\x01\xba", b"OggS", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+)
+_PACKET = 188  # of MPEG-TS; each begins with a "G"
 # Boxes that are trusted to tell where the file should end; what follows an unknown one is not judged.
 _KNOWN_BOXES = {
     b"ftyp",
@@ -65,6 +71,13 @@ def looks_like_video(head: bytes) -> bool:
     if head[:4] == _EBML:
         return True
     return head[4:8] == b"ftyp" and head[8:12] not in _STILL_OR_SOUND
+
+
+def looks_like_media(head: bytes) -> bool:
+    """Whether the first bytes of a file open a video or a picture."""
+    is_riff = head.startswith(b"RIFF") and head[8:12] in {b"AVI ", b"WEBP"}
+    is_stream = head[:1] == b"G" and head[_PACKET : _PACKET + 1] == b"G"
+    return looks_like_video(head) or head.startswith(_MEDIA) or is_riff or is_stream
 
 
 def describe(path: str | os.PathLike[str]) -> str:

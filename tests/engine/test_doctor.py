@@ -209,19 +209,19 @@ def test_what_dead_processes_left_is_removed_and_what_lives_is_not(imported):
     dead, alive = int(done.stdout), os.getpid()
     folder, inputs = imported.video.parent, imported.video.parent.parent / "inputs"
     left = [
-        folder / f"a.mp4.{dead}.incoming.part",
-        folder / f"b.mp4.{dead}.incoming",
-        inputs / f"c.png.{dead}.part",
+        folder / f"a.mp4.1.{dead}.incoming.part",
+        folder / f"b.mp4.2.{dead}.incoming",
+        inputs / f"{'c' * 64}.png.{'0' * 32}.part",
     ]
     left.append(folder / ".d.mp4.0a1b2c3d.part")
-    lives = [folder / "e.mp4.99999999.incoming.part", folder / f"f.mp4.{alive}.incoming"]
+    lives = [folder / "e.mp4.1.99999999.incoming.part", folder / f"f.mp4.1.{alive}.incoming"]
     for path in (*left, *lives):
         path.write_bytes(b"half")
     for path in left:
         os.utime(path, (LONG_AGO, LONG_AGO))
     os.utime(lives[1], (time.time() - 300,) * 2)
-    (folder / ".again-1").mkdir()
-    os.utime(folder / ".again-1", (LONG_AGO, LONG_AGO))
+    (folder / ".again-0a1b2c3d").mkdir()
+    os.utime(folder / ".again-0a1b2c3d", (LONG_AGO, LONG_AGO))
     report = kie.doctor()
 
     assert report.counts == {"left over": 5}

@@ -10,6 +10,7 @@ from kie_nb.ledger import Files
 from kie_nb.ledger.files import short_task, slug
 
 HEX = "0123456789abcdef" * 2
+SHA256 = HEX * 2
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_a_video_stays_in_its_folder(tmp_path_factory, prompt, task_id, seed):
     assert path.resolve().parent == files.videos.resolve()
     assert path.name.isascii()
     assert len(path.name) < 100
-    assert files.absolute(files.relative(path)) == path
+    assert files.place(files.relative(path)) == path
 
 
 def test_preview_and_poster_lie_beside_the_video(tmp_path):
@@ -96,26 +97,26 @@ def test_preview_and_poster_lie_beside_the_video(tmp_path):
 def test_a_picture_is_kept_once(tmp_path):
     """Under its hash; a second time writes nothing."""
     files = Files(tmp_path)
-    first = files.keep_input(b"picture", "f00d", "image/png")
+    first = files.keep_input(b"picture", SHA256, "image/png")
     stamp = first.stat().st_mtime_ns
 
-    again = files.keep_input(b"picture", "f00d", "image/png")
+    again = files.keep_input(b"picture", SHA256, "image/png")
 
-    assert first == again == tmp_path / "inputs" / "f00d.png"
+    assert first == again == tmp_path / "inputs" / f"{SHA256}.png"
     assert again.stat().st_mtime_ns == stamp
-    assert [path.name for path in files.inputs.iterdir()] == ["f00d.png"]
+    assert [path.name for path in files.inputs.iterdir()] == [f"{SHA256}.png"]
 
 
 def test_part_of_a_picture_is_no_picture(tmp_path):
     """A crash between writing and naming leaves one; what is found is whole, or nothing."""
     files = Files(tmp_path)
     files.inputs.mkdir()
-    (files.inputs / "f00d.png.0123.part").write_bytes(b"pic")
-    assert files.find_input("f00d") is None
+    (files.inputs / f"{SHA256}.png.0123.part").write_bytes(b"pic")
+    assert files.find_input(SHA256) is None
 
-    kept = files.keep_input(b"picture", "f00d", "image/png")
+    kept = files.keep_input(b"picture", SHA256, "image/png")
 
-    assert files.find_input("f00d") == kept
+    assert files.find_input(SHA256) == kept
 
 
 def test_the_ledger_keeps_paths_that_can_move(tmp_path):
@@ -124,4 +125,4 @@ def test_the_ledger_keeps_paths_that_can_move(tmp_path):
     stored = files.relative(files.videos / "a.mp4")
 
     assert stored == "videos/a.mp4"
-    assert Files(tmp_path / "there").absolute(stored) == tmp_path / "there" / "videos" / "a.mp4"
+    assert Files(tmp_path / "there").place(stored) == tmp_path / "there" / "videos" / "a.mp4"

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ...engine.executor import Threads
 from ...errors import KieError
+from ...home import is_plain_file
 from ...ledger import Files
+from ...video import is_media, read_media
 from ..video import make_assets, write_still
 
 log = logging.getLogger("kie_nb")
@@ -33,11 +35,11 @@ def picture(video: Path) -> bytes | None:
     files = Files.of(video)
     target, poster = files.tile(video), files.poster(video)
     try:
-        if not target.exists():
-            if not video.is_file():
-                return poster.read_bytes() if poster.is_file() else None
+        if not is_media(target):
+            if not is_plain_file(video):
+                return read_media(poster) if is_media(poster) else None
             write_still(video, target, TILE_WIDTH)
-        return target.read_bytes()
+        return read_media(target)
     except Exception:  # a picture less is no reason to hide a run
         log.exception("no picture of %s for the gallery", video)
         return None
@@ -49,7 +51,7 @@ def moving(video: Path | None) -> tuple[bytes, str]:
     Raises:
         KieError: the file is gone, or none can be made.
     """
-    if video is None or not video.is_file():
+    if video is None or not is_plain_file(video):
         raise KieError(f"{GONE}.")
     assets = make_assets(video, "preview")
     if assets.content is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine import Run
+from ...home import is_plain_file
 from ...ledger import is_picture
 from ...paths import shown_path
 from ...text import visible_in
@@ -29,7 +30,7 @@ def tile(run: Run) -> dict[str, Any]:
         "model": run.model,
         "experiment": run.row.experiment,
         "file": shown_path(video) if video else "",
-        "has_file": video is not None and video.is_file(),
+        "has_file": video is not None and is_plain_file(video),
         "is_picture": video is not None and is_picture(video),
         "version": (run.row.video_sha256 or "")[:12],
     }

@@ -13,6 +13,7 @@ from ...engine import Run, get_session
 from ...engine.images import Picture, is_url, read_picture
 from ...engine.recall import Recalled, recall
 from ...errors import BadImage, InvalidRequest
+from ...home import is_name, open_file
 from .draft import Draft
 
 
@@ -56,7 +57,7 @@ def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Fille
 def draft_of_video(content: bytes, name: str) -> Filled:
     """The draft of one of our own MP4s, given as bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / (Path(name).name or "video.mp4")
+        file = Path(folder) / (name if is_name(name) else "video.mp4")
         file.write_bytes(content)
         return draft_of(file)
 
@@ -67,7 +68,7 @@ def _maker(path: str | os.PathLike[str]) -> Run | Recalled:
         return recall(path)
     except InvalidRequest:
         try:
-            with Path(path).open("rb") as file:
+            with open_file(Path(path)) as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
             sha256 = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from ...text import visible
 from .. import page
 from ..card import FLUSH_S, widgets
 from ..run_cell import cell_of, promise_of
-from ..video import LARGEST_EMBED, make_assets
+from ..video import make_assets
 from .desk import Desk
 from .parts import CopyButton, Player
 from .words import lines_of
@@ -87,7 +86,7 @@ class Shown:
         facts += page.file_line(run) if run.is_final else ""
         if facts != self.facts.value:
             self.facts.value = facts
-        is_there = run.state is State.FETCHED and run.video is not None and run.video.exists()
+        is_there = run.state is State.FETCHED and run.is_here
         is_new = is_there and self.player.showing != run.id
         with self.player.hold_sync():
             self.player.label = visible(f"video: {' '.join(run.prompt.split())[:120]}") if is_there else ""
@@ -132,8 +131,5 @@ class Shown:
         if run.video is None:
             return
         assets = make_assets(run.video, "preview")
-        content, mime = assets.content, assets.mime
-        if content is None and run.video.stat().st_size <= LARGEST_EMBED:
-            content, mime = run.video.read_bytes(), mimetypes.guess_type(run.video.name)[0] or "video/mp4"
-        if content is not None:
-            self.player.send({"showing": run.id, "mime": mime}, [content])
+        if assets.content is not None:
+            self.player.send({"showing": run.id, "mime": assets.mime}, [assets.content])
