@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "file",
         type=Path,
         metavar="FILE",
-        help="the definition, a .toml file; its pictures are looked for from here, then beside it",
+        help="the definition, a .toml file; its pictures are looked for beside it, then from here",
     )
     run.add_argument(
         "--max-credits", type=_credits, metavar="N", help="the most that the experiment may cost"
@@ -81,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--retry-failed", action="store_true", help="ask again for cells that have failed")
     run.add_argument(
         "--extend", action="store_true", help="the definition has changed: keep the earlier cells too"
+    )
+    run.add_argument(
+        "--allow-outside",
+        action="store_true",
+        help="take pictures outside the definition's folder without asking; else each is shown and asked about",
     )
     run.add_argument(
         "--report",
@@ -147,6 +152,7 @@ def _run(args: argparse.Namespace) -> int:
         retry_failed=args.retry_failed,
         extend=args.extend,
         report=args.report,
+        allow_outside=args.allow_outside,
     )
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .. import headless
 from ..engine.images import Picture, is_url
+from ..engine.settling import ask
+from ..engine.tables import counted
 from ..errors import InvalidRequest
+from ..home import open_file
 from ..settings import start_folder
 from .grid import Grid
 
@@ -79,13 +84,22 @@ class Definition:
             dropped=tuple(kept.get("dropped", ())),
         )
 
-    def with_pictures_of(self, folder: Path) -> Definition:
-        """The same, with pictures that the notebook's folder does not have taken from *folder*, where the file lies."""
+    def with_pictures_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
+        """The same with its pictures found: in *folder*, where its file lies, else from the notebook's; and those outside *folder*."""
+        outside: dict[Path, None] = {}
 
         def found(value: Any) -> Any:
-            if not isinstance(value, str) or is_url(value) or _is_there(start_folder() / value):
+            if not isinstance(value, str) or is_url(value):
                 return value
-            return folder / value if _is_there(folder / value) else value
+            name = _expanded(value)
+            places = (folder / name, start_folder() / name, Path.cwd() / name)
+            place = next(filter(_is_there, places), None)
+            if place is None:
+                return value
+            if not place.resolve().is_relative_to(folder.resolve()):
+                outside[place.resolve()] = None
+            # The text itself where it means the same file: a cell is known by it.
+            return value if os.path.abspath(name) == os.path.abspath(place) else place  # noqa: PTH100 - a link is not followed
 
         grid = self.grid
         fixed = {name: found(value) if name == "image" else value for name, value in grid.fixed.items()}
@@ -97,7 +111,7 @@ class Definition:
             {name: plain(found(value)) if name == "image" else value for name, value in place.items()}
             for place in self.dropped
         )
-        return replace(self, grid=replace(grid, fixed=fixed, axes=axes), dropped=dropped)
+        return replace(self, grid=replace(grid, fixed=fixed, axes=axes), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
         """As a file holds it."""
@@ -112,14 +126,19 @@ class Definition:
         return target
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Definition:
-        """Read what `save` wrote; a picture is looked for from the notebook's folder, then beside the file.
+    def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Definition:
+        """Read what `save` wrote; a picture is looked for beside the file, then from the notebook's folder.
+
+        Args:
+            path: The file.
+            allow_outside: Take pictures outside the file's folder too; else each is shown and asked about.
 
         Raises:
-            InvalidRequest: it cannot be read.
+            InvalidRequest: it cannot be read, or it was not agreed to.
         """
         try:
-            kept = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+            with open_file(Path(path)) as file:
+                kept = tomllib.loads(file.read().decode())
         except OSError as exc:
             raise InvalidRequest(
                 f"{Path(path).name} cannot be read: {exc.strerror or exc}.", charged=""
@@ -127,7 +146,35 @@ class Definition:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise InvalidRequest(f"{Path(path).name} is no TOML: {exc}.", charged="") from exc
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
-        return cls.from_json(kept).with_pictures_of(here)
+        definition, outside = cls.from_json(kept).with_pictures_of(here)
+        if outside and not allow_outside:
+            _agree(Path(path).name, outside)
+        return definition
+
+
+def _agree(name: str, outside: Sequence[Path]) -> None:
+    """Ask about pictures that a definition, which may be anybody's, has not brought along: they would be sent.
+
+    Raises:
+        InvalidRequest: the answer is no, or nobody is there to give one.
+    """
+    listed = ", ".join(map(str, outside))
+    words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
+    can_answer = headless.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
+    if not can_answer or not ask(f"{words}. Send what they show to the service?"):
+        raise InvalidRequest(
+            f"{words}; nothing was sent.",
+            hint="if they are meant: allow_outside=True, or --allow-outside on the command line",
+            charged="nothing",
+        )
+
+
+def _expanded(value: str) -> Path:
+    """*value* as `~` is read in it when the picture is."""
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # the home of a user that there is not
+        return Path(value)
 
 
 def _is_there(path: Path) -> bool:

@@ -110,13 +110,17 @@ class Experiment(Looking):
         self._remarks = Remarks(name, (*remarks, *more))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Experiment:
-        """The experiment that `save` has written; a picture is looked for from the notebook's folder, then beside the file.
+    def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Experiment:
+        """The experiment that `save` has written; a picture is looked for beside the file, then from the notebook's folder.
+
+        Args:
+            path: The file; it may be anybody's.
+            allow_outside: Take pictures outside the file's folder without asking; else their paths are shown and asked about.
 
         Raises:
-            InvalidRequest: the file cannot be read, or has no meaning.
+            InvalidRequest: the file cannot be read, has no meaning, or its pictures were not agreed to.
         """
-        found = Definition.load(path)
+        found = Definition.load(path, allow_outside=allow_outside)
         new = cls.__new__(cls)
         new._set_up(  # noqa: SLF001 - our own
             found.name, found.model or DEFAULT_MODEL, found.grid, None, found.dropped

@@ -30,6 +30,7 @@ def run(
     retry_failed: bool = False,
     extend: bool = False,
     report: str | os.PathLike[str] | None = None,
+    allow_outside: bool = False,
 ) -> int:
     """Run the experiment in *file*, or only print its plan; write a report of it to *report* unless it was interrupted.
 
@@ -39,7 +40,7 @@ def run(
     Raises:
         KieError: it could not begin; nothing was sent.
     """
-    exp = Experiment.load(Path(file))
+    exp = Experiment.load(Path(file), allow_outside=allow_outside)
     if report is not None:
         check_name(Path(report))  # before anything is bought
     say_simulator_once()

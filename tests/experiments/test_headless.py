@@ -134,7 +134,7 @@ def read_until(terminal, words):
 
 
 def test_a_picture_is_found_beside_the_file(smile, cat, simulator, tmp_path):
-    """Where a crate or a kit lies, whatever the current folder; one of the current folder comes first."""
+    """Where a crate or a kit lies, whatever the current folder; one of the current folder does not come before it."""
     kit = tmp_path / "kit"
     kit.mkdir()
     shutil.copy(cat, "cat.png")
@@ -146,7 +146,7 @@ def test_a_picture_is_found_beside_the_file(smile, cat, simulator, tmp_path):
     assert len(exp) == len(simulator.tasks) == 3
     assert {place["image"] for place, _ in exp.cells()} == {"kit/cat.png"}
     shutil.copy(kit / "cat.png", "cat.png")
-    assert {place["image"] for place, _ in kie.Experiment.load("kit/smile.toml").cells()} == {"cat.png"}
+    assert {place["image"] for place, _ in kie.Experiment.load("kit/smile.toml").cells()} == {"kit/cat.png"}
 
 
 @pytest.mark.parametrize("text", ["", "kie_nb = 2", "nonsense", "kie_nb = 1\nname = 'x'\nwrong = 1"])
