@@ -109,7 +109,7 @@ def prepare(
     asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
     if is_url(source):
         ledger = session.ledger(current.home)
-        own = (channel.base_url, channel.upload_url)
+        own = channel.own
         for recorded in recorded_pictures(str(source), ledger, own=own):
             prepared = _prepared(dict(asked), recorded, channel, current.home)
             if ledger.standing(new_run(prepared)) is not None:
@@ -135,7 +135,7 @@ def picture_of_all(session: Session, source: Any) -> tuple[Picture, tuple[str, .
         return read_picture(source), ()
     current = settings_.current()
     channel = session.channel(current)
-    own = (channel.base_url, channel.upload_url)
+    own = channel.own
     return picture_for_all(str(source), session.ledger(current.home), own=own)
 
 
@@ -203,7 +203,7 @@ def again(
     request, content = run.request, None
     image = request.image
     if image is not None:
-        check_unchanged(image)
+        check_unchanged(image, own=channel.own)
     if image is not None and image.url is None:
         kept = session.files(home).find_input(image.sha256)
         if kept is None:

@@ -7,16 +7,18 @@ import glob
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import DownloadFailed, KieError, NoVideo
+from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
 from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
 from ..paths import shown_path
 from ..service.media import NotTheFile, download
+from ..service.pace import Patience
 from ..settings import LOGS
 from .links import from_any_link
+from .outcomes import error_of, stored
 from .run import Run
 from .states import State
 from .step import Step
@@ -38,6 +40,9 @@ class Fetching(Step):
             NoVideo: the service names none.
             DownloadFailed: none came; they stay at the service for about a day.
         """
+        known = error_of(self.run) if self.run.row.error else None
+        if isinstance(known, NotFetched):
+            raise known
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
@@ -49,7 +54,10 @@ class Fetching(Step):
         )
         there = here | set(came)
         if error is not None and (not there or any(first.number not in there for first in kept[:1])):
-            raise self._failed(error, urls) from error
+            told = self._failed(error, urls)
+            if isinstance(told, NotFetched) and self.run.state is State.SUCCESS:
+                await self.surely(State.SUCCESS, error=stored(told))  # else every resume would fetch it again
+            raise told from error
         if (
             self.run.state is not State.FETCHED
         ):  # else by another machine, whose record stands: a copy for this home
@@ -57,13 +65,22 @@ class Fetching(Step):
 
     async def fetch_missing(self) -> None:
         """Try once more for what has not come; what does not come now either stays missing."""
-        came, error = await self._fetch_all(self.run.missing, (0.0,))
+        missing = [
+            number for number in self.run.missing if (self.run.id, number) not in self.session.not_fetched
+        ]
+        came, error = await self._fetch_all(missing, (0.0,))
         if came:
             await self._keep(came)
         self.run._say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
+        if isinstance(error, NotFetched):
+            return NotFetched(
+                f"the video of run {run.id[:8]} is made but is not fetched: {error.message}",
+                hint=f"it is not tried again by itself; its link lives about a day: {urls[0]}",
+                run_id=run.id,
+            )
         if run.row.video_sha256:
             where = shown_path(self.files.absolute(str(run.row.video)))
             return DownloadFailed(
@@ -98,22 +115,30 @@ class Fetching(Step):
     async def _fetch_all(
         self, numbers: Iterable[int], pauses: tuple[float, ...]
     ) -> tuple[dict[int, dict[str, Any]], DownloadFailed | None]:
-        """What came, by its number, and why not all of it did."""
+        """What came, by its number, and why not all of it did; what would be no use is not tried again."""
         came: dict[int, dict[str, Any]] = {}
-        error: DownloadFailed | None = None
+        failed: dict[int, DownloadFailed] = {}
         for pause in pauses:
             await asyncio.sleep(pause)
-            error = None
             for number in numbers:
+                if number in came or isinstance(failed.get(number), NotFetched):
+                    continue
                 try:
-                    came[number] = came.get(number) or await self._fetch_file(number)
+                    came[number] = await self._fetch_file(number)
+                    failed.pop(number, None)
                 except DownloadFailed as exc:
-                    error = exc
-                    self.run._say(f"{exc.message} Trying again.")
-            if error is None:
-                self.run._say("")
+                    failed[number] = exc
+                    self.run._say(
+                        exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again."
+                    )
+            if all(isinstance(exc, NotFetched) for exc in failed.values()):
                 break
-        return came, error
+        if not failed:
+            self.run._say("")
+        self.session.not_fetched |= {
+            (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
+        }
+        return came, next(iter(failed.values()), None)
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
         changes = with_files(self.run, self.files, came)
@@ -132,7 +157,9 @@ class Fetching(Step):
 
     async def _work(self, url: str, target: Path) -> dict[str, Any]:
         try:
-            future = self.session.downloads.submit(fetch_one, url, target)
+            future = self.session.downloads.submit(
+                fetch_one, url, target, self.channel.own, self.session.patience
+            )
         except RuntimeError as exc:  # an executor that takes no more work
             raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
         try:
@@ -168,7 +195,9 @@ def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> di
     return changes
 
 
-def fetch_one(url: str, target: Path) -> dict[str, Any]:
+def fetch_one(
+    url: str, target: Path, own: Sequence[str] = (), patience: Patience | None = None
+) -> dict[str, Any]:
     """Download *url*, check that it is a whole video or picture, and give it its final name; runs in a worker.
 
     Returns:
@@ -183,7 +212,7 @@ def fetch_one(url: str, target: Path) -> dict[str, Any]:
         for left in target.parent.glob(f"{glob.escape(target.name)}.*.incoming*"):
             if is_of_the_dead(left):
                 left.unlink(missing_ok=True)
-        size = download(url, incoming, accept=_is_no_page)
+        size = download(url, incoming, own=own, accept=_is_no_page, patience=patience)
         seconds, extension = _what_it_is(incoming)
         with incoming.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,6 +19,7 @@ from ..errors import BadImage
 MAX_BYTES = 10 * 1024 * 1024  # kie-api §11.2: jpeg, png or webp, at most 10 MB
 MIMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+SEND_FILE = "download the picture and pass the file; it is uploaded"
 _CONVERT = "convert it, for example PIL.Image.open(path).convert('RGB'), and pass that"
 
 
@@ -117,7 +118,7 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
     if _is_private(parts.hostname):
         raise BadImage(
             f"{parts.hostname} can be reached from your network only, not by the service.",
-            hint="download the picture and pass the file; it is uploaded",
+            hint=SEND_FILE,
         )
     return url
 

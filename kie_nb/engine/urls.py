@@ -11,7 +11,8 @@ from ..catalogue import ImageIdentity
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..service.media import read_at
-from .images import MAX_BYTES, Picture, check_picture, check_url
+from ..service.reach import ForbiddenAddress
+from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url
 
 _told: set[tuple[str, str, str]] = set()
 
@@ -58,7 +59,7 @@ def seen_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, t
     url = check_url(url, own=own)
     label = _label(url)
     try:
-        content = _fetch(url)
+        content = _fetch(url, own)
     except ServiceTrouble as exc:
         words = (
             f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
@@ -88,7 +89,7 @@ def picture_for_all(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Pi
     return known, (words,)
 
 
-def check_unchanged(picture: ImageIdentity) -> None:
+def check_unchanged(picture: ImageIdentity, *, own: Sequence[str]) -> None:
     """Refuse an address that serves other bytes than *picture*; one that is silent, or always was, is left to the service.
 
     Raises:
@@ -97,7 +98,7 @@ def check_unchanged(picture: ImageIdentity) -> None:
     if picture.url is None or picture.by_url:
         return
     try:
-        found = hashlib.sha256(_fetch(picture.url)).hexdigest()
+        found = hashlib.sha256(_fetch(picture.url, own)).hexdigest()
     except ServiceTrouble:
         return
     if found != picture.sha256:
@@ -131,8 +132,13 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
     return (words,)
 
 
-def _fetch(url: str) -> bytes:
-    content = read_at(url, most=MAX_BYTES)
+def _fetch(url: str, own: Sequence[str]) -> bytes:
+    try:
+        content = read_at(url, most=MAX_BYTES, own=own)
+    except ForbiddenAddress as exc:
+        raise BadImage(
+            f"{exc.message}: nothing is fetched from there, and the service cannot reach it.", hint=SEND_FILE
+        ) from exc
     if len(content) > MAX_BYTES:
         raise BadImage(
             f"{_label(url)} is larger than the 10 MB that the service takes.", hint="use a smaller picture"

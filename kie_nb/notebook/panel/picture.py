@@ -188,8 +188,7 @@ class PictureControl:
         channel = session.channel(current)
         words, still = url, None
         try:
-            own = (channel.base_url, channel.upload_url)
-            picture, warnings, content = seen_at(url, session.ledger(current.home), own=own)
+            picture, warnings, content = seen_at(url, session.ledger(current.home), own=channel.own)
             if content is not None:
                 words, still = facts(picture.identity), _small(content)
         except InvalidRequest as exc:
