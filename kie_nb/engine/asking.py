@@ -200,7 +200,8 @@ def again(
     Raises:
         BadImage: the picture is gone, was altered, or its address serves another one now.
     """
-    request, content = run.request, None
+    # A callback's address is the user's own word each time: a record may be a stranger's.
+    request, content = replace(run.request, call_back_url=None), None
     image = request.image
     if image is not None:
         check_unchanged(image, own=channel.own)

@@ -9,7 +9,7 @@ import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
 from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
@@ -23,6 +23,9 @@ from .run import Run
 from .states import State
 from .step import Step
 from .strays import is_of_the_dead
+
+if TYPE_CHECKING:
+    from .session import Session
 
 FETCH_PAUSES_S = (2.0, 5.0, 15.0, 40.0)
 LOOK_PAUSES_S = (0.0, 2.0, 5.0)  # for the files of a task that succeeded and named none
@@ -40,18 +43,17 @@ class Fetching(Step):
             NoVideo: the service names none.
             DownloadFailed: none came; they stay at the service for about a day.
         """
-        known = error_of(self.run) if self.run.row.error else None
-        if isinstance(known, NotFetched):
-            raise known
+        if _told(self.run) and self.run.state is State.SUCCESS:
+            raise error_of(self.run)
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
         kept = kept_files(self.run.row)
         # What is there stays, though its owner may have changed it: that is the doctor's to say, who keeps both.
         here = {one.number for one in kept if self.files.absolute(one.name).is_file()}
-        came, error = await self._fetch_all(
-            [number for number in range(len(urls)) if number not in here], (0.0, *FETCH_PAUSES_S)
-        )
+        wanted = [number for number in range(len(urls)) if number not in here]
+        open_ = [number for number in wanted if not is_given_up(self.session, self.run, number)]
+        came, error = await self._fetch_all(open_ or wanted, (0.0, *FETCH_PAUSES_S))
         there = here | set(came)
         if error is not None and (not there or any(first.number not in there for first in kept[:1])):
             told = self._failed(error, urls)
@@ -65,9 +67,7 @@ class Fetching(Step):
 
     async def fetch_missing(self) -> None:
         """Try once more for what has not come; what does not come now either stays missing."""
-        missing = [
-            number for number in self.run.missing if (self.run.id, number) not in self.session.not_fetched
-        ]
+        missing = [number for number in self.run.missing if not is_given_up(self.session, self.run, number)]
         came, error = await self._fetch_all(missing, (0.0,))
         if came:
             await self._keep(came)
@@ -138,7 +138,8 @@ class Fetching(Step):
         self.session.not_fetched |= {
             (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
         }
-        return came, next(iter(failed.values()), None)
+        # What may yet come is told rather than what will not: it is tried again.
+        return came, min(failed.values(), key=lambda exc: isinstance(exc, NotFetched), default=None)
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
         changes = with_files(self.run, self.files, came)
@@ -170,6 +171,15 @@ class Fetching(Step):
             raise DownloadFailed("the worker that fetched it was ended.") from None
 
 
+def is_given_up(session: Session, run: Run, number: int) -> bool:
+    """Whether file *number* of the task was too large, or its link led where nothing is fetched from: told, and not tried again."""
+    return (run.id, number) in session.not_fetched or _told(run)
+
+
+def _told(run: Run) -> bool:
+    return (run.row.error or {}).get("class") == NotFetched.__name__
+
+
 def place_of(run: Run, files: Files, number: int) -> Path:
     """Where file *number* of the task of *run* belongs: under the name that it has, which may be an import's, or will have."""
     for kept in kept_files(run.row):
@@ -186,7 +196,7 @@ def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> di
         )
         for number, facts in came.items()
     ]
-    changes = with_kept(run.row, fresh, made=files_made(run.row))
+    changes = {**with_kept(run.row, fresh, made=files_made(run.row)), "error": None}
     first = changes["files"][0]
     if first["number"] in came:
         changes["video_seconds"] = came[first["number"]]["seconds"]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
+from ..video.sniff import HEAD_BYTES, describe_head
 
 MAX_BYTES = 10 * 1024 * 1024  # kie-api §11.2: jpeg, png or webp, at most 10 MB
 MIMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
@@ -69,9 +70,9 @@ def check_picture(content: bytes, label: str, *, url: str | None = None) -> Imag
             if kind in MIMES:
                 image.load()
     except UnidentifiedImageError:
-        shown = "a web page" if content.lstrip()[:1] == b"<" else f"begins with {content[:12]!r}"
         raise BadImage(
-            f"{label} is not a picture that can be read ({shown}).", hint="a jpeg, png or webp file is needed"
+            f"{label} is not a picture that can be read; it seems to be {describe_head(content[:HEAD_BYTES])}.",
+            hint="a jpeg, png or webp file is needed",
         ) from None
     except Exception as exc:  # Pillow raises many classes for broken files
         raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc

@@ -9,7 +9,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -81,125 +80,121 @@ def download(
         patience: How long it may take.
 
     Raises:
+        NotFetched: it is too large, or the link leads where nothing is fetched from; trying again would be no use.
         LinkDead: the link is dead (HTTP 401, 403, 404, 410).
         NotTheFile: an error page or an empty body under HTTP 200.
-        NotFetched: it is too large, or the link leads where nothing is fetched from; trying again would be no use.
         DownloadFailed: the connection broke too often or was too slow, or the disk refused.
     """
-    patience = patience or Patience()
-    coming = _Coming(
-        url=url,
-        part=target.with_name(f"{target.name}.part"),
-        pace=Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes),
-        own=own,
-        accept=accept,
-        on_progress=on_progress,
-    )
+    part = target.with_name(f"{target.name}.part")
+    state = _State(part, own, patience or Patience())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        coming.part.unlink(
+        part.unlink(
             missing_ok=True
         )  # another link may serve other bytes: ranges are joined within one call only
-        coming.fetch(PAUSE_S if pause_s is None else pause_s)
-        os.replace(coming.part, target)
+        _fetch(url, state, accept, PAUSE_S if pause_s is None else pause_s, on_progress)
+        os.replace(part, target)
     except OSError as exc:
         raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
     finally:
         with contextlib.suppress(OSError):
-            coming.part.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
     _sync_folder(target.parent)
-    return coming.have
+    return state.have
 
 
-@dataclass(kw_only=True, slots=True)
-class _Coming:
-    """A file on its way, and how far it is."""
+def _fetch(
+    url: str,
+    state: _State,
+    accept: Callable[[bytes], bool] | None,
+    pause_s: float,
+    on_progress: Callable[[int, int | None], None] | None,
+) -> None:
+    """As many tries as it takes, within reason."""
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(pause_s * 2 ** (attempt - 1))
+        state.pace.start()
+        try:
+            if _stream(url, state, accept, on_progress):
+                return
+        except ForbiddenAddress as exc:
+            raise NotFetched(f"{exc.message}: nothing is fetched from there.") from exc
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            if isinstance(exc.__cause__, TooSlow):  # it would hold a worker as long again
+                raise DownloadFailed(f"the video comes too slowly ({exc}).") from exc
+            state.trouble = type(exc).__name__
+    raise DownloadFailed(f"the video did not come whole in {ATTEMPTS} tries ({state.trouble}).")
 
-    url: str
-    part: Path
-    pace: Pace
-    own: Sequence[str]
-    accept: Callable[[bytes], bool] | None
-    on_progress: Callable[[int, int | None], None] | None
-    have: int = 0
-    total: int | None = None
-    etag: str | None = None
-    trouble: str = "cut short"
 
-    def fetch(self, pause_s: float) -> None:
-        """As many tries as it takes, within reason."""
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                time.sleep(pause_s * 2 ** (attempt - 1))
-            self.pace.start()
-            try:
-                if self._try():
-                    return
-            except ForbiddenAddress as exc:
-                raise NotFetched(f"{exc.message}: nothing is fetched from there.") from exc
-            except (httpx.HTTPError, httpx.InvalidURL) as exc:
-                if isinstance(exc.__cause__, TooSlow):  # it would hold a worker as long again
-                    raise DownloadFailed(f"the video comes too slowly ({exc}).") from exc
-                self.trouble = type(exc).__name__
-        raise DownloadFailed(f"the video did not come whole in {ATTEMPTS} tries ({self.trouble}).")
+class _State:
+    """How far the file is."""
 
-    def _try(self) -> bool:
-        """One try; True when the file is whole."""
-        headers = {}
-        if self.have:
-            headers["Range"] = f"bytes={self.have}-"
-            if self.etag:
-                headers["If-Range"] = self.etag
-        with get(self.url, pace=self.pace, own=self.own, headers=headers) as response:
-            is_resumed = self._begin(response)
-            if is_resumed is None:
-                return False
-            with self.part.open("ab" if is_resumed else "wb") as file:
-                for chunk in response.iter_raw(CHUNK):
-                    if self.have == 0 and self.accept is not None and not self.accept(chunk[:64]):
-                        raise NotTheFile("what came is not a video but a text, perhaps an error page.")
-                    file.write(chunk)
-                    self.have += len(chunk)
-                    _refuse_too_large(self.have)
-                    if self.on_progress:
-                        self.on_progress(self.have, self.total)
-                file.flush()
-                os.fsync(file.fileno())
-        if self.have == 0:
-            raise NotTheFile("what came is empty.")
-        if self.total is not None and self.have != self.total:
-            self.trouble = f"{self.have} of {self.total} bytes"
-            return False
-        return True
+    def __init__(self, part: Path, own: Sequence[str], patience: Patience) -> None:
+        self.part = part
+        self.own = own
+        self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
+        self.have = 0
+        self.total: int | None = None
+        self.etag: str | None = None
+        self.trouble = "cut short"
 
-    def _begin(self, response: httpx.Response) -> bool | None:
-        """Whether the body goes on where we are; None where it is none of the file."""
+
+def _stream(  # noqa: C901, PLR0912 - one reply, read in order
+    url: str,
+    state: _State,
+    accept: Callable[[bytes], bool] | None,
+    on_progress: Callable[[int, int | None], None] | None,
+) -> bool:
+    """One try; True when the file is whole."""
+    headers = {}
+    if state.have:
+        headers["Range"] = f"bytes={state.have}-"
+        if state.etag:
+            headers["If-Range"] = state.etag
+    with get(url, pace=state.pace, own=state.own, headers=headers) as response:
         if response.status_code in _DEAD:
             raise LinkDead(f"the link no longer serves the video (HTTP {response.status_code}).")
         if response.status_code == _RANGE_REFUSED:
-            self.have, self.trouble = 0, "the server refused to go on where it broke"
-            return None
+            state.have, state.trouble = 0, "the server refused to go on where it broke"
+            return False
         if response.status_code not in {200, _PARTIAL}:
-            self.trouble = f"HTTP {response.status_code}"
-            return None
+            state.trouble = f"HTTP {response.status_code}"
+            return False
         if encoding := _encoding(
             response
         ):  # nobody asked for it, and no length or range would mean the file's
-            self.trouble = f"it is {encoding}-encoded"
-            return None
-        is_resumed = response.status_code == _PARTIAL and self.have > 0
+            state.trouble = f"it is {encoding}-encoded"
+            return False
+        resumed = response.status_code == _PARTIAL and state.have > 0
         told = response.headers.get("Content-Range", "")
-        if is_resumed and told and not told.startswith(f"bytes {self.have}-"):
-            self.have, self.trouble = 0, "the server went on at another place than where it broke"
-            return None
-        if not is_resumed:
-            self.have = 0
+        if resumed and told and not told.startswith(f"bytes {state.have}-"):
+            state.have, state.trouble = 0, "the server went on at another place than where it broke"
+            return False
+        if not resumed:
+            state.have = 0
             length = response.headers.get("Content-Length", "")
-            self.total = int(length) if length.isdecimal() and len(length) <= MOST_DIGITS else None
+            state.total = int(length) if length.isdecimal() and len(length) <= MOST_DIGITS else None
             etag = response.headers.get("ETag", "")
-            self.etag = etag if etag.isascii() and etag.isprintable() else None  # it is sent back
-            _refuse_too_large(self.total or 0)
-        return is_resumed
+            state.etag = etag if etag.isascii() and etag.isprintable() else None  # it is sent back
+            _refuse_too_large(state.total or 0)
+        with state.part.open("ab" if resumed else "wb") as file:
+            for chunk in response.iter_raw(CHUNK):
+                if state.have == 0 and accept is not None and not accept(chunk[:64]):
+                    raise NotTheFile("what came is not a video but a text, perhaps an error page.")
+                file.write(chunk)
+                state.have += len(chunk)
+                _refuse_too_large(state.have)
+                if on_progress:
+                    on_progress(state.have, state.total)
+            file.flush()
+            os.fsync(file.fileno())
+    if state.have == 0:
+        raise NotTheFile("what came is empty.")
+    if state.total is not None and state.have != state.total:
+        state.trouble = f"{state.have} of {state.total} bytes"
+        return False
+    return True
 
 
 def _refuse_too_large(size: int) -> None:
