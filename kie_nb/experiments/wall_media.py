@@ -91,15 +91,13 @@ def make_clip(video: Path) -> Clip | None:
 
 def make_still(video: Path, width: int = STILL_WIDTH) -> bytes | None:
     """A small JPEG of *video*, from its poster (cached beside it); None where none can be made."""
-    from PIL import Image
-
     from .. import video as room
 
     poster = video if is_picture(video) else Files.of(video).poster(video)
     try:
         if not poster.exists():
             room.make_poster(video, poster)
-        with Image.open(poster) as still:
+        with room.open_picture(poster) as still:
             small = still.convert("RGB")
             small.thumbnail((width, width))
             buffer = io.BytesIO()

@@ -85,8 +85,6 @@ def write_still(video: Path, target: Path, width: int) -> None:
     Raises:
         Exception: of whatever kind, where it cannot be read or made.
     """
-    from PIL import Image
-
     from .. import video as room
 
     poster = Files.of(video).poster(video)
@@ -94,7 +92,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
         poster = video
     elif not poster.exists():
         room.make_poster(video, poster)
-    with Image.open(poster) as still:
+    with room.open_picture(poster) as still:
         still.thumbnail((width, width))
         room.write_jpeg(still, target)
 

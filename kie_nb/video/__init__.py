@@ -4,6 +4,7 @@ Everything here works on files alone and knows nothing of the rest of `kie_nb`. 
 by the first call that needs them, so importing this room costs next to nothing.
 
     sniff.py     what the first bytes say, without decoding anything
+    bounds.py    how much is decoded at most
     facts.py     the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
     reading.py   open, probe and check a file
     poster.py    one good frame as a JPEG
@@ -14,6 +15,7 @@ by the first call that needs them, so importing this room costs next to nothing.
     files.py     finished files appear under their name in one step
 """
 
+from .bounds import open_picture
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .likeness import compare_videos
 from .poster import make_poster, write_jpeg
@@ -36,6 +38,7 @@ __all__ = [
     "make_poster",
     "make_preview",
     "make_strip",
+    "open_picture",
     "probe",
     "read_request",
     "write_jpeg",

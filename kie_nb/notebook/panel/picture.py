@@ -18,6 +18,7 @@ from ...engine.images import Picture, check_picture, is_url, read_picture
 from ...engine.urls import seen_at
 from ...errors import InvalidRequest, KieError
 from ...text import visible
+from ...video import open_picture
 from .. import page
 from ..card import widgets
 from .controls import LABEL, mark
@@ -255,9 +256,7 @@ def facts(identity: ImageIdentity) -> str:
 
 
 def _small(content: bytes) -> bytes:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content)) as image:
+    with open_picture(io.BytesIO(content)) as image:
         image.thumbnail((STILL, STILL))
         out = io.BytesIO()
         image.convert("RGB").save(out, "JPEG", quality=80)
