@@ -21,9 +21,9 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import owner
+from kie_nb.errors import NotFetched
 from kie_nb.ledger import GrantStore
 from kie_nb.service import media
-from kie_nb.service.media import NotTheFile
 
 SHORT_S = 60
 PAGE = 4096
