@@ -137,7 +137,7 @@ def _fetch(url: str, own: Sequence[str]) -> bytes:
         content = read_at(url, most=MAX_BYTES, own=own)
     except ForbiddenAddress as exc:
         raise BadImage(
-            f"{exc.message}: nothing is fetched from there, and the service cannot reach it.", hint=SEND_FILE
+            f"{exc}: nothing is fetched from there, and the service cannot reach it.", hint=SEND_FILE
         ) from exc
     if len(content) > MAX_BYTES:
         raise BadImage(

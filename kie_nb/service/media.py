@@ -119,7 +119,7 @@ def _fetch(
             if _stream(url, state, accept, on_progress):
                 return
         except ForbiddenAddress as exc:
-            raise NotFetched(f"{exc.message}: nothing is fetched from there.") from exc
+            raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             if isinstance(exc.__cause__, TooSlow):  # it would hold a worker as long again
                 raise DownloadFailed(f"the video comes too slowly ({exc}).") from exc

@@ -19,7 +19,6 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from ..errors import KieError
 from ..settings import is_loopback
 from ..version import __version__
 from .addresses import FAKE_IP, Address, literal, why_not_public
@@ -32,7 +31,7 @@ CONNECT_S = 15.0
 READ_S = 30.0
 
 
-class ForbiddenAddress(KieError):
+class ForbiddenAddress(Exception):
     """An address that somebody else named leads where nothing of ours may be sent."""
 
 
@@ -203,7 +202,7 @@ def _as_httpx() -> Iterator[None]:
     """Errors of httpcore under the names that httpx gives them, and a transport that cannot be set up as no connection."""
     try:
         yield
-    except (httpx.HTTPError, KieError):
+    except (httpx.HTTPError, ForbiddenAddress):
         raise
     except (
         OSError,
