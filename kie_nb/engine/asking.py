@@ -109,12 +109,11 @@ def prepare(
     asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
     if is_url(source):
         ledger = session.ledger(current.home)
-        own = channel.own
-        for recorded in recorded_pictures(str(source), ledger, own=own):
+        for recorded in recorded_pictures(str(source), ledger, channel=channel):
             prepared = _prepared(dict(asked), recorded, channel, current.home)
             if ledger.standing(new_run(prepared)) is not None:
                 return prepared
-        picture, warnings = picture_at(str(source), ledger, own=own)
+        picture, warnings = picture_at(str(source), ledger, channel=channel)
         return _prepared(asked, picture, channel, current.home, warnings)
     if isinstance(source, Facts):
         raise InvalidRequest(
@@ -135,8 +134,7 @@ def picture_of_all(session: Session, source: Any) -> tuple[Picture, tuple[str, .
         return read_picture(source), ()
     current = settings_.current()
     channel = session.channel(current)
-    own = channel.own
-    return picture_for_all(str(source), session.ledger(current.home), own=own)
+    return picture_for_all(str(source), session.ledger(current.home), channel=channel)
 
 
 def as_it_was_asked(session: Session, prepared: Prepared, kept: Collection[str]) -> Prepared:
@@ -204,7 +202,7 @@ def again(
     request, content = replace(run.request, call_back_url=None), None
     image = request.image
     if image is not None:
-        check_unchanged(image, own=channel.own)
+        check_unchanged(image, channel=channel)
     if image is not None and image.url is None:
         kept = session.files(home).find_input(image.sha256)
         if kept is None:

@@ -37,7 +37,7 @@ class Channel:
         self, settings: Settings, dispatcher: Dispatcher, grants: GrantStore, patience: Patience
     ) -> None:
         self.settings = settings
-        self._patience = patience
+        self.patience = patience
         self.service = settings.service
         self.account = settings.account
         self.base_url = settings.base_url
@@ -79,7 +79,7 @@ class Channel:
                 else:
                     key = settings_.require_key(self.settings).reveal()
                 client = Client(
-                    key, base_url=self.base_url, upload_url=self.upload_url, patience=self._patience
+                    key, base_url=self.base_url, upload_url=self.upload_url, patience=self.patience
                 )
                 self._client = await client.__aenter__()
             return self._client

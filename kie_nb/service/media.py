@@ -121,10 +121,11 @@ def _fetch(
         except ForbiddenAddress as exc:
             raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            if isinstance(exc.__cause__, TooSlow):  # it would hold a worker as long again
-                raise DownloadFailed(f"the video comes too slowly ({exc}).") from exc
-            state.trouble = type(exc).__name__
-    raise DownloadFailed(f"the video did not come whole in {ATTEMPTS} tries ({state.trouble}).")
+            is_slow = isinstance(exc.__cause__, TooSlow)
+            state.trouble = f"too slow: {exc}" if is_slow else type(exc).__name__
+            if is_slow or isinstance(exc, httpx.TooManyRedirects):  # it would hold a worker as long again
+                break
+    raise DownloadFailed(f"the video did not come whole in {attempt + 1} tries ({state.trouble}).")
 
 
 class _State:

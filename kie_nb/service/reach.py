@@ -155,9 +155,18 @@ class _Stream(httpcore.NetworkStream):
         self._stream, self._pace = stream, pace
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        found = self._stream.read(max_bytes, self._within(timeout))
-        self._pace.came(len(found))
-        return found
+        end = time.monotonic() + (timeout or READ_S)
+        while True:
+            try:
+                found = self._stream.read(
+                    max_bytes, max(0.001, min(end - time.monotonic(), self._pace.left_s()))
+                )
+            except httpcore.ReadTimeout:
+                if time.monotonic() >= end:
+                    raise
+            else:
+                self._pace.came(len(found))
+                return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._within(timeout))

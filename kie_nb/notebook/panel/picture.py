@@ -225,7 +225,7 @@ class PictureControl:
         channel = session.channel(current)
         words, still = url, None
         try:
-            picture, warnings, content = seen_at(url, session.ledger(current.home), own=channel.own)
+            picture, warnings, content = seen_at(url, session.ledger(current.home), channel=channel)
             if content is not None:
                 words, still = facts(picture.identity), _small(content)
         except InvalidRequest as exc:
