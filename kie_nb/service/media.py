@@ -165,8 +165,7 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
         if encoding := _encoding(
             response
         ):  # nobody asked for it, and no length or range would mean the file's
-            state.trouble = f"it is {encoding}-encoded"
-            return False
+            raise NotTheFile(f"what came is packed ({encoding}), and was asked for as it is.")
         resumed = response.status_code == _PARTIAL and state.have > 0
         told = response.headers.get("Content-Range", "")
         if resumed and told and not told.startswith(f"bytes {state.have}-"):

@@ -157,11 +157,12 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         end = time.monotonic() + (timeout or READ_S)
         while True:
+            within = min(end - time.monotonic(), self._pace.left_s())
             try:
-                found = self._stream.read(
-                    max_bytes, max(0.001, min(end - time.monotonic(), self._pace.left_s()))
-                )
-            except httpcore.ReadTimeout:
+                found = self._stream.read(max_bytes, max(0.001, within))
+            except (
+                httpcore.ReadTimeout
+            ):  # perhaps a stretch has ended: whether enough came in it is said above
                 if time.monotonic() >= end:
                     raise
             else:
