@@ -11,7 +11,7 @@ MOST_TEXT = 20_000  # characters of a field that is shown or kept; a prompt has 
 
 
 def parsed(content: bytes | str) -> Any:
-    """The value in *content*; NaN and infinities are None, half surrogates are replaced.
+    """The value in *content*; NaN and infinities are None, half surrogates and NULs, which no ledger takes, are replaced.
 
     Raises:
         ValueError: it is no JSON, or nested so deep that walking it would exhaust the stack.
@@ -24,7 +24,7 @@ def parsed(content: bytes | str) -> Any:
 
 def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, float):
         return value if math.isfinite(value) else None  # 1e999
     if isinstance(value, dict | list) and not depth:

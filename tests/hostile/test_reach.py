@@ -1,6 +1,7 @@
 """Addresses that strangers name lead to no host of this machine or its network: what is connected to is judged."""
 
 import asyncio
+import ipaddress
 import json
 import socket
 
@@ -58,6 +59,35 @@ def film(path, image_url):
     }
     note = {"kie_nb": 1, "request": request, "service": "kie", "run": "r", "task": "t"}
     return write_request(path.with_suffix(".raw.mp4"), path, json.dumps(note))
+
+
+NOT_PUBLIC = """127.0.0.1 127.255.255.254 0.0.0.0 10.1.2.3 100.64.0.1 169.254.169.254 172.16.0.1 172.31.255.255 192.0.0.8 192.0.2.1
+192.88.99.1 192.168.0.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 240.0.0.1 255.255.255.255 ::1 :: ::127.0.0.1 ::ffff:10.0.0.1
+64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::808:808 100::1 2001::1 2001:db8::1 2002:7f00:1:: 2002:808:808:: 3fff::1 4000::1 fc00::1
+fd12::1 fe80::1 fec0::1 ff02::1""".split()
+PUBLIC = "1.1.1.1 8.8.8.8 100.63.255.255 172.32.0.1 198.20.0.1 2606:4700::1111 2a00:1450::1 64:ff9b::808:808 ::ffff:8.8.8.8".split()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_public"), [(a, False) for a in NOT_PUBLIC] + [(a, True) for a in PUBLIC]
+)
+def test_which_addresses_are_public(address, is_public):
+    """Also those that carry another inside."""
+    from kie_nb.service.addresses import why_not_public
+
+    assert (why_not_public(ipaddress.ip_address(address)) == "") is is_public
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("127.1", "127.0.0.1"), ("0x7f.1", "127.0.0.1"), ("2130706433", "127.0.0.1"), ("127.0.0.1.", "127.0.0.1"),
+     ("\uff11\uff12\uff17.\uff10.\uff10.\uff11", "127.0.0.1"), ("[::1]", "::1"), ("fe80::1%eth0", "fe80::1"), ("a.example", "None"), ("", "None")],
+)  # fmt: skip
+def test_how_a_host_spells_an_address(host, address):
+    """As resolvers and proxies take it."""
+    from kie_nb.service.addresses import literal
+
+    assert str(literal(host)) == address
 
 
 # --- results ------------------------------------------------------------------------------------------------------
