@@ -17,9 +17,9 @@ from ...engine.bridge import wait_blocking
 from ...engine.images import Picture, check_picture, is_url, read_picture
 from ...engine.urls import seen_at
 from ...errors import InvalidRequest, KieError
+from ...markup import ROOT, html
 from ...text import visible
 from ...video import open_picture
-from .. import page
 from ..card import widgets
 from .controls import LABEL, mark
 from .desk import Desk
@@ -110,10 +110,8 @@ class PictureControl:
             where = f"{parts.hostname}{parts.path}"
         except ValueError:  # no address at all: shown as it is
             where = url
-        where = page.esc(where[:MOST_SHOWN])
-        self.found.value = (
-            f"<span>The file names a picture at <b>{where}</b>. Nothing was loaded from there.</span>"
-        )
+        words = "<span {}>The file names a picture at <b>{}</b>. Nothing was loaded from there.</span>"
+        self.found.value = html(words, ROOT, where[:MOST_SHOWN])
         self.question.layout.display = None
 
     def wait(self) -> None:
