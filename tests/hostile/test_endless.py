@@ -136,6 +136,7 @@ def test_a_cell_is_not_held_by_a_create_that_is_answered_by_the_byte(lie, real, 
     with pytest.raises(kie.OutcomeUnknown):
         kie.generate("Waves", **TEXT).wait(60)
 
+    assert not api.gave_up
     assert sum("create" in request.path for request in api.seen) == 1
 
 
