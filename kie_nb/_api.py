@@ -71,7 +71,7 @@ def generate(
         NotSent: no connection could be made, and nothing was sent.
         OutOfCredits, AuthError, ModelUnavailable, Refused: the service said no; nothing was charged.
         OutcomeUnknown: the answer was lost; a task may exist and be billed.
-        TaskFailed, TaskLost, NoVideo, DownloadFailed, StillRunning, WaitInterrupted: where it waits, as `Run.wait` says.
+        TaskFailed, TaskLost, NoVideo, DownloadFailed, NotFetched, StillRunning, WaitInterrupted: where it waits, as `Run.wait` says.
     """
     started = get_session().start(
         prompt,

@@ -16,6 +16,7 @@ KieError
 ├── TaskLost                         the service no longer knows the task
 ├── NoVideo                          the task succeeded but named no file
 ├── DownloadFailed                   the video is paid for but not on disk yet
+│   └── NotFetched                   and will not be fetched by itself: its link stays, open it by hand
 ├── StillRunning (TimeoutError)      a wait of ours ended; the task goes on
 └── LedgerError                      the record of runs cannot be read or written
 
@@ -193,6 +194,10 @@ class DownloadFailed(KieError):
     """The video exists at the service and is paid for, but is not on disk yet."""
 
     charged_by_default = "yes, the video is made"
+
+
+class NotFetched(DownloadFailed):
+    """The video is too large to be fetched, or its link leads where nothing is fetched from; it is not tried again."""
 
 
 class StillRunning(KieError, TimeoutError):

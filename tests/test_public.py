@@ -21,7 +21,7 @@ from kie_nb.errors import InvalidRequest
 from kie_nb.keys import Secret
 from kie_nb.notebook import guides, kie_magic
 from kie_nb.notebook.options import all_names
-from kie_nb.service.media import USER_AGENT
+from kie_nb.service.reach import USER_AGENT
 
 PACKAGE = Path(kie_nb.__file__).parent
 ROOT = Path(__file__).parents[1]

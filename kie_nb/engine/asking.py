@@ -110,12 +110,11 @@ def prepare(
     asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
     if is_url(source):
         ledger = session.ledger(current.home)
-        own = (channel.base_url, channel.upload_url)
-        for recorded in recorded_pictures(str(source), ledger, own=own):
+        for recorded in recorded_pictures(str(source), ledger, channel=channel):
             prepared = _prepared(dict(asked), recorded, channel, current.home)
             if ledger.standing(new_run(prepared)) is not None:
                 return prepared
-        picture, warnings = picture_at(str(source), ledger, own=own)
+        picture, warnings = picture_at(str(source), ledger, channel=channel)
         return _prepared(asked, picture, channel, current.home, warnings)
     if isinstance(source, Facts):
         raise InvalidRequest(
@@ -136,8 +135,7 @@ def picture_of_all(session: Session, source: Any) -> tuple[Picture, tuple[str, .
         return read_picture(source), ()
     current = settings_.current()
     channel = session.channel(current)
-    own = (channel.base_url, channel.upload_url)
-    return picture_for_all(str(source), session.ledger(current.home), own=own)
+    return picture_for_all(str(source), session.ledger(current.home), channel=channel)
 
 
 def as_it_was_asked(session: Session, prepared: Prepared, kept: Collection[str]) -> Prepared:
@@ -201,10 +199,11 @@ def again(
     Raises:
         BadImage: the picture is gone, was altered, or its address serves another one now.
     """
-    request, content = run.request, None
+    # A callback's address is the user's own word each time: a record may be a stranger's.
+    request, content = replace(run.request, call_back_url=None), None
     image = request.image
     if image is not None:
-        check_unchanged(image)
+        check_unchanged(image, channel=channel)
     if image is not None and image.url is None:
         kept = session.files(home).find_input(image.sha256)
         if kept is None:

@@ -17,7 +17,7 @@ from ..errors import KieError, LedgerError, RateLimited
 from ..keys import Secret
 from ..ledger import GrantStore, Leave, Ledger, RunRow
 from ..ledger.schema import now
-from ..service import Client
+from ..service import Client, Patience
 from ..settings import Settings
 from . import owner
 from .dispatcher import Dispatcher, before_exit
@@ -33,8 +33,11 @@ SHORTEST_PAUSE_S = 0.01
 class Channel:
     """What several runs share: connection, account, and the right to send."""
 
-    def __init__(self, settings: Settings, dispatcher: Dispatcher, grants: GrantStore) -> None:
+    def __init__(
+        self, settings: Settings, dispatcher: Dispatcher, grants: GrantStore, patience: Patience
+    ) -> None:
         self.settings = settings
+        self.patience = patience
         self.service = settings.service
         self.account = settings.account
         self.base_url = settings.base_url
@@ -56,6 +59,11 @@ class Channel:
         is_usual = self.service == "simulator" or self.settings.base_url == settings_.KIE_BASE_URL
         return self.service if is_usual else f"{self.service}@{self.settings.base_url}"
 
+    @property
+    def own(self) -> tuple[str, str]:
+        """The addresses of the service itself, which may be on this machine: what it names there may be fetched."""
+        return (self.base_url, self.upload_url)
+
     async def client(self) -> Client:
         """The client, opened at first use."""
         async with self._opening:
@@ -70,7 +78,9 @@ class Channel:
                     key = "simulator"  # a real key has no business there
                 else:
                     key = settings_.require_key(self.settings).reveal()
-                client = Client(key, base_url=self.base_url, upload_url=self.upload_url)
+                client = Client(
+                    key, base_url=self.base_url, upload_url=self.upload_url, patience=self.patience
+                )
                 self._client = await client.__aenter__()
             return self._client
 

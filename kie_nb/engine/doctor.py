@@ -20,7 +20,7 @@ from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from . import owner
 from .bridge import wait_blocking
-from .fetching import fetch_one, place_of, with_files
+from .fetching import fetch_one, is_given_up, place_of, with_files
 from .findings import Finding, Report
 from .links import from_any_link
 from .run import Run
@@ -134,6 +134,8 @@ class _Visit:
         done, is_mended = "`%kie resume` fetches it", False
         if _is_driven(self.session, run):
             done = "it is being fetched now"
+        elif is_given_up(self.session, run, number):
+            done = f"it is not fetched by itself: `%kie show {run.id[:8]}` tells why"
         elif self.mend:
             done, is_mended = await self._again(run, target, number)
         return Finding(run=run.id, file=target.name, kind=kind, what=what, done=done, is_mended=is_mended)
@@ -163,11 +165,12 @@ class _Visit:
 
     async def _fetched(self, run: Run, number: int, target: Path) -> dict[str, Any]:
         """The file from the first link that serves it."""
+        channel = self.session.channel_of(run)
 
         async def fetch(url: str) -> dict[str, Any]:
-            return dict(await self._work(fetch_one, url, target))
+            return dict(await self._work(fetch_one, url, target, channel.own, self.session.patience))
 
-        return await from_any_link(run, number, self.session.channel_of(run), fetch)
+        return await from_any_link(run, number, channel, fetch)
 
     async def _record(self, run: Run, number: int, fetched: dict[str, Any], before: str | None) -> None:
         """Write down what is on disk now; the state moves only from made to fetched."""

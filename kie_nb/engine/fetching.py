@@ -7,21 +7,26 @@ import glob
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import DownloadFailed, KieError, NoVideo
+from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
 from ..home import make_folder
 from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
 from ..paths import shown_path
 from ..service.media import NotTheFile, download
+from ..service.pace import Patience
 from ..settings import LOGS
 from .links import from_any_link
+from .outcomes import error_of, stored
 from .run import Run
 from .states import State
 from .step import Step
 from .strays import is_of_the_dead
+
+if TYPE_CHECKING:
+    from .session import Session
 
 FETCH_PAUSES_S = (2.0, 5.0, 15.0, 40.0)
 LOOK_PAUSES_S = (0.0, 2.0, 5.0)  # for the files of a task that succeeded and named none
@@ -39,18 +44,23 @@ class Fetching(Step):
             NoVideo: the service names none.
             DownloadFailed: none came; they stay at the service for about a day.
         """
+        if _told(self.run) and self.run.state is State.SUCCESS:
+            raise error_of(self.run)
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
         kept = kept_files(self.run.row)
         # What is there stays, though its owner may have changed it: that is the doctor's to say, who keeps both.
         here = {one.number for one in kept if self.files.find(one.name)}
-        came, error = await self._fetch_all(
-            [number for number in range(len(urls)) if number not in here], (0.0, *FETCH_PAUSES_S)
-        )
+        wanted = [number for number in range(len(urls)) if number not in here]
+        open_ = [number for number in wanted if not is_given_up(self.session, self.run, number)]
+        came, error = await self._fetch_all(open_ or wanted, (0.0, *FETCH_PAUSES_S))
         there = here | set(came)
         if error is not None and (not there or any(first.number not in there for first in kept[:1])):
-            raise self._failed(error, urls) from error
+            told = self._failed(error, urls)
+            if isinstance(told, NotFetched) and self.run.state is State.SUCCESS:
+                await self.surely(State.SUCCESS, error=stored(told))  # else every resume would fetch it again
+            raise told from error
         if (
             self.run.state is not State.FETCHED
         ):  # else by another machine, whose record stands: a copy for this home
@@ -58,13 +68,20 @@ class Fetching(Step):
 
     async def fetch_missing(self) -> None:
         """Try once more for what has not come; what does not come now either stays missing."""
-        came, error = await self._fetch_all(self.run.missing, (0.0,))
+        missing = [number for number in self.run.missing if not is_given_up(self.session, self.run, number)]
+        came, error = await self._fetch_all(missing, (0.0,))
         if came:
             await self._keep(came)
         self.run._say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
+        if isinstance(error, NotFetched):
+            return NotFetched(
+                f"the video of run {run.id[:8]} is made but is not fetched: {error.message}",
+                hint=f"it is not tried again by itself; its link lives about a day: {urls[0]}",
+                run_id=run.id,
+            )
         if run.row.video_sha256:
             where = shown_path(self.files.place(run.row.video) or self.files.videos)
             return DownloadFailed(
@@ -99,22 +116,31 @@ class Fetching(Step):
     async def _fetch_all(
         self, numbers: Iterable[int], pauses: tuple[float, ...]
     ) -> tuple[dict[int, dict[str, Any]], DownloadFailed | None]:
-        """What came, by its number, and why not all of it did."""
+        """What came, by its number, and why not all of it did; what would be no use is not tried again."""
         came: dict[int, dict[str, Any]] = {}
-        error: DownloadFailed | None = None
+        failed: dict[int, DownloadFailed] = {}
         for pause in pauses:
             await asyncio.sleep(pause)
-            error = None
             for number in numbers:
+                if number in came or isinstance(failed.get(number), NotFetched):
+                    continue
                 try:
-                    came[number] = came.get(number) or await self._fetch_file(number)
+                    came[number] = await self._fetch_file(number)
+                    failed.pop(number, None)
                 except DownloadFailed as exc:
-                    error = exc
-                    self.run._say(f"{exc.message} Trying again.")
-            if error is None:
-                self.run._say("")
+                    failed[number] = exc
+                    self.run._say(
+                        exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again."
+                    )
+            if all(isinstance(exc, NotFetched) for exc in failed.values()):
                 break
-        return came, error
+        if not failed:
+            self.run._say("")
+        self.session.not_fetched |= {
+            (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
+        }
+        # What may yet come is told rather than what will not: it is tried again.
+        return came, min(failed.values(), key=lambda exc: isinstance(exc, NotFetched), default=None)
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
         changes = with_files(self.run, self.files, came)
@@ -133,7 +159,9 @@ class Fetching(Step):
 
     async def _work(self, url: str, target: Path) -> dict[str, Any]:
         try:
-            future = self.session.downloads.submit(fetch_one, url, target)
+            future = self.session.downloads.submit(
+                fetch_one, url, target, self.channel.own, self.session.patience
+            )
         except RuntimeError as exc:  # an executor that takes no more work
             raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
         try:
@@ -142,6 +170,15 @@ class Fetching(Step):
             if not future.cancelled():
                 raise  # we are being ended, not the worker
             raise DownloadFailed("the worker that fetched it was ended.") from None
+
+
+def is_given_up(session: Session, run: Run, number: int) -> bool:
+    """Whether file *number* of the task was too large, or its link led where nothing is fetched from: told, and not tried again."""
+    return (run.id, number) in session.not_fetched or _told(run)
+
+
+def _told(run: Run) -> bool:
+    return (run.row.error or {}).get("class") == NotFetched.__name__
 
 
 def place_of(run: Run, files: Files, number: int) -> Path:
@@ -160,7 +197,7 @@ def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> di
         )
         for number, facts in came.items()
     ]
-    changes = with_kept(run.row, fresh, made=files_made(run.row))
+    changes = {**with_kept(run.row, fresh, made=files_made(run.row)), "error": None}
     first = changes["files"][0]
     if first["number"] in came:
         changes["video_seconds"] = came[first["number"]]["seconds"]
@@ -169,7 +206,9 @@ def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> di
     return changes
 
 
-def fetch_one(url: str, target: Path) -> dict[str, Any]:
+def fetch_one(
+    url: str, target: Path, own: Sequence[str] = (), patience: Patience | None = None
+) -> dict[str, Any]:
     """Download *url*, check that it is a whole video or picture, and give it its final name; runs in a worker.
 
     Returns:
@@ -185,7 +224,7 @@ def fetch_one(url: str, target: Path) -> dict[str, Any]:
         for left in target.parent.glob(f"{glob.escape(target.name)}.*.incoming*"):
             if is_of_the_dead(left):
                 left.unlink(missing_ok=True)
-        size = download(url, incoming, accept=_is_no_page)
+        size = download(url, incoming, own=own, accept=_is_no_page, patience=patience)
         seconds, extension = _what_it_is(incoming)
         with incoming.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

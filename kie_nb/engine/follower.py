@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..errors import KieError, OutcomeUnknown
+from ..errors import KieError, NotFetched, OutcomeUnknown
 from ..ledger import Ledger
 from . import owner
 from .dispatcher import before_exit
@@ -179,7 +179,8 @@ class Follower:
             self._asked.pop(run, None)
             self._driven.discard(run)
             run._finish(error)
-            if (run.state is State.SUCCESS or run.missing) and run.link_lives:
+            is_wanted = run.state is State.SUCCESS and not isinstance(error, NotFetched)
+            if (is_wanted or run.missing) and run.link_lives:
                 self._fetch_later(run, channel)
 
     def _fetch_later(self, run: Run, channel: Channel) -> None:

@@ -16,10 +16,14 @@ from urllib.parse import urlsplit
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
 from ..home import open_file
+from ..video.bounds import TooManyPixels, open_picture
+from ..video.sniff import HEAD_BYTES, describe_head
 
 MAX_BYTES = 10 * 1024 * 1024  # kie-api §11.2: jpeg, png or webp, at most 10 MB
 MIMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+SEND_FILE = "download the picture and pass the file; it is uploaded"
+_SMALLER = "make it smaller, for example PIL.Image.open(path).resize(...), and pass that"
 _CONVERT = "convert it, for example PIL.Image.open(path).convert('RGB'), and pass that"
 
 
@@ -59,20 +63,22 @@ def check_picture(content: bytes, label: str, *, url: str | None = None) -> Imag
     if len(content) > MAX_BYTES:
         raise BadImage(
             f"{label} has {len(content) / 1048576:.1f} MB; the service takes pictures of at most 10 MB.",
-            hint="make it smaller, for example PIL.Image.open(path).resize(...), and pass that",
+            hint=_SMALLER,
         )
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with open_picture(io.BytesIO(content)) as image:
             kind, size = image.format or "", image.size
             if kind in MIMES:
                 image.load()
     except UnidentifiedImageError:
-        shown = "a web page" if content.lstrip()[:1] == b"<" else f"begins with {content[:12]!r}"
         raise BadImage(
-            f"{label} is not a picture that can be read ({shown}).", hint="a jpeg, png or webp file is needed"
+            f"{label} is not a picture that can be read; it seems to be {describe_head(content[:HEAD_BYTES])}.",
+            hint="a jpeg, png or webp file is needed",
         ) from None
+    except TooManyPixels as exc:
+        raise BadImage(f"{label} is too large: {exc}.", hint=_SMALLER) from None
     except Exception as exc:  # Pillow raises many classes for broken files
         raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc
     if kind not in MIMES:
@@ -118,7 +124,7 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
     if _is_private(parts.hostname):
         raise BadImage(
             f"{parts.hostname} can be reached from your network only, not by the service.",
-            hint="download the picture and pass the file; it is uploaded",
+            hint=SEND_FILE,
         )
     return url
 
@@ -180,7 +186,7 @@ def _read_file(source: str | os.PathLike[str]) -> tuple[bytes, str]:
             if size > MAX_BYTES:
                 raise BadImage(
                     f"{path.name} has {size / 1048576:.1f} MB; the service takes pictures of at most 10 MB.",
-                    hint="make it smaller, for example PIL.Image.open(path).resize(...), and pass that",
+                    hint=_SMALLER,
                 )
             return file.read(MAX_BYTES + 1), path.name
     except FileNotFoundError:

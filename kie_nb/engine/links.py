@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..errors import DownloadFailed, KieError
+from ..errors import DownloadFailed, KieError, NotFetched
 from .channel import Channel
 from .facts import Facts
 
@@ -16,6 +16,7 @@ async def from_any_link(
     """What *fetch* gives for the first link that serves file *number* of the task; on the dispatcher's loop.
 
     Raises:
+        NotFetched: it is too large, or leads where nothing is fetched from.
         DownloadFailed: none does, or the disk took nothing.
     """
     client = await channel.client()
@@ -41,7 +42,8 @@ async def from_any_link(
                 tried.append(url)
                 return await fetch(url)
         except KieError as exc:
-            if isinstance(exc.__cause__, OSError):  # our disk is in trouble, not the link
+            # Our disk is in trouble, not the link; or the file is too large at every link.
+            if isinstance(exc, NotFetched) or isinstance(exc.__cause__, OSError):
                 raise
             reasons.append(exc.message.rstrip("."))
     raise DownloadFailed(f"{'; '.join(dict.fromkeys(reasons)) or 'the service names no file for it'}.")

@@ -44,6 +44,7 @@ class Session(Shared):
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
         self.strange_states: set[str] = set()
+        self.not_fetched: set[tuple[str, int]] = set()  # files of runs that are not tried again
         # One handle a run for as long as somebody holds it: a table of thousands must not stay for the life of a kernel.
         self._handles: WeakValueDictionary[tuple[Ledger, str], Run] = WeakValueDictionary()
         self._open: list[Run] = []

@@ -253,7 +253,8 @@ def question(session: Session, run: Run) -> str:
         return f"It was sent again already, as run {later.id[:8]}: nothing more is sent. Show that one?"
     estimate = run.estimate
     price = f"{estimate.credits:g} credits (${estimate.usd:.2f})" if estimate else "the price of another run"
-    return f"If the first try was billed, this costs another {price}. Send it again?"
+    callback = " Its callback's address is left out." if run.request.call_back_url else ""
+    return f"If the first try was billed, this costs another {price}.{callback} Send it again?"
 
 
 def write_off(session: Session, run: Run, *, charged: bool = True) -> Run:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..keys import Secret
 from ..ledger import Database, Files, GrantStore, Ledger
+from ..service import Patience
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .facts import Facts
@@ -23,6 +24,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.dispatcher: Dispatcher = dispatcher()
+        self.patience = Patience()
         self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
@@ -69,7 +71,7 @@ class Shared:
         )
         with self._lock:
             if key not in self._channels:
-                self._channels[key] = Channel(settings, self.dispatcher, self.grants(settings))
+                self._channels[key] = Channel(settings, self.dispatcher, self.grants(settings), self.patience)
             # A limit of the user's own may have changed without changing the way.
             self._channels[key].settings = settings
             return self._channels[key]

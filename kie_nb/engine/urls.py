@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -11,12 +10,14 @@ from ..catalogue import ImageIdentity
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..service.media import read_at
-from .images import MAX_BYTES, Picture, check_picture, check_url
+from ..service.reach import ForbiddenAddress
+from .channel import Channel
+from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url
 
 _told: set[tuple[str, str, str]] = set()
 
 
-def recorded_pictures(url: str, ledger: Ledger, *, own: Sequence[str]) -> list[Picture]:
+def recorded_pictures(url: str, ledger: Ledger, *, channel: Channel) -> list[Picture]:
     """The pictures that runs were made with when *url* served them, newest first: an old notebook can be run again.
 
     A run that was made while it could not be read is known by the address alone: that is always the last of them.
@@ -24,7 +25,7 @@ def recorded_pictures(url: str, ledger: Ledger, *, own: Sequence[str]) -> list[P
     Raises:
         BadImage: the service could not reach the address.
     """
-    url = check_url(url, own=own)
+    url = check_url(url, own=channel.own)
     found = [ImageIdentity(**known) for known in ledger.find_urls(url)]
     identities = [*(identity for identity in found if not identity.by_url), by_address(url)]
     return [Picture(identity=identity) for identity in identities]
@@ -36,7 +37,7 @@ def by_address(url: str) -> ImageIdentity:
     return ImageIdentity(sha256=digest, label=_label(url), url=url, by_url=True)
 
 
-def picture_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...]]:
+def picture_at(url: str, ledger: Ledger, *, channel: Channel) -> tuple[Picture, tuple[str, ...]]:
     """The picture that *url* serves now, and warnings; asked before a new request is sent.
 
     Its bytes are fetched to know the request by them. The key is never sent along. That it is another picture than runs were
@@ -45,20 +46,20 @@ def picture_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture
     Raises:
         BadImage: the address cannot be used, or serves no picture that the service takes.
     """
-    picture, warnings, _content = seen_at(url, ledger, own=own)
+    picture, warnings, _content = seen_at(url, ledger, channel=channel)
     return picture, warnings
 
 
-def seen_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...], bytes | None]:
+def seen_at(url: str, ledger: Ledger, *, channel: Channel) -> tuple[Picture, tuple[str, ...], bytes | None]:
     """The same with the bytes that it served, for whoever shows them.
 
     Raises:
         BadImage: as `picture_at`.
     """
-    url = check_url(url, own=own)
+    url = check_url(url, own=channel.own)
     label = _label(url)
     try:
-        content = _fetch(url)
+        content = _fetch(url, channel)
     except ServiceTrouble as exc:
         words = (
             f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
@@ -69,7 +70,7 @@ def seen_at(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, t
     return Picture(identity=identity), _changed(url, identity, ledger), content
 
 
-def picture_for_all(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Picture, tuple[str, ...]]:
+def picture_for_all(url: str, ledger: Ledger, *, channel: Channel) -> tuple[Picture, tuple[str, ...]]:
     """The picture that *url* serves, for a grid of requests: fetched once for all of them.
 
     Where it cannot be fetched now, it is taken to be the one that was used before, or a grid would change as a whole.
@@ -77,8 +78,10 @@ def picture_for_all(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Pi
     Raises:
         BadImage: as `picture_at`.
     """
-    picture, warnings = picture_at(url, ledger, own=own)
-    known = next((one for one in recorded_pictures(url, ledger, own=own) if not one.identity.by_url), None)
+    picture, warnings = picture_at(url, ledger, channel=channel)
+    known = next(
+        (one for one in recorded_pictures(url, ledger, channel=channel) if not one.identity.by_url), None
+    )
     if not picture.identity.by_url or known is None:
         return picture, warnings
     words = (
@@ -88,7 +91,7 @@ def picture_for_all(url: str, ledger: Ledger, *, own: Sequence[str]) -> tuple[Pi
     return known, (words,)
 
 
-def check_unchanged(picture: ImageIdentity) -> None:
+def check_unchanged(picture: ImageIdentity, *, channel: Channel) -> None:
     """Refuse an address that serves other bytes than *picture*; one that is silent, or always was, is left to the service.
 
     Raises:
@@ -97,7 +100,7 @@ def check_unchanged(picture: ImageIdentity) -> None:
     if picture.url is None or picture.by_url:
         return
     try:
-        found = hashlib.sha256(_fetch(picture.url)).hexdigest()
+        found = hashlib.sha256(_fetch(picture.url, channel)).hexdigest()
     except ServiceTrouble:
         return
     if found != picture.sha256:
@@ -131,8 +134,13 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
     return (words,)
 
 
-def _fetch(url: str) -> bytes:
-    content = read_at(url, most=MAX_BYTES)
+def _fetch(url: str, channel: Channel) -> bytes:
+    try:
+        content = read_at(url, most=MAX_BYTES, own=channel.own, patience=channel.patience)
+    except ForbiddenAddress as exc:
+        raise BadImage(
+            f"{exc}: nothing is fetched from there, and the service cannot reach it.", hint=SEND_FILE
+        ) from exc
     if len(content) > MAX_BYTES:
         raise BadImage(
             f"{_label(url)} is larger than the 10 MB that the service takes.", hint="use a smaller picture"

@@ -20,6 +20,7 @@ from .step import Step, TakenOver, log, utc_now
 # again does not cure (§5.1).
 LOST_AFTER_S = 600.0
 LOST_LOOKS = 10
+MOST_STRANGE = 50  # words of the service's that are logged: a new one at every look would have no end
 NO_EXPERIENCE = {"kie": (2.5, 1.5), "simulator": (0.6, 1.25)}  # first look after s, growth
 
 
@@ -100,8 +101,9 @@ class Watching(Step):
     async def _take_in(self, record: TaskRecord) -> None:
         before = self.run.state
         state = from_service(record.state, before)
-        if record.state not in set(State) and record.state not in self.session.strange_states:
-            self.session.strange_states.add(record.state)
+        strange = self.session.strange_states
+        if record.state not in set(State) | strange and len(strange) < MOST_STRANGE:
+            strange.add(record.state)
             log.warning("the service says %r of a task; that is taken as running", record.state)
         changes: dict[str, Any] = {}
         if record.credits is not None and record.is_final:

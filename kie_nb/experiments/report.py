@@ -17,7 +17,7 @@ from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path
 from ..version import __version__
-from ..video import copy_media, open_media, read_media
+from ..video import copy_media, open_media, open_picture, read_media
 from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
@@ -138,12 +138,10 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
 
 
 def _small(path: Path) -> bytes | None:
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with open_media(path) as file, Image.open(file) as picture:
+        with open_media(path) as file, open_picture(file) as picture:
             small = picture.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):  # Pillow's words for what is no picture, and too many pixels
         return None
     small.thumbnail((_PICTURE_WIDTH, _PICTURE_WIDTH))
     buffer = io.BytesIO()

@@ -94,15 +94,13 @@ def make_clip(video: Path) -> Clip | None:
 
 def make_still(video: Path, width: int = STILL_WIDTH) -> bytes | None:
     """A small JPEG of *video*, from its poster (cached beside it); None where none can be made."""
-    from PIL import Image
-
     from .. import video as room
 
     poster = video if is_picture(video) else Files.of(video).poster(video)
     try:
         if not room.is_media(poster):
             room.make_poster(video, poster)
-        with room.open_media(poster) as file, Image.open(file) as still:
+        with room.open_media(poster) as file, room.open_picture(file) as still:
             small = still.convert("RGB")
             small.thumbnail((width, width))
             buffer = io.BytesIO()

@@ -93,8 +93,6 @@ def write_still(video: Path, target: Path, width: int) -> None:
     Raises:
         Exception: of whatever kind, where it cannot be read or made.
     """
-    from PIL import Image
-
     from .. import video as room
 
     poster = Files.of(video).poster(video)
@@ -102,7 +100,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
         poster = video
     elif not room.is_media(poster):
         room.make_poster(video, poster)
-    with room.open_media(poster) as file, Image.open(file) as still:
+    with room.open_media(poster) as file, room.open_picture(file) as still:
         still.thumbnail((width, width))
         room.write_jpeg(still, target)
 

@@ -1,6 +1,7 @@
 """The wire: what is said to Kie.ai and how its answers are read. Knows httpx and nothing of ledger or notebook."""
 
 from .client import Client, Upload
+from .pace import Patience
 from .records import TaskRecord
 
-__all__ = ["Client", "TaskRecord", "Upload"]
+__all__ = ["Client", "Patience", "TaskRecord", "Upload"]

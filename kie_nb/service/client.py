@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import math
 import ssl
+import zlib
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,15 +17,18 @@ import httpx
 
 from ..errors import NotSent, RateLimited, Refused, ServiceTrouble, StillRunning, TaskLost
 from ..keys import Secret, check_key
-from ..settings import is_loopback, without_password
+from ..settings import MOST, is_loopback, without_password
 from .envelope import Call, outcome_unknown, read
-from .media import USER_AGENT, LinkDead, download
-from .records import TaskRecord, parse_record
+from .media import LinkDead, download
+from .pace import Patience
+from .reach import USER_AGENT
+from .records import TaskRecord, is_address, parse_record
+from .wirejson import number_of, text_of
 
 CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
 READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 UPLOAD_TIMEOUT = httpx.Timeout(120.0, connect=15.0)
-MAX_REPLY_BYTES = 8 << 20  # replies have some kilobytes: one that does not end must not fill the memory
+MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
 NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
 PASSING_CODES = frozenset({429, 430, 455})  # rate and maintenance: looking again later is safe (kie-api §5.1)
 NOT_ENTERED = "use `async with AsyncKie() as client`"
@@ -56,13 +59,22 @@ class Client:
         key: What is sent as the API key, to these two hosts only.
         base_url: Where the API answers.
         upload_url: Where uploads go; by default the same host.
+        patience: How long whole answers and files may take.
     """
 
-    def __init__(self, key: str | Secret, *, base_url: str, upload_url: str | None = None) -> None:
+    def __init__(
+        self,
+        key: str | Secret,
+        *,
+        base_url: str,
+        upload_url: str | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._key = Secret(key) if isinstance(key, str) else key
         self._base_url = base_url
         # The key goes where the API is: a base of one's own is never paired with the public upload host by accident.
         self._upload_url = upload_url or base_url
+        self._patience = patience or Patience()
         self._client: httpx.AsyncClient | None = None
         self._creator: httpx.AsyncClient | None = None
 
@@ -71,7 +83,11 @@ class Client:
 
     async def __aenter__(self) -> Self:
         key = check_key(self._key)
-        headers = {"Authorization": f"Bearer {key.reveal()}", "User-Agent": USER_AGENT}
+        headers = {
+            "Authorization": f"Bearer {key.reveal()}",
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "gzip",
+        }
         # A proxy has no business between this process and a service on this machine.
         trust_env = not is_loopback(self._base_url)
         self._client = httpx.AsyncClient(
@@ -141,7 +157,11 @@ class Client:
             raise RuntimeError(NOT_ENTERED)
         try:
             status, reply = await _exchange(
-                self._creator, "POST", f"{self._base_url}/api/v1/jobs/createTask", json=body
+                self._creator,
+                "POST",
+                f"{self._base_url}/api/v1/jobs/createTask",
+                whole_s=self._patience.create_s,
+                json=body,
             )
         except _NEVER_SENT as exc:
             raise NotSent(
@@ -229,16 +249,11 @@ class Client:
             ServiceTrouble: no usable answer; asking again is safe.
         """
         data = await self._ask(Call.CREDITS, "GET", f"{self._base_url}/api/v1/chat/credit")
-        if isinstance(data, bool) or not isinstance(data, int | float | str):
+        balance = number_of(data, least=-MOST, most=MOST)
+        if balance is None:
             raise ServiceTrouble(
                 "no usable answer to credit: it holds no number.", hint="asking again is safe"
             )
-        try:
-            balance = float(data)
-        except (ValueError, OverflowError):
-            balance = math.nan
-        if not math.isfinite(balance):
-            raise ServiceTrouble("no usable answer to credit: it holds no number.")
         return balance
 
     async def upload(self, content: bytes, name: str, *, mime: str, folder: str = "images/kie-nb") -> Upload:
@@ -254,13 +269,15 @@ class Client:
             files={"file": (name, content, mime)},
             data={"uploadPath": folder, "fileName": name},
             timeout=UPLOAD_TIMEOUT,
+            whole_s=self._patience.upload_s,
         )
-        url = (data.get("downloadUrl") or data.get("fileUrl")) if isinstance(data, dict) else None
-        if not isinstance(data, dict) or not url or data.get("success") is False:
+        told = data if isinstance(data, dict) and data.get("success") is not False else {}
+        url = told.get("downloadUrl") or told.get("fileUrl")
+        if not is_address(url):
             raise ServiceTrouble(
                 "no usable answer to upload: there is no address in it.", hint="asking again is safe"
             )
-        return Upload(url=str(url), name=str(data.get("fileName") or name), bytes=len(content))
+        return Upload(url=str(url), name=text_of(told.get("fileName"), 200) or name, bytes=len(content))
 
     async def download_url(self, url: str) -> str:
         """A fresh link, good for 20 minutes, for a file that the service made (kie-api §8.1).
@@ -272,9 +289,9 @@ class Client:
         data = await self._ask(
             Call.DOWNLOAD_URL, "POST", f"{self._base_url}/api/v1/common/download-url", json={"url": url}
         )
-        if not isinstance(data, str) or not data.startswith("http"):
+        if not is_address(data):
             raise ServiceTrouble("no usable answer to download-url: there is no address in it.")
-        return data
+        return str(data)
 
     async def download(self, url: str, target: str | Path) -> Path:
         """Fetch a result to *target*: without the key, to a temporary name, checked, then renamed.
@@ -284,37 +301,62 @@ class Client:
             InvalidRequest, ServiceTrouble: the link is dead, and no fresh one was given.
         """
         target = Path(target)
+        fetch = functools.partial(download, own=(self._base_url, self._upload_url), patience=self._patience)
         try:
-            await asyncio.to_thread(download, url, target)
+            await asyncio.to_thread(fetch, url, target)
         except LinkDead:
             fresh = await self.download_url(url)
-            await asyncio.to_thread(download, fresh, target)
+            await asyncio.to_thread(fetch, fresh, target)
         return target
 
-    async def _ask(self, call: Call, method: str, url: str, **more: Any) -> Any:
+    async def _ask(
+        self, call: Call, method: str, url: str, *, whole_s: float | None = None, **more: Any
+    ) -> Any:
         """A question that costs nothing: anything but a clear answer is `ServiceTrouble`."""
         if self._client is None:
             raise RuntimeError(NOT_ENTERED)
+        whole_s = self._patience.question_s if whole_s is None else whole_s
         try:
-            status, reply = await _exchange(self._client, method, url, **more)
+            status, reply = await _exchange(self._client, method, url, whole_s=whole_s, **more)
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise ServiceTrouble(f"no answer to {call}: {_why(exc)}.", hint="asking again is safe") from exc
         return read(call, status, reply)
 
 
-class _TooLarge(httpx.HTTPError):
+class _NoReply(httpx.HTTPError):
     """What came is no reply of the service's."""
 
 
-async def _exchange(client: httpx.AsyncClient, method: str, url: str, **more: Any) -> tuple[int, bytes]:
-    """Status and body of the reply, read no further than any reply of the service is long."""
-    async with client.stream(method, url, **more) as response:
-        body = bytearray()
-        async for piece in response.aiter_bytes():
-            body += piece
-            if len(body) > MAX_REPLY_BYTES:
-                raise _TooLarge(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
-        return response.status_code, bytes(body)
+async def _exchange(
+    client: httpx.AsyncClient, method: str, url: str, *, whole_s: float, **more: Any
+) -> tuple[int, bytes]:
+    """Status and body of the reply, read no further than any reply of the service is long, nor for longer than *whole_s*."""
+    try:
+        async with asyncio.timeout(whole_s), client.stream(method, url, **more) as response:
+            body = bytearray()
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > MAX_REPLY_BYTES:
+                    raise _NoReply(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
+            return response.status_code, _unpacked(bytes(body), response.headers.get("Content-Encoding", ""))
+    except TimeoutError:
+        raise _NoReply(f"no whole reply within {whole_s:g} s") from None
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """*body* as it was before it was packed; a few kilobytes may unpack to gigabytes, so that has its limit too."""
+    kind = encoding.strip().lower()
+    if kind in {"", "identity"}:
+        return body
+    if kind not in {"gzip", "x-gzip", "deflate"}:
+        raise _NoReply("a reply in an encoding that was not asked for")
+    try:
+        plain = zlib.decompressobj(wbits=47).decompress(body, MAX_REPLY_BYTES + 1)
+    except zlib.error:
+        raise _NoReply("a reply that cannot be unpacked") from None
+    if len(plain) > MAX_REPLY_BYTES:
+        raise _NoReply(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
+    return plain
 
 
 @functools.cache

@@ -5,7 +5,6 @@ HTTP 200 does not mean accepted, 500 is often the user's mistake, and the text i
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +22,7 @@ from ..errors import (
 )
 from ..settings import LOGS
 from .scan import scan_record
+from .wirejson import number_of, parsed, text_of
 
 OK = 200
 KEY_LIMIT = 433
@@ -148,7 +148,7 @@ def _leaves_open(status: int, code: int, text: str) -> bool:
 
 def message_of(reply: dict[str, Any]) -> str:
     """`msg` on the wire, `message` on the older page."""
-    return str(reply.get("msg") or reply.get("message") or "")
+    return text_of(reply.get("msg")) or text_of(reply.get("message"))
 
 
 def refusal(call: Call, code: int, text: str) -> KieError:  # noqa: PLR0911 - one return a kind
@@ -232,15 +232,12 @@ def outcome_unknown(why: str) -> OutcomeUnknown:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
+        reply = parsed(body)
+    except ValueError:
         return None
     return reply if isinstance(reply, dict) else None
 
 
 def _code(reply: dict[str, Any], status: int) -> int:
-    code = reply.get("code", status if status != OK else None)
-    try:
-        return int(code)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return 0
+    code = number_of(reply.get("code", status if status != OK else None), least=0, most=99_999)
+    return int(code or 0)

@@ -6,25 +6,22 @@ Plain blocking code: it runs in a worker thread, where streaming costs half of w
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
 
-from ..errors import DownloadFailed, ServiceTrouble
-from ..settings import is_loopback
-from ..version import __version__
+from ..errors import DownloadFailed, NotFetched, ServiceTrouble
+from .pace import Pace, Patience, TooSlow
+from .reach import ForbiddenAddress, get
 
-# An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
-USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
 CHUNK = 1 << 16  # a broken connection loses what has not filled one yet
 ATTEMPTS = 5
 PAUSE_S = 1.0  # before the second try, doubled before each later one
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
-READ_S = 20.0  # for a picture of some MB that somebody waits for
+MOST_DIGITS = 18  # of a length; `int` refuses thousands
 _DEAD = {401, 403, 404, 410}
 _PARTIAL = 206
 _RANGE_REFUSED = 416
@@ -35,25 +32,30 @@ class LinkDead(DownloadFailed):
 
 
 class NotTheFile(DownloadFailed):
-    """What came is not the file: an error page, nothing, or too much."""
+    """What came is not the file: an error page, or nothing."""
 
 
-def read_at(url: str, *, most: int) -> bytes:
+def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience | None = None) -> bytes:
     """What *url* serves now, read no further than just beyond *most* bytes; the key is not sent along.
 
+    Args:
+        own: Addresses of the service itself, which may be on this machine.
+
     Raises:
+        ForbiddenAddress: it leads to this machine or a private network.
         ServiceTrouble: it cannot be read from here; the message is the reason in a word.
     """
     content = b""
     try:
-        with _client(trust_env=not is_loopback(url)).stream("GET", url, timeout=READ_S) as response:
-            response.raise_for_status()
-            for chunk in response.iter_bytes():
+        with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+            if response.status_code != httpx.codes.OK:
+                raise ServiceTrouble(f"HTTP {response.status_code}")
+            if encoding := _encoding(response):
+                raise ServiceTrouble(f"it is {encoding}-encoded")
+            for chunk in response.iter_raw(CHUNK):
                 content += chunk
                 if len(content) > most:
                     break
-    except httpx.HTTPStatusError as exc:
-        raise ServiceTrouble(f"HTTP {exc.response.status_code}") from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise ServiceTrouble(type(exc).__name__) from exc
     return content
@@ -63,23 +65,28 @@ def download(
     url: str,
     target: Path,
     *,
+    own: Sequence[str] = (),
     accept: Callable[[bytes], bool] | None = None,
     pause_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
+    patience: Patience | None = None,
 ) -> int:
     """Fetch *url* into *target* and return its size in bytes; a half file never has the final name.
 
     Args:
+        own: Addresses of the service itself, which may be on this machine.
         accept: Says from the first bytes whether this is the kind of file wanted.
         pause_s: In place of `PAUSE_S`.
+        patience: How long it may take.
 
     Raises:
+        NotFetched: it is too large, or the link leads where nothing is fetched from; trying again would be no use.
         LinkDead: the link is dead (HTTP 401, 403, 404, 410).
         NotTheFile: an error page or an empty body under HTTP 200.
-        DownloadFailed: the connection broke too often, or the disk refused.
+        DownloadFailed: the connection broke too often or was too slow, or the disk refused.
     """
     part = target.with_name(f"{target.name}.part")
-    state = _State(part)
+    state = _State(part, own, patience or Patience())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(
@@ -104,35 +111,30 @@ def _fetch(
     on_progress: Callable[[int, int | None], None] | None,
 ) -> None:
     """As many tries as it takes, within reason."""
-    client = _client(trust_env=not is_loopback(url))
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(pause_s * 2 ** (attempt - 1))
+        state.pace.start()
         try:
-            if _stream(client, url, state, accept, on_progress):
+            if _stream(url, state, accept, on_progress):
                 return
+        except ForbiddenAddress as exc:
+            raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            state.trouble = type(exc).__name__
-    raise DownloadFailed(f"the video did not come whole in {ATTEMPTS} tries ({state.trouble}).")
-
-
-@functools.cache
-def _client(*, trust_env: bool) -> httpx.Client:
-    """One for all downloads, for loading the certificates costs more than a small download; it keeps no connection."""
-    return httpx.Client(
-        trust_env=trust_env,
-        headers={"User-Agent": USER_AGENT},
-        follow_redirects=True,
-        timeout=httpx.Timeout(30, connect=15),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-    )
+            is_slow = isinstance(exc.__cause__, TooSlow)
+            state.trouble = f"too slow: {exc}" if is_slow else type(exc).__name__
+            if is_slow or isinstance(exc, httpx.TooManyRedirects):  # it would hold a worker as long again
+                break
+    raise DownloadFailed(f"the video did not come whole in {attempt + 1} tries ({state.trouble}).")
 
 
 class _State:
     """How far the file is."""
 
-    def __init__(self, part: Path) -> None:
+    def __init__(self, part: Path, own: Sequence[str], patience: Patience) -> None:
         self.part = part
+        self.own = own
+        self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
         self.have = 0
         self.total: int | None = None
         self.etag: str | None = None
@@ -140,19 +142,18 @@ class _State:
 
 
 def _stream(  # noqa: C901, PLR0912 - one reply, read in order
-    client: httpx.Client,
     url: str,
     state: _State,
     accept: Callable[[bytes], bool] | None,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> bool:
     """One try; True when the file is whole."""
-    headers = {"Accept-Encoding": "identity"}  # a length that can be checked, and ranges of the file itself
+    headers = {}
     if state.have:
         headers["Range"] = f"bytes={state.have}-"
         if state.etag:
             headers["If-Range"] = state.etag
-    with client.stream("GET", url, headers=headers) as response:
+    with get(url, pace=state.pace, own=state.own, headers=headers) as response:
         if response.status_code in _DEAD:
             raise LinkDead(f"the link no longer serves the video (HTTP {response.status_code}).")
         if response.status_code == _RANGE_REFUSED:
@@ -161,6 +162,10 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
         if response.status_code not in {200, _PARTIAL}:
             state.trouble = f"HTTP {response.status_code}"
             return False
+        if encoding := _encoding(
+            response
+        ):  # nobody asked for it, and no length or range would mean the file's
+            raise NotTheFile(f"what came is packed ({encoding}), and was asked for as it is.")
         resumed = response.status_code == _PARTIAL and state.have > 0
         told = response.headers.get("Content-Range", "")
         if resumed and told and not told.startswith(f"bytes {state.have}-"):
@@ -168,17 +173,18 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
             return False
         if not resumed:
             state.have = 0
-            length = response.headers.get("Content-Length")
-            state.total = int(length) if length and length.isdigit() else None
-            state.etag = response.headers.get("ETag")
+            length = response.headers.get("Content-Length", "")
+            state.total = int(length) if length.isdecimal() and len(length) <= MOST_DIGITS else None
+            etag = response.headers.get("ETag", "")
+            state.etag = etag if etag.isascii() and etag.isprintable() else None  # it is sent back
+            _refuse_too_large(state.total or 0)
         with state.part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_raw(CHUNK):
                 if state.have == 0 and accept is not None and not accept(chunk[:64]):
-                    raise NotTheFile(f"what came is not a video: it begins with {chunk[:20]!r}.")
+                    raise NotTheFile("what came is not a video but a text, perhaps an error page.")
                 file.write(chunk)
                 state.have += len(chunk)
-                if state.have > MAX_BYTES:
-                    raise NotTheFile(f"what came is larger than {MAX_BYTES >> 30} GB.")
+                _refuse_too_large(state.have)
                 if on_progress:
                     on_progress(state.have, state.total)
             file.flush()
@@ -189,6 +195,17 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
         state.trouble = f"{state.have} of {state.total} bytes"
         return False
     return True
+
+
+def _refuse_too_large(size: int) -> None:
+    if size > MAX_BYTES:
+        raise NotFetched(f"it is larger than {MAX_BYTES >> 30} GB.")
+
+
+def _encoding(response: httpx.Response) -> str:
+    """What the body is packed in, though it was asked for as it is; unpacked it may be a thousand times as large."""
+    told = response.headers.get("Content-Encoding", "").strip().lower()
+    return "" if told in {"", "identity"} else "".join(c for c in told if c.isalnum())[:12] or "oddly"
 
 
 def _sync_folder(folder: Path) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..settings import MOST
+from .wirejson import number_of, parsed, text_of
+
+MOST_FILES = 100  # far more than any task makes
+MOST_ADDRESS = 8192  # characters
+MOST_WORD = 200  # characters of an id, a state, a code
+MOST_S = 366 * 86_400.0
+MOST_MS = 4_102_444_800_000.0  # the year 2100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,23 +60,23 @@ def parse_record(data: Any, task_id: str) -> TaskRecord | None:
     if not isinstance(data, dict) or not isinstance(data.get("state"), str):
         return None
     return TaskRecord(
-        task_id=str(data.get("taskId") or task_id),
-        state=data["state"],
-        model=str(data.get("model") or ""),
+        task_id=text_of(data.get("taskId"), MOST_WORD) or task_id,
+        state=text_of(data["state"], MOST_WORD),
+        model=text_of(data.get("model"), MOST_WORD),
         urls=result_urls(data.get("resultJson")),
-        fail_code=str(data.get("failCode") or ""),
-        fail_message=str(data.get("failMsg") or ""),
-        credits=_first_number(data, "creditsConsumed", "consumeCredits", "costCredits"),
-        cost_time_s=_first_number(data, "costTime"),
-        created_ms=_whole(data.get("createTime")),
-        completed_ms=_whole(data.get("completeTime")),
+        fail_code=text_of(data.get("failCode"), MOST_WORD),
+        fail_message=text_of(data.get("failMsg")),
+        credits=_first_number(data, "creditsConsumed", "consumeCredits", "costCredits", most=MOST),
+        cost_time_s=_first_number(data, "costTime", most=MOST_S),
+        created_ms=_moment(data.get("createTime")),
+        completed_ms=_moment(data.get("completeTime")),
         param=parse_param(data.get("param")),
         raw=data,
     )
 
 
 def result_urls(result: Any) -> tuple[str, ...]:
-    """The addresses in `resultJson`: text, an object, "", null or missing."""
+    """The addresses in `resultJson`: text, an object, "", null or missing; no more than any task makes."""
     decoded = _decoded(result)
     if not isinstance(decoded, dict):
         return ()
@@ -78,7 +85,17 @@ def result_urls(result: Any) -> tuple[str, ...]:
         urls = (urls,)
     if not isinstance(urls, list | tuple):
         return ()
-    return tuple(url for url in urls if isinstance(url, str) and url.startswith(("http://", "https://")))
+    return tuple(url for url in urls if is_address(url))[:MOST_FILES]
+
+
+def is_address(url: Any) -> bool:
+    """Whether *url* may be an http(s) address: short, and of letters that can be seen."""
+    return (
+        isinstance(url, str)
+        and url.startswith(("http://", "https://"))
+        and len(url) <= MOST_ADDRESS
+        and url.isprintable()
+    )
 
 
 def parse_param(param: Any) -> dict[str, Any] | None:
@@ -94,25 +111,16 @@ def _decoded(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
+        return parsed(value)
+    except ValueError:
         return None
 
 
-def _first_number(data: dict[str, Any], *names: str) -> float | None:
-    for name in names:
-        value = data.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            continue
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            continue
-        if math.isfinite(number):
-            return number
-    return None
+def _first_number(data: dict[str, Any], *names: str, most: float) -> float | None:
+    told = (number_of(data.get(name), least=0.0, most=most) for name in names)
+    return next((number for number in told if number is not None), None)
 
 
-def _whole(value: Any) -> int | None:
-    number = _first_number({"value": value}, "value")
+def _moment(value: Any) -> int | None:
+    number = number_of(value, least=0.0, most=MOST_MS)
     return int(number) if number is not None else None

@@ -5,9 +5,10 @@ The link of a finished video dies within a day, so what can be read for sure is 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+from .wirejson import parsed
 
 _STATE = re.compile(r'"state"\s*:\s*"([a-z]{1,20})"')
 _RESULT = re.compile(r'"resultJson"\s*:\s*("(?:[^"\\]|\\.)*")')
@@ -37,12 +38,12 @@ def scan_record(body: bytes) -> dict[str, Any] | None:
         if len(found) == 1:
             data[name] = float(found[0])
     for name in _TEXTS:
-        texts = [json.loads(told) for told in re.findall(_TEXT.format(name=name), outside) if _is_text(told)]
+        texts = [parsed(told) for told in re.findall(_TEXT.format(name=name), outside) if _is_text(told)]
         if len(texts) == 1:
             data[name] = texts[0]
     results = [told for told in _RESULT.findall(outside) if _is_text(told)]
     if len(results) == 1:
-        data["resultJson"] = json.loads(results[0])
+        data["resultJson"] = parsed(results[0])
     is_sure = {
         "success": "http" in str(data.get("resultJson", "")),
         "fail": bool(data.get("failMsg") or data.get("failCode")),
@@ -64,7 +65,7 @@ def _whole(echo: str) -> str | None:
     """The request in the echo, if all that went missing is one level of escaping; it tells whose task it is, and no more."""
     told = echo[echo.find("{") : echo.rfind("}") + 1]
     try:
-        json.loads(told)
+        parsed(told)
     except ValueError:
         return None
     return told
@@ -72,6 +73,6 @@ def _whole(echo: str) -> str | None:
 
 def _is_text(told: str) -> bool:
     try:
-        return isinstance(json.loads(told), str)
+        return isinstance(parsed(told), str)
     except ValueError:
         return False

@@ -4,6 +4,7 @@ Everything here works on files alone and knows of `kie_nb` only how a file is op
 by the first call that needs them, so importing this room costs next to nothing.
 
     sniff.py     what the first bytes say, without decoding anything
+    bounds.py    how much is decoded at most
     facts.py     the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
     reading.py   open, probe and check a file
     poster.py    one good frame as a JPEG
@@ -14,6 +15,7 @@ by the first call that needs them, so importing this room costs next to nothing.
     files.py     finished files appear under their name in one step; only videos and pictures are handed out
 """
 
+from .bounds import open_picture
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .files import copy_media, is_media, open_media, read_media
 from .likeness import compare_videos
@@ -40,6 +42,7 @@ __all__ = [
     "make_preview",
     "make_strip",
     "open_media",
+    "open_picture",
     "probe",
     "read_media",
     "read_request",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bounds import Budget
 from .facts import NotAVideo, SoundLikeness
-from .reading import opened
+from .reading import TOO_LONG, opened
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -75,10 +76,13 @@ class _Track:
     def __iter__(self) -> Iterator[Samples]:
         import av
 
+        budget = Budget()
         try:
             for packet in self._container.demux(self._stream):
                 self.packets.update(bytes(packet))
                 for frame in packet.decode():
+                    if not budget.admits(frame):
+                        raise _refusal(self._container, TOO_LONG)
                     self._add(frame)
                     yield from self._pieces(frame)
             yield from self._pieces(None)

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from .bounds import Budget
 from .facts import NotAVideo
 from .files import finished_in_one_step
 from .reading import duration_s, frame_rate, opened
@@ -42,7 +43,8 @@ def make_preview(
 ) -> Path:
     """Write a small H.264 copy of a video to *target* and return that path.
 
-    The copy keeps length, sound and frame rate (at most 30 a second). A damaged part is left out.
+    The copy keeps length, sound and frame rate (at most 30 a second). A damaged part is left out, and so is the end of a
+    video of many minutes.
 
     Args:
         path: a video in any codec that PyAV decodes.
@@ -95,9 +97,13 @@ def _write(path: str | os.PathLike[str], part: Path, max_short: int, bits_per_s:
         if source.streams.audio and source.streams.audio[0].rate:
             sound = source.streams.audio[0]
             tracks[sound.index] = _Speaker(copy, sound, start_s=start_s)
+        budget = Budget()
         for packet in source.demux([source.streams[index] for index in tracks]):
-            for frame in _decoded(packet):
+            frames = [frame for frame in _decoded(packet) if budget.admits(frame)]
+            for frame in frames:
                 copy.mux(tracks[packet.stream.index].encode(frame))
+            if budget.is_spent:
+                break
         if not screen.length_s:
             seems = "a video without a single frame that can be decoded"
             raise NotAVideo(f"no preview of {Path(path).name}: it is {seems}", seems=seems)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..home import open_file
+from .bounds import MOST_PIXELS, Budget, TooManyPixels, refuse_pixels
 from .facts import NotAVideo, VideoFacts
 from .sniff import HEAD_BYTES, describe, describe_head, looks_like_video, missing_part
 
@@ -39,6 +40,7 @@ _CODEC_OF_LIBRARY = {
     "libvorbis": "vorbis",
     "mp3float": "mp3",
 }
+TOO_LONG = "a video too long to be decoded here"
 _DEFAULT_FPS = Fraction(25)
 _CUT_SHORT = 0.5  # less than this share of the expected length is a broken download, not a generous rounding
 
@@ -97,17 +99,27 @@ def opened(path: str | os.PathLike[str]) -> "Iterator[tuple[InputContainer, Vide
         streams = [s for s in container.streams.video if s.codec_context is not None and s.width]
         if not streams:
             raise _refusal(place, "sound without a picture" if container.streams.audio else describe(place))
+        try:
+            refuse_pixels(streams[0].width, streams[0].height)
+        except TooManyPixels as exc:
+            raise _refusal(place, f"a video too large to be decoded here: {exc}") from exc
+        # The header may say less than a later frame has.
+        streams[0].codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         # Frames are decoded on all cores; what comes out does not depend on their number.
         streams[0].thread_type = "AUTO"
         yield container, streams[0]
 
 
 def pictures(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
-    """The frames from here to the end; a part that cannot be decoded raises `NotAVideo`."""
+    """The frames from here to the end; a part that cannot be decoded, or too much of it, raises `NotAVideo`."""
     import av
 
+    budget = Budget()
     try:
-        yield from container.decode(stream)
+        for frame in container.decode(stream):
+            if not budget.admits(frame):
+                raise _refusal(Path(container.name), TOO_LONG)
+            yield frame
     except av.FFmpegError as exc:
         seems = f"a damaged video ({exc.strerror})"
         raise _refusal(Path(container.name), seems) from exc

@@ -1,8 +1,8 @@
 """What a file seems to be, judged by its first bytes.
 
 A download that went wrong is rarely random: it is an error page, a JSON refusal, a picture, or the first half of a
-video. These rules name it, so that the message a user reads says what happened rather than "invalid data".
-Standard library only: the download loop asks `looks_like_video` about its first chunk.
+video. These rules name it, so that the message a user reads says what happened rather than "invalid data". They name the
+kind only: the text of an answer may hold anything, and is never quoted. Standard library only.
 """
 
 import os
@@ -101,7 +101,7 @@ def describe_head(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return "a picture or sound in an MP4-like file"
     known = next((words for magic, words in _MAGIC if head.startswith(magic)), None)
-    return known or _describe_text(head) or f"unknown data (it begins {head[:8].hex(' ')})"
+    return known or _describe_text(head) or "unknown data"
 
 
 def _describe_text(head: bytes) -> str | None:
@@ -114,17 +114,12 @@ def _describe_text(head: bytes) -> str | None:
         return None
     opening = text[:200].lower()
     if opening.startswith("<?xml") and "<html" not in opening:
-        return f"an XML message: {_shorten(text)}"
+        return "an XML message"
     if opening.startswith(("<!doctype html", "<html", "<head", "<body", "<?xml")):
         return "an HTML page"
     if opening.startswith(("{", "[")):
-        return f"JSON: {_shorten(text)}"
-    return f"text: {_shorten(text)}" if text else "blank text"
-
-
-def _shorten(text: str, limit: int = 120) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+        return "JSON"
+    return "text" if text else "blank text"
 
 
 def missing_part(file: BinaryIO, size: int) -> str | None:

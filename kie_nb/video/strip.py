@@ -1,5 +1,6 @@
 """A strip of frames: the same moments of several videos above each other, to be compared by eye."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -55,15 +56,14 @@ def _length_s(path: str | os.PathLike[str]) -> float:
     """From the first frame to the end of the last. Packets tell it, without decoding: a header may be wrong."""
     import av
 
-    shown: list[float] = []
+    first, last = math.inf, -math.inf
     with opened(path) as (container, stream):
         with suppress(av.FFmpegError):  # a damaged end is told when it is decoded
-            shown.extend(
-                float(packet.pts * packet.time_base)
-                for packet in container.demux(stream)
-                if packet.pts is not None and packet.time_base is not None
-            )
-        return (max(shown) - min(shown) if shown else 0.0) + float(1 / frame_rate(stream))
+            for packet in container.demux(stream):
+                if packet.pts is not None and packet.time_base is not None:
+                    shown = float(packet.pts * packet.time_base)
+                    first, last = min(first, shown), max(last, shown)
+        return max(0.0, last - first) + float(1 / frame_rate(stream))
 
 
 def _thumbs(path: str | os.PathLike[str], moments: list[float], column: int) -> "Iterator[Image]":

@@ -21,9 +21,9 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import owner
+from kie_nb.errors import NotFetched
 from kie_nb.ledger import GrantStore
 from kie_nb.service import media
-from kie_nb.service.media import NotTheFile
 
 SHORT_S = 60
 PAGE = 4096
@@ -258,7 +258,7 @@ def test_a_reply_of_300_mb_to_a_create(flood, monkeypatch):
     told = json.loads(done.stdout.splitlines()[-1])
 
     assert (told["state"], told["error"][0]) == ("unknown", "OutcomeUnknown")
-    assert "more than 8 MB" in told["error"][1]
+    assert "more than 2 MB" in told["error"][1]
     assert told["error"][2] == "  charged: unknown, perhaps the full price"
     assert told["question"][0] == "ServiceTrouble"
     assert told["kb"] < 120 * 1024
@@ -270,8 +270,8 @@ def test_a_video_larger_than_any(flood, tmp_path, monkeypatch):
     monkeypatch.setattr(media, "MAX_BYTES", 20 * MB)
     site = flood(first=b"\x00\x00\x00\x20ftypisom", piece=b"\x00")
 
-    with pytest.raises(NotTheFile, match="larger than"):
-        media.download(f"{site.url}/a.mp4", tmp_path / "videos" / "a.mp4")
+    with pytest.raises(NotFetched, match="larger than"):
+        media.download(f"{site.url}/a.mp4", tmp_path / "videos" / "a.mp4", own=(site.url,))
 
     assert list((tmp_path / "videos").iterdir()) == []
     assert site.sent < 60

@@ -230,7 +230,7 @@ def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("gone.png", "could not be fetched"), ("", "a web page")], ids=["gone", "page"]
+    ("path", "words"), [("gone.png", "could not be fetched"), ("", "an HTML page")], ids=["gone", "page"]
 )
 def test_an_address_that_serves_no_picture_is_marked(page, served, path, words, monkeypatch):
     """Before it is asked for; where it may still be read by the service, it can be."""

@@ -12,7 +12,10 @@ FILM = b"\0\0\0 ftypisom" + hashlib.sha256(b"film").digest() * 40_000  # 1.28 MB
 
 
 def fetch(url, target, **more):
-    return download(url, target, **{"pause_s": 0.001, "accept": looks_like_video} | more)
+    # The sites of this file stand where the service itself would.
+    return download(
+        url, target, **{"pause_s": 0.001, "accept": looks_like_video, "own": ("http://127.0.0.1",)} | more
+    )
 
 
 @pytest.fixture

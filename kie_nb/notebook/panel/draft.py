@@ -27,6 +27,7 @@ class Draft:
         kept: The texts of the request that it was filled from. White space around them is part of it, until they are changed.
         seed: A number, or what was typed for one.
         count: Runs, with the seeds counted up from `seed`.
+        is_found: The picture's address stands in a file, which may be a stranger's: nobody has asked for it here yet.
     """
 
     model: str = DEFAULT_MODEL
@@ -35,6 +36,7 @@ class Draft:
     kept: dict[str, Any] = field(default_factory=dict)
     seed: Any = None
     count: int = 1
+    is_found: bool = False
 
     def copy(self) -> Draft:
         """As it is now."""

@@ -50,7 +50,14 @@ def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Fille
         picture = _kept(sha256, label) if sha256 else None
         remark = "" if picture else f"Its picture {label} is not in this folder: choose it."
     inputs = dict(source.inputs)
-    draft = Draft(model=source.model, values=inputs, kept=dict(inputs), source=picture, seed=source.seed)
+    draft = Draft(
+        model=source.model,
+        values=inputs,
+        kept=dict(inputs),
+        source=picture,
+        seed=source.seed,
+        is_found=isinstance(source, Recalled) and isinstance(picture, str),
+    )
     return Filled(draft=draft, remark=remark)
 
 

@@ -70,7 +70,7 @@ class Form:
                 control.show(draft.values.get(control.entry.name))
             self.seed.show(draft.seed, keep=keep_seed)
             self.seed.count.value = draft.count
-            self.picture.show(draft.source)
+            self.picture.show(draft.source, is_found=draft.is_found)
         finally:
             self._is_ours = False
         self._changed()

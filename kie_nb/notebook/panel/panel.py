@@ -159,8 +159,14 @@ class Panel:
 
     # --- for code ------------------------------------------------------------------------------------------------
 
-    def fill(self, source: Run | Request | Recalled | str | os.PathLike[str]) -> Panel:
+    def fill(
+        self, source: Run | Request | Recalled | str | os.PathLike[str], *, use_address: bool = False
+    ) -> Panel:
         """Fill the form as for a run, a request, or the video of one that `kie_nb.export` wrote; sends nothing.
+
+        Args:
+            source: What is asked for again.
+            use_address: Load the picture from the address that a video's file names; by default the panel shows it and asks.
 
         Raises:
             InvalidRequest: the file carries no request, or the model is not described here.
@@ -168,6 +174,7 @@ class Panel:
         from .filling import draft_of
 
         found = draft_of(source)
+        found.draft.is_found &= not use_address
         self.form.show(found.draft, keep_seed=True)
         if found.remark:
             self.say(found.remark)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ... import settings as settings_
 from ...catalogue import ImageIdentity
@@ -16,7 +17,9 @@ from ...engine.bridge import wait_blocking
 from ...engine.images import Picture, check_picture, is_url, read_picture
 from ...engine.urls import seen_at
 from ...errors import InvalidRequest, KieError
+from ...markup import ROOT, html
 from ...text import visible
+from ...video import open_picture
 from ..card import widgets
 from .controls import LABEL, mark
 from .desk import Desk
@@ -24,6 +27,7 @@ from .parts import PicturePlace
 from .words import lines_of
 
 STILL = 360  # pixels; shown at half of it
+MOST_SHOWN = 300  # characters of an address
 READ_S = 30.0  # a file on a slow share
 
 
@@ -55,11 +59,21 @@ class PictureControl:
             description=title, placeholder="path or URL", tooltip="a path, counted from the notebook's folder, or a URL",
             style=LABEL, layout=kit.Layout(width="100%"), continuous_update=False,
         )  # fmt: skip
+        self.found = kit.HTML()
+        use = kit.Button(description="Use this address", tooltip="load the picture from there")
+        use.on_click(desk.guard(lambda _button: self.show(self._proposed)))
+        self.question = kit.HBox(
+            [self.found, use],
+            layout=kit.Layout(
+                display="none", margin="0 2px 4px 128px", align_items="center", flex_flow="row wrap"
+            ),
+        )
         self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
         place = kit.VBox([self.place], layout=kit.Layout(margin="0 0 0 126px", overflow="visible"))
         self.box = kit.VBox(
-            [self.path, place, self.error], layout=kit.Layout(width="100%", overflow="visible")
+            [self.path, place, self.question, self.error], layout=kit.Layout(width="100%", overflow="visible")
         )
+        self._proposed: str | None = None
         self._still: bytes | None = None
         self._pieces: dict[str, list[bytes]] = {}
         self._reading: Future[Any] | None = None
@@ -71,14 +85,34 @@ class PictureControl:
         self.place.on_msg(desk.guard(self._message))
         self.path.observe(desk.guard(self._typed), "value")
 
-    def show(self, source: str | Picture | None) -> None:
-        """Take *source* as if it had been given by hand."""
+    def show(self, source: str | Picture | None, *, is_found: bool = False) -> None:
+        """Take *source* as if it had been given by hand.
+
+        Args:
+            source: The picture.
+            is_found: It is an address that stands in a file: it is shown, and called only once somebody agrees.
+        """
+        proposed = source if is_found and isinstance(source, str) else None
+        source = None if proposed else source
         self._is_ours = True
         try:
             self.path.value = source if isinstance(source, str) else ""
         finally:
             self._is_ours = False
         self._take(source)
+        if proposed:
+            self._propose(proposed)
+
+    def _propose(self, url: str) -> None:
+        self._proposed = url
+        try:
+            parts = urlsplit(url)
+            where = f"{parts.hostname}{parts.path}"
+        except ValueError:  # no address at all: shown as it is
+            where = url
+        words = "<span {}>The file names a picture at <b>{}</b>. Nothing was loaded from there.</span>"
+        self.found.value = html(words, ROOT, where[:MOST_SHOWN])
+        self.question.layout.display = None
 
     def wait(self) -> None:
         """Until a picture that was given is read.
@@ -148,7 +182,8 @@ class PictureControl:
             self.source = given if isinstance(given, str | Picture) else None
             self.picture = given if isinstance(given, Picture) else None
             self.wrong = self.warning = ""
-            self._reading = None
+            self._reading = self._proposed = None
+            self.question.layout.display = "none"
             if given is None or (isinstance(given, Picture) and given.content is None):
                 self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
             elif isinstance(given, str) and is_url(given):
@@ -188,8 +223,7 @@ class PictureControl:
         channel = session.channel(current)
         words, still = url, None
         try:
-            own = (channel.base_url, channel.upload_url)
-            picture, warnings, content = seen_at(url, session.ledger(current.home), own=own)
+            picture, warnings, content = seen_at(url, session.ledger(current.home), channel=channel)
             if content is not None:
                 words, still = facts(picture.identity), _small(content)
         except InvalidRequest as exc:
@@ -220,9 +254,7 @@ def facts(identity: ImageIdentity) -> str:
 
 
 def _small(content: bytes) -> bytes:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content)) as image:
+    with open_picture(io.BytesIO(content)) as image:
         image.thumbnail((STILL, STILL))
         out = io.BytesIO()
         image.convert("RGB").save(out, "JPEG", quality=80)

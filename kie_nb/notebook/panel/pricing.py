@@ -194,8 +194,9 @@ def _made(draft: Draft, picture: Picture | None) -> list[RunRow]:
     elif picture is None:
         if not is_url(draft.source):
             return []
-        own = (channel.base_url, channel.upload_url)
-        pictures = [one.identity for one in recorded_pictures(str(draft.source), session.here, own=own)]
+        pictures = [
+            one.identity for one in recorded_pictures(str(draft.source), session.here, channel=channel)
+        ]
     found: list[RunRow] = []
     for seed in draft.seeds:
         for image in pictures:

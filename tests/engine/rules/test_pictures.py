@@ -159,8 +159,8 @@ def test_the_same_figure_gives_the_same_bytes():
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        pytest.param("page.png", HTML, ["page.png", "a web page"], id="a page named .png"),
-        pytest.param("notes.txt", b"hello there", ["notes.txt", "hello there"], id="a text"),
+        pytest.param("page.png", HTML, ["page.png", "an HTML page"], id="a page named .png"),
+        pytest.param("notes.txt", b"hello there", ["notes.txt", "seems to be text"], id="a text"),
         pytest.param("empty.png", b"", ["empty.png", "is empty"], id="empty"),
         pytest.param("cut.png", encoded(size=(90, 90))[:60], ["cut.png", "damaged"], id="cut short"),
         pytest.param("moving.gif", encoded("GIF"), ["GIF", "jpeg, png and webp"], id="GIF"),

@@ -1,0 +1,64 @@
+"""Which network addresses belong to the public internet; no I/O."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import unicodedata
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Our own tables: what `ipaddress` calls global differs between Python versions.
+_NOT_PUBLIC_4 = {
+    "this machine": ("127.0.0.0/8", "0.0.0.0/8"),
+    "a private network": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+    "this network segment": ("169.254.0.0/16",),
+    "a multicast group": ("224.0.0.0/4",),
+    "a reserved range": (
+        "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+    ),
+}  # fmt: skip
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC_6 = {
+    "this machine": ("::1/128", "::/128"),
+    "a private network": ("fc00::/7", "fec0::/10", "64:ff9b:1::/48"),
+    "this network segment": ("fe80::/10",),
+    "a multicast group": ("ff00::/8",),
+    # Teredo is in the first; a 6to4 or Teredo address hides an IPv4 address of anybody's choice.
+    "a reserved range": ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"),
+}
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_TABLE = [
+    (ipaddress.ip_network(net), where)
+    for table in (_NOT_PUBLIC_4, _NOT_PUBLIC_6)
+    for where, nets in table.items()
+    for net in nets
+]
+# Proxies that work as a network card answer every name with an address from here ("fake IP"), and carry it out by name.
+FAKE_IP = ipaddress.IPv4Network("198.18.0.0/15")
+
+
+def why_not_public(address: Address) -> str:
+    """Where *address* leads instead of to the public internet, in words; "" for a public one."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return why_not_public(address.ipv4_mapped)
+        if address in _NAT64:  # how an IPv6-only network reaches IPv4 hosts
+            return why_not_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    where = next((words for net, words in _TABLE if address.version == net.version and address in net), "")
+    if where or isinstance(address, ipaddress.IPv4Address):
+        return where
+    return "" if address in _GLOBAL_UNICAST else "a reserved range"
+
+
+def literal(host: str) -> Address | None:
+    """The address that *host* spells, as resolvers understand it (`127.1`, `0x7f.1`, `2130706433`); None for a name."""
+    text = unicodedata.normalize("NFKC", host).strip("[]").partition("%")[0].rstrip(".")
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(text))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,282 @@
+"""GET from addresses that strangers name: a transport that judges the address which is connected to.
+
+A host's text says little: `127.1`, a name that resolves to loopback, a redirect, a name that resolves anew between the look
+and the connection. So names are resolved here, once, and the connection is made to an address that was judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import ipaddress
+import socket
+import ssl
+import time
+import typing
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.request import getproxies, proxy_bypass
+
+import httpcore
+import httpx
+
+from ..settings import is_loopback
+from ..version import __version__
+from .addresses import FAKE_IP, Address, literal, why_not_public
+from .pace import Pace
+
+# An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
+USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
+MOST_REDIRECTS = 5
+CONNECT_S = 15.0
+READ_S = 30.0
+
+
+class ForbiddenAddress(Exception):
+    """An address that somebody else named leads where nothing of ours may be sent."""
+
+
+@contextlib.contextmanager
+def get(
+    url: str, *, pace: Pace, own: Sequence[str] = (), headers: dict[str, str] | None = None
+) -> Iterator[httpx.Response]:
+    """The answer to GET *url* with its body unread; redirects are followed, each judged as the first.
+
+    Args:
+        url: The address.
+        pace: How long it may take.
+        own: Addresses of the service itself: their hosts are the user's own word, and are reached wherever they are.
+        headers: Sent along.
+
+    Raises:
+        ForbiddenAddress: it leads to this machine or a private network.
+        httpx.HTTPError, httpx.InvalidURL: no answer.
+    """
+    sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
+    transport = _Transport(own, pace)
+    timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
+    with httpx.Client(transport=transport, trust_env=False, timeout=timeout, headers=sent) as client:
+        try:
+            request = client.build_request("GET", url)
+        except (ValueError, TypeError) as exc:  # half a surrogate, a port that is none
+            raise httpx.InvalidURL("no address") from exc
+        for _ in range(MOST_REDIRECTS + 1):
+            response = client.send(request, stream=True)
+            try:
+                if response.next_request is None:
+                    yield response
+                    return
+                was, request = request, response.next_request
+            finally:
+                response.close()  # unread: the body of a redirect may have no end
+            if (was.url.scheme, request.url.scheme) == ("https", "http"):
+                raise ForbiddenAddress(f"{was.url.host} redirects from https to http")
+    raise httpx.TooManyRedirects(f"more than {MOST_REDIRECTS} redirects")
+
+
+class _Transport(httpx.BaseTransport):
+    """Connects directly, or through the proxy of the environment, which then resolves names for itself."""
+
+    def __init__(self, own: Sequence[str], pace: Pace) -> None:
+        self._own, self._pace = own, pace
+        self._pools = contextlib.ExitStack()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        with _as_httpx():
+            pool = self._pools.enter_context(self._pool(request.url))
+            url = httpcore.URL(
+                scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
+            )  # fmt: skip
+            answer = pool.handle_request(
+                httpcore.Request(
+                    request.method, url, headers=request.headers.raw, extensions=request.extensions
+                )
+            )
+        return httpx.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
+        )
+
+    def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
+        proxy = _proxy_of(url)
+        if proxy is None:
+            return httpcore.ConnectionPool(_certificates(), network_backend=_Network(self._own, self._pace))
+        address = literal(url.host)
+        if address is not None:  # a name is left to the proxy: the network is the one that it sees
+            _judged([address], url.host, self._own)
+        network = _Network(None, self._pace)
+        if proxy.url.scheme.startswith("socks"):
+            return httpcore.SOCKSProxy(
+                str(proxy.url), proxy.raw_auth, ssl_context=_certificates(), network_backend=network
+            )
+        return httpcore.HTTPProxy(
+            str(proxy.url), proxy.raw_auth, ssl_context=_certificates(), network_backend=network
+        )
+
+    def close(self) -> None:
+        self._pools.close()
+
+
+class _Network(httpcore.NetworkBackend):
+    """TCP connections; *own* None: to a proxy, whose address is the user's own word."""
+
+    def __init__(self, own: Sequence[str] | None, pace: Pace) -> None:
+        self._own, self._pace = own, pace
+        self._tcp = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[typing.Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        addresses = _resolved(host, port)
+        if self._own is not None:
+            addresses = _judged(addresses, host, self._own)
+        error: Exception | None = None
+        end = time.monotonic() + (timeout or CONNECT_S)
+        for address in addresses:
+            left = min(end - time.monotonic(), self._pace.left_s())
+            if left <= 0:
+                break
+            try:
+                tcp = self._tcp.connect_tcp(str(address), port, left, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                error = exc
+            else:
+                return _Stream(tcp, self._pace)
+        raise error or httpcore.ConnectTimeout("no connection in time")
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose reads and writes keep the pace, those of a handshake and of headers too."""
+
+    def __init__(self, stream: httpcore.NetworkStream, pace: Pace) -> None:
+        self._stream, self._pace = stream, pace
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        end = time.monotonic() + (timeout or READ_S)
+        while True:
+            within = min(end - time.monotonic(), self._pace.left_s())
+            try:
+                found = self._stream.read(max_bytes, max(0.001, within))
+            except (
+                httpcore.ReadTimeout
+            ):  # perhaps a stretch has ended: whether enough came in it is said above
+                if time.monotonic() >= end:
+                    raise
+            else:
+                self._pace.came(len(found))
+                return found
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._within(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        return _Stream(
+            self._stream.start_tls(ssl_context, server_hostname, self._within(timeout)), self._pace
+        )
+
+    def get_extra_info(self, info: str) -> typing.Any:
+        return self._stream.get_extra_info(info)
+
+    def _within(self, timeout: float | None) -> float:
+        return min(timeout or READ_S, self._pace.left_s())
+
+
+class _Body(httpx.SyncByteStream):
+    """The body of an answer, in httpx's words."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_httpx():
+            yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        with _as_httpx():
+            self._answer.close()
+
+
+@contextlib.contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Errors of httpcore under the names that httpx gives them, and a transport that cannot be set up as no connection."""
+    try:
+        yield
+    except (httpx.HTTPError, ForbiddenAddress):
+        raise
+    except (
+        OSError,
+        ValueError,
+        ImportError,
+        RuntimeError,
+    ) as exc:  # certificates, a proxy's address, no socksio
+        raise httpx.ConnectError(f"no connection can be set up: {type(exc).__name__}") from None
+    except Exception as exc:
+        names = (kind.__name__ for kind in type(exc).__mro__)
+        known = next((getattr(httpx, name) for name in names if hasattr(httpx, name)), None)
+        if known is None:
+            raise
+        raise known(str(exc)) from exc
+
+
+def _proxy_of(url: httpx.URL) -> httpx.Proxy | None:
+    """The environment's proxy for *url*, as every program takes it; none stands between us and this machine."""
+    proxies = getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    if not found or is_loopback(str(url)) or proxy_bypass(f"{url.host}:{url.port or ''}"):
+        return None
+    return httpx.Proxy(found if "://" in found else f"http://{found}")
+
+
+def _resolved(host: str, port: int) -> list[Address]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as exc:  # ValueError: what no name can be
+        raise httpcore.ConnectError(f"{host} is not known: {exc}") from exc
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
+def _judged(addresses: Sequence[Address], host: str, own: Sequence[str]) -> list[Address]:
+    """Those of *addresses* that may be connected to.
+
+    Raises:
+        ForbiddenAddress: none of them.
+    """
+    refused = {address: where for address in addresses if (where := why_not_public(address))}
+    ours = _own_addresses(own) if refused else set()
+    is_faked = any(address in FAKE_IP for address in ours if address.version == FAKE_IP.version)
+    allowed = [
+        address
+        for address in addresses
+        if address not in refused or address in ours or (is_faked and address.version == FAKE_IP.version and address in FAKE_IP)
+    ]  # fmt: skip
+    if not allowed:
+        address, where = next(iter(refused.items()))
+        leads = "is" if str(address) == host else f"leads to {address},"
+        raise ForbiddenAddress(f"{host} {leads} an address of {where}")
+    return allowed
+
+
+def _own_addresses(own: Sequence[str]) -> set[Address]:
+    """Where the service itself answers."""
+    found: set[Address] = set()
+    for url in own:
+        with contextlib.suppress(httpcore.ConnectError, httpx.InvalidURL):
+            found.update(_resolved(httpx.URL(url).host, 0))
+    return found
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Loading them takes longer than a small download: once per process."""
+    return httpx.create_ssl_context()

@@ -1,0 +1,67 @@
+"""How much is decoded at most: a file of some kilobytes may claim a picture of gigabytes, or a day of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.video.frame import VideoFrame
+    from PIL.Image import Image
+
+MOST_PIXELS = 40_000_000  # of one picture; 8K has 33 million
+MOST_DECODED = 20_000_000_000  # pixels of one file: five minutes of 1080p at 30 a second
+MOST_SOUND_S = 3600.0
+
+
+class TooManyPixels(ValueError):
+    """A picture that is not decoded, by its header."""
+
+
+@contextmanager
+def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
+    """A picture opened with Pillow, its pixels not decoded yet.
+
+    Raises:
+        TooManyPixels: it has more than `MOST_PIXELS`.
+        Exception: as Pillow says, for what is no picture.
+    """
+    from PIL import Image
+
+    with Image.open(source) as picture:
+        refuse_pixels(*picture.size)
+        yield picture
+
+
+def refuse_pixels(width: int, height: int) -> None:
+    """Raise where a picture of this size is not decoded.
+
+    Raises:
+        TooManyPixels: saying its size.
+    """
+    if width * height > MOST_PIXELS:
+        raise TooManyPixels(
+            f"it has {width} × {height} pixels; at most {MOST_PIXELS / 1e6:g} million are decoded"
+        )
+
+
+class Budget:
+    """What may yet be decoded of one file."""
+
+    def __init__(self) -> None:
+        self._pixels, self._sound_s = float(MOST_DECODED), MOST_SOUND_S
+
+    def admits(self, frame: "VideoFrame | AudioFrame") -> bool:
+        """Whether *frame*, which counts from now on, is within it."""
+        rate = getattr(frame, "sample_rate", 0)
+        if rate:
+            self._sound_s -= frame.samples / rate  # type: ignore[union-attr]
+        else:
+            self._pixels -= frame.width * frame.height  # type: ignore[union-attr]
+        return not self.is_spent
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing more is decoded."""
+        return self._pixels < 0 or self._sound_s < 0
