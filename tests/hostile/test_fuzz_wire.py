@@ -61,7 +61,7 @@ ODD = [
     b"",
     b"[" * 100_000,
     b'{"code":200,"data":' + b'{"a":' * 500 + b"1" + b"}" * 500 + b"}",
-    b'{"code":200,"data":{"state":"success","param":"' + b'{"a":' * 5000 + b'"x" ,"resultJson":"","state":"success"}}',
+    b'{"code":200,"data":{"param":"' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b'","resultJson":"","state":"waiting"}}',
     b'{"code":200,"code":500,"data":1,"data":2}',
     b'{"code":200,"data":NaN}',
     b'{"code":200,"data":' + b"9" * 5000 + b"}",
