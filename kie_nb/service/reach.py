@@ -19,9 +19,9 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from ..addresses import FAKE_IP, Address, literal, why_not_public
 from ..settings import is_loopback
 from ..version import __version__
-from .addresses import FAKE_IP, Address, literal, why_not_public
 from .pace import Pace
 
 # An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).

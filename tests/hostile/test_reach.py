@@ -118,7 +118,7 @@ PUBLIC = [
 )
 def test_which_addresses_are_public(address, is_public):
     """Also those that carry another inside."""
-    from kie_nb.service.addresses import why_not_public
+    from kie_nb.addresses import why_not_public
 
     assert (why_not_public(ipaddress.ip_address(address)) == "") is is_public
 
@@ -130,7 +130,7 @@ def test_which_addresses_are_public(address, is_public):
 )  # fmt: skip
 def test_how_a_host_spells_an_address(host, address):
     """As resolvers and proxies take it."""
-    from kie_nb.service.addresses import literal
+    from kie_nb.addresses import literal
 
     assert str(literal(host)) == address
 
