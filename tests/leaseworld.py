@@ -138,7 +138,8 @@ class HeldService:
                 self.send_header("Content-Type", got.headers.get("Content-Type", "application/json"))
                 self.send_header("Content-Length", str(len(got.content)))
                 self.end_headers()
-                self.wfile.write(got.content)
+                with contextlib.suppress(BrokenPipeError):  # who asked is dead
+                    self.wfile.write(got.content)
 
             def log_message(self, *_args):
                 pass
