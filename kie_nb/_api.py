@@ -161,7 +161,7 @@ def _moment(since: dt.datetime | dt.timedelta | str | None) -> dt.datetime | Non
     try:
         if isinstance(since, str):
             return dt.datetime.fromisoformat(since.strip())
-        return dt.datetime.now(dt.UTC) - since
+        return get_session().here.now() - since
     except (OverflowError, TypeError, ValueError):
         raise InvalidRequest(
             f"since={since!r}: a date such as '2026-11-01', a datetime, or a timedelta is needed.", charged=""

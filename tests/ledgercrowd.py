@@ -23,7 +23,7 @@ def intention(fingerprint, who):
         "fingerprint": fingerprint,
     }
     known |= {"family": fingerprint, "seed": 1, "seed_drawn": False, "estimate": 1.0, "owner": who}
-    return NewRun(**known, lease_until="2026", made_by={}, notebook=None, experiment=None)
+    return NewRun(**known, made_by={}, notebook=None, experiment=None)
 
 
 def main(home, url, who, start):

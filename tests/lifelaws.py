@@ -28,7 +28,7 @@ class Row:
     key: tuple
     state: str
     task_id: str | None
-    owner: str
+    owner_hint: str
     estimate: float
     credits: float | None
     video: str | None
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def pid(self):
-        return int(self.owner.split("|")[1])
+        return int(self.owner_hint.split("|")[2])
 
     @property
     def is_over(self):
@@ -69,7 +69,7 @@ def read(home):
 def _row(found):
     request = json.loads(found["request"])
     known = {
-        name: found[name] for name in ("id", "state", "task_id", "owner", "estimate", "credits", "video")
+        name: found[name] for name in ("id", "state", "task_id", "owner_hint", "estimate", "credits", "video")
     }
     image = request["image"]["sha256"] if request["image"] else None
     stands = found["live_key"] is not None

@@ -24,10 +24,9 @@ from ..errors import (
     NotSent,
 )
 from ..home import read_plain
-from ..ledger import NewRun, RunRow
+from ..ledger import NewRun, RunRow, owner
 from ..paths import shown_path
 from . import origin as origin_
-from . import owner
 from .facts import Facts
 from .images import Picture, is_url, read_picture
 from .states import State
@@ -246,7 +245,7 @@ def new_run(prepared: Prepared) -> NewRun:
         seed_drawn=prepared.seed_drawn,
         estimate=estimate.credits if estimate else None,
         owner=owner.me(),
-        lease_until=owner.lease(),
+        owner_hint=owner.hint(),
         made_by=origin_.made_by(),
         notebook=origin_.notebook(),
         experiment=prepared.experiment,

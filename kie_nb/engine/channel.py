@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import secrets
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,11 +15,9 @@ from weakref import WeakValueDictionary
 from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import Secret
-from ..ledger import GrantStore, Leave, Ledger, RunRow
-from ..ledger.schema import now
+from ..ledger import GrantStore, Leave, Ledger, RunRow, owner
 from ..service import Client, Patience
 from ..settings import Settings
-from . import owner
 from .dispatcher import Dispatcher, before_exit
 from .states import State
 from .weigh import Reading
@@ -34,7 +32,12 @@ class Channel:
     """What several runs share: connection, account, and the right to send."""
 
     def __init__(
-        self, settings: Settings, dispatcher: Dispatcher, grants: GrantStore, patience: Patience
+        self,
+        settings: Settings,
+        dispatcher: Dispatcher,
+        grants: GrantStore,
+        patience: Patience,
+        clock: Callable[[], dt.datetime],
     ) -> None:
         self.settings = settings
         self.patience = patience
@@ -44,12 +47,14 @@ class Channel:
         self.upload_url = settings.upload_url
         self._dispatcher = dispatcher
         self._grants = grants
+        self._clock = clock
         self._client: Client | None = None
         self._gate = asyncio.Lock()  # first come, first sent
         self._opening = asyncio.Lock()
         self._counting = asyncio.Lock()
         self._uploading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._reading: Reading | None = None
+        self._read_at = 0.0
         self._silent_until = 0.0
         self.why_no_balance = ""  # the last time that it was not said
 
@@ -87,10 +92,9 @@ class Channel:
     async def balance(self, *, max_age_s: float) -> Reading | None:
         """The balance as it was at most *max_age_s* ago; None if the service does not say so within a few seconds."""
         async with self._counting:
-            kept, now_ = self._reading, dt.datetime.now(dt.UTC)
-            if kept is not None and dt.timedelta(0) <= now_ - kept.at <= dt.timedelta(seconds=max_age_s):
-                return kept
             clock = asyncio.get_running_loop().time
+            if self._reading is not None and clock() - self._read_at <= max_age_s:
+                return self._reading
             if clock() < self._silent_until:
                 return None
             try:
@@ -101,7 +105,10 @@ class Channel:
             except TimeoutError:
                 self.why_no_balance = f"no answer within {BALANCE_WAIT_S:g} s"
             else:
-                self._reading = Reading(credits=found, at=dt.datetime.now(dt.UTC))
+                self._read_at = clock()
+                # All machines that use the account compare their readings: by the clock of their ledger.
+                at = await self._dispatcher.ledger(self._clock)
+                self._reading = Reading(credits=found, at=at)
                 return self._reading
             self._silent_until = clock() + BALANCE_REST_S
             return None
@@ -159,7 +166,7 @@ class Channel:
                     limit=self.settings.creates_per_window,
                     window_s=settings_.WINDOW_S,
                     owner=owner.me(),
-                    sent_at=now(),
+                    stamp="sent_at",
                     **known,
                 )
                 if leave.wait_s is None:

@@ -18,7 +18,6 @@ from ..errors import KieError
 from ..home import hash_of, is_plain_file, make_folder
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
-from . import owner
 from .bridge import wait_blocking
 from .fetching import fetch_one, is_given_up, place_of, with_files
 from .findings import Finding, Report
@@ -92,7 +91,7 @@ class _Visit:
             return found + ([_not_as_asked(run)] if run.length_remark else [])
         if run.state is State.SUCCESS:
             return [await self._not_fetched(run, number) for number in range(await self._count(run))]
-        age = _age(run.row.accepted_at)
+        age = _age(self.session.ledger_of(run).now(), run.row.accepted_at)
         if run.state in AT_SERVICE and age > SOON_DEAD and not _is_driven(self.session, run):
             what = f"accepted {_hours(age)} ago and not followed"
             return [Finding(run=run.id, file="", kind="open", what=what, done="`%kie resume` takes it up")]
@@ -126,7 +125,7 @@ class _Visit:
         return max(1, files_made(run.row))
 
     async def _not_fetched(self, run: Run, number: int) -> Finding:
-        age = _age(run.row.completed_at)
+        age = _age(self.session.ledger_of(run).now(), run.row.completed_at)
         kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
         if age > SOON_DEAD:
             kind, what = "link expires", f"{what}: its link lives about a day"
@@ -280,12 +279,12 @@ def _settle(fetched: Path, path: Path) -> str:
 
 
 def _is_driven(session: Session, run: Run) -> bool:
-    return session._follower.is_followed(run) or owner.is_others(run.row)
+    return session._follower.is_followed(run) or session.ledger_of(run).leases.is_others(run.row)
 
 
-def _age(at: str | None) -> dt.timedelta:
+def _age(now: dt.datetime, at: str | None) -> dt.timedelta:
     then = moment(at)
-    return dt.datetime.now(dt.UTC) - then if then else dt.timedelta(0)
+    return now - then if then else dt.timedelta(0)
 
 
 def _hours(age: dt.timedelta) -> str:

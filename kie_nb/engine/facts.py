@@ -147,7 +147,7 @@ class Facts:
     def link_lives(self) -> bool:
         """Whether `url` should still serve the video."""
         until = self.link_until
-        return until is not None and dt.datetime.now(dt.UTC) < until
+        return until is not None and self._ledger.now() < until
 
     @property
     def created_at(self) -> dt.datetime:
@@ -155,6 +155,11 @@ class Facts:
         at = moment(self._row.created_at)
         assert at is not None  # noqa: S101 - a column that is never null
         return at
+
+    @property
+    def age_s(self) -> float:
+        """How long ago that was, in seconds, by the ledger's clock."""
+        return (self._ledger.now() - self.created_at).total_seconds()
 
     @property
     def completed_at(self) -> dt.datetime | None:

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, NotFetched, OutcomeUnknown
-from ..ledger import Ledger
-from . import owner
+from ..ledger import Ledger, owner
+from ..ledger.leases import BEATS
 from .dispatcher import before_exit
 from .fetching import Fetching
 from .life import Life
@@ -227,21 +227,12 @@ class Follower:
 
     async def _is_ours(self, run: Run) -> bool:
         """Whether this process may drive *run*; a run whose owner is gone is taken over, by one process only."""
-        held_by = run.row.owner
-        if held_by == owner.me():
-            return True
-        if owner.is_alive(held_by, run.row.lease_until) and not self._may_overtake(run):
-            return False
-        claimed = await self._session.dispatcher.ledger(
-            self._session.ledger_of(run).claim, run.id, owner.me(), held_by=held_by, lease_until=owner.lease()
-        )
-        await self._reread(run)  # it may have moved on before its owner went
+        ledger, row = self._session.ledger_of(run), run.row
+        if row.owner == owner.me() or not ledger.leases.is_dead(row):
+            return row.owner == owner.me()
+        claimed = await self._session.dispatcher.ledger(ledger.claim, row, owner.me(), hint=owner.hint())
+        await self._reread(run)  # it may have moved on before its owner died
         return bool(claimed)
-
-    @staticmethod
-    def _may_overtake(run: Run) -> bool:
-        """A process that sleeps (Ctrl-Z) keeps no accepted task: looking and fetching are free, and may be done twice."""
-        return run.state not in {State.INTENT, State.SENDING} and owner.lease_is_over(run.row.lease_until)
 
     async def _reread(self, run: Run) -> None:
         row = await self._session.dispatcher.ledger(self._session.ledger_of(run).get, run.id)
@@ -251,13 +242,18 @@ class Follower:
     async def _beat(self) -> None:
         """Say every few seconds that this process still drives its runs."""
         while True:
-            await asyncio.sleep(owner.HEARTBEAT_S)
-            for ledger, ids in self._ids_by_ledger().items():
-                try:
-                    await self._session.dispatcher.ledger(ledger.renew, ids, owner.me(), owner.lease())
-                except Exception:
-                    # The next beat tries again; a heart that stops would give living runs away.
-                    log.exception("the lease of %d runs could not be renewed", len(ids))
+            await asyncio.sleep(self._session.lease_s / BEATS)
+            found = self._ids_by_ledger().items()
+            await asyncio.gather(*(self._renew(ledger, ids) for ledger, ids in found))
+
+    @staticmethod
+    async def _renew(ledger: Ledger, ids: list[str]) -> None:
+        try:
+            # Not behind the other calls of the ledger: each may wait for half a minute for a lock.
+            await asyncio.to_thread(ledger.renew, ids, owner.me())
+        except Exception:
+            # The next beat tries again; a heart that stops would give living runs away.
+            log.exception("the lease of %d runs could not be renewed", len(ids))
 
     def _ids_by_ledger(self) -> dict[Ledger, list[str]]:
         """The runs in hand; apart from `_beat`, whose frame would hold the last of them for ever."""

@@ -23,7 +23,7 @@ from ..ledger.kept import MAX_FILES, numbers_of
 from ..ledger.merging import Arrival, merge
 from ..video import is_media
 from . import manifest as manifest_
-from . import owner, tables
+from . import tables
 from .bridge import wait_blocking
 from .manifest import FileEntry, RunEntry, VideoEntry
 from .states import AT_SERVICE, RELEASED, State
@@ -133,14 +133,14 @@ def _plan(ledger: Ledger, files: Files, entries: list[RunEntry]) -> _Plan:
     plan = _Plan()
     for entry in entries:
         ours = ledger.get(entry.id)
-        if ours is None or _is_further(entry, ours, files):
+        if ours is None or _is_further(entry, ours, ledger, files):
             plan.entries.append((entry, ours))
         else:
             plan.skipped.append(entry.id)
     return plan
 
 
-def _is_further(entry: RunEntry, ours: RunRow, files: Files) -> bool:
+def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> bool:
     theirs = manifest_.read_request(entry.request).fingerprint(entry.service)
     is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
     if is_other_task or theirs != Request.from_json(ours.request).fingerprint(ours.service):
@@ -148,7 +148,7 @@ def _is_further(entry: RunEntry, ours: RunRow, files: Files) -> bool:
             f"run {entry.id[:8]} of the folder is not the run of that id here.",
             hint="nothing was imported; export the others without it",
         )
-    if owner.is_alive(ours.owner, ours.lease_until) and ours.state != State.FETCHED:
+    if ours.state != State.FETCHED and not ledger.leases.is_dead(ours):
         return False  # somebody is at it
     if ours.state == State.FETCHED:
         return bool(_lacking(entry, ours, files))

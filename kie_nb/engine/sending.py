@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from ..catalogue import ImageIdentity
 from ..errors import NOTHING, KieError, NotSent, OutcomeUnknown, OutOfCredits, RateLimited, ServiceTrouble
+from ..ledger import owner
+from ..ledger.leases import elapsed_s
 from ..service.envelope import outcome_unknown
 from .evidence import gather
 from .images import upload_name
 from .run import Run
 from .states import State
-from .step import Step, TakenOver, noted_task, utc_now
+from .step import Step, TakenOver, noted_task
 from .weigh import Reading
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ class Sending(Step):
                 State.ACCEPTED,
                 evidence={"because": "its task was noted"},
                 task_id=task_id,
-                accepted_at=utc_now(),
+                stamp="accepted_at",
             )
             return
         await self._unknown(outcome_unknown("the process ended while the request was under way"))
@@ -92,11 +94,16 @@ class Sending(Step):
     async def _send_once(self, image_url: str | None, balance: Reading | None) -> None:
         client = await self.channel.client()
         request = self.run.request
+        began = elapsed_s()
         async with self.channel.permission(self.ledger, self.run.id, balance) as row:
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
             if row is None:
                 raise TakenOver
             self.run._update(row)
+            if (
+                elapsed_s() - began > self.ledger.leases.lease_s / 2
+            ):  # for the right, or we were stopped in between
+                await self._ensure_ours()
             try:
                 task_id = await client.create(
                     request.model,
@@ -120,7 +127,16 @@ class Sending(Step):
                 await self._unknown(error)
                 raise error from exc
             self.run._say("")
-            await self.surely(State.ACCEPTED, task_id=task_id, accepted_at=utc_now())
+            await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
+
+    async def _ensure_ours(self) -> None:
+        """Who took us for dead has written down that the outcome is unknown, and may have sent it again.
+
+        Raises:
+            TakenOver: then nothing is sent here any more.
+        """
+        if not await self.db(self.ledger.renew, [self.run.id], owner.me()):
+            raise TakenOver
 
     async def _have_and_need(self) -> str:
         estimate = self.run.estimate
@@ -159,7 +175,7 @@ class Sending(Step):
         return done.url
 
     def _is_fresh(self, url: str, uploaded_at: str) -> bool:
-        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(uploaded_at)
+        age = self.ledger.now() - dt.datetime.fromisoformat(uploaded_at)
         if self.channel.service == "simulator" and not self.channel.is_own_address(url):
             return False  # an embedded simulator comes back on another port
         return dt.timedelta(0) <= age < UPLOAD_LIFE

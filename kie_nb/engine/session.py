@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import threading
 import time
@@ -14,8 +13,7 @@ from weakref import WeakValueDictionary
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, KieError, NotSent, WaitInterrupted
-from ..ledger import Ledger, RunRow
-from . import owner
+from ..ledger import Ledger, RunRow, owner
 from .asking import DryRun, Prepared, Started, intend, look, new_run, nothing_charged, prepare
 from .bridge import wait_blocking
 from .channel import Channel
@@ -172,12 +170,12 @@ class Session(Shared):
             return False
         if run.row.owner == owner.me():
             return not self._follower.is_followed(run)
-        return not owner.is_alive(run.row.owner, run.row.lease_until)
+        return self.ledger_of(run).leases.is_dead(run.row)
 
     def withdraw(self, run: Run) -> bool:
         """Take back an intention that was not sent; False if it is too late for that, or another living process's."""
         held_by = run.row.owner
-        if owner.is_others(run.row):
+        if self.ledger_of(run).leases.is_others(run.row):
             return False
         words = "it was taken back before it was sent."
         error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
@@ -257,7 +255,7 @@ class Session(Shared):
             expect={run.state},
             evidence={"because": why},
             hand_to=owner.me(),
-            lease_until=owner.lease(),
+            owner_hint=owner.hint(),
         )
         row = row or ledger.get(run.id)  # another kernel may have been quicker
         if row is not None:
@@ -341,7 +339,7 @@ class Session(Shared):
         found = [
             self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
         ]
-        lately = dt.datetime.now(dt.UTC) - 2 * LINK_LIFE  # a task takes less than a day
+        lately = self.ledger(home).now() - 2 * LINK_LIFE  # a task takes less than a day
         done = self.ledger(home).runs(states={State.FETCHED}, since=lately, limit=None)
         some = [row for row in done if len(row.urls or ()) > 1]
         found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
@@ -363,7 +361,9 @@ class Session(Shared):
         One that a living process is sending is not waited for.
         """
         end = time.monotonic() + JUDGED_WAIT_S
-        dead = [run for run in runs if run.state is State.SENDING and not owner.is_others(run.row)]
+        dead = [
+            run for run in runs if run.state is State.SENDING and not run._ledger.leases.is_others(run.row)
+        ]
         while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
             time.sleep(0.02)
 

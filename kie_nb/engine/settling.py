@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, KieError, OutcomeUnknown
-from ..ledger.schema import now
+from ..ledger import owner
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS
 from ..text import in_line, visible
-from . import owner
 from .asking import again, intend
 from .comparing import Comparison, compare, not_asked
 from .evidence import Evidence, evidence_of
@@ -193,10 +192,10 @@ def _take(
         expect=ADOPTING,
         evidence={"adopted": task_id, "matched": f"named {by}; {found.words}", "param": record.param},
         hand_to=owner.me(),
-        lease_until=owner.lease(),
+        owner_hint=owner.hint(),
         alone=True,
         task_id=task_id,
-        accepted_at=now(),
+        stamp="accepted_at",
         error=None,
         credits=None,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..keys import Secret
 from ..ledger import Database, Files, GrantStore, Ledger
+from ..ledger.leases import LEASE_S
 from ..service import Patience
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 class Shared:
     """Each is made at first use, and lives as long as the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lease_s: float = LEASE_S) -> None:
+        self.lease_s = lease_s  # see `ledger.leases`
         self.dispatcher: Dispatcher = dispatcher()
         self.patience = Patience()
         self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
@@ -40,7 +42,9 @@ class Shared:
         url = settings_.ledger_url()
         with self._lock:
             if (home, url) not in self._ledgers:
-                self._ledgers[home, url] = Ledger(home, url=url.reveal() if url else None)
+                self._ledgers[home, url] = Ledger(
+                    home, url=url.reveal() if url else None, lease_s=self.lease_s
+                )
             found = self._ledgers[home, url]
             found.ensure_in_place()
             return found
@@ -71,7 +75,13 @@ class Shared:
         )
         with self._lock:
             if key not in self._channels:
-                self._channels[key] = Channel(settings, self.dispatcher, self.grants(settings), self.patience)
+                self._channels[key] = Channel(
+                    settings,
+                    self.dispatcher,
+                    self.grants(settings),
+                    self.patience,
+                    self.ledger(settings.home).read_clock,
+                )
             # A limit of the user's own may have changed without changing the way.
             self._channels[key].settings = settings
             return self._channels[key]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, LedgerError
+from ..ledger import owner
 from .outcomes import stored
 from .run import Run
-from .states import RELEASED, State, sources
+from .states import OPEN, RELEASED, State, sources
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -63,13 +63,26 @@ class Step:
                 await asyncio.sleep(LEDGER_PAUSE_S)
             else:
                 if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
-                    # Given up meanwhile, by a kernel that took us for dead: the id must not go with it.
+                    # Settled meanwhile, by a kernel that took us for dead: the id must not go with it.
                     self._note_task(changes["task_id"])
                     log.error("%s is %s, but has task %s", self.run.label, self.run.state, changes["task_id"])
+                if not is_moved and self.run.state in OPEN and self.run.row.owner != owner.me():
+                    raise TakenOver
                 return
 
-    async def move(self, to: State, *, evidence: dict[str, Any] | None = None, **changes: Any) -> bool:
-        """Write a transition; False if another process has moved the run meanwhile."""
+    async def move(
+        self, to: State, *, evidence: dict[str, Any] | None = None, is_answer: bool = False, **changes: Any
+    ) -> bool:
+        """Write a transition of a run that is ours; False if another process drives it or has moved it meanwhile.
+
+        Args:
+            is_answer: It is what the service answered to our own request: true whoever drives the run by now, for instance
+                after this machine has slept. It is ours again with that.
+        """
+        if is_answer:
+            changes |= {"hand_to": owner.me(), "owner_hint": owner.hint()}
+        elif self.run.state in OPEN:
+            changes["owner"] = owner.me()
         # What is fetched is taken up again by `Session` alone, never by the late look of a driver that was overtaken.
         expect = sources(to) - {State.FETCHED} | {to}
         release = to in RELEASED
@@ -94,12 +107,7 @@ class Step:
             folder = self.channel.settings.state_home
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / NOTES).open("a", encoding="utf-8") as file:
-                file.write(f"{utc_now()} run {self.run.id} task {task_id}\n")
-
-
-def utc_now() -> str:
-    """The present moment as the ledger keeps it."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+                file.write(f"{self.ledger.now().isoformat()} run {self.run.id} task {task_id}\n")
 
 
 def noted_task(folder: Path, run_id: str) -> str | None:

@@ -14,7 +14,7 @@ from ..settings import LOGS
 from .outcomes import failure
 from .schedule import Usual, next_look_s
 from .states import State, from_service
-from .step import Step, TakenOver, log, utc_now
+from .step import Step, TakenOver, log
 
 # Of nothing but "unknown task", which may pass just after creation (kie-api §4.6 allows 90 s), or of refusals that asking
 # again does not cure (§5.1).
@@ -62,7 +62,7 @@ class Watching(Step):
             if record.is_final:
                 return
             if before is State.QUEUING and self.run.state is State.GENERATING:
-                clock, looks = time.time(), 0  # the queue says nothing about the work: the clock starts again
+                clock, looks = self._now(), 0  # the queue says nothing about the work: the clock starts again
 
     async def _usual(self) -> Usual | None:
         """A hint about when to look; without it the task is looked at all the same."""
@@ -72,13 +72,15 @@ class Watching(Step):
             log.exception("what tasks like that of %s usually take could not be read", self.run.label)
             return None
 
-    @staticmethod
-    def _pause(since: float, looks: int, usual: Usual | None, first_s: float, growth: float) -> float:
-        return next_look_s(max(0.0, time.time() - since), looks, usual, first_s=first_s, growth=growth)
+    def _pause(self, since: float, looks: int, usual: Usual | None, first_s: float, growth: float) -> float:
+        return next_look_s(max(0.0, self._now() - since), looks, usual, first_s=first_s, growth=growth)
 
     def _clock(self) -> float:
         started = self.run.row.started_at or self.run.row.accepted_at
-        return dt.datetime.fromisoformat(started).timestamp() if started else time.time()
+        return dt.datetime.fromisoformat(started).timestamp() if started else self._now()
+
+    def _now(self) -> float:
+        return self.ledger.now().timestamp()
 
     async def _give_up(self, exc: KieError) -> None:
         if isinstance(exc, TaskLost):
@@ -109,7 +111,8 @@ class Watching(Step):
         if record.credits is not None and record.is_final:
             changes["credits"] = record.credits
         if record.is_final:
-            changes["completed_at"] = _iso(record.completed_ms) or utc_now()
+            ended = _iso(record.completed_ms)
+            changes |= {"completed_at": ended} if ended else {"stamp": "completed_at"}
         if state is State.FAIL:
             error = failure(record)
             if "fetch" in record.fail_message.lower() and self.run.request.image is not None:
@@ -123,7 +126,7 @@ class Watching(Step):
         if state is State.SUCCESS:
             changes |= {"urls": list(record.urls), "duration_s": self._work_s(record)}
         elif state is State.GENERATING and before is State.QUEUING:
-            changes["started_at"] = utc_now()
+            changes["stamp"] = "started_at"
         if state is not before or changes:
             evidence = {"service": record.state} if state is not before else None
             await self.surely(state, evidence=evidence, **changes)
@@ -132,7 +135,7 @@ class Watching(Step):
         """How long it worked: since it left the queue, where it was seen in one, else since its creation."""
         if self.run.row.started_at or record.duration_s is None:
             # A laptop that slept looks late: its task ended when the service says.
-            end = record.completed_ms / 1000 if record.completed_ms else time.time()
+            end = record.completed_ms / 1000 if record.completed_ms else self._now()
             return max(0.0, end - self._clock())
         return record.duration_s
 

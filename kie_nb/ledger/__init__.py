@@ -1,5 +1,6 @@
 """The record of runs: what was asked, what came of it, where the file is. Knows SQLAlchemy and the disk, not the wire."""
 
+from . import owner
 from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, is_picture, number_of
@@ -25,5 +26,6 @@ __all__ = [
     "is_picture",
     "kept_files",
     "number_of",
+    "owner",
     "with_kept",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from . import money
+from .clock import now_in
 from .database import Database
 
 
@@ -25,13 +26,13 @@ class Budgets:
             return money.limits(db)
 
     def check_limits(self, service: str, estimate: float | None, scopes: dict[str, str | None]) -> None:
-        """Whether the budgets leave room for *estimate*, in credits, now; `intend` asks again before anything is sent.
+        """Whether the budgets leave room for *estimate*, in credits, today; `intend` asks again before anything is sent.
 
         Raises:
             BudgetExceeded: they do not.
         """
         with self._db.read() as db:
-            money.keep(db, service, estimate, scopes)
+            money.keep(db, service, estimate, scopes | {"day": now_in(db)[:10]})
 
     def figures(self, service: str, *, scope: str | None = None, value: str | None = None) -> money.Figures:
         """What the runs of one scope, or all at *service*, cost, have reserved and may have cost."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,16 +12,19 @@ import sqlalchemy as sa
 from ..settings import LOGS
 from .database import Database
 from .merging import Arrival, merge
-from .schema import event, metadata, moment, run
+from .owner import has_ended
+from .schema import event, metadata, run
 
 BATCH = 200
-_ASIDE = ("owner", "lease_until", "live_key")
+_ASIDE = ("owner", "owner_hint", "beat", "live_key")
 # Nobody here knows its task: where another ledger does, that settles it.
 _WITHOUT_TASK = ("unknown", "written_off")
 _NEVER_MADE = ("refused", "not_sent")
 # How far the run of a task is: what another ledger has seen later of it is true here too.
 _FAR = {"success": 1, "fetched": 2, "fail": 2}
 _EARLY = ("accepted", "waiting", "queuing", "generating", "lost")
+
+_DRIVEN = ("intent", "sending", "accepted", "waiting", "queuing", "generating", "success")
 
 # Of a run: its state, its task, and whether somebody drives it just now.
 _Known = Mapping[str, tuple[str, str | None, bool]]
@@ -90,13 +92,13 @@ def copy_ledger(source: Database, target: Database) -> Counts:
 def _known_runs(database: Database) -> _Known:
     """What `_is_news` asks of every run in *database*, by its id."""
     with database.read() as db:
-        found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id, run.c.owner, run.c.lease_until))
-        return {row.id: (row.state, row.task_id, _is_driven(row.owner, row.lease_until)) for row in found}
+        found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id, run.c.owner, run.c.owner_hint))
+        return {row.id: (row.state, row.task_id, _is_driven(row)) for row in found}
 
 
-def _is_driven(owner: str | None, lease_until: str | None) -> bool:
-    until = moment(lease_until)
-    return owner is not None and until is not None and until > dt.datetime.now(dt.UTC)
+def _is_driven(row: Any) -> bool:
+    """Whether somebody may drive it: who looks only once has not seen its owner being silent."""
+    return row.owner is not None and row.state in _DRIVEN and not has_ended(row.owner_hint)
 
 
 def _is_news(known: _Known, values: Mapping[str, Any]) -> bool:

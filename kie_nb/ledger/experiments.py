@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .clock import now_in
 from .database import Database
-from .schema import CAME, cell, experiment, now, run
+from .schema import CAME, cell, experiment, run
 from .store import RunRow
 
 Places = dict[str, dict[str, Any]]
@@ -109,7 +110,8 @@ class Experiments:
         made = db.execute(sa.select(experiment.c.made_at).where(*self._is(experiment.c.name, name))).scalar()
         db.execute(experiment.delete().where(*self._is(experiment.c.name, name)))
         db.execute(cell.delete().where(*self._is(cell.c.experiment, name)))
-        known = {"service": self._service, "made_at": made or now(), "changed_at": now()}
+        moment = now_in(db)
+        known = {"service": self._service, "made_at": made or moment, "changed_at": moment}
         db.execute(experiment.insert().values(name=name, definition=dict(definition), **known))
         rows = [
             {

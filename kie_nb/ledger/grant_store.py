@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from .clock import moment_in
 from .database import STATE, Database, SqliteFile
 from .grants import ABANDONED_AFTER_S, Slot, wait_s
 from .schema import grants_metadata, slot
@@ -111,19 +111,19 @@ class GrantStore:
     def replied(self, grant: Grant) -> None:
         """The reply to this create is in (or will never come): its window begins."""
         with self._db.write() as db:
-            db.execute(slot.update().where(*_is(grant)).values(replied_at=_now(db)))
+            db.execute(slot.update().where(*_is(grant)).values(replied_at=moment_in(db).timestamp()))
 
     def pause(self, account: str, seconds: float) -> None:
         """A 429 was seen: nobody on this account sends for *seconds*."""
         with self._db.write() as db:
-            until = _now(db) + seconds
+            until = moment_in(db).timestamp() + seconds
             held = _paused_until(db, account)
             db.execute(pause_table.delete().where(pause_table.c.account == account))
             db.execute(pause_table.insert().values(account=account, until=max(until, held)))
 
     @staticmethod
     def _take(db: sa.Connection, account: str, limit: int, window_s: float) -> tuple[Grant | None, float]:
-        moment = _now(db)
+        moment = moment_in(db).timestamp()
         db.execute(slot.delete().where(slot.c.taken_at < moment - _KEEP_S))
         # Replied in the future: the clock was set back since. Counted from now it is never too early.
         db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
@@ -156,10 +156,3 @@ def _paused_until(db: sa.Connection, account: str) -> float:
     return float(
         db.execute(sa.select(pause_table.c.until).where(pause_table.c.account == account)).scalar() or 0.0
     )
-
-
-def _now(db: sa.Connection) -> float:
-    """The one clock of all who share the database: machines may disagree by seconds."""
-    if db.dialect.name == "postgresql":
-        return float(db.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())").scalar_one())
-    return time.time()

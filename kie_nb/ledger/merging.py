@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import LedgerError
+from .clock import now_in
 from .database import Database
-from .schema import CAME, event, now, run
+from .schema import CAME, event, run
 
 RELEASED = ("refused", "not_sent", "fail", "written_off")  # nothing is billed, or somebody has said so
 _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
@@ -22,7 +23,7 @@ class Arrival:
     """A run that comes in.
 
     Attributes:
-        values: Its columns, without `live_key`, `owner` and `lease_until`: nobody drives it.
+        values: Its columns, without `live_key` and those of an owner: nobody drives it.
         stands: Whether it stood for its request where it comes from.
         seen: The state in which the run of this id was found here when this was decided; None if there was none.
         evidence: What is written into its history about the arrival.
@@ -56,7 +57,7 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
                 )
             key = before["live_key"] if before and arrival.values["state"] not in RELEASED else None
             values = {**arrival.values, "live_key": key or _live_key(db, arrival, coming)}
-            values |= {"owner": None, "lease_until": None}
+            values |= {"owner": None, "owner_hint": None, "beat": 0}
             if before is None:
                 db.execute(run.insert(), values)
             else:
@@ -112,5 +113,5 @@ def _append(db: sa.Connection, arrival: Arrival, before: str | None) -> None:
         if (entry["at"], entry["to_state"]) not in known:
             db.execute(event.insert(), {**entry, "run_id": run_id})
     state = arrival.values["state"]
-    last = {"at": now(), "run_id": run_id, "from_state": before or state, "to_state": state}
+    last = {"at": now_in(db), "run_id": run_id, "from_state": before or state, "to_state": state}
     db.execute(event.insert(), {**last, "evidence": arrival.evidence})

@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import BudgetExceeded
-from .schema import budget, now, run
+from .clock import now_in
+from .schema import budget, run
 
 BILLED = ("success", "fetched", "written_off")
 MADE = (*BILLED, "fail")
@@ -159,7 +160,7 @@ def set_limit(db: sa.Connection, scope: str, credits_: float | None) -> None:
     """Set or take away the limit of *scope*."""
     db.execute(budget.delete().where(budget.c.scope == scope))
     if credits_ is not None:
-        db.execute(budget.insert().values(scope=scope, credits=credits_, set_at=now()))
+        db.execute(budget.insert().values(scope=scope, credits=credits_, set_at=now_in(db)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

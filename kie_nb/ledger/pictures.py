@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .clock import now_in
 from .database import Database
-from .schema import now, picture_url, upload
+from .schema import picture_url, upload
 
 _EARLIER = 20  # contents of one address that are remembered
 
@@ -31,7 +32,9 @@ class Pictures:
         """The service has this picture, under *url*."""
         with self._db.write() as db:
             db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
-            db.execute(upload.insert().values(account=account, sha256=sha256, url=url, uploaded_at=now()))
+            db.execute(
+                upload.insert().values(account=account, sha256=sha256, url=url, uploaded_at=now_in(db))
+            )
 
     def forget_upload(self, account: str, sha256: str) -> None:
         """The service no longer serves this picture."""
@@ -51,7 +54,7 @@ class Pictures:
             earlier = [known for known in _told(db, url) if known != identity][:_EARLIER]
             db.execute(picture_url.delete().where(picture_url.c.url == url))
             kept = {**identity, "earlier": earlier} if earlier else identity
-            db.execute(picture_url.insert().values(url=url, identity=kept, fetched_at=now()))
+            db.execute(picture_url.insert().values(url=url, identity=kept, fetched_at=now_in(db)))
 
     def find_url(self, url: str) -> dict[str, Any] | None:
         """What `remember_url` was told last."""

@@ -43,7 +43,9 @@ run = sa.Table(
     sa.Column("completed_at", sa.String, nullable=True),
     sa.Column("duration_s", sa.Float, nullable=True),
     sa.Column("owner", sa.String, nullable=True),
-    sa.Column("lease_until", sa.String, nullable=True),
+    # What the process table may know of the owner, and what it counts up while it drives the run: see `leases.py`.
+    sa.Column("owner_hint", sa.String, nullable=True),
+    sa.Column("beat", sa.BigInteger, nullable=False, default=0, server_default="0"),
     sa.Column("made_by", sa.JSON, nullable=True),
     # What a budget counts, what people say of a run, and what settles an uncertain one.
     sa.Column("notebook", sa.String, nullable=True),
@@ -155,11 +157,6 @@ pause = sa.Table(
     sa.Column("account", sa.String, primary_key=True),
     sa.Column("until", sa.Double, nullable=False),
 )
-
-
-def now() -> str:
-    """The present moment as the tables keep it."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
 
 
 def moment(text: str | None) -> dt.datetime | None:

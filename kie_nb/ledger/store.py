@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ import sqlalchemy as sa
 
 from . import money, search
 from .budgets import Budgets
+from .clock import now_in
 from .database import Database
+from .driving import Driving
+from .leases import LEASE_S, Leases
 from .merging import stand_in
 from .opening import open_database
 from .pictures import Pictures
-from .schema import CAME, event, now, run
+from .schema import CAME, event, run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,16 +38,16 @@ class NewRun:
     seed_drawn: bool
     estimate: float | None
     owner: str
-    lease_until: str
     made_by: dict[str, Any]
     notebook: str | None = None
     experiment: str | None = None
     origin: dict[str, Any] | None = None
+    owner_hint: str | None = None
 
     @property
     def scopes(self) -> dict[str, str | None]:
-        """What a budget may be set for, and this run is in."""
-        return {"notebook": self.notebook, "experiment": self.experiment, "day": now()[:10]}
+        """What a budget may be set for, and this run is in; beside the day on which it is written down."""
+        return {"notebook": self.notebook, "experiment": self.experiment}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +82,8 @@ class RunRow:
     completed_at: str | None
     duration_s: float | None
     owner: str | None
-    lease_until: str | None
+    owner_hint: str | None
+    beat: int
     made_by: dict[str, Any] | None
     notebook: str | None
     experiment: str | None
@@ -106,25 +111,29 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Pictures, Budgets):
+class Ledger(Pictures, Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
         home: The folder beside the notebook, with the files.
         url: The PostgreSQL database that a team shares, in place of a file in the home.
+        lease_s: How long an owner of runs may give no sign of life; all who use the database must agree on it.
 
     Attributes:
+        leases: Which owners of runs are dead, as far as this process has seen.
         remarks: What the user should know of where it is kept, a line each.
 
     Raises:
         LedgerError: from every method, if the database cannot be used.
     """
 
-    def __init__(self, home: Path, *, url: str | None = None) -> None:
+    def __init__(self, home: Path, *, url: str | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
+        self.leases = Leases(lease_s)
         self._url = url
         self._db, self.remarks = open_database(home, url)
         self._opened = _identity(self._db)
+        self.read_clock()
 
     @property
     def database(self) -> Database:
@@ -177,7 +186,9 @@ class Ledger(Pictures, Budgets):
                 return standing, False
             if instead_of is not None and (other := self._settled(db, instead_of)) is not None:
                 return other, False
-            money.keep(db, new.service, new.estimate, new.scopes, experiment_limit=experiment_limit)
+            moment = now_in(db)
+            where = new.scopes | {"day": moment[:10]}
+            money.keep(db, new.service, new.estimate, where, experiment_limit=experiment_limit)
             take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
             run_id = uuid.uuid4().hex[:12]
             values = {name: getattr(new, name) for name in NewRun.__slots__}
@@ -185,7 +196,7 @@ class Ledger(Pictures, Budgets):
                 "id": run_id,
                 "state": "intent",
                 "live_key": f"{new.fingerprint}:{take}",
-                "created_at": now(),
+                "created_at": moment,
             }
             db.execute(run.insert(), values)
             self._append(db, run_id, None, "intent", {"estimate": new.estimate})
@@ -198,8 +209,11 @@ class Ledger(Pictures, Budgets):
 
     def standing(self, new: NewRun) -> RunRow | None:
         """The run that already stands for this request, if there is one now."""
+        began = time.monotonic()
         with self._db.read() as db:
-            return self._standing(db, new)
+            row = self._standing(db, new)
+        self.leases.saw(began, row)
+        return row
 
     def later(self, row: RunRow) -> RunRow | None:
         """A run of the same request that was begun after *row*, and stands for it or may be billed."""
@@ -245,6 +259,7 @@ class Ledger(Pictures, Budgets):
         hand_to: str | None = None,
         alone: bool = False,
         release: bool = False,
+        stamp: str | None = None,
         **changes: Any,
     ) -> RunRow | None:
         """One transition, with its event, inside a transaction of the caller's.
@@ -259,6 +274,7 @@ class Ledger(Pictures, Budgets):
             hand_to: Who drives it from now on, if that changes.
             alone: Not if another run has the `task_id` that it is to have.
             release: The run no longer stands for its request, which may then be sent anew.
+            stamp: A column that gets the present moment.
             **changes: Columns that change with it.
 
         Returns:
@@ -274,7 +290,9 @@ class Ledger(Pictures, Budgets):
             # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
             values["live_key"] = f"{before.fingerprint}:{run_id}"
         if hand_to is not None:
-            values["owner"] = hand_to
+            values |= {"owner": hand_to, "beat": before.beat + 1}
+        if stamp is not None:
+            values[stamp] = now_in(db)
         after = replace(before, **values)  # before the write: a column that does not exist spoils all of it
         # Named columns keep the statement's compiled form in SQLAlchemy's cache; this is the ledger's hot path.
         db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
@@ -306,28 +324,13 @@ class Ledger(Pictures, Budgets):
                     {"run_id": run_id, "origin": known},
                 )
 
-    def claim(self, run_id: str, owner: str, *, held_by: str | None, lease_until: str) -> bool:
-        """Take over a run from an owner that is gone; False if somebody else was quicker."""
-        held = run.c.owner.is_(None) if held_by is None else run.c.owner == held_by
-        with self._db.write() as db:
-            result = db.execute(
-                run.update().where(run.c.id == run_id, held).values(owner=owner, lease_until=lease_until)
-            )
-            return bool(result.rowcount)
-
-    def renew(self, run_ids: Sequence[str], owner: str, lease_until: str) -> None:
-        """Say that *owner* is alive."""
-        with self._db.write() as db:
-            db.execute(
-                run.update()
-                .where(run.c.id.in_(run_ids), run.c.owner == owner)
-                .values(lease_until=lease_until)
-            )
-
     def get(self, run_id: str) -> RunRow | None:
         """The run with this id."""
+        began = time.monotonic()
         with self._db.read() as db:
-            return self._get(db, run_id)
+            row = self._get(db, run_id)
+        self.leases.saw(began, row)
+        return row
 
     def find(self, text: str) -> list[RunRow]:
         """Runs whose id or task id begins with *text*."""
@@ -351,13 +354,19 @@ class Ledger(Pictures, Budgets):
     def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
         """Runs, newest first; the filters are those of `search.where`."""
         query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
+        began = time.monotonic()
         with self._db.read() as db:
-            return _rows(db.execute(query.limit(limit)))
+            rows = _rows(db.execute(query.limit(limit)))
+        self.leases.saw(began, *rows)
+        return rows
 
     def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> search.Page:
         """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
+        began = time.monotonic()
         with self._db.read() as db:
-            return search.page(db, number, size, order, filters, read=_rows)
+            found = search.page(db, number, size, order, filters, read=_rows)
+        self.leases.saw(began, *found.rows)
+        return found
 
     def choices(self, **filters: Any) -> search.Choices:
         """The models, experiments and tags of the runs that match."""
@@ -392,7 +401,7 @@ class Ledger(Pictures, Budgets):
     def _append(
         db: sa.Connection, run_id: str, before: str | None, after: str, evidence: dict[str, Any] | None
     ) -> None:
-        values = {"at": now(), "run_id": run_id, "from_state": before, "to_state": after}
+        values = {"at": now_in(db), "run_id": run_id, "from_state": before, "to_state": after}
         db.execute(event.insert(), {**values, "evidence": evidence})
 
 

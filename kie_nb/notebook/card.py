@@ -221,10 +221,8 @@ class Card:
     # --- words -----------------------------------------------------------------------------------------------------
 
     def _time(self) -> str:
-        since = self.run.created_at
-        elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
         usual = f" of usually about {tables.clock(self._usual_s)}" if self._usual_s else ""
-        words = html("{} {}{}", page.muted("elapsed"), tables.clock(elapsed), usual)
+        words = html("{} {}{}", page.muted("elapsed"), tables.clock(self.run.age_s), usual)
         return html('<span style="{}">{}</span>', page.FONT, words)
 
     def _learn_usual(self) -> None:

@@ -38,19 +38,19 @@ def fill(exp, share=1.0):
 
     from kie_nb.engine import get_session
     from kie_nb.engine.asking import new_run
-    from kie_nb.ledger.schema import now, run
+    from kie_nb.ledger.schema import run
 
     prepared = [cell.prepared for cell in exp._cells.values()]
     prepared = prepared[: int(len(prepared) * share)]
-    rows = []
+    rows, now = [], get_session().here.now().isoformat(timespec="microseconds")
     for number, one in enumerate(prepared):
         is_done = number < len(prepared) - 100
         values = asdict(new_run(one))
         values |= {
-            "id": f"{number:012x}", "live_key": f"{one.fingerprint}:0", "created_at": now(), "task_id": f"task{number}",
+            "id": f"{number:012x}", "live_key": f"{one.fingerprint}:0", "created_at": now, "task_id": f"task{number}",
             "state": "fetched" if is_done else "accepted", "credits": 60.0 if is_done else None,
             "video": f"videos/{number}.mp4" if is_done else None, "video_sha256": "0" * 64, "duration_s": 5.0,
-            "completed_at": now() if is_done else None, "owner": None, "lease_until": None,
+            "completed_at": now if is_done else None, "owner": None,
         }  # fmt: skip
         rows.append(values)
     with get_session().here.database.write() as db:

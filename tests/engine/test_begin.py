@@ -1,16 +1,16 @@
 """From the written intention to whoever drives it: threads and kernels that meet there take nothing from each other."""
 
 import _thread
-import os
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import owners
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine import get_session, owner
+from kie_nb.engine import get_session
 from kie_nb.engine.asking import intend
 from kie_nb.simulator import Fault
 
@@ -34,8 +34,8 @@ def others():
     prepared = session.prepare("Waves.", **TEXT)
     row, _ = intend(session, prepared, fresh=False, max_credits=None)
     ledger = session.ledger(prepared.home)
-    other = owner.name_of(os.getppid())
-    ledger.move(row.id, "intent", expect={"intent"}, hand_to=other, lease_until=owner.lease())
+    other = owners.unseen()
+    ledger.move(row.id, "intent", expect={"intent"}, hand_to=other.pop("owner"), **other)
     return row.id, ledger
 
 
@@ -159,8 +159,8 @@ def test_one_that_two_find_left_is_sent_by_one_and_joined_by_the_other(simulate,
     def late(run):
         ledger.move(left.id, "not_sent", expect={"intent"}, release=True)
         taken.append(intend(session, prepared, fresh=False, max_credits=None)[0].id)
-        other = owner.name_of(os.getppid())
-        ledger.move(taken[0], "intent", expect={"intent"}, hand_to=other, lease_until=owner.lease())
+        other = owners.unseen()
+        ledger.move(taken[0], "intent", expect={"intent"}, hand_to=other.pop("owner"), **other)
         return withdraw(run)
 
     monkeypatch.setattr(session, "withdraw", late)

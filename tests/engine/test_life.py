@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 
 import av
+import owners
 import pytest
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session, owner
+from kie_nb.engine import get_session
 from kie_nb.notebook import open_magic
 from kie_nb.simulator import Fault
 
@@ -551,7 +552,6 @@ def _as_new(run, fingerprint):
         seed=row.seed,
         seed_drawn=False,
         estimate=row.estimate,
-        owner=f"{socket.gethostname()}|999999999|1.00",
-        lease_until=owner.lease(),
+        **owners.dead(),
         made_by={},
     )

@@ -75,7 +75,8 @@ def row_of(value):
         model="m",
         seed=value,
         owner=None,
-        lease_until=None,
+        owner_hint=None,
+        beat=0,
     )
 
 

@@ -41,7 +41,6 @@ def intention():
             "seed_drawn": False,
             "estimate": 60.0,
             "owner": "me",
-            "lease_until": "2026-11-22T10:00:00+00:00",
             "made_by": {"kie_nb": "0"},
         }
         return NewRun(**known | changes)

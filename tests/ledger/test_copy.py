@@ -290,7 +290,7 @@ def test_a_run_that_somebody_drives_here_is_left_to_them(ledger, team, intention
     row, _ = ledger.intend(intention())
     ledger.move(row.id, "accepted", **AT_SERVICE)
     copy(ledger, team)
-    assert team.claim(row.id, "me", held_by=None, lease_until="2999-01-01T00:00:00+00:00")
+    assert team.claim(team.get(row.id), "me")
     ledger.move(row.id, "fetched", expect={"accepted"}, video="videos/a.mp4")
 
     copy(ledger, team)

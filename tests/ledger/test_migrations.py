@@ -87,7 +87,7 @@ def test_a_newer_ledger_is_not_written(from_the_future, open_ledger, intention):
     for change in (
         lambda: ledger.intend(intention(seed=8)),
         lambda: ledger.move(row.id, "sending", expect={"intent"}),
-        lambda: ledger.claim(row.id, "you", held_by="me", lease_until="2026"),
+        lambda: ledger.claim(row, "you"),
     ):
         with pytest.raises(LedgerError, match="newer kie_nb") as caught:
             change()

@@ -1,6 +1,7 @@
 """Runs in the ledger: written before they are sent, moved by one transaction and one event each."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -105,7 +106,7 @@ def test_a_clock_that_is_set_back_buys_nothing_twice(ledger, intention, monkeypa
     """What was sent in place of a run is known by its history, and stands for the request, whatever the clock says."""
     lost, _ = ledger.intend(intention())
     lost = ledger.move(lost.id, "unknown", expect={"intent"})
-    monkeypatch.setattr(store, "now", lambda: "2020-01-01T00:00:00.000000+00:00")
+    monkeypatch.setattr(store, "now_in", lambda _db: "2020-01-01T00:00:00.000000+00:00")
 
     again, _ = ledger.intend(intention(), fresh=True, instead_of=lost)
 
@@ -120,7 +121,7 @@ def test_what_was_sent_again_is_known_in_another_ledger(open_ledger, intention, 
     ledger, other = open_ledger(), open_ledger(tmp_path / "other")
     lost, _ = ledger.intend(intention())
     lost = ledger.move(lost.id, "unknown", expect={"intent"})
-    monkeypatch.setattr(store, "now", lambda: "2020-01-01T00:00:00.000000+00:00")
+    monkeypatch.setattr(store, "now_in", lambda _db: "2020-01-01T00:00:00.000000+00:00")
     again, _ = ledger.intend(intention(), fresh=True, instead_of=lost)
     ledger.move(again.id, "fetched", expect={"intent"})
 
@@ -202,10 +203,19 @@ def test_a_run_is_claimed_once(ledger, intention):
     """Of two that find its owner dead, one gets it."""
     run, _ = ledger.intend(intention())
 
-    assert ledger.claim(run.id, "first", held_by="me", lease_until="later")
-    assert not ledger.claim(run.id, "second", held_by="me", lease_until="later")
-    assert not ledger.claim(run.id, "second", held_by=None, lease_until="later")
-    assert (ledger.get(run.id).owner, ledger.get(run.id).lease_until) == ("first", "later")
+    assert ledger.claim(run, "first", hint="its process")
+    assert not ledger.claim(run, "second")
+    assert not ledger.claim(replace(run, owner=None), "second")
+    assert (ledger.get(run.id).owner, ledger.get(run.id).owner_hint) == ("first", "its process")
+
+
+def test_a_run_is_not_claimed_from_an_owner_that_gave_a_sign(ledger, intention):
+    """Since its row was read."""
+    run, _ = ledger.intend(intention())
+    ledger.renew([run.id], "me")
+
+    assert not ledger.claim(run, "other")
+    assert ledger.claim(ledger.get(run.id), "other")
 
 
 def test_a_sign_of_life_is_for_ones_own_runs(ledger, intention):
@@ -213,10 +223,10 @@ def test_a_sign_of_life_is_for_ones_own_runs(ledger, intention):
     mine, _ = ledger.intend(intention(seed=1))
     theirs, _ = ledger.intend(intention(seed=2, owner="them"))
 
-    ledger.renew([mine.id, theirs.id], "me", "later")
+    assert ledger.renew([mine.id, theirs.id], "me") == 1
 
-    assert ledger.get(mine.id).lease_until == "later"
-    assert ledger.get(theirs.id).lease_until == theirs.lease_until
+    assert ledger.get(mine.id).beat > mine.beat
+    assert ledger.get(theirs.id).beat == theirs.beat
 
 
 @pytest.mark.parametrize(

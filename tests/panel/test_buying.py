@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
+import owners
 import pytest
 from ipywidgets.widgets.widget import _instances
 
@@ -117,7 +118,7 @@ def left(simulator, cat):
     """The row of a request that a kernel had written down when it died."""
     session = get_session()
     prepared = session.prepare("The cat smiles.", image=cat, seed=5)
-    gone = replace(asking.new_run(prepared), owner="elsewhere:999999:1", lease_until="2020-01-01T00:00:00Z")
+    gone = replace(asking.new_run(prepared), **owners.dead())
     return session.ledger(prepared.home).intend(gone)[0]
 
 

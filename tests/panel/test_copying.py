@@ -1,16 +1,16 @@
 """Copy as cell: what is said of the cell is what running it does."""
 
-import os
 import shutil
 import time
 from dataclasses import replace
 
+import owners
 import pytest
 from PIL import Image
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import asking, get_session, owner
+from kie_nb.engine import asking, get_session
 from kie_nb.simulator import Fault
 
 
@@ -73,7 +73,7 @@ def intention(simulator, cat):
     def write_down(by):
         session = get_session()
         prepared = session.prepare("The cat smiles.", image=cat, seed=7)
-        new = replace(asking.new_run(prepared), owner=by, lease_until="2020-01-01T00:00:00Z")
+        new = replace(asking.new_run(prepared), **by)
         row, _is_new = session.here.intend(new)
         return session.handle(prepared.home, row)
 
@@ -82,12 +82,12 @@ def intention(simulator, cat):
 
 def test_the_cell_of_a_run_that_is_about_to_be_sent_joins_it(copied, intention):
     """A living kernel has written it down, and its turn comes: it is paid for once."""
-    assert "Running it joins this run and buys no other." in copied(intention(owner.name_of(os.getppid())))
+    assert "Running it joins this run and buys no other." in copied(intention(owners.unseen()))
 
 
 def test_the_cell_of_what_a_dead_kernel_left_unsent_buys(copied, intention, cat):
     """It takes that back and sends it anew; from then on it shows what it has bought."""
-    left = intention("elsewhere|999999|1")
+    left = intention(owners.dead())
     assert "asks for a new video" in copied(left)
     bought = kie.generate("The cat smiles.", image=cat, seed=7).wait()
     assert f"shows run {bought.id[:8]}" in copied(left)

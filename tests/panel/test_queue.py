@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import replace
 
+import owners
 import pytest
 
 import kie_nb as kie
@@ -108,7 +109,7 @@ def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):
     """The row says that it was never sent; the press says that it will not be."""
     session = get_session()
     prepared = session.prepare("The cat smiles.", image=cat, seed=5)
-    gone = replace(asking.new_run(prepared), owner="elsewhere:999999:1", lease_until="2020-01-01T00:00:00Z")
+    gone = replace(asking.new_run(prepared), **owners.dead())
     row, _is_new = session.here.intend(gone)
     page.until(lambda: page.rows and "left behind, never sent" in text(page.rows[0]))
     assert buttons(page.rows[0]) == ["Take back"]

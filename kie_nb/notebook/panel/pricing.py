@@ -15,7 +15,6 @@ from ...engine.urls import recorded_pictures
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...keys import Secret
 from ...ledger import RunRow
-from ...ledger.schema import now
 from ...markup import ROOT, Html, html, joined
 from .. import page
 from .draft import Draft
@@ -171,7 +170,7 @@ def check_money(estimate: Estimate | None, count: int) -> None:
     current = settings_.current()
     check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
     whole = estimate.credits * count if estimate else None
-    scopes = {"notebook": origin.notebook(), "experiment": None, "day": now()[:10]}
+    scopes = {"notebook": origin.notebook(), "experiment": None}
     get_session().here.check_limits(current.service, whole, scopes)
 
 

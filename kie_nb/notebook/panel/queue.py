@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...engine import Run, get_session, owner, tables
+from ...engine import Run, get_session, tables
 from ...engine.states import OPEN, UNSETTLED, WORDS, State
-from ...ledger import Ledger, RunRow
-from ...ledger.schema import moment
+from ...ledger import Ledger, RunRow, owner
 from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout, widgets
@@ -248,10 +246,8 @@ class Row:
             return
         words = NOTHING
         if row.state not in UNSETTLED:
-            since = moment(row.created_at) or dt.datetime.now(dt.UTC)
-            elapsed = (dt.datetime.now(dt.UTC) - since).total_seconds()
             usual = f" of usually {tables.clock(self._usual_s)}" if self._usual_s else ""
-            words = html("{} {}{}", page.muted("elapsed"), tables.clock(elapsed), usual)
+            words = html("{} {}{}", page.muted("elapsed"), tables.clock(self.watched.age_s), usual)
         if words != self.clock.value:
             self.clock.value = words
 
@@ -266,7 +262,7 @@ def whose_is(row: RunRow) -> str:
         return ""
     if row.owner == owner.me():
         return "ours"
-    return "another kernel's" if owner.is_alive(row.owner, row.lease_until) else "nobody"
+    return "nobody" if get_session().here.leases.is_dead(row) else "another kernel's"
 
 
 def state_of(row: RunRow, *, is_stopped: bool = False) -> Html:

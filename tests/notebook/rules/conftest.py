@@ -39,7 +39,6 @@ def record(tmp_path):
                 seed_drawn=False,
                 estimate=request.estimate.credits if request.estimate else None,
                 owner="nobody",
-                lease_until="2026-01-01T00:00:00+00:00",
                 made_by={},
             )
         )

@@ -1,0 +1,54 @@
+"""What the ledger knows of those who drive runs: taking one over, signs of life, and the clock that all of them share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from .clock import moment_in
+from .database import Database
+from .schema import run
+
+if TYPE_CHECKING:
+    from .leases import Owned
+
+
+class Driving:
+    """The part of the ledger that knows owners; who of them is dead, `leases` says."""
+
+    _db: Database
+    _ahead = dt.timedelta(0)
+
+    def claim(self, row: Owned, owner: str, *, hint: str | None = None) -> bool:
+        """Take over a run from an owner that is dead; False if somebody was quicker, or it has given a sign since *row*."""
+        held = run.c.owner.is_(None) if row.owner is None else run.c.owner == row.owner
+        values = {"owner": owner, "owner_hint": hint, "beat": run.c.beat + 1}
+        with self._db.write() as db:
+            found = db.execute(
+                run.update().where(run.c.id == row.id, held, run.c.beat == row.beat).values(values)
+            )
+            return bool(found.rowcount)
+
+    def renew(self, run_ids: Sequence[str], owner: str) -> int:
+        """Say that *owner* is alive; of how many of the runs it still is the owner."""
+        with self._db.write() as db:
+            self._read_clock(db)
+            mine = run.update().where(run.c.id.in_(run_ids), run.c.owner == owner)
+            return int(db.execute(mine.values(beat=run.c.beat + 1)).rowcount)
+
+    def read_clock(self) -> dt.datetime:
+        """The present moment by the database's clock (UTC)."""
+        with self._db.read() as db:
+            return self._read_clock(db)
+
+    def now(self) -> dt.datetime:
+        """The same without asking: by this machine's clock, and how far that was off when the database was last asked."""
+        return dt.datetime.now(dt.UTC) + self._ahead
+
+    def _read_clock(self, db: sa.Connection) -> dt.datetime:
+        moment = moment_in(db)
+        self._ahead = moment - dt.datetime.now(dt.UTC)
+        return moment
