@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _QUIET_S = 60.0  # a download that lives writes more often, or is started again
 _FORGOTTEN_S = 3600.0
 # Only what has a name that we give is ever removed; a `film.part` may be anybody's.
-_INCOMING = re.compile(rf"{NAME}\.\d+\.(?P<pid>\d+)\.incoming(?:\.part)?")  # a download
+_INCOMING = re.compile(rf"{NAME}\.\d+\.(\d+)\.incoming(?:\.part)?")  # a download
 _PART = re.compile(
     rf"\.{NAME}\.[0-9a-f]{{8}}\.part|[0-9a-f]{{64}}\.[a-z]+\.[0-9a-f]{{32}}\.part"
 )  # a still, a picture
@@ -64,7 +64,7 @@ def is_of_the_dead(path: Path) -> bool:
     import psutil
 
     named = _INCOMING.fullmatch(path.name)
-    return named is not None and not psutil.pid_exists(int(named["pid"][:9]))
+    return named is not None and not psutil.pid_exists(int(named.group(1)[:9]))
 
 
 def _may_live(path: Path) -> bool:
