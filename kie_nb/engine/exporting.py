@@ -21,6 +21,7 @@ from ..errors import InvalidRequest, LedgerError
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.kept import MAX_FILES
 from ..paths import shown_path
+from ..video import PICTURES, PLAYED, SOUNDS, inspect
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from .session import Session
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
-_PICTURES = {".png", ".jpg", ".webp", ".gif"}
+MEDIA = frozenset(
+    {"video", "picture", "sound"}
+)  # by the bytes, damaged ones too: what else there is goes to nobody
 _FACTS = (
     *(
         "id",
@@ -221,6 +224,12 @@ class _Work:
                     (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
                 )
                 continue
+            look = self._wait(self.session.downloads.submit(inspect, path))
+            if look.kind not in MEDIA:
+                self.remarks.append((name, f"was left out: it is {look.remark}"))
+                continue
+            if look.remark:
+                self.remarks.append((name, look.remark))
             whole = (one for one in there if one.original_sha256 == sha256 and self._is_there(one))
             found.append(_numbered(next(whole, None) or self._video(run, path, name, sha256, used), kept))
         return found
@@ -301,7 +310,7 @@ def _left_of(entry: RunEntry | None, kept: KeptFile, name: str, used: set[str]) 
 
 def _numbered(entry: FileEntry, kept: KeptFile) -> VideoEntry:
     number = kept.number if kept.number < MAX_FILES else None
-    return VideoEntry(**entry.model_dump(exclude={"number"}), number=number)
+    return VideoEntry(**entry.model_dump(exclude={"number", "remark"}), number=number, remark=kept.remark)
 
 
 def _files_made(run: Run) -> int | None:
@@ -313,7 +322,7 @@ def copy_video(source: Path, target: Path, note: str) -> str:
     """Copy a result with its request in its tags; returns what is to be said about it. Runs in a worker."""
     from ..video import CannotTag, NotAVideo, write_request
 
-    if source.suffix in _PICTURES:
+    if source.suffix[1:] in PICTURES | SOUNDS:
         shutil.copyfile(source, target)
         return ""
     try:
@@ -369,12 +378,16 @@ def _item(entry: RunEntry) -> str:
         return html.escape(str(value), quote=True)
 
     request = manifest_.read_request(entry.request)
-    shown = "".join(
-        f'<img src="{esc(quote(one.file))}" alt="">'
-        if Path(one.file).suffix in _PICTURES
-        else f'<video controls preload="metadata" src="{esc(quote(one.file))}"></video>'
-        for one in entry.videos
-    )
+
+    def shown_file(one: VideoEntry) -> str:
+        source, ending = esc(quote(one.file)), Path(one.file).suffix[1:]
+        said = f"<p>{esc(one.remark)}</p>" if one.remark else ""
+        if ending in PICTURES:
+            return f'<img src="{source}" alt="">{said}'
+        if ending in PLAYED:
+            return f'<video controls preload="metadata" src="{source}"></video>{said}'
+        return f'<p><a href="{source}">{esc(Path(one.file).name)}</a></p>{said}'
+
     facts = [
         *([f"seed {entry.seed}"] if entry.seed is not None else []),
         WORDS[State(entry.state)],
@@ -384,6 +397,6 @@ def _item(entry: RunEntry) -> str:
         f"run {entry.id[:8]}",
     ]
     return (
-        f"<article>{shown}<p>{esc(request.prompt)}</p><p>{esc(' · '.join(facts))}</p>"
+        f"<article>{''.join(map(shown_file, entry.videos))}<p>{esc(request.prompt)}</p><p>{esc(' · '.join(facts))}</p>"
         f"<p><code>{esc(call_of(request, picture=kept_name(request)))}</code></p></article>"
     )

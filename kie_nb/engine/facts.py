@@ -105,11 +105,23 @@ class Facts:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """How the video differs from what was asked or made, a sentence each: its length, and files that have not come."""
+        """How the video differs from what was asked or made, a sentence each: its length, damage, and files that have not come."""
         missing = ", ".join(str(number + 1) for number in self.missing)
         of = files_made(self._row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
-        return tuple(remark for remark in (not_all, self.length_remark) if remark)
+        return tuple(remark for remark in (not_all, *self.damage, self.length_remark) if remark)
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What is wrong with the files as the service sent them, a sentence each: they are kept, and shown as far as they go."""
+        is_one = files_made(self._row) <= 1
+        return tuple(
+            f"{kept.remark[:1].upper()}{kept.remark[1:]}."
+            if is_one
+            else f"File {kept.number + 1}: {kept.remark}."
+            for kept in kept_files(self._row)
+            if kept.remark
+        )
 
     @property
     def length_remark(self) -> str:

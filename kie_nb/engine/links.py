@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..errors import DownloadFailed, KieError
+from ..errors import DownloadFailed, InvalidRequest, KieError
+from ..service.media import LinkDead
 from .channel import Channel
 from .facts import Facts
 
@@ -16,7 +17,8 @@ async def from_any_link(
     """What *fetch* gives for the first link that serves file *number* of the task; on the dispatcher's loop.
 
     Raises:
-        DownloadFailed: none does, or the disk took nothing.
+        LinkDead: none does any more.
+        DownloadFailed: none does now, or the disk took nothing.
     """
     client = await channel.client()
     known = (run.row.urls or [])[number : number + 1]
@@ -24,6 +26,7 @@ async def from_any_link(
     is_gone = run.service == "simulator" and not any(map(channel.is_own_address, known))
     tried: list[str] = list(known) if is_gone else []
     reasons: list[str] = []
+    is_dead = True
 
     async def first() -> list[str]:
         return known
@@ -43,5 +46,8 @@ async def from_any_link(
         except KieError as exc:
             if isinstance(exc.__cause__, OSError):  # our disk is in trouble, not the link
                 raise
+            is_dead = is_dead and isinstance(exc, LinkDead | InvalidRequest)
             reasons.append(exc.message.rstrip("."))
-    raise DownloadFailed(f"{'; '.join(dict.fromkeys(reasons)) or 'the service names no file for it'}.")
+    raise (LinkDead if is_dead else DownloadFailed)(
+        f"{'; '.join(dict.fromkeys(reasons)) or 'the service names no file for it'}."
+    )

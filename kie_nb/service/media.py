@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -20,14 +22,14 @@ from ..version import __version__
 
 # An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
 USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
-CHUNK = 1 << 16  # a broken connection loses what has not filled one yet
 ATTEMPTS = 5
 PAUSE_S = 1.0  # before the second try, doubled before each later one
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
 READ_S = 20.0  # for a picture of some MB that somebody waits for
 _DEAD = {401, 403, 404, 410}
-_PARTIAL = 206
+_WHOLE, _PARTIAL = 200, 206
 _RANGE_REFUSED = 416
+_LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 
 class LinkDead(DownloadFailed):
@@ -36,6 +38,25 @@ class LinkDead(DownloadFailed):
 
 class NotTheFile(DownloadFailed):
     """What came is not the file: an error page, nothing, or too much."""
+
+
+class CutShort(DownloadFailed):
+    """Less came than was announced, twice from the start and byte by byte the same: that is what the service has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A file that came.
+
+    Attributes:
+        size: In bytes.
+        is_announced: Its length was told beforehand, and came; else nobody can tell a broken connection from the file's end.
+        version: What the server says of it: ETag and date of its last change; "" where it says neither.
+    """
+
+    size: int
+    is_announced: bool
+    version: str
 
 
 def read_at(url: str, *, most: int) -> bytes:
@@ -63,19 +84,20 @@ def download(
     url: str,
     target: Path,
     *,
-    accept: Callable[[bytes], bool] | None = None,
     pause_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> int:
-    """Fetch *url* into *target* and return its size in bytes; a half file never has the final name.
+) -> Received:
+    """Fetch *url*, whatever it serves, into *target*; a half file never has the final name.
+
+    What has come of a file when its connection breaks for good stays beside it, as `<name>.part`.
 
     Args:
-        accept: Says from the first bytes whether this is the kind of file wanted.
         pause_s: In place of `PAUSE_S`.
 
     Raises:
         LinkDead: the link is dead (HTTP 401, 403, 404, 410).
-        NotTheFile: an error page or an empty body under HTTP 200.
+        NotTheFile: an empty body under HTTP 200, or too much.
+        CutShort: the service has less than it announces.
         DownloadFailed: the connection broke too often, or the disk refused.
     """
     part = target.with_name(f"{target.name}.part")
@@ -85,21 +107,37 @@ def download(
         part.unlink(
             missing_ok=True
         )  # another link may serve other bytes: ranges are joined within one call only
-        _fetch(url, state, accept, PAUSE_S if pause_s is None else pause_s, on_progress)
+        _fetch(url, state, PAUSE_S if pause_s is None else pause_s, on_progress)
         os.replace(part, target)
-    except OSError as exc:
-        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
-    finally:
+    except (OSError, NotTheFile) as exc:
         with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)  # of no use, or the disk needs the room
+        if isinstance(exc, NotTheFile):
+            raise
+        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
     _sync_folder(target.parent)
-    return state.have
+    return Received(size=state.have, is_announced=state.total is not None, version=state.version)
+
+
+def version_at(url: str) -> tuple[int | None, str]:
+    """Length and `Received.version` of what *url* serves now, by its headers alone; None and "" for what they do not say.
+
+    Raises:
+        DownloadFailed: there is no usable answer.
+    """
+    try:
+        headers = {"Accept-Encoding": "identity"}
+        with _client(trust_env=not is_loopback(url)).stream("GET", url, headers=headers) as response:
+            if response.status_code != _WHOLE:
+                raise DownloadFailed(f"the link does not serve the video now (HTTP {response.status_code}).")
+            return _announced(response), _version(response)
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
 
 
 def _fetch(
     url: str,
     state: _State,
-    accept: Callable[[bytes], bool] | None,
     pause_s: float,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> None:
@@ -109,10 +147,12 @@ def _fetch(
         if attempt:
             time.sleep(pause_s * 2 ** (attempt - 1))
         try:
-            if _stream(client, url, state, accept, on_progress):
+            if _stream(client, url, state, on_progress):
                 return
         except (httpx.HTTPError, httpx.InvalidURL) as exc:
             state.trouble = type(exc).__name__
+        if state.came_before():
+            raise CutShort(f"{state.have} of {state.total} bytes came, twice the same.")
     raise DownloadFailed(f"the video did not come whole in {ATTEMPTS} tries ({state.trouble}).")
 
 
@@ -134,16 +174,28 @@ class _State:
     def __init__(self, part: Path) -> None:
         self.part = part
         self.have = 0
+        self.start = 0  # where this try began
         self.total: int | None = None
         self.etag: str | None = None
+        self.version = ""
         self.trouble = "cut short"
+        self._halves: set[str] = set()
+
+    def came_before(self) -> bool:
+        """Whether a try from the start has brought as little before, byte by byte."""
+        if self.start or not self.have or self.total is None:
+            return False
+        with self.part.open("rb") as file:
+            half = hashlib.file_digest(file, "sha256").hexdigest()
+        known = half in self._halves
+        self._halves.add(half)
+        return known
 
 
-def _stream(  # noqa: C901, PLR0912 - one reply, read in order
+def _stream(  # noqa: C901 - one reply, read in order
     client: httpx.Client,
     url: str,
     state: _State,
-    accept: Callable[[bytes], bool] | None,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> bool:
     """One try; True when the file is whole."""
@@ -158,7 +210,7 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
         if response.status_code == _RANGE_REFUSED:
             state.have, state.trouble = 0, "the server refused to go on where it broke"
             return False
-        if response.status_code not in {200, _PARTIAL}:
+        if response.status_code not in {_WHOLE, _PARTIAL}:
             state.trouble = f"HTTP {response.status_code}"
             return False
         resumed = response.status_code == _PARTIAL and state.have > 0
@@ -168,13 +220,11 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
             return False
         if not resumed:
             state.have = 0
-            length = response.headers.get("Content-Length")
-            state.total = int(length) if length and length.isdigit() else None
+            state.total, state.version = _announced(response), _version(response)
             state.etag = response.headers.get("ETag")
+        state.start = state.have
         with state.part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
-                if state.have == 0 and accept is not None and not accept(chunk[:64]):
-                    raise NotTheFile(f"what came is not a video: it begins with {chunk[:20]!r}.")
+            for chunk in response.iter_bytes():  # as it comes: a break must not take what was received
                 file.write(chunk)
                 state.have += len(chunk)
                 if state.have > MAX_BYTES:
@@ -189,6 +239,17 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
         state.trouble = f"{state.have} of {state.total} bytes"
         return False
     return True
+
+
+def _announced(response: httpx.Response) -> int | None:
+    """The length of the file; that of compressed bytes, which we did not ask for, says nothing about it."""
+    length = response.headers.get("Content-Length", "")
+    is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
+    return int(length) if is_plain and length.isascii() and length.isdigit() else None
+
+
+def _version(response: httpx.Response) -> str:
+    return " ".join(filter(None, map(response.headers.get, ("ETag", "Last-Modified"))))[:_LONGEST_VERSION]
 
 
 def _sync_folder(folder: Path) -> None:

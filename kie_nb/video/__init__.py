@@ -5,7 +5,8 @@ by the first call that needs them, so importing this room costs next to nothing.
 
     sniff.py     what the first bytes say, without decoding anything
     facts.py     the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
-    reading.py   open, probe and check a file
+    reading.py   open, probe and decode a file
+    inspection.py  what a file that came is, and what is wrong with it
     poster.py    one good frame as a JPEG
     preview.py   a small H.264 copy for embedding in a notebook
     tags.py      the request inside a file, written without touching a frame
@@ -15,29 +16,36 @@ by the first call that needs them, so importing this room costs next to nothing.
 """
 
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
+from .inspection import Look, inspect
 from .likeness import compare_videos
 from .poster import make_poster, write_jpeg
 from .preview import make_preview
-from .reading import check, probe
-from .sniff import looks_like_video
+from .reading import probe, said_size
+from .sniff import ENDINGS, PAGES, PICTURES, PLAYED, SOUNDS
 from .strip import make_strip
 from .tags import CannotTag, read_request, write_request
 
 __all__ = [
+    "ENDINGS",
+    "PAGES",
+    "PICTURES",
+    "PLAYED",
+    "SOUNDS",
     "CannotTag",
     "Likeness",
+    "Look",
     "NotAVideo",
     "Side",
     "SoundLikeness",
     "VideoFacts",
-    "check",
     "compare_videos",
-    "looks_like_video",
+    "inspect",
     "make_poster",
     "make_preview",
     "make_strip",
     "probe",
     "read_request",
+    "said_size",
     "write_jpeg",
     "write_request",
 ]
