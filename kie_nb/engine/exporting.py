@@ -21,7 +21,7 @@ from ..errors import InvalidRequest, LedgerError
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.kept import MAX_FILES
 from ..paths import shown_path
-from ..video import PICTURES, PLAYED, SOUNDS, inspect
+from ..video import MEDIA, PICTURES, PLAYED, SOUNDS, true_ending
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from .session import Session
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,149}")
-MEDIA = frozenset(
-    {"video", "picture", "sound"}
-)  # by the bytes, damaged ones too: what else there is goes to nobody
 _FACTS = (
     *(
         "id",
@@ -224,12 +221,11 @@ class _Work:
                     (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
                 )
                 continue
-            look = self._wait(self.session.downloads.submit(inspect, path))
-            if look.kind not in MEDIA:
-                self.remarks.append((name, f"was left out: it is {look.remark}"))
+            if kept.remark:
+                self.remarks.append((name, kept.remark))
+            if true_ending(path) not in MEDIA:  # a damaged video is one
+                self.remarks.append((name, "was left out: it is neither video, picture nor sound"))
                 continue
-            if look.remark:
-                self.remarks.append((name, look.remark))
             whole = (one for one in there if one.original_sha256 == sha256 and self._is_there(one))
             found.append(_numbered(next(whole, None) or self._video(run, path, name, sha256, used), kept))
         return found

@@ -20,11 +20,10 @@ from ..errors import KieError, LedgerError
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
 from ..ledger.kept import MAX_FILES, numbers_of
 from ..ledger.merging import Arrival, merge
-from ..video import Look, inspect
+from ..video import MEDIA, Look, inspect
 from . import manifest as manifest_
 from . import owner, tables
 from .bridge import wait_blocking
-from .exporting import MEDIA
 from .manifest import FileEntry, RunEntry, VideoEntry
 from .states import AT_SERVICE, RELEASED, State
 
@@ -247,7 +246,7 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
             hint="copy the folder again, whole; nothing was imported",
         )
     look = inspect(target)
-    if source.parent.name == "videos" and look.kind not in MEDIA:
+    if source.parent.name == "videos" and look.ending not in MEDIA:
         raise LedgerError(f"{source.name} is {look.remark}.")
     return target, look
 

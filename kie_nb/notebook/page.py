@@ -196,6 +196,26 @@ def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "")
     return _finished(run, f'<img alt="{label}" style="{MEDIA}" src="{esc(source)}">', note)
 
 
+def sound_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> str:  # noqa: ARG001 - as video_page
+    """The same for what is sound alone."""
+    label = esc(f"sound: {' '.join(run.prompt.split())[:120]}")
+    return _finished(
+        run, f'<audio controls aria-label="{label}" style="width:100%" src="{esc(source)}"></audio>', note
+    )
+
+
+def file_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> str:  # noqa: ARG001 - as video_page
+    """The same for a file that no browser plays: it is named, with a still where there is one."""
+    still = f"data:image/jpeg;base64,{base64.b64encode(poster).decode()}" if poster else ""
+    return _finished(
+        run, f'<img alt="a frame of the video" style="{MEDIA}" src="{still}">' if still else "", note
+    )
+
+
+# By the first word of a MIME type.
+PAGES = {"video": video_page, "image": picture_page, "audio": sound_page, "": file_page}
+
+
 def _finished(run: Run, media: str, note: str) -> str:
     took = f"made in {tables.clock(run.duration_s)}" if run.duration_s is not None else ""
     span = f'<span style="{MUTED}">{esc(took)}</span>'

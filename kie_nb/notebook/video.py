@@ -30,23 +30,30 @@ class Assets:
         content: The bytes to embed; None for a link.
         poster: A JPEG.
         remark: Why it is not shown as asked, if so.
+        mime: Of the bytes, or of what is linked; "" where no browser plays it.
+        linked: What is linked, if not the file itself.
     """
 
     content: bytes | None
     poster: bytes | None
     remark: str = ""
     mime: str = "video/mp4"
+    linked: Path | None = None
 
 
 def make_assets(video: Path, embed: settings_.Embed) -> Assets:
     """Read or make the preview and the poster (cached beside the video); runs in a worker."""
     from .. import video as room
 
+    ending = video.suffix[1:]
     if (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
         content = None if embed == "link" else video.read_bytes()
         return Assets(
             content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
         )
+    if ending in room.SOUNDS:
+        return _sound(video, embed)
+    is_played = ending in room.PLAYED
     files = Files.of(video)
     poster_file, preview_file, remark = files.poster(video), files.preview(video), ""
     poster: bytes | None = None
@@ -56,18 +63,22 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:
         poster = poster_file.read_bytes()
     except Exception:  # a picture less is no reason to hide a paid video
         log.exception("no poster for %s", video)
-    if embed == "link":
+    if embed == "link" and is_played:
         return Assets(content=None, poster=poster)
-    if embed == "full" and video.stat().st_size <= LARGEST_EMBED:
+    if embed == "full" and is_played and video.stat().st_size <= LARGEST_EMBED:
         return Assets(content=video.read_bytes(), poster=poster)
-    if embed == "full":
+    if embed == "full" and is_played:
         remark = f"The full file has {video.stat().st_size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
     try:
         if not preview_file.exists():
             room.make_preview(video, preview_file)
+        if embed == "link":
+            return Assets(content=None, poster=poster, linked=preview_file)
         return Assets(content=preview_file.read_bytes(), poster=poster, remark=remark)
     except Exception:
         log.exception("no preview for %s", video)
+        if not is_played:
+            return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
         if video.stat().st_size <= LARGEST_EMBED:
             return Assets(
                 content=video.read_bytes(),
@@ -75,6 +86,11 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:
                 remark="No preview could be made: the full file is shown.",
             )
         return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
+
+
+def _sound(video: Path, embed: settings_.Embed) -> Assets:
+    content = None if embed == "link" or video.stat().st_size > LARGEST_EMBED else video.read_bytes()
+    return Assets(content=content, poster=None, mime=mimetypes.guess_type(video.name)[0] or "audio/mpeg")
 
 
 def write_still(video: Path, target: Path, width: int) -> None:
@@ -122,7 +138,7 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def __init__(self, run: Run, assets: Assets, *, note: str = "") -> None:
         assert run.video is not None  # noqa: S101 - asked for only when it is there
         self.run, self.assets, self.note = run, assets, note
-        linked = shown_path(run.video)
+        linked = shown_path(assets.linked or run.video)
         if assets.content is None:
             super().__init__(url=linked)  # type: ignore[no-untyped-call]
         else:
@@ -139,7 +155,7 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
                 else f"data:{self.assets.mime};base64,{base64.b64encode(content).decode()}"
             )
             note = " ".join(part for part in (self.note, self.assets.remark) if part)
-            show = page.picture_page if self.assets.mime.startswith("image/") else page.video_page
+            show = page.PAGES[self.assets.mime.partition("/")[0]]
             self._html = show(self.run, source=source, poster=self.assets.poster, note=note)
         return self._html
 

@@ -21,12 +21,13 @@ from .likeness import compare_videos
 from .poster import make_poster, write_jpeg
 from .preview import make_preview
 from .reading import probe, said_size
-from .sniff import ENDINGS, PAGES, PICTURES, PLAYED, SOUNDS
+from .sniff import ENDINGS, MEDIA, PAGES, PICTURES, PLAYED, SOUNDS, true_ending
 from .strip import make_strip
 from .tags import CannotTag, read_request, write_request
 
 __all__ = [
     "ENDINGS",
+    "MEDIA",
     "PAGES",
     "PICTURES",
     "PLAYED",
@@ -46,6 +47,7 @@ __all__ = [
     "probe",
     "read_request",
     "said_size",
+    "true_ending",
     "write_jpeg",
     "write_request",
 ]

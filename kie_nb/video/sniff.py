@@ -15,6 +15,7 @@ HEAD_BYTES = 4096  # enough for every rule below
 PICTURES = frozenset({"png", "jpg", "webp", "gif", "avif", "heic", "bmp"})
 SOUNDS = frozenset({"mp3", "wav", "m4a", "flac", "ogg", "aac"})
 VIDEOS = frozenset({"mp4", "m4v", "mov", "webm", "mkv", "ts", "flv", "avi", "mpg", "wmv", "ogv"})
+MEDIA = VIDEOS | PICTURES | SOUNDS
 PAGES = frozenset({"html", "json", "xml", "txt"})  # an answer in words, which no model makes
 OTHER = "bin"
 ENDINGS = (*sorted(VIDEOS | PICTURES | SOUNDS | PAGES), "svg", OTHER)
@@ -121,6 +122,12 @@ def looks_like_video(head: bytes) -> bool:
     if head[:4] == _EBML:
         return True
     return head[4:8] == b"ftyp" and head[8:12] not in _STILL_OR_SOUND
+
+
+def true_ending(path: str | os.PathLike[str]) -> str:
+    """`ending_of` the file at *path*."""
+    with Path(path).open("rb") as file:
+        return ending_of(file.read(HEAD_BYTES))
 
 
 def describe(path: str | os.PathLike[str]) -> str:

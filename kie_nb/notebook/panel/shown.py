@@ -8,6 +8,7 @@ from typing import Any
 
 from ...engine import Run
 from ...engine.states import State
+from ...video import PICTURES, PLAYED
 from .. import page
 from ..card import FLUSH_S, widgets
 from ..run_cell import cell_of, promise_of
@@ -132,7 +133,8 @@ class Shown:
             return
         assets = make_assets(run.video, "preview")
         content, mime = assets.content, assets.mime
-        if content is None and run.video.stat().st_size <= LARGEST_EMBED:
+        is_played = run.video.suffix[1:] in PLAYED | PICTURES
+        if content is None and is_played and run.video.stat().st_size <= LARGEST_EMBED:
             content, mime = run.video.read_bytes(), mimetypes.guess_type(run.video.name)[0] or "video/mp4"
         if content is not None:
             self.player.send({"showing": run.id, "mime": mime}, [content])
