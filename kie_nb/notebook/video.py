@@ -15,6 +15,7 @@ from .. import settings as settings_
 from ..engine import Run
 from ..ledger import Files, is_picture
 from ..paths import shown_path
+from ..video import PLAYED, SOUNDS
 from . import page
 
 log = logging.getLogger("kie_nb")
@@ -41,56 +42,67 @@ class Assets:
     linked: Path | None = None
 
 
-def make_assets(video: Path, embed: settings_.Embed) -> Assets:
+def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911 - one a way
     """Read or make the preview and the poster (cached beside the video); runs in a worker."""
-    from .. import video as room
-
-    ending = video.suffix[1:]
+    ending, size = video.suffix[1:], video.stat().st_size
     if (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
         content = None if embed == "link" else video.read_bytes()
         return Assets(
             content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
         )
-    if ending in room.SOUNDS:
-        return _sound(video, embed)
-    is_played = ending in room.PLAYED
-    files = Files.of(video)
-    poster_file, preview_file, remark = files.poster(video), files.preview(video), ""
-    poster: bytes | None = None
+    if ending in SOUNDS:
+        content = None if embed == "link" or size > LARGEST_EMBED else video.read_bytes()
+        return Assets(content=content, poster=None, mime=mime or "audio/mpeg")
+    poster = _poster(video)
+    if ending not in PLAYED:
+        return _of_unplayed(video, embed, poster)
+    if embed == "link":
+        return Assets(content=None, poster=poster)
+    if embed == "full" and size <= LARGEST_EMBED:
+        return Assets(content=video.read_bytes(), poster=poster)
+    remark = f"The full file has {size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
+    preview = _preview(video)
+    if preview is not None:
+        remark = remark if embed == "full" else ""
+        return Assets(content=preview.read_bytes(), poster=poster, remark=remark)
+    if size <= LARGEST_EMBED:
+        remark = "No preview could be made: the full file is shown."
+        return Assets(content=video.read_bytes(), poster=poster, remark=remark)
+    return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
+
+
+def _of_unplayed(video: Path, embed: settings_.Embed, poster: bytes | None) -> Assets:
+    """Browsers play few containers: of the others a preview is shown or linked, or the file is named."""
+    preview = _preview(video)
+    if preview is None:
+        return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
+    if embed == "link":
+        return Assets(content=None, poster=poster, linked=preview)
+    return Assets(content=preview.read_bytes(), poster=poster)
+
+
+def _poster(video: Path) -> bytes | None:
+    from .. import video as room
+
+    file = Files.of(video).poster(video)
     try:
-        if not poster_file.exists():
-            room.make_poster(video, poster_file)
-        poster = poster_file.read_bytes()
+        if not file.exists():
+            room.make_poster(video, file)
+        return file.read_bytes()
     except Exception:  # a picture less is no reason to hide a paid video
         log.exception("no poster for %s", video)
-    if embed == "link" and is_played:
-        return Assets(content=None, poster=poster)
-    if embed == "full" and is_played and video.stat().st_size <= LARGEST_EMBED:
-        return Assets(content=video.read_bytes(), poster=poster)
-    if embed == "full" and is_played:
-        remark = f"The full file has {video.stat().st_size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
+        return None
+
+
+def _preview(video: Path) -> Path | None:
+    from .. import video as room
+
+    file = Files.of(video).preview(video)
     try:
-        if not preview_file.exists():
-            room.make_preview(video, preview_file)
-        if embed == "link":
-            return Assets(content=None, poster=poster, linked=preview_file)
-        return Assets(content=preview_file.read_bytes(), poster=poster, remark=remark)
+        return file if file.exists() else room.make_preview(video, file)
     except Exception:
         log.exception("no preview for %s", video)
-        if not is_played:
-            return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
-        if video.stat().st_size <= LARGEST_EMBED:
-            return Assets(
-                content=video.read_bytes(),
-                poster=poster,
-                remark="No preview could be made: the full file is shown.",
-            )
-        return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
-
-
-def _sound(video: Path, embed: settings_.Embed) -> Assets:
-    content = None if embed == "link" or video.stat().st_size > LARGEST_EMBED else video.read_bytes()
-    return Assets(content=content, poster=None, mime=mimetypes.guess_type(video.name)[0] or "audio/mpeg")
+        return None
 
 
 def write_still(video: Path, target: Path, width: int) -> None:

@@ -101,7 +101,7 @@ def ending_of(head: bytes) -> str:  # noqa: PLR0911 - one line a family
         return {b"AVI ": "avi", b"WAVE": "wav", b"WEBP": "webp"}.get(head[8:12], OTHER)
     if head.startswith(b"OggS"):
         return "ogv" if b"\x80theora" in head else "ogg"
-    if (words := _describe_text(head)) is not None:
+    if head and (words := _describe_text(head)) is not None:
         return _TEXT_ENDINGS.get(words, "txt")
     known = next((ending for magic, ending in _ENDINGS_BY_MAGIC if head.startswith(magic)), None)
     return known or _sync_ending(head) or OTHER
