@@ -142,18 +142,27 @@ class _Watched:
 
     @property
     def seconds(self) -> float:
-        """By the header, else as long as was seen."""
+        """As long as it should be by its header, where the header speaks of the picture alone or rightly; else as was seen."""
         if self.first_s is None:
             raise NotAVideo(NO_FRAME, seems=NO_FRAME)
-        return round(self.length_s or self.end_s - self.first_s, 3)
+        is_believed = self.has_own_length or self.is_over or self._short()
+        return round((self._expected if is_believed else 0.0) or self.end_s - self.first_s, 3)
+
+    @property
+    def _expected(self) -> float:
+        return max(self.length_s, self.stream.frames / float(frame_rate(self.stream)))
+
+    @property
+    def _lost(self) -> int:
+        """Frames that the header counts and the file has not."""
+        return 0 if self.is_over else max(0, self.stream.frames - self.packets)
 
     def remark(self, *, is_deaf: bool) -> str:
         """What is wrong, in a sentence."""
-        lost = 0 if self.is_over else max(0, self.stream.frames - self.packets)
-        count = self.packets + lost - self.trimmed
-        short = self._short(lost)
+        count = self.packets + self._lost - self.trimmed
+        short = self._short()
         said = [short] if short else []
-        if not short and (bad := self.bad + lost):
+        if not short and (bad := self.bad + self._lost):
             said.append(f"{'one frame' if bad == 1 else f'{bad} frames'} of {count} cannot be decoded")
         if is_deaf or (self.unheard and not self.heard):
             said.append("the sound cannot be decoded here")
@@ -161,9 +170,9 @@ class _Watched:
             said.append("a part of the sound cannot be decoded")
         return " and ".join(said)
 
-    def _short(self, lost: int) -> str:
+    def _short(self) -> str:
         """That it ends before its header says, if frames are missing: where none is, the header is taken to be generous."""
-        is_complete = self.stream.frames and not lost and not self.bad
+        is_complete = self.stream.frames and not self._lost and not self.bad
         if self.is_over or is_complete:
             return ""
         played = self.end_s - (self.first_s or 0.0)

@@ -205,6 +205,8 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
 
 def _codec_name(stream: "VideoStream | AudioStream") -> str:
     """The codec's name, whichever library decodes it here: "av1" rather than "libdav1d"."""
+    if stream.codec_context is None:
+        return "unknown"
     return _CODEC_OF_LIBRARY.get(stream.codec_context.name, stream.codec_context.name)
 
 
