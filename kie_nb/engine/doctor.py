@@ -17,7 +17,7 @@ from ..errors import KieError
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from ..service.media import version_at
-from ..video import inspect
+from ..video import MEDIA, inspect
 from . import owner
 from .bridge import wait_blocking
 from .bringing import bring, names_of
@@ -113,7 +113,7 @@ class _Visit:
         if not kind:
             return None
         done, is_mended = "it was only looked at", False
-        if self.mend and kind == "damaged" and not await self._has_another(run, kept):
+        if self.mend and kind in {"damaged", "not a video"} and not await self._has_another(run, kept):
             done = "left as it is: the service has no other"
         elif self.mend:
             done, is_mended = await self._again(run, path, kept.number)
@@ -248,11 +248,14 @@ def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]
         return "missing", "missing"
     found = path.stat().st_size
     is_altered = (size is not None and found != size) or (sha256 is not None and hash_of(path) != sha256)
-    trouble = inspect(path).remark
+    look = inspect(path)
+    trouble = look.remark
     if is_altered:
         length = f"{found} bytes in place of {size}" if size not in {None, found} else "its hash is another"
         return "altered", f"altered: {length}{f'; {trouble}' if trouble else ''}"
-    return ("damaged", trouble) if trouble else ("", "")
+    if not trouble:
+        return "", ""
+    return ("damaged" if look.ending in MEDIA else "not a video"), trouble
 
 
 def _settle(fetched: Path, path: Path) -> str:
