@@ -57,13 +57,9 @@ def fails():
     return run, caught.value
 
 
-def sha256(content):
-    return hashlib.sha256(content).hexdigest()
-
-
 def names(run):
-    home = run.row and kie.get(run.id)._session.home_of(run)
-    return sorted(path.name for path in home.videos.iterdir()) if home.videos.exists() else []
+    folder = run._session.home_of(run).videos
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 def embedded(run, **how):
@@ -87,7 +83,10 @@ def test_what_came_is_kept_and_said(shop, name):
 
     assert (run.state, run.video.suffix) == ("fetched", f".{item.ending}")
     assert run.video.read_bytes() == item.content
-    assert (run.row.video_sha256, run.row.video_bytes) == (sha256(item.content), len(item.content))
+    assert (run.row.video_sha256, run.row.video_bytes) == (
+        hashlib.sha256(item.content).hexdigest(),
+        len(item.content),
+    )
     assert re.fullmatch(item.damage, " ".join(run.damage)), run.damage
     assert all(sentence in repr(run) for sentence in run.damage)
     assert ask() is run
@@ -154,7 +153,18 @@ def test_a_page_is_not_the_file(shop, name):
     assert names(run) == kept
     told = [step["evidence"]["received"] for step in run.history() if "received" in (step["evidence"] or {})]
     assert told == (
-        [[{"number": 0, "name": kept[0], "sha256": sha256(content), "bytes": len(content)}]] if kept else []
+        [
+            [
+                {
+                    "number": 0,
+                    "name": kept[0],
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "bytes": len(content),
+                }
+            ]
+        ]
+        if kept
+        else []
     )
     with pytest.raises(kie.DownloadFailed):
         run.wait(WAIT_S)
