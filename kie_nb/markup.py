@@ -35,6 +35,11 @@ _KNOWN = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"GIF8", "image/gif"),
     (8, b"WEBP", "image/webp"),
+    (8, b"WAVE", "audio/wav"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"OggS", "audio/ogg"),
+    (4, b"ftypM4A", "audio/mp4"),
     (4, b"ftypqt", "video/quicktime"),
     (4, b"ftyp", "video/mp4"),
     (0, b"\x1a\x45\xdf\xa3", "video/webm"),
@@ -54,9 +59,13 @@ def joined(parts: Iterable[object], between: str = "") -> Html:
     return Html(between).join(map(Html.escape, parts))
 
 
-def data_url(content: bytes) -> Html:
-    """*content* as an address of its own, for a page to hold; nothing unless its bytes open a picture or a video that browsers know."""
+def data_url(content: bytes, *, is_sound: bool = False) -> Html:
+    """*content* as an address of its own, for a page to hold; nothing unless its bytes open what browsers show or play."""
     mime = next((mime for start, magic, mime in _KNOWN if content.startswith(magic, start)), "")
+    if is_sound:  # an MP4 may hold sound alone
+        mime = (
+            mime.replace("video/", "audio/") or "audio/mpeg"
+        )  # streams of packets have no mark of their own
     return Html(f"data:{mime};base64,{base64.b64encode(content).decode()}") if mime else NOTHING
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import functools
 import os
 import secrets
 import shutil
@@ -18,8 +19,11 @@ from ..errors import KieError
 from ..home import hash_of, is_plain_file, make_folder
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
+from ..service.media import version_at
+from ..video import MEDIA, inspect
 from .bridge import wait_blocking
-from .fetching import fetch_one, is_given_up, place_of, with_files
+from .bringing import bring, names_of
+from .fetching import is_given_up, place_of, with_files
 from .findings import Finding, Report
 from .links import from_any_link
 from .run import Run
@@ -79,7 +83,10 @@ class _Visit:
     def _know(self, run: Run) -> None:
         paths = list(run.videos)
         if run.task_id:
-            paths += [self._target(run, number) for number in range(max(1, files_made(run.row)))]
+            targets = [self._target(run, number) for number in range(max(1, files_made(run.row)))]
+            paths += targets
+            if run.state is State.SUCCESS or run.missing:
+                self.known |= {name for target in targets for name in names_of(target)}
         for path in paths:
             self.known |= {path.name, *(f"{path.stem}.{end}" for end in PARTS_OF_VIDEO)}
 
@@ -111,9 +118,26 @@ class _Visit:
         if not kind:
             return None
         done, is_mended = "it was only looked at", False
-        if self.mend:
+        if self.mend and kind in {"damaged", "not a video"} and not await self._has_another(run, kept):
+            done = "left as it is: the service has no other"
+        elif self.mend:
             done, is_mended = await self._again(run, path, kept.number)
         return Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)
+
+    async def _has_another(self, run: Run, kept: KeptFile) -> bool:
+        """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
+        channel = self.session.channel_of(run)
+        headers = functools.partial(version_at, own=channel.own, patience=self.session.patience)
+
+        async def ask(url: str) -> dict[str, Any]:
+            length, version = await self._work(headers, url)
+            other = kept.version is not None and version != kept.version
+            return {"other": other or length not in {None, kept.bytes}}
+
+        try:
+            return bool((await from_any_link(run, kept.number, channel, ask))["other"])
+        except KieError:
+            return False
 
     async def _count(self, run: Run) -> int:
         """How many files its task made: the service is asked where that is not known yet; one where it does not say."""
@@ -147,7 +171,19 @@ class _Visit:
         try:
             make_folder(path.parent)
             before = next((kept.sha256 for kept in kept_files(run.row) if kept.number == number), None)
-            fetched = await self._fetched(run, number, apart / path.name)
+            channel = self.session.channel_of(run)
+            fetched = await bring(
+                run,
+                number,
+                channel,
+                self._work,
+                path,
+                patience=self.session.patience,
+                target=apart / path.name,
+            )
+            is_here = await asyncio.to_thread(is_plain_file, path)
+            if is_here and fetched["remark"] and fetched["sha256"] == before:
+                return "left as it is: the service sent the same again", False
             path = path.with_suffix(fetched["path"].suffix)
             aside = await asyncio.to_thread(_settle, fetched["path"], path)
             await self._record(run, number, {**fetched, "path": path}, before)
@@ -160,16 +196,8 @@ class _Visit:
         words = "fetched"
         if before not in {None, fetched["sha256"]}:
             words = "fetched, but the service sent other bytes than the first time"
-        return f"{words}{f'; what was there is kept as {aside}' if aside else ''}", True
-
-    async def _fetched(self, run: Run, number: int, target: Path) -> dict[str, Any]:
-        """The file from the first link that serves it."""
-        channel = self.session.channel_of(run)
-
-        async def fetch(url: str) -> dict[str, Any]:
-            return dict(await self._work(fetch_one, url, target, channel.own, self.session.patience))
-
-        return await from_any_link(run, number, channel, fetch)
+        said = [words, fetched["remark"], f"what was there is kept as {aside}" if aside else ""]
+        return "; ".join(filter(None, said)), not fetched["remark"]
 
     async def _record(self, run: Run, number: int, fetched: dict[str, Any], before: str | None) -> None:
         """Write down what is on disk now; the state moves only from made to fetched."""
@@ -238,32 +266,21 @@ def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]
         return "missing", "missing"
     found = path.stat().st_size
     is_altered = (size is not None and found != size) or (sha256 is not None and hash_of(path) != sha256)
-    trouble = _not_whole(path)
+    look = inspect(path)
+    trouble = look.remark
     if is_altered:
         length = f"{found} bytes in place of {size}" if size not in {None, found} else "its hash is another"
-        return "altered", f"altered: {length}{f'; not a whole video now ({trouble})' if trouble else ''}"
-    return ("not a video", f"not a whole video: {trouble}") if trouble else ("", "")
-
-
-def _not_whole(path: Path) -> str:
-    from PIL import Image
-
-    from ..video import NotAVideo, check, open_media
-
-    try:
-        check(path)
-    except NotAVideo as exc:
-        try:
-            with open_media(path) as file, Image.open(file) as image:
-                image.load()
-        except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
-            return exc.seems or str(exc)
-    return ""
+        return "altered", f"altered: {length}{f'; {trouble}' if trouble else ''}"
+    if not trouble:
+        return "", ""
+    return ("damaged" if look.ending in MEDIA else "not a video"), trouble
 
 
 def _settle(fetched: Path, path: Path) -> str:
     """Put a fetched file in its place; what was there under its name with other contents is kept, and its name returned."""
     aside = ""
+    if path == fetched:  # it was here
+        return ""
     if os.path.lexists(path) and not (is_plain_file(path) and hash_of(path) == hash_of(fetched)):
         kept, number = path.with_name(f"{path.name}.altered"), 1
         while os.path.lexists(kept):

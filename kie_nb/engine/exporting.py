@@ -18,9 +18,9 @@ from ..errors import InvalidRequest, LedgerError
 from ..home import hash_of, is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.kept import MAX_FILES
-from ..markup import Html, document, html, joined
+from ..markup import NOTHING, Html, document, html, joined
 from ..paths import shown_path
-from ..video import copy_media, is_media
+from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from .session import Session
 
-_PICTURES = {".png", ".jpg", ".webp", ".gif"}
+
 _FACTS = (
     *(
         "id",
@@ -223,6 +223,11 @@ class _Work:
                     (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
                 )
                 continue
+            if kept.remark:
+                self.remarks.append((name, kept.remark))
+            if not is_media(path):  # a damaged video is one
+                self.remarks.append((name, "was left out: it is neither video, picture nor sound"))
+                continue
             whole = (one for one in there if one.original_sha256 == sha256 and self._is_there(one))
             found.append(_numbered(next(whole, None) or self._video(run, path, name, sha256, used), kept))
         return found
@@ -304,7 +309,7 @@ def _left_of(entry: RunEntry | None, kept: KeptFile, name: str, used: set[str]) 
 
 def _numbered(entry: FileEntry, kept: KeptFile) -> VideoEntry:
     number = kept.number if kept.number < MAX_FILES else None
-    return VideoEntry(**entry.model_dump(exclude={"number"}), number=number)
+    return VideoEntry(**entry.model_dump(exclude={"number", "remark"}), number=number, remark=kept.remark)
 
 
 def _files_made(run: Run) -> int | None:
@@ -316,7 +321,7 @@ def copy_video(source: Path, target: Path, note: str) -> str:
     """Copy a result with its request in its tags; returns what is to be said about it. Runs in a worker."""
     from ..video import CannotTag, NotAVideo, write_request
 
-    if source.suffix in _PICTURES:
+    if source.suffix[1:] in PICTURES | SOUNDS:
         copy_media(source, target)
         return ""
     try:
@@ -329,9 +334,7 @@ def copy_video(source: Path, target: Path, note: str) -> str:
 
 def _why_not(path: Path) -> str:
     """Why a file is not exported, in words; "" if it can be."""
-    if not is_plain_file(path):
-        return "is not on disk; `%kie doctor` may fetch it again"
-    return "" if is_media(path) else "was left out: it is neither a video nor a picture"
+    return "" if is_plain_file(path) else "is not on disk; `%kie doctor` may fetch it again"
 
 
 def _part_of(target: Path) -> Path:
@@ -365,12 +368,16 @@ def _page(manifest: Manifest) -> str:
 
 def _item(entry: RunEntry) -> Html:
     request = manifest_.read_request(entry.request)
-    shown = joined(
-        html('<img src="{}" alt="">', quote(one.file))
-        if Path(one.file).suffix in _PICTURES
-        else html('<video controls preload="metadata" src="{}"></video>', quote(one.file))
-        for one in entry.videos
-    )
+
+    def shown_file(one: VideoEntry) -> Html:
+        source, ending = quote(one.file), Path(one.file).suffix[1:]
+        said = html("<p>{}</p>", one.remark) if one.remark else NOTHING
+        if ending in PICTURES:
+            return html('<img src="{}" alt="">{}', source, said)
+        if ending in PLAYED:
+            return html('<video controls preload="metadata" src="{}"></video>{}', source, said)
+        return html('<p><a href="{}">{}</a></p>{}', source, Path(one.file).name, said)
+
     facts = [
         *([f"seed {entry.seed}"] if entry.seed is not None else []),
         WORDS[State(entry.state)],
@@ -381,7 +388,7 @@ def _item(entry: RunEntry) -> Html:
     ]
     return html(
         "<article>{}<p>{}</p><p>{}</p><p><code>{}</code></p></article>",
-        shown,
+        joined(map(shown_file, entry.videos)),
         request.prompt,
         " · ".join(facts),
         call_of(request, picture=kept_name(request)),

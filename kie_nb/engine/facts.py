@@ -110,11 +110,13 @@ class Facts:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """How the video differs from what was asked or made, a sentence each: its length, and files that are not here."""
+        """How the video differs from what was asked or made, a sentence each: its length, damage, and files that are not here."""
         missing = ", ".join(str(number + 1) for number in self.missing)
         of = files_made(self._row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
-        return tuple(remark for remark in (not_all, self.length_remark, self.name_remark) if remark)
+        return tuple(
+            remark for remark in (not_all, *self.damage, self.length_remark, self.name_remark) if remark
+        )
 
     @property
     def name_remark(self) -> str:
@@ -123,6 +125,18 @@ class Facts:
         if len(named) == len(self.videos):
             return ""
         return "The ledger names a file for it that is no plain file of kie-runs/videos: it is not read."
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What is wrong with the files as the service sent them, a sentence each: they are kept, and shown as far as they go."""
+        is_one = files_made(self._row) <= 1
+        return tuple(
+            f"{kept.remark[:1].upper()}{kept.remark[1:]}."
+            if is_one
+            else f"File {kept.number + 1}: {kept.remark}."
+            for kept in kept_files(self._row)
+            if kept.remark
+        )
 
     @property
     def length_remark(self) -> str:

@@ -1,37 +1,27 @@
-"""From the result's link to the file: downloaded at once, checked, hashed, then renamed into place."""
+"""The files of a task that has succeeded: fetched at once, and what is known of them written into its row."""
 
 from __future__ import annotations
 
 import asyncio
-import glob
-import hashlib
-import itertools
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
-from ..home import make_folder
 from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
 from ..paths import shown_path
-from ..service.media import NotTheFile, download
-from ..service.pace import Patience
 from ..settings import LOGS
-from .links import from_any_link
+from .bringing import bring, received
 from .outcomes import error_of, stored
 from .run import Run
 from .states import State
 from .step import Step
-from .strays import is_of_the_dead
 
 if TYPE_CHECKING:
     from .session import Session
 
 FETCH_PAUSES_S = (2.0, 5.0, 15.0, 40.0)
 LOOK_PAUSES_S = (0.0, 2.0, 5.0)  # for the files of a task that succeeded and named none
-_numbers = itertools.count(1)
-PICTURES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif"}
 
 
 class Fetching(Step):
@@ -50,12 +40,14 @@ class Fetching(Step):
             await self._look_for_urls()
         urls = self.run.row.urls or []
         kept = kept_files(self.run.row)
-        # What is there stays, though its owner may have changed it: that is the doctor's to say, who keeps both.
+        # What is there stays, though its owner may have changed it or it is damaged: that is the doctor's to say.
         here = {one.number for one in kept if self.files.find(one.name)}
         wanted = [number for number in range(len(urls)) if number not in here]
         open_ = [number for number in wanted if not is_given_up(self.session, self.run, number)]
         came, error = await self._fetch_all(open_ or wanted, (0.0, *FETCH_PAUSES_S))
         there = here | set(came)
+        if error is not None:
+            await self._note_received(number for number in range(len(urls)) if number not in there)
         if error is not None and (not there or any(first.number not in there for first in kept[:1])):
             told = self._failed(error, urls)
             if isinstance(told, NotFetched) and self.run.state is State.SUCCESS:
@@ -147,6 +139,7 @@ class Fetching(Step):
         evidence = {
             "fetched": [
                 {"number": number, "sha256": facts["sha256"], "bytes": facts["bytes"]}
+                | ({"remark": facts["remark"]} if facts["remark"] else {})
                 for number, facts in came.items()
             ],
             "files": f"{len(changes['files'])} of {changes['files_made']}",
@@ -154,14 +147,22 @@ class Fetching(Step):
         await self.surely(State.FETCHED, evidence=evidence, **changes)
 
     async def _fetch_file(self, number: int) -> dict[str, Any]:
-        target = place_of(self.run, self.files, number)
-        return await from_any_link(self.run, number, self.channel, lambda url: self._work(url, target))
+        place = place_of(self.run, self.files, number)
+        return await bring(self.run, number, self.channel, self._work, place, patience=self.session.patience)
 
-    async def _work(self, url: str, target: Path) -> dict[str, Any]:
+    async def _note_received(self, numbers: Iterable[int]) -> None:
+        """Write down, once, what came in the place of files."""
+        told = [
+            (number, await self._work(received, place_of(self.run, self.files, number))) for number in numbers
+        ]
+        evidence = {"received": [{"number": number, **facts} for number, facts in told if facts]}
+        known = [step["evidence"] for step in await self.db(self.ledger.events, self.run.id)]
+        if evidence["received"] and evidence not in known and self.run.state is State.SUCCESS:
+            await self.surely(State.SUCCESS, evidence=evidence)
+
+    async def _work(self, fn: Any, *args: Any) -> Any:
         try:
-            future = self.session.downloads.submit(
-                fetch_one, url, target, self.channel.own, self.session.patience
-            )
+            future = self.session.downloads.submit(fn, *args)
         except RuntimeError as exc:  # an executor that takes no more work
             raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
         try:
@@ -193,7 +194,9 @@ def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> di
     """The columns of *run* with the files that *came*, by their number, beside those that it has."""
     fresh = [
         KeptFile(
-            name=files.relative(facts["path"]), number=number, sha256=facts["sha256"], bytes=facts["bytes"]
+            name=files.relative(facts["path"]),
+            number=number,
+            **{name: facts[name] for name in ("sha256", "bytes", "remark", "version")},
         )
         for number, facts in came.items()
     ]
@@ -204,60 +207,3 @@ def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> di
     elif first["name"] != run.row.video:  # it stands in the place of one whose length that was
         changes["video_seconds"] = None
     return changes
-
-
-def fetch_one(
-    url: str, target: Path, own: Sequence[str] = (), patience: Patience | None = None
-) -> dict[str, Any]:
-    """Download *url*, check that it is a whole video or picture, and give it its final name; runs in a worker.
-
-    Returns:
-        `path` (its ending is the true one), `sha256`, `bytes` and `seconds` (None for a picture).
-
-    Raises:
-        DownloadFailed: it did not come, is no video, or cannot be written.
-    """
-    # The process is named last, for `strays`; the number keeps apart two fetches of one file.
-    incoming = target.with_name(f"{target.name}.{next(_numbers)}.{os.getpid()}.incoming")
-    try:
-        make_folder(target.parent)
-        for left in target.parent.glob(f"{glob.escape(target.name)}.*.incoming*"):
-            if is_of_the_dead(left):
-                left.unlink(missing_ok=True)
-        size = download(url, incoming, own=own, accept=_is_no_page, patience=patience)
-        seconds, extension = _what_it_is(incoming)
-        with incoming.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        path = target.with_suffix(f".{extension}")
-        os.replace(incoming, path)
-    except OSError as exc:
-        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
-    finally:
-        incoming.unlink(missing_ok=True)
-    return {"path": path, "sha256": sha256, "bytes": size, "seconds": seconds}
-
-
-def _is_no_page(head: bytes) -> bool:
-    """An error page under HTTP 200 is told by its first byte."""
-    return head.lstrip()[:1] not in {b"<", b"{", b""}
-
-
-def _what_it_is(path: Path) -> tuple[float | None, str]:
-    """Length in seconds and the true ending of what came.
-
-    Raises:
-        NotTheFile: it is neither a whole video nor a whole picture.
-    """
-    from ..video import NotAVideo, check
-
-    try:
-        return check(path).duration_s, "mp4"
-    except NotAVideo as exc:
-        from PIL import Image
-
-        try:
-            with Image.open(path) as image:
-                image.load()
-                return None, PICTURES[image.format or ""]
-        except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
-            raise NotTheFile(f"what came is not a whole video: {exc}.") from exc

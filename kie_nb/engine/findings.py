@@ -13,7 +13,7 @@ class Finding:
     """One thing that is not as it should be.
 
     Attributes:
-        kind: "missing", "altered", "not a video", "unreferenced", "left over", "not fetched", "link expires", "not as asked",
+        kind: "missing", "altered", "damaged", "not a video", "unreferenced", "left over", "not fetched", "link expires", "not as asked",
             "open" or "no picture".
         what: The finding in words.
         done: What was done about it, or why nothing can be.

@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from ..home import hash_of, is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
 from ..ledger.kept import MAX_FILES, numbers_of
 from ..ledger.merging import Arrival, merge
-from ..video import is_media
+from ..video import Look, inspect, is_media
 from . import manifest as manifest_
 from . import tables
 from .bridge import wait_blocking
@@ -194,13 +194,14 @@ def _carry_out(session: Session, plan: _Plan, source: Path, ledger: Ledger, file
         for entry, ours in plan.entries:
             came = []
             for number, video in _lacking(entry, ours, files).items():
-                place = _video_place(files, entry, video, number)
-                path = _place(staged[video.file], place, video, placed)
+                staged_at, look = staged[video.file]
+                path = _place(staged_at, _video_place(files, entry, look, number), video, placed)
                 # The hash is that of the copy, which carries its request; the original's is another.
-                name, sha256 = files.relative(path), video.sha256
-                came.append(KeptFile(name=name, number=number, sha256=sha256, bytes=video.bytes))
+                name, sha256, remark = files.relative(path), video.sha256, look.remark or None
+                kept = KeptFile(name=name, number=number, sha256=sha256, bytes=video.bytes, remark=remark)
+                came.append(kept)
             for one in entry.inputs:
-                _place(staged[one.file], files.inputs / Path(one.file).name, one, placed)
+                _place(staged[one.file][0], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))
         merge(ledger.database, arrivals)
     except BaseException:
@@ -211,8 +212,8 @@ def _carry_out(session: Session, plan: _Plan, source: Path, ledger: Ledger, file
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _stage(session: Session, plan: _Plan, source: Path, staging: Path) -> dict[str, Path]:
-    """Copy what is needed, and look at each file, in workers."""
+def _stage(session: Session, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
+    """Copy what is needed, and look at each file, in workers: what is wrong with it is found here, whatever the folder says."""
     wanted = {one.file: one for entry, _ in plan.entries for one in (*entry.videos, *entry.inputs)}
     jobs = {
         name: session.downloads.submit(
@@ -225,11 +226,11 @@ def _stage(session: Session, plan: _Plan, source: Path, staging: Path) -> dict[s
     return {name: job.result() for name, job in jobs.items()}
 
 
-def copy_checked(source: Path, target: Path, sha256: str, size: int) -> Path:
-    """Copy a file that must be a plain one with this hash; runs in a worker.
+def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Path, Look]:
+    """Copy a file that must be a plain one with this hash, and look at it; runs in a worker.
 
     Raises:
-        LedgerError: it is another.
+        LedgerError: it is another, or stands among the videos and is none: neither video, picture nor sound, not even a damaged one.
     """
     digest, read = hashlib.sha256(), 0
     with open_plain(source) as file, target.open("wb") as copy:
@@ -244,37 +245,22 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> Path:
             f"{source.name} is not the file that was exported: its hash is another.",
             hint="copy the folder again, whole; nothing was imported",
         )
+    look = inspect(target)
     if not is_media(target):
-        raise LedgerError(f"{source.name} is neither a video nor a picture; nothing was imported.")
-    if source.parent.name == "videos":
-        _check_result(target, source.name)
-    return target
+        raise LedgerError(
+            f"{source.name} is neither video, picture nor sound: it is {look.remark or look.kind}; nothing was imported."
+        )
+    return target, look
 
 
-def _check_result(path: Path, name: str) -> None:
-    from PIL import Image
-
-    from ..video import NotAVideo, check
-
-    try:
-        check(path)
-    except NotAVideo as exc:
-        try:
-            with Image.open(path) as image:
-                image.verify()
-        except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
-            raise LedgerError(f"{name} is no video: it seems to be {exc.seems}.") from None
-
-
-def _video_place(files: Files, entry: RunEntry, video: VideoEntry, number: int) -> Path:
+def _video_place(files: Files, entry: RunEntry, look: Look, number: int) -> Path:
     request = manifest_.read_request(entry.request)
-    suffix = Path(video.file).suffix
     return files.video(
         prompt=request.prompt,
         seed=request.seed,
         task_id=str(entry.task_id),
         number=number,
-        extension=suffix[1:] if suffix in {".png", ".jpg", ".webp", ".gif"} else "mp4",
+        extension=look.ending,
     )
 
 
@@ -316,7 +302,7 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
     }
     if ours is not None and values["video"] is not None and values["video"] == ours.video:
         values["video_seconds"] = ours.video_seconds  # theirs may be that of another of its files
-    evidence = {"imported": entry.state, "files": [asdict(one) for one in came]}
+    evidence = {"imported": entry.state, "files": [one.to_json() for one in came]}
     return Arrival(
         values=values,
         events=[step.model_dump() for step in entry.events],

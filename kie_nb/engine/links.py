@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..errors import DownloadFailed, KieError, NotFetched
+from ..errors import DownloadFailed, InvalidRequest, KieError, NotFetched
+from ..service.media import LinkDead
 from .channel import Channel
 from .facts import Facts
 
@@ -17,7 +18,8 @@ async def from_any_link(
 
     Raises:
         NotFetched: it is too large, or leads where nothing is fetched from.
-        DownloadFailed: none does, or the disk took nothing.
+        LinkDead: none does any more.
+        DownloadFailed: none does now, or the disk took nothing.
     """
     client = await channel.client()
     known = (run.row.urls or [])[number : number + 1]
@@ -25,6 +27,7 @@ async def from_any_link(
     is_gone = run.service == "simulator" and not any(map(channel.is_own_address, known))
     tried: list[str] = list(known) if is_gone else []
     reasons: list[str] = []
+    is_dead = True
 
     async def first() -> list[str]:
         return known
@@ -45,5 +48,8 @@ async def from_any_link(
             # Our disk is in trouble, not the link; or the file is too large at every link.
             if isinstance(exc, NotFetched) or isinstance(exc.__cause__, OSError):
                 raise
+            is_dead = is_dead and isinstance(exc, LinkDead | InvalidRequest)
             reasons.append(exc.message.rstrip("."))
-    raise DownloadFailed(f"{'; '.join(dict.fromkeys(reasons)) or 'the service names no file for it'}.")
+    raise (LinkDead if is_dead else DownloadFailed)(
+        f"{'; '.join(dict.fromkeys(reasons)) or 'the service names no file for it'}."
+    )

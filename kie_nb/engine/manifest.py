@@ -74,9 +74,10 @@ class FileEntry(_Part):
 
 
 class VideoEntry(FileEntry):
-    """A file that a task made; an earlier kie_nb wrote no number."""
+    """A file that a task made; an earlier kie_nb wrote no number. Its remark is for readers: an import looks for itself."""
 
     number: Annotated[int, Field(ge=0, lt=MAX_FILES)] | None = None
+    remark: Text | None = None
 
 
 class EventEntry(_Part):

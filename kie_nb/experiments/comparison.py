@@ -140,8 +140,11 @@ def compare(
 
 
 def _altered(*sides: tuple[object, Side]) -> list[str]:
-    """What limits the verdict: the file that was read is not the one that the run has brought."""
-    return [
+    """What limits the verdict: the file that was read is damaged, or not the one that the run has brought."""
+    damaged = [
+        f"{given.label}: {text}" for given, _ in sides if isinstance(given, Run) for text in given.damage
+    ]
+    return damaged + [
         f"the video of {given.label} was altered since it was fetched: this is said of the file as it is now"
         for given, side in sides
         if isinstance(given, Run) and given.row.video_sha256 not in {None, side.sha256}

@@ -94,6 +94,9 @@ def _are_on_disk(exp: Experiment) -> bool:
         _say(
             f"not on disk as fetched: {_named(gone)}. Nothing is bought for that; `kie-nb doctor` fetches it again."
         )
+    damaged = [f"{run.label} ({' '.join(run.damage)})" for run in made if run.damage]
+    if damaged:
+        _say(f"damaged as the service sent it: {_named(damaged)}. The files are kept.")
     late = [f"file {number + 1} of {run.label}" for run in made for number in run.missing]
     if late:
         _say(

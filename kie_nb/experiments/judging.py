@@ -81,9 +81,9 @@ def _pairs_of(cells: Cells) -> list[Pair]:
 
 
 def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
-    """As many as are measured, from all over; those with a video that is not on disk as it was fetched are left out."""
+    """As many as are measured, from all over; those with a video that is damaged, or not on disk as it was fetched, are left out."""
     step = max(1, -(-len(pairs) // MOST_PAIRS))
-    return [pair for pair in pairs[::step] if not any(map(video_as_fetched, pair))]
+    return [pair for pair in pairs[::step] if not any(run.damage or video_as_fetched(run) for run in pair)]
 
 
 def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:
@@ -196,6 +196,8 @@ def _check_video(run: Run) -> None:
             "not media": "has a file that is neither a video nor a picture",
         }
         words, hint = told[trouble], "%kie doctor fetches it again"
+    elif run.damage:
+        words, hint = f"has nothing to compare with: {' '.join(run.damage)[:-1]}", "verify another run"
     else:
         return
     raise InvalidRequest(f"{run.label} {words}.", hint=hint)

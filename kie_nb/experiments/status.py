@@ -39,6 +39,7 @@ class Status:
         is_simulated: The simulator answers: nothing costs anything, and credits are what Kie.ai would charge.
         estimate: Credits of all cells by the price list; None where a price is not known.
         left_s: How long the rest should take, in seconds; None while nothing is known of that.
+        damaged: Cells that are done, of which a file is damaged as the service sent it.
         stopped: Why it was stopped before its end; empty if it was not.
     """
 
@@ -54,6 +55,7 @@ class Status:
     spent_beside: float = 0.0
     reserved_beside: float = 0.0
     is_simulated: bool = False
+    damaged: int = 0
 
     @property
     def done(self) -> int:
@@ -92,7 +94,8 @@ class Status:
             if count and name != State.FETCHED
         )
         left = f"; about {tables.clock(self.left_s)} left" if self.left_s else ""
-        head = f"{self.done} of {tables.counted(self.cells, 'cell')} done{f', {states}' if states else ''}"
+        damaged = f" ({self.damaged} with a damaged file)" if self.damaged else ""
+        head = f"{self.done} of {tables.counted(self.cells, 'cell')} done{damaged}{f', {states}' if states else ''}"
         return in_line(f"{head}; {self._money}{left}{f'; stopped: {self.stopped}' if self.stopped else ''}")
 
     @property
@@ -134,7 +137,8 @@ def words_of(row: Standing) -> str:
     """The state of a cell's run, as it is shown."""
     if row.is_gone:
         return GONE_WORDS
-    return INCOMPLETE if row.is_incomplete else WORDS[State(row.state)]
+    words = INCOMPLETE if row.is_incomplete else WORDS[State(row.state)]
+    return f"{words}, damaged" if row.is_damaged else words
 
 
 def money(rows: Sequence[Standing | None]) -> tuple[float, float]:
@@ -212,4 +216,5 @@ def of(
         elapsed_s=elapsed_s,
         left_s=left_s,
         stopped=stopped,
+        damaged=sum(1 for row in rows if row is not None and row.is_damaged and _kind(row) == State.FETCHED),
     )

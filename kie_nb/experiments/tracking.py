@@ -217,7 +217,7 @@ class _Log:
         with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:
             try:
                 made = room.make_poster(video, Path(folder) / poster.name)
-            except room.NotAVideo:  # a picture, or nothing that could be shown
+            except (OSError, ValueError):  # a picture, or nothing that could be shown
                 return
             self._client.log_artifact(run_id, str(made), "poster")
 
@@ -261,6 +261,7 @@ def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
         "kie_nb.state": str(run.state),
         "kie_nb.task": run.task_id or "",
         "kie_nb.tags": "; ".join(run.tags),
+        "kie_nb.remarks": " ".join(run.remarks),
         "kie_nb.video_sha256": run.row.video_sha256 or "",
         "kie_nb.error": str(error.get("message") or "") if run.state is not State.FETCHED else "",
         "mlflow.source.name": run.origin["notebook"] or "kie_nb",

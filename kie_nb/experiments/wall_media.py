@@ -81,6 +81,8 @@ def make_clip(video: Path) -> Clip | None:
             room.make_preview(video, preview)
     except Exception:  # a copy less is no reason to hide a paid video
         log.exception("no preview for %s", video)
+        if video.suffix[1:] not in room.PLAYED:
+            return None
         chosen = video
     try:
         facts = room.probe(chosen)

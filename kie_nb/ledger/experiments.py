@@ -26,6 +26,7 @@ class Standing:
 
     Attributes:
         has_several: Its task made several files.
+        is_damaged: Something is wrong with a file as the service sent it.
         is_gone: It is done, and its video is not on this machine; the ledger does not know that.
         is_incomplete: It is done, and another of its files is not on this machine; likewise.
     """
@@ -41,6 +42,7 @@ class Standing:
     error: dict[str, Any] | None = None
     video: str | None = None
     has_several: bool = False
+    is_damaged: bool = False
     is_gone: bool = False
     is_incomplete: bool = False
 
@@ -49,9 +51,11 @@ class Standing:
 _HAS_SEVERAL = sa.or_(
     sa.func.coalesce(run.c.files_made, 0) > 1, sa.cast(run.c.urls, sa.String).like('%", "%')
 )
+_IS_DAMAGED = sa.cast(run.c.files, sa.String).like('%"remark": "%')
 _STANDING = (
     *(run.c[name] for name in Standing.__slots__ if name in run.c),
     sa.func.coalesce(_HAS_SEVERAL, sa.false()).label("has_several"),
+    sa.func.coalesce(_IS_DAMAGED, sa.false()).label("is_damaged"),
 )
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ..video.sniff import PICTURES, SOUNDS, VIDEOS
 from .files import number_of
 
 if TYPE_CHECKING:
@@ -24,12 +26,22 @@ class KeptFile:
         number: Which of the task's files it is, from 0: its link stands there among the links.
         sha256: Of what was put there; None where nobody wrote it down.
         bytes: How many; None likewise.
+        remark: What is wrong with it, in a sentence; None for a file that is whole.
+        version: What the service said of such a file, to be asked whether it has another by now.
     """
 
     name: str
     number: int
     sha256: str | None = None
     bytes: int | None = None
+    remark: str | None = None
+    version: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As the ledger keeps it."""
+        known = {"remark": self.remark, "version": self.version}
+        facts = {"name": self.name, "number": self.number, "sha256": self.sha256, "bytes": self.bytes}
+        return facts | {name: text for name, text in known.items() if text}
 
 
 def kept_files(row: RunRow) -> tuple[KeptFile, ...]:
@@ -43,13 +55,18 @@ def kept_files(row: RunRow) -> tuple[KeptFile, ...]:
         for name, number in zip(names, told, strict=True)
     )
     kept = [
-        KeptFile(name=name, number=number, sha256=_text(fact.get("sha256")), bytes=_count(fact.get("bytes")))
+        KeptFile(
+            name=name,
+            number=number,
+            sha256=_text(fact.get("sha256")),
+            bytes=_count(fact.get("bytes")),
+            remark=_text(fact.get("remark")),
+            version=_text(fact.get("version")),
+        )
         for name, number, fact in zip(names, numbers, facts, strict=True)
     ]
     if row.video:  # the columns of its own are older than the facts of all, and mean what they meant
-        kept[0] = KeptFile(
-            name=row.video, number=kept[0].number, sha256=row.video_sha256, bytes=row.video_bytes
-        )
+        kept[0] = replace(kept[0], sha256=row.video_sha256, bytes=row.video_bytes)
     return tuple(kept)
 
 
@@ -80,7 +97,7 @@ def numbers_of(told: Iterable[int | None]) -> list[int]:
 def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dict[str, Any]:
     """The columns of *row* with the files that *came*, each in the place of the one of its number, else after the others.
 
-    What was asked for is a video: a still beside it comes second, wherever the service lists it.
+    What was asked for is a video: a still or a sound beside it comes after it, wherever the service lists it.
 
     Args:
         row: The run as it is; None for a new one.
@@ -88,16 +105,21 @@ def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dic
     """
     kept = {one.number: one for one in (kept_files(row) if row else ())}
     kept |= {one.number: one for one in came}
-    shown = sorted(kept.values(), key=lambda one: not one.name.endswith(".mp4"))
+    shown = sorted(kept.values(), key=lambda one: _rank(one.name))
     first = shown[0] if shown else None
     return {
         "video": first.name if first else None,
         "video_sha256": first.sha256 if first else None,
         "video_bytes": first.bytes if first else None,
         "more_videos": [one.name for one in shown[1:]] or None,
-        "files": [asdict(one) for one in shown] or None,
+        "files": [one.to_json() for one in shown] or None,
         "files_made": made or None,
     }
+
+
+def _rank(name: str) -> int:
+    ending = PurePosixPath(name).suffix[1:]
+    return next((rank for rank, kind in enumerate((VIDEOS, PICTURES, SOUNDS)) if ending in kind), 3)
 
 
 def _facts(files: Any) -> dict[str, dict[str, Any]]:

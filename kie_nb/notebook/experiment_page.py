@@ -86,6 +86,7 @@ def _unsure(status: Status) -> int:
 def _line(status: Status, *, is_free: bool) -> Html:
     counts = [
         (colour(State.FETCHED), "done", f"{status.done} of {status.cells}", True),
+        (FINE, "of them damaged", str(status.damaged), status.damaged),
         (colour(State.ACCEPTED), "under way", str(status.open), status.open),
         (colour(State.FAIL), "failed", str(status.failed), status.failed),
         (colour(State.UNKNOWN), "outcome unknown", str(_unsure(status)), _unsure(status)),

@@ -65,7 +65,7 @@ def _wait_for(runs: Sequence[Run]) -> None:
         except KieError as exc:
             say(f"{run.id[:8]}  {exc.message}")
         else:
-            say(f"{run.id[:8]}  {WORDS[run.state]}: {run.video}")
+            say(f"{run.id[:8]}  {_where(run)}")
 
 
 def _taken_up(run: Run) -> str:
@@ -73,10 +73,14 @@ def _taken_up(run: Run) -> str:
     if run.state is State.NOT_SENT:
         return "never sent: nothing was charged; run its cell to send it"
     if run.state is State.FETCHED:
-        return " ".join((f"{WORDS[run.state]}: {run.video}", *run.remarks))
+        return _where(run)
     if run.state in OPEN:
         return f"{WORDS[run.state]}: taken up; `%kie show {run.id[:8]}` shows it"
     return f"{WORDS[run.state]}: {run.error.message if run.error else 'nothing to do'}"
+
+
+def _where(run: Run) -> str:
+    return " ".join((f"{WORDS[run.state]}: {run.video}", *run.remarks))
 
 
 def _evidence(run: Run) -> str:

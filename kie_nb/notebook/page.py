@@ -221,6 +221,24 @@ def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "")
     return _finished(run, html('<img alt="{}" style="{}" src="{}">', label, MEDIA, source), note)
 
 
+def sound_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
+    """The same for what is sound alone."""
+    label = f"sound: {' '.join(run.prompt.split())[:120]}"
+    player = html('<audio controls aria-label="{}" style="width:100%" src="{}"></audio>', label, source)
+    return _finished(run, player, note)
+
+
+def file_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
+    """The same for a file that no browser plays: it is named, with a still where there is one."""
+    still = data_url(poster) if poster else NOTHING
+    shown = html('<img alt="a frame of the video" style="{}" src="{}">', MEDIA, still) if still else NOTHING
+    return _finished(run, shown, note)
+
+
+# By the first word of a MIME type.
+PAGES = {"video": video_page, "image": picture_page, "audio": sound_page, "": file_page}
+
+
 def _finished(run: Run, media: Html, note: str) -> Html:
     took = [muted(f"made in {tables.clock(run.duration_s)}")] if run.duration_s is not None else []
     line = html('<div style="margin-top:8px">{}</div>', joined([state_line(run), *took], GAP))

@@ -88,7 +88,7 @@ def cells(run: Run) -> tuple[str, ...]:
     """A row of the table, without its picture."""
     prompt = " ".join(run.prompt.split())
     is_free = run.service == "simulator"
-    marks = ["★" * (run.rating or 0), ", ".join(run.tags)]
+    marks = ["★" * (run.rating or 0), ", ".join(run.tags), *run.damage]
     return (
         run.id[:8],
         prompt if len(prompt) <= SHORT_PROMPT else f"{prompt[: SHORT_PROMPT - 1]}…",

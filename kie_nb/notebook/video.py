@@ -18,6 +18,7 @@ from ..home import is_plain_file
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url
 from ..paths import shown_path
+from ..video import PLAYED, SOUNDS
 from . import page
 
 log = logging.getLogger("kie_nb")
@@ -33,58 +34,85 @@ class Assets:
         content: The bytes to embed; None for a link.
         poster: A JPEG.
         remark: Why it is not shown as asked, if so.
+        mime: Of the bytes, or of what is linked; "" where no browser plays it.
+        linked: What is linked, if not the file itself.
     """
 
     content: bytes | None
     poster: bytes | None
     remark: str = ""
     mime: str = "video/mp4"
+    linked: Path | None = None
 
 
-def make_assets(video: Path, embed: settings_.Embed) -> Assets:
+def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911 - one a way
     """Read or make the preview and the poster (cached beside the video); runs in a worker."""
-    from ..video import is_media, read_media
-
-    if not is_media(video):
-        remark = "The file is neither a video nor a picture, and is not shown."
-        return Assets(content=None, poster=None, remark=remark)
-    if not (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
-        return _assets_of_video(video, embed)
-    content = None if embed == "link" else read_media(video)
-    return Assets(content=content, poster=None, mime=mime, remark="The service made a picture, not a video.")
-
-
-def _assets_of_video(video: Path, embed: settings_.Embed) -> Assets:
     from .. import video as room
 
-    files = Files.of(video)
-    poster_file, preview_file, remark = files.poster(video), files.preview(video), ""
-    poster: bytes | None = None
-    try:
-        if not room.is_media(poster_file):
-            room.make_poster(video, poster_file)
-        poster = room.read_media(poster_file)
-    except Exception:  # a picture less is no reason to hide a paid video
-        log.exception("no poster for %s", video)
+    if not room.is_media(video):
+        remark = "The file is neither video, picture nor sound, and is not shown."
+        return Assets(content=None, poster=None, remark=remark, mime="")
+    ending, size = video.suffix[1:], video.stat().st_size
+    if (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
+        content = None if embed == "link" else room.read_media(video)
+        return Assets(
+            content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
+        )
+    if ending in SOUNDS:
+        content = None if embed == "link" or size > LARGEST_EMBED else room.read_media(video)
+        return Assets(content=content, poster=None, mime=mime or "audio/mpeg")
+    poster = _poster(video)
+    if ending not in PLAYED:
+        return _of_unplayed(video, embed, poster)
     if embed == "link":
         return Assets(content=None, poster=poster)
-    if embed == "full" and video.stat().st_size <= LARGEST_EMBED:
+    if embed == "full" and size <= LARGEST_EMBED:
         return Assets(content=room.read_media(video), poster=poster)
-    if embed == "full":
-        remark = f"The full file has {video.stat().st_size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
+    remark = f"The full file has {size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
+    preview = _preview(video)
+    if preview is not None:
+        remark = remark if embed == "full" else ""
+        return Assets(content=room.read_media(preview), poster=poster, remark=remark)
+    if size <= LARGEST_EMBED:
+        remark = "No preview could be made: the full file is shown."
+        return Assets(content=room.read_media(video), poster=poster, remark=remark)
+    return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
+
+
+def _of_unplayed(video: Path, embed: settings_.Embed, poster: bytes | None) -> Assets:
+    """Browsers play few containers: of the others a preview is shown or linked, or the file is named."""
+    from ..video import read_media
+
+    preview = _preview(video)
+    if preview is None:
+        return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
+    if embed == "link":
+        return Assets(content=None, poster=poster, linked=preview)
+    return Assets(content=read_media(preview), poster=poster)
+
+
+def _poster(video: Path) -> bytes | None:
+    from .. import video as room
+
+    file = Files.of(video).poster(video)
     try:
-        if not room.is_media(preview_file):
-            room.make_preview(video, preview_file)
-        return Assets(content=room.read_media(preview_file), poster=poster, remark=remark)
+        if not room.is_media(file):
+            room.make_poster(video, file)
+        return room.read_media(file)
+    except Exception:  # a picture less is no reason to hide a paid video
+        log.exception("no poster for %s", video)
+        return None
+
+
+def _preview(video: Path) -> Path | None:
+    from .. import video as room
+
+    file = Files.of(video).preview(video)
+    try:
+        return file if room.is_media(file) else room.make_preview(video, file)
     except Exception:
         log.exception("no preview for %s", video)
-        if video.stat().st_size <= LARGEST_EMBED:
-            return Assets(
-                content=room.read_media(video),
-                poster=poster,
-                remark="No preview could be made: the full file is shown.",
-            )
-        return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
+        return None
 
 
 def write_still(video: Path, target: Path, width: int) -> None:
@@ -132,7 +160,7 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def __init__(self, run: Run, assets: Assets, *, note: str = "") -> None:
         assert run.video is not None  # noqa: S101 - asked for only when it is there
         self.run, self.assets, self.note = run, assets, note
-        linked = quote(shown_path(run.video), errors="replace")
+        linked = quote(shown_path(assets.linked or run.video), errors="replace")
         if assets.content is None:
             super().__init__(url=linked)  # type: ignore[no-untyped-call]
         else:
@@ -143,9 +171,10 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def _repr_html_(self) -> Html:
         if self._html is None:
             content = self.assets.content
-            source = self._linked if content is None else data_url(content)
+            is_sound = self.assets.mime.startswith("audio/")
+            source = self._linked if content is None else data_url(content, is_sound=is_sound)
             note = " ".join(part for part in (self.note, self.assets.remark) if part)
-            show = page.picture_page if self.assets.mime.startswith("image/") else page.video_page
+            show = page.PAGES[self.assets.mime.partition("/")[0]]
             self._html = show(self.run, source=source, poster=self.assets.poster, note=note)
         return self._html
 

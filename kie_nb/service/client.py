@@ -294,10 +294,11 @@ class Client:
         return str(data)
 
     async def download(self, url: str, target: str | Path) -> Path:
-        """Fetch a result to *target*: without the key, to a temporary name, checked, then renamed.
+        """Fetch a result to *target*, whatever it is: without the key, to a temporary name, its length checked, then renamed.
 
         Raises:
-            DownloadFailed: with what went wrong; the file under the final name is whole or absent.
+            DownloadFailed: with what went wrong; the file under the final name is whole or absent, and what has come of it stays
+                as `<name>.part`.
             InvalidRequest, ServiceTrouble: the link is dead, and no fresh one was given.
         """
         target = Path(target)

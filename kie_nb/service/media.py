@@ -6,9 +6,11 @@ Plain blocking code: it runs in a worker thread, where streaming costs half of w
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,14 +19,15 @@ from ..errors import DownloadFailed, NotFetched, ServiceTrouble
 from .pace import Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
-CHUNK = 1 << 16  # a broken connection loses what has not filled one yet
+CHUNK = 1 << 16
 ATTEMPTS = 5
 PAUSE_S = 1.0  # before the second try, doubled before each later one
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
 MOST_DIGITS = 18  # of a length; `int` refuses thousands
 _DEAD = {401, 403, 404, 410}
-_PARTIAL = 206
+_WHOLE, _PARTIAL = 200, 206
 _RANGE_REFUSED = 416
+_LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 
 class LinkDead(DownloadFailed):
@@ -32,7 +35,26 @@ class LinkDead(DownloadFailed):
 
 
 class NotTheFile(DownloadFailed):
-    """What came is not the file: an error page, or nothing."""
+    """What came is not the file: a page, or nothing."""
+
+
+class CutShort(DownloadFailed):
+    """Less came than was announced, twice from the start and byte by byte the same: that is what the service has."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A file that came.
+
+    Attributes:
+        size: In bytes.
+        is_announced: Its length was told beforehand, and came; else nobody can tell a broken connection from the file's end.
+        version: What the server says of it: ETag and date of its last change; "" where it says neither.
+    """
+
+    size: int
+    is_announced: bool
+    version: str
 
 
 def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience | None = None) -> bytes:
@@ -66,23 +88,24 @@ def download(
     target: Path,
     *,
     own: Sequence[str] = (),
-    accept: Callable[[bytes], bool] | None = None,
     pause_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     patience: Patience | None = None,
-) -> int:
-    """Fetch *url* into *target* and return its size in bytes; a half file never has the final name.
+) -> Received:
+    """Fetch *url*, whatever it serves, into *target*; a half file never has the final name.
+
+    What has come of a file when its connection breaks for good stays beside it, as `<name>.part`.
 
     Args:
         own: Addresses of the service itself, which may be on this machine.
-        accept: Says from the first bytes whether this is the kind of file wanted.
         pause_s: In place of `PAUSE_S`.
         patience: How long it may take.
 
     Raises:
         NotFetched: it is too large, or the link leads where nothing is fetched from; trying again would be no use.
         LinkDead: the link is dead (HTTP 401, 403, 404, 410).
-        NotTheFile: an error page or an empty body under HTTP 200.
+        NotTheFile: an empty or packed body under HTTP 200.
+        CutShort: the service has less than it announces.
         DownloadFailed: the connection broke too often or was too slow, or the disk refused.
     """
     part = target.with_name(f"{target.name}.part")
@@ -92,21 +115,40 @@ def download(
         part.unlink(
             missing_ok=True
         )  # another link may serve other bytes: ranges are joined within one call only
-        _fetch(url, state, accept, PAUSE_S if pause_s is None else pause_s, on_progress)
+        _fetch(url, state, PAUSE_S if pause_s is None else pause_s, on_progress)
         os.replace(part, target)
-    except OSError as exc:
-        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
-    finally:
+    except (OSError, NotTheFile, NotFetched) as exc:
         with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)  # of no use, or the disk needs the room
+        if isinstance(exc, DownloadFailed):
+            raise
+        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
     _sync_folder(target.parent)
-    return state.have
+    return Received(size=state.have, is_announced=state.total is not None, version=state.version)
+
+
+def version_at(
+    url: str, *, own: Sequence[str] = (), patience: Patience | None = None
+) -> tuple[int | None, str]:
+    """Length and `Received.version` of what *url* serves now, by its headers alone; None and "" for what they do not say.
+
+    Raises:
+        DownloadFailed: there is no usable answer, or the link leads where nothing is fetched from.
+    """
+    try:
+        with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+            if response.status_code != _WHOLE:
+                raise DownloadFailed(f"the link does not serve the video now (HTTP {response.status_code}).")
+            return _announced(response), _version(response)
+    except ForbiddenAddress as exc:
+        raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
+    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
 
 
 def _fetch(
     url: str,
     state: _State,
-    accept: Callable[[bytes], bool] | None,
     pause_s: float,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> None:
@@ -116,7 +158,7 @@ def _fetch(
             time.sleep(pause_s * 2 ** (attempt - 1))
         state.pace.start()
         try:
-            if _stream(url, state, accept, on_progress):
+            if _stream(url, state, on_progress):
                 return
         except ForbiddenAddress as exc:
             raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
@@ -125,6 +167,8 @@ def _fetch(
             state.trouble = f"too slow: {exc}" if is_slow else type(exc).__name__
             if is_slow or isinstance(exc, httpx.TooManyRedirects):  # it would hold a worker as long again
                 break
+        if state.came_before():
+            raise CutShort(f"{state.have} of {state.total} bytes came, twice the same.")
     raise DownloadFailed(f"the video did not come whole in {attempt + 1} tries ({state.trouble}).")
 
 
@@ -136,15 +180,27 @@ class _State:
         self.own = own
         self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
         self.have = 0
+        self.start = 0  # where this try began
         self.total: int | None = None
         self.etag: str | None = None
+        self.version = ""
         self.trouble = "cut short"
+        self._halves: set[str] = set()
+
+    def came_before(self) -> bool:
+        """Whether a try from the start has brought as little before, byte by byte."""
+        if self.start or not self.have or self.total is None:
+            return False
+        with self.part.open("rb") as file:
+            half = hashlib.file_digest(file, "sha256").hexdigest()
+        known = half in self._halves
+        self._halves.add(half)
+        return known
 
 
-def _stream(  # noqa: C901, PLR0912 - one reply, read in order
+def _stream(  # noqa: C901 - one reply, read in order
     url: str,
     state: _State,
-    accept: Callable[[bytes], bool] | None,
     on_progress: Callable[[int, int | None], None] | None,
 ) -> bool:
     """One try; True when the file is whole."""
@@ -159,7 +215,7 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
         if response.status_code == _RANGE_REFUSED:
             state.have, state.trouble = 0, "the server refused to go on where it broke"
             return False
-        if response.status_code not in {200, _PARTIAL}:
+        if response.status_code not in {_WHOLE, _PARTIAL}:
             state.trouble = f"HTTP {response.status_code}"
             return False
         if encoding := _encoding(
@@ -173,15 +229,13 @@ def _stream(  # noqa: C901, PLR0912 - one reply, read in order
             return False
         if not resumed:
             state.have = 0
-            length = response.headers.get("Content-Length", "")
-            state.total = int(length) if length.isdecimal() and len(length) <= MOST_DIGITS else None
+            state.total, state.version = _announced(response), _version(response)
             etag = response.headers.get("ETag", "")
             state.etag = etag if etag.isascii() and etag.isprintable() else None  # it is sent back
             _refuse_too_large(state.total or 0)
+        state.start = state.have
         with state.part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_raw(CHUNK):
-                if state.have == 0 and accept is not None and not accept(chunk[:64]):
-                    raise NotTheFile("what came is not a video but a text, perhaps an error page.")
+            for chunk in response.iter_raw():  # as it comes: a break must not take what was received
                 file.write(chunk)
                 state.have += len(chunk)
                 _refuse_too_large(state.have)
@@ -206,6 +260,17 @@ def _encoding(response: httpx.Response) -> str:
     """What the body is packed in, though it was asked for as it is; unpacked it may be a thousand times as large."""
     told = response.headers.get("Content-Encoding", "").strip().lower()
     return "" if told in {"", "identity"} else "".join(c for c in told if c.isalnum())[:12] or "oddly"
+
+
+def _announced(response: httpx.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    is_length = length.isascii() and length.isdigit() and len(length) <= MOST_DIGITS
+    return int(length) if is_length else None
+
+
+def _version(response: httpx.Response) -> str:
+    told = " ".join(filter(None, map(response.headers.get, ("ETag", "Last-Modified"))))
+    return "".join(sign for sign in told if sign.isascii() and sign.isprintable())[:_LONGEST_VERSION]
 
 
 def _sync_folder(folder: Path) -> None:

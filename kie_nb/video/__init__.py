@@ -6,7 +6,8 @@ by the first call that needs them, so importing this room costs next to nothing.
     sniff.py     what the first bytes say, without decoding anything
     bounds.py    how much is decoded at most
     facts.py     the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
-    reading.py   open, probe and check a file
+    reading.py   open, probe and decode a file
+    inspection.py  what a file that came is, and what is wrong with it
     poster.py    one good frame as a JPEG
     preview.py   a small H.264 copy for embedding in a notebook
     tags.py      the request inside a file, written without touching a frame
@@ -18,24 +19,32 @@ by the first call that needs them, so importing this room costs next to nothing.
 from .bounds import open_picture
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .files import copy_media, is_media, open_media, read_media
+from .inspection import Look, inspect
 from .likeness import compare_videos
 from .poster import make_poster, write_jpeg
 from .preview import make_preview
-from .reading import check, probe
-from .sniff import looks_like_video
+from .reading import probe, said_size
+from .sniff import ENDINGS, MEDIA, PAGES, PICTURES, PLAYED, SOUNDS, looks_like_video
 from .strip import make_strip
 from .tags import CannotTag, read_request, write_request
 
 __all__ = [
+    "ENDINGS",
+    "MEDIA",
+    "PAGES",
+    "PICTURES",
+    "PLAYED",
+    "SOUNDS",
     "CannotTag",
     "Likeness",
+    "Look",
     "NotAVideo",
     "Side",
     "SoundLikeness",
     "VideoFacts",
-    "check",
     "compare_videos",
     "copy_media",
+    "inspect",
     "is_media",
     "looks_like_video",
     "make_poster",
@@ -46,6 +55,7 @@ __all__ = [
     "probe",
     "read_media",
     "read_request",
+    "said_size",
     "write_jpeg",
     "write_request",
 ]

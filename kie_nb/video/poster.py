@@ -1,12 +1,13 @@
 """One good frame of a video as a JPEG: what is shown before a video plays, and where none can play."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .facts import NotAVideo
 from .files import finished_in_one_step
-from .reading import duration_s, go_to, opened, pictures
+from .reading import NO_FRAME, decoded, demuxed, duration_s, go_to, opened, upright
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -34,7 +35,7 @@ def make_poster(
         at_s: take the frame shown at this second; by default the one with the most contrast of three.
     """
     frame = _frame_at(path, at_s) if at_s is not None else _best_frame(path)
-    picture = frame.to_image()  # type: ignore[no-untyped-call]
+    picture = upright(frame).to_image()  # type: ignore[no-untyped-call]
     if picture.width > max_width:
         picture = picture.resize((max_width, max(1, round(picture.height * max_width / picture.width))))
     return write_jpeg(picture, target)
@@ -48,26 +49,36 @@ def write_jpeg(picture: "Image", target: str | os.PathLike[str]) -> Path:
 
 
 def _best_frame(path: str | os.PathLike[str]) -> "VideoFrame":
-    with opened(path) as (container, stream):
+    with opened(path, whole=False) as (container, stream):
         length_s = duration_s(container, stream)
-    candidates = [_frame_at(path, length_s * share) for share in (_LOOK_AT if length_s else (0.0,))]
-    return max(candidates, key=_contrast)  # of equals the earliest
+        start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    moments = [start_s + length_s * share for share in (_LOOK_AT if length_s else (0.0,))]
+    candidates = [_frame_at(path, moment) for moment in moments]
+    return max(
+        candidates, key=lambda frame: (not frame.is_corrupt, _contrast(frame))
+    )  # of equals the earliest
 
 
 def _frame_at(path: str | os.PathLike[str], at_s: float) -> "VideoFrame":
-    """The frame on screen at *at_s*, the last one when the video is over by then."""
-    shown = None
-    with opened(path) as (container, stream):
-        if at_s > 0:
-            go_to(container, at_s)
-        for frame in pictures(container, stream):
-            if shown is not None and frame.time is not None and frame.time > at_s:
-                break
-            shown = frame
+    """The frame on screen at *at_s*, the last one that can be decoded when the video is over by then."""
+    shown = _last_until(path, at_s, start_s=at_s) or _last_until(
+        path, at_s, start_s=0.0
+    )  # the end may be cut off
     if shown is None:
-        raise NotAVideo(
-            f"{Path(path).name} holds no frame that can be decoded", seems="a video without frames"
-        )
+        raise NotAVideo(f"{Path(path).name} is {NO_FRAME}", seems=NO_FRAME)
+    return shown
+
+
+def _last_until(path: str | os.PathLike[str], at_s: float, *, start_s: float) -> "VideoFrame | None":
+    shown = None
+    with opened(path, whole=False) as (container, stream):
+        if start_s > 0:
+            go_to(container, start_s)
+        for packet in demuxed(container, [stream]):
+            for frame in cast("Sequence[VideoFrame]", decoded(packet)[0]):
+                if shown is not None and frame.time is not None and frame.time > at_s:
+                    return shown
+                shown = frame
     return shown
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .bounds import Budget
 from .facts import NotAVideo
 from .files import finished_in_one_step
-from .reading import duration_s, frame_rate, opened
+from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened, upright
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -53,14 +53,20 @@ def make_preview(
         max_bytes: what the copy should weigh at most; only very long videos come out heavier.
     """
     with finished_in_one_step(target) as part:
-        with opened(path) as (source, picture):
+        with opened(path, whole=False) as (source, picture):
             length_s = duration_s(source, picture) or _UNKNOWN_LENGTH_S
+            first = next(
+                (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0]), None
+            )
+        if first is None:
+            raise NotAVideo(f"no preview of {Path(path).name}: it is {NO_FRAME}", seems=NO_FRAME)
+        is_lying = cast("VideoFrame", first).rotation % 180 != 0
         wanted = _bits_per_s(max_bytes, length_s)
-        length_s = _write(path, part, max_height, wanted)
+        length_s = _write(path, part, max_height, wanted, is_lying=is_lying)
         weight = part.stat().st_size
         if weight > max_bytes:  # the length was not known, or noise beat the rate control
             wanted = min(_bits_per_s(max_bytes, length_s), int(wanted * 0.9 * max_bytes / weight))
-            _write(path, part, max_height, max(wanted, _LEAST_BITS_PER_S))
+            _write(path, part, max_height, max(wanted, _LEAST_BITS_PER_S), is_lying=is_lying)
     return Path(target)
 
 
@@ -85,41 +91,35 @@ def _preview_rate(rate: Fraction) -> Fraction:
     return (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
 
 
-def _write(path: str | os.PathLike[str], part: Path, max_short: int, bits_per_s: int) -> float:
-    """Encode the whole file to *part*; the seconds of picture written."""
+def _write(
+    path: str | os.PathLike[str], part: Path, max_short: int, bits_per_s: int, *, is_lying: bool
+) -> float:
+    """Encode all that can be decoded to *part*; the seconds of picture written."""
     import av
 
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
-    with opened(path) as (source, picture), av.open(str(part), "w", format="mp4", options=options) as copy:
+    with (
+        opened(path, whole=False) as (source, picture),
+        av.open(str(part), "w", format="mp4", options=options) as copy,
+    ):
         start_s = source.start_time / 1_000_000 if source.start_time else 0.0
-        screen = _Screen(copy, picture, max_short=max_short, bits_per_s=bits_per_s, start_s=start_s)
+        size = _preview_size(picture.width, picture.height, max_short)
+        screen = _Screen(
+            copy, picture, size=size[::-1] if is_lying else size, bits_per_s=bits_per_s, start_s=start_s
+        )
         tracks: dict[int, _Screen | _Speaker] = {picture.index: screen}
-        if source.streams.audio and source.streams.audio[0].rate:
-            sound = source.streams.audio[0]
+        for sound in [sound for sound in source.streams.audio if can_be_heard(sound)][:1]:
             tracks[sound.index] = _Speaker(copy, sound, start_s=start_s)
         budget = Budget()
-        for packet in source.demux([source.streams[index] for index in tracks]):
-            frames = [frame for frame in _decoded(packet) if budget.admits(frame)]
+        for packet in demuxed(source, [source.streams[index] for index in tracks]):
+            frames = [frame for frame in decoded(packet)[0] if budget.admits(frame)]
             for frame in frames:
                 copy.mux(tracks[packet.stream.index].encode(frame))
             if budget.is_spent:
                 break
-        if not screen.length_s:
-            seems = "a video without a single frame that can be decoded"
-            raise NotAVideo(f"no preview of {Path(path).name}: it is {seems}", seems=seems)
         for track in tracks.values():
             copy.mux(track.stream.encode(None))
     return screen.length_s
-
-
-def _decoded(packet: "Packet[Any]") -> Sequence["VideoFrame | AudioFrame"]:
-    """The frames in a packet; none when it is damaged, the rest of the video is still worth showing."""
-    import av
-
-    try:
-        return cast("Sequence[VideoFrame | AudioFrame]", packet.decode())
-    except av.FFmpegError:
-        return ()
 
 
 class _Screen:
@@ -130,7 +130,7 @@ class _Screen:
         copy: "OutputContainer",
         source: "VideoStream",
         *,
-        max_short: int,
+        size: tuple[int, int],
         bits_per_s: int,
         start_s: float,
     ) -> None:
@@ -141,7 +141,7 @@ class _Screen:
         self._last = -1
         self._scaler = VideoReformatter()
         self.stream = copy.add_stream("libx264", rate=self._rate)
-        self.stream.width, self.stream.height = _preview_size(source.width, source.height, max_short)
+        self.stream.width, self.stream.height = size
         self.stream.pix_fmt = "yuv420p"
         self.stream.options = {
             "preset": "superfast",  # half the time of "veryfast", for a look that is hard to tell apart at this size
@@ -167,7 +167,11 @@ class _Screen:
             return []
         self._last = place
         small = self._scaler.reformat(
-            cast("VideoFrame", frame), self.stream.width, self.stream.height, "yuv420p", interpolation="AREA"
+            upright(cast("VideoFrame", frame)),
+            self.stream.width,
+            self.stream.height,
+            "yuv420p",
+            interpolation="AREA",
         )
         small.pts, small.time_base = place, 1 / self._rate
         small.pict_type = 0  # the source's key frames are of no use here: the encoder chooses

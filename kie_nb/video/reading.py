@@ -1,16 +1,15 @@
-"""Open, probe and check a video file.
+"""Open, probe and decode a video file.
 
 PyAV opens almost anything: a playlist, a picture, a text. What reaches it here came over the network, so only real
 video containers are let in, and only from the local disk.
 """
 
 import os
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from ..home import open_file
 from .bounds import MOST_PIXELS, Budget, TooManyPixels, refuse_pixels
@@ -18,8 +17,10 @@ from .facts import NotAVideo, VideoFacts
 from .sniff import HEAD_BYTES, describe, describe_head, looks_like_video, missing_part
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -42,7 +43,8 @@ _CODEC_OF_LIBRARY = {
 }
 TOO_LONG = "a video too long to be decoded here"
 _DEFAULT_FPS = Fraction(25)
-_CUT_SHORT = 0.5  # less than this share of the expected length is a broken download, not a generous rounding
+SOUND_ALONE = "sound without a picture"
+NO_FRAME = "a video without a single frame that can be decoded"
 
 
 def probe(path: str | os.PathLike[str]) -> VideoFacts:
@@ -54,23 +56,6 @@ def probe(path: str | os.PathLike[str]) -> VideoFacts:
     """
     with opened(path) as (container, stream):
         return _facts(Path(path), container, stream)
-
-
-def check(path: str | os.PathLike[str], *, asked_duration_s: float | None = None) -> VideoFacts:
-    """Probe a video and decode its first and last frame: proof that a download is whole.
-
-    Args:
-        path: the file.
-        asked_duration_s: the length that was asked for; less than half of it counts as cut short.
-    """
-    with opened(path) as (container, stream):
-        facts = _facts(Path(path), container, stream)
-        last_s = _decode_both_ends(Path(path), container, stream)
-    for expected, whose in ((facts.duration_s, "its header announces"), (asked_duration_s, "were asked for")):
-        if expected and last_s < expected * _CUT_SHORT:
-            seems = f"a video cut short: {last_s:.1f} s can be played, {expected:.1f} s {whose}"
-            raise NotAVideo(f"{Path(path).name} is {seems}", seems=seems)
-    return facts
 
 
 def _container(place: Path) -> "InputContainer":
@@ -85,20 +70,28 @@ def _container(place: Path) -> "InputContainer":
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> "Iterator[tuple[InputContainer, VideoStream]]":
-    """The open container and its first picture stream."""
+def opened(
+    path: str | os.PathLike[str], *, whole: bool = True
+) -> "Iterator[tuple[InputContainer, VideoStream]]":
+    """The open container and its first moving picture; the cover of a sound file is none.
+
+    Args:
+        whole: refuse an MP4 that ends before its own boxes do; what is there of it may still be worth showing.
+    """
     import av
 
     place = Path(path).absolute()  # absolute: a name such as "concat:x" or "http://x" stays a file name
-    _refuse_the_obvious(place)
+    _refuse_the_obvious(place, whole=whole)
     try:
         container = _container(place)
     except av.FFmpegError as exc:
         raise _refusal(place, describe(place)) from exc
     with container:
-        streams = [s for s in container.streams.video if s.codec_context is not None and s.width]
+        streams = [
+            s for s in container.streams.video if s.codec_context is not None and s.width and not _is_cover(s)
+        ]
         if not streams:
-            raise _refusal(place, "sound without a picture" if container.streams.audio else describe(place))
+            raise _refusal(place, SOUND_ALONE if container.streams.audio else describe(place))
         try:
             refuse_pixels(streams[0].width, streams[0].height)
         except TooManyPixels as exc:
@@ -125,6 +118,41 @@ def pictures(container: "InputContainer", stream: "VideoStream") -> "Iterator[Vi
         raise _refusal(Path(container.name), seems) from exc
 
 
+def demuxed(container: "InputContainer", streams: "Sequence[Any]") -> "Iterator[Packet[Any]]":
+    """The packets of *streams* to the end, or to the place from which nothing can be read."""
+    import av
+
+    with suppress(av.FFmpegError):
+        yield from container.demux(list(streams))
+
+
+def decoded(packet: "Packet[Any]") -> "tuple[Sequence[VideoFrame | AudioFrame], bool]":
+    """The frames in a packet, and whether it could be decoded: when it is damaged the rest of the video is still worth showing."""
+    import av
+
+    try:
+        return cast("Sequence[VideoFrame | AudioFrame]", packet.decode()), True
+    except (av.FFmpegError, ValueError, MemoryError):
+        return (), False
+
+
+def can_be_heard(sound: "AudioStream") -> bool:
+    """Whether there is a decoder for a track of sound here."""
+    return sound.codec_context is not None and bool(sound.rate)
+
+
+def upright(frame: "VideoFrame") -> "VideoFrame":
+    """*frame* turned as a player shows it: a phone held upright writes lying pictures, and how to turn them."""
+    import numpy as np
+
+    if not frame.rotation or frame.rotation % 90:
+        return frame
+    pixels: Any = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
+    turned = type(frame).from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    turned.pts, turned.time_base = frame.pts, frame.time_base
+    return turned
+
+
 def go_to(container: "InputContainer", time_s: float) -> None:
     """Continue at the key frame before *time_s*; where a file cannot be searched, continue where we are."""
     import av
@@ -138,14 +166,27 @@ def frame_rate(stream: "VideoStream") -> Fraction:
     return stream.average_rate or stream.guessed_rate or stream.base_rate or _DEFAULT_FPS
 
 
-def _refuse_the_obvious(place: Path) -> None:
+def said_size(size: int) -> str:
+    """A number of bytes as people read it: "812 bytes", "3 kB", "1.2 MB"."""
+    if size < 1000:  # noqa: PLR2004 - of a kilobyte
+        return f"{size} bytes"
+    return f"{size / 1e3:.0f} kB" if size < 999_500 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - of a megabyte
+
+
+def _is_cover(stream: "VideoStream") -> bool:
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _refuse_the_obvious(place: Path, *, whole: bool) -> None:
     with open_file(place) as file:
         head = file.read(HEAD_BYTES)
         if not head:
             raise _refusal(place, describe_head(head))
         if head[4:8] != b"ftyp":
             return
-        missing = missing_part(file, file.seek(0, os.SEEK_END))
+        missing = missing_part(file, file.seek(0, os.SEEK_END)) if whole else None
     if missing or not looks_like_video(head):
         raise _refusal(place, missing or describe_head(head))
 
@@ -177,6 +218,8 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
 
 def _codec_name(stream: "VideoStream | AudioStream") -> str:
     """The codec's name, whichever library decodes it here: "av1" rather than "libdav1d"."""
+    if stream.codec_context is None:
+        return "unknown"
     return _CODEC_OF_LIBRARY.get(stream.codec_context.name, stream.codec_context.name)
 
 
@@ -197,17 +240,3 @@ def duration_s(container: "InputContainer", stream: "VideoStream") -> float:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return container.duration / 1_000_000 if container.duration else 0.0
-
-
-def _decode_both_ends(path: Path, container: "InputContainer", stream: "VideoStream") -> float:
-    """Decode the first frame and the last group of frames; how many seconds lie between their ends."""
-    first = next(pictures(container, stream), None)
-    if first is None:
-        raise _refusal(path, "a video without a single frame that can be decoded")
-    length_s = duration_s(container, stream)
-    if length_s:
-        go_to(container, (first.time or 0.0) + length_s)
-    last = deque(pictures(container, stream), maxlen=1)
-    if not last or last[0].time is None or first.time is None:
-        return length_s if last else 0.0  # frames without a time stamp came through: the header is believed
-    return last[0].time - first.time + float(1 / frame_rate(stream))

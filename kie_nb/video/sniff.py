@@ -6,11 +6,20 @@ kind only: the text of an answer may hold anything, and is never quoted. Standar
 """
 
 import os
+import re
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
 HEAD_BYTES = 4096  # enough for every rule below
+PICTURES = frozenset({"png", "jpg", "webp", "gif", "avif", "heic", "bmp"})
+SOUNDS = frozenset({"mp3", "wav", "m4a", "flac", "ogg", "aac"})
+VIDEOS = frozenset({"mp4", "m4v", "mov", "webm", "mkv", "ts", "flv", "avi", "mpg", "wmv", "ogv"})
+MEDIA = VIDEOS | PICTURES | SOUNDS
+PAGES = frozenset({"html", "json", "xml", "txt"})  # an answer in words, which no model makes
+OTHER = "bin"
+ENDINGS = (*sorted(VIDEOS | PICTURES | SOUNDS | PAGES), "svg", OTHER)
+PLAYED = frozenset({"mp4", "m4v", "webm"})  # what is given to a browser as it is; the others as a preview
 
 _EBML = b"\x1a\x45\xdf\xa3"
 # ISO "ftyp" also opens pictures and sound; these brands are not something to watch.
@@ -43,12 +52,26 @@ _MAGIC = (
     (b"#EXTM3U", "a playlist (M3U8), not the video itself"),
     (b"version https://git-lfs", "a Git LFS pointer"),
 )
-# How they begin: PNG, JPEG and GIF; FLV, MPEG-PS, Ogg and ASF.
-_MEDIA = (
-    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"),
-    *(b"FLV\x01", b"\x00\x00\x01\xba", b"OggS", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+_BRANDS = {b"qt  ": "mov", b"M4V ": "m4v", b"M4VH": "m4v", b"M4VP": "m4v", b"M4A ": "m4a", b"M4B ": "m4a"}
+_BRANDS |= dict.fromkeys((b"avif", b"avis"), "avif")
+_BRANDS |= dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "heic")
+_BOXES_OF_OLD_MOVIES = {b"moov", b"mdat", b"wide", b"skip"}
+_TS_PACKETS = ((0, 188), (4, 192))  # the latter with a time before each packet
+_ENDINGS_BY_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpg"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+    (b"FLV\x01", "flv"),
+    (b"ID3", "mp3"),
+    (b"fLaC", "flac"),
+    (b"\0\0\1\xba", "mpg"),
+    (b"\0\0\1\xb3", "mpg"),
+    (b"0&\xb2u\x8ef\xcf\x11", "wmv"),
 )
-_PACKET = 188  # of MPEG-TS; each begins with a "G"
+_MPEG_SOUND = re.compile(rb"\xff[\xe0-\xfe][^\xf0-\xff]", re.DOTALL)
+_TEXT_ENDINGS = {"an HTML page": "html", "JSON": "json", "an XML message": "xml", "an SVG drawing": "svg"}
+_PAGE_OPENINGS = ("<!doctype html", "<html", "<head", "<body", "<?xml")
 # Boxes that are trusted to tell where the file should end; what follows an unknown one is not judged.
 _KNOWN_BOXES = {
     b"ftyp",
@@ -66,6 +89,34 @@ _KNOWN_BOXES = {
 _BOX_HEADER = 8
 
 
+def ending_of(head: bytes) -> str:  # noqa: PLR0911 - one line a family
+    """The true ending of a file that begins with *head*, of `HEAD_BYTES`; "bin" for what no rule knows, and for an empty one."""
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12], "mp4")
+    if head[4:8] in _BOXES_OF_OLD_MOVIES:
+        return "mov"
+    if head.startswith(_EBML):
+        return "webm" if b"webm" in head[:64] else "mkv"
+    if head.startswith(b"RIFF"):
+        return {b"AVI ": "avi", b"WAVE": "wav", b"WEBP": "webp"}.get(head[8:12], OTHER)
+    if head.startswith(b"OggS"):
+        return "ogv" if b"\x80theora" in head else "ogg"
+    if head and (words := _describe_text(head)) is not None:
+        return _TEXT_ENDINGS.get(words, "txt")
+    known = next((ending for magic, ending in _ENDINGS_BY_MAGIC if head.startswith(magic)), None)
+    return known or _sync_ending(head) or OTHER
+
+
+def _sync_ending(head: bytes) -> str | None:
+    """Streams of packets have no header: they are told by the marks at which a player finds a packet."""
+    for first, step in _TS_PACKETS:
+        marks = head[first::step][:3]
+        if len(marks) > 1 and marks == b"G" * len(marks):
+            return "ts"
+    found = _MPEG_SOUND.match(head)
+    return None if found is None else "mp3" if head[1] & 0x06 else "aac"
+
+
 def looks_like_video(head: bytes) -> bool:
     """Whether the first bytes of a file open an MP4, MOV, WebM or Matroska video."""
     if head[:4] == _EBML:
@@ -74,10 +125,8 @@ def looks_like_video(head: bytes) -> bool:
 
 
 def looks_like_media(head: bytes) -> bool:
-    """Whether the first bytes of a file open a video or a picture."""
-    is_riff = head.startswith(b"RIFF") and head[8:12] in {b"AVI ", b"WEBP"}
-    is_stream = head[:1] == b"G" and head[_PACKET : _PACKET + 1] == b"G"
-    return looks_like_video(head) or head.startswith(_MEDIA) or is_riff or is_stream
+    """Whether the first bytes of a file, `HEAD_BYTES` of them, open a video, a picture or a sound."""
+    return ending_of(head) in MEDIA
 
 
 def describe(path: str | os.PathLike[str]) -> str:
@@ -104,18 +153,23 @@ def describe_head(head: bytes) -> str:
     return known or _describe_text(head) or "unknown data"
 
 
-def _describe_text(head: bytes) -> str | None:
+def _describe_text(head: bytes) -> str | None:  # noqa: PLR0911 - one line a kind
+    code = "utf-16" if head[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
-        # The cut may split a character: the last three bytes are not judged.
-        text = (head if len(head) < HEAD_BYTES else head[:-3]).decode("utf-8-sig").strip()
+        # The cut may split a character: the last bytes are not judged.
+        text = (head if len(head) < HEAD_BYTES else head[:-4]).decode(code).strip()
     except UnicodeDecodeError:
-        return None
+        text = head.decode("latin-1").strip()
+        if not text.lower().startswith(_PAGE_OPENINGS):  # an old page in another code
+            return None
     if not text.isprintable() and any(ord(c) < ord(" ") and c not in "\t\r\n\f" for c in text):
         return None
     opening = text[:200].lower()
+    if "<svg" in opening:
+        return "an SVG drawing"
     if opening.startswith("<?xml") and "<html" not in opening:
         return "an XML message"
-    if opening.startswith(("<!doctype html", "<html", "<head", "<body", "<?xml")):
+    if opening.startswith(_PAGE_OPENINGS):
         return "an HTML page"
     if opening.startswith(("{", "[")):
         return "JSON"

@@ -142,7 +142,7 @@ def test_an_altered_file_is_kept_beside_the_fetched_one(run):
         (content[:-100], "bytes in place of"),
         (content + b"x", "bytes in place of"),
         (content[:-1] + bytes([content[-1] ^ 1]), "its hash is another"),
-        (b"<html>", "an HTML page"),
+        (b"<html>", "6 bytes of HTML"),
         (b"", "an empty file"),
     ]
     for spoilt, words in versions:

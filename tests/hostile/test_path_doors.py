@@ -110,7 +110,7 @@ def test_an_import_brings_in_no_text_as_a_picture(cat, tmp_path):
     (folder / "inputs" / f"{sha256}.png").write_bytes(content)
     facts = {"file": f"inputs/{sha256}.png", "sha256": sha256, "bytes": len(content)}
     edit(folder, lambda entry: entry["inputs"][0].update(facts))
-    with pytest.raises(kie.LedgerError, match="neither a video nor a picture"):
+    with pytest.raises(kie.LedgerError, match="neither video, picture nor sound"):
         kie.import_runs(folder)
 
     assert len(kie.runs()) == 0

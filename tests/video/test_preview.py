@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from kie_nb.video import NotAVideo, check, make_preview, probe
+from kie_nb.video import NotAVideo, inspect, make_preview, probe
 from kie_nb.video.preview import _preview_rate, _preview_size
 
 
@@ -24,7 +24,7 @@ def test_a_preview_plays_everywhere(film, target):
     """H.264 in 4:2:0 with AAC sound, index first, same length and rate; every frame decodes."""
     made = make_preview(film.draw(width=1280, height=720, seconds=1, sound=True), target)
 
-    facts = check(made)
+    facts = probe(made)
     assert made == target
     assert (facts.video_codec, facts.audio_codec, facts.browser_playable) == ("h264", "aac", True)
     assert (facts.width, facts.height, facts.fps, facts.duration_s) == (854, 480, 24.0, 1.0)
@@ -100,7 +100,7 @@ def test_odd_sizes(film, target, size):
     """4:4:4 video may have odd sides; its preview plays all the same."""
     width, height = size
 
-    facts = check(make_preview(film.draw(width=width, height=height, pix_fmt="yuv444p"), target))
+    facts = probe(make_preview(film.draw(width=width, height=height, pix_fmt="yuv444p"), target))
 
     assert (facts.width, facts.height) == (width // 2 * 2, height // 2 * 2)
     assert facts.browser_playable
@@ -119,7 +119,7 @@ def test_odd_sizes(film, target, size):
 )
 def test_any_codec_gives_a_playable_preview(film, target, encoder, name, pix_fmt):
     """What no browser plays becomes what every browser plays."""
-    facts = check(make_preview(film.draw(name, codec=encoder, pix_fmt=pix_fmt, fps=25), target))
+    facts = probe(make_preview(film.draw(name, codec=encoder, pix_fmt=pix_fmt, fps=25), target))
 
     assert facts.browser_playable
     assert facts.duration_s == pytest.approx(1, abs=0.05)
@@ -127,7 +127,7 @@ def test_any_codec_gives_a_playable_preview(film, target, encoder, name, pix_fmt
 
 def test_fast_footage_is_thinned(film, target):
     """60 frames a second become 30; the length stays."""
-    facts = check(make_preview(film.draw(fps=60), target))
+    facts = probe(make_preview(film.draw(fps=60), target))
 
     assert (facts.fps, facts.frames, facts.duration_s) == (30.0, 30, 1.0)
 
@@ -152,7 +152,7 @@ def loudest_hz(wave, rate):
 
 def test_a_silent_video_stays_silent(film, target):
     """No sound track is invented."""
-    assert check(make_preview(film.draw(), target)).audio_codec is None
+    assert probe(make_preview(film.draw(), target)).audio_codec is None
 
 
 @pytest.mark.parametrize(("seconds", "max_bytes"), [(5, 1_000_000), (5, 300_000), (0.5, 100_000)])
@@ -163,7 +163,7 @@ def test_noise_is_held_to_the_limit(film, target, seconds, max_bytes):
     made = make_preview(video, target, max_bytes=max_bytes)
 
     assert max_bytes / 4 < made.stat().st_size <= max_bytes
-    assert check(made).duration_s == pytest.approx(seconds, abs=0.01)
+    assert inspect(made).seconds == pytest.approx(seconds, abs=0.01)
 
 
 def test_an_unknown_length_does_not_break_the_limit(film, target):
@@ -179,7 +179,7 @@ def test_an_unknown_length_does_not_break_the_limit(film, target):
     made = make_preview(video, target, max_bytes=150_000)
 
     assert made.stat().st_size <= 150_000
-    assert check(made).duration_s == pytest.approx(12, abs=0.1)
+    assert inspect(made).seconds == pytest.approx(12, abs=0.1)
 
 
 def test_the_same_video_gives_the_same_preview(film, target):
@@ -198,7 +198,9 @@ def test_a_damaged_stretch_is_left_out(film, target):
     middle = start + (data.index(b"moov") - start) // 2
     data[middle : middle + 400] = bytes(400)
 
-    assert check(make_preview(film.write("hurt.mp4", bytes(data)), target)).duration_s > 1
+    look = inspect(make_preview(film.write("hurt.mp4", bytes(data)), target))
+    assert look.seconds > 1
+    assert look.remark == ""
 
 
 @pytest.mark.parametrize(

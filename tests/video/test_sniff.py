@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from kie_nb.video import NotAVideo, check, looks_like_video, probe
-from kie_nb.video.sniff import describe_head
+from kie_nb.video import NotAVideo, probe
+from kie_nb.video.sniff import describe_head, ending_of, looks_like_video
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,7 @@ def test_first_bytes_tell_a_video(head, is_video):
         (b'{"code":404,"msg":"record is null"}', "JSON"),
         (b"Not Found\n", "text"),
         (b"x" * 300, "text"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "a WebP picture"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG picture"),
         (b"#EXTM3U\n#EXT-X-VERSION:3\n", "a playlist"),
@@ -52,7 +53,48 @@ def test_what_is_not_a_video_is_named(head, words):
     assert words in describe_head(head)
 
 
-@pytest.mark.parametrize("look", [probe, check])
+def test_an_answer_in_words_is_named_and_not_quoted():
+    """It may hold anything, a key too."""
+    for head in (b'{"code":401,"key":"sk-secret"}', b"sk-secret", b"<?xml?><Error>sk-secret</Error>"):
+        assert "secret" not in describe_head(head)
+
+
+@pytest.mark.parametrize(
+    ("head", "ending"),
+    [
+        (b"\0\0\0 ftypisom\0\0\2\0", "mp4"),
+        (b"\0\0\0 ftypM4V \0\0\2\0", "m4v"),
+        (b"\0\0\0 ftypM4A \0\0\0\0", "m4a"),
+        (b"\0\0\0\x14ftypqt  \0\0\2\0", "mov"),
+        (b"\0\0\0\x08wide\0\0\x10\0mdat", "mov"),
+        (b"\x1aE\xdf\xa3\x9fB\x82\x84webm", "webm"),
+        (b"\x1aE\xdf\xa3\xa3B\x82\x88matroska", "mkv"),
+        (b"RIFF\0\0\0\0AVI LIST", "avi"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "wav"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
+        (b"FLV\x01\x05\0\0\0\x09", "flv"),
+        ((b"G@\x11\x10" + b"\xff" * 184) * 4, "ts"),
+        ((b"\0\0\0\0G@\x11\x10" + b"\xff" * 184) * 4, "ts"),
+        (b"GIF89a\1\0\1\0\x80\0\0", "gif"),
+        (b"ID3\4\0\0\0\0\0\0", "mp3"),
+        (b"\xff\xfb\x90\x64\0", "mp3"),
+        (b"\xff\xf1\x50\x80\0", "aac"),
+        ("\ufeff<html>".encode("utf-16-le"), "html"),
+        ("<html>caf\xe9".encode("latin-1"), "html"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "svg"),
+        (b'[{"a": 1}]', "json"),
+        (b"#EXTM3U\n", "txt"),
+        (b"\xff" * 64, "bin"),
+        (b"\0" * 64, "bin"),
+        (b"", "bin"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_ending_is_told_by_the_bytes(head, ending):
+    """Not by a header or an address of the service."""
+    assert ending_of(head) == ending
+
+
 @pytest.mark.parametrize(
     ("data", "seems"),
     [
@@ -65,12 +107,12 @@ def test_what_is_not_a_video_is_named(head, words):
     ],
     ids=["empty", "html", "json", "png", "playlist", "avif"],
 )
-def test_a_file_that_is_something_else_is_refused(film, look, data, seems):
+def test_a_file_that_is_something_else_is_refused(film, data, seems):
     """Whatever its name ends in, a file that is no video is refused, and the message says what it is."""
     path = film.write("answer.mp4", data)
 
     with pytest.raises(NotAVideo, match=r"answer\.mp4 is not a video") as refused:
-        look(path)
+        probe(path)
 
     assert seems in refused.value.seems
 

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from kie_nb.video import CannotTag, NotAVideo, check, read_request, tags, write_request
+from kie_nb.video import CannotTag, NotAVideo, inspect, read_request, tags, write_request
 
 NOTE = {"kie_nb": 1, "input": {"prompt": 'Zürich 🐈\n"quoted" <b>\0 half \ud83d'}, "seed": 7}
 TEXT = json.dumps(NOTE)
@@ -67,7 +67,7 @@ def test_nothing_that_is_seen_or_heard_changes(film, drawn):
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(before, after, strict=True))
     assert read_request(path) is None
     assert read_request(tagged) == NOTE
-    check(tagged)
+    assert inspect(tagged).remark == ""
 
 
 def test_the_index_comes_first(film):

@@ -1,0 +1,244 @@
+"""A file of a task is brought home: downloaded, looked at, and kept whatever the look says. Nothing that came is thrown away.
+
+What no model makes (a page, an empty answer) and what broke off stays in its place, `<name>.received.<ending>`, one for each file,
+until the file itself comes; when no link serves it any more, the half that there is becomes the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DownloadFailed
+from ..home import hash_of, is_plain_file, make_folder
+from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
+from ..service.pace import Patience
+from ..video import ENDINGS, PAGES, Look, inspect, said_size
+from .links import from_any_link
+from .strays import is_of_the_dead
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from .channel import Channel
+    from .facts import Facts
+
+_Fetch = Callable[[str, Path], Received]
+BROKE_OFF = "the download broke off"
+_numbers = itertools.count(1)
+
+
+async def bring(
+    run: Facts,
+    number: int,
+    channel: Channel,
+    work: Callable[..., Awaitable[Any]],
+    place: Path,
+    *,
+    patience: Patience,
+    target: Path | None = None,
+) -> dict[str, Any]:
+    """The facts of file *number* as `fetch_one` gives them; where no link serves it, those of what is here of it.
+
+    Args:
+        work: Runs a function in a worker.
+        place: Where the file belongs.
+        patience: How long it may take.
+        target: Where it is put for now, if not there.
+
+    Raises:
+        DownloadFailed: it did not come, and nothing of it is here.
+    """
+    is_missing = not await work(is_plain_file, place)
+    await work(save_left, place)
+
+    async def fetch(url: str) -> dict[str, Any]:
+        return dict(await work(fetch_one, url, target or place, place, channel.own, patience))
+
+    try:
+        return await from_any_link(run, number, channel, fetch)
+    except DownloadFailed as exc:
+        may_come = run.link_lives and not isinstance(exc, LinkDead)
+        if not is_missing or may_come or isinstance(exc.__cause__, OSError):
+            raise
+        found: dict[str, Any] | None = await work(what_is_here, place)
+        if found is None:
+            raise
+        return found
+
+
+def fetch_one(url: str, target: Path, place: Path, own: Sequence[str], patience: Patience) -> dict[str, Any]:
+    """Download *url* to *target*, look at it, and give it its true ending; runs in a worker.
+
+    Args:
+        place: Where the file belongs: what came in its place is kept there.
+        own: Addresses of the service itself, which may be on this machine.
+        patience: How long it may take.
+
+    Returns:
+        `path`, `sha256`, `bytes`, `seconds` (None for what is no video), `remark` (what is wrong with it; None if nothing is) and
+        `version` (what the service says of a file with a remark).
+
+    Raises:
+        DownloadFailed: it did not come, is a page in place of it, or cannot be written; what came is kept.
+    """
+    # The process is named last, for `strays`; the number keeps apart two fetches of one file.
+    incoming = target.with_name(f"{target.name}.{next(_numbers)}.{os.getpid()}.incoming")
+    try:
+        make_folder(target.parent)
+        fetch = functools.partial(download, own=own, patience=patience)
+        received, look = _looked_at(url, incoming, place, fetch)
+        if look.kind == "page":
+            raise NotTheFile(f"what came is {look.remark}{_kept_as(keep_aside(incoming, place))}.")
+        path = target.with_suffix(f".{look.ending}")
+        facts = _facts(incoming, look, path=path, version=received.version)
+        os.replace(incoming, path)
+        _forget_received(place)
+    except OSError as exc:
+        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
+    finally:
+        for left in (incoming, _second(incoming), _part(incoming), _part(_second(incoming))):
+            with contextlib.suppress(OSError):
+                left.unlink(missing_ok=True)
+    return facts
+
+
+def _looked_at(url: str, incoming: Path, place: Path, fetch: _Fetch) -> tuple[Received, Look]:
+    """What *url* serves, in *incoming*; once more where a fresh download could differ, and the better of both."""
+    received = _received(url, incoming, place, fetch)
+    look = inspect(incoming)
+    if received.is_announced or not look.remark or look.kind == "page":
+        return received, look
+    second = _second(incoming)
+    with contextlib.suppress(DownloadFailed):
+        again = _received(url, second, place, fetch)
+        other = inspect(second)
+        if _worth(other, again.size) > _worth(look, received.size):
+            os.replace(second, incoming)
+            return again, other
+    return received, look
+
+
+def _received(url: str, target: Path, place: Path, fetch: _Fetch) -> Received:
+    part = _part(target)
+    try:
+        return fetch(url, target)
+    except CutShort:
+        os.replace(part, target)
+        return Received(size=target.stat().st_size, is_announced=True, version="")
+    except DownloadFailed as exc:
+        if not part.is_file() or not part.stat().st_size:
+            raise
+        words = f"{exc.message.rstrip('.')}{_kept_as(keep_aside(part, place))}."
+        raise type(exc)(words) from exc.__cause__
+
+
+def keep_aside(came: Path, place: Path) -> Path:
+    """Keep what came in the place of a file: one for each file, and the better of two. Its new name."""
+    look, size = inspect(came), came.stat().st_size
+    target = _aside(place, look.ending)
+    known = [path for path in _received_of(place) if is_plain_file(path)]
+    if any(_value(path.suffix[1:], path.stat().st_size) >= _value(look.ending, size) for path in known):
+        came.unlink()
+        return known[0]
+    os.replace(came, target)
+    for path in known:
+        if path != target:
+            path.unlink(missing_ok=True)
+    return target
+
+
+def save_left(place: Path) -> None:
+    """Take what dead processes left of the file that belongs to *place*: a download that had ended gets the file's name."""
+    for left in sorted(place.parent.glob(f"{glob.escape(place.name)}.*.incoming*")):
+        if not is_plain_file(left) or not is_of_the_dead(left):
+            continue
+        with contextlib.suppress(OSError):
+            look = inspect(left)
+            whole = place.with_suffix(f".{look.ending}")
+            if left.suffix == ".incoming" and look.kind != "page" and not os.path.lexists(whole):
+                os.replace(left, whole)
+            elif left.stat().st_size:
+                keep_aside(left, place)
+            left.unlink(missing_ok=True)
+
+
+def what_is_here(place: Path) -> dict[str, Any] | None:
+    """The facts of what there is of a file that no link serves: one whose record was lost, else the half of it."""
+    for ending in ENDINGS:
+        path = place.with_suffix(f".{ending}")
+        if ending not in PAGES and is_plain_file(path):
+            return _facts(path, inspect(path), path=path)
+    for half in _received_of(place):
+        if half.suffix[1:] in PAGES or not is_plain_file(half):
+            continue
+        path = place.with_suffix(half.suffix)
+        facts = _facts(half, inspect(half), path=path)
+        os.replace(half, path)
+        return facts | {"remark": " and ".join(filter(None, (BROKE_OFF, facts["remark"])))}
+    return None
+
+
+def received(place: Path) -> dict[str, Any] | None:
+    """Name, hash and size of what came in the place of a file; None where nothing did."""
+    for path in _received_of(place):
+        if is_plain_file(path):
+            return {"name": path.name, "sha256": hash_of(path), "bytes": path.stat().st_size}
+    return None
+
+
+def names_of(place: Path) -> set[str]:
+    """The names that what came of a file may have before the file is there."""
+    return {path.name for path in _received_of(place)} | {
+        place.with_suffix(f".{end}").name for end in ENDINGS
+    }
+
+
+def _facts(file: Path, look: Look, *, path: Path, version: str = "") -> dict[str, Any]:
+    return {
+        "path": path,
+        "sha256": hash_of(file),
+        "bytes": file.stat().st_size,
+        "seconds": look.seconds if look.kind == "video" else None,
+        "remark": look.remark or None,
+        "version": version if look.remark else None,
+    }
+
+
+def _worth(look: Look, size: int) -> tuple[bool, float, int]:
+    return not look.remark, look.seconds or 0.0, size
+
+
+def _value(ending: str, size: int) -> tuple[bool, int]:
+    return ending not in PAGES, size
+
+
+def _kept_as(path: Path) -> str:
+    return f"; {said_size(path.stat().st_size)} of it are kept as {path.name}"
+
+
+def _received_of(place: Path) -> list[Path]:
+    return [_aside(place, ending) for ending in ENDINGS]
+
+
+def _aside(place: Path, ending: str) -> Path:
+    return place.with_name(f"{place.stem}.received.{ending}")
+
+
+def _forget_received(place: Path) -> None:
+    for path in _received_of(place):
+        path.unlink(missing_ok=True)
+
+
+def _second(incoming: Path) -> Path:
+    return incoming.with_name(f"again-{incoming.name}")
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")

@@ -1,0 +1,202 @@
+"""What came: its true ending, how long it plays, and what is wrong with it, in a sentence. It decides what is said, never what is kept."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..home import open_file
+from .bounds import TooManyPixels, open_picture
+from .facts import NotAVideo
+from .reading import (
+    NO_FRAME,
+    SOUND_ALONE,
+    can_be_heard,
+    decoded,
+    demuxed,
+    duration_s,
+    frame_rate,
+    opened,
+    said_size,
+)
+from .sniff import HEAD_BYTES, PAGES, PICTURES, SOUNDS, VIDEOS, describe_head, ending_of, missing_part
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+Kind = Literal["video", "picture", "sound", "page", "other"]
+_MOST_FRAMES = 3000  # some minutes of film: the end of a longer one is not looked at
+_SOUND_ENDINGS = {"mp4": "m4a", "m4v": "m4a", "mov": "m4a", "ogv": "ogg"}
+_SLACK_S = 0.25  # encoders end on whole frames, and some add a few
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What a file is.
+
+    Attributes:
+        kind: A "page" is an answer in words, or nothing at all: it is no result of a model.
+        ending: The true one, by the bytes, without a dot.
+        seconds: How long the video is, by its header where that says it; None for what is no video, or shows no frame.
+        remark: What is wrong with it, in a sentence without its full stop; "" if nothing is.
+    """
+
+    kind: Kind
+    ending: str
+    seconds: float | None = None
+    remark: str = ""
+
+
+def inspect(path: str | os.PathLike[str]) -> Look:  # noqa: PLR0911 - one a kind
+    """Look at a file that may be anything: all of it is decoded, and nothing but the disk's own errors is raised.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    place = Path(path)
+    with open_file(place) as file:
+        head = file.read(HEAD_BYTES)
+        size = file.seek(0, os.SEEK_END)
+        cut = missing_part(file, size) if head[4:8] == b"ftyp" else None
+    ending = ending_of(head)
+    if not size:
+        return Look(kind="page", ending=ending, remark="not a video: an empty file")
+    if ending in PAGES:
+        words = "text" if ending == "txt" else ending.upper()
+        return Look(kind="page", ending=ending, remark=f"not a video: {said_size(size)} of {words}")
+    if ending in SOUNDS:
+        return Look(kind="sound", ending=ending, remark=SOUND_ALONE)
+    if ending in PICTURES - {"gif"}:
+        return Look(kind="picture", ending=ending, remark=_trouble_of_picture(place))
+    if ending not in VIDEOS | {"gif"}:
+        return Look(
+            kind="other", ending=ending, remark=f"not a video: {said_size(size)} of {describe_head(head)}"
+        )
+    kind: Kind = "picture" if ending == "gif" else "video"
+    try:
+        seconds, remark = _watched(place)
+    except Exception as exc:  # noqa: BLE001 - FFmpeg has many errors, and none of them may cost a paid file
+        seems = exc.seems if isinstance(exc, NotAVideo) else ""
+        if seems == SOUND_ALONE:
+            return Look(kind="sound", ending=_SOUND_ENDINGS.get(ending, ending), remark=SOUND_ALONE)
+        words = f"cannot be played here: it seems to be {cut or seems or 'damaged'}"
+        return Look(kind=kind, ending=ending, remark=words)
+    return Look(kind=kind, ending=ending, seconds=seconds, remark=remark)
+
+
+def _watched(place: Path) -> tuple[float, str]:
+    """How long it is, and what is wrong with it."""
+    with opened(place, whole=False) as (container, stream):
+        stream.thread_type = "SLICE"  # frames decoded ahead would swallow the error of the last one
+        length_s = duration_s(container, stream)
+        watched = _Watched(stream, length_s=length_s, has_own_length=bool(stream.duration))
+        sounds = [sound for sound in container.streams.audio if can_be_heard(sound)]
+        for packet in demuxed(container, [stream, *sounds]):
+            if not watched.add(packet):
+                break
+        return watched.seconds, watched.remark(is_deaf=len(sounds) < len(container.streams.audio))
+
+
+@dataclass
+class _Watched:
+    """Counts while a video goes by."""
+
+    stream: "VideoStream"
+    length_s: float
+    has_own_length: bool
+    packets: int = 0
+    trimmed: int = 0
+    bad: int = 0
+    frames: int = 0
+    first_s: float | None = None
+    end_s: float = 0.0
+    sound_end_s: float = 0.0
+    heard: int = 0
+    unheard: int = 0
+    is_over: bool = False
+
+    def add(self, packet: "Packet[Any]") -> bool:
+        """Take one more packet; False when enough was seen."""
+        frames, is_good = decoded(packet)
+        if packet.stream.index != self.stream.index:
+            self.heard += len(frames)
+            self.unheard += not is_good
+            if packet.size:
+                ended = (packet.pts or 0) + (packet.duration or 0)
+                self.sound_end_s = max(
+                    self.sound_end_s, float(ended * packet.time_base) if packet.time_base else 0.0
+                )
+            return True
+        if packet.size:
+            self.packets += 1
+            self.trimmed += packet.is_discard
+        self.bad += not is_good
+        for frame in frames:
+            self.frames += 1
+            self.bad += frame.is_corrupt
+            shown_s = self.end_s if frame.time is None else frame.time
+            lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+            self.first_s = shown_s if self.first_s is None else self.first_s
+            self.end_s = max(self.end_s, shown_s + (lasts_s or float(1 / frame_rate(self.stream))))
+        self.is_over = self.frames >= _MOST_FRAMES
+        return not self.is_over
+
+    @property
+    def seconds(self) -> float:
+        """As long as it should be by its header, where the header speaks of the picture alone or rightly; else as was seen."""
+        if self.first_s is None:
+            raise NotAVideo(NO_FRAME, seems=NO_FRAME)
+        is_believed = self.has_own_length or self.is_over or self._short()
+        return round((self._expected if is_believed else 0.0) or self.end_s - self.first_s, 3)
+
+    @property
+    def _expected(self) -> float:
+        return max(self.length_s, self.stream.frames / float(frame_rate(self.stream)))
+
+    @property
+    def _lost(self) -> int:
+        """Frames that the header counts and the file has not."""
+        return 0 if self.is_over else max(0, self.stream.frames - self.packets)
+
+    def remark(self, *, is_deaf: bool) -> str:
+        """What is wrong, in a sentence."""
+        count = self.packets + self._lost - self.trimmed
+        short = self._short()
+        said = [short] if short else []
+        if not short and (bad := self.bad + self._lost):
+            said.append(f"{'one frame' if bad == 1 else f'{bad} frames'} of {count} cannot be decoded")
+        if is_deaf or (self.unheard and not self.heard):
+            said.append("the sound cannot be decoded here")
+        elif self.unheard and not short:
+            said.append("a part of the sound cannot be decoded")
+        return " and ".join(said)
+
+    def _short(self) -> str:
+        """That it ends before its header says, if frames are missing: where none is, the header is taken to be generous."""
+        is_complete = self.stream.frames and not self._lost and not self.bad
+        if self.is_over or is_complete:
+            return ""
+        played = self.end_s - (self.first_s or 0.0)
+        expected = max(self.length_s, self.stream.frames / float(frame_rate(self.stream)))
+        if (
+            not self.has_own_length
+        ):  # the header speaks of the whole file, and some count from before its start
+            played = max(played, self.end_s)
+            expected = 0.0 if self.sound_end_s >= expected - _SLACK_S else expected
+        return (
+            f"plays to {round(played, 1):g} s of {round(expected, 1):g} s"
+            if played < expected - _SLACK_S
+            else ""
+        )
+
+
+def _trouble_of_picture(place: Path) -> str:
+    try:
+        with open_file(place) as file, open_picture(file) as image:
+            image.load()
+    except TooManyPixels as exc:
+        return f"the picture is too large to be decoded here: {exc}"
+    except Exception:  # noqa: BLE001 - Pillow raises many classes for what it cannot show
+        return "the picture cannot be decoded here"
+    return ""
