@@ -242,7 +242,7 @@ def test_no_callback_of_an_old_task_is_posted(tmp_path, listener):
 
 def test_no_picture_of_an_old_task_is_fetched(folder, listener):
     """A task that a folder brings along is drawn from what lies in the folder, or fails."""
-    url = f"http://127.1:{listener.server_port}/track.png"
+    url = f"http://0x7f.1:{listener.server_port}/track.png"
     row = good_row(folder) | {"id": uuid.uuid4().hex, "owner": uuid.uuid4().hex, "state": "open"}
     row |= {"video": None, "ready_ms": None, "complete_ms": None}
     add(folder, row | {"plan": json.dumps(json.loads(row["plan"]) | {"image_url": url})})
