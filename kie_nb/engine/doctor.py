@@ -246,15 +246,14 @@ def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]
 
 
 def _not_whole(path: Path) -> str:
-    from PIL import Image
 
-    from ..video import NotAVideo, check, open_media
+    from ..video import NotAVideo, check, open_media, open_picture
 
     try:
         check(path)
     except NotAVideo as exc:
         try:
-            with open_media(path) as file, Image.open(file) as image:
+            with open_media(path) as file, open_picture(file) as image:
                 image.load()
         except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
             return exc.seems or str(exc)

@@ -248,15 +248,13 @@ def _what_it_is(path: Path) -> tuple[float | None, str]:
     Raises:
         NotTheFile: it is neither a whole video nor a whole picture.
     """
-    from ..video import NotAVideo, check
+    from ..video import NotAVideo, check, open_picture
 
     try:
         return check(path).duration_s, "mp4"
     except NotAVideo as exc:
-        from PIL import Image
-
         try:
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 image.load()
                 return None, PICTURES[image.format or ""]
         except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture

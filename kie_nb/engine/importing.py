@@ -252,15 +252,14 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> Path:
 
 
 def _check_result(path: Path, name: str) -> None:
-    from PIL import Image
 
-    from ..video import NotAVideo, check
+    from ..video import NotAVideo, check, open_picture
 
     try:
         check(path)
     except NotAVideo as exc:
         try:
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 image.verify()
         except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
             raise LedgerError(f"{name} is no video: it seems to be {exc.seems}.") from None
