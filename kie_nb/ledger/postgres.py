@@ -177,7 +177,8 @@ def _parse(url: Secret) -> tuple[sa.URL, dict[str, Secret]]:
         parsed = None  # in a traceback it would show what it took for a host
         # The text is not repeated: it may hold a password. Nor is the cause, for the same reason.
         raise LedgerError("KIE_NB_LEDGER is not the address of a PostgreSQL database.", hint=ADDRESS)
-    told = {"password": parsed.password} | {name: parsed.query.get(name) for name in _SECRETS}
+    told = {name: parsed.query.get(name) for name in _SECRETS}
+    told["password"] = parsed.password or told["password"]
     hidden = {name: Secret(str(text)) for name, text in told.items() if text}
     bare = parsed.set(drivername="postgresql+psycopg").difference_update_query(_SECRETS)
     return sa.URL.create(**bare._asdict() | {"password": None}), hidden

@@ -311,7 +311,7 @@ def test_who_answers_is_named_in_a_confirmation(gateway, monkeypatch):
     from kie_nb.notebook.kie_magic import kie as magic
 
     said = []
-    monkeypatch.setattr("kie_nb.notebook.kie_magic._say", said.append)
+    monkeypatch.setattr("kie_nb.notebook.kie_magic.say", said.append)
     magic(None, "use kie")
 
     assert "kie via gateway.example" in said[0]

@@ -1,6 +1,7 @@
 """Quiet rights: what others on the machine may read, what an empty secret verifies, and which packages are taken."""
 
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import os
@@ -55,6 +56,7 @@ def test_a_note_of_a_task_is_the_users_alone(tmp_path):
             self.run = type("Run", (), {"id": "r"})
             settings = type("Settings", (), {"state_home": folder})
             self.channel = type("Channel", (), {"settings": settings})
+            self.ledger = type("Ledger", (), {"now": lambda _self: dt.datetime.now(dt.UTC)})()
 
     Note(tmp_path / "new" / "state")._note_task("t")
 
