@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import KieError
+from .keys import Secret
 from .text import say
 from .version import __version__
 
@@ -115,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     copy = verbs.add_parser("copy", help="copy the runs of kie-runs to a PostgreSQL database, once each")
     copy.add_argument(
         "--to",
+        type=Secret,
         metavar="URL",
         help="postgresql+psycopg://user:password@host/database (default: KIE_NB_LEDGER)",
     )
@@ -184,9 +186,9 @@ def _copy_ledger(args: argparse.Namespace) -> int:
     from .ledger.copy import copy_ledger
 
     current = settings.current()
-    url = args.to or (current.ledger_url.reveal() if current.ledger_url else "")
+    url = args.to or current.ledger_url or Secret("nowhere")
     source = Ledger(current.home)
-    target = Ledger(current.home, url=url or "nowhere")
+    target = Ledger(current.home, url=url)
     counts = copy_ledger(source.database, target.database)
     source.close()
     target.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from . import programs
 from .errors import KieError
 from .notebook.guides import shipped
 
@@ -77,10 +77,10 @@ def environment(folder: Path) -> dict[str, str]:
 
     A limit, a team's ledger or an address that the user has set is for the user's own runs.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KIE_")}
     state = os.environ.get("KIE_NB_STATE")  # where this machine can be written; no run is kept there
     return {
-        **kept,
+        **programs.environment(),
+        "PYTHONSAFEPATH": "1",  # a file in *folder* is not taken for a module of the kernel's
         **({"KIE_NB_STATE": state} if state else {}),
         "KIE_NB_SERVICE": "simulator",
         "KIE_NB_WAIT": "1",
@@ -97,8 +97,7 @@ def open_lab(folder: Path, rest: Sequence[str]) -> int:
     folder = folder.absolute()
     _unpack(folder)
     print(f"JupyterLab opens {folder / NOTEBOOK}; Ctrl-C ends it")
-    command = [sys.executable, "-m", "jupyterlab", NOTEBOOK, *rest]
-    return subprocess.run(command, cwd=folder, check=False).returncode  # noqa: S603 - the user's own words
+    return programs.run_module("jupyterlab", [str(folder / NOTEBOOK), *rest])
 
 
 def _unpack(folder: Path) -> Path:
@@ -143,4 +142,6 @@ def _show_progress(client: Any, notebook: Any) -> None:
 def _html(notebook: Any) -> str:
     from nbconvert import HTMLExporter
 
-    return str(HTMLExporter(raw_template=_OFFLINE).from_notebook_node(notebook)[0])
+    # By default templates are looked for in the current folder first, and a template is code.
+    exporter = HTMLExporter(raw_template=_OFFLINE, extra_template_basedirs=[])
+    return str(exporter.from_notebook_node(notebook)[0])

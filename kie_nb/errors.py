@@ -232,3 +232,14 @@ def explain_cancelled(
     error.args = (message,)
     lines = WaitInterrupted(message, hint=hint, charged=charged)._render_traceback_()
     error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # what IPython asks for
+
+
+def without_frames(error: BaseException) -> None:
+    """Take the frames out of *error* and of all that led to it: their locals hold a key or a password."""
+    todo, seen = [error], set[int]()
+    while todo:
+        one = todo.pop()
+        seen.add(id(one))
+        one.__traceback__ = None
+        led = (one.__cause__, one.__context__, getattr(one, "orig", None))
+        todo += [each for each in led if isinstance(each, BaseException) and id(each) not in seen]

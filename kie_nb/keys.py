@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import stat
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import AuthError
+
+MOST_BYTES = 1 << 20  # of a `.env` file
 
 
 class Secret:
@@ -29,11 +35,20 @@ class Secret:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Secret, ("",))
 
+    def __copy__(self) -> Secret:  # within the process it is the same
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Secret:
+        return self
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+SIMULATORS = Secret("simulator")  # what the simulator is sent: a real key has no business there
 
 
 def check_key(key: Secret) -> Secret:
@@ -52,33 +67,92 @@ def check_key(key: Secret) -> Secret:
     return key
 
 
-def dotenv_key(start: Path) -> str:
-    """The key in the `.env` file of *start* or of the nearest folder above that has one."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DotEnv:
+    """What the `.env` files here say.
+
+    Attributes:
+        key: The key of the nearest that has one.
+        source: That file, as seen from here.
+        addresses: What they name as the service's: some front ends pour such a file into the environment.
+        refused: Such files that are somebody else's, or no plain files.
+    """
+
+    key: Secret | None = None
+    source: str = ""
+    addresses: frozenset[str] = frozenset()
+    refused: tuple[str, ...] = ()
+
+
+def read_dotenv(start: Path) -> DotEnv:
+    """The `.env` files of *start* and the folders above, up to the repository's root or the user's own folder.
+
+    Above neither of the two only *start* itself is looked at: what lies higher may be anybody's.
+    """
     from dotenv import dotenv_values
 
+    key, source, addresses, refused = None, "", set[str](), list[str]()
+    for folder in _up_to_the_root(start):
+        file, name = folder / ".env", Path(os.path.relpath(folder / ".env", start)).as_posix()
+        try:
+            text = _own_text(file)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError):
+            refused.append(name)
+            continue
+        found = dotenv_values(
+            stream=io.StringIO(text), interpolate=False
+        )  # a variable of ours is nothing to put in
+        addresses |= {
+            (found.get(each) or "").strip().rstrip("/") for each in ("KIE_BASE_URL", "KIE_UPLOAD_URL")
+        }
+        if key is None and (found.get("KIE_API_KEY") or "").strip():
+            key, source = Secret(str(found.pop("KIE_API_KEY")).strip()), name
+    return DotEnv(key=key, source=source, addresses=frozenset(addresses - {""}), refused=tuple(refused))
+
+
+def _up_to_the_root(start: Path) -> list[Path]:
+    try:
+        home = Path.home().resolve()
+    except (RuntimeError, OSError):  # nobody's
+        home = start
+    found = []
     for folder in (start, *start.parents):
-        file = folder / ".env"
-        if file.is_file():
-            try:
-                key = dotenv_values(file, interpolate=False).get("KIE_API_KEY")
-            except (OSError, UnicodeDecodeError):
-                continue
-            if key and key.strip():
-                return key.strip()
-    return ""
+        found.append(folder)
+        if folder == home or os.path.lexists(folder / ".git"):
+            return found
+    return [start]
+
+
+def _own_text(file: Path) -> str:
+    """What is in a plain file of this user's (or of the machine's keeper).
+
+    Raises:
+        OSError: there is none, it is a link, a pipe or very long, or somebody else could have put it there.
+    """
+    if not stat.S_ISREG(file.lstat().st_mode):  # opening a pipe might never end
+        raise PermissionError
+    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, encoding="utf-8") as opened:  # noqa: PTH123 - a handle, not a path
+        found = os.fstat(handle)
+        is_own = not hasattr(os, "getuid") or found.st_uid in {os.getuid(), 0}
+        if not is_own or not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
+            raise PermissionError
+        return opened.read()
 
 
 _keyring_answer: str | None = None  # asking may open a dialog: once per process
 _asking = threading.RLock()
 
 
-def keyring_key() -> str:
+def keyring_key() -> Secret | None:
     """The key in the system's keyring, where that package is installed."""
     global _keyring_answer  # noqa: PLW0603
     with _asking:  # a second thread must not take "not yet" for "none", and the simulator for the service
         if _keyring_answer is None:
             _keyring_answer = _ask_keyring()
-        return _keyring_answer
+        return Secret(_keyring_answer) if _keyring_answer else None
 
 
 def _ask_keyring() -> str:

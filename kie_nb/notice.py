@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 from . import headless
 from . import settings as settings_
@@ -18,14 +19,21 @@ def say_simulator(*, chosen: bool) -> None:
     """Say it in the cell; beside the output of a script, which may be data."""
     if "simulator" not in _said:
         _said.add("simulator")
-        where = sys.stderr if headless.shell() is None else sys.stdout
-        print(CHOSEN_LINE if chosen else SIMULATOR_LINE, file=where)
+        print(CHOSEN_LINE if chosen else SIMULATOR_LINE, file=_beside())
+
+
+def _beside() -> TextIO:
+    return sys.stderr if headless.shell() is None else sys.stdout
 
 
 def say_simulator_once() -> None:
-    """The same where the simulator is the current service."""
-    if settings_.current().service == "simulator":
+    """The same where the simulator is the current service; a host that is not Kie's is named as well."""
+    current = settings_.current()
+    if current.service == "simulator":
         say_simulator(chosen=settings_.is_chosen())
+    elif current.via and current.via not in _said:
+        _said.add(current.via)
+        print(f"kie_nb: {current.via} answers (paid)", file=_beside())
 
 
 def simulator_was_said() -> None:

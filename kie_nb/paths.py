@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,30 @@ def shown_path(path: Path) -> str:
         return Path(os.path.relpath(path, start_folder())).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder of the user's own, which nobody else may look into; one that is there already stays as it is shared.
+
+    The default place is ours alone, and is closed whatever made it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not os.environ.get("KIE_NB_STATE"):
+        with contextlib.suppress(OSError):
+            folder.chmod(0o700)
+
+
+def open_private(file: Path, flags: int) -> int:
+    """A handle of *file*, made if it is missing, which only its owner may read or write; never through a link.
+
+    Raises:
+        OSError: it is a link, or cannot be opened.
+    """
+    handle = os.open(file, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    if hasattr(os, "fchmod"):
+        with contextlib.suppress(OSError):  # another user's: it is as that user made it
+            os.fchmod(handle, 0o600)
+    return handle
 
 
 def _own_folder() -> Path | None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import ipaddress
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
 
+from . import hosts
 from .errors import AuthError, InvalidRequest
-from .keys import Secret, dotenv_key, keyring_key
+from .keys import Secret, keyring_key, read_dotenv
 
 Embed = Literal["preview", "full", "link"]
 ServiceName = Literal["kie", "simulator"]
@@ -39,6 +38,8 @@ class Settings:
     Attributes:
         service: Who answers: `"kie"` (the real service) or `"simulator"`.
         embedded: The simulator runs inside this process (no `KIE_BASE_URL` points elsewhere).
+        key_source: Where the key was found.
+        withheld_from: The host that this key may not go to, see `hosts`; then `key` is None.
         home: The folder with the ledger, the videos and the inputs.
         ledger_url: The PostgreSQL database that a team's ledger is in; None: a file in `home`.
         state_home: The user's own folder for what all notebooks share: the rate grants.
@@ -54,6 +55,7 @@ class Settings:
     upload_url: str
     key: Secret | None = field(repr=False)
     key_source: str
+    withheld_from: str
     home: Path
     ledger_url: Secret | None = field(repr=False)
     state_home: Path
@@ -62,6 +64,20 @@ class Settings:
     max_credits: float | None
     creates_per_window: int
     simulator_speed: float
+
+    @property
+    def who(self) -> str:
+        """Who answers, in words; a host that is not Kie's is named."""
+        if self.service == "simulator":
+            return "the simulator" if self.embedded else f"the simulator at {hosts.shown(self.base_url)}"
+        return self.via or "Kie.ai"
+
+    @property
+    def via(self) -> str:
+        """The same where a host that is not Kie's answers for it, else empty."""
+        urls = (self.base_url, self.upload_url) if self.service == "kie" else ()
+        foreign = dict.fromkeys(hosts.shown(url) for url in urls if not hosts.is_kie(url))
+        return f"kie via {' and '.join(foreign)}" if foreign else ""
 
     @property
     def account(self) -> str:
@@ -77,6 +93,7 @@ class Settings:
         ).hexdigest()
 
 
+is_loopback = hosts.is_loopback
 _overrides: dict[str, Any] = {}
 _SETTABLE = (
     "service",
@@ -126,8 +143,8 @@ def current(service: ServiceName | None = None) -> Settings:
     Args:
         service: Read them as if this service had been chosen, for a run that belongs to it.
     """
-    key, key_source = _find_key()
-    base_url = os.environ.get("KIE_BASE_URL", "").rstrip("/")
+    key, key_source = find_key()
+    base_url = hosts.from_environment("KIE_BASE_URL")
     chosen = service or _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or None
     _check("service", chosen)
     elsewhere = bool(base_url) and chosen is None and is_loopback(base_url)
@@ -142,7 +159,7 @@ def current(service: ServiceName | None = None) -> Settings:
     embedded = service_ == "simulator" and not (base_url and is_loopback(base_url))
     if embedded:
         base_url = ""
-    upload_url = os.environ.get("KIE_UPLOAD_URL", "").rstrip("/")
+    upload_url = hosts.from_environment("KIE_UPLOAD_URL")
     if not upload_url:
         # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another house.
         upload_url = base_url or KIE_UPLOAD_URL
@@ -157,13 +174,22 @@ def current(service: ServiceName | None = None) -> Settings:
             f"no folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
             hint="choose another with KIE_NB_HOME or configure(home=...)",
         ) from exc
+    base_url = base_url or KIE_BASE_URL
+    withheld_from = ""
+    if service_ == "kie":
+        hosts.check_encrypted(base_url, upload_url)
+        foreign = [
+            url for url in (base_url, upload_url) if not (key is None or may_have(url, key, key_source))
+        ]
+        withheld_from = hosts.shown(foreign[0]) if foreign else ""
     return Settings(
         service=service_,
         embedded=embedded,
-        base_url=base_url or KIE_BASE_URL,
+        base_url=base_url,
         upload_url=upload_url,
-        key=None if embedded else key,
+        key=None if embedded or withheld_from else key,
         key_source=key_source,
+        withheld_from=withheld_from,
         home=home,
         ledger_url=ledger_url(),
         state_home=_state_home(),
@@ -182,15 +208,33 @@ def current(service: ServiceName | None = None) -> Settings:
     )
 
 
+def may_have(url: str, key: Secret, source: str) -> bool:
+    """Whether the key goes to *url*, see `hosts`."""
+    if hosts.is_kie(url):
+        return True
+    word = _overrides.get("service") or os.environ.get("KIE_NB_SERVICE")
+    if is_loopback(url) and word == "kie":
+        return True
+    beside = read_dotenv(start_folder())  # poured into the environment, it is still that file's
+    return source == "KIE_API_KEY" and (url not in beside.addresses or beside.key == key)
+
+
 def require_key(settings: Settings) -> Secret:
     """The key, or an error that says where to put one.
 
     Raises:
-        AuthError: there is none.
+        AuthError: there is none, or it may not go to the host that answers.
     """
-    if settings.key is None:
+    if settings.withheld_from:
         raise AuthError(
-            "there is no Kie.ai key to send.",
+            f"the key ({settings.key_source}) is for Kie.ai, and {settings.withheld_from} is not: it was not sent.",
+            hint="a key for another host is set where its address is: KIE_API_KEY beside KIE_BASE_URL in the environment, or AsyncKie(key=..., base_url=...)",
+        )
+    if settings.key is None:
+        beside = read_dotenv(start_folder()).refused
+        raise AuthError(
+            "there is no Kie.ai key to send."
+            + (f" {beside[0]} is not read: it is another user's, or no plain file." if beside else ""),
             hint="set KIE_API_KEY (environment or .env file), or run %kie login; `%kie use simulator` needs none",
         )
     return settings.key
@@ -202,14 +246,16 @@ def describe() -> list[tuple[str, str]]:
     rows = []
     for entry in fields(Settings):
         value = getattr(settings, entry.name)
-        if entry.name == "key":
+        if entry.name == "withheld_from" and not value:
+            continue
+        if entry.name == "service":
+            value = settings.via or value
+        elif entry.name == "key":
             value = "set, not shown" if value else "none"
         elif entry.name == "ledger_url":
             value = without_password(value.reveal()) if value else "none: a file in home"
         elif entry.name in {"base_url", "upload_url"} and settings.embedded:
             value = "not used: the embedded simulator answers"
-        elif entry.name in {"base_url", "upload_url"}:
-            value = without_password(value)
         elif value is None:
             value = "automatic" if entry.name == "wait" else "none"
         rows.append((entry.name, str(value)))
@@ -222,15 +268,17 @@ def start_folder() -> Path:
     return Path.cwd()
 
 
-def _find_key() -> tuple[Secret | None, str]:
+def find_key() -> tuple[Secret | None, str]:
+    """The key, wherever it may go, and where it was found."""
     if "key" in _overrides:
         return _overrides["key"], "%kie login"
-    if key := os.environ.get("KIE_API_KEY", "").strip():
-        return Secret(key), "KIE_API_KEY"
-    if key := dotenv_key(start_folder()):
-        return Secret(key), ".env file"
+    if os.environ.get("KIE_API_KEY", "").strip():
+        return Secret(os.environ["KIE_API_KEY"].strip()), "KIE_API_KEY"
+    beside = read_dotenv(start_folder())
+    if beside.key:
+        return beside.key, beside.source
     if key := keyring_key():
-        return Secret(key), "keyring"
+        return key, "keyring"
     return None, "none"
 
 
@@ -255,18 +303,6 @@ def _state_home() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_state_dir("kie_nb"))
-
-
-def is_loopback(url: str) -> bool:
-    """Whether *url* leads to this machine."""
-    try:
-        host = (urlsplit(url).hostname or "").lower()
-    except ValueError:  # no address at all
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def is_chosen() -> bool:

@@ -293,7 +293,7 @@ LOCAL, REMOTE = "http://127.0.0.1:8123", "https://kie.example.com"
         pytest.param({"KIE_BASE_URL": "http://localhost:1/"}, {"service": "simulator", "base_url": "http://localhost:1"}, id="localhost, slash dropped"),
         pytest.param({"KIE_BASE_URL": "http://[::1]:1"}, {"service": "simulator", "embedded": False}, id="loopback of IPv6"),
         pytest.param({"KIE_BASE_URL": LOCAL, "KIE_API_KEY": KEY}, {"service": "simulator", "base_url": LOCAL}, id="loopback and a key"),
-        pytest.param({"KIE_BASE_URL": "http://127.0.0.1.evil.example", "KIE_API_KEY": KEY}, {"service": "kie"}, id="a look-alike of loopback"),
+        pytest.param({"KIE_BASE_URL": "https://127.0.0.1.evil.example", "KIE_API_KEY": KEY}, {"service": "kie"}, id="a look-alike of loopback"),
         pytest.param({"KIE_BASE_URL": REMOTE, "KIE_API_KEY": KEY}, {"service": "kie", "base_url": REMOTE, "upload_url": REMOTE}, id="another house takes uploads too"),
         pytest.param({"KIE_BASE_URL": REMOTE}, {"service": "kie", "key": None}, id="an address without a key is no simulator"),
         pytest.param({"KIE_BASE_URL": REMOTE, "KIE_UPLOAD_URL": "https://up.example.com/"}, {"upload_url": "https://up.example.com"}, id="uploads elsewhere"),
@@ -425,6 +425,7 @@ def test_where_the_key_comes_from(monkeypatch, tmp_path):
     """`%kie login`, then the environment, then a `.env` file in this folder or above."""
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()  # the root of a repository: what lies above is not looked at
     monkeypatch.chdir(below)
     found = [settings.current().key_source]
     (tmp_path / ".env").write_text(f"# mine\nOTHER=$1\nKIE_API_KEY='{KEY}'\n")
@@ -436,7 +437,7 @@ def test_where_the_key_comes_from(monkeypatch, tmp_path):
 
     assert found == [
         "none",
-        (".env file", KEY),
+        ("../../.env", KEY),
         ("KIE_API_KEY", "from the environment"),
         ("%kie login", "typed"),
     ]

@@ -58,6 +58,7 @@ class DryRun:
 
     Attributes:
         standing: The run that stands for the request, and is taken in place of a new one.
+        who: Who answers, in words; a host that is not Kie's is named.
         refusal: Why a new one would be refused before anything is sent.
     """
 
@@ -70,6 +71,7 @@ class DryRun:
     standing: Run | None
     refusal: KieError | None
     seed_is_drawn: bool
+    who: str = ""
     warnings: tuple[str, ...] = ()
 
 
@@ -314,6 +316,7 @@ def look(
         standing=session.handle(prepared.home, row) if row else None,
         refusal=None if row else _refusal(session, prepared, max_credits),
         seed_is_drawn=drawn,
+        who=prepared.channel.settings.who,
         warnings=prepared.warnings,
     )
 

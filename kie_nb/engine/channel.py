@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
-from ..keys import Secret
+from ..keys import SIMULATORS, Secret
 from ..ledger import GrantStore, Leave, Ledger, RunRow, owner
 from ..service import Client, Patience
 from ..settings import Settings
@@ -73,16 +73,13 @@ class Channel:
         """The client, opened at first use."""
         async with self._opening:
             if self._client is None:
-                key: str | Secret
                 if self.settings.embedded:
                     simulator = await asyncio.to_thread(
                         embedded_simulator, self.settings.home, self.settings.simulator_speed
                     )
                     self.base_url, self.upload_url, key = simulator
-                elif self.service == "simulator":
-                    key = "simulator"  # a real key has no business there
                 else:
-                    key = settings_.require_key(self.settings).reveal()
+                    key = settings_.require_key(self.settings) if self.service == "kie" else SIMULATORS
                 client = Client(
                     key, base_url=self.base_url, upload_url=self.upload_url, patience=self.patience
                 )
@@ -144,7 +141,7 @@ class Channel:
             raise
         finally:
             # The service has answered: trouble with a rate file must not stop the run. The slot frees itself in time.
-            with contextlib.suppress(LedgerError, RuntimeError):
+            with contextlib.suppress(Exception):
                 await self._dispatcher.ledger(self._grants.replied, leave.grant)
 
     async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> Leave:

@@ -1,15 +1,18 @@
 """Where a run was asked for: versions, notebook, cell, and the commit of the notebook's folder.
 
 It is for whoever repeats the run one day, and must never be what a run waits for or fails by: git is asked in a thread, once
-for some seconds, and what it says is written down when it has said it.
+for some seconds, and what it says is written down when it has said it. A folder from somebody else must not run anything by it.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import logging
 import os
 import platform
-import subprocess
+import re
+import stat
 import threading
 import time
 from concurrent.futures import Future
@@ -18,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import programs
 from ..place import place
 from ..settings import start_folder
 from ..version import __version__
@@ -31,8 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("kie_nb")
 GIT_S = 3.0  # a large repository on a slow disk; who waits is a thread of its own
 FRESH_S = 5.0
-# `--no-optional-locks`: looking writes nothing. A file system monitor would be started by it, and stay.
-GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
+MOST_BYTES = 256 << 20  # of files whose time is new; more than that counts as a change
 
 NAMES = (
     *("kie_nb", "python", "os", "notebook", "execution_count", "git_commit", "git_dirty"),
@@ -156,38 +159,102 @@ def _threads(_pid: int) -> Threads:
 def ask_git(folder: Path, notebook: str | None = None) -> Git | None:
     """The commit of the repository that *folder* is in, and whether its files have changed since; None without one.
 
-    A notebook that is in no commit counts as a change; other new files, such as videos, do not. Nothing is written, and no
-    remote is looked at.
+    A notebook that is in no commit counts as a change; other new files, such as videos, do not. A file that git keeps in another
+    form (filters, line ends) counts as one where it is newer than git's index: telling would mean to run the filter.
+    Nothing is written, no remote is looked at, and nothing that the repository names is run.
     """
-    said = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if said is None:
+    program = programs.find("git", outside=folder)
+    if program is None:
         return None
-    lines = said.splitlines()
-    commit = next(
-        (line.removeprefix("# branch.oid ") for line in lines if line.startswith("# branch.oid ")), ""
-    )
-    if not commit or not all(char in "0123456789abcdef" for char in commit):  # "(initial)": no commit yet
+    git = functools.partial(_git, program, folder)
+    top, _, commit = (git("rev-parse", "--show-toplevel", "HEAD") or "").rstrip("\n").rpartition("\n")
+    if not top or not re.fullmatch(
+        r"[0-9a-f]{40,64}", commit
+    ):  # no commit yet, or no files (a bare repository)
         return None
-    is_dirty = any(not line.startswith("#") for line in lines)
+    off = _filters_off(git("config", "--null", "--name-only", "--list"))
+    changed = None if off is None else git(*off, *CHANGED)
+    is_dirty = changed is None or _has_changed(Path(top), changed)
     if not is_dirty and notebook is not None and (folder / notebook).is_file():
-        is_dirty = _git(folder, "ls-files", "--error-unmatch", "--", notebook) is None
+        is_dirty = git("ls-files", "--error-unmatch", "--", notebook) is None
     return {"commit": commit, "dirty": is_dirty}
 
 
-def _git(folder: Path, *words: str) -> str | None:
-    # A variable of an outer git (a hook, say) would lead it to another repository.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        done = subprocess.run(  # noqa: S603 - words of our own, a name after `--`
-            [*GIT, *words],
-            cwd=folder,
-            env=environment | {"LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=GIT_S,
-            check=False,
-        )
-    except (OSError, ValueError, subprocess.SubprocessError):
+# What a repository's own files may not decide: they name programs (hooks, monitors, filters, transports, pagers).
+_GIT = (
+    *("--no-pager", "--no-optional-locks", "--literal-pathspecs"),
+    *(
+        "-c",
+        "safe.bareRepository=explicit",
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        f"core.hooksPath={os.devnull}",
+    ),
+)
+_GIT_VARIABLES = {
+    "LC_ALL": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_LAZY_FETCH": "1",  # a partial clone would fetch what it lacks, by a program of its remote's
+    "GIT_ALLOW_PROTOCOL": "none",  # the same for a git of before 2.44, which does not know the line above
+}
+
+
+CHANGED = ("diff-index", "--raw", "-z", "--no-abbrev", "--ignore-submodules=dirty", "HEAD", "--")
+
+
+def _filters_off(names: str | None) -> list[str] | None:
+    """Options that switch every filter of the configuration off; None if one cannot be.
+
+    `diff-index` looks into a file that was written in the same moment as git's index, and then by way of its filter.
+    """
+    if names is None:
         return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+    found = {name for name in names.split("\0") if name.startswith("filter.")}
+    if any("=" in name for name in found):  # of `-c name=value` it would be another name
+        return None
+    return [word for name in sorted(found) for word in ("-c", f"{name}=")]
+
+
+def _git(program: Path, folder: Path, *words: str) -> str | None:
+    # A variable of an outer git (a hook, say) would lead it to another repository.
+    mine = {name: value for name, value in programs.environment().items() if not name.startswith("GIT_")}
+    said = programs.ask(
+        program, [*_GIT, *words], cwd=folder, variables=mine | _GIT_VARIABLES, timeout_s=GIT_S
+    )
+    return None if said is None else os.fsdecode(said)
+
+
+def _has_changed(top: Path, said: str) -> bool:
+    """Whether one of the files that `diff-index --raw -z` lists has another content than in the commit.
+
+    It lists those whose time alone is new, too (after a copy of the folder). `git status` and `git diff` would look into them
+    by way of the filters that the repository names; so it is done here.
+    """
+    budget = MOST_BYTES
+    words = iter(said.split("\0"))
+    for entry, name in zip(words, words, strict=False):
+        old_mode, mode, old, new, status = entry.removeprefix(":").split(" ")
+        if status != "M" or mode != old_mode or not mode.startswith("100") or new.strip("0"):
+            return True
+        file = top / name
+        try:
+            size = file.lstat().st_size if stat.S_ISREG(file.lstat().st_mode) else -1
+            budget -= size
+            if size < 0 or budget < 0 or _hash(file, size, old) != old:
+                return True
+        except OSError:
+            return True
+    return False
+
+
+def _hash(file: Path, size: int, like: str) -> str:
+    """The name that git gives to the content of *file*, in the algorithm of *like*."""
+    digest = hashlib.new("sha1" if len(like) == 40 else "sha256", usedforsecurity=False)  # noqa: PLR2004
+    digest.update(b"blob %d\0" % size)
+    with file.open("rb") as content:
+        while piece := content.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

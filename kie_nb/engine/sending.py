@@ -8,7 +8,16 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from ..catalogue import ImageIdentity
-from ..errors import NOTHING, KieError, NotSent, OutcomeUnknown, OutOfCredits, RateLimited, ServiceTrouble
+from ..errors import (
+    NOTHING,
+    KieError,
+    NotSent,
+    OutcomeUnknown,
+    OutOfCredits,
+    RateLimited,
+    ServiceTrouble,
+    without_frames,
+)
 from ..ledger import owner
 from ..ledger.leases import elapsed_s
 from ..service.envelope import outcome_unknown
@@ -46,6 +55,7 @@ class Sending(Step):
         """
         counting = asyncio.get_running_loop().create_task(self.channel.balance(max_age_s=BALANCE_AGE_S))
         try:
+            await self.channel.client()  # one that cannot be opened is not tried again
             image_url = await self._image_url()
             balance = await counting
             tries, refusals = iter(CONNECT_PAUSES_S), iter(range(RATE_TRIES))
@@ -123,11 +133,24 @@ class Sending(Step):
                 await self.end(State.REFUSED, exc)
                 raise
             except Exception as exc:
+                without_frames(exc)
                 error = outcome_unknown(f"{type(exc).__name__} in mid-request")
                 await self._unknown(error)
                 raise error from exc
-            self.run._say("")
+            await self._accepted(task_id)
+
+    async def _accepted(self, task_id: str) -> None:
+        """The answer is in: from here on its id is on disk, or told to whoever watches."""
+        self.run._say("")
+        try:
             await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
+        except Exception as exc:  # no word of a database's may stand for what the service has said
+            error = outcome_unknown(
+                f"its task {task_id} was accepted and could not be written down ({type(exc).__name__})"
+            )
+            self._note_task(task_id)
+            await self._unknown(error)
+            raise error from exc
 
     async def _ensure_ours(self) -> None:
         """Who took us for dead has written down that the outcome is unknown, and may have sent it again.

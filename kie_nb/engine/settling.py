@@ -253,7 +253,9 @@ def question(session: Session, run: Run) -> str:
     estimate = run.estimate
     price = f"{estimate.credits:g} credits (${estimate.usd:.2f})" if estimate else "the price of another run"
     callback = " Its callback's address is left out." if run.request.call_back_url else ""
-    return f"If the first try was billed, this costs another {price}.{callback} Send it again?"
+    via = session.channel_of(run).settings.via
+    again = f"Send it again{f' ({via})' if via else ''}?"
+    return f"If the first try was billed, this costs another {price}.{callback} {again}"
 
 
 def write_off(session: Session, run: Run, *, charged: bool = True) -> Run:

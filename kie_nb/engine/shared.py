@@ -42,9 +42,7 @@ class Shared:
         url = settings_.ledger_url()
         with self._lock:
             if (home, url) not in self._ledgers:
-                self._ledgers[home, url] = Ledger(
-                    home, url=url.reveal() if url else None, lease_s=self.lease_s
-                )
+                self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.lease_s)
             found = self._ledgers[home, url]
             found.ensure_in_place()
             return found

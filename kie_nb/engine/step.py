@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, LedgerError
 from ..ledger import owner
+from ..paths import make_private, open_private
 from .outcomes import stored
 from .run import Run
 from .states import OPEN, RELEASED, State, sources
@@ -105,8 +107,9 @@ class Step:
         """A second place for an id that the ledger cannot take now."""
         with contextlib.suppress(OSError):
             folder = self.channel.settings.state_home
-            folder.mkdir(parents=True, exist_ok=True)
-            with (folder / NOTES).open("a", encoding="utf-8") as file:
+            make_private(folder)
+            handle = open_private(folder / NOTES, os.O_WRONLY | os.O_APPEND)
+            with open(handle, "a", encoding="utf-8") as file:  # noqa: PTH123 - a handle, not a path
                 file.write(f"{self.ledger.now().isoformat()} run {self.run.id} task {task_id}\n")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-from .. import notice
+from .. import hosts, notice
 from .. import settings as settings_
 from ..errors import LedgerError, RateLimited
-from ..keys import Secret
+from ..keys import SIMULATORS, Secret
 from ..ledger import Grant, GrantStore
 from ..service import Client
 from .channel import RATE_PAUSE_S, SHORTEST_PAUSE_S, embedded_simulator
@@ -26,9 +26,9 @@ class AsyncKie(Client):
     video is lost unless you fetch it.
 
     Args:
-        key: The API key, for Kie.ai, unless the simulator was chosen; by default the one the settings find. Without any, the
-            embedded simulator answers.
-        base_url: Where the API answers; `KIE_BASE_URL` or https://api.kie.ai.
+        key: The API key, for Kie.ai, or for the hosts that are named with it, unless the simulator was chosen; by default the
+            one the settings find. Without any, the embedded simulator answers.
+        base_url: Where the API answers; `KIE_BASE_URL` or https://api.kie.ai. Another host than Kie's needs *key* too.
         upload_url: Where uploads go; `KIE_UPLOAD_URL` or the service's own host.
 
     The client belongs to the event loop that it is entered on. The key goes to these two hosts only, and never to the simulator.
@@ -44,11 +44,13 @@ class AsyncKie(Client):
     def __init__(
         self, key: str | None = None, *, base_url: str | None = None, upload_url: str | None = None
     ) -> None:
-        self._settings = settings = _settings_for(key, base_url, upload_url)
+        secret = None if key is None else Secret(key)
+        del key  # no frame of ours holds its text
+        self._settings = settings = _settings_for(secret, base_url, upload_url)
         super().__init__(settings.key or "", base_url=settings.base_url, upload_url=settings.upload_url)
 
     def __repr__(self) -> str:
-        where = "embedded" if self._settings.embedded else settings_.without_password(self._base_url)
+        where = "embedded" if self._settings.embedded else self._base_url
         mark = " SIMULATED" if self._settings.service == "simulator" else ""
         return f"<AsyncKie {where}{mark}>"
 
@@ -78,7 +80,7 @@ class AsyncKie(Client):
             raise
         finally:
             # The service has answered: trouble with a rate file must not lose its answer. The slot frees itself in time.
-            with contextlib.suppress(LedgerError, RuntimeError):
+            with contextlib.suppress(Exception):
                 await asyncio.to_thread(grants.replied, grant)
 
     async def _take(self, grants: GrantStore) -> Grant:
@@ -96,21 +98,37 @@ class AsyncKie(Client):
                 await asyncio.sleep(max(SHORTEST_PAUSE_S, pause))
 
 
-def _settings_for(key: str | None, base_url: str | None, upload_url: str | None) -> settings_.Settings:
+def _settings_for(key: Secret | None, base_url: str | None, upload_url: str | None) -> settings_.Settings:
     """The settings of one client: a key that it is given counts as one that is set, and an address as one that is chosen."""
     is_kie = base_url is not None or (key is not None and not settings_.is_chosen())
     found = settings_.current("kie" if is_kie else None)
+    named = [url for url in (base_url, upload_url) if url is not None]
     if base_url is not None:
-        # Who names both means both; the key of the settings is Kie.ai's, and has no business on this machine.
-        is_here = key is None and settings_.is_loopback(base_url)
+        base_url = hosts.checked(base_url, "base_url")
+        # The key of the settings has no business on this machine.
+        is_here = key is None and hosts.is_loopback(base_url)
         found = replace(
-            found,
-            service="simulator" if is_here else "kie",
-            base_url=base_url.rstrip("/"),
-            upload_url=base_url.rstrip("/"),
+            found, service="simulator" if is_here else "kie", base_url=base_url, upload_url=base_url
         )
     if upload_url is not None:
-        found = replace(found, upload_url=upload_url.rstrip("/"))
+        found = replace(found, upload_url=hosts.checked(upload_url, "upload_url"))
     if found.service == "simulator":
-        return replace(found, key=Secret("simulator"))
-    return replace(found, key=Secret(key)) if key is not None else found
+        return replace(found, key=SIMULATORS, withheld_from="")
+    hosts.check_encrypted(found.base_url, found.upload_url)
+    mine, source = (key, "key=...") if key is not None else settings_.find_key()
+    foreign = [url for url in (found.base_url, found.upload_url) if not _may_have(url, key, named)]
+    return replace(
+        found,
+        key=None if foreign else mine,
+        key_source=source,
+        withheld_from=hosts.shown(foreign[0]) if foreign and mine is not None else "",
+    )
+
+
+def _may_have(url: str, key: Secret | None, named: Sequence[str]) -> bool:
+    """Whether the key of a call, or that of the settings, goes to *url*, which the call may have named."""
+    is_named = any(url == each.rstrip("/") for each in named)
+    if key is not None:
+        return is_named or settings_.may_have(url, key, "")
+    mine, source = settings_.find_key()
+    return mine is None or settings_.may_have(url, mine, "" if is_named else source)

@@ -219,7 +219,8 @@ def _agree(session: Session, run: Run, *, repeats: int, yes: bool) -> None:
     to_buy = _missing(session, run, repeats)
     if not to_buy:
         return
-    words = f"This buys {_price_of(run, to_buy)}."
+    via = session.channel_of(run).settings.via
+    words = f"This buys {_price_of(run, to_buy)}{f' ({via})' if via else ''}."
     if yes or run.service == "simulator":
         say(f"kie_nb: {words}")
     elif not ask(f"{words} Go on?"):

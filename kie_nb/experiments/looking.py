@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from .. import hosts
 from .. import settings as settings_
 from ..engine import Run
 from ..engine.channel import Channel
@@ -155,9 +156,12 @@ class Looking(Exports):
             cells=tuple(self._cells.values()),
             rows=tuple(self._standings()),
             per_window=settings_.current().creates_per_window,
-            remarks=(*self._refusals(), *self._remarks.untold()),
+            remarks=(*self._who(), *self._refusals(), *self._remarks.untold()),
             is_simulated=self._made_for.service == "simulator",
         )
+
+    def _who(self) -> tuple[str, ...]:
+        return (f"{self._made_for.via} answers",) if self._made_for.via else ()
 
     def _refusals(self) -> tuple[str, ...]:
         """Why `run` would refuse it, in words: a plan of what cannot be bought would promise too much."""
@@ -222,4 +226,5 @@ class Looking(Exports):
 
 def _name(identity: str) -> str:
     """Who answers, in a message."""
-    return {"kie": "Kie.ai", "simulator": "the simulator"}.get(identity, identity)
+    service, _, address = identity.partition("@")
+    return f"kie via {hosts.shown(address)}" if address else {"kie": "Kie.ai"}.get(service, f"the {service}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from abc import ABC, abstractmethod
@@ -17,8 +18,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import InvalidRequest, LedgerError
-from ..paths import shown_path
+from ..errors import InvalidRequest, LedgerError, without_frames
+from ..paths import make_private, open_private, shown_path
 from .network_disk import check_locks, network_disk_of
 
 BUSY_TIMEOUT_MS = 30_000
@@ -86,9 +87,10 @@ class Database(ABC):
         except sa.exc.IntegrityError:
             raise
         except sa.exc.DBAPIError as exc:
+            without_frames(exc)  # the driver's hold the password of a server
             raise LedgerError(
                 f"the ledger {self.name} cannot be used: {self._said(exc)}.", hint=self._next_step(exc)
-            ) from exc
+            ) from None
         except UnicodeEncodeError as exc:
             raise InvalidRequest(
                 "a text with half a character in it cannot be kept or looked for.", hint="type it anew"
@@ -106,6 +108,7 @@ class SqliteFile(Database):
     Args:
         file: The file; its folder is made if it is missing.
         durable: Whether a committed write must survive a power cut (what money needs).
+        private: Whether nobody but its owner may read it.
         setting: What chooses its folder, for the hint where that cannot be used.
 
     Attributes:
@@ -116,9 +119,14 @@ class SqliteFile(Database):
         LedgerError: the folder cannot be made, or file locks do not hold there.
     """
 
-    def __init__(self, file: Path, *, durable: bool = True, setting: str = HOME) -> None:
+    def __init__(
+        self, file: Path, *, durable: bool = True, private: bool = False, setting: str = HOME
+    ) -> None:
         self.file = file
         try:
+            if private:
+                make_private(file.parent)
+                os.close(open_private(file, os.O_RDWR))
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise LedgerError(

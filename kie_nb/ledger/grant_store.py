@@ -57,7 +57,7 @@ class GrantStore:
             self._db = place  # its migrations made the tables
             return
         # Not durable against a power cut: a machine that was off for a second has nothing in flight.
-        self._db = SqliteFile(place / "grants.sqlite", durable=False, setting=STATE)
+        self._db = SqliteFile(place / "grants.sqlite", durable=False, private=True, setting=STATE)
         with self._db.write() as db:
             grants_metadata.create_all(db)
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from ..errors import LedgerError
+from ..keys import Secret
 from ..paths import shown_path
 from .database import DAMAGED, Database, SqliteFile
 from .migrations import prepare
@@ -17,7 +18,7 @@ NAME = "ledger.sqlite"
 BEING_MADE_S = 1.0
 
 
-def open_database(home: Path, url: str | None) -> tuple[Database, list[str]]:
+def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
     """The database of *home*, at this version, and what the user should know of it, a line each.
 
     Args:

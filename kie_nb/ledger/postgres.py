@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import LedgerError
+from ..keys import Secret
 from .database import BUSY_TIMEOUT_MS, Database
 
 CONNECT_TIMEOUT_S = 10
@@ -24,6 +25,8 @@ _LOCK = sa.text(
     # coalesce: a lock with a null key is no lock, and current_schema() may be null.
     f"SELECT txid_current() FROM pg_advisory_xact_lock({_LOCK_FAMILY}, hashtext(coalesce(current_schema(), '')))"  # noqa: S608
 )
+ADDRESS = "it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME"
+_SECRETS = ("password", "sslpassword")
 _HELLO = sa.text("SELECT 1")
 
 
@@ -39,25 +42,10 @@ class Postgres(Database):
 
     is_shared = True
 
-    def __init__(self, url: str) -> None:
-        parsed = _parse(url)
-        self._secrets = [text for text in (parsed.password, parsed.query.get("password")) if text]
-        try:
-            engine = sa.create_engine(
-                parsed,
-                isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
-                # No prepared statements: a pooler in between may give each transaction another server process.
-                connect_args={
-                    "connect_timeout": CONNECT_TIMEOUT_S,
-                    "prepare_threshold": None,
-                    "application_name": "kie_nb",
-                },
-            )
-        except ImportError as exc:
-            raise LedgerError(
-                "a ledger on PostgreSQL needs a package that is not installed here.",
-                hint='pip install "kie-nb[postgres]"',
-            ) from exc
+    def __init__(self, url: Secret) -> None:
+        parsed, hidden = _parse(url)
+        self._secrets = list(hidden.values())
+        engine = _engine(parsed, hidden)
         sa.event.listen(engine, "connect", _limits)
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         place = parsed.set(password=None, query={}, drivername="postgresql")
@@ -135,29 +123,65 @@ class Postgres(Database):
     def _said(self, exc: sa.exc.DBAPIError) -> str:
         if getattr(exc.orig, "sqlstate", None) == "55P03":
             return f"another kernel has held it for {BUSY_TIMEOUT_MS // 1000} s"
+        vars(exc.orig).pop("_pgconn", None)  # psycopg's errors carry the connection, and that its password
         said = " ".join(str(exc.orig).split()).rstrip(".")
         for secret in self._secrets:
-            said = said.replace(str(secret), "…")
+            said = said.replace(secret.reveal(), "…") if secret.reveal() else said
         return said
 
 
-def _parse(url: str) -> sa.URL:
-    if _has_stray_at(url):
+def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
+    try:
+        engine = sa.create_engine(
+            parsed,
+            isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
+            # No prepared statements: a pooler in between may give each transaction another server process.
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "prepare_threshold": None,
+                "application_name": "kie_nb",
+            },
+        )
+    except ImportError:
+        refused = LedgerError(
+            "a ledger on PostgreSQL needs a package that is not installed here.",
+            hint='pip install "kie-nb[postgres]"',
+        )
+    except Exception:  # noqa: BLE001 - SQLAlchemy's and the driver's words quote the address
+        refused = LedgerError("KIE_NB_LEDGER is an address that cannot be used.", hint=ADDRESS)
+    else:
+
+        @sa.event.listens_for(engine, "do_connect")
+        def _connect(dialect: Any, _record: Any, words: Any, options: Any) -> Any:
+            # At the moment of connecting: the engine's address, which reporters of errors unfold, has no password.
+            return dialect.connect(
+                *words, **options, **{name: each.reveal() for name, each in hidden.items()}
+            )
+
+        return engine
+    raise refused  # not above: what was caught quotes the address
+
+
+def _parse(url: Secret) -> tuple[sa.URL, dict[str, Secret]]:
+    """The address, and the options of it that are secrets, which SQLAlchemy would show."""
+    if _has_stray_at(url.reveal()):
         raise LedgerError(
             "KIE_NB_LEDGER has an @ too many: where its password ends and its host begins cannot be told.",
             hint="write each @ of the password as %40",
         )
     try:
-        parsed = sa.make_url(url)
+        parsed = sa.make_url(url.reveal())
     except (sa.exc.ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.drivername.partition("+")[0] not in {"postgres", "postgresql"}:
+        parsed = None  # in a traceback it would show what it took for a host
         # The text is not repeated: it may hold a password. Nor is the cause, for the same reason.
-        raise LedgerError(
-            "KIE_NB_LEDGER is not the address of a PostgreSQL database.",
-            hint="it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME",
-        ) from None
-    return parsed.set(drivername="postgresql+psycopg")
+        raise LedgerError("KIE_NB_LEDGER is not the address of a PostgreSQL database.", hint=ADDRESS)
+    told = {name: parsed.query.get(name) for name in _SECRETS}
+    told["password"] = parsed.password or told["password"]
+    hidden = {name: Secret(str(text)) for name, text in told.items() if text}
+    bare = parsed.set(drivername="postgresql+psycopg").difference_update_query(_SECRETS)
+    return sa.URL.create(**bare._asdict() | {"password": None}), hidden
 
 
 def _has_stray_at(url: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..keys import Secret
 from . import money, search
 from .budgets import Budgets
 from .clock import now_in
@@ -127,11 +128,12 @@ class Ledger(Pictures, Budgets, Driving):
         LedgerError: from every method, if the database cannot be used.
     """
 
-    def __init__(self, home: Path, *, url: str | None = None, lease_s: float = LEASE_S) -> None:
+    def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
         self.leases = Leases(lease_s)
-        self._url = url
-        self._db, self.remarks = open_database(home, url)
+        self._url = Secret(url) if isinstance(url, str) and url else url or None
+        del url  # no frame of ours holds its password
+        self._db, self.remarks = open_database(home, self._url)
         self._opened = _identity(self._db)
         self.read_clock()
 

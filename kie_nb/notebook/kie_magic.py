@@ -44,9 +44,7 @@ def kie(_ipython: Any, line: str) -> Any:
 def _status(_words: list[str]) -> None:
     """who answers, where the files are, what is open"""
     current = settings_.current()
-    who = {"kie": "Kie.ai, paid", "simulator": "the simulator, free, videos marked SIMULATED"}[
-        current.service
-    ]
+    costs = {"kie": "paid", "simulator": "free, videos marked SIMULATED"}[current.service]
     found = get_session().here.counts()
     open_ = sum(each.runs for each in found if each.state in OPEN)
     unsure = sum(each.runs for each in found if each.state in UNSETTLED)
@@ -54,17 +52,9 @@ def _status(_words: list[str]) -> None:
     spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
     get_session().here.untold()  # told below
-    where = f", at {settings_.without_password(current.base_url)}"
     rows: list[tuple[str, str]] = [
-        ("service", who if current.embedded or current.service == "kie" else f"{who}{where}"),
-        (
-            "key",
-            f"from {current.key_source}, not shown"
-            if current.key
-            else "none needed"
-            if current.embedded
-            else "none",
-        ),
+        ("service", f"{current.who}, {costs}"),
+        ("key", _key(current)),
         ("folder", shown_path(current.home)),
         ("runs", _counts(sum(each.runs for each in found), open_, unsure)),
         ("reported cost", _spent(current.service, spent, silent)),
@@ -73,6 +63,14 @@ def _status(_words: list[str]) -> None:
     _show_table(("", ""), rows, caption="kie_nb", wide=1)
     if open_:
         say("`%kie resume` takes up what is open")
+
+
+def _key(current: settings_.Settings) -> str:
+    if current.withheld_from:
+        return f"from {current.key_source}, not sent to {current.withheld_from}"
+    if current.key:
+        return f"from {current.key_source}, not shown"
+    return "none needed" if current.embedded else "none"
 
 
 def _counts(runs: int, open_: int, unsure: int) -> str:
@@ -174,7 +172,8 @@ def _unpriced(count: int) -> str:
 def _credits(_words: list[str]) -> None:
     """the balance at the service"""
     balance = get_session().credits()
-    name = "at Kie.ai" if settings_.current().service == "kie" else "of the simulator, which are not money"
+    current = settings_.current()
+    name = f"at {current.who}" if current.service == "kie" else "of the simulator, which are not money"
     say(
         f"{balance:g} credits {name}"
         + (f" (${balance * USD_PER_CREDIT:.2f})" if settings_.current().service == "kie" else "")
@@ -215,7 +214,7 @@ def _use(words: list[str]) -> None:
         notice.simulator_was_said()
         say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
-    say("Kie.ai answers from now on, and runs cost money")
+    say(f"{settings_.current().who} answers from now on, and runs cost money")
 
 
 def _config(_words: list[str]) -> None:

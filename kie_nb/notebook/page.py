@@ -134,11 +134,11 @@ def badge_of_simulator() -> Html:
     return html('<span style="{}" title="{}">SIMULATED</span> ', style, title)
 
 
-def service_badge(service: str) -> Html:
+def service_badge(service: str, who: str = "Kie.ai") -> Html:
     """Who answers, and whether that costs money."""
     if service != "simulator":
         style = "border:1px solid rgba(128,128,128,.7);border-radius:4px;padding:0 6px;font-size:11px;font-weight:600"
-        return html('<span style="{}">Kie.ai, paid</span>', style)
+        return html('<span style="{}">{}, paid</span>', style, who)
     return badge_of_simulator()
 
 

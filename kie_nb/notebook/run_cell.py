@@ -41,7 +41,7 @@ def promise_of(run: Run) -> str:
         if channel.service == "kie":
             estimate = run.request.estimate
             price = f"buys a new video for {page.money(estimate.credits)}" if estimate else "buys a new video"
-        return f"Running it {price}: no run that was sent stands for this request at {channel.service}."
+        return f"Running it {price}: no run that was sent stands for this request at {current.via or channel.service}."
     if row.state == State.UNKNOWN:
         return f"Running it spends nothing before run {row.id[:8]} is settled, whose outcome is not known."
     which = "this run" if row.id == run.id else f"run {row.id[:8]}, which stands for its request now,"

@@ -151,7 +151,7 @@ def _picture(text: Any, variables: dict[str, Any]) -> Any:
 def _show_dry_run(found: DryRun) -> None:
     """The exact JSON, the estimate, and what there is already."""
     lines = [
-        f"POST createTask at {found.service} (nothing was sent)",
+        f"POST createTask at {found.who} (nothing was sent)",
         json.dumps(found.body, indent=2, ensure_ascii=False),
     ]
     if found.picture and found.picture.width:

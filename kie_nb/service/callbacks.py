@@ -37,17 +37,19 @@ def task_id_of(body: Mapping[str, Any]) -> str | None:
 def is_signed(headers: Mapping[str, str], body: Mapping[str, Any], secret: str, *, now: float) -> bool:
     """Whether the headers carry the right signature for the body's task, not older than five minutes.
 
-    An empty secret verifies nothing: with it anybody could sign.
+    An empty secret verifies nothing: with it anybody could sign. Odd input is not signed.
 
     Args:
         now: Unix time, in seconds.
     """
-    lowered = {str(name).lower(): str(value) for name, value in headers.items()}
-    stamp, signature = lowered.get("x-webhook-timestamp", ""), lowered.get("x-webhook-signature", "")
-    task_id = task_id_of(body)
-    if not secret or task_id is None or not re.fullmatch(r"[0-9]{1,15}", stamp):
+    if not isinstance(secret, str) or not secret.strip() or not isinstance(headers, Mapping):
         return False
-    if not abs(now - int(stamp)) <= MAX_AGE_S:
+    told = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+    stamp, signature = told.get("x-webhook-timestamp"), told.get("x-webhook-signature")
+    task_id = task_id_of(body)
+    if not isinstance(stamp, str) or not isinstance(signature, str) or task_id is None:
+        return False
+    if not re.fullmatch(r"[0-9]{1,15}", stamp) or not abs(now - int(stamp)) <= MAX_AGE_S:
         return False
     signed = f"{task_id}.{stamp}".encode("utf-8", "replace")
     digest = hmac.new(secret.encode("utf-8", "replace"), signed, hashlib.sha256).digest()

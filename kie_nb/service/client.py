@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ssl
-import zlib
+import json
+import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,32 +15,37 @@ from typing import Any, Self
 
 import httpx
 
-from ..errors import NotSent, RateLimited, Refused, ServiceTrouble, StillRunning, TaskLost
-from ..keys import Secret, check_key
-from ..settings import MOST, is_loopback, without_password
-from .envelope import Call, outcome_unknown, read
+from ..errors import (
+    AuthError,
+    InvalidRequest,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    ServiceTrouble,
+    StillRunning,
+    TaskLost,
+    explain_cancelled,
+)
+from ..hosts import is_loopback
+from ..keys import SIMULATORS, Secret, check_key
+from ..settings import MOST
+from .bearer import Redactor
+from .connection import NoReply, exchange, open_clients
+from .envelope import Call, outcome_unknown, read, task_id_in
 from .media import LinkDead, download
 from .pace import Patience
-from .reach import USER_AGENT
 from .records import TaskRecord, is_address, parse_record
 from .wirejson import number_of, text_of
 
-CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
-READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 UPLOAD_TIMEOUT = httpx.Timeout(120.0, connect=15.0)
-MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
-NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
 PASSING_CODES = frozenset({429, 430, 455})  # rate and maintenance: looking again later is safe (kie-api §5.1)
 NOT_ENTERED = "use `async with AsyncKie() as client`"
 RATE_PAUSE_S = 10.0  # kie-api §5.1: back off at least the window
-# Before any byte of the request was sent; only these make sending a create again safe (kie-api §5.3).
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
+GATEWAY_HINT = "what answers on this machine got the simulator's key; KIE_NB_SERVICE=kie sends it yours"
+UNKNOWN = OutcomeUnknown.charged_by_default
+
+log = logging.getLogger("kie_nb")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,40 +76,30 @@ class Client:
         patience: Patience | None = None,
     ) -> None:
         self._key = Secret(key) if isinstance(key, str) else key
+        del key  # no frame of ours holds its text
         self._base_url = base_url
         # The key goes where the API is: a base of one's own is never paired with the public upload host by accident.
         self._upload_url = upload_url or base_url
         self._patience = patience or Patience()
+        self._redactor = Redactor(self._key)
         self._client: httpx.AsyncClient | None = None
         self._creator: httpx.AsyncClient | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {without_password(self._base_url)}>"
+        return f"<{type(self).__name__} {self._base_url}>"
 
     async def __aenter__(self) -> Self:
-        key = check_key(self._key)
-        headers = {
-            "Authorization": f"Bearer {key.reveal()}",
-            "User-Agent": USER_AGENT,
-            "Accept-Encoding": "gzip",
-        }
-        # A proxy has no business between this process and a service on this machine.
-        trust_env = not is_loopback(self._base_url)
-        self._client = httpx.AsyncClient(
-            headers=headers,
-            trust_env=trust_env,
-            timeout=READ_TIMEOUT,
-            limits=NO_LIMITS,
-            verify=_certificates(),
-        )
-        # Each create gets a connection of its own: on a kept one that the far side has just closed, a lost
-        # connection could not be told from a lost reply, and would needlessly end as "outcome unknown".
-        self._creator = httpx.AsyncClient(
-            headers=headers,
-            trust_env=trust_env,
-            timeout=CREATE_TIMEOUT,
-            verify=_certificates(),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        """Open the connections; nothing is sent.
+
+        Raises:
+            AuthError: no header can carry the key.
+            NotSent: the proxy, the certificates or the address that are set cannot be used.
+        """
+        self._redactor = Redactor(self._key)
+        self._client, self._creator = open_clients(
+            check_key(self._key),
+            (self._base_url, self._upload_url),
+            trust_env=not is_loopback(self._base_url),
         )
         return self
 
@@ -136,11 +131,11 @@ class Client:
         body: dict[str, Any] = {"model": model, "input": {k: v for k, v in input.items() if v is not None}}
         if call_back_url:
             body["callBackUrl"] = call_back_url
+        content = _as_json(body)
         spent = 0.0
         while True:
             try:
-                async with self._permission():
-                    return await self._create_once(body)
+                return await self._create_in_turn(content)
             except (RateLimited, NotSent) as exc:
                 pause = RATE_PAUSE_S if isinstance(exc, RateLimited) else 2.0
                 if spent + pause > patience_s:
@@ -148,33 +143,49 @@ class Client:
                 spent += pause
                 await asyncio.sleep(pause)
 
+    async def _create_in_turn(self, content: bytes) -> str:
+        task_id = ""
+        try:
+            async with self._permission():
+                task_id = await self._create_once(content)
+        except BaseException as exc:
+            if not task_id:
+                raise
+            # It is accepted: whatever failed in giving the permission back must not take its id along.
+            log.error("task %s was accepted", task_id)  # noqa: TRY400 - the id matters, not our stack
+            if not isinstance(exc, Exception):
+                raise
+        return task_id
+
     def _permission(self) -> AbstractAsyncContextManager[None]:
         """The right to send one create, held until its reply: who counts them says so in a class of its own."""
         return nullcontext()
 
-    async def _create_once(self, body: dict[str, Any]) -> str:
+    async def _create_once(self, content: bytes) -> str:
+        """From the first byte on there is only "accepted", "unknown", or a refusal that is beyond doubt."""
         if self._creator is None:
             raise RuntimeError(NOT_ENTERED)
         try:
-            status, reply = await _exchange(
+            status, reply = await exchange(
                 self._creator,
+                self._redactor,
                 "POST",
                 f"{self._base_url}/api/v1/jobs/createTask",
                 whole_s=self._patience.create_s,
-                json=body,
+                content=content,
+                headers={"Content-Type": "application/json"},
             )
-        except _NEVER_SENT as exc:
-            raise NotSent(
-                f"no connection to {self._base_url}: {_why(exc)}.",
-                hint="check the network and run the cell again",
-            ) from exc
-        except httpx.HTTPError as exc:
-            raise outcome_unknown(f"{_why(exc)} after the request was sent") from exc
-        data = read(Call.CREATE, status, reply)
-        task_id = data.get("taskId") or data.get("recordId") if isinstance(data, dict) else None
-        if not task_id:
-            raise outcome_unknown("it was accepted without a task id")
-        return str(task_id)
+        except NoReply as exc:
+            if exc.never_sent:
+                raise NotSent(
+                    f"no connection to {self._base_url}: {exc.why}.",
+                    hint="check the network and run the cell again",
+                ) from None
+            raise outcome_unknown(f"{exc.why} after the request was sent") from None
+        except asyncio.CancelledError as exc:
+            explain_cancelled(exc, outcome_unknown("you stopped waiting for it").message, charged=UNKNOWN)
+            raise
+        return task_id_in(self._read(Call.CREATE, status, reply))
 
     async def record(self, task_id: str) -> TaskRecord:
         """Look at a task once.
@@ -318,59 +329,26 @@ class Client:
             raise RuntimeError(NOT_ENTERED)
         whole_s = self._patience.question_s if whole_s is None else whole_s
         try:
-            status, reply = await _exchange(self._client, method, url, whole_s=whole_s, **more)
-        except (httpx.HTTPError, httpx.InvalidURL) as exc:
-            raise ServiceTrouble(f"no answer to {call}: {_why(exc)}.", hint="asking again is safe") from exc
-        return read(call, status, reply)
+            status, reply = await exchange(self._client, self._redactor, method, url, whole_s=whole_s, **more)
+        except NoReply as exc:
+            raise ServiceTrouble(f"no answer to {call}: {exc.why}.", hint="asking again is safe") from None
+        return self._read(call, status, reply)
+
+    def _read(self, call: Call, status: int, reply: bytes) -> Any:
+        try:
+            return read(call, status, reply)
+        except AuthError as exc:
+            if self._key == SIMULATORS:
+                exc.hint = GATEWAY_HINT
+            raise
 
 
-class _NoReply(httpx.HTTPError):
-    """What came is no reply of the service's."""
-
-
-async def _exchange(
-    client: httpx.AsyncClient, method: str, url: str, *, whole_s: float, **more: Any
-) -> tuple[int, bytes]:
-    """Status and body of the reply, read no further than any reply of the service is long, nor for longer than *whole_s*."""
+def _as_json(body: dict[str, Any]) -> bytes:
+    """*body* as it is sent: what cannot be is refused before the first byte."""
     try:
-        async with asyncio.timeout(whole_s), client.stream(method, url, **more) as response:
-            body = bytearray()
-            async for piece in response.aiter_raw():
-                body += piece
-                if len(body) > MAX_REPLY_BYTES:
-                    raise _NoReply(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
-            return response.status_code, _unpacked(bytes(body), response.headers.get("Content-Encoding", ""))
-    except TimeoutError:
-        raise _NoReply(f"no whole reply within {whole_s:g} s") from None
-
-
-def _unpacked(body: bytes, encoding: str) -> bytes:
-    """*body* as it was before it was packed; a few kilobytes may unpack to gigabytes, so that has its limit too."""
-    kind = encoding.strip().lower()
-    if kind in {"", "identity"}:
-        return body
-    if kind not in {"gzip", "x-gzip", "deflate"}:
-        raise _NoReply("a reply in an encoding that was not asked for")
-    try:
-        plain = zlib.decompressobj(wbits=47).decompress(body, MAX_REPLY_BYTES + 1)
-    except zlib.error:
-        raise _NoReply("a reply that cannot be unpacked") from None
-    if len(plain) > MAX_REPLY_BYTES:
-        raise _NoReply(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
-    return plain
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Loading them takes longer than most answers: once per process."""
-    return httpx.create_ssl_context()
-
-
-def _why(exc: Exception) -> str:
-    words = {
-        "ReadTimeout": "no reply in time",
-        "ConnectTimeout": "no connection in time",
-        "RemoteProtocolError": "the connection was closed without a reply",
-        "ReadError": "the connection broke",
-    }
-    return words.get(type(exc).__name__) or str(exc) or type(exc).__name__
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidRequest(
+            f"the input is nothing that JSON can hold ({type(exc).__name__}).",
+            hint="see the field types of the model",
+        ) from None

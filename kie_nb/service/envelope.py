@@ -5,6 +5,7 @@ HTTP 200 does not mean accepted, 500 is often the user's mistake, and the text i
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +31,10 @@ KEY_LIMIT = 433
 _UNSURE_CODES = frozenset({408, 501, 502, 503, 504})
 _UNSURE_WORDS = ("deadline", "timed out", "timeout", "time limit", "connection", "no result")
 NOT_FOUND = 404
+_TASK_ID = re.compile(
+    r"[!-~]{1,200}"
+)  # opaque (kie-api §3), but a word that a line, a row and an address can hold
+SHOWN_OF_ID = 80
 
 
 class Call(StrEnum):
@@ -130,8 +135,8 @@ def read(call: Call, status: int, body: bytes) -> Any:
             return found
         raise _not_an_envelope(call, status, body)
     code, text = _code(reply, status), message_of(reply)
-    if code != OK and call is Call.CREATE and _leaves_open(status, code, text):
-        raise _unsure(call, f"HTTP {status}, the service said: {text!r} (code {code})")
+    if code != OK and call is Call.CREATE and (_leaves_open(status, code, text) or _names_a_task(reply)):
+        raise _unsure(call, f"HTTP {status}, the service said: {text!r} (code {code}){_and_task(reply)}")
     if code != OK:
         raise refusal(call, code, text)
     if not OK <= status < 300:  # noqa: PLR2004
@@ -141,9 +146,39 @@ def read(call: Call, status: int, body: bytes) -> Any:
 
 def _leaves_open(status: int, code: int, text: str) -> bool:
     """Whether a refusal of a create may come from beyond the point where a task is made."""
-    if status >= 500 or code in _UNSURE_CODES:  # noqa: PLR2004
+    if not (status == OK or 400 <= status < 500) or status in _UNSURE_CODES:  # noqa: PLR2004
+        return True
+    if code < 400 or code in _UNSURE_CODES:  # noqa: PLR2004 - no refusal has such a number
         return True
     return code == 500 and any(word in text.lower() for word in _UNSURE_WORDS)  # noqa: PLR2004
+
+
+def task_id_in(data: Any) -> str:
+    """The id in the `data` of an accepted create.
+
+    Raises:
+        OutcomeUnknown: there is none, or one that neither the ledger nor an address can hold; it is told as far as it can be.
+    """
+    found = (data.get("taskId") or data.get("recordId")) if isinstance(data, dict) else None
+    if isinstance(found, int) and not isinstance(found, bool):
+        found = str(found)
+    if isinstance(found, str) and _TASK_ID.fullmatch(found):
+        return found
+    if not found:
+        raise outcome_unknown("it was accepted without a task id")
+    raise outcome_unknown(f"it was accepted with a task id that cannot be kept, {ascii(found)[:SHOWN_OF_ID]}")
+
+
+def _names_a_task(reply: dict[str, Any]) -> bool:
+    """Whether a refusal gives the id of a task all the same: then it is none."""
+    data = reply.get("data")
+    return isinstance(data, dict) and bool(data.get("taskId") or data.get("recordId"))
+
+
+def _and_task(reply: dict[str, Any]) -> str:
+    if not _names_a_task(reply):
+        return ""
+    return f" and named a task, {ascii(reply['data'].get('taskId') or reply['data'].get('recordId'))[:SHOWN_OF_ID]}"
 
 
 def message_of(reply: dict[str, Any]) -> str:
@@ -239,5 +274,6 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 
 def _code(reply: dict[str, Any], status: int) -> int:
+    """The body's code; 0 where there is none that can be understood."""
     code = number_of(reply.get("code", status if status != OK else None), least=0, most=99_999)
-    return int(code or 0)
+    return int(code) if code is not None and code == int(code) else 0

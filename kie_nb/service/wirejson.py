@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
 MOST_DEPTH = 32  # a record has 4
 MOST_TEXT = 20_000  # characters of a field that is shown or kept; a prompt has at most as many
 
@@ -24,7 +26,7 @@ def parsed(content: bytes | str) -> Any:
 
 def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return _UNKEEPABLE.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None  # 1e999
     if isinstance(value, dict | list) and not depth:

@@ -25,11 +25,14 @@ def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
 
     Raises:
         TooManyPixels: it has more than `MOST_PIXELS`.
+        ValueError: it is an EPS, for which Pillow would start Ghostscript.
         Exception: as Pillow says, for what is no picture.
     """
     from PIL import Image
 
     with Image.open(source) as picture:
+        if picture.format == "EPS":
+            raise ValueError("an EPS is a program, and no picture")
         refuse_pixels(*picture.size)
         yield picture
 

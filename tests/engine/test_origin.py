@@ -112,8 +112,10 @@ def test_trouble_with_git_is_no_trouble_of_the_run(simulate, ask, tmp_path, monk
     """The run is made as ever, and its commit is unknown."""
     simulate()
     monkeypatch.setattr(origin, "GIT_S", 0.3)
-    tools = tmp_path / "tools"
+    tools, folder = tmp_path / "tools", tmp_path / "folder"
     tools.mkdir()
+    folder.mkdir()
+    monkeypatch.chdir(folder)  # a program of the current folder's is not run
     if script:
         (tools / "git").write_text(script)
         (tools / "git").chmod(0o755)
@@ -135,6 +137,7 @@ def test_a_slow_git_keeps_no_run_waiting(simulate, ask, repository, tmp_path, mo
         f"#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.05; done\nexec /usr/bin/git $@\n"
     )
     (tmp_path / "tools" / "git").chmod(0o755)
+    monkeypatch.chdir(repository)  # a program of the current folder's is not run
     monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}:{os.environ['PATH']}")
     monkeypatch.setattr(origin, "start_folder", lambda: repository)
 

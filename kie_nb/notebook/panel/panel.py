@@ -368,7 +368,7 @@ class Panel:
             raise
         self._offer = Offer(way=way, priced=priced)
         _set(self.money, priced.html(balance, is_free=way.service == "simulator", why=why))
-        _set(self.head, page.service_badge(way.service))
+        _set(self.head, page.service_badge(way.service, way.who))
         self._show_button()
         if not errors:
             self._withdraw()

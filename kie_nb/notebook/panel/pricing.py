@@ -59,6 +59,7 @@ class Way:
     """Who is asked, by which account, and where it is written down: what a price holds for."""
 
     service: str = ""
+    who: str = ""
     base_url: str = ""
     account: str = ""
     home: Path = Path()
@@ -88,7 +89,7 @@ def check_way(shown: Way, now_: Way) -> None:
     """
     if shown == now_:
         return
-    names = {"kie": "Kie.ai", "simulator": "the simulator"}
+    names = {"kie": now_.who if now_.service == "kie" else shown.who, "simulator": "the simulator"}
     words = "the folder of the runs is another one now"
     if shown.trouble:
         words = "the price was not known yet"

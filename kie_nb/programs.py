@@ -1,0 +1,98 @@
+"""Other programs: found outside of the folder at hand, started without our settings, ended after a while.
+
+Everything that this package starts is started here. A folder from somebody else may hold a program of any name; the key is
+in the environment of this process, and no child has any use for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_OURS = "KIE_"
+
+
+def environment() -> dict[str, str]:
+    """The variables of this process without ours: what a child may have."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
+
+
+def find(name: str, *, outside: Path) -> Path | None:
+    """The program *name* by `PATH`, if it is neither in *outside*, its repository or the current folder, nor below them."""
+    return _find(name, os.environ.get("PATH", os.defpath), (_root(outside), _root(Path.cwd())))
+
+
+@functools.lru_cache(maxsize=8)
+def _find(name: str, path: str, shunned: tuple[Path, ...]) -> Path | None:
+    for entry in path.split(os.pathsep):
+        if not Path(entry).is_absolute():  # an empty one stands for the current folder
+            continue
+        told = shutil.which(name, path=entry)
+        # Windows looks into the current folder first, whatever the path is.
+        if told is None or Path(told).parent != Path(entry):
+            continue
+        real = Path(told).resolve()
+        if not any(place.is_relative_to(folder) for place in (Path(told), real) for folder in shunned):
+            return Path(told)
+    return None
+
+
+def _root(folder: Path) -> Path:
+    """The repository that *folder* is in, or itself; a repository of the whole disk is none."""
+    here = folder.resolve()
+    tops = (each for each in (here, *here.parents[:-1]) if os.path.lexists(each / ".git"))
+    return next(tops, here)
+
+
+def ask(
+    program: Path, words: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout_s: float
+) -> bytes | None:
+    """What *program* prints; None if it cannot be started, fails, or takes longer.
+
+    Args:
+        variables: All that it gets, see `environment`.
+    """
+    try:
+        child = subprocess.Popen(  # noqa: S603 - a program that `find` gave, with words of our own
+            [str(program), *words],
+            cwd=cwd,
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # ■ is not for it, and what it starts ends with it
+        )
+    except (OSError, ValueError):
+        return None
+    with child:
+        try:
+            said, _ = child.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            _end(child)
+            return None
+    return said if child.returncode == 0 else None
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Also what it has started, which would hold the pipe open."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
+
+
+def run_module(module: str, words: Sequence[str]) -> int:
+    """Run a module of this Python as the user asked for by word, with the user's own settings; the exit code at its end.
+
+    Neither the current folder nor the one that it is about may bring a module of that name, or settings in Python.
+    """
+    command = [sys.executable, "-P", "-m", module, *words]
+    return subprocess.run(command, cwd=Path(__file__).parent, check=False).returncode  # noqa: S603

@@ -1,0 +1,158 @@
+"""Two connections to one service: opened without a word of secrets, and asked so that no error leads to the key."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+import zlib
+from typing import Any
+
+import httpx
+
+from ..errors import NotSent, without_frames
+from ..keys import Secret
+from .bearer import Bearer, Redactor
+from .reach import USER_AGENT
+
+CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
+READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
+NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
+OPENING_HINT = "check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
+# Before any byte of the request was sent; only these make sending a create again safe (kie-api §5.3).
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,  # it refused to make the connection
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+class NoReply(Exception):
+    """What is known of an exchange that failed; it leads to no frame that holds the request with its header.
+
+    Attributes:
+        why: In words.
+        never_sent: Whether no byte of the request has left.
+    """
+
+    def __init__(self, why: str, *, never_sent: bool) -> None:
+        super().__init__(why)
+        self.why, self.never_sent = why, never_sent
+
+
+class _Odd(httpx.HTTPError):
+    """What came is no reply of the service's."""
+
+
+def open_clients(
+    key: Secret, hosts: tuple[str, str], *, trust_env: bool
+) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+    """One for questions and one for creates; nothing is sent.
+
+    Args:
+        hosts: Where the key goes.
+        trust_env: Whether to go by the proxies of the environment: not to a service on this machine.
+
+    Raises:
+        NotSent: the proxy, the certificates or the address that are set cannot be used.
+    """
+    try:
+        more: dict[str, Any] = {
+            "auth": Bearer(key, hosts),
+            "headers": {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
+            "trust_env": trust_env,
+            "verify": _certificates(),
+        }
+        asking = httpx.AsyncClient(timeout=READ_TIMEOUT, limits=NO_LIMITS, **more)
+        # Each create gets a connection of its own: on a kept one that the far side has just closed, a lost
+        # connection could not be told from a lost reply, and would needlessly end as "outcome unknown".
+        alone = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        return asking, httpx.AsyncClient(timeout=CREATE_TIMEOUT, limits=alone, **more)
+    except Exception as exc:  # noqa: BLE001 - httpx, ssl and the proxies' packages raise many classes
+        why = _why_not_opened(exc)
+    # Here and not above: what was caught holds the password of a proxy.
+    raise NotSent(f"no connection can be opened: {why}.", hint=OPENING_HINT)
+
+
+async def exchange(
+    client: httpx.AsyncClient, redactor: Redactor, method: str, url: str, *, whole_s: float, **more: Any
+) -> tuple[int, bytes]:
+    """Status and body of the reply, without the key, read no further than any reply of the service is long, nor for longer than *whole_s*.
+
+    Raises:
+        NoReply: there is none.
+    """
+    try:
+        async with asyncio.timeout(whole_s):
+            status, body = await _asked(client, method, url, more)
+    except TimeoutError:
+        failed = NoReply(f"no whole reply within {whole_s:g} s", never_sent=False)
+    except Exception as exc:  # noqa: BLE001 - below are httpx, h11, ssl and the proxies' packages
+        failed = NoReply(redactor.text(_why(exc)), never_sent=isinstance(exc, _NEVER_SENT))
+    except BaseException as exc:
+        without_frames(exc)  # ■ and cancellation
+        raise
+    else:
+        return status, redactor.body(body)
+    raise failed
+
+
+async def _asked(client: httpx.AsyncClient, method: str, url: str, more: dict[str, Any]) -> tuple[int, bytes]:
+    """The exchange itself, in a frame of its own: the response knows its request, and that its header."""
+    async with client.stream(method, url, **more) as response:
+        body = bytearray()
+        async for piece in response.aiter_raw():
+            body += piece
+            if len(body) > MAX_REPLY_BYTES:
+                raise _Odd(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
+        return response.status_code, _unpacked(bytes(body), response.headers.get("Content-Encoding", ""))
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """*body* as it was before it was packed; a few kilobytes may unpack to gigabytes, so that has its limit too."""
+    kind = encoding.strip().lower()
+    if kind in {"", "identity"}:
+        return body
+    if kind not in {"gzip", "x-gzip", "deflate"}:
+        raise _Odd("a reply in an encoding that was not asked for")
+    try:
+        plain = zlib.decompressobj(wbits=47).decompress(body, MAX_REPLY_BYTES + 1)
+    except zlib.error:
+        raise _Odd("a reply that cannot be unpacked") from None
+    if len(plain) > MAX_REPLY_BYTES:
+        raise _Odd(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
+    return plain
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Loading them takes longer than most answers: once per process."""
+    return httpx.create_ssl_context()
+
+
+def _why_not_opened(exc: Exception) -> str:
+    """Which setting it is; what the packages say of it may hold a proxy's password."""
+    if isinstance(exc, ImportError):
+        return (
+            "a SOCKS proxy is set, and the package for it is not installed here (pip install 'httpx[socks]')"
+        )
+    if isinstance(exc, OSError):  # ssl's errors are such too
+        return "the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read"
+    if isinstance(exc, ValueError | httpx.InvalidURL):
+        return "the address of a proxy is none"
+    return type(exc).__name__
+
+
+def _why(exc: Exception) -> str:
+    words = {
+        "ReadTimeout": "no reply in time",
+        "ConnectTimeout": "no connection in time",
+        "RemoteProtocolError": "the connection was closed without a reply",
+        "ReadError": "the connection broke",
+        "ProxyError": "the proxy refused",
+    }
+    return words.get(type(exc).__name__) or str(exc) or type(exc).__name__
