@@ -11,7 +11,7 @@ import kie_nb
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths"), 1),
-    **dict.fromkeys(("addresses", "home", "markup", "sqlite_files", "text", "version"), 1),
+    **dict.fromkeys(("addresses", "bounds", "home", "markup", "sqlite_files", "text", "version"), 1),
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,
     "ledger": 4,

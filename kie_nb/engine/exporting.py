@@ -14,10 +14,11 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from .. import settings as settings_
+from ..bounds import MAX_FILES
+from ..catalogue import read_request
 from ..errors import InvalidRequest, LedgerError
 from ..home import hash_of, is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
-from ..ledger.kept import MAX_FILES
 from ..markup import Html, document, html, joined
 from ..paths import shown_path
 from ..video import copy_media, is_media
@@ -364,7 +365,7 @@ def _page(manifest: Manifest) -> str:
 
 
 def _item(entry: RunEntry) -> Html:
-    request = manifest_.read_request(entry.request)
+    request = read_request(entry.request)
     shown = joined(
         html('<img src="{}" alt="">', quote(one.file))
         if Path(one.file).suffix in _PICTURES

@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..bounds import MAX_FILES
 from .files import number_of
 
 if TYPE_CHECKING:
-    from .store import RunRow
-
-# Far more than any task makes: a row or folder from elsewhere that tells of more is not believed.
-MAX_FILES = 100
+    from .rows import RunRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
