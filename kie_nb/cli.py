@@ -190,12 +190,14 @@ def _copy_ledger(args: argparse.Namespace) -> int:
     source = Ledger(current.home)
     target = Ledger(current.home, url=url)
     counts = copy_ledger(source.database, target.database)
-    source.close()
-    target.close()
     say(f"{counts.copied} runs copied to {target.database.name}, {counts.known} were there already.")
+    if counts.unreadable:
+        say(f"{counts.unreadable} cannot be read, and stay here: {' '.join(source.remarks)}")
     if counts.left:
         say(f"{counts.left} are written down but not sent: they stay here. Let them end, then copy again.")
     say(f"The videos stay in {current.home}. Set KIE_NB_LEDGER to use the copy.")
+    source.close()
+    target.close()
     return 0
 
 

@@ -1,5 +1,6 @@
 """One of several processes that write their intentions and send them as fast as they may; tells what it did as JSON."""
 
+import hashlib
 import json
 import random
 import sys
@@ -14,15 +15,15 @@ INTENTS = 200
 
 
 def intention(fingerprint, who):
-    request = {"model": "wan", "input": {"prompt": "Waves", "duration": "5"}}
+    request = {"model": "wan", "input": {"prompt": "Waves", "duration": "5"}, "seed": 1}
     known = {
         "service": "kie",
         "account": "a1",
         "model": "wan",
         "request": request,
-        "fingerprint": fingerprint,
+        "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest(),
     }
-    known |= {"family": fingerprint, "seed": 1, "seed_drawn": False, "estimate": 1.0, "owner": who}
+    known |= {"family": known["fingerprint"], "seed": 1, "seed_drawn": False, "estimate": 1.0, "owner": who}
     return NewRun(**known, made_by={}, notebook=None, experiment=None)
 
 

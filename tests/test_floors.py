@@ -12,7 +12,7 @@ PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths"), 1),
     **dict.fromkeys(
-        ("addresses", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1
+        ("addresses", "bounds", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1
     ),
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,

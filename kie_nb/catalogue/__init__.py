@@ -6,6 +6,7 @@ Validation, the magic's options, help, completion and estimates are all derived 
 from .describe import Field, describe, find, known_models, nearest
 from .prices import USD_PER_CREDIT, Estimate, estimate, is_far, price_remarks
 from .request import SEED_MAX, ImageIdentity, Request, build_request
+from .stored import read_image, read_request
 
 __all__ = [
     "SEED_MAX",
@@ -22,4 +23,6 @@ __all__ = [
     "known_models",
     "nearest",
     "price_remarks",
+    "read_image",
+    "read_request",
 ]

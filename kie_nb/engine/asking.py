@@ -75,6 +75,18 @@ class DryRun:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's.
+
+    Attributes:
+        content: The picture, where it is to be uploaded.
+    """
+
+    request: Request
+    content: bytes | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
     """A checked request, and the way it would go."""
@@ -92,6 +104,11 @@ class Prepared:
     def fingerprint(self) -> str:
         """What tells this request from all others at its service."""
         return self.request.fingerprint(self.channel.identity)
+
+    @property
+    def to_send(self) -> ToSend:
+        """What is sent of it."""
+        return ToSend(self.request, self.content)
 
 
 def prepare(
@@ -199,9 +216,16 @@ def again(
 
     Raises:
         BadImage: the picture is gone, was altered, or its address serves another one now.
+        LedgerError: the ledger has another request in its place.
     """
     # A callback's address is the user's own word each time: a record may be a stranger's.
     request, content = replace(run.request, call_back_url=None), None
+    if request.fingerprint(channel.identity) != run.row.fingerprint:
+        raise LedgerError(
+            f"the request of run {run.id[:8]} in the ledger is not the one that was sent; nothing was sent.",
+            hint="run its cell, which says what is asked",
+            charged=NOTHING,
+        )
     image = request.image
     if image is not None:
         check_unchanged(image, channel=channel)
@@ -277,7 +301,7 @@ def intend(
         if session.dispatcher.is_ending:
             raise NotSent("the process has begun to end, and sends nothing more.", hint="run it again")
         # What needs a key, money or the picture on disk is checked before the intention, not after.
-        _check(prepared, max_credits)
+        check(prepared, max_credits)
         session.files(prepared.home).check_folders()
         if prepared.content is not None and request.image is not None:
             session.files(prepared.home).keep_input(
@@ -333,15 +357,19 @@ def standing(session: Session, prepared: Prepared) -> RunRow | None:
 def _refusal(session: Session, prepared: Prepared, max_credits: float | None) -> KieError | None:
     new = new_run(prepared)
     try:
-        _check(prepared, max_credits)
+        check(prepared, max_credits)
         session.ledger(prepared.home).check_limits(new.service, new.estimate, new.scopes)
     except (AuthError, BudgetExceeded) as exc:
         return exc
     return None
 
 
-def _check(prepared: Prepared, max_credits: float | None) -> None:
-    """Refuse what may not cost so much, and what needs a key where there is none."""
+def check(prepared: Prepared, max_credits: float | None) -> None:
+    """Refuse what may not cost so much, and what needs a key where there is none.
+
+    Raises:
+        BudgetExceeded, AuthError: saying which.
+    """
     estimate, current = prepared.request.estimate, prepared.channel.settings
     check_limit(estimate, max_credits, "max_credits")
     check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from .. import settings as settings_
@@ -173,6 +174,19 @@ class Channel:
     def is_own_address(self, url: str | None) -> bool:
         """Whether the service itself handed out *url*."""
         return bool(url) and any(str(url).startswith(f"{base}/") for base in (self.base_url, self.upload_url))
+
+    def is_upload_address(self, url: str) -> bool:
+        """Whether *url* is where this service keeps uploads: at its own address, or at a host of the uploads' domain."""
+        if self.is_own_address(url):
+            return True
+        host, own = (urlsplit(one).hostname or "" for one in (url, self.upload_url))
+        domain = ".".join(own.split(".")[-2:])
+        return (
+            url.startswith("https://")
+            and "." in own
+            and not own[-1].isdigit()
+            and host.endswith(f".{domain}")
+        )
 
 
 _simulators: dict[Path, object] = {}

@@ -14,10 +14,11 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from .. import settings as settings_
+from ..bounds import MAX_FILES
+from ..catalogue import read_request
 from ..errors import InvalidRequest, LedgerError
 from ..home import hash_of, is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
-from ..ledger.kept import MAX_FILES
 from ..markup import NOTHING, Html, document, html, joined
 from ..paths import shown_path
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
@@ -367,7 +368,7 @@ def _page(manifest: Manifest) -> str:
 
 
 def _item(entry: RunEntry) -> Html:
-    request = manifest_.read_request(entry.request)
+    request = read_request(entry.request)
 
     def shown_file(one: VideoEntry) -> Html:
         source, ending = quote(one.file), Path(one.file).suffix[1:]

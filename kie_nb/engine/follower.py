@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import KieError, NotFetched, OutcomeUnknown
 from ..ledger import Ledger, owner
 from ..ledger.leases import BEATS
+from .asking import ToSend
 from .dispatcher import before_exit
 from .fetching import Fetching
 from .life import Life
@@ -41,7 +42,7 @@ class Follower:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._driven: set[Run] = set()
-        self._asked: dict[Run, bytes | None] = {}  # what somebody here wants sent, with its picture
+        self._asked: dict[Run, ToSend] = {}  # what somebody here wants sent
         self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}
         self._lock = threading.RLock()
         before_exit(self._finish_sending)
@@ -115,22 +116,20 @@ class Follower:
     def follow(
         self,
         run: Run,
-        content: bytes | None = None,
         channel: Channel | None = None,
         *,
-        may_send: bool = False,
+        to_send: ToSend | None = None,
     ) -> None:
         """See to it that somebody drives *run*: this process, or the living one that already does.
 
         Args:
             run: Which one.
-            content: Its picture, where it has one that is to be uploaded.
             channel: The way to its service; found if not given.
-            may_send: Somebody here asked for it. Else an intention that was left is taken back: looking spends nothing.
+            to_send: What somebody here asked for. Else an intention that was left is taken back: looking spends nothing.
         """
         with self._lock:
-            if may_send:
-                self._asked[run] = content  # also where it was only watched until now
+            if to_send is not None:
+                self._asked[run] = to_send  # also where it was only watched until now
             if run in self._driven:
                 return
             channel = channel or self._session.channel_of(run)
@@ -188,7 +187,7 @@ class Follower:
 
         def again() -> None:
             self._later.pop(run, None)
-            self.follow(run, None, channel)
+            self.follow(run, channel)
 
         if (
             run not in self._later

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from .. import settings as settings_
-from ..catalogue import Request
+from ..bounds import MAX_FILES
+from ..catalogue import read_request
 from ..errors import KieError, LedgerError
 from ..home import hash_of, is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
-from ..ledger.kept import MAX_FILES, numbers_of
+from ..ledger.kept import numbers_of
 from ..ledger.merging import Arrival, merge
+from ..ledger.schema import IMPORTED
 from ..video import Look, inspect, is_media
 from . import manifest as manifest_
 from . import tables
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
     from ..ledger import Files, Ledger
     from .session import Session
 
-IMPORTED = "as it was imported: "
-ACCOUNT = "imported"  # whose key it was is not told
+_MARK = "as it was imported: "
 _PLAIN_COLUMNS = (
     *(
         "id",
@@ -141,9 +142,9 @@ def _plan(ledger: Ledger, files: Files, entries: list[RunEntry]) -> _Plan:
 
 
 def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> bool:
-    theirs = manifest_.read_request(entry.request).fingerprint(entry.service)
+    theirs = read_request(entry.request).fingerprint(entry.service)
     is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
-    if is_other_task or theirs != Request.from_json(ours.request).fingerprint(ours.service):
+    if is_other_task or theirs != read_request(ours.request).fingerprint(ours.service):
         raise LedgerError(
             f"run {entry.id[:8]} of the folder is not the run of that id here.",
             hint="nothing was imported; export the others without it",
@@ -254,7 +255,7 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
 
 
 def _video_place(files: Files, entry: RunEntry, look: Look, number: int) -> Path:
-    request = manifest_.read_request(entry.request)
+    request = read_request(entry.request)
     return files.video(
         prompt=request.prompt,
         seed=request.seed,
@@ -283,13 +284,13 @@ def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> 
 
 
 def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arrival:
-    request = manifest_.read_request(entry.request)
+    request = read_request(entry.request)
     state, estimate = _state_of(entry), request.estimate
     told = entry.files_made if state in {State.SUCCESS, State.FETCHED} else None
     made = max(files_made(ours) if ours else 0, told or 0)
     values: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN_COLUMNS}
     values |= {
-        "account": ACCOUNT,
+        "account": IMPORTED,
         "estimate": estimate.credits if estimate else None,
         "origin": entry.origin.model_dump() if entry.origin else None,
         "request": {**request.to_json(), "callBackUrl": None},
@@ -324,4 +325,4 @@ def _error(entry: RunEntry) -> dict[str, Any] | None:
 def _marked(error: dict[str, Any]) -> dict[str, str]:
     """Its words, which anybody may have written: they must not be read as ours."""
     words = {name: error[name] for name in ("message", "hint", "charged") if error[name]}
-    return {name: IMPORTED + text.removeprefix(IMPORTED) for name, text in words.items()}
+    return {name: _MARK + text.removeprefix(_MARK) for name, text in words.items()}

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..errors import NOTHING, KieError
+from .asking import ToSend
 from .fetching import Fetching
 from .outcomes import error_of
 from .run import Run
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 class Life:
     """Drives one run on the dispatcher's loop, from wherever it is."""
 
-    def __init__(self, run: Run, session: Session, channel: Channel, content: bytes | None) -> None:
+    def __init__(self, run: Run, session: Session, channel: Channel, to_send: ToSend | None) -> None:
         self.run = run
-        self._sending = Sending(run, session, channel, content)
+        self._sending = Sending(run, session, channel, to_send)
         self._watching = Watching(run, session, channel)
         self._fetching = Fetching(run, session, channel)
 

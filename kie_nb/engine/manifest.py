@@ -6,58 +6,36 @@ inside the folder, requests that can be shown. Fingerprints are not in it: they 
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import math
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..catalogue import Request, describe, find
+from ..bounds import (
+    MAX_FILES,
+    Credits,
+    Moment,
+    Rating,
+    Seconds,
+    Seed,
+    Sha256,
+    Text,
+    Whole,
+    Word,
+    read_json,
+)
+from ..catalogue import Request, read_request
 from ..errors import LedgerError
 from ..home import open_file
-from ..ledger.kept import MAX_FILES
 from ..service.media import MAX_BYTES
 from .states import State
 
 NAME = "manifest.json"
 VERSION = 1
 MAX_MANIFEST = 64 << 20
-MAX_DEPTH = 60
-MAX_WORD, MAX_TEXT = 500, 10_000
 FOLDERS = ("videos", "inputs")
-
-
-def _encodable(text: str) -> str:
-    text.encode()  # half a character, which no database takes, is a ValueError
-    if "\0" in text:
-        raise ValueError("it holds a NUL")
-    return text
-
-
-def can_be_kept(text: str, most: int) -> bool:
-    """Whether *text* can be in the ledger and in every export."""
-    try:
-        return 0 < len(_encodable(text)) <= most
-    except ValueError:
-        return False
-
-
-def _utc(text: str) -> str:
-    at = dt.datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError("it has no time zone")
-    return at.astimezone(dt.UTC).isoformat(timespec="microseconds")
-
-
-Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_encodable)]
-Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD), AfterValidator(_encodable)]
-Moment = Annotated[str, Field(max_length=64), AfterValidator(_utc)]
-Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_LARGEST = 2**63 - 1
 
 
 class _Part(BaseModel):
@@ -115,7 +93,7 @@ class OriginEntry(_Part):
     """Where a run was asked for."""
 
     notebook: Annotated[Word, AfterValidator(_no_folders)] | None = None
-    execution_count: Annotated[int, Field(ge=0, le=_LARGEST)] | None = None
+    execution_count: Whole | None = None
     git: GitEntry | None = None
 
 
@@ -126,27 +104,27 @@ class RunEntry(_Part):
     service: Literal["kie", "simulator"]
     model: Word
     request: dict[str, Any]
-    seed: Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)] | None = None
+    seed: Seed | None = None
     seed_drawn: bool = False
     stands: bool = False
     state: str
     task_id: Word | None = None
-    estimate: Amount | None = None
-    credits: Amount | None = None
-    video_seconds: Amount | None = None
+    estimate: Credits | None = None
+    credits: Credits | None = None
+    video_seconds: Seconds | None = None
     error: ErrorEntry | None = None
     created_at: Moment
     sent_at: Moment | None = None
     accepted_at: Moment | None = None
     started_at: Moment | None = None
     completed_at: Moment | None = None
-    duration_s: Amount | None = None
+    duration_s: Seconds | None = None
     made_by: dict[Word, Word] | None = None
     origin: OriginEntry | None = None
     experiment: Word | None = None
     tags: Annotated[list[Word], Field(max_length=1000)] | None = None
     note: Text | None = None
-    rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    rating: Rating | None = None
     files_made: Annotated[int, Field(ge=1, le=MAX_FILES)] | None = None
     videos: Annotated[list[VideoEntry], Field(max_length=MAX_FILES)] = []
     inputs: Annotated[list[FileEntry], Field(max_length=MAX_FILES)] = []
@@ -205,52 +183,6 @@ class Manifest(_Part):
         return [entry for run in self.runs for entry in (*run.videos, *run.inputs)]
 
 
-class _Image(_Part):
-    sha256: Sha256
-    label: Annotated[str, Field(max_length=10_000)]
-    mime: Word | Literal[""] = ""
-    bytes: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
-    width: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
-    height: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
-    url: Annotated[str, Field(max_length=10_000)] | None = None
-    by_url: bool = False
-
-
-class _Request(_Part):
-    model: Word
-    input: dict[str, Any]
-    image: _Image | None = None
-    seed: Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)] | None = None
-    replicate: Annotated[int, Field(ge=0, le=_LARGEST)] = 0
-
-
-def read_request(stored: Any) -> Request:
-    """The request that `stored_request` gave, or a ValueError if it is none that could be shown and sent."""
-    plain = _Request.model_validate(stored).model_dump()
-    request = Request.from_json(plain)
-    _check_names(request)
-    url = request.image.url if request.image else None
-    if url is not None and not url.lower().startswith(("http://", "https://")):
-        raise ValueError("its picture's address is none")  # a path would name a file of whoever reads this
-    try:
-        _ = request.estimate, request.asked_seconds
-        request.fingerprint("kie")
-        json.dumps(request.inputs, allow_nan=False)  # a ValueError
-    except (KeyError, TypeError, RecursionError) as exc:
-        raise ValueError("its inputs do not fit its model") from exc
-    return request
-
-
-def _check_names(request: Request) -> None:
-    """Refuse inputs that a call would take for something else: its picture, its seed, its limit, where it reports to."""
-    apart = {"seed"} | ({str(request.image_field)} if request.image or find(request.model) else set())
-    if apart & set(request.inputs):
-        raise ValueError("its picture or seed is among its inputs, too")
-    known = {entry.name for entry in describe(request.model)} if find(request.model) else set(request.inputs)
-    if unknown := set(request.inputs) - known:
-        raise ValueError(f"its model has no field {min(unknown)[:60]!r}")
-
-
 def stored_request(request: Request) -> dict[str, Any]:
     """A request for a file that is given away: without the callback's address, which may hold a secret."""
     stored = request.to_json()
@@ -265,8 +197,8 @@ def parse(data: bytes) -> Manifest:
         LedgerError: it is none, or not one that is safe to use.
     """
     try:
-        found = json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as exc:
+        found = read_json(data.decode("utf-8-sig"), most=MAX_MANIFEST)
+    except ValueError as exc:
         raise _refusal(f"it is not JSON ({exc})") from None
     if not isinstance(found, dict) or found.get("format") != Manifest.model_fields["format"].default:
         raise _refusal("it is not of kie_nb")
@@ -275,37 +207,12 @@ def parse(data: bytes) -> Manifest:
             f"{NAME} is of version {str(found.get('version'))[:20]!r}; this kie_nb reads version {VERSION}.",
             hint="upgrade kie_nb",
         )
-    if _is_deeper(found, MAX_DEPTH):
-        raise _refusal("it is nested too deeply")
     try:
         return Manifest.model_validate(found)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         place = ".".join(str(part)[:60] for part in first["loc"]) or "the whole"
         raise _refusal(f"{place}: {first['msg']}") from None
-
-
-def _is_deeper(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-    return bool(level)
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is too large")
-    return number
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
 
 
 def _refusal(why: str) -> LedgerError:

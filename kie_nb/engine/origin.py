@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import programs
+from ..bounds import MAX_WORD, can_be_kept
 from ..place import place
 from ..settings import start_folder
 from ..version import __version__
 from .executor import Threads
-from .manifest import MAX_WORD, can_be_kept
 
 if TYPE_CHECKING:
     from ..catalogue import Request
@@ -93,7 +93,8 @@ def notebook() -> str:
 def facts(row: RunRow, request: Request) -> dict[str, Any]:
     """Everything that is kept of a run's origin, in one flat row; None for what is not known."""
     made_by, origin, image = row.made_by or {}, row.origin or {}, request.image
-    git, is_known = origin.get("git") or {}, image is not None and not image.by_url
+    git: Any = origin.get("git") or {}
+    is_known = image is not None and not image.by_url
     return {
         "kie_nb": made_by.get("kie_nb"),
         "python": made_by.get("python"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import errors
-from ..errors import KieError, TaskFailed
+from ..errors import KieError, Refused, TaskFailed
 from ..service import TaskRecord
 from ..settings import LOGS
 from .run import Run
@@ -29,8 +29,9 @@ def error_of(run: Run) -> KieError:
     message = kept.get("message") or f"run {run.id[:8]} is {run.state}."
     if kept.get("evidence"):
         message = f"{message} {kept['evidence']}"
-    more = {name: kept[name] for name in ("code", "fail_code") if name in kept}
-    return kind(message, hint=kept.get("hint", ""), charged=kept.get("charged"), run_id=run.id, **more)
+    taken = {Refused: "code", TaskFailed: "fail_code"}
+    more: Any = {name: kept.get(name) for base, name in taken.items() if issubclass(kind, base)}
+    return kind(message, hint=kept.get("hint") or "", charged=kept.get("charged"), run_id=run.id, **more)
 
 
 def failure(record: TaskRecord) -> TaskFailed:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..catalogue import Request, describe, find
+from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..home import hash_of, is_sha256
 from ..ledger import Files
 from ..paths import shown_path
 from .images import EXTENSIONS
-from .manifest import plain_json, read_request, stored_request
+from .manifest import plain_json, stored_request
 
 if TYPE_CHECKING:
     from ..ledger import RunRow
@@ -184,12 +184,12 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
         parts.append(f"image={_literal(where) if where else '...'}")
     parts.append(f"model={_literal(request.model)}")
     if request.seed is not None:
-        parts.append(f"seed={request.seed}")
+        parts.append(f"seed={_literal(request.seed)}")
     parts += [f"{name}={_literal(value)}" for name, value in inputs.items()]
     if others:
         parts.append(f"input={_literal(others)}")
     if request.replicate:
-        parts.append(f"replicate={request.replicate}")
+        parts.append(f"replicate={_literal(request.replicate)}")
     which = f"  # image: sha256 {image.sha256}" if image and not where else ""
     return f"kie.generate({', '.join(parts)}){which}"
 

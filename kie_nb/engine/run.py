@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from .. import _hooks
+from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
 from ..errors import (
     SIMULATED,
     InvalidRequest,
@@ -26,7 +27,6 @@ from ..text import in_line, say
 from . import settling
 from .bridge import wait_async, wait_blocking
 from .facts import Facts
-from .manifest import MAX_TEXT, MAX_WORD, can_be_kept
 from .states import AT_SERVICE, State
 
 if TYPE_CHECKING:

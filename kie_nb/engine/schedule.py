@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..bounds import MAX_SECONDS
+
 CAP_S = 15.0
 LATE_CAP_S = 60.0
 LATE_S = 1800.0
@@ -32,7 +34,7 @@ class Usual:
 
 def usual_of(durations: Sequence[float]) -> Usual | None:
     """What *durations* (seconds) teach, or None if they are too few."""
-    known = sorted(value for value in durations if value > 0 and math.isfinite(value))
+    known = sorted(value for value in durations if 0 < value <= MAX_SECONDS)
     if len(known) < LEARN_FROM:
         return None
     # A small sample has not met its extremes yet: reach a little beyond them.
@@ -48,7 +50,7 @@ def usual_of(durations: Sequence[float]) -> Usual | None:
 def next_look_s(
     elapsed_s: float, looks: int, usual: Usual | None, *, first_s: float = 2.0, growth: float = 1.5
 ) -> float:
-    """Seconds to wait before the next look.
+    """Seconds to wait before the next look, a minute at most: what earlier tasks took may be a slip of units.
 
     Args:
         elapsed_s: Since the task was accepted, or since it left the queue.
@@ -65,7 +67,7 @@ def next_look_s(
     start = usual.low - step / 2
     if elapsed_s < start:
         early = start > 4 * FIRST_SIGN_S and looks == 0 and elapsed_s < FIRST_SIGN_S
-        return FIRST_SIGN_S if early else start - elapsed_s
+        return FIRST_SIGN_S if early else min(LATE_CAP_S, start - elapsed_s)
     if elapsed_s <= usual.high:
         return step
     return min(CAP_S, step + (elapsed_s - usual.high) / 4)

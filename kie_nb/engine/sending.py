@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from ..catalogue import ImageIdentity
+from ..catalogue import ImageIdentity, Request
 from ..errors import (
     NOTHING,
     KieError,
@@ -21,6 +21,7 @@ from ..errors import (
 from ..ledger import owner
 from ..ledger.leases import elapsed_s
 from ..service.envelope import outcome_unknown
+from .asking import ToSend
 from .evidence import gather
 from .images import upload_name
 from .run import Run
@@ -41,11 +42,15 @@ UPLOAD_LIFE = dt.timedelta(hours=20)  # the docs say 24 h and 3 days; assume les
 
 
 class Sending(Step):
-    """Uploads the picture, waits for the right to send, and sends once."""
+    """Uploads the picture, waits for the right to send, and sends once.
 
-    def __init__(self, run: Run, session: Session, channel: Channel, content: bytes | None) -> None:
+    Args:
+        to_send: What is sent; None where nothing may be.
+    """
+
+    def __init__(self, run: Run, session: Session, channel: Channel, to_send: ToSend | None) -> None:
         super().__init__(run, session, channel)
-        self.content = content
+        self.to_send = to_send
 
     async def send(self) -> None:
         """Send the run, or end it as not sent, refused or unknown and raise that.
@@ -53,15 +58,17 @@ class Sending(Step):
         Raises:
             TakenOver: somebody else sends it, or it was withdrawn.
         """
+        if self.to_send is None:
+            raise TakenOver
         counting = asyncio.get_running_loop().create_task(self.channel.balance(max_age_s=BALANCE_AGE_S))
         try:
             await self.channel.client()  # one that cannot be opened is not tried again
-            image_url = await self._image_url()
+            image_url = await self._image_url(self.to_send)
             balance = await counting
             tries, refusals = iter(CONNECT_PAUSES_S), iter(range(RATE_TRIES))
             while True:
                 try:
-                    return await self._send_once(image_url, balance)
+                    return await self._send_once(self.to_send.request, image_url, balance)
                 except RateLimited:
                     if next(refusals, None) is None:
                         raise
@@ -101,9 +108,8 @@ class Sending(Step):
             found = await gather(self.session, self.run, self.channel)
             error.message = f"{error.message} {found.words}"
 
-    async def _send_once(self, image_url: str | None, balance: Reading | None) -> None:
+    async def _send_once(self, request: Request, image_url: str | None, balance: Reading | None) -> None:
         client = await self.channel.client()
-        request = self.run.request
         began = elapsed_s()
         async with self.channel.permission(self.ledger, self.run.id, balance) as row:
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
@@ -168,15 +174,15 @@ class Sending(Step):
         have = f"; the balance is {balance.credits:g}" if balance else ""
         return f"{need}{have}." if need else ""
 
-    async def _image_url(self) -> str | None:
+    async def _image_url(self, to_send: ToSend) -> str | None:
         """The address of the picture at the service; uploaded once per content."""
-        image = self.run.request.image
-        if image is None or (image.url and self.content is None):
+        image, content = to_send.request.image, to_send.content
+        if image is None or (image.url and content is None):
             return image.url if image else None
-        if self.content is None:  # a create without its picture would be paid, and not what was asked
+        if content is None:  # a create without its picture would be paid, and not what was asked
             raise NotSent(f"the picture {image.label} is not at hand.", hint="run the cell again")
         async with self.channel.uploading(image.sha256):
-            return await self._uploaded(image, self.content)
+            return await self._uploaded(image, content)
 
     async def _uploaded(self, image: ImageIdentity, content: bytes) -> str:
         known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
@@ -199,6 +205,6 @@ class Sending(Step):
 
     def _is_fresh(self, url: str, uploaded_at: str) -> bool:
         age = self.ledger.now() - dt.datetime.fromisoformat(uploaded_at)
-        if self.channel.service == "simulator" and not self.channel.is_own_address(url):
-            return False  # an embedded simulator comes back on another port
+        if not self.channel.is_upload_address(url):
+            return False  # an embedded simulator on another port, or a ledger that names another picture for ours
         return dt.timedelta(0) <= age < UPLOAD_LIFE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -12,9 +13,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from .. import settings as settings_
-from ..errors import InvalidRequest, KieError, NotSent, WaitInterrupted
+from ..errors import InvalidRequest, KieError, LedgerError, NotSent, WaitInterrupted
 from ..ledger import Ledger, RunRow, owner
-from .asking import DryRun, Prepared, Started, intend, look, new_run, nothing_charged, prepare
+from .asking import DryRun, Prepared, Started, ToSend, check, intend, look, new_run, nothing_charged, prepare
 from .bridge import wait_blocking
 from .channel import Channel
 from .dispatcher import dispatcher
@@ -86,7 +87,9 @@ class Session(Shared):
         with nothing_charged():
             prepared = replace(prepare(self, prompt, asked), origin=origin)
             ledger = self.ledger(prepared.home)
-            before = ledger.standing(new_run(prepared)) if fresh else None
+            before = None
+            with contextlib.suppress(LedgerError):  # it cannot be read, which a remark says
+                before = ledger.standing(new_run(prepared)) if fresh else None
         run, how = self.begin(prepared, fresh=fresh, max_credits=max_credits)
         unsure = (_unsure(before),) if before is not None and before.state in UNSETTLED else ()
         started = Started(run=run, how=how, warnings=(*ledger.untold(), *prepared.warnings, *unsure))
@@ -131,9 +134,29 @@ class Session(Shared):
                 row, is_new = write_down()
                 run = self.handle(prepared.home, row)
             if is_new:
-                self.follow(run, prepared.content, prepared.channel, may_send=True)
+                self.follow(run, prepared.channel, to_send=prepared.to_send)
                 return run, "new"
-            return run, self._take_up(run, prepared.content, may_send=True)
+            return run, self._take_up(run, self._joined(run, prepared, max_credits))
+
+    @staticmethod
+    def _joined(run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
+        """What may be sent for an intention of another process, should that die: the request that was checked here.
+
+        None where the run is none of that request, or a limit of this call forbids it.
+        """
+        if run.state is not State.INTENT:
+            return None
+        request, estimate = prepared.request, prepared.request.estimate
+        if prepared.seed_drawn and run.seed is not None:
+            request = request.with_seed(run.seed)
+        is_it = request.fingerprint(prepared.channel.identity) == run.row.fingerprint
+        if not is_it or run.row.estimate != (estimate.credits if estimate else None):
+            return None
+        try:
+            check(prepared, max_credits)
+        except KieError:
+            return None
+        return ToSend(request, prepared.content)
 
     def prepare(
         self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
@@ -201,7 +224,7 @@ class Session(Shared):
         is_gone = run.state is State.FETCHED and not run.is_here
         if run.state in OPEN or is_gone:
             with self.begin_lock:
-                self._take_up(run, None, may_send=False)
+                self._take_up(run)
 
     def look_for(self, run: Run) -> None:
         """`revive`, and ask again for a task that the service did not show, and for files that have not come; sends nothing."""
@@ -212,8 +235,12 @@ class Session(Shared):
             if run.missing and run.link_lives:
                 self.follow(run)
 
-    def _take_up(self, run: Run, content: bytes | None, *, may_send: bool) -> str:
-        """A run of an earlier cell, kernel or day."""
+    def _take_up(self, run: Run, to_send: ToSend | None = None) -> str:
+        """A run of an earlier cell, kernel or day.
+
+        Args:
+            to_send: What may be sent, should its owner die before it has.
+        """
         if run.state is State.FETCHED:
             if run.is_here:
                 run._finish(None)
@@ -230,7 +257,7 @@ class Session(Shared):
         if run.state is State.LOST:
             self._look_again(run)
         if run.state in OPEN:
-            self.follow(run, content, may_send=may_send)
+            self.follow(run, to_send=to_send)
             return "joined"
         raise error_of(run)
 

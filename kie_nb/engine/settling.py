@@ -234,7 +234,7 @@ def resend(session: Session, run: Run, *, yes: bool = False) -> Run:
             row, is_new = intend(session, prepared, fresh=True, max_credits=None, instead_of=run.row)
             if is_new:
                 new = session.handle(home, row)
-                session.follow(new, prepared.content, prepared.channel, may_send=True)
+                session.follow(new, prepared.channel, to_send=prepared.to_send)
         if is_new:
             session.wait_for_answer(new)
             return new

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, LedgerError
-from ..ledger import owner
+from ..ledger import UnreadableRun, owner
 from ..paths import make_private, open_private
 from .outcomes import stored
 from .run import Run
@@ -51,11 +51,19 @@ class Step:
         return await answer
 
     async def surely(self, to: State, **changes: Any) -> None:
-        """A transition that must not be lost: a disk that is full for a minute must not cost a paid video."""
+        """A transition that must not be lost: a disk that is full for a minute must not cost a paid video.
+
+        Raises:
+            UnreadableRun: the run is no run any more, which waiting does not cure; its task is noted beside the ledger.
+        """
         told = ""
         while True:
             try:
                 is_moved = await self.move(to, **changes)
+            except UnreadableRun:
+                if changes.get("task_id"):
+                    self._note_task(changes["task_id"])
+                raise
             except LedgerError as exc:
                 if not told and "task_id" in changes:
                     told = f" Its task is {changes['task_id']}: write it down."

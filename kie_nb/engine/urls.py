@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from ..catalogue import ImageIdentity
+from ..catalogue import ImageIdentity, read_image
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..service.media import read_at
@@ -26,7 +26,7 @@ def recorded_pictures(url: str, ledger: Ledger, *, channel: Channel) -> list[Pic
         BadImage: the service could not reach the address.
     """
     url = check_url(url, own=channel.own)
-    found = [ImageIdentity(**known) for known in ledger.find_urls(url)]
+    found = map(read_image, ledger.find_urls(url))
     identities = [*(identity for identity in found if not identity.by_url), by_address(url)]
     return [Picture(identity=identity) for identity in identities]
 
@@ -123,7 +123,7 @@ def remember(picture: ImageIdentity, ledger: Ledger) -> None:
 def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ...]:
     known = ledger.find_url(url)
     told = (ledger.database.name, url, identity.sha256)
-    if known is None or known["by_url"] or known["sha256"] == identity.sha256 or told in _told:
+    if known is None or known.get("by_url") or known["sha256"] == identity.sha256 or told in _told:
         return ()
     _told.add(told)
     words = (

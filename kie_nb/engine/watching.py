@@ -7,9 +7,11 @@ import datetime as dt
 import time
 from typing import Any
 
+from ..bounds import FIRST_MS, LAST_MS, MAX_SECONDS
 from ..errors import AuthError, KieError, RateLimited, Refused, ServiceTrouble, TaskLost
 from ..service import TaskRecord
 from ..service.client import PASSING_CODES
+from ..service.wirejson import number_of
 from ..settings import LOGS
 from .outcomes import failure
 from .schedule import Usual, next_look_s
@@ -132,11 +134,11 @@ class Watching(Step):
             await self.surely(state, evidence=evidence, **changes)
 
     def _work_s(self, record: TaskRecord) -> float | None:
-        """How long it worked: since it left the queue, where it was seen in one, else since its creation."""
+        """How long it worked, None where that cannot be: since it left the queue, where it was seen in one, else since its creation."""
         if self.run.row.started_at or record.duration_s is None:
             # A laptop that slept looks late: its task ended when the service says.
             end = record.completed_ms / 1000 if record.completed_ms else self._now()
-            return max(0.0, end - self._clock())
+            return number_of(end - self._clock(), least=0.0, most=MAX_SECONDS)
         return record.duration_s
 
 
@@ -148,9 +150,6 @@ def _passes(error: KieError) -> bool:
 
 
 def _iso(milliseconds: int | None) -> str | None:
-    if milliseconds is None:
+    if milliseconds is None or not FIRST_MS <= milliseconds <= LAST_MS:
         return None
-    try:
-        return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="microseconds")
-    except (OverflowError, OSError, ValueError):
-        return None
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="microseconds")

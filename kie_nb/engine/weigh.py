@@ -11,11 +11,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from ..bounds import Balance, Moment
 from .tables import counted
 
 # When the service takes its credits, at the create or at the end, is not documented; recorded tasks took up to 13 minutes
 # (kie-api §4.7). A balance that has not fallen says little before that.
 SETTLED_AFTER_S = 1200.0
+
+
+class _Kept(TypedDict):
+    credits: Balance
+    at: Moment
+
+
+_READING = TypeAdapter(_Kept)
 
 
 class Verdict(StrEnum):
@@ -46,12 +58,11 @@ class Reading:
     @classmethod
     def from_json(cls, kept: Any) -> Reading | None:
         """What `to_json` gave; None for anything else."""
-        if not isinstance(kept, dict):
-            return None
         try:
-            return cls(credits=float(kept["credits"]), at=dt.datetime.fromisoformat(str(kept["at"])))
-        except (KeyError, TypeError, ValueError):
+            read = _READING.validate_python(kept)
+        except ValidationError:
             return None
+        return cls(credits=read["credits"], at=dt.datetime.fromisoformat(read["at"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

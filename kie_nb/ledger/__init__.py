@@ -7,7 +7,9 @@ from .files import Files, is_picture, number_of
 from .grant_store import Grant, GrantStore, Leave
 from .kept import KeptFile, files_made, kept_files, with_kept
 from .pictures import UploadRow
-from .store import Ledger, NewRun, RunRow
+from .reading import UnreadableRun
+from .rows import NewRun, RunRow
+from .store import Ledger
 
 __all__ = [
     "Database",
@@ -21,6 +23,7 @@ __all__ = [
     "NewRun",
     "RunRow",
     "Standing",
+    "UnreadableRun",
     "UploadRow",
     "files_made",
     "is_picture",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
+from ..catalogue import Request
 from . import money
 from .clock import now_in
 from .database import Database
@@ -44,7 +44,7 @@ class Budgets:
         with self._db.read() as db:
             return money.beside(db, service, experiment, fingerprints)
 
-    def reported(self, service: str) -> list[tuple[dict[str, Any], float]]:
+    def reported(self, service: str) -> list[tuple[Request, float]]:
         """The requests at *service* whose videos were made and whose cost was reported, each with that cost."""
         with self._db.read() as db:
             return money.reported(db, service)

@@ -13,6 +13,8 @@ from ..settings import LOGS
 from .database import Database
 from .merging import Arrival, merge
 from .owner import has_ended
+from .reading import other_row, read_events
+from .rows import RunRow
 from .schema import event, metadata, run
 
 BATCH = 200
@@ -45,12 +47,14 @@ class Counts:
         known: Runs that were there already.
         left: Runs that are written down but not sent; they stay where they are, or both ledgers would send them.
         others: Rows of the other tables that joined: pictures at the service, budgets.
+        unreadable: Runs that are no runs; they stay where they are.
     """
 
     copied: int
     known: int
     left: int
     others: int
+    unreadable: int = 0
 
 
 def copy_ledger(source: Database, target: Database) -> Counts:
@@ -64,13 +68,18 @@ def copy_ledger(source: Database, target: Database) -> Counts:
         LedgerError: one of them cannot be used.
     """
     known = _known_runs(target)
-    copied = already = left = 0
+    copied = already = left = unreadable = 0
     with source.read() as old:
-        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
+        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at))
         batch: list[Arrival] = []
         # What stands for a request is decided among all its runs at once: a family is never split.
-        for _, family in groupby(rows, key=lambda row: row["family"]):
-            for row in map(dict, family):
+        for _, family in groupby(rows, key=lambda row: row.family):
+            for found in family:
+                checked = source.reading.run(found)
+                if checked is None:
+                    unreadable += 1
+                    continue
+                row = {name: getattr(checked, name) for name in RunRow.__slots__}
                 if row["id"] in known:
                     already += 1
                 elif row["state"] == "intent":
@@ -86,17 +95,17 @@ def copy_ledger(source: Database, target: Database) -> Counts:
         others = sum(
             _join(old, target, table) for table in metadata.sorted_tables if table not in {run, event}
         )
-    return Counts(copied=copied, known=already, left=left, others=others)
+    return Counts(copied=copied, known=already, left=left, others=others, unreadable=unreadable)
 
 
 def _known_runs(database: Database) -> _Known:
     """What `_is_news` asks of every run in *database*, by its id."""
     with database.read() as db:
-        found = db.execute(sa.select(run.c.id, run.c.state, run.c.task_id, run.c.owner, run.c.owner_hint))
-        return {row.id: (row.state, row.task_id, _is_driven(row)) for row in found}
+        found = database.reading.runs(db.execute(sa.select(run)))
+    return {row.id: (row.state, row.task_id, _is_driven(row)) for row in found}
 
 
-def _is_driven(row: Any) -> bool:
+def _is_driven(row: RunRow) -> bool:
     """Whether somebody may drive it: who looks only once has not seen its owner being silent."""
     return row.owner is not None and row.state in _DRIVEN and not has_ended(row.owner_hint)
 
@@ -135,8 +144,9 @@ def _arrival(
 
 
 def _events(old: sa.Connection, run_id: str) -> list[dict[str, Any]]:
-    found = old.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id))
-    return [dict(entry) for entry in found.mappings()]
+    return read_events(
+        old.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
+    )
 
 
 def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:
@@ -146,7 +156,8 @@ def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:
     for rows in _batches(old.execute(sa.select(table)).mappings()):
         with target.write() as db:
             there = {tuple(row) for row in db.execute(sa.select(*keys))}
-            new = [row for row in rows if tuple(row[key.name] for key in keys) not in there]
+            whole = [row for row in rows if other_row(table.name, row) is not None]
+            new = [row for row in whole if tuple(row[key.name] for key in keys) not in there]
             if new:
                 db.execute(table.insert(), new)
             joined += len(new)

@@ -7,7 +7,7 @@ write lock taken at the start. `postgres.py` has the same for a team's server.
 from __future__ import annotations
 
 import contextlib
-import json
+import functools
 import os
 import sqlite3
 import time
@@ -21,9 +21,13 @@ import sqlalchemy as sa
 from ..errors import InvalidRequest, LedgerError, without_frames
 from ..paths import make_private, open_private, shown_path
 from .network_disk import check_locks, network_disk_of
+from .own_tables import Make, check_own, check_plain, harden, schema_number
+from .reading import Reading, json_column
 
 BUSY_TIMEOUT_MS = 30_000
 HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder
+# A text that is none is for the border to refuse, not for the driver to fail with: it would take all other rows with it.
+_TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
 _WAL_TRIES = 40  # SQLite does not wait by itself while somebody else makes the same switch
 
 
@@ -40,6 +44,7 @@ class Database(ABC):
         name: What people call it; never a password.
         is_shared: Whether processes of other machines use it too: then the rate grants live in it.
         refusal: Why nothing may be written, where nothing may.
+        reading: The border that its rows come through.
     """
 
     is_shared = False
@@ -47,6 +52,7 @@ class Database(ABC):
     def __init__(self, engine: sa.Engine, name: str, hint: str) -> None:
         self.name = name
         self.refusal: LedgerError | None = None
+        self.reading = Reading(name)
         self._engine = engine
         self._hint = hint
 
@@ -84,8 +90,6 @@ class Database(ABC):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sa.exc.IntegrityError:
-            raise
         except sa.exc.DBAPIError as exc:
             without_frames(exc)  # the driver's hold the password of a server
             raise LedgerError(
@@ -95,11 +99,6 @@ class Database(ABC):
             raise InvalidRequest(
                 "a text with half a character in it cannot be kept or looked for.", hint="type it anew"
             ) from exc
-        except (
-            json.JSONDecodeError,
-            UnicodeDecodeError,
-        ) as exc:  # the page is whole, and what it holds is not
-            raise LedgerError(f"the ledger {self.name} is damaged: {exc}.", hint=DAMAGED) from exc
 
 
 class SqliteFile(Database):
@@ -107,6 +106,7 @@ class SqliteFile(Database):
 
     Args:
         file: The file; its folder is made if it is missing.
+        make: Makes all the tables that may be in it.
         durable: Whether a committed write must survive a power cut (what money needs).
         private: Whether nobody but its owner may read it.
         setting: What chooses its folder, for the hint where that cannot be used.
@@ -116,13 +116,14 @@ class SqliteFile(Database):
         network_disk: The network disk that it is on, if any.
 
     Raises:
-        LedgerError: the folder cannot be made, or file locks do not hold there.
+        LedgerError: the folder cannot be made, or file locks do not hold there. From every method: it is no plain file, or
+            holds what *make* does not make.
     """
 
     def __init__(
-        self, file: Path, *, durable: bool = True, private: bool = False, setting: str = HOME
+        self, file: Path, make: Make, *, durable: bool = True, private: bool = False, setting: str = HOME
     ) -> None:
-        self.file = file
+        self.file, self._make = file, make
         try:
             if private:
                 make_private(file.parent)
@@ -142,12 +143,20 @@ class SqliteFile(Database):
                 "sqlite", database=str(file)
             ),  # in a text, `?` and `%` of a folder's name would be syntax
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            json_deserializer=json_column,
         )
+
+        @sa.event.listens_for(engine, "do_connect")
+        def _look_at_it(*_connecting: Any) -> None:
+            check_plain(file)
 
         @sa.event.listens_for(engine, "connect")
         def _settings(connection: sqlite3.Connection, _record: Any) -> None:
             connection.isolation_level = None  # we say BEGIN ourselves: sqlite3's own would not be IMMEDIATE
+            connection.text_factory = _TEXT
+            harden(connection)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            check_own(connection, make, shown_path(file))
             _choose_journal(connection, journal)
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
@@ -165,6 +174,7 @@ class SqliteFile(Database):
         with self._engine.connect() as db:
             db.exec_driver_sql("BEGIN IMMEDIATE")
             try:
+                self._check_own(db, may_write=True)
                 yield db
                 db.exec_driver_sql("COMMIT")
             except BaseException:
@@ -176,7 +186,20 @@ class SqliteFile(Database):
     @contextlib.contextmanager
     def _look(self) -> Iterator[sa.Connection]:
         with self._engine.connect() as db:
+            self._check_own(db)
             yield db
+
+    def _check_own(self, db: sa.Connection, *, may_write: bool = False) -> None:
+        """Look again whether the tables are ours where they were changed since: another process may have put a trigger in."""
+        raw: Any = db.connection.dbapi_connection
+        number = schema_number(raw)
+        if db.info.get("schema", (None,))[0] != number:
+            db.info["schema"] = (number, check_own(raw, self._make, self.name))
+        if may_write and db.info["schema"][1]:  # known at opening, it would have been refused before
+            raise LedgerError(
+                f"the ledger {self.name} was brought up to date by a newer kie_nb meanwhile.",
+                hint="restart the kernel",
+            )
 
 
 def _choose_journal(connection: sqlite3.Connection, mode: str) -> None:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 
+from ..bounds import MAX_TEXT, Credits, Seconds, Sha256, Text, Word, can_be_kept
+from ..errors import NOTHING, LedgerError
 from .clock import now_in
 from .database import Database
+from .reading import other_row
+from .rows import ErrorColumn, RunRow, StateName
 from .schema import CAME, cell, experiment, run
-from .store import RunRow
 
 Places = dict[str, dict[str, Any]]
 Decide = Callable[
@@ -31,16 +35,16 @@ class Standing:
         is_incomplete: It is done, and another of its files is not on this machine; likewise.
     """
 
-    id: str
-    fingerprint: str
-    service: str
-    state: str
-    credits: float | None
-    estimate: float | None
-    duration_s: float | None
-    experiment: str | None = None
-    error: dict[str, Any] | None = None
-    video: str | None = None
+    id: Word
+    fingerprint: Sha256
+    service: Word
+    state: StateName
+    credits: Credits | None
+    estimate: Credits | None
+    duration_s: Seconds | None
+    experiment: Text | None = None
+    error: ErrorColumn | None = None
+    video: Word | None = None
     has_several: bool = False
     is_damaged: bool = False
     is_gone: bool = False
@@ -57,6 +61,9 @@ _STANDING = (
     sa.func.coalesce(_HAS_SEVERAL, sa.false()).label("has_several"),
     sa.func.coalesce(_IS_DAMAGED, sa.false()).label("is_damaged"),
 )
+
+
+_STANDING_ROW = TypeAdapter(Standing)
 
 
 class Experiments:
@@ -97,12 +104,17 @@ class Experiments:
                 self._keep(db, name, *answer)
 
     def _kept(self, db: sa.Connection, name: str) -> tuple[dict[str, Any] | None, Places]:
-        definition = db.execute(
-            sa.select(experiment.c.definition).where(*self._is(experiment.c.name, name))
-        ).scalar()
-        query = sa.select(cell.c.fingerprint, cell.c.place).where(*self._is(cell.c.experiment, name))
-        found = db.execute(query.order_by(cell.c.position))
-        return definition, {entry.fingerprint: entry.place for entry in found}
+        kept = db.execute(sa.select(experiment).where(*self._is(experiment.c.name, name))).mappings().first()
+        row = other_row("experiment", kept)
+        if kept is not None and row is None:  # its seed would be drawn anew, and all of it be bought again
+            raise LedgerError(
+                f"the definition of the experiment {name!r} in the ledger cannot be read; nothing was sent.",
+                hint="give the experiment another name, or put a copy of the ledger of before in its place",
+                charged=NOTHING,
+            )
+        query = sa.select(cell).where(*self._is(cell.c.experiment, name)).order_by(cell.c.position)
+        found = [one for entry in db.execute(query).mappings() if (one := other_row("cell", entry))]
+        return row["definition"] if row else None, {one["fingerprint"]: one["place"] for one in found}
 
     def _keep(
         self,
@@ -134,18 +146,19 @@ class Experiments:
         """The experiments there are, the one changed last first."""
         query = sa.select(experiment.c.name).where(experiment.c.service == self._service)
         with self._db.read() as db:
-            return list(db.execute(query.order_by(experiment.c.changed_at.desc())).scalars())
+            found = db.execute(query.order_by(experiment.c.changed_at.desc())).scalars()
+            return [name for name in found if can_be_kept(name, MAX_TEXT)]
 
     def runs(self, fingerprints: Sequence[str]) -> dict[str, RunRow]:
         """The run of each request that has one, by fingerprint: the one that stands for it, else the newest."""
         found = self._found(sa.select(run), fingerprints)
-        return {entry.fingerprint: RunRow(**entry._mapping) for entry in found}  # noqa: SLF001 - its documented name
+        return {row.fingerprint: row for row in self._db.reading.runs(found)}
 
     def standings(self, fingerprints: Sequence[str]) -> dict[str, Standing]:
         """The same, as much of it as is looked at each second."""
-        return {
-            entry.fingerprint: Standing(*entry) for entry in self._found(sa.select(*_STANDING), fingerprints)
-        }
+        found = self._found(sa.select(*_STANDING), fingerprints)
+        kept = self._db.reading.typed_all(_STANDING_ROW, found)
+        return {standing.fingerprint: standing for standing in kept}
 
     def _found(self, query: Any, fingerprints: Sequence[str]) -> Iterator[Any]:
         """Entries of the runs of these requests, in such an order that the last of each counts."""

@@ -15,10 +15,12 @@ from .schema import grants_metadata, slot
 from .schema import pause as pause_table
 
 if TYPE_CHECKING:
-    from .store import Ledger, RunRow
+    from .rows import RunRow
+    from .store import Ledger
 
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05
+_FAR = 1e11  # no moment is later; SQLite takes texts for more than any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,9 @@ class GrantStore:
             self._db = place  # its migrations made the tables
             return
         # Not durable against a power cut: a machine that was off for a second has nothing in flight.
-        self._db = SqliteFile(place / "grants.sqlite", durable=False, private=True, setting=STATE)
+        self._db = SqliteFile(
+            place / "grants.sqlite", grants_metadata.create_all, durable=False, private=True, setting=STATE
+        )
         with self._db.write() as db:
             grants_metadata.create_all(db)
 
@@ -124,7 +128,7 @@ class GrantStore:
     @staticmethod
     def _take(db: sa.Connection, account: str, limit: int, window_s: float) -> tuple[Grant | None, float]:
         moment = moment_in(db).timestamp()
-        db.execute(slot.delete().where(slot.c.taken_at < moment - _KEEP_S))
+        db.execute(slot.delete().where(~slot.c.taken_at.between(moment - _KEEP_S, _FAR)))
         # Replied in the future: the clock was set back since. Counted from now it is never too early.
         db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
         found = db.execute(
@@ -153,6 +157,7 @@ def _is(grant: Grant) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _paused_until(db: sa.Connection, account: str) -> float:
-    return float(
-        db.execute(sa.select(pause_table.c.until).where(pause_table.c.account == account)).scalar() or 0.0
+    found = sa.select(pause_table.c.until).where(
+        pause_table.c.account == account, pause_table.c.until.between(0, _FAR)
     )
+    return float(db.execute(found).scalar() or 0.0)

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ..bounds import MAX_FILES
 from ..video.sniff import PICTURES, SOUNDS, VIDEOS
 from .files import number_of
 
 if TYPE_CHECKING:
-    from .store import RunRow
-
-# Far more than any task makes: a row or folder from elsewhere that tells of more is not believed.
-MAX_FILES = 100
+    from .rows import RunRow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

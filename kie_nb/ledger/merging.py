@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ..errors import LedgerError
 from .clock import now_in
 from .database import Database
+from .reading import read_events
 from .schema import CAME, event, run
 
 RELEASED = ("refused", "not_sent", "fail", "written_off")  # nothing is billed, or somebody has said so
@@ -49,23 +50,24 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
     coming = {arrival.values["id"] for arrival in arrivals}
     with database.write() as db:
         for arrival in sorted(arrivals, key=lambda one: str(one.values["created_at"])):
-            before = db.execute(sa.select(run).where(run.c.id == arrival.values["id"])).mappings().first()
-            if (before["state"] if before else None) != arrival.seen:
+            query = sa.select(run).where(run.c.id == arrival.values["id"])
+            before = database.reading.sure(db.execute(query).first())
+            if (before.state if before else None) != arrival.seen:
                 raise LedgerError(
                     f"run {arrival.values['id'][:8]} has moved on during the import; nothing was imported.",
                     hint="import again",
                 )
-            key = before["live_key"] if before and arrival.values["state"] not in RELEASED else None
+            key = before.live_key if before and arrival.values["state"] not in RELEASED else None
             values = {**arrival.values, "live_key": key or _live_key(db, arrival, coming)}
             values |= {"owner": None, "owner_hint": None, "beat": 0}
             if before is None:
                 db.execute(run.insert(), values)
             else:
-                values |= {name: before[name] for name in _KEPT if before[name] is not None}
+                values |= {name: kept for name in _KEPT if (kept := getattr(before, name)) is not None}
                 db.execute(run.update().where(run.c.id == values.pop("id")).values(values))
-                if before["live_key"] and values["live_key"] is None:
-                    stand_in(db, db.execute(sa.select(run).where(run.c.id == before["id"])).one())
-            _append(db, arrival, before["state"] if before else None)
+                if before.live_key and values["live_key"] is None:
+                    stand_in(db, db.execute(query).one())
+            _append(db, arrival, before.state if before else None)
 
 
 def _live_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | None:
@@ -98,8 +100,8 @@ def stand_in(db: sa.Connection, released: Any) -> None:
     for found in db.execute(
         sa.select(run.c.id, run.c.fingerprint).where(others, may_cost).order_by(CAME.desc())
     ):
-        told = db.execute(sa.select(event.c.evidence).where(event.c.run_id == found.id)).scalars()
-        if any(name in (evidence or {}) for evidence in told for name in _FROM_ELSEWHERE):
+        told = read_events(db.execute(sa.select(event).where(event.c.run_id == found.id)).mappings())
+        if any(name in (step["evidence"] or {}) for step in told for name in _FROM_ELSEWHERE):
             key = f"{found.fingerprint}:{found.id}"
             db.execute(run.update().where(run.c.id == found.id).values(live_key=key))
             return

@@ -25,6 +25,11 @@ def m001_tables(db: sa.Connection) -> None:
 MIGRATIONS: tuple[Migration, ...] = (m001_tables,)
 
 
+def all_tables(db: sa.Connection) -> None:
+    """Everything that an empty database gets."""
+    migrate(db, 0)
+
+
 def prepare(database: Database) -> None:
     """Bring the schema to this version, in one transaction; a database of a newer one is opened for looking only.
 

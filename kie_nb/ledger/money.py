@@ -6,15 +6,20 @@ outcome, perhaps billed. What has no known price, or no reported cost, is counte
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import BudgetExceeded
+from ..bounds import MAX_CREDITS, MAX_TEXT, can_be_kept
+from ..catalogue import Request, read_request
+from ..errors import NOTHING, BudgetExceeded, LedgerError
 from .clock import now_in
-from .schema import budget, run
+from .reading import other_row
+from .rows import STATES
+from .schema import IMPORTED, budget, run, within
 
 BILLED = ("success", "fetched", "written_off")
 MADE = (*BILLED, "fail")
@@ -72,24 +77,25 @@ def _sum(states: Sequence[str], amount: Any) -> Any:
     return sa.func.coalesce(sa.func.sum(sa.case((run.c.state.in_(states), amount), else_=0.0)), 0.0)
 
 
-def _count(states: Sequence[str], *unknown: sa.Column[Any]) -> Any:
+def _count(states: Sequence[str], *unknown: Any) -> Any:
     conditions = (run.c.state.in_(states), *(column.is_(None) for column in unknown))
     return sa.func.coalesce(sa.func.sum(sa.case((sa.and_(*conditions), 1), else_=0)), 0)
 
 
 # A failed task is not billed: without a reported cost it counts as nothing.
-_ESTIMATE = sa.func.coalesce(run.c.estimate, 0.0)
-_SPENT = sa.case((run.c.credits.is_not(None), run.c.credits), (run.c.state == "fail", 0.0), else_=_ESTIMATE)
+_LISTED, _REPORTED = within(run.c.estimate, MAX_CREDITS), within(run.c.credits, MAX_CREDITS)
+_ESTIMATE = sa.func.coalesce(_LISTED, 0.0)
+_SPENT = sa.case((_REPORTED.is_not(None), _REPORTED), (run.c.state == "fail", 0.0), else_=_ESTIMATE)
 _COLUMNS = (
     sa.func.count().label("runs"),
     _sum(("success", "fetched"), _ESTIMATE).label("estimated"),
-    _sum(MADE, sa.func.coalesce(run.c.credits, 0.0)).label("real"),
-    _count(BILLED, run.c.credits).label("unreported"),
+    _sum(MADE, sa.func.coalesce(_REPORTED, 0.0)).label("real"),
+    _count(BILLED, _REPORTED).label("unreported"),
     _sum(MADE, _SPENT).label("spent"),
     _sum(UNDER_WAY, _ESTIMATE).label("reserved"),
     _sum(("intent",), _ESTIMATE).label("unsent"),
     _sum(AT_RISK, _ESTIMATE).label("at_risk"),
-    _count((*UNDER_WAY, *AT_RISK, *BILLED), run.c.estimate, run.c.credits).label("unpriced"),
+    _count((*UNDER_WAY, *AT_RISK, *BILLED), _LISTED, _REPORTED).label("unpriced"),
 )
 _KEYS: dict[str, Any] = {
     "notebook": run.c.notebook,
@@ -127,12 +133,12 @@ def beside(
 def counts(db: sa.Connection) -> list[Count]:
     """How many runs there are of each state at each service."""
     credits_ = (
-        sa.func.coalesce(sa.func.sum(run.c.credits), 0.0).label("credits"),
-        sa.func.count(run.c.credits).label("told"),
+        sa.func.coalesce(sa.func.sum(_REPORTED), 0.0).label("credits"),
+        sa.func.count(_REPORTED).label("told"),
     )
     query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
     found = db.execute(query.group_by(run.c.service, run.c.state))
-    return [Count(**entry._mapping) for entry in found]  # noqa: SLF001 - its documented name
+    return [Count(**entry._mapping) for entry in found if entry.state in STATES]  # noqa: SLF001 - its documented name
 
 
 def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]]:
@@ -140,20 +146,38 @@ def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]
     key = _KEYS[by].label("key")
     query = sa.select(key, *_COLUMNS).where(run.c.service == service).group_by(key)
     found = [dict(entry._mapping) for entry in db.execute(query)]  # noqa: SLF001
-    rows = [(str(entry.pop("key") or ""), Figures(**entry)) for entry in found]
+    rows = [(_shown(entry.pop("key")), Figures(**entry)) for entry in found]
     return sorted(rows, key=lambda row: row[0] if by == "day" else row[1].committed, reverse=True)
 
 
-def reported(db: sa.Connection, service: str) -> list[tuple[dict[str, Any], float]]:
-    """The requests whose videos were made and whose cost was reported, each with that cost."""
-    known = (run.c.service == service, run.c.state.in_(("success", "fetched")), run.c.credits.is_not(None))
-    query = sa.select(run.c.request, run.c.credits).where(*known)
-    return [(entry.request, float(entry.credits)) for entry in db.execute(query)]
+def _shown(key: Any) -> str:
+    return key if isinstance(key, str) and can_be_kept(key, MAX_TEXT) else ""
+
+
+def reported(db: sa.Connection, service: str) -> list[tuple[Request, float]]:
+    """The requests whose videos were made here and whose cost was reported, each with that cost."""
+    known = (run.c.service == service, run.c.state.in_(("success", "fetched")), _REPORTED.is_not(None))
+    found = db.execute(sa.select(run.c.request, run.c.credits).where(*known, run.c.account != IMPORTED))
+    costs = []
+    for entry in found:
+        with contextlib.suppress(ValueError):
+            costs.append((read_request(entry.request), float(entry.credits)))
+    return costs
 
 
 def limits(db: sa.Connection) -> dict[str, float]:
     """The limits that are set, by scope."""
-    return {entry.scope: float(entry.credits) for entry in db.execute(sa.select(budget))}
+    found = {}
+    for entry in db.execute(sa.select(budget).where(budget.c.scope.in_(SCOPES))).mappings():
+        kept = other_row("budget", entry)
+        if kept is None:  # a limit that cannot be read is not "no limit"
+            raise LedgerError(
+                f"the budget per {entry['scope']} in the ledger cannot be read; nothing was sent.",
+                hint=f"set it anew with kie.budget(credits=..., per={entry['scope']!r})",
+                charged=NOTHING,
+            )
+        found[kept["scope"]] = float(kept["credits"])
+    return found
 
 
 def set_limit(db: sa.Connection, scope: str, credits_: float | None) -> None:

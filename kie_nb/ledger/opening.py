@@ -11,7 +11,8 @@ from ..errors import LedgerError
 from ..keys import Secret
 from ..paths import shown_path
 from .database import DAMAGED, Database, SqliteFile
-from .migrations import prepare
+from .migrations import all_tables, prepare
+from .own_tables import check_plain
 from .postgres import Postgres
 
 NAME = "ledger.sqlite"
@@ -32,8 +33,9 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
         shared = Postgres(url)
         prepare(shared)
         return shared, _refusal(shared)
+    check_plain(home / NAME)
     _refuse_emptied(home / NAME, home)
-    file = SqliteFile(home / NAME)
+    file = SqliteFile(home / NAME, all_tables)
     prepare(file)
     return file, [*_network_disk(file), *_refusal(file)]
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..catalogue import read_image
 from .clock import now_in
 from .database import Database
+from .reading import other_row
 from .schema import picture_url, upload
 
 _EARLIER = 20  # contents of one address that are remembered
@@ -18,7 +20,6 @@ _EARLIER = 20  # contents of one address that are remembered
 class UploadRow:
     """A picture that the service has."""
 
-    sha256: str
     url: str
     uploaded_at: str
 
@@ -45,8 +46,8 @@ class Pictures:
         """Where the service has this picture, if it was ever uploaded."""
         query = sa.select(upload).where(upload.c.account == account, upload.c.sha256 == sha256)
         with self._db.read() as db:
-            found = db.execute(query).first()
-        return UploadRow(sha256=found.sha256, url=found.url, uploaded_at=found.uploaded_at) if found else None
+            found = other_row("upload", db.execute(query).mappings().first())
+        return UploadRow(url=found["url"], uploaded_at=found["uploaded_at"]) if found else None
 
     def remember_url(self, url: str, identity: dict[str, Any]) -> None:
         """What *url* served when a run was made with it; what it served before stays known."""
@@ -67,7 +68,15 @@ class Pictures:
 
 
 def _told(db: sa.Connection, url: str) -> list[dict[str, Any]]:
-    kept = db.execute(sa.select(picture_url.c.identity).where(picture_url.c.url == url)).scalar()
-    if kept is None:
-        return []
-    return [{name: kept[name] for name in kept if name != "earlier"}, *kept.get("earlier", ())]
+    found = db.execute(sa.select(picture_url).where(picture_url.c.url == url)).mappings().first()
+    kept = (other_row("picture_url", found) or {}).get("identity", {})
+    earlier = kept.pop("earlier", None)
+    told = [kept, *(earlier if isinstance(earlier, list) else ())]
+    return [one for one in told if _is_of(url, one)]
+
+
+def _is_of(url: str, identity: Any) -> bool:
+    try:
+        return read_image(identity).url == url
+    except ValueError:
+        return False

@@ -6,10 +6,25 @@ Times are UTC ISO text with microseconds, so that they sort as text and read wel
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
+
+
+class Flag(sa.Boolean):
+    """A boolean whose odd values are seen as they are; SQLAlchemy's own would take them all for True."""
+
+    cache_ok = True
+
+    def result_processor(self, dialect: sa.Dialect, _coltype: Any) -> Callable[[Any], Any] | None:
+        """What SQLite gives for one."""
+        return (
+            None if dialect.supports_native_boolean else lambda value: {0: False, 1: True}.get(value, value)
+        )
+
 
 run = sa.Table(
     "run",
@@ -24,7 +39,7 @@ run = sa.Table(
     # fingerprint and take while the run stands for its request; null once it cannot (refused, failed, not sent).
     sa.Column("live_key", sa.String, nullable=True),
     sa.Column("seed", sa.BigInteger, nullable=True),
-    sa.Column("seed_drawn", sa.Boolean, nullable=False),
+    sa.Column("seed_drawn", Flag, nullable=False),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("task_id", sa.String, nullable=True),
     sa.Column("estimate", sa.Float, nullable=True),
@@ -159,6 +174,17 @@ pause = sa.Table(
 )
 
 
+IMPORTED = "imported"  # the account of a run that came with an import: whose key it was is not told
+
+
 def moment(text: str | None) -> dt.datetime | None:
     """A moment of the tables as a datetime."""
     return dt.datetime.fromisoformat(text) if text else None
+
+
+def within(column: Any, most: float) -> Any:
+    """*column* where it is a figure from 0 to *most*, else null: no sum, order or average counts what cannot be.
+
+    SQLite keeps texts in columns of numbers; both databases take them, and what is no number, for more than any number.
+    """
+    return sa.case((column.between(0, most), column))

@@ -9,18 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
-from .schema import run
+from ..bounds import MAX_CREDITS, MAX_SECONDS, MAX_TEXT, can_be_kept
+from .reading import read_tags
+from .schema import IMPORTED, run, within
 
+MAX_RATING = 5
 UNSETTLED = ("unknown", "lost")  # nobody goes on with them, and they may have cost money
+_REPORTED = within(run.c.credits, MAX_CREDITS)
 _LATEST = (run.c.created_at.desc(), run.c.id)
 # What is not known comes last either way: an unknown cost is not 0, and no rating is not the worst.
 ORDERS: dict[str, tuple[Any, ...]] = {
     "newest": _LATEST,
     "oldest": (run.c.created_at, run.c.id),
-    "best": (sa.nulls_last(run.c.rating.desc()), *_LATEST),
-    "dearest": (sa.nulls_last(run.c.credits.desc()), *_LATEST),
-    "cheapest": (sa.nulls_last(run.c.credits), *_LATEST),
+    "best": (sa.nulls_last(within(run.c.rating, MAX_RATING).desc()), *_LATEST),
+    "dearest": (sa.nulls_last(_REPORTED.desc()), *_LATEST),
+    "cheapest": (sa.nulls_last(_REPORTED), *_LATEST),
     "unsettled": (run.c.state.not_in(UNSETTLED), *_LATEST),
 }
 
@@ -74,8 +79,7 @@ def where(
     if service is not None:
         found.append(run.c.service == service)
     if text:
-        prompt = run.c.request["input"]["prompt"].as_string()
-        found.append(prompt.icontains(text, autoescape=True))
+        found.append(_asked("prompt").icontains(text, autoescape=True))
     if model is not None:
         found.append(run.c.model == model)
     if seed is not None:
@@ -84,7 +88,7 @@ def where(
         # The list is kept as JSON text, in which every tag stands in quotes.
         found.append(sa.cast(run.c.tags, sa.String).contains(json.dumps(tag), autoescape=True))
     if least_rating is not None:
-        found.append(run.c.rating >= least_rating)
+        found.append(run.c.rating.between(least_rating, MAX_RATING))
     if experiment is not None:
         found.append(run.c.experiment == experiment)
     if since is not None:
@@ -125,15 +129,18 @@ def choices(db: sa.Connection, **filters: Any) -> Choices:
     """The models, experiments and tags of the runs that match *filters*."""
     matching = where(**filters)
 
-    def distinct(column: sa.ColumnElement[Any]) -> list[Any]:
-        return list(db.execute(sa.select(column).where(*matching, column.is_not(None)).distinct()).scalars())
+    def distinct(column: sa.ColumnElement[Any]) -> list[str]:
+        found = db.execute(sa.select(column).where(*matching, column.is_not(None)).distinct()).scalars()
+        return sorted(value for value in found if isinstance(value, str) and can_be_kept(value, MAX_TEXT))
 
     # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
-    lists = [json.loads(text) for text in distinct(sa.cast(run.c.tags, sa.String))]
+    lists = [
+        tags for text in distinct(sa.cast(run.c.tags, sa.String)) if (tags := read_tags(text)) is not None
+    ]
     return Choices(
-        models=sorted(distinct(run.c.model)),
-        experiments=sorted(distinct(run.c.experiment)),
-        tags=sorted({tag for tags in lists for tag in tags or ()}),
+        models=distinct(run.c.model),
+        experiments=distinct(run.c.experiment),
+        tags=sorted({tag for tags in lists for tag in tags}),
     )
 
 
@@ -145,13 +152,39 @@ def sent_between(account: str, since: dt.datetime, until: dt.datetime) -> sa.Sel
 
 
 def durations(service: str, model: str, key: dict[str, Any]) -> sa.Select[Any]:
-    """How long successful tasks of this model and these inputs were at work, newest first."""
-    query = sa.select(run.c.duration_s).where(
-        run.c.service == service, run.c.model == model, run.c.duration_s.is_not(None)
+    """How long successful tasks of this model and these inputs were at work, newest first; imported ones teach nothing."""
+    at_work = within(run.c.duration_s, MAX_SECONDS)
+    query = sa.select(at_work).where(
+        run.c.service == service, run.c.model == model, run.c.account != IMPORTED, at_work > 0
     )
     for name, value in key.items():
-        query = query.where(run.c.request["input"][name].as_string() == str(value))
+        query = query.where(_asked(name) == str(value))
     return query.order_by(run.c.completed_at.desc())
+
+
+class _Readable(sa.sql.functions.GenericFunction[bool]):
+    """Whether a JSON column can be looked into: what cannot would fail the whole question."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_Readable, "sqlite")
+def _(element: Any, compiler: Any, **more: Any) -> str:
+    return f"json_valid({compiler.process(element.clauses, **more)})"
+
+
+@compiles(_Readable, "postgresql")
+def _(element: Any, compiler: Any, **more: Any) -> str:
+    # It keeps what it cannot give: a NUL, and half a character, which is one of a pair without the other.
+    column = f"({compiler.process(element.clauses, **more)})::text"
+    pairs = r"\\u[dD][89abAB]..\\u[dD][c-fC-F].."
+    return rf"regexp_replace({column}, '{pairs}', '', 'g') !~ '\\u(0000|[dD][89a-fA-F])'"
+
+
+def _asked(name: str) -> Any:
+    """An input of the request, as text; null where the request cannot be read."""
+    return sa.case((_Readable(run.c.request), run.c.request["input"][name].as_string()))
 
 
 def _stored(at: dt.datetime) -> str:

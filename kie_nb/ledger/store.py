@@ -6,12 +6,13 @@ import datetime as dt
 import time
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from . import money, search
 from .budgets import Budgets
@@ -19,91 +20,35 @@ from .clock import now_in
 from .database import Database
 from .driving import Driving
 from .leases import LEASE_S, Leases
-from .merging import stand_in
+from .merging import RELEASED, stand_in
 from .opening import open_database
 from .pictures import Pictures
+from .reading import read_events
+from .rows import NewRun, RunRow
 from .schema import CAME, event, run
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewRun:
-    """What is known of a run before anything was sent."""
-
-    service: str
-    account: str
-    model: str
-    request: dict[str, Any]
-    fingerprint: str
-    family: str
-    seed: int | None
-    seed_drawn: bool
-    estimate: float | None
-    owner: str
-    made_by: dict[str, Any]
-    notebook: str | None = None
-    experiment: str | None = None
-    origin: dict[str, Any] | None = None
-    owner_hint: str | None = None
-
-    @property
-    def scopes(self) -> dict[str, str | None]:
-        """What a budget may be set for, and this run is in; beside the day on which it is written down."""
-        return {"notebook": self.notebook, "experiment": self.experiment}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunRow:
-    """A run as the ledger has it; the columns are described in `schema.py`."""
-
-    id: str
-    service: str
-    account: str
-    model: str
-    request: dict[str, Any]
-    fingerprint: str
-    family: str
-    live_key: str | None
-    seed: int | None
-    seed_drawn: bool
-    state: str
-    task_id: str | None
-    estimate: float | None
-    credits: float | None
-    urls: list[str] | None
-    video: str | None
-    video_sha256: str | None
-    video_bytes: int | None
-    video_seconds: float | None
-    more_videos: list[str] | None
-    error: dict[str, Any] | None
-    created_at: str
-    sent_at: str | None
-    accepted_at: str | None
-    started_at: str | None
-    completed_at: str | None
-    duration_s: float | None
-    owner: str | None
-    owner_hint: str | None
-    beat: int
-    made_by: dict[str, Any] | None
-    notebook: str | None
-    experiment: str | None
-    tags: list[str] | None
-    note: str | None
-    rating: int | None
-    balance_before: float | None
-    balance_after: float | None
-    origin: dict[str, Any] | None = None
-    files: list[dict[str, Any]] | None = None
-    files_made: int | None = None
-
 
 _told: set[tuple[Path, str]] = set()
 _SENT_AGAIN = "sent again as"
+# What a trigger could change to have it bought twice, or past a limit.
+_KEPT_AS_WRITTEN = (
+    "id",
+    "service",
+    "account",
+    "model",
+    "fingerprint",
+    "family",
+    "live_key",
+    "seed",
+    "state",
+    "estimate",
+    "owner",
+)
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
-_LATEST = sa.select(run).where(run.c.live_key.is_not(None)).order_by(CAME.desc()).limit(1)
+# One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
+_STANDS = sa.or_(run.c.live_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
+_LATEST = sa.select(run).where(_STANDS).order_by(run.c.live_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
 _HOLDER = sa.select(run.c.id).where(
@@ -122,7 +67,6 @@ class Ledger(Pictures, Budgets, Driving):
 
     Attributes:
         leases: Which owners of runs are dead, as far as this process has seen.
-        remarks: What the user should know of where it is kept, a line each.
 
     Raises:
         LedgerError: from every method, if the database cannot be used.
@@ -133,14 +77,24 @@ class Ledger(Pictures, Budgets, Driving):
         self.leases = Leases(lease_s)
         self._url = Secret(url) if isinstance(url, str) and url else url or None
         del url  # no frame of ours holds its password
-        self._db, self.remarks = open_database(home, self._url)
+        self._open()
+
+    def _open(self) -> None:
+        self._db, self._remarks = open_database(self.home, self._url)
         self._opened = _identity(self._db)
         self.read_clock()
+        with self._db.read() as db:
+            self._db.reading.look_for_doubtful(db)
 
     @property
     def database(self) -> Database:
         """Where it is kept."""
         return self._db
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know of where it is kept and what in it cannot be read, a line each."""
+        return [*self._remarks, *self._db.reading.remarks]
 
     def untold(self) -> tuple[str, ...]:
         """The remarks that nobody has been told yet; each is given once in the life of a process."""
@@ -156,8 +110,7 @@ class Ledger(Pictures, Budgets, Driving):
         """Open anew if somebody has removed the folder: writing on into a deleted file would forget every run."""
         if self._opened != _identity(self._db):
             self._db.close()
-            self._db, self.remarks = open_database(self.home, self._url)
-            self._opened = _identity(self._db)
+            self._open()
 
     def intend(
         self,
@@ -206,11 +159,20 @@ class Ledger(Pictures, Budgets, Driving):
                 state = instead_of.state
                 self._append(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
             found = self._get(db, run_id)
-        assert found is not None  # noqa: S101 - inserted above, in the same transaction
+            if found is None or any(getattr(found, name) != values[name] for name in _KEPT_AS_WRITTEN):
+                raise LedgerError(
+                    f"the database {self._db.name} changes what is written into it: nothing was sent.",
+                    hint="drop its triggers and rules, or choose another with KIE_NB_HOME or KIE_NB_LEDGER",
+                    charged=NOTHING,
+                )
         return found, True
 
     def standing(self, new: NewRun) -> RunRow | None:
-        """The run that already stands for this request, if there is one now."""
+        """The run that already stands for this request, if there is one now.
+
+        Raises:
+            LedgerError: one that may stand for it cannot be read.
+        """
         began = time.monotonic()
         with self._db.read() as db:
             row = self._standing(db, new)
@@ -232,13 +194,16 @@ class Ledger(Pictures, Budgets, Driving):
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
         others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
-        return _row(db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).first())
+        return self._db.reading.run(
+            db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).first()
+        )
 
-    @staticmethod
-    def _standing(db: sa.Connection, new: NewRun) -> RunRow | None:
+    def _standing(self, db: sa.Connection, new: NewRun) -> RunRow | None:
         if new.seed_drawn:
-            return _row(db.execute(_STANDING_FAMILY, {"family": new.family}).first())
-        return _row(db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).first())
+            found = db.execute(_STANDING_FAMILY, {"family": new.family}).first()
+        else:
+            found = db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).first()
+        return self._db.reading.standing(found, new)
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
         """`moved`, in a transaction of its own.
@@ -327,10 +292,14 @@ class Ledger(Pictures, Budgets, Driving):
                 )
 
     def get(self, run_id: str) -> RunRow | None:
-        """The run with this id."""
+        """The run with this id.
+
+        Raises:
+            UnreadableRun: it is there, and is not what a run can be.
+        """
         began = time.monotonic()
         with self._db.read() as db:
-            row = self._get(db, run_id)
+            row = self._db.reading.sure(db.execute(_GET, {"run_id": run_id}).first())
         self.leases.saw(began, row)
         return row
 
@@ -339,26 +308,30 @@ class Ledger(Pictures, Budgets, Driving):
         pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
         with self._db.read() as db:
-            return _rows(db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)))
+            return self._db.reading.runs(
+                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20))
+            )
 
     def of_video(self, sha256: str) -> RunRow | None:
         """The newest run whose video has these bytes."""
         query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
         with self._db.read() as db:
-            return _row(db.execute(query.limit(1)).first())
+            return self._db.reading.run(db.execute(query.limit(1)).first())
 
     def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
         """Earlier runs of a request, newest first: with its seed, or with any."""
         where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
         with self._db.read() as db:
-            return _rows(db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)))
+            return self._db.reading.runs(
+                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20))
+            )
 
     def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
         """Runs, newest first; the filters are those of `search.where`."""
         query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
         began = time.monotonic()
         with self._db.read() as db:
-            rows = _rows(db.execute(query.limit(limit)))
+            rows = self._db.reading.runs(db.execute(query.limit(limit)))
         self.leases.saw(began, *rows)
         return rows
 
@@ -366,7 +339,7 @@ class Ledger(Pictures, Budgets, Driving):
         """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
         began = time.monotonic()
         with self._db.read() as db:
-            found = search.page(db, number, size, order, filters, read=_rows)
+            found = search.page(db, number, size, order, filters, read=self._db.reading.runs)
         self.leases.saw(began, *found.rows)
         return found
 
@@ -378,7 +351,7 @@ class Ledger(Pictures, Budgets, Driving):
     def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
         """The runs of *account* that were sent in this time, oldest first."""
         with self._db.read() as db:
-            return _rows(db.execute(search.sent_between(account, since, until)))
+            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)))
 
     def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
         """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
@@ -393,11 +366,12 @@ class Ledger(Pictures, Budgets, Driving):
 
     @staticmethod
     def _events(db: sa.Connection, run_id: str) -> list[dict[str, Any]]:
-        found = db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id))
-        return [dict(entry._mapping) for entry in found]  # noqa: SLF001 - its documented name
+        return read_events(
+            db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
+        )
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
-        return _row(db.execute(_GET, {"run_id": run_id}).first())
+        return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).first())
 
     @staticmethod
     def _append(
@@ -411,15 +385,7 @@ def _identity(database: Database) -> tuple[int, int] | None:
     """Which file is under the name of the one that was opened; None for a server, or if there is none."""
     file = getattr(database, "file", None)
     try:
-        found = file.stat() if file is not None else None
+        found = file.lstat() if file is not None else None
     except OSError:
         return None
     return (found.st_dev, found.st_ino) if found is not None else None
-
-
-def _row(found: Any) -> RunRow | None:
-    return None if found is None else RunRow(**found._mapping)  # noqa: SLF001 - its documented name
-
-
-def _rows(found: Any) -> list[RunRow]:
-    return [row for entry in found if (row := _row(entry)) is not None]

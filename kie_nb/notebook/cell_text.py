@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from ..catalogue import Request, build_request, describe, find
@@ -97,7 +98,10 @@ def _says(text: str, request: Request, picture: str | None) -> bool:
         return False
     try:
         asked = parse(line)
-        if asked.prompt or asked.image != _named(picture):
+        told = {name: getattr(asked, name) for name in ("model", "fields", "raw", "call_back_url")}
+        if asked != replace(
+            parse(""), image=_named(picture), **told
+        ):  # no other option, which might buy anew
             return False
         read = build_request(
             model=asked.model,
@@ -116,7 +120,7 @@ def _call(request: Request, picture: str | None) -> str:
     call = call_of(request, picture=picture)
     why = "# no %%kie_wan cell can say this request word for word"
     if request.replicate:
-        why = f"# repetition {request.replicate} of a request, which is a request of its own"
+        why = f"# repetition {request.replicate!r} of a request, which is a request of its own"
     if request.call_back_url:
         call = f"{call[:-1]}, call_back_url={request.call_back_url!r})"
     return f"{why}\nimport kie_nb as kie\n\n{call}"

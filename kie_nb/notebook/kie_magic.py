@@ -148,8 +148,8 @@ SPEND_WORDS = (
 )
 
 
-def _price_remarks(reported: Sequence[tuple[dict[str, Any], float]]) -> list[str]:
-    costs = ((Request.from_json(request).estimate, real) for request, real in reported)
+def _price_remarks(reported: Sequence[tuple[Request, float]]) -> list[str]:
+    costs = ((request.estimate, real) for request, real in reported)
     return price_remarks((estimate, real) for estimate, real in costs if estimate is not None)
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..settings import MOST
+from ..bounds import LAST_MS, MAX_CREDITS, MAX_FILES, MAX_SECONDS
 from .wirejson import number_of, parsed, text_of
 
-MOST_FILES = 100  # far more than any task makes
 MOST_ADDRESS = 8192  # characters
 MOST_WORD = 200  # characters of an id, a state, a code
-MOST_S = 366 * 86_400.0
-MOST_MS = 4_102_444_800_000.0  # the year 2100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,10 +46,10 @@ class TaskRecord:
 
     @property
     def duration_s(self) -> float | None:
-        """From creation to completion, in seconds; `costTime` is only near it."""
+        """From creation to completion, in seconds; `costTime` is only near it. None where it is not said, or cannot be."""
         if self.created_ms is None or self.completed_ms is None:
             return None
-        return max(0.0, (self.completed_ms - self.created_ms) / 1000)
+        return number_of(max(0.0, (self.completed_ms - self.created_ms) / 1000), least=0.0, most=MAX_SECONDS)
 
 
 def parse_record(data: Any, task_id: str) -> TaskRecord | None:
@@ -66,8 +63,8 @@ def parse_record(data: Any, task_id: str) -> TaskRecord | None:
         urls=result_urls(data.get("resultJson")),
         fail_code=text_of(data.get("failCode"), MOST_WORD),
         fail_message=text_of(data.get("failMsg")),
-        credits=_first_number(data, "creditsConsumed", "consumeCredits", "costCredits", most=MOST),
-        cost_time_s=_first_number(data, "costTime", most=MOST_S),
+        credits=_first_number(data, "creditsConsumed", "consumeCredits", "costCredits", most=MAX_CREDITS),
+        cost_time_s=_first_number(data, "costTime", most=MAX_SECONDS),
         created_ms=_moment(data.get("createTime")),
         completed_ms=_moment(data.get("completeTime")),
         param=parse_param(data.get("param")),
@@ -85,7 +82,7 @@ def result_urls(result: Any) -> tuple[str, ...]:
         urls = (urls,)
     if not isinstance(urls, list | tuple):
         return ()
-    return tuple(url for url in urls if is_address(url))[:MOST_FILES]
+    return tuple(url for url in urls if is_address(url))[:MAX_FILES]
 
 
 def is_address(url: Any) -> bool:
@@ -122,5 +119,5 @@ def _first_number(data: dict[str, Any], *names: str, most: float) -> float | Non
 
 
 def _moment(value: Any) -> int | None:
-    number = number_of(value, least=0.0, most=MOST_MS)
+    number = number_of(value, least=0.0, most=LAST_MS)
     return int(number) if number is not None else None

@@ -116,7 +116,7 @@ def test_a_late_look_moves_nothing_back(simulate):
     run = kie.generate("Waves.", **TEXT)
     while run.task_id is None:
         time.sleep(0.01)
-    done = {"video": "videos/a.mp4", "video_sha256": "ab", "duration_s": 9.0, "hand_to": "other|1|1"}
+    done = {"video": "videos/a.mp4", "video_sha256": "ab" * 32, "duration_s": 9.0, "hand_to": "other|1|1"}
     under_way = {"accepted", "waiting", "queuing", "generating"}
     known = run._ledger.move(run.id, "fetched", expect=under_way, **done)
     end = time.monotonic() + SHORT_S

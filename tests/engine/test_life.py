@@ -547,8 +547,10 @@ def _as_new(run, fingerprint):
         account=row.account,
         model=row.model,
         request=row.request,
-        fingerprint=fingerprint,
-        family=fingerprint,
+        fingerprint=fingerprint
+        if fingerprint == row.fingerprint
+        else hashlib.sha256(fingerprint.encode()).hexdigest(),
+        family=hashlib.sha256(fingerprint.encode()).hexdigest(),
         seed=row.seed,
         seed_drawn=False,
         estimate=row.estimate,

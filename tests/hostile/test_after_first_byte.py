@@ -105,7 +105,7 @@ def test_the_id_that_cannot_be_kept_is_told(server):
     """As far as it can be, so that the task can be found by hand."""
     server.answer = accepted("abc\ud800def")
 
-    with pytest.raises(kie.OutcomeUnknown, match="abc.*def"):
+    with pytest.raises(kie.OutcomeUnknown, match=r"abc.*def"):
         asyncio.run(create(server))
 
 

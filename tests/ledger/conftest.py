@@ -1,8 +1,15 @@
 """A ledger on disk, and short ways to write into it."""
 
+import hashlib
+
 import pytest
 
 from kie_nb.ledger import Ledger, NewRun
+
+
+def print_of(text):
+    """A hash, as the ledger needs one, of words that tell runs apart."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.fixture
@@ -30,11 +37,12 @@ def intention():
 
     def make(**changes):
         seed = changes.get("seed", 7)
+        request = {"model": "wan/2-5-text-to-video", "input": {"prompt": "Waves", "duration": "5"}}
         known = {
             "service": "kie",
             "account": "a1",
             "model": "wan/2-5-text-to-video",
-            "request": {"model": "wan/2-5-text-to-video", "input": {"prompt": "Waves", "duration": "5"}},
+            "request": request,
             "fingerprint": f"print of seed {seed}",
             "family": "family",
             "seed": seed,
@@ -43,6 +51,9 @@ def intention():
             "owner": "me",
             "made_by": {"kie_nb": "0"},
         }
-        return NewRun(**known | changes)
+        known |= changes
+        known["request"] = {**known["request"], "seed": known["seed"]}
+        hashes = {name: print_of(known[name]) for name in ("fingerprint", "family")}
+        return NewRun(**known | hashes)
 
     return make

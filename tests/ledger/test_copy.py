@@ -122,15 +122,17 @@ def test_what_is_being_sent_counts_as_unknown(ledger, team, intention):
 
 def test_pictures_and_budgets_come_along(ledger, team):
     """What is there already is not changed."""
-    ledger.remember_upload("a1", "abc", "https://files/abc")
-    ledger.remember_url("https://x/cat.png", {"sha256": "abc"})
+    sha = "abc" + "0" * 61
+    cat = {"sha256": sha, "label": "cat.png", "url": "https://x/cat.png"}
+    ledger.remember_upload("a1", sha, "https://files/abc")
+    ledger.remember_url("https://x/cat.png", cat)
     ledger.set_limit("day", 100.0)
     ledger.set_limit("notebook", 10.0)
     team.set_limit("day", 50.0)
 
     assert copy(ledger, team).others == 3
-    assert team.find_upload("a1", "abc").url == "https://files/abc"
-    assert team.find_url("https://x/cat.png") == {"sha256": "abc"}
+    assert team.find_upload("a1", sha).url == "https://files/abc"
+    assert team.find_url("https://x/cat.png") == cat
     assert team.limits() == {"day": 50.0, "notebook": 10.0}
     assert copy(ledger, team).others == 0
 

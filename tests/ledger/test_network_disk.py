@@ -154,11 +154,11 @@ from kie_nb.ledger import Ledger, NewRun, network_disk
 
 network_disk.mounts_here = lambda: [network_disk.Mount("/", "nfs4")]
 known = dict.fromkeys(NewRun.__slots__)
-known |= dict.fromkeys(("service", "account", "model", "family", "owner"), "x")
+known |= dict.fromkeys(("account", "model", "owner"), "x") | {"service": "kie", "family": "f" * 64}
+known |= {"request": {"model": "x", "input": {}}, "seed_drawn": False, "made_by": {}}
 ledger = Ledger(Path(sys.argv[1]))
 for number in range(40):
-    new = NewRun(**known | {"fingerprint": f"{sys.argv[2]} {number}", "request": {}, "seed_drawn": False, "made_by": {}})
-    ledger.intend(new)
+    ledger.intend(NewRun(**known | {"fingerprint": f"{sys.argv[2]}{number:063}"}))
 """
 
 

@@ -47,7 +47,7 @@ def test_two_machines_have_one_ledger(open_shared, intention):
     assert other.move(row.id, "sending", expect={"intent"}, owner="me").state == "sending"
     assert [entry["to_state"] for entry in one.events(row.id)] == ["intent", "sending"]
     assert other.intend(intention(), fresh=True)[1]
-    assert [found.live_key for found in one.runs()] == ["print of seed 7:1", "print of seed 7:0"]
+    assert [found.live_key for found in one.runs()] == [f"{row.fingerprint}:1", f"{row.fingerprint}:0"]
 
 
 def test_what_a_request_holds_comes_back_as_it_was(open_shared, intention):
@@ -55,10 +55,12 @@ def test_what_a_request_holds_comes_back_as_it_was(open_shared, intention):
     inputs = {"prompt": "Ein Käfer 🐞 'sagt' \"100%\" \\ :x", "duration": "5", "n": 1.5, "none": None}
     ledger = open_shared()
     row, _ = ledger.intend(intention(request={"model": "wan", "input": inputs}))
-    ledger.move(row.id, "success", expect={"intent"}, duration_s=61.5, completed_at="2026", urls=["u"])
+    ledger.move(
+        row.id, "success", expect={"intent"}, duration_s=61.5, completed_at="2026", urls=["https://u/v.mp4"]
+    )
 
     assert ledger.get(row.id).request["input"] == inputs
-    assert ledger.get(row.id).urls == ["u"]
+    assert ledger.get(row.id).urls == ["https://u/v.mp4"]
     assert ledger.durations("kie", row.model, {"duration": "5"}) == [61.5]
     assert ledger.durations("kie", row.model, {"duration": "10"}) == []
     assert [found.id for found in ledger.find(row.id[:5])] == [row.id]

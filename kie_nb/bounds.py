@@ -1,0 +1,118 @@
+"""What a value from outside may be at most: texts, figures, moments, JSON. A figure beyond its bounds counts as not reported."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, Strict
+
+MAX_CREDITS = 1e5  # of one run: US$500, a hundred times the dearest that the service sells (kie-api §11.7)
+MAX_BALANCE = 1e12
+MAX_SECONDS = (
+    86_400.0  # recorded tasks took up to 13 minutes (kie-api §4.7): more than a day is a slip of units
+)
+FIRST_MS, LAST_MS = 946_684_800_000, 7_258_118_399_999  # the years 2000 to 2199, in Unix milliseconds
+MAX_WORD, MAX_TEXT = 500, 10_000
+MAX_FILES = 100  # far more than any task makes
+MAX_DEPTH = 60
+MAX_JSON = 16 << 20
+LARGEST = 2**63 - 1
+
+
+def can_be_kept(text: Any, most: int) -> bool:
+    """Whether *text* is one that can be in the ledger and in every export."""
+    try:
+        return isinstance(text, str) and len(text.encode()) > 0 and len(text) <= most and "\0" not in text
+    except UnicodeEncodeError:
+        return False
+
+
+def read_json(text: str | bytes, *, most: int = MAX_JSON) -> Any:
+    """The value that JSON *text* holds: of bounded depth, with finite numbers and whole characters.
+
+    Raises:
+        ValueError: it is no such JSON.
+    """
+    if isinstance(text, bytes):
+        text = text.decode()
+    if not isinstance(text, str) or len(text) > most:
+        raise ValueError("it is no JSON text")
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if text.count("{") + text.count("[") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
+        raise ValueError("it is nested too deeply")
+    if not text.isascii() or "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def is_deeper(value: Any, limit: int) -> bool:
+    """Whether lists and objects are nested in *value* more than *limit* times."""
+    level = [value]
+    while level and limit:
+        limit -= 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is too large")
+    return number
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)
+
+
+def _at(text: str) -> dt.datetime:
+    at = dt.datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("it has no time zone")
+    if not 2000 <= at.year < 2200:  # noqa: PLR2004 - days are added to it, and the calendar has an end
+        raise ValueError("it is in no year of ours")
+    return at
+
+
+def _utc(text: str) -> str:
+    return _at(text).astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
+def _stamp(text: str) -> str:
+    _at(text)
+    return text
+
+
+# Types for pydantic; strict, for `"1"` is no 1 and `1` is no True where a stranger writes.
+# Half a character is no text for pydantic; a NUL is none for PostgreSQL.
+_NO_NUL = Field(pattern=r"^[^\x00]*$")
+Text = Annotated[str, Strict(), Field(max_length=MAX_TEXT), _NO_NUL]
+Word = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_WORD), _NO_NUL]
+Moment = Annotated[str, Strict(), Field(max_length=64), AfterValidator(_utc)]
+# A moment as the tables keep it: they are sorted as texts, so it has one form.
+Stamp = Annotated[
+    str, Strict(), Field(pattern=r"^\d{4}-\d\d-\d\dT[\d:]{8}(\.\d{6})?\+00:00$"), AfterValidator(_stamp)
+]
+Sha256 = Annotated[str, Strict(), Field(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, Strict(), Field(max_length=MAX_TEXT, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\x00-\x20]+$")]
+Whole = Annotated[int, Strict(), Field(ge=0, le=LARGEST)]
+Seed = Annotated[int, Strict(), Field(ge=-LARGEST, le=LARGEST)]
+Credits = Annotated[float, Strict(), Field(ge=0, le=MAX_CREDITS, allow_inf_nan=False)]
+Balance = Annotated[float, Strict(), Field(ge=-MAX_BALANCE, le=MAX_BALANCE, allow_inf_nan=False)]
+Seconds = Annotated[float, Strict(), Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+FileCount = Annotated[int, Strict(), Field(ge=0, le=MAX_FILES)]
+Rating = Annotated[int, Strict(), Field(ge=1, le=5)]

@@ -1,0 +1,245 @@
+"""The border of the ledger: rows are checked where they are read. SQLite keeps any value in any column, and a file may be anybody's.
+
+Past it a row has the types and ranges that `rows.py` says. A column that only tells something is emptied where it is wrong;
+a row whose identity, request or state is wrong is left out, with a remark, and stands in the way of buying its request anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar, get_type_hints
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
+
+from ..bounds import read_json
+from ..catalogue import read_request
+from ..errors import NOTHING, LedgerError
+from .rows import OTHER_ROWS, NewRun, RunRow
+from .schema import run
+
+T = TypeVar("T")
+_RUN = TypeAdapter(RunRow)
+# Without these nobody knows which run it is, what it asked for, or whether it may be billed.
+_ESSENTIAL = frozenset(
+    (
+        *("id", "service", "account", "model", "request", "fingerprint", "family", "live_key", "seed"),
+        *("seed_drawn", "state", "task_id", "created_at", "owner", "owner_hint", "beat"),
+    )
+)
+_UNSENT = ("intent", "sending", "refused", "not_sent")
+_SHOWN = 5
+
+
+class UnreadableRun(LedgerError):
+    """A run in the ledger is not what a run can be.
+
+    Attributes:
+        column: The first column that is wrong.
+    """
+
+    def __init__(self, ledger: str, run_id: Any, column: str, why: str) -> None:
+        self.column = column
+        super().__init__(
+            f"run {_named(run_id)} in the ledger {ledger} cannot be read: its column {column} is wrong ({why}).",
+            hint="something else has changed the ledger; it is left as it is, and a copy of before has the run",
+            charged="",
+        )
+
+
+class NoJson:
+    """What a JSON column gives that holds none: no type fits it."""
+
+    def __repr__(self) -> str:
+        return "no JSON"
+
+
+def json_column(text: Any) -> Any:
+    """What a JSON column holds; for an engine."""
+    try:
+        return read_json(text)
+    except ValueError:
+        return NoJson()
+
+
+_TAGS = TypeAdapter(get_type_hints(RunRow, include_extras=True)["tags"])
+
+
+def read_tags(text: str) -> list[str] | None:
+    """The tags in a column's text; None where there are none that can be read."""
+    try:
+        tags: list[str] | None = _TAGS.validate_python(read_json(text))
+    except ValueError:
+        return None
+    return tags
+
+
+class Reading:
+    """The rows of one database as they are read, and what was wrong with them.
+
+    Args:
+        name: What people call the database.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told: dict[str, None] = {}  # in order
+        self._doubtful: list[tuple[UnreadableRun, str | None]] = []
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out, a line each."""
+        lines = list(self._told)
+        more = len(lines) - _SHOWN
+        return lines[:_SHOWN] + ([f"{more} more rows of the ledger have wrong values."] if more > 0 else [])
+
+    def run(self, found: Any) -> RunRow | None:
+        """The run that *found* is, if it is one."""
+        try:
+            return self.sure(found)
+        except UnreadableRun as exc:
+            self._remark(f"{exc.message} It is left out.")
+            return None
+
+    def runs(self, found: Iterable[Any]) -> list[RunRow]:
+        """Those of *found* that are runs."""
+        return [row for entry in found if (row := self.run(entry)) is not None]
+
+    def typed_all(self, kind: TypeAdapter[T], found: Iterable[Any]) -> Iterator[T]:
+        """Those of *found* that are of *kind*, which has columns of a run."""
+        for entry in found:
+            try:
+                yield self.typed(kind, dict(entry._mapping))  # noqa: SLF001 - its documented name
+            except UnreadableRun as exc:
+                self._remark(f"{exc.message} It is left out.")
+
+    def sure(self, found: Any) -> RunRow | None:
+        """The run that *found* is; None for nothing.
+
+        Raises:
+            UnreadableRun: it is none.
+        """
+        if found is None:
+            return None
+        row = self.typed(_RUN, dict(found._mapping))  # noqa: SLF001 - its documented name
+        self._fits_together(row)
+        return row
+
+    def typed(self, kind: TypeAdapter[T], values: dict[str, Any]) -> T:
+        """*values* of columns of a run as *kind*; what only tells something is emptied where it is wrong.
+
+        Raises:
+            UnreadableRun: an essential column is wrong.
+        """
+        try:
+            return kind.validate_python(values)
+        except ValidationError as exc:
+            wrong = {str(error["loc"][0]): str(error["msg"]) for error in exc.errors(include_url=False)}
+        if essential := next((name for name in wrong if name in _ESSENTIAL), None):
+            raise UnreadableRun(self._name, values["id"], essential, wrong[essential])
+        for name, why in wrong.items():
+            self._remark(
+                f"column {name} of run {_named(values['id'])} in the ledger is wrong ({why}): it counts as empty."
+            )
+        return self.typed(kind, values | dict.fromkeys(wrong))
+
+    def _fits_together(self, row: RunRow) -> None:
+        """Refuse what could make a request be bought that was bought already."""
+        try:
+            request = read_request(row.request)
+        except ValueError as exc:
+            raise UnreadableRun(self._name, row.id, "request", _first_line(exc)) from None
+        if request.seed != row.seed:
+            raise UnreadableRun(self._name, row.id, "seed", "its request has another")
+        if row.live_key is not None and not row.live_key.startswith(f"{row.fingerprint}:"):
+            raise UnreadableRun(self._name, row.id, "live_key", "it is not of its fingerprint")
+        if row.state in _UNSENT and row.task_id is not None:
+            raise UnreadableRun(self._name, row.id, "state", "a run with a task was sent")
+
+    def standing(self, found: Any, new: NewRun) -> RunRow | None:
+        """The run that stands for *new*, of which *found* was looked up.
+
+        Raises:
+            LedgerError: a run that may stand for it cannot be read: buying would perhaps pay twice.
+        """
+        try:
+            row = self.sure(found)
+        except UnreadableRun as exc:
+            raise _may_be_paid(exc) from exc
+        if row is None and self._doubtful:
+            family = _family(new.request)
+            for wrong, theirs in self._doubtful:
+                if theirs in {None, family}:
+                    raise _may_be_paid(wrong)
+        return row
+
+    def look_for_doubtful(self, db: sa.Connection) -> None:
+        """Find the runs that no look-up by their request would find; once, when the database is opened."""
+        kept = run.c.live_key.is_not(None) | run.c.state.not_in(
+            ("intent", "refused", "not_sent", "fail", "written_off")
+        )
+        whole = (
+            (sa.func.length(run.c.fingerprint) == HASH)
+            & (sa.func.length(run.c.family) == HASH)
+            & (
+                sa.func.substr(sa.func.coalesce(run.c.live_key, run.c.fingerprint + ":"), 1, HASH + 1)
+                == run.c.fingerprint + ":"
+            )
+        )
+        self._doubtful = []
+        for found in db.execute(sa.select(run).where(kept, sa.not_(whole))):
+            try:
+                self.sure(found)
+            except UnreadableRun as exc:
+                self._remark(f"{exc.message} It is left out.")
+                self._doubtful.append((exc, _family(found.request)))
+
+    def _remark(self, text: str) -> None:
+        self._told[text] = None
+
+
+HASH = 64  # digits
+
+
+_OTHERS = {name: TypeAdapter(kind) for name, kind in OTHER_ROWS.items()}
+
+
+def other_row(table: str, values: Any) -> dict[str, Any] | None:
+    """*values* if they are a row of *table*; else None."""
+    try:
+        return dict(_OTHERS[table].validate_python(dict(values))) if values is not None else None
+    except ValidationError:
+        return None
+
+
+def read_events(found: Iterable[Any]) -> list[dict[str, Any]]:
+    """Those of *found* that are steps of a run's history."""
+    return [entry for one in found if (entry := other_row("event", one)) is not None]
+
+
+def _may_be_paid(exc: UnreadableRun) -> LedgerError:
+    return LedgerError(
+        f"{exc.message} It may be a run of this request, paid for already: nothing was sent.",
+        hint="the ledger is left as it is: put a copy of before in its place, or buy it all the same with fresh=True (--fresh)",
+        charged=NOTHING,
+    )
+
+
+def _family(stored: Any) -> str | None:
+    """What tells the request in a column from others, whoever answers; None where it cannot be read."""
+    try:
+        return read_request(stored).family("")
+    except ValueError:
+        return None
+
+
+def _named(run_id: Any) -> str:
+    return run_id[:12] if isinstance(run_id, str) else repr(run_id)[:20]
+
+
+def _first_line(exc: ValueError) -> str:
+    """What is wrong, without the value."""
+    if isinstance(exc, ValidationError):
+        error = exc.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}"
+    return str(exc)[:200]
