@@ -33,6 +33,8 @@ def check_plain(file: Path) -> None:
     """
     try:
         check_files(file.parent.resolve() / file.name)
+    except NotADirectoryError:  # making the folder says so
+        return
     except OSError as exc:
         raise LedgerError(
             f"the ledger {shown_path(file)} cannot be used: {exc.strerror or exc} ({Path(exc.filename or file).name}).",

@@ -259,7 +259,7 @@ def test_an_error_class_is_one_of_ours(made_folder, elsewhere, tmp_path):
     shutil.copytree(made_folder, tmp_path / "out")
     elsewhere("b")
     error = {"class": "asyncio", "message": "<b>no</b>", "hint": "!run this", "charged": "nothing"}
-    put(state="fail", videos=[], stands=False, error=error, estimate=1e9)(tmp_path / "out")
+    put(state="fail", videos=[], stands=False, error=error, estimate=9e4)(tmp_path / "out")
     kie.import_runs(tmp_path / "out")
 
     run = kie.get(RUN_ID)

@@ -378,7 +378,7 @@ def test_the_next_step_is_one_in_the_panel(simulator, filled, buy):
 def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, buy, monkeypatch):
     """As one of a cell: by the notebook its budget counts, and what the ledger has to say is said."""
     monkeypatch.setenv("KIE_NB_NOTEBOOK", "cats.ipynb")
-    get_session().here.remarks = ("The ledger was copied.",)
+    get_session().here._remarks = ["The ledger was copied."]
     kie.budget(60)
     filled.panel._cell = 7
     said = []
