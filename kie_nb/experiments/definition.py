@@ -12,9 +12,9 @@ from typing import Any
 
 from .. import headless
 from ..engine.images import Picture, is_url
-from ..engine.settling import ask
 from ..engine.tables import counted
 from ..errors import InvalidRequest
+from ..handles.settling import ask
 from ..home import open_file
 from ..settings import start_folder
 from .grid import Grid

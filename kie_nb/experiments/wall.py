@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import _hooks
-from ..engine import Run
 from ..engine.intact import video_as_fetched
 from ..engine.states import WORDS, State
 from ..engine.tables import counted
 from ..errors import InvalidRequest, LedgerError
+from ..handles import Run
 from ..paths import shown_path
 from ..text import in_line, say
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
