@@ -110,8 +110,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless a
 
 _PLACES = {
     "Experiment": ".experiments.experiment",
-    "Run": ".engine",
-    "AsyncKie": ".engine",
+    "Run": ".handles",
+    "AsyncKie": ".handles",
     "TaskRecord": ".service",
     "Upload": ".service",
 }

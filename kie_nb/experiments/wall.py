@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import _hooks
+from .. import hooks
 from ..engine.intact import video_as_fetched
 from ..engine.states import WORDS, State
 from ..engine.tables import counted
@@ -145,8 +145,8 @@ class Wall:
         return in_line(f"<Wall{name}: {size}, {videos}>")
 
     def _ipython_display_(self) -> None:
-        if _hooks.show_wall is not None:
-            _hooks.show_wall(self)
+        if hooks.show_wall is not None:
+            hooks.show_wall(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 

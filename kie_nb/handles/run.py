@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .. import _hooks
+from .. import hooks
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
 from ..engine.record import Record
 from ..engine.states import State
@@ -251,8 +251,8 @@ class Run(Record):
 
     def show(self) -> None:
         """Show the card, or the video if it is there, in this cell."""
-        if _hooks.show is not None:
-            _hooks.show(self)
+        if hooks.show is not None:
+            hooks.show(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 
@@ -304,8 +304,8 @@ class Run(Record):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
-        if _hooks.echo is not None:
-            _hooks.echo(self)
+        if hooks.echo is not None:
+            hooks.echo(self)
         else:
             self.show()
 

@@ -18,7 +18,7 @@ _shown_in: dict[str, int] = {}
 
 def install() -> None:
     """Let runs show themselves; the engine's classes are reached when there is a run."""
-    from .._hooks import presenter_hooks
+    from ..hooks import presenter_hooks
 
     presenter_hooks(
         show=show,
