@@ -21,6 +21,7 @@ from .grid import Grid
 
 VERSION = 1
 SHOWN_DIFFERENCES = 3
+MOST_BYTES = 4 << 20  # of a file; one of 100,000 cells that are written out has less
 _RANGE_FROM = 3  # shorter runs of numbers read better as they are
 
 
@@ -64,20 +65,19 @@ class Definition:
                 charged="",
             )
         unknown = set(kept) - {"kie_nb", "name", "model", "repeats", "zip", "fixed", "axes", "dropped"}
-        name, axes, fixed = kept.get("name"), kept.get("axes", {}), kept.get("fixed", {})
-        if unknown or not isinstance(name, str) or not isinstance(axes, dict) or not isinstance(fixed, dict):
+        if unknown or not _is_shaped(kept):
             wrong = (
                 f"it has {', '.join(sorted(map(repr, unknown)))}"
                 if unknown
-                else "name, axes or fixed is wrong"
+                else "name, axes, fixed, zip or dropped is wrong"
             )
             raise InvalidRequest(f"the definition cannot be read: {wrong}.", charged="")
         return cls(
-            name=name,
+            name=kept["name"],
             model=str(kept.get("model") or ""),
             grid=Grid(
-                axes=axes,
-                fixed=fixed,
+                axes=kept.get("axes", {}),
+                fixed=kept.get("fixed", {}),
                 zipped=tuple(tuple(group) for group in kept.get("zip", ())),
                 repeats=kept.get("repeats", 1),
             ),
@@ -138,18 +138,41 @@ class Definition:
         """
         try:
             with open_file(Path(path)) as file:
-                kept = tomllib.loads(file.read().decode())
+                kept = tomllib.loads(_text(file.read(MOST_BYTES + 1)))
         except OSError as exc:
             raise InvalidRequest(
                 f"{Path(path).name} cannot be read: {exc.strerror or exc}.", charged=""
             ) from exc
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        except ValueError as exc:  # TOML's and Unicode's own too, and a number of thousands of digits
             raise InvalidRequest(f"{Path(path).name} is no TOML: {exc}.", charged="") from exc
+        except RecursionError:
+            raise InvalidRequest(f"{Path(path).name} is nested too deep.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
         definition, outside = cls.from_json(kept).with_pictures_of(here)
         if outside and not allow_outside:
             _agree(Path(path).name, outside)
         return definition
+
+
+def _text(content: bytes) -> str:
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES >> 20} MB")
+    return content.decode()
+
+
+def _is_shaped(kept: Mapping[str, Any]) -> bool:
+    """Whether each part of a definition is of the kind that the grid is made of."""
+    zipped, dropped = kept.get("zip", []), kept.get("dropped", [])
+    axes = kept.get("axes", {})
+    return (
+        isinstance(kept.get("name"), str)
+        and isinstance(axes, dict)
+        and isinstance(kept.get("fixed", {}), dict)
+        and isinstance(zipped, list)
+        and all(isinstance(group, list) and all(isinstance(one, str) for one in group) for group in zipped)
+        and isinstance(dropped, list)
+        and all(isinstance(place, dict) for place in dropped)
+    )
 
 
 def _agree(name: str, outside: Sequence[Path]) -> None:
