@@ -14,6 +14,7 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import fetching, get_session
 from kie_nb.engine.doctor import hash_of
+from kie_nb.ledger import owner
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
