@@ -120,6 +120,34 @@ def test_a_run_that_is_none_is_left_out_and_not_bought_again(home, simulate, col
     assert simulator.counts["create_requests"] == 0
 
 
+@pytest.mark.parametrize("drawn", [False, True], ids=["a seed", "a drawn seed"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "fingerprint = CAST(fingerprint AS BLOB)",
+        "fingerprint = CAST(fingerprint AS BLOB), live_key = NULL",
+        "fingerprint = upper(fingerprint), live_key = upper(live_key)",
+        "fingerprint = substr(fingerprint, 1, 63) || ' ', live_key = substr(fingerprint, 1, 63) || ' :0'",
+        "family = CAST(family AS BLOB)",
+        "family = upper(family)",
+        "seed_drawn = 2",
+        "seed_drawn = 'yes'",
+        "state = 'refused', live_key = NULL",
+        "state = 'intent', live_key = NULL",
+        "state = CAST(state AS BLOB), live_key = NULL",
+    ],
+)
+def test_a_row_that_no_look_up_finds_is_not_bought_again(home, simulate, change, drawn):
+    """Its request is paid for, whatever its key looks like now."""
+    simulator = simulate()
+    put(home, "seed_drawn", drawn)
+    run_sql(home, f"UPDATE run SET {change}")
+
+    with pytest.raises(LedgerError, match="cannot be read"):
+        ask(seed=None if drawn else 0)
+    assert simulator.counts["create_requests"] == 0
+
+
 # What tells something: it counts as not told.
 TELLING = [
     pytest.param("rating", MARKUP, id="markup as rating"),
