@@ -1,7 +1,6 @@
 """A definition of an experiment, in a file or in a ledger, may be anybody's: it is read, or refused in words."""
 
 import pytest
-from hostile.badledger import changing, make
 
 import kie_nb as kie
 from kie_nb.cli import main
@@ -52,17 +51,3 @@ def test_a_file_that_windows_has_saved_is_read(tmp_path):
     file.write_text(HEAD + BODY, encoding="utf-8-sig")
 
     assert Definition.load(file).name == "x"
-
-
-@pytest.mark.parametrize(
-    "text", ['{"axes": {"w": [[1]]}}', '{"kie_nb": 1, "zip": 5}', '{"fixed": {"seed": 1, "a": {}}}']
-)
-def test_a_row_that_defines_nothing_stops_no_experiment_in_words_of_python(simulate, tmp_path, text):
-    """The experiment of that name says what has changed, or that it cannot be read."""
-    simulate()
-    home = make(tmp_path / "kie-runs")
-    with changing(home) as db:
-        db.execute("UPDATE experiment SET definition = ?", (text,))
-
-    with pytest.raises(kie.KieError):
-        kie.Experiment("storm", model="wan/2-5-text-to-video", prompt="a", seed=[1]).run()
