@@ -100,6 +100,7 @@ ESSENTIAL = [
     pytest.param("created_at", "yesterday", id="no moment"),
     pytest.param("created_at", "9999-12-31T23:59:59.999999+00:00", id="the end of time"),
     pytest.param("owner", b"x", id="bytes as owner"),
+    pytest.param("beat", 2**63 - 1, id="a count that cannot go on"),
 ]
 
 
