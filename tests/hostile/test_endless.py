@@ -9,7 +9,7 @@ import pytest
 from liar import FILM, lying, made, service
 
 import kie_nb as kie
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 from kie_nb.service import Client, Patience
 
 SHORT = Patience(
