@@ -10,7 +10,7 @@ import pytest
 from liar import FILM, lying, made, service
 
 import kie_nb as kie
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 from kie_nb.service import Client, Patience
 from kie_nb.simulator import reach
 
@@ -336,7 +336,7 @@ DEFINITION = 'kie_nb = 1\nname = "x"\nmodel = "wan/2-5-text-to-video"\n'
         pytest.param("zip = [1]", id="zip of numbers"),
         pytest.param("dropped = 1", id="dropped a number"),
         pytest.param("dropped = [1]", id="dropped numbers"),
-        pytest.param("# " + "x" * (5 << 20), id="five megabytes"),
+        pytest.param("# " + "x" * (17 << 20), id="17 megabytes"),
     ],
 )
 def test_an_odd_definition_is_bad_input(tmp_path, more):
