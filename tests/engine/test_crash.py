@@ -159,7 +159,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
 @pytest.mark.parametrize(
     ("first", "then", "tasks"),
     [
-        pytest.param(moved("accepted"), {"call": "ledger/store.py:claim"}, 1, id="before the claim"),
+        pytest.param(moved("accepted"), {"call": "ledger/driving.py:claim"}, 1, id="before the claim"),
         pytest.param(moved("accepted"), moved("unknown"), 1, id="claimed, before it is called unknown"),
         pytest.param(
             moved("accepted"), {"leave": "ledger/store.py:moved"}, 1, id="in the transaction that says so"
