@@ -10,7 +10,9 @@ import kie_nb
 
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
-    **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths"), 1),
+    **dict.fromkeys(
+        ("errors", "keys", "settings", "headless", "context", "place", "_hooks", "notice", "paths"), 1
+    ),
     **dict.fromkeys(
         ("addresses", "bounds", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1
     ),
@@ -20,7 +22,7 @@ FLOORS = {
     "engine": 5,
     "experiments": 6,
     **dict.fromkeys(("notebook", "cli", "demo", "reference"), 7),
-    "_api": 8,  # the front opens every room
+    "api": 8,  # the front opens every room
     "__init__": 9,
 }
 APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
@@ -32,8 +34,8 @@ ALLOWED = {
     ("simulator", "sqlite_files"): "and so may its database",
     ("simulator", "video"): "what is a video by its bytes",
     ("cli", "simulator"): "`kie-nb simulator` serves it",
-    ("cli", "_api"): "a command is a call of the same function",
-    ("notebook", "_api"): "a magic is a call of the same function",
+    ("cli", "api"): "a command is a call of the same function",
+    ("notebook", "api"): "a magic is a call of the same function",
 }
 KNOWN_TO = {
     "IPython": {"notebook"},

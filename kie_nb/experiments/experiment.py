@@ -26,13 +26,13 @@ from . import status as status_
 from .cells import as_axis, check_pictures, prepare_cells, settled
 from .data import Cell
 from .definition import Definition
+from .definition_store import keep, keep_seed, with_seed
 from .grid import Grid, Where
-from .judging import Spread, Verified, spread_of, verify
-from .keeping import keep, keep_seed, with_seed
 from .limit import NOT_GIVEN, NotGiven, check_limit, check_whole
 from .looking import PARALLEL, Looking
 from .plan import Remarks
 from .runner import Runner
+from .spread import Spread, Verified, spread_of, verify
 from .wall import Wall
 from .wall_layout import Names
 

@@ -18,11 +18,11 @@ from ..engine.facts import Recorded
 from ..engine.states import State
 from ..errors import InvalidRequest, KieError
 from ..ledger import Experiments, RunRow, Standing
-from ..ledger.kept import kept_files
+from ..ledger.artifacts import kept_files
 from ..ledger.money import Figures
 from . import status as status_
+from .definition_store import refusal
 from .exports import Exports
-from .keeping import refusal
 from .plan import Plan, PlannedCell, Remarks
 from .runner import Runner
 

@@ -16,7 +16,7 @@ from .schema import pause as pause_table
 
 if TYPE_CHECKING:
     from .rows import RunRow
-    from .store import Ledger
+    from .runs import Ledger
 
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05

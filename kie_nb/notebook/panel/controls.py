@@ -9,7 +9,7 @@ from ...catalogue import Field
 from ...markup import ROOT, html
 from .. import page
 from ..card import widgets
-from .desk import Desk
+from .callbacks import Desk
 
 LONG = 200  # a text that may be longer has room to be seen
 LABEL = {"description_width": "120px"}

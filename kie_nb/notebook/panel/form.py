@@ -7,12 +7,12 @@ from typing import Any
 
 from ...catalogue import Field, describe, find, known_models
 from ..card import widgets
+from .callbacks import Desk
 from .controls import LABEL, Control
-from .desk import Desk
 from .draft import Draft
-from .parts import close_all
 from .picture import PictureControl
 from .seed import SeedControl
+from .widgets import close_all
 
 
 class Form:

@@ -11,13 +11,13 @@ from weakref import WeakSet
 from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
+from ...context import place
 from ...engine import Run, get_session
 from ...engine.origin import Origin, here
 from ...engine.states import WORDS, State
 from ...errors import InvalidRequest, KieError, OutOfCredits
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
-from ...place import place
 from ...text import say, visible
 from .. import page
 from ..card import widgets
@@ -27,16 +27,16 @@ from ..notes import note_of
 from ..run_cell import cell_of
 from ..run_list import RunList
 from ..ticker import ticker
-from .buying import Buying, start_all
-from .desk import Desk
+from .callbacks import Desk
 from .draft import Draft
 from .form import Form
-from .parts import MessageLine, close_all
 from .pricing import Offer, Priced, Way, check_way, price, way_now, way_of
 from .queue import Queue
+from .run_view import Shown
 from .settling import Settling
-from .shown import Shown
 from .static import static_page
+from .submission import Buying, start_all
+from .widgets import MessageLine, close_all
 from .words import lines_of
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from ...ledger import Ledger, RunRow, owner
 from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout, widgets
-from .desk import Desk
-from .parts import close_all
+from .callbacks import Desk
+from .widgets import close_all
 
 STEP, MOST = 12, 60  # rows: widgets are dear
 IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something

@@ -10,8 +10,8 @@ from ...catalogue import SEED_MAX, Field
 from ...markup import html
 from .. import page
 from ..card import widgets
+from .callbacks import Desk
 from .controls import LABEL, mark
-from .desk import Desk
 from .draft import MOST_SEEDS
 
 

@@ -11,8 +11,8 @@ from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
 from ...markup import ROOT, html
 from ..card import widgets
+from .callbacks import Desk
 from .controls import LABEL
-from .desk import Desk
 
 Answer = tuple[str, Callable[[], None]]
 

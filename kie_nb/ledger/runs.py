@@ -19,10 +19,10 @@ from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
+from .image_registry import Pictures
 from .leases import LEASE_S, Leases
 from .merging import RELEASED, stand_in
 from .opening import open_database
-from .pictures import Pictures
 from .reading import read_events
 from .rows import NewRun, RunRow
 from .schema import CAME, event, run

@@ -151,7 +151,7 @@ def test_what_was_left_unsent_is_no_trouble_once_it_is_sent(simulator, filled, l
 
 def test_a_page_that_does_not_answer_buys_nothing(filled, monkeypatch):
     """Nobody knows what it shows."""
-    monkeypatch.setattr("kie_nb.notebook.panel.buying.ANSWER_S", 0.1)
+    monkeypatch.setattr("kie_nb.notebook.panel.submission.ANSWER_S", 0.1)
     filled.click()
     filled.until(lambda: "nothing was sent" in filled.says)
     filled.answer()

@@ -19,7 +19,7 @@ from ...engine import Run, Started, get_session
 from ...engine.asking import standing
 from ...engine.origin import Origin
 from ...errors import InvalidRequest
-from .desk import Desk
+from .callbacks import Desk
 from .draft import Draft
 from .pricing import Offer, Priced, check_money, check_price
 

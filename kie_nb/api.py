@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .engine.settling import Settled
     from .engine.states import State
     from .experiments.comparison import Comparison
-    from .experiments.judging import Spread
+    from .experiments.spread import Spread
     from .experiments.wall import Wall
     from .experiments.wall_layout import Names
     from .notebook.panel import Panel

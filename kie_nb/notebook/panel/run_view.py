@@ -12,8 +12,8 @@ from .. import page
 from ..card import FLUSH_S, widgets
 from ..run_cell import cell_of, promise_of
 from ..video import make_assets
-from .desk import Desk
-from .parts import CopyButton, Player
+from .callbacks import Desk
+from .widgets import CopyButton, Player
 from .words import lines_of
 
 
