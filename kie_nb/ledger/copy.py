@@ -70,10 +70,10 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     known = _known_runs(target)
     copied = already = left = unreadable = 0
     with source.read() as old:
-        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at))
+        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
         batch: list[Arrival] = []
         # What stands for a request is decided among all its runs at once: a family is never split.
-        for _, family in groupby(rows, key=lambda row: row.family):
+        for _, family in groupby(rows, key=lambda row: row["family"]):
             for found in family:
                 checked = source.reading.run(found)
                 if checked is None:
@@ -101,7 +101,7 @@ def copy_ledger(source: Database, target: Database) -> Counts:
 def _known_runs(database: Database) -> _Known:
     """What `_is_news` asks of every run in *database*, by its id."""
     with database.read() as db:
-        found = database.reading.runs(db.execute(sa.select(run)))
+        found = database.reading.runs(db.execute(sa.select(run)).mappings())
     return {row.id: (row.state, row.task_id, _is_driven(row)) for row in found}
 
 
