@@ -11,7 +11,19 @@ import kie_nb
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(
-        ("errors", "keys", "settings", "headless", "context", "place", "_hooks", "notice", "paths"), 1
+        (
+            "errors",
+            "keys",
+            "settings",
+            "headless",
+            "context",
+            "place",
+            "_hooks",
+            "notice",
+            "presenter",
+            "paths",
+        ),
+        1,
     ),
     **dict.fromkeys(
         ("addresses", "bounds", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1

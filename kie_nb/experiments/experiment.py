@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from .. import _hooks
+from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine import Prepared, Run, get_session
@@ -344,8 +344,9 @@ class Experiment(Looking):
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
-        if self.is_running and _hooks.watch_experiment is not None:
-            _hooks.watch_experiment(self)
+        shown_by = presenter.current()
+        if self.is_running and shown_by is not None:
+            shown_by.watch_experiment(self)
 
     def _keep(self, *, extend: bool) -> None:
         """Write the definition down, or refuse one that is not what was kept."""
@@ -379,8 +380,9 @@ class Experiment(Looking):
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
-        if _hooks.show_experiment is not None:
-            _hooks.show_experiment(self)
+        shown_by = presenter.current()
+        if shown_by is not None:
+            shown_by.show_experiment(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 

@@ -147,7 +147,7 @@ class Verified:
         return "\n\n".join(map(repr, self.comparisons))
 
     def _repr_html_(self) -> Html:
-        return joined(found._repr_html_() for found in self.comparisons)
+        return joined(found.html() for found in self.comparisons)
 
 
 def _price_of(run: Run, repeats: int) -> str:

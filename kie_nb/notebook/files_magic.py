@@ -55,4 +55,4 @@ def _shown(report: Any) -> None:
         return
     from IPython.display import display
 
-    display({"text/html": report._repr_html_(), "text/plain": repr(report)}, raw=True)
+    display(report)

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from IPython.core.formatters import HTMLFormatter
+
 from ...engine import Run, get_session
 from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
@@ -64,7 +66,7 @@ class Settling:
         Meanwhile nothing is shown: the buttons never act on another run than the one whose evidence stands there.
         """
         turn = self.close()
-        evidence = run.evidence()._repr_html_()
+        evidence = HTMLFormatter()(run.evidence())
         with self._opening:
             if turn != self._turn:
                 return  # another one was opened meanwhile
