@@ -12,7 +12,7 @@ from ..notice import say_simulator_once
 from ..text import say
 from . import presenter
 from .experiment_card import show_experiment
-from .options import Line
+from .line import Line
 from .output import Output
 
 NOT_FOR_GRIDS = ("fresh", "embed", "quiet")
