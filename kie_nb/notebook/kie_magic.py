@@ -45,6 +45,7 @@ def _status(_words: list[str]) -> None:
     """who answers, where the files are, what is open"""
     current = settings_.current()
     costs = {"kie": "paid", "simulator": "free, videos marked SIMULATED"}[current.service]
+    who, where = current.who.partition(" at ")[::2]
     found = get_session().here.counts()
     open_ = sum(each.runs for each in found if each.state in OPEN)
     unsure = sum(each.runs for each in found if each.state in UNSETTLED)
@@ -53,7 +54,7 @@ def _status(_words: list[str]) -> None:
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
     get_session().here.untold()  # told below
     rows: list[tuple[str, str]] = [
-        ("service", f"{current.who}, {costs}"),
+        ("service", f"{who}, {costs}{f', at {where}' if where else ''}"),
         ("key", _key(current)),
         ("folder", shown_path(current.home)),
         ("runs", _counts(sum(each.runs for each in found), open_, unsure)),
