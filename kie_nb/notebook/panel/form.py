@@ -59,6 +59,11 @@ class Form:
             count=self.seed.count.value,
         )
 
+    def mistakes(self, draft: Draft) -> dict[str, str]:
+        """What is wrong with *draft*, by field; its picture as the form has read it."""
+        wrong = self.picture.wrong
+        return draft.errors() | ({draft.image_field: wrong} if wrong and draft.image_field else {})
+
     def show(self, draft: Draft, *, keep_seed: bool) -> None:
         """Fill the controls."""
         self._is_ours = True
