@@ -33,7 +33,7 @@ FLOORS = {
     "ledger": 4,
     "engine": 5,
     "experiments": 6,
-    **dict.fromkeys(("notebook", "cli", "demo", "reference"), 7),
+    **dict.fromkeys(("notebook", "cli", "demo", "reference", "run_filters"), 7),
     "api": 8,  # the front opens every room
     "__init__": 9,
 }
