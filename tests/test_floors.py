@@ -109,3 +109,51 @@ def test_a_library_is_known_where_it_belongs(library):
 
     assert sorted(file for room, file in found if room not in KNOWN_TO[library]) == []
     assert found
+
+
+OF_THE_ENGINE = "kie_nb.engine"
+
+
+@cache
+def module_graph():
+    """Which module names which, counting imports inside functions and under `TYPE_CHECKING` too."""
+    files = {
+        ".".join(("kie_nb", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+    return {
+        module: {
+            next(name for name in (".".join(names), ".".join(names[:-1])) if name in files or "." not in name)
+            for names in imports(path)
+            if names[0] == "kie_nb" and (".".join(names) in files or ".".join(names[:-1]) in files)
+        }
+        - {module}
+        for module, path in files.items()
+    }
+
+
+def reached(start):
+    """The modules that *start* leads to, on whatever way."""
+    graph, found, ahead = module_graph(), set(), [start]
+    while ahead:
+        new = graph[ahead.pop()] - found
+        found |= new
+        ahead += new
+    return found
+
+
+def test_no_modules_import_each_other():
+    """On no way round, however long; the engine is being taken apart."""
+    in_a_cycle = {module for module in module_graph() if module in reached(module)}
+
+    assert {module for module in in_a_cycle if not module.startswith(OF_THE_ENGINE)} == set()
+
+
+def test_no_file_is_too_long_to_be_read_at_once():
+    """At most 400 lines; the engine is being taken apart."""
+    lengths = {
+        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in PACKAGE.rglob("*.py")
+    }
+
+    assert [file for file, lines in lengths.items() if lines > 400 and not file.startswith("engine/")] == []
