@@ -1,4 +1,4 @@
-"""Who shows runs, experiments and walls in this process: the notebook room says so at `%load_ext`; without it they are text."""
+"""The `Presenter` that shows runs, experiments and walls; `notebook/` installs one at `%load_ext`, without it they are text."""
 
 from __future__ import annotations
 

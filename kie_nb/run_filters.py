@@ -1,4 +1,4 @@
-"""The filters of a search for runs, as people write them: states by name, moments, numbers."""
+"""The filters of `runs()`, parsed and checked: states by name, moments, numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two videos compared for somebody to look at: the verdict, the figures, and a strip of frames of both."""
+"""The comparison of two videos as users see it: the verdict, the figures, and a strip of frames of both."""
 
 from __future__ import annotations
 

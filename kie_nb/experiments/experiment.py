@@ -333,7 +333,7 @@ class Experiment(Looking):
         return self
 
     def _stopped_by_hand(self) -> str:
-        """Buy no more, and say how it stands."""
+        """Buy no more, and give the status in words."""
         self.stop()
         return f"{self.status()!r}; no more cells are bought."
 
@@ -349,7 +349,7 @@ class Experiment(Looking):
             shown_by.watch_experiment(self)
 
     def _keep(self, *, extend: bool) -> None:
-        """Write the definition down, or refuse one that is not what was kept."""
+        """Store the definition, or refuse one that differs from the stored one."""
         while True:
             asked = self.definition.to_json()
             seed = keep(
@@ -360,7 +360,7 @@ class Experiment(Looking):
             self._take_seed(seed)
 
     def _take_seed(self, seed: int | None) -> None:
-        """Ask with *seed*, which was kept for it, in place of the one that was drawn here."""
+        """Use the stored *seed* in place of the one drawn here."""
         if seed is not None:
             self._grid = replace(self._grid, fixed={**self._grid.fixed, "seed": seed})
             self._cells = with_seed(self._cells, seed)

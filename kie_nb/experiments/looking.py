@@ -1,4 +1,4 @@
-"""The half of an experiment that looks: its cells and their runs as the ledger has them, what they cost, what is missing."""
+"""The read-only half of an experiment: its cells and runs as the ledger has them, their cost, and what is missing."""
 
 from __future__ import annotations
 

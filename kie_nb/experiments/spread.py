@@ -1,4 +1,4 @@
-"""Do seeds matter, and does a request repeat? Distances between the videos that there are, and one more that is bought for it."""
+"""The spread between seeds, and the repeatability of a request: distances between existing videos and bought repetitions."""
 
 from __future__ import annotations
 

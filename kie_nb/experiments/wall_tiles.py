@@ -1,4 +1,4 @@
-"""What a wall holds, before anybody shows it: its tiles with their runs, and where each stands."""
+"""The tiles of a wall: each with its run, its parameters and its place in the grid."""
 
 from __future__ import annotations
 

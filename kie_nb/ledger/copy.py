@@ -1,4 +1,4 @@
-"""From one ledger into another: what is not there yet joins it, whole and once; the source stays as it is."""
+"""Copy one ledger into another: missing records are added completely and once; the source is unchanged."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _known_runs(database: Database) -> _Known:
 
 
 def _is_driven(row: RunRow) -> bool:
-    """Whether somebody may drive it: who looks only once has not seen its owner being silent."""
+    """Whether a process may be driving it: a single look cannot prove a stale lease."""
     return row.owner is not None and row.state in _DRIVEN and not has_ended(row.owner_hint)
 
 
@@ -130,7 +130,7 @@ def _arrival(
     events: Sequence[Mapping[str, Any]],
     name: str,
 ) -> Arrival:
-    """A run from *name* as it comes in: nobody drives it, and one that was just being sent is unknown."""
+    """A run from *name* as it comes in: without an owner, and unknown if it was being sent."""
     stands = values["live_key"] is not None
     if values["state"] == "sending":
         values |= {"state": "unknown", "error": _LEFT_OPEN}

@@ -1,4 +1,4 @@
-"""Runs from elsewhere join a ledger: in one transaction, and never so that a request would be sent again for them."""
+"""Merge runs from elsewhere into a ledger: in one transaction, and never causing a duplicate submission."""
 
 from __future__ import annotations
 

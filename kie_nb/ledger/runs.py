@@ -19,7 +19,7 @@ from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
-from .image_registry import Pictures
+from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
 from .merging import RELEASED, stand_in
 from .opening import open_database
@@ -57,7 +57,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Pictures, Budgets, Driving):
+class Ledger(ImageRegistry, Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -97,17 +97,17 @@ class Ledger(Pictures, Budgets, Driving):
         return [*self._remarks, *self._db.reading.remarks]
 
     def untold(self) -> tuple[str, ...]:
-        """The remarks that nobody has been told yet; each is given once in the life of a process."""
+        """The remarks not reported yet; each is given once per process."""
         new = tuple(text for text in self.remarks if (self.home, text) not in _told)
         _told.update((self.home, text) for text in new)
         return new
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._db.close()
 
     def ensure_in_place(self) -> None:
-        """Open anew if somebody has removed the folder: writing on into a deleted file would forget every run."""
+        """Open again if the folder was removed: writes into a deleted file would be lost."""
         if self._opened != _identity(self._db):
             self._db.close()
             self._open()
@@ -185,7 +185,7 @@ class Ledger(Pictures, Budgets, Driving):
             return self._later(db, row)
 
     def _settled(self, db: sa.Connection, row: RunRow) -> RunRow | None:
-        """*row* as it is, if somebody has settled it since, or the run that was begun after it."""
+        """The current state of *row* if it was settled since, or the run that was begun after it."""
         now_ = self._get(db, row.id)
         return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
 

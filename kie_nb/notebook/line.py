@@ -1,4 +1,4 @@
-"""A line of the magic, understood: what it asks for, with the values of its options checked for their shape."""
+"""Parses the magic's line: what it asks for, with the syntax of option values checked."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def _print(run: Run, note: str) -> None:
 
 
 def mark(run: Run) -> None:
-    """*run* has been dealt with in this cell: its echo shows nothing."""
+    """*run* was shown in this cell already: its echo shows nothing."""
     ipython = headless.shell()
     if ipython is not None:
         _shown_in[run.id] = ipython.execution_count

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...catalogue import Field, describe, find, known_models
 from ..card import widgets
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .controls import LABEL, Control
 from .draft import Draft
 from .picture import PictureControl
@@ -23,7 +23,7 @@ class Form:
         picture: The rest of `PictureControl`'s arguments.
     """
 
-    def __init__(self, desk: Desk, changed: Callable[[], None], **picture: Any) -> None:
+    def __init__(self, desk: Callbacks, changed: Callable[[], None], **picture: Any) -> None:
         kit = widgets()
         self._desk, self._changed = desk, changed
         options = [

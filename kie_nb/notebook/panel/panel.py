@@ -1,4 +1,4 @@
-"""`kie_nb.panel()`: what holds the parts together. Callbacks check, set traits and hand over; the rest is on workers."""
+"""`kie_nb.panel()`: connects the parts. Callbacks check, set traits and hand over; slow work runs on workers."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from ..live_output import LIVE, LiveOutput
 from ..run_cell import cell_of
 from ..run_list import RunList
 from ..ticker import ticker
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .draft import Draft
 from .form import Form
 from .messages import Messages
 from .pricing import Offer, Priced, Way, check_way, price, way_now, way_of
 from .queue import Queue
-from .run_view import Shown
+from .run_view import RunView
 from .run_watch import RunWatch
 from .settling import Settling
 from .static import static_page
-from .submission import Buying, submit
+from .submission import Submission, submit
 from .widgets import close_all, set_html
 from .words import lines_of
 
@@ -53,7 +53,7 @@ class Panel:
 
     def __init__(self) -> None:
         kit = widgets()
-        self.desk = Desk(self._trouble)
+        self.desk = Callbacks(self._trouble)
         self._messages = Messages()
         self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
         self._check_turn = 0
@@ -64,7 +64,7 @@ class Panel:
         self._offer: Offer | None = None  # what stands beside the button
         self._cell: int | None = None  # the one that shows the panel
         self._tick = self.desk.guard(self._look_around)
-        self.buying = Buying(
+        self.buying = Submission(
             self.desk,
             ask_page=lambda number: self.form.picture.place.send({"asked": number}),
             buy=self._buy,
@@ -83,7 +83,7 @@ class Panel:
             [self.button, self.money],
             layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
         )
-        self.shown = Shown(self.desk, say=self.say, use=self._use)
+        self.shown = RunView(self.desk, say=self.say, use=self._use)
         self.queue = Queue(
             self.desk,
             stop=lambda run: self.desk.work(self.watch.stop, run),
@@ -134,7 +134,7 @@ class Panel:
         self._changed()
 
     def close(self) -> None:
-        """Let go of the runs and take the widgets off the page; what is open goes on. Once more does nothing."""
+        """Release the runs and remove the widgets; open runs continue. A second call does nothing."""
         if self.desk.is_closed:
             return
         global _panel  # noqa: PLW0603
@@ -147,7 +147,7 @@ class Panel:
         get_session().dispatcher.call_soon(self._let_go)
 
     def _let_go(self) -> None:
-        """On the dispatcher's thread, where what is shown of runs is changed."""
+        """Runs on the dispatcher's thread, the only one that changes the display of runs."""
         ticker().discard(self)
         self.watch.let_go()
         self.shown.close()
@@ -211,7 +211,7 @@ class Panel:
 
         Args:
             bad: It is an error.
-            add: It comes from behind: an error that stands there stays until somebody does something.
+            add: It comes from the background: an error that is shown stays until the user acts.
         """
         self._messages.say(text, bad=bad, add=add)
 
@@ -240,7 +240,7 @@ class Panel:
             self.buying.press(offer)
 
     def _changed(self) -> None:
-        """The form has changed: look at it a moment later, once."""
+        """The form has changed: check it once, a moment later."""
         self.queue.touch()
         with self._lock:
             self._check_turn += 1
@@ -283,7 +283,7 @@ class Panel:
         return (reading.credits, "") if reading else (None, channel.why_no_balance)
 
     def _look_around(self) -> None:
-        """The clocks; and a cell may have changed who answers."""
+        """Update the clocks, and check whether a cell has changed the service."""
         self.queue.tick()
         way = way_now()
         if way != self._way:
@@ -303,7 +303,7 @@ class Panel:
         if isinstance(exc, KieError):
             self.say("\n".join(lines_of(exc)), bad=True, add=add)
             return
-        log.error("the panel has met an error", exc_info=exc)
+        log.error("error in the panel", exc_info=exc)
         self.say(f"Something went wrong in the panel: {type(exc).__name__}: {exc}", bad=True)
 
     def _judge(self, way: Way, balance: float | None, why: str) -> None:
@@ -330,7 +330,7 @@ class Panel:
         self.form.mark({name: words for name, words in errors.items() if name not in missing})
 
     def _judge_nothing(self) -> None:
-        """No price is shown rather than an old one, and nothing can be bought for it."""
+        """Show no price rather than an outdated one; *Generate* is off."""
         self._offer, self._way = None, way_now()
         set_html(self.money, "price not known")
         self._show_button()
@@ -357,7 +357,7 @@ class Panel:
         self._ask_for(self._snapshot(), current, origin, offer.priced)
 
     def _bought(self) -> None:
-        """However it went: the balance, and what is known of this request, are others."""
+        """Whatever the outcome: read the balance again, and check the form again."""
         self._has_paid = True
         self._changed()
 

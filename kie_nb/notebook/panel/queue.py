@@ -12,7 +12,7 @@ from ...ledger import Ledger, RunRow, owner
 from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout, widgets
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .widgets import close_all
 
 STEP, MOST = 12, 60  # rows: widgets are dear
@@ -50,7 +50,7 @@ class Queue:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Callbacks,
         *,
         stop: Act,
         take_back: Act,
@@ -180,7 +180,7 @@ class Row:
     It is never another run's row: a press that arrives late, after a cell that computes, would act on that one.
     """
 
-    def __init__(self, run: Run, usual_s: float | None, desk: Desk, actions: dict[str, Act]) -> None:
+    def __init__(self, run: Run, usual_s: float | None, desk: Callbacks, actions: dict[str, Act]) -> None:
         kit = widgets()
         self.watched, self._usual_s = run, usual_s
         self._row: RunRow | None = None
@@ -257,7 +257,7 @@ class Row:
 
 
 def whose_is(row: RunRow) -> str:
-    """Who drives the run now: "ours", "another kernel's", "nobody" where its kernel is gone; "" where none needs to."""
+    """Who drives the run: "ours", "another kernel's", "nobody" if its owner process is dead; "" if none is needed."""
     if row.state in UNSETTLED:
         return ""
     if row.owner == owner.me():

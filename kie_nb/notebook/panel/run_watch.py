@@ -1,4 +1,4 @@
-"""The panel and the runs of the folder: it hears of every change, tells each end once, and stops or takes back a run."""
+"""The panel's view of the runs of the folder: listens to changes, reports each end once, stops or cancels runs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from weakref import WeakSet
 from ...engine import Run, get_session
 from ...engine.states import WORDS, State
 from ..gallery import Gallery
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .queue import Queue
-from .run_view import Shown
+from .run_view import RunView
 
 
 class RunWatch:
@@ -28,11 +28,11 @@ class RunWatch:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Callbacks,
         *,
         queue: Queue,
         gallery: Gallery,
-        shown: Shown,
+        shown: RunView,
         say: Callable[..., None],
         trouble: Callable[..., None],
         billed: Callable[[], None],
@@ -44,15 +44,15 @@ class RunWatch:
         self._listener, self._watcher = desk.guard(self._moved), desk.guard(self._taken)
 
     def start(self) -> None:
-        """Hear of every run that is taken up from now on."""
+        """Listen to every run that is driven from now on."""
         get_session().watch(self._watcher)
 
     def stop_watching(self) -> None:
-        """Hear of no further run."""
+        """Listen to no further runs."""
         get_session().unwatch(self._watcher)
 
     def let_go(self) -> None:
-        """Hear no more of those there are; on the dispatcher's thread."""
+        """Stop listening to the present runs; on the dispatcher's thread."""
         for run in list(self._heard):
             run.unlisten(self._listener)
 
@@ -92,18 +92,18 @@ class RunWatch:
         self._desk.soon(self._queue.look)
 
     def take_back(self, run: Run) -> None:
-        """Take back a run that was never sent."""
+        """Cancel a run that was never sent."""
         self.told.add((run.id, State.NOT_SENT))
         if get_session().withdraw(run):
             self._say(f"Run {run.id[:8]} was never sent and will not be: nothing was charged.")
         else:
             self._say(
-                f"Run {run.id[:8]} could not be taken back: it is in other hands by now ({WORDS[run.state]})."
+                f"Run {run.id[:8]} could not be cancelled: another process is handling it ({WORDS[run.state]})."
             )
         self._desk.soon(self._queue.look)
 
     def _tell_end(self, run: Run) -> None:
-        """How a run ended, whoever drove it: also what went wrong has to stand here."""
+        """Report how a run ended, in whichever process: its error is shown here too."""
         session = get_session()
         row = session.ledger_of(run).get(run.id)  # not `get`: the folder may be another one by now
         run = session.handle(session.home_of(run).home, row) if row is not None else run
@@ -117,8 +117,8 @@ class RunWatch:
 
     @staticmethod
     def _is_told_otherwise(run: Run) -> bool:
-        """Of what was not sent: whether the press that took it back has said so, or its request was asked for anew since."""
+        """Of an unsent run: whether its cancellation was already reported, or its request was submitted again since."""
         session = get_session()
-        with session.begin_lock:  # in which what was left is taken back and asked for anew
+        with session.begin_lock:  # abandoned runs are cancelled and submitted again under it
             same = session.ledger_of(run).same_request(fingerprint=run.row.fingerprint)
         return run.is_stopped or any(other.created_at > run.row.created_at for other in same)

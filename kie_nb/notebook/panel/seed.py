@@ -10,7 +10,7 @@ from ...catalogue import SEED_MAX, Field
 from ...markup import html
 from .. import page
 from ..card import widgets
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .controls import LABEL, mark
 from .draft import MOST_SEEDS
 
@@ -18,7 +18,7 @@ from .draft import MOST_SEEDS
 class SeedControl:
     """A text rather than a number's control: that would change a wrong number by itself."""
 
-    def __init__(self, entry: Field, desk: Desk, changed: Callable[[], None]) -> None:
+    def __init__(self, entry: Field, desk: Callbacks, changed: Callable[[], None]) -> None:
         kit = widgets()
         self._changed = changed
         self.text = kit.Text(

@@ -13,7 +13,7 @@ from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
 from ...markup import ROOT, html
 from ..card import widgets
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .controls import LABEL
 
 Answer = tuple[str, Callable[[], None]]
@@ -27,7 +27,7 @@ class Settling:
         show: Shows a run in the panel.
     """
 
-    def __init__(self, desk: Desk, *, say: Callable[..., None], show: Callable[[Run], None]) -> None:
+    def __init__(self, desk: Callbacks, *, say: Callable[..., None], show: Callable[[Run], None]) -> None:
         kit = widgets()
         self._desk, self._work, self._say, self._show = desk, desk.work, say, show
         self.run: Run | None = None

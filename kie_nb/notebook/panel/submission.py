@@ -1,4 +1,4 @@
-"""Buying from the panel: one press buys once, and what is sent is what the page shows.
+"""Submission from the panel: one press submits once, and sends what the page shows.
 
 Three things can go wrong between a finger and a paid request. A double click arrives as two messages, perhaps before
 `disabled` is back in the page: a lock and a pause take the first alone. A cell that computes holds all messages back, so
@@ -20,7 +20,7 @@ from ...engine.asking import standing
 from ...engine.origin import Origin
 from ...errors import InvalidRequest, KieError
 from ..notes import note_of
-from .callbacks import Desk
+from .callbacks import Callbacks
 from .draft import Draft
 from .pricing import Offer, Priced, check_money, check_price
 
@@ -29,7 +29,7 @@ ANSWER_S = 5.0
 ANOTHER = "another seed buys another"
 
 
-class Buying:
+class Submission:
     """Takes presses of *Generate*.
 
     Args:
@@ -42,7 +42,7 @@ class Buying:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Callbacks,
         *,
         ask_page: Callable[[int], None],
         buy: Callable[[Offer], None],
