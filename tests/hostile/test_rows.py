@@ -100,6 +100,7 @@ ESSENTIAL = [
     pytest.param("created_at", "yesterday", id="no moment"),
     pytest.param("created_at", "9999-12-31T23:59:59.999999+00:00", id="the end of time"),
     pytest.param("owner", b"x", id="bytes as owner"),
+    pytest.param("beat", 2**63 - 1, id="a count that cannot go on"),
 ]
 
 
@@ -117,6 +118,34 @@ def test_a_run_that_is_none_is_left_out_and_not_bought_again(home, simulate, col
     assert MARKUP not in shown
     assert any(f"column {column} " in text or column == "fingerprint" for text in get_session().here.remarks)
     assert refused.value.charged == "nothing"
+    assert simulator.counts["create_requests"] == 0
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=["a seed", "a drawn seed"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "fingerprint = CAST(fingerprint AS BLOB)",
+        "fingerprint = CAST(fingerprint AS BLOB), live_key = NULL",
+        "fingerprint = upper(fingerprint), live_key = upper(live_key)",
+        "fingerprint = substr(fingerprint, 1, 63) || ' ', live_key = substr(fingerprint, 1, 63) || ' :0'",
+        "family = CAST(family AS BLOB)",
+        "family = upper(family)",
+        "seed_drawn = 2",
+        "seed_drawn = 'yes'",
+        "state = 'refused', live_key = NULL",
+        "state = 'intent', live_key = NULL",
+        "state = CAST(state AS BLOB), live_key = NULL",
+    ],
+)
+def test_a_row_that_no_look_up_finds_is_not_bought_again(home, simulate, change, drawn):
+    """Its request is paid for, whatever its key looks like now."""
+    simulator = simulate()
+    put(home, "seed_drawn", drawn)
+    run_sql(home, f"UPDATE run SET {change}")
+
+    with pytest.raises(LedgerError, match="cannot be read"):
+        ask(seed=None if drawn else 0)
     assert simulator.counts["create_requests"] == 0
 
 
