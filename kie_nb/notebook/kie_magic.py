@@ -105,12 +105,8 @@ def _runs(words: list[str]) -> None:
     found = api.runs(limit=limit, **filters)
     if not found:
         say("no runs match" if filters else "no runs yet in this folder")
-    elif headless.has_kernel():
-        from IPython.display import display
-
-        display(found)
     else:
-        say(repr(found))
+        presenter.show_value(found)
 
 
 RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "since")

@@ -51,13 +51,17 @@ def show(run: Run) -> None:
 
 def _show_evidence(run: Run) -> None:
     """What is known of an uncertain run, and how to settle it."""
-    found = run.evidence()
+    show_value(run.evidence())
+
+
+def show_value(value: object) -> None:
+    """Show a table or a report: as HTML in a notebook, as text elsewhere."""
     if not headless.has_kernel():
-        say(repr(found))
+        say(repr(value))
         return
     from IPython.display import display
 
-    display(found)
+    display(value)
 
 
 def echo(run: Run) -> None:
