@@ -1,4 +1,4 @@
-"""Runs from elsewhere join a ledger: in one transaction, and never so that a request would be sent again for them."""
+"""Merge runs from elsewhere into a ledger: in one transaction, and never causing a duplicate submission."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
     with database.write() as db:
         for arrival in sorted(arrivals, key=lambda one: str(one.values["created_at"])):
             query = sa.select(run).where(run.c.id == arrival.values["id"])
-            before = database.reading.sure(db.execute(query).first())
+            before = database.reading.sure(db.execute(query).mappings().first())
             if (before.state if before else None) != arrival.seen:
                 raise LedgerError(
                     f"run {arrival.values['id'][:8]} has moved on during the import; nothing was imported.",

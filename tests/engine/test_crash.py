@@ -69,18 +69,18 @@ class Case:
 
 def moved(to):
     """Right before a transition is written."""
-    return {"call": "ledger/store.py:moved", "with": {"to": to}}
+    return {"call": "ledger/runs.py:moved", "with": {"to": to}}
 
 
 CASES = {
     "before the intent": Case(
-        step="before the intent", resumed="", tasks=0, end={"call": "ledger/store.py:intend"}
+        step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:intend"}
     ),
     "in the intent's transaction": Case(
-        step="before the intent", resumed="", tasks=0, end={"call": "ledger/store.py:_append"}
+        step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:_append"}
     ),
     "after the intent": Case(
-        step="intent", resumed="not_sent", tasks=0, end={"leave": "ledger/store.py:intend"}
+        step="intent", resumed="not_sent", tasks=0, end={"leave": "ledger/runs.py:intend"}
     ),
     "while the picture is uploaded": Case(
         step="intent", resumed="not_sent", tasks=0, sign=the_upload_is_under_way,
@@ -159,12 +159,12 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
 @pytest.mark.parametrize(
     ("first", "then", "tasks"),
     [
-        pytest.param(moved("accepted"), {"call": "ledger/store.py:claim"}, 1, id="before the claim"),
+        pytest.param(moved("accepted"), {"call": "ledger/runs.py:claim"}, 1, id="before the claim"),
         pytest.param(moved("accepted"), moved("unknown"), 1, id="claimed, before it is called unknown"),
         pytest.param(
-            moved("accepted"), {"leave": "ledger/store.py:moved"}, 1, id="in the transaction that says so"
+            moved("accepted"), {"leave": "ledger/runs.py:moved"}, 1, id="in the transaction that says so"
         ),
-        pytest.param({"leave": "ledger/store.py:intend"}, moved("not_sent"), 0, id="before it is taken back"),
+        pytest.param({"leave": "ledger/runs.py:intend"}, moved("not_sent"), 0, id="before it is taken back"),
         pytest.param({"call": "engine/polling.py:watch"}, {"rename": ".mp4"}, 1, id="before the rename"),
     ],
 )

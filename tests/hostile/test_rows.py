@@ -22,7 +22,7 @@ from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
 from kie_nb.notebook import page
 from kie_nb.notebook.cell_text import cell_text
-from kie_nb.notebook.options import parse
+from kie_nb.notebook.line import parse
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*in the ledger:UserWarning"
