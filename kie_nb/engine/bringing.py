@@ -11,23 +11,24 @@ import functools
 import glob
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadFailed
-from ..home import hash_of, is_plain_file, make_folder
+from ..home import hash_of, is_plain_file, is_real_folder, make_folder
+from ..ledger import kept_files, owner
 from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
 from ..service.pace import Patience
-from ..video import ENDINGS, PAGES, Look, inspect, said_size
+from ..video import ENDINGS, MEDIA, PAGES, Look, inspect, said_size
 from .links import from_any_link
-from .strays import is_of_the_dead
+from .strays import is_forgotten, is_of_the_dead
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from .channel import Channel
-    from .facts import Facts
+    from .record import Record
 
 _Fetch = Callable[[str, Path], Received]
 BROKE_OFF = "the download broke off"
@@ -35,7 +36,7 @@ _numbers = itertools.count(1)
 
 
 async def bring(
-    run: Facts,
+    run: Record,
     number: int,
     channel: Channel,
     work: Callable[..., Awaitable[Any]],
@@ -55,17 +56,24 @@ async def bring(
     Raises:
         DownloadFailed: it did not come, and nothing of it is here.
     """
-    is_missing = not await work(is_plain_file, place)
+    # What the ledger knows was changed since, if it is there: that is no file to take. What it does not know, a process
+    # has left that died before it was written down.
+    is_known = any(kept.number == number for kept in kept_files(run.row))
+    is_known = is_known and await work(is_plain_file, place)
     await work(save_left, place)
+    here = None if is_known else await work(named_here, place)
+    if here is not None and not here["remark"]:
+        return dict(here)
 
     async def fetch(url: str) -> dict[str, Any]:
-        return dict(await work(fetch_one, url, target or place, place, channel.own, patience))
+        way = (target or place, place, channel.own, patience)
+        return dict(await work(functools.partial(fetch_one, is_known=is_known), url, *way))
 
     try:
         return await from_any_link(run, number, channel, fetch)
     except DownloadFailed as exc:
         may_come = run.link_lives and not isinstance(exc, LinkDead)
-        if not is_missing or may_come or isinstance(exc.__cause__, OSError):
+        if is_known or may_come or isinstance(exc.__cause__, OSError):
             raise
         found: dict[str, Any] | None = await work(what_is_here, place)
         if found is None:
@@ -73,13 +81,18 @@ async def bring(
         return found
 
 
-def fetch_one(url: str, target: Path, place: Path, own: Sequence[str], patience: Patience) -> dict[str, Any]:
+def fetch_one(
+    url: str, target: Path, place: Path, own: Sequence[str], patience: Patience, *, is_known: bool = False
+) -> dict[str, Any]:
     """Download *url* to *target*, look at it, and give it its true ending; runs in a worker.
+
+    Where more of the file came earlier than came now, that is the file.
 
     Args:
         place: Where the file belongs: what came in its place is kept there.
         own: Addresses of the service itself, which may be on this machine.
         patience: How long it may take.
+        is_known: What is in its place is no file of the task.
 
     Returns:
         `path`, `sha256`, `bytes`, `seconds` (None for what is no video), `remark` (what is wrong with it; None if nothing is) and
@@ -89,16 +102,20 @@ def fetch_one(url: str, target: Path, place: Path, own: Sequence[str], patience:
         DownloadFailed: it did not come, is a page in place of it, or cannot be written; what came is kept.
     """
     # The process is named last, for `strays`; the number keeps apart two fetches of one file.
-    incoming = target.with_name(f"{target.name}.{next(_numbers)}.{os.getpid()}.incoming")
+    incoming = target.with_name(f"{target.name}.{next(_numbers)}.{owner.mark()}.incoming")
     try:
         make_folder(target.parent)
         fetch = functools.partial(download, own=own, patience=patience)
         received, look = _looked_at(url, incoming, place, fetch)
         if look.kind == "page":
             raise NotTheFile(f"what came is {look.remark}{_kept_as(keep_aside(incoming, place))}.")
-        path = target.with_suffix(f".{look.ending}")
-        facts = _facts(incoming, look, path=path, version=received.version)
-        os.replace(incoming, path)
+        earlier = _more_here(place, look, received.size, is_known=is_known)
+        if earlier is not None:
+            facts = earlier
+        else:
+            path = target.with_suffix(f".{look.ending}")
+            facts = _facts(incoming, look, path=path, version=received.version)
+            os.replace(incoming, path)
         _forget_received(place)
     except OSError as exc:
         raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
@@ -156,33 +173,60 @@ def keep_aside(came: Path, place: Path) -> Path:
 
 def save_left(place: Path) -> None:
     """Take what dead processes left of the file that belongs to *place*: a download that had ended gets the file's name."""
-    for left in sorted(place.parent.glob(f"{glob.escape(place.name)}.*.incoming*")):
-        if not is_plain_file(left) or not is_of_the_dead(left):
-            continue
+    name, stem = glob.escape(place.name), glob.escape(place.stem)
+    left = [path for path in place.parent.glob(f"{name}.*.incoming*") if is_of_the_dead(path)]
+    for apart in filter(is_real_folder, place.parent.glob(".again-*")):  # where the doctor fetches to
+        left += [path for path in apart.glob(f"{name}.*.incoming*") if is_of_the_dead(path)]
+        left += [path for path in apart.glob(f"{stem}.*") if path.stem == place.stem and is_forgotten(path)]
+    for path in sorted(filter(is_plain_file, left)):
         with contextlib.suppress(OSError):
-            look = inspect(left)
+            look = inspect(path)
             whole = place.with_suffix(f".{look.ending}")
-            if left.suffix == ".incoming" and look.kind != "page" and not os.path.lexists(whole):
-                os.replace(left, whole)
-            elif left.stat().st_size:
-                keep_aside(left, place)
-            left.unlink(missing_ok=True)
+            if path.suffix != ".part" and look.kind != "page" and not os.path.lexists(whole):
+                os.replace(path, whole)
+            elif path.stat().st_size:
+                keep_aside(path, place)
+            path.unlink(missing_ok=True)
 
 
 def what_is_here(place: Path) -> dict[str, Any] | None:
     """The facts of what there is of a file that no link serves: one whose record was lost, else the half of it."""
-    for ending in ENDINGS:
-        path = place.with_suffix(f".{ending}")
-        if ending not in PAGES and is_plain_file(path):
-            return _facts(path, inspect(path), path=path)
-    for half in _received_of(place):
-        if half.suffix[1:] in PAGES or not is_plain_file(half):
-            continue
-        path = place.with_suffix(half.suffix)
-        facts = _facts(half, inspect(half), path=path)
-        os.replace(half, path)
-        return facts | {"remark": " and ".join(filter(None, (BROKE_OFF, facts["remark"])))}
+    return named_here(place) or next((_made_of(half, inspect(half), place) for half in _halves(place)), None)
+
+
+def named_here(place: Path) -> dict[str, Any] | None:
+    """The facts of what has the name of the file, whatever its ending."""
+    path = next(_named(place), None)
+    return _facts(path, inspect(path), path=path) if path is not None else None
+
+
+def _more_here(place: Path, look: Look, size: int, *, is_known: bool) -> dict[str, Any] | None:
+    """The facts of what came of the file earlier, if it is more than what came now: that is *look*, and *size* bytes."""
+    for path in () if is_known else _named(place):
+        other = inspect(path)
+        if _worth(other, path.stat().st_size) > _worth(look, size):
+            return _facts(path, other, path=path)
+    for half in _halves(place):
+        other = inspect(half)
+        if _worth(other, half.stat().st_size) > _worth(look, size):
+            return _made_of(half, other, place)
     return None
+
+
+def _made_of(half: Path, look: Look, place: Path) -> dict[str, Any]:
+    path = place.with_suffix(half.suffix)
+    facts = _facts(half, look, path=path)
+    os.replace(half, path)
+    return facts | {"remark": " and ".join(filter(None, (BROKE_OFF, facts["remark"])))}
+
+
+def _named(place: Path) -> Iterator[Path]:
+    found = (place.with_suffix(f".{ending}") for ending in ENDINGS if ending not in PAGES)
+    return (path for path in found if is_plain_file(path))
+
+
+def _halves(place: Path) -> Iterator[Path]:
+    return (half for half in _received_of(place) if half.suffix[1:] not in PAGES and is_plain_file(half))
 
 
 def received(place: Path) -> dict[str, Any] | None:
@@ -211,12 +255,12 @@ def _facts(file: Path, look: Look, *, path: Path, version: str = "") -> dict[str
     }
 
 
-def _worth(look: Look, size: int) -> tuple[bool, float, int]:
-    return not look.remark, look.seconds or 0.0, size
+def _worth(look: Look, size: int) -> tuple[bool, bool, float, int]:
+    return look.ending in MEDIA, not look.remark, look.seconds or 0.0, size
 
 
-def _value(ending: str, size: int) -> tuple[bool, int]:
-    return ending not in PAGES, size
+def _value(ending: str, size: int) -> tuple[bool, bool, int]:
+    return ending in MEDIA, ending not in PAGES, size
 
 
 def _kept_as(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..home import INPUTS, NAME, VIDEOS, is_plain_file, is_real_folder
+from ..ledger import owner
 from .findings import Finding
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 _QUIET_S = 60.0  # a download that lives writes more often, or is started again
 _FORGOTTEN_S = 3600.0
 # Only what has a name that we give is ever removed; a `film.part` may be anybody's.
-_INCOMING = re.compile(rf"{NAME}\.\d+\.(\d+)\.incoming(?:\.part)?")  # a download
+_INCOMING = re.compile(
+    rf"{NAME}\.\d+\.(\d+|[0-9a-f]{{12}}-\d+-\d+)\.incoming(?:\.part)?"
+)  # a download, and its process
 _PART = re.compile(
     rf"\.{NAME}\.[0-9a-f]{{8}}\.part|[0-9a-f]{{64}}\.[a-z]+\.[0-9a-f]{{32}}\.part"
 )  # a still, a picture
@@ -32,9 +35,7 @@ def strays(files: Files, known: set[str], *, mend: bool) -> list[Finding]:
         _left_over(path, mend=mend)
         for folder in (files.home, files.videos)
         for path in _in(folder)
-        if _APART.fullmatch(path.name)
-        and is_real_folder(path)
-        and time.time() - path.stat().st_mtime > _FORGOTTEN_S
+        if _APART.fullmatch(path.name) and is_real_folder(path) and is_forgotten(path)
     ]
     for folder in (files.videos, files.inputs):
         for path in _in(folder):
@@ -60,17 +61,31 @@ def _in(folder: Path) -> list[Path]:
 
 
 def is_of_the_dead(path: Path) -> bool:
-    """Whether *path* names the process that wrote it, and that process is gone."""
-    import psutil
+    """Whether *path* is a download whose process is gone: known to have ended, or silent for an hour.
 
+    A number alone tells nothing: two containers that share the folder each have a process of it.
+    """
     named = _INCOMING.fullmatch(path.name)
-    return named is not None and not psutil.pid_exists(int(named.group(1)[:9]))
+    return named is not None and (owner.marked_has_ended(named.group(1)) or is_forgotten(path))
 
 
 def _may_live(path: Path) -> bool:
     """Whether some process may still be writing *path*."""
-    age = time.time() - path.stat().st_mtime
-    return age < _QUIET_S or (not is_of_the_dead(path) and age < _FORGOTTEN_S)
+    return _age_s(path) < _QUIET_S or (
+        _INCOMING.fullmatch(path.name) is not None and not is_of_the_dead(path)
+    )
+
+
+def is_forgotten(path: Path) -> bool:
+    """Whether nobody has written *path* for an hour."""
+    return _age_s(path) > _FORGOTTEN_S
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # its process has moved it just now
+        return 0.0
 
 
 def _left_over(path: Path, *, mend: bool) -> Finding:

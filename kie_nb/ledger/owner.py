@@ -7,6 +7,7 @@ ended where both were started by one boot and count their processes in one names
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from functools import cache
@@ -36,6 +37,24 @@ def hint() -> str:
     except (OSError, ValueError):
         return ""
     return f"{boot}|{'.'.join(spaces)}|{os.getpid()}|{started}"
+
+
+def mark() -> str:
+    """This process in the name of a file: what `hint` says, with a hash for boot and namespaces; "0" where it says nothing."""
+    place, _, process = hint().partition("|")[2].partition("|")
+    return f"{_place()}-{process.replace('|', '-')}" if place else "0"
+
+
+def marked_has_ended(other: str) -> bool:
+    """Whether the process with this `mark` is known to have ended, as `has_ended` knows it."""
+    place, _, process = other.partition("-")
+    ours = "|".join(hint().split("|")[:2])
+    return bool(process) and place == _place() and has_ended(f"{ours}|{process.replace('-', '|')}")
+
+
+def _place() -> str:
+    boot_and_spaces = "|".join(hint().split("|")[:2])
+    return hashlib.sha256(boot_and_spaces.encode()).hexdigest()[:12]
 
 
 def _draw_anew() -> None:

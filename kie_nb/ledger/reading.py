@@ -178,19 +178,17 @@ class Reading:
 
     def look_for_doubtful(self, db: sa.Connection) -> None:
         """Find the runs that no look-up by their request would find; once, when the database is opened."""
-        kept = run.c.live_key.is_not(None) | run.c.state.not_in(
-            ("intent", "refused", "not_sent", "fail", "written_off")
-        )
+        was_sent = run.c.task_id.is_not(None) & run.c.state.in_(_UNSENT)
+        released = ("intent", "refused", "not_sent", "fail", "written_off")
+        kept = run.c.live_key.is_not(None) | run.c.state.not_in(released) | was_sent
+        key = sa.func.coalesce(run.c.live_key, run.c.fingerprint + ":")
         whole = (
-            (sa.func.length(run.c.fingerprint) == HASH)
-            & (sa.func.length(run.c.family) == HASH)
-            & (
-                sa.func.substr(sa.func.coalesce(run.c.live_key, run.c.fingerprint + ":"), 1, HASH + 1)
-                == run.c.fingerprint + ":"
-            )
+            *(_is_hash(run.c.fingerprint), _is_hash(run.c.family), sa.not_(was_sent)),
+            sa.func.substr(key, 1, HASH + 1) == run.c.fingerprint + ":",
+            run.c.seed_drawn.is_(True) | run.c.seed_drawn.is_(False),
         )
         self._doubtful = []
-        for found in db.execute(sa.select(run).where(kept, sa.not_(whole))):
+        for found in db.execute(sa.select(run).where(kept, sa.not_(sa.and_(*whole)))):
             try:
                 self.sure(found)
             except UnreadableRun as exc:
@@ -202,6 +200,12 @@ class Reading:
 
 
 HASH = 64  # digits
+
+
+def _is_hash(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    """Whether a look-up by a hash can find it; bytes, which SQLite keeps too, equal no text."""
+    has_digits_alone = sa.func.ltrim(column, "0123456789abcdef") == ""
+    return (sa.func.length(column) == HASH) & (column == sa.func.lower(column)) & has_digits_alone
 
 
 _OTHERS = {name: TypeAdapter(kind) for name, kind in OTHER_ROWS.items()}

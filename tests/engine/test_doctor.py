@@ -12,8 +12,10 @@ from madefolder import RUN_ID, make_folder
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import fetching, get_session
-from kie_nb.engine.doctor import hash_of
+from kie_nb.engine import downloading
+from kie_nb.handles import get_session
+from kie_nb.handles.doctor import hash_of
+from kie_nb.ledger import owner
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -203,18 +205,18 @@ def test_a_stranger_is_told_and_left(imported, tmp_path):
 
 def test_what_dead_processes_left_is_removed_and_what_lives_is_not(imported):
     """Half files by their process and their age; those of a running download stay."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    dead, alive = int(done.stdout), os.getpid()
+    told = "from kie_nb.ledger import owner; print(owner.mark())"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True)
+    dead, alive = done.stdout.decode().strip(), owner.mark()
     folder, inputs = imported.video.parent, imported.video.parent.parent / "inputs"
     left = [
         folder / f"a.mp4.1.{dead}.incoming.part",
         folder / f"b.mp4.2.{dead}.incoming",
+        folder / "g.mp4.1.4711.incoming",  # of an earlier version
         inputs / f"{'c' * 64}.png.{'0' * 32}.part",
     ]
     left.append(folder / ".d.mp4.0a1b2c3d.part")
-    lives = [folder / "e.mp4.1.99999999.incoming.part", folder / f"f.mp4.1.{alive}.incoming"]
+    lives = [folder / f"e.mp4.1.{dead}.incoming.part", folder / f"f.mp4.1.{alive}.incoming"]
     for path in (*left, *lives):
         path.write_bytes(b"half")
     for path in left:
@@ -224,7 +226,7 @@ def test_what_dead_processes_left_is_removed_and_what_lives_is_not(imported):
     os.utime(folder / ".again-0a1b2c3d", (LONG_AGO, LONG_AGO))
     report = kie.doctor()
 
-    assert report.counts == {"left over": 5}
+    assert report.counts == {"left over": 6}
     assert report.is_well
     assert [path for path in left if path.exists()] == []
     assert all(path.exists() for path in lives)
@@ -310,7 +312,7 @@ TWO = Fault(call="record", kind="two_urls")
 @pytest.fixture
 def one_of_two(simulate, ask, monkeypatch):
     """A run whose task made two files of which one does not come for now: ``one_of_two(dead=1)``."""
-    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.0,))
+    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.0,))
 
     def make(dead):
         simulator = simulate(faults=[TWO, Fault(call="download", kind="expired", match=f"_{dead}.mp4")])
@@ -354,7 +356,7 @@ def test_resuming_fetches_what_has_not_come(one_of_two):
 
 def test_no_file_of_several_is_no_success(simulate, ask, monkeypatch):
     """Nothing came: the run is not done, and says so."""
-    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", ())
+    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", ())
     simulate(faults=[TWO, Fault(call="download", kind="expired")])
     run = ask()
     with pytest.raises(kie.DownloadFailed):

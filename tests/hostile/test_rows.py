@@ -13,10 +13,10 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.catalogue import Request
 from kie_nb.cli import main
-from kie_nb.engine import get_session
-from kie_nb.engine.doctor import doctor
 from kie_nb.engine.states import State
 from kie_nb.errors import KieError, LedgerError
+from kie_nb.handles import get_session
+from kie_nb.handles.doctor import doctor
 from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
@@ -134,6 +134,34 @@ def test_nobody_is_asked_about_a_task_that_has_no_name(home, simulate, state, ta
     with pytest.raises(LedgerError, match="column task_id is wrong") as refused:
         ask()
     assert refused.value.charged == "nothing"
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=["a seed", "a drawn seed"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "fingerprint = CAST(fingerprint AS BLOB)",
+        "fingerprint = CAST(fingerprint AS BLOB), live_key = NULL",
+        "fingerprint = upper(fingerprint), live_key = upper(live_key)",
+        "fingerprint = substr(fingerprint, 1, 63) || ' ', live_key = substr(fingerprint, 1, 63) || ' :0'",
+        "family = CAST(family AS BLOB)",
+        "family = upper(family)",
+        "seed_drawn = 2",
+        "seed_drawn = 'yes'",
+        "state = 'refused', live_key = NULL",
+        "state = 'intent', live_key = NULL",
+        "state = CAST(state AS BLOB), live_key = NULL",
+    ],
+)
+def test_a_row_that_no_look_up_finds_is_not_bought_again(home, simulate, change, drawn):
+    """Its request is paid for, whatever its key looks like now."""
+    simulator = simulate()
+    put(home, "seed_drawn", drawn)
+    run_sql(home, f"UPDATE run SET {change}")
+
+    with pytest.raises(LedgerError, match="cannot be read"):
+        ask(seed=None if drawn else 0)
+    assert simulator.counts["create_requests"] == 0
 
 
 # What tells something: it counts as not told.
