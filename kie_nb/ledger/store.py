@@ -14,13 +14,14 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
-from . import money, search
+from . import money, owner, search
 from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
+from .files import Files
 from .leases import LEASE_S, Leases
-from .merging import RELEASED, stand_in
+from .merging import RELEASED, in_hand, put_back, stand_in
 from .opening import open_database
 from .pictures import Pictures
 from .reading import read_events
@@ -107,10 +108,16 @@ class Ledger(Pictures, Budgets, Driving):
         self._db.close()
 
     def ensure_in_place(self) -> None:
-        """Open anew if somebody has removed the folder: writing on into a deleted file would forget every run."""
+        """Open anew if somebody has removed or replaced the file: writing on into a deleted one would forget every run.
+
+        What this process has under way goes along: it is paid for, and would be bought again.
+        """
         if self._opened != _identity(self._db):
+            rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
+            videos = Files(self.home)
+            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
 
     def intend(
         self,

@@ -106,7 +106,7 @@ CASES = {
     ),
     "success told, not written": Case(step="accepted", resumed="fetched", tasks=1, end=moved("success")),
     "before the download": Case(
-        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/fetching.py:fetch_one"}
+        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/bringing.py:fetch_one"}
     ),
     "in mid-download": Case(
         step="in mid-download", resumed="fetched", tasks=1, sign=half_the_video_is_here,
@@ -159,7 +159,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
 @pytest.mark.parametrize(
     ("first", "then", "tasks"),
     [
-        pytest.param(moved("accepted"), {"call": "ledger/store.py:claim"}, 1, id="before the claim"),
+        pytest.param(moved("accepted"), {"call": "ledger/driving.py:claim"}, 1, id="before the claim"),
         pytest.param(moved("accepted"), moved("unknown"), 1, id="claimed, before it is called unknown"),
         pytest.param(
             moved("accepted"), {"leave": "ledger/store.py:moved"}, 1, id="in the transaction that says so"
