@@ -12,7 +12,9 @@ from typing import Any
 
 from .errors import AuthError
 
-MOST_BYTES = 1 << 20  # of a `.env` file
+MOST_BYTES = (
+    1 << 16
+)  # of a `.env` file, which is read for each request: a megabyte of them takes many seconds
 
 
 class Secret:
@@ -134,7 +136,7 @@ def _own_text(file: Path) -> str:
     if not stat.S_ISREG(file.lstat().st_mode):  # opening a pipe might never end
         raise PermissionError
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(handle, encoding="utf-8") as opened:  # noqa: PTH123 - a handle, not a path
+    with open(handle, encoding="utf-8-sig") as opened:  # noqa: PTH123 - a handle, not a path
         found = os.fstat(handle)
         is_own = not hasattr(os, "getuid") or found.st_uid in {os.getuid(), 0}
         if not is_own or not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:

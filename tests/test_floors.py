@@ -10,7 +10,7 @@ import kie_nb
 
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
-    **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "_hooks", "notice", "paths"), 1),
+    **dict.fromkeys(("errors", "keys", "settings", "headless", "place", "hooks", "notice", "paths"), 1),
     **dict.fromkeys(
         ("addresses", "bounds", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1
     ),
@@ -18,13 +18,14 @@ FLOORS = {
     "service": 3,
     "ledger": 4,
     "engine": 5,
-    "experiments": 6,
-    **dict.fromkeys(("notebook", "cli", "demo", "reference"), 7),
-    "_api": 8,  # the front opens every room
-    "__init__": 9,
+    "handles": 6,
+    "experiments": 7,
+    **dict.fromkeys(("notebook", "cli", "demo", "reference"), 8),
+    "_api": 9,  # the front opens every room
+    "__init__": 10,
 }
 APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
-NEIGHBOURS = {1, 7}  # single files that make up one room together
+NEIGHBOURS = {1, 8}  # single files that make up one room together
 ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
     ("simulator", "addresses"): "which addresses are public",
@@ -44,6 +45,8 @@ KNOWN_TO = {
     "starlette": {"simulator"},
     "av": {"video", "simulator"},
 }
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+KEEP_TO_THEMSELVES = ("engine", "handles")  # rooms whose files use no `_private` member of another file
 
 
 def imports(path):
@@ -95,3 +98,87 @@ def test_a_library_is_known_where_it_belongs(library):
 
     assert sorted(file for room, file in found if room not in KNOWN_TO[library]) == []
     assert found
+
+
+def modules():
+    """Each module of the package by its dotted name, and the file it is in."""
+    return {
+        ".".join(("kie_nb", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+        for path in PACKAGE.rglob("*.py")
+    }
+
+
+@cache
+def known():
+    """Which modules each module imports, wherever in it: for types alone and inside functions too."""
+    found = modules()
+    return {
+        name: {module for names in imports(path) if (module := named(names, found)) not in {None, name}}
+        for name, path in found.items()
+    }
+
+
+def named(names, found):
+    """The module that an import reaches: the longest beginning of *names* that is one."""
+    for length in range(len(names), 0, -1):
+        if (name := ".".join(names[:length])) in found:
+            return name
+    return None
+
+
+def reached(name):
+    """All modules that *name* knows, and those that they know."""
+    found, waiting = set(), list(known()[name])
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += known()[module]
+    return found
+
+
+@pytest.mark.parametrize(
+    "room", ["catalogue", "engine", "handles", "ledger", "notebook", "service", "simulator", "video"]
+)
+def test_no_module_of_a_room_comes_back_to_itself(room):
+    """No import cycle of any length, every import counted: a lazy one may not hide that a lower module knows a higher one."""
+    inside = [name for name in known() if name.split(".")[1:2] == [room]]
+
+    assert [name for name in inside if name in reached(name)] == []
+    assert inside
+
+
+def foreign_private_uses(path):
+    """Each use of a `_private` name that the file itself does not make."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {node.name for node in ast.walk(tree) if isinstance(node, DEFINITIONS)}
+    own |= {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    own |= {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
+            if not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}):
+                yield node.lineno, node.attr
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from ((node.lineno, alias.name) for alias in node.names if is_private(alias.name))
+
+
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+@pytest.mark.parametrize("room", KEEP_TO_THEMSELVES)
+def test_no_file_uses_the_private_members_of_another(room):
+    """What a file keeps to itself may change without a look at any other."""
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line} {name}"
+        for path in (PACKAGE / room).rglob("*.py")
+        for line, name in foreign_private_uses(path)
+    ]
+
+    assert found == []

@@ -121,8 +121,9 @@ def in_words(row: RunRow) -> str:
 
 @cache
 def made_by() -> dict[str, str]:
-    """What runs here."""
-    return {"kie_nb": __version__, "python": platform.python_version(), "os": platform.platform()}
+    """What runs here. `platform.platform()` would start `uname -p`, by the user's path and with the key in its environment."""
+    system = f"{platform.system()}-{platform.release()}-{platform.machine()}"
+    return {"kie_nb": __version__, "python": platform.python_version(), "os": system}
 
 
 # --- git ---------------------------------------------------------------------------------------------------------

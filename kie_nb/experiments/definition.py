@@ -8,13 +8,17 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, Strict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from .. import headless
+from ..bounds import MAX_JSON, Text
 from ..engine.images import Picture, is_url
-from ..engine.settling import ask
 from ..engine.tables import counted
 from ..errors import InvalidRequest
+from ..handles.settling import ask
 from ..home import open_file
 from ..settings import start_folder
 from .grid import Grid
@@ -22,6 +26,29 @@ from .grid import Grid
 VERSION = 1
 SHOWN_DIFFERENCES = 3
 _RANGE_FROM = 3  # shorter runs of numbers read better as they are
+
+# What `plain` leaves of a value; a date, a table or a list has no meaning on an axis.
+_Value = (
+    Annotated[str, Strict()]
+    | Annotated[bool, Strict()]
+    | Annotated[int, Strict()]
+    | Annotated[float, Strict(), Field(allow_inf_nan=False)]
+)
+
+
+class _Kept(TypedDict, total=False):
+    """The shape of a definition: a file or a row may be anybody's."""
+
+    name: Text
+    model: Text
+    repeats: Annotated[int, Strict()]
+    zip: list[list[Text]]
+    fixed: dict[Text, _Value]
+    axes: dict[Text, list[_Value]]
+    dropped: list[dict[Text, _Value]]
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,21 +90,18 @@ class Definition:
                 hint="it needs kie_nb = 1, a name, and [fixed] and [axes]",
                 charged="",
             )
-        unknown = set(kept) - {"kie_nb", "name", "model", "repeats", "zip", "fixed", "axes", "dropped"}
-        name, axes, fixed = kept.get("name"), kept.get("axes", {}), kept.get("fixed", {})
-        if unknown or not isinstance(name, str) or not isinstance(axes, dict) or not isinstance(fixed, dict):
-            wrong = (
-                f"it has {', '.join(sorted(map(repr, unknown)))}"
-                if unknown
-                else "name, axes or fixed is wrong"
+        if wrong := _what_is_wrong(kept):
+            raise InvalidRequest(
+                f"the definition cannot be read: {wrong}.",
+                hint="values are text, numbers, true or false; an axis is a list of them",
+                charged="",
             )
-            raise InvalidRequest(f"the definition cannot be read: {wrong}.", charged="")
         return cls(
-            name=name,
-            model=str(kept.get("model") or ""),
+            name=kept["name"],
+            model=kept.get("model", ""),
             grid=Grid(
-                axes=axes,
-                fixed=fixed,
+                axes=kept.get("axes", {}),
+                fixed=kept.get("fixed", {}),
                 zipped=tuple(tuple(group) for group in kept.get("zip", ())),
                 repeats=kept.get("repeats", 1),
             ),
@@ -138,18 +162,36 @@ class Definition:
         """
         try:
             with open_file(Path(path)) as file:
-                kept = tomllib.loads(file.read().decode())
+                content = file.read(MAX_JSON + 1)
+            if len(content) > MAX_JSON:
+                raise InvalidRequest(f"{Path(path).name} is too long for a definition.", charged="")
+            kept = tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows mark UTF-8
         except OSError as exc:
             raise InvalidRequest(
                 f"{Path(path).name} cannot be read: {exc.strerror or exc}.", charged=""
             ) from exc
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        except ValueError as exc:  # of TOML, of UTF-8, or of a number with thousands of digits
             raise InvalidRequest(f"{Path(path).name} is no TOML: {exc}.", charged="") from exc
+        except RecursionError:
+            raise InvalidRequest(f"{Path(path).name} is nested too deeply.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
         definition, outside = cls.from_json(kept).with_pictures_of(here)
         if outside and not allow_outside:
             _agree(Path(path).name, outside)
         return definition
+
+
+def _what_is_wrong(kept: Mapping[str, Any]) -> str:
+    """Why *kept* is no definition; "" if it is one."""
+    if unknown := set(kept) - {"kie_nb", *_Kept.__annotations__}:
+        return f"it has {', '.join(sorted(map(repr, unknown)))}"
+    if "name" not in kept:
+        return "it has no name"
+    try:
+        _KEPT.validate_python({name: value for name, value in kept.items() if name != "kie_nb"})
+    except ValidationError as exc:
+        return f"{'.'.join(map(str, exc.errors(include_url=False)[0]['loc'][:2]))} is wrong"
+    return ""
 
 
 def _agree(name: str, outside: Sequence[Path]) -> None:

@@ -10,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from .. import _hooks
+from .. import hooks
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine import Prepared, Run, get_session
-from ..engine.asking import check_number
-from ..engine.bridge import wait_async, wait_blocking
 from ..engine.origin import here
 from ..engine.states import OPEN, State
+from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..handles import Prepared, Run, get_session
+from ..handles.prepare import check_number
 from ..ledger import RunRow
 from ..notice import say_simulator_once
 from ..text import in_line, say
@@ -344,8 +344,8 @@ class Experiment(Looking):
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
-        if self.is_running and _hooks.watch_experiment is not None:
-            _hooks.watch_experiment(self)
+        if self.is_running and hooks.watch_experiment is not None:
+            hooks.watch_experiment(self)
 
     def _keep(self, *, extend: bool) -> None:
         """Write the definition down, or refuse one that is not what was kept."""
@@ -379,8 +379,8 @@ class Experiment(Looking):
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
-        if _hooks.show_experiment is not None:
-            _hooks.show_experiment(self)
+        if hooks.show_experiment is not None:
+            hooks.show_experiment(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 

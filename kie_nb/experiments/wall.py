@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import _hooks
-from ..engine import Run
+from .. import hooks
 from ..engine.intact import video_as_fetched
 from ..engine.states import WORDS, State
 from ..engine.tables import counted
 from ..errors import InvalidRequest, LedgerError
+from ..handles import Run
 from ..paths import shown_path
 from ..text import in_line, say
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
@@ -145,8 +145,8 @@ class Wall:
         return in_line(f"<Wall{name}: {size}, {videos}>")
 
     def _ipython_display_(self) -> None:
-        if _hooks.show_wall is not None:
-            _hooks.show_wall(self)
+        if hooks.show_wall is not None:
+            hooks.show_wall(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 

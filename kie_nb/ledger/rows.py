@@ -26,6 +26,8 @@ from ..bounds import (
 )
 
 Flag = Annotated[bool, Strict()]
+# It is counted up, and SQLite's largest number has no next.
+Beat = Annotated[int, Strict(), Field(ge=0, lt=2**53)]
 # The engine's states; a newer kie_nb may write others.
 STATES = (
     *("intent", "sending", "accepted", "waiting", "queuing", "generating", "success", "fetched"),
@@ -130,7 +132,7 @@ class RunRow:
     duration_s: Seconds | None
     owner: Word | None
     owner_hint: Word | None
-    beat: Whole
+    beat: Beat
     made_by: dict[Word, Word] | None
     notebook: Text | None
     experiment: Text | None

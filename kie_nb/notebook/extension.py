@@ -54,7 +54,7 @@ def unload(ipython: Any) -> None:
     for kind in ("line", "cell"):
         for name in MAGICS:
             ipython.magics_manager.magics[kind].pop(name, None)
-    from .._hooks import presenter_hooks
+    from ..hooks import presenter_hooks
 
     presenter_hooks(show=None, echo=None)
     matchers = ipython.Completer.custom_matchers

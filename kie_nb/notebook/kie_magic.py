@@ -9,9 +9,10 @@ from typing import Any
 from .. import _api, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
-from ..engine import Run, get_session, tables
+from ..engine import tables
 from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import AuthError, InvalidRequest
+from ..handles import Run, get_session
 from ..ledger.money import Figures
 from ..paths import shown_path
 from ..text import say
@@ -45,6 +46,7 @@ def _status(_words: list[str]) -> None:
     """who answers, where the files are, what is open"""
     current = settings_.current()
     costs = {"kie": "paid", "simulator": "free, videos marked SIMULATED"}[current.service]
+    who, where = current.who.partition(" at ")[::2]
     found = get_session().here.counts()
     open_ = sum(each.runs for each in found if each.state in OPEN)
     unsure = sum(each.runs for each in found if each.state in UNSETTLED)
@@ -53,7 +55,7 @@ def _status(_words: list[str]) -> None:
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
     get_session().here.untold()  # told below
     rows: list[tuple[str, str]] = [
-        ("service", f"{current.who}, {costs}"),
+        ("service", f"{who}, {costs}{f', at {where}' if where else ''}"),
         ("key", _key(current)),
         ("folder", shown_path(current.home)),
         ("runs", _counts(sum(each.runs for each in found), open_, unsure)),

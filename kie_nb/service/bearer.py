@@ -63,8 +63,11 @@ class Redactor:
 
 
 def _spellings(sign: str) -> str:
-    number, name = ord(sign), html.escape(sign)
+    # One way to read each sign, none tried twice (`?>`), and an end to each repetition: the texts that almost hold a key, or a
+    # megabyte of backslashes, must not take for ever.
+    number, escaped = ord(sign), re.escape(sign)
+    name = "" if html.escape(sign) == sign else f"|{re.escape(html.escape(sign))}"
     return (
-        rf"(?:\\*{re.escape(sign)}|%(?:25)*{number:02x}|\\+u00{number:02x}|\\+x{number:02x}"
-        rf"|&(?:amp;)*\#0*{number};?|&(?:amp;)*\#x0*{number:x};?|{re.escape(name)})"
+        rf"(?>\\{{0,8}}{escaped}|%(?:25){{0,8}}{number:02x}|\\{{1,8}}u00{number:02x}|\\{{1,8}}x{number:02x}"
+        rf"|&(?:amp;){{0,8}}\#0{{0,8}}{number};?|&(?:amp;){{0,8}}\#x0{{0,8}}{number:x};?{name})"
     )

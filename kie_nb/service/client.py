@@ -27,7 +27,6 @@ from ..errors import (
     TaskLost,
     explain_cancelled,
 )
-from ..hosts import is_loopback
 from ..keys import SIMULATORS, Secret, check_key
 from ..settings import MOST
 from .bearer import Redactor
@@ -96,11 +95,7 @@ class Client:
             NotSent: the proxy, the certificates or the address that are set cannot be used.
         """
         self._redactor = Redactor(self._key)
-        self._client, self._creator = open_clients(
-            check_key(self._key),
-            (self._base_url, self._upload_url),
-            trust_env=not is_loopback(self._base_url),
-        )
+        self._client, self._creator = open_clients(check_key(self._key), (self._base_url, self._upload_url))
         return self
 
     async def __aexit__(

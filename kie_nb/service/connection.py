@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from ..errors import NotSent, without_frames
+from ..hosts import is_loopback
 from ..keys import Secret
 from .bearer import Bearer, Redactor
 from .reach import USER_AGENT
@@ -44,18 +45,30 @@ class NoReply(Exception):
         self.why, self.never_sent = why, never_sent
 
 
+class _Sent:
+    """Notices when the first byte of a request leaves, as httpcore tells it; a proxy's CONNECT is none of it."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        is_connect = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if event.endswith(".send_request_headers.started") and not is_connect:
+            self.has_begun = True
+
+
 class _Odd(httpx.HTTPError):
     """What came is no reply of the service's."""
 
 
-def open_clients(
-    key: Secret, hosts: tuple[str, str], *, trust_env: bool
-) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
     """One for questions and one for creates; nothing is sent.
+
+    The proxies of the environment stand between us and the network, and never between us and this machine: what goes there is
+    not encrypted.
 
     Args:
         hosts: Where the key goes.
-        trust_env: Whether to go by the proxies of the environment: not to a service on this machine.
 
     Raises:
         NotSent: the proxy, the certificates or the address that are set cannot be used.
@@ -64,7 +77,8 @@ def open_clients(
         more: dict[str, Any] = {
             "auth": Bearer(key, hosts),
             "headers": {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
-            "trust_env": trust_env,
+            "trust_env": not all(map(is_loopback, hosts)),
+            "mounts": {_without_path(host): None for host in hosts if is_loopback(host)},
             "verify": _certificates(),
         }
         asking = httpx.AsyncClient(timeout=READ_TIMEOUT, limits=NO_LIMITS, **more)
@@ -78,6 +92,11 @@ def open_clients(
     raise NotSent(f"no connection can be opened: {why}.", hint=OPENING_HINT)
 
 
+def _without_path(url: str) -> str:
+    parts = httpx.URL(url)
+    return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
+
+
 async def exchange(
     client: httpx.AsyncClient, redactor: Redactor, method: str, url: str, *, whole_s: float, **more: Any
 ) -> tuple[int, bytes]:
@@ -86,13 +105,16 @@ async def exchange(
     Raises:
         NoReply: there is none.
     """
+    sent = _Sent()
     try:
         async with asyncio.timeout(whole_s):
-            status, body = await _asked(client, method, url, more)
+            status, body = await _asked(client, method, url, {**more, "extensions": {"trace": sent}})
     except TimeoutError:
         failed = NoReply(f"no whole reply within {whole_s:g} s", never_sent=False)
     except Exception as exc:  # noqa: BLE001 - below are httpx, h11, ssl and the proxies' packages
-        failed = NoReply(redactor.text(_why(exc)), never_sent=isinstance(exc, _NEVER_SENT))
+        # The class alone does not tell: a redirect to an address that is none raises InvalidURL after the reply.
+        is_before = isinstance(exc, _NEVER_SENT) and not sent.has_begun
+        failed = NoReply(redactor.text(_why(exc)), never_sent=is_before)
     except BaseException as exc:
         without_frames(exc)  # ■ and cancellation
         raise

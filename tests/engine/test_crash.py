@@ -98,7 +98,7 @@ CASES = {
     ),
     "after the reply": Case(step="sending, task made", resumed="unknown", tasks=1, end=moved("accepted")),
     "before the first look": Case(
-        step="accepted", resumed="fetched", tasks=1, end={"call": "engine/watching.py:watch"}
+        step="accepted", resumed="fetched", tasks=1, end={"call": "engine/polling.py:watch"}
     ),
     "while polling": Case(
         step="polling", resumed="fetched", tasks=1, sign=it_was_looked_at_twice,
@@ -118,7 +118,7 @@ CASES = {
     ),
     "before the rename": Case(step="before the rename", resumed="fetched", tasks=1, end={"rename": ".mp4"}),
     "after the rename": Case(step="renamed, not written down", resumed="fetched", tasks=1, end=moved("fetched")),
-    "after the end": Case(step="fetched", resumed="fetched", tasks=1, end={"call": "engine/run.py:_finish"}),
+    "after the end": Case(step="fetched", resumed="fetched", tasks=1, end={"call": "engine/tracked.py:finish"}),
 }  # fmt: skip
 
 
@@ -167,7 +167,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
             moved("accepted"), {"leave": "ledger/store.py:moved"}, 1, id="in the transaction that says so"
         ),
         pytest.param({"leave": "ledger/store.py:intend"}, moved("not_sent"), 0, id="before it is taken back"),
-        pytest.param({"call": "engine/watching.py:watch"}, {"rename": ".mp4"}, 1, id="before the rename"),
+        pytest.param({"call": "engine/polling.py:watch"}, {"rename": ".mp4"}, 1, id="before the rename"),
     ],
 )
 def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
@@ -184,7 +184,7 @@ def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
     settle(home, cells, unknown=first == moved("accepted"))
 
 
-WATCHES = {"call": "engine/follower.py:_reread", "goes_on": True}
+WATCHES = {"call": "engine/supervisor.py:_reread", "goes_on": True}
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,15 @@ UNCLEAR = [
     pytest.param(reply(200, {"code": 202, "msg": "queued by the rate limit"}), id="202, sent again by its text"),
     pytest.param(reply(200, {"code": 302, "msg": "url is wrong"}), id="302 in the body"),
     pytest.param(reply(302, {"code": 422, "msg": "url is wrong"}), id="a redirect with a refusal in it"),
+    pytest.param((302, b"", ("Location", "mailto:a@b")), id="a redirect to a letter"),
+    pytest.param((307, b"", ("Location", "http:a")), id="a redirect to no host"),
+    pytest.param((303, b"", ("Location", "/" + "a" * 65520)), id="a redirect that is too long"),
+    pytest.param((308, b"", ("Location", "a:b:c//")), id="a redirect to another scheme"),
     pytest.param(reply(408, {"code": 400, "msg": "is required"}), id="HTTP 408"),
     pytest.param(reply(200, {"code": 422, "msg": "is required", "data": {"taskId": "t1"}}), id="a refusal that names a task"),
+    pytest.param(reply(200, {"code": 422, "msg": "is required", "data": {"task_id": "t1"}}), id="a refusal that names a task otherwise"),
+    pytest.param(reply(200, {"code": 422, "msg": "is required", "data": [{"taskId": "t1"}]}), id="a refusal that lists a task"),
+    pytest.param(reply(200, {"code": 429, "msg": "rate limit", "taskId": "t1"}), id="a rate limit with a task beside it"),
     pytest.param(reply(200, {"code": 429, "msg": "rate limit", "data": {"recordId": "t1"}}), id="a rate limit that names a task"),
     pytest.param(reply(500, {"code": 429, "msg": "rate limit"}), id="HTTP 500"),
     pytest.param(reply(200, b"[]"), id="a list"),
@@ -139,7 +146,7 @@ def test_an_id_of_somebody_elses_making_leads_to_no_other_file(server, monkeypat
 
 
 def test_an_answer_that_cannot_be_written_down_is_told(server, monkeypatch, tmp_path):
-    """The database says no just then: the id is in the error, and nothing says that it was free."""
+    """Somebody puts code into the database just then, so that it is not written: the id is told, and nothing says that it was free."""
     server.answer = accepted("task-to-keep")
     monkeypatch.setenv("KIE_BASE_URL", server.url)
     monkeypatch.setenv("KIE_NB_SERVICE", "kie")
@@ -153,8 +160,8 @@ def test_an_answer_that_cannot_be_written_down_is_told(server, monkeypatch, tmp_
 
     server.before_reply = break_it
 
-    with pytest.raises(kie.OutcomeUnknown) as caught:
-        kie.generate("Waves.", model=CREATE[0], seed=1).wait(10)
+    with pytest.raises(kie.KieError) as caught:
+        kie.generate("Waves.", model=CREATE[0], seed=1).wait(5)
 
     assert "task-to-keep" in str(caught.value)
     assert "nothing" not in caught.value.charged
@@ -214,6 +221,16 @@ def test_what_is_a_refusal_beyond_doubt_stays_one(server, body, error):
 
     assert caught.value.charged == "nothing"
     assert server.creates == 1
+
+
+@pytest.mark.parametrize(
+    "data", [{"task_id": "t1"}, {"info": {"taskId": "t1"}}, [{"recordId": "t1"}]], ids=str
+)
+def test_an_id_is_found_where_it_stands(server, data):
+    """Accepted is accepted: a task that is paid for is not lost for another spelling."""
+    server.answer = reply(200, {"code": 200, "msg": "success", "data": data})
+
+    assert asyncio.run(create(server)) == "t1"
 
 
 def test_json_that_says_all_of_it_is_accepted(server):

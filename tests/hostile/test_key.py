@@ -7,6 +7,8 @@ import html
 import json
 import pickle
 import socket
+import subprocess
+import sys
 import threading
 import urllib.parse
 
@@ -257,6 +259,27 @@ def test_a_key_in_another_encoding_is_taken_out(says, encoding):
 
     assert KEY not in str(error)
     assert holders(error, KEY) == []
+
+
+ALMOST = {
+    "a key that is cut": KEY[:-1],
+    "a key with its end hidden": f"{KEY[:12]}****",
+    "many cut keys": KEY[:-1] * 20_000,
+    "backslashes": "\\" * 300_000,
+    "per cent upon per cent": "%" + "25" * 300_000,
+    "ampersands": "&amp;" * 100_000,
+    "noughts": "&#" + "0" * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", ALMOST.values(), ids=ALMOST)
+def test_a_text_that_almost_holds_the_key_is_read_at_once(text):
+    """The search runs on the loop that everything runs on; a key that was cut once took it for ever."""
+    code = "import sys; from kie_nb.keys import Secret; from kie_nb.service.bearer import Redactor; Redactor(Secret(sys.argv[1])).text(sys.stdin.read())"
+
+    done = subprocess.run([sys.executable, "-c", code, KEY], input=text, text=True, timeout=20, check=False)
+
+    assert done.returncode == 0
 
 
 def test_a_short_key_does_not_riddle_what_is_said(says):

@@ -180,6 +180,24 @@ def test_a_redirect_takes_no_key_along():
         assert there.seen == []
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_stands_between_us_and_this_machine(monkeypatch, variable, host):
+    """What goes there is not encrypted, so the proxy would read the key; also where only uploads go there."""
+    with serving() as proxy, serving() as uploads:
+        monkeypatch.setenv(variable, proxy.url)
+
+        async def go():
+            at = uploads.url.replace("127.0.0.1", host)
+            async with Client(OTHER, base_url=GATEWAY, upload_url=f"{at}/path") as client:
+                await client.upload(b"x", "x.png", mime="image/png")
+
+        with pytest.raises(kie.KieError):
+            asyncio.run(go())
+
+        assert (len(proxy.seen), len(uploads.seen)) == (0, 1)
+
+
 def test_the_header_is_for_two_hosts():
     """The guard itself: a request that leaves for another one goes without."""
     import httpx
@@ -253,6 +271,20 @@ def test_a_dotenv_file_that_is_not_the_users_own_is_not_read(here, tmp_path, mon
         settings.require_key(settings.current())
 
 
+def test_a_dotenv_file_of_a_windows_editor_is_read(here):
+    """It begins with a mark of its encoding."""
+    (here / ".env").write_bytes(b"\xef\xbb\xbf" + f"KIE_API_KEY={KEY}\r\n".encode())
+
+    assert settings.find_key()[0].reveal() == KEY
+
+
+def test_a_dotenv_file_without_end_is_not_read(here):
+    """It is looked at for each request."""
+    (here / ".env").write_text(f"KIE_API_KEY={KEY}\n" + "A='\n" * 50_000)
+
+    assert settings.find_key() == (None, "none")
+
+
 def test_a_dotenv_file_puts_in_nothing_of_ours(here, monkeypatch):
     """`${NAME}` in it stays as it is: the user's secrets are no part of a key that goes out."""
     monkeypatch.setenv("MY_TOKEN", "hunter2")
@@ -279,7 +311,7 @@ def status():
 
 
 def dry_run():
-    from kie_nb.engine import get_session
+    from kie_nb.handles import get_session
     from kie_nb.notebook.wan_magic import _show_dry_run
 
     _show_dry_run(get_session().dry_run("Waves.", model="wan/2-5-text-to-video", seed=1))

@@ -236,6 +236,30 @@ def test_a_program_that_is_started_has_no_variable_of_ours(stranger, marks, tmp_
     assert "KIE_" not in said
 
 
+LISTED = """
+import subprocess, sys
+sys.addaudithook(lambda event, given: print("child:", given[0], given[1]) if event == "subprocess.Popen" else None)
+import kie_nb as kie
+kie.generate("A river at dawn.", model="wan/2-5-text-to-video", seed=1).wait(60)
+repr(kie.runs()), kie.doctor()
+"""
+
+
+def test_a_run_starts_no_program_but_git(stranger, marks, simulate, monkeypatch):
+    """Not by a library either: Python asks `uname -p` for the platform's name, by the user's path and with the key."""
+    simulate()
+    programs = [
+        marks.program(name) for name in ("uname", "git", "file", "ldconfig", "gcc", "cc", "lsb_release")
+    ]
+    monkeypatch.setenv("PATH", f"{programs[0].parent}{os.pathsep}{os.environ['PATH']}")
+
+    done = subprocess.run([sys.executable, "-c", LISTED], cwd=stranger, capture_output=True, text=True, check=True, timeout=100)  # fmt: skip
+
+    children = [line for line in done.stdout.splitlines() if line.startswith("child:")]
+    assert all(line.split()[1].endswith("/git") for line in children), children
+    assert all("KIE_" not in said for said in marks.ran)
+
+
 def test_a_file_with_a_new_time_is_no_change(stranger):
     """A folder that was copied has new times: whether a file has changed is told by its content, and by no filter."""
     commit = git(stranger, "rev-parse", "HEAD")

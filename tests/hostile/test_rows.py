@@ -13,10 +13,10 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.catalogue import Request
 from kie_nb.cli import main
-from kie_nb.engine import get_session
-from kie_nb.engine.doctor import doctor
 from kie_nb.engine.states import State
 from kie_nb.errors import KieError, LedgerError
+from kie_nb.handles import get_session
+from kie_nb.handles.doctor import doctor
 from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
@@ -100,6 +100,7 @@ ESSENTIAL = [
     pytest.param("created_at", "yesterday", id="no moment"),
     pytest.param("created_at", "9999-12-31T23:59:59.999999+00:00", id="the end of time"),
     pytest.param("owner", b"x", id="bytes as owner"),
+    pytest.param("beat", 2**63 - 1, id="a count that cannot go on"),
 ]
 
 

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ... import settings as settings_
-from ...engine import Run, Started, get_session
-from ...engine.asking import standing
 from ...engine.origin import Origin
 from ...errors import InvalidRequest
+from ...handles import Run, Started, get_session
+from ...handles.begin import standing
 from .desk import Desk
 from .draft import Draft
 from .pricing import Offer, Priced, check_money, check_price

@@ -11,10 +11,11 @@ from weakref import WeakSet
 from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
-from ...engine import Run, get_session
 from ...engine.origin import Origin, here
 from ...engine.states import WORDS, State
 from ...errors import InvalidRequest, KieError, OutOfCredits
+from ...handles import Run, get_session
+from ...handles.words import goes_on
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
 from ...place import place
@@ -329,7 +330,7 @@ class Panel:
         if run.state == State.NOT_SENT:
             self.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
         else:
-            self.say(f"You stopped waiting for run {run.id[:8]}. {run._goes_on()}")  # noqa: SLF001
+            self.say(f"You stopped waiting for run {run.id[:8]}. {goes_on(run)}")
         self.desk.soon(self.queue.look)
 
     def _take_back(self, run: Run) -> None:

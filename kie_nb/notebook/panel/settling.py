@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...engine import Run, get_session
-from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
+from ...handles import Run, get_session
+from ...handles.settling import adopt_question, question
 from ...markup import ROOT, html
 from ..card import widgets
 from .controls import LABEL

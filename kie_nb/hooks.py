@@ -1,4 +1,4 @@
-"""Where the notebook room hooks itself into the engine, without making `%load_ext` import the engine."""
+"""Where the notebook room hooks itself into the handles, without making `%load_ext` import the engine."""
 
 from __future__ import annotations
 
