@@ -24,7 +24,7 @@ import kie_nb as kie
 
 
 def folder_of(run):
-    folder = run._session.home_of(run).videos
+    folder = (run).videos
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
