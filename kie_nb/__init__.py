@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ._api import (
+    from .api import (
         budget,
         compare,
         configure,
@@ -123,7 +123,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     # Functions are written small, and all of them stand in one place; what is not placed is an error.
-    place = "._api" if name.islower() else _PLACES.get(name, ".errors")
+    place = ".api" if name.islower() else _PLACES.get(name, ".errors")
     return getattr(import_module(place, __name__), name)
 
 

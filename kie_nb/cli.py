@@ -159,24 +159,24 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from . import _api
+    from . import api
 
-    report = _api.doctor(mend=not args.look)
+    report = api.doctor(mend=not args.look)
     say(report)
     return 0 if report.is_well else 1
 
 
 def _export(args: argparse.Namespace) -> int:
-    from . import _api
+    from . import api
 
-    say(_api.export(args.dir, args.ids or None))
+    say(api.export(args.dir, args.ids or None))
     return 0
 
 
 def _import(args: argparse.Namespace) -> int:
-    from . import _api
+    from . import api
 
-    say(_api.import_runs(args.dir))
+    say(api.import_runs(args.dir))
     return 0
 
 

@@ -114,13 +114,16 @@ def read_plain(path: Path) -> bytes:
         return file.read()
 
 
-def hash_of(path: Path) -> str:
+def hash_of(path: Path, *, follow: bool = False) -> str:
     """The sha256 of a plain file, in a folder that is no link.
 
+    Args:
+        follow: It is a file of the user's own choice, which may be a link.
+
     Raises:
-        OSError: as `open_plain`.
+        OSError: as `open_plain`, or as `open_file`.
     """
-    with open_plain(path) as file:
+    with open_file(path) if follow else open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

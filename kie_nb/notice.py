@@ -1,4 +1,4 @@
-"""The line that must not be missed: that the simulator answers. Said once per process, by whatever uses it first."""
+"""The notice that the simulator, or a gateway, is the service; shown once per process, at its first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _said: set[str] = set()
 
 
 def say_simulator(*, chosen: bool) -> None:
-    """Say it in the cell; beside the output of a script, which may be data."""
+    """Print it in the cell; in a script on stderr, since its output may be data."""
     if "simulator" not in _said:
         _said.add("simulator")
         print(CHOSEN_LINE if chosen else SIMULATOR_LINE, file=_beside())
@@ -37,5 +37,5 @@ def say_simulator_once() -> None:
 
 
 def simulator_was_said() -> None:
-    """Another cell has told it in its own words."""
+    """The notice was given elsewhere in other words."""
     _said.add("simulator")

@@ -1,3 +1,3 @@
-"""The version of the package, for whoever writes it down; it imports nothing."""
+"""The version of the package; imports nothing."""
 
 __version__ = "0.1.0"

@@ -4,7 +4,7 @@ A buyer is forked from a warm server (`multiprocessing`'s own), because two hund
 longer than a run's life. Nothing of kie_nb is replaced: where no sign shows outside that a step is reached, Python's own
 trace and audit hooks watch for it from inside, and what follows is a SIGKILL like any other.
 
-The kinds of end: ``{"call": "ledger/store.py:moved", "with": {"to": "accepted"}}`` before the body of a function runs,
+The kinds of end: ``{"call": "ledger/runs.py:moved", "with": {"to": "accepted"}}`` before the body of a function runs,
 ``{"leave": ...}`` when it returns, ``{"rename": ".mp4"}`` right before a file gets such a name, ``{"line": n}`` at the
 n-th executed line of kie_nb in all its threads, ``{"at": "engine/sending.py:61", "visit": 2}`` before that line comes
 again. With ``"goes_on": True`` the place is told and the process lives on.
@@ -29,7 +29,7 @@ WARM = (
     "crashbuyer", "pytest", "concurrent.futures.thread", "dotenv", "psutil", "av.subtitles.stream", "PIL.PngImagePlugin",
     "PIL.JpegImagePlugin", "httpcore", "h11", "anyio._backends._asyncio", "sniffio", "certifi", "encodings.idna",
     "IPython.core.interactiveshell", "IPython.core.magics", "IPython.core.completer", "sqlalchemy.dialects.sqlite",
-    "kie_nb._api", "kie_nb.handles.session", "kie_nb.video", "kie_nb.notebook.extension", "kie_nb.notebook.kie_magic",
+    "kie_nb.api", "kie_nb.handles.session", "kie_nb.video", "kie_nb.notebook.extension", "kie_nb.notebook.kie_magic",
     "kie_nb.notebook.wan_magic", "kie_nb.notebook.video", "kie_nb.notebook.card",
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Two videos compared for somebody to look at: the verdict, the figures, and a strip of frames of both."""
+"""The comparison of two videos as users see it: the verdict, the figures, and a strip of frames of both."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class Comparison:
         figures = tables.as_text(_FIGURES, self._figures, caption=_MEASURED)
         return "\n".join([sides, figures, *(visible(f"- {reason}") for reason in self.judgement.reasons)])
 
-    def _repr_html_(self) -> Html:
+    def html(self) -> Html:
+        """Tables of both videos and of the figures, the reasons of the verdict, and the strip of frames."""
         sides = tables.as_html(_SIDES, self._sides, caption=self._caption)
         figures = tables.as_html(_FIGURES, self._figures, caption=_MEASURED)
         why = joined(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons)
@@ -67,6 +68,8 @@ class Comparison:
             f"Frames of {self.first}, above those of {self.second}",
             data_url(self.strip),
         )
+
+    _repr_html_ = html
 
     @property
     def _caption(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from .. import hooks
+from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.origin import here
@@ -26,13 +26,13 @@ from . import status as status_
 from .cells import as_axis, check_pictures, prepare_cells, settled
 from .data import Cell
 from .definition import Definition
+from .definition_store import keep, keep_seed, with_seed
 from .grid import Grid, Where
-from .judging import Spread, Verified, spread_of, verify
-from .keeping import keep, keep_seed, with_seed
 from .limit import NOT_GIVEN, NotGiven, check_limit, check_whole
 from .looking import PARALLEL, Looking
 from .plan import Remarks
 from .runner import Runner
+from .spread import Spread, Verified, spread_of, verify
 from .wall import Wall
 from .wall_layout import Names
 
@@ -333,7 +333,7 @@ class Experiment(Looking):
         return self
 
     def _stopped_by_hand(self) -> str:
-        """Buy no more, and say how it stands."""
+        """Buy no more, and give the status in words."""
         self.stop()
         return f"{self.status()!r}; no more cells are bought."
 
@@ -344,11 +344,12 @@ class Experiment(Looking):
 
     def _show_meanwhile(self) -> None:
         """A cell that waits shows what it waits for, and can be told to buy no more."""
-        if self.is_running and hooks.watch_experiment is not None:
-            hooks.watch_experiment(self)
+        shown_by = presenter.current()
+        if self.is_running and shown_by is not None:
+            shown_by.watch_experiment(self)
 
     def _keep(self, *, extend: bool) -> None:
-        """Write the definition down, or refuse one that is not what was kept."""
+        """Store the definition, or refuse one that differs from the stored one."""
         while True:
             asked = self.definition.to_json()
             seed = keep(
@@ -359,7 +360,7 @@ class Experiment(Looking):
             self._take_seed(seed)
 
     def _take_seed(self, seed: int | None) -> None:
-        """Ask with *seed*, which was kept for it, in place of the one that was drawn here."""
+        """Use the stored *seed* in place of the one drawn here."""
         if seed is not None:
             self._grid = replace(self._grid, fixed={**self._grid.fixed, "seed": seed})
             self._cells = with_seed(self._cells, seed)
@@ -379,8 +380,9 @@ class Experiment(Looking):
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
-        if hooks.show_experiment is not None:
-            hooks.show_experiment(self)
+        shown_by = presenter.current()
+        if shown_by is not None:
+            shown_by.show_experiment(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 

@@ -1,4 +1,4 @@
-"""The half of an experiment that hands its data on: frames, files, the best run."""
+"""The exports of an experiment: data frames, files, the best run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The half of an experiment that looks: its cells and their runs as the ledger has them, what they cost, what is missing."""
+"""The read-only half of an experiment: its cells and runs as the ledger has them, their cost, and what is missing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ..engine.states import State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run
 from ..ledger import Experiments, RunRow, Standing
-from ..ledger.kept import kept_files
+from ..ledger.artifacts import kept_files
 from ..ledger.money import Figures
 from . import status as status_
+from .definition_store import refusal
 from .exports import Exports
-from .keeping import refusal
 from .plan import Plan, PlannedCell, Remarks
 from .runner import Runner
 

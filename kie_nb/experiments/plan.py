@@ -44,7 +44,7 @@ class Remarks:
         self._name, self._texts = name, texts
 
     def untold(self) -> tuple[str, ...]:
-        """Those that nobody was told yet; they count as told from now on."""
+        """Those not reported yet; they count as reported from now on."""
         new = tuple(text for text in self._texts if (self._name, text) not in _told)
         _told.update((self._name, text) for text in new)
         return new

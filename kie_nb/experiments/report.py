@@ -21,12 +21,13 @@ from ..video import copy_media, open_media, open_picture, read_media
 from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
-from .judging import spread_of
 from .report_page import Shown, page
+from .spread import spread_of
 from .status import Status
-from .wall import Tile, Wall
+from .wall import Wall
 from .wall_media import Clip, Medium, make_clip, make_still
 from .wall_page import asset, wall_part
+from .wall_tiles import Tile
 
 _PICTURE_WIDTH, _MOST_PICTURES = 480, 24
 _AS_TEXT = 4 / 3  # what base64 makes of a byte

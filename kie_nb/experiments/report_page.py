@@ -16,7 +16,7 @@ from ..handles import Run
 from ..markup import NOTHING, Html, data_url, document, html, joined
 from .data import Cells, in_words
 from .definition import Definition, short
-from .judging import Spread
+from .spread import Spread
 from .status import GONE_WORDS, INCOMPLETE, UNBILLED, Status
 from .wall_page import Part
 

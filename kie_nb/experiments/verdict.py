@@ -78,7 +78,7 @@ def median_distance(distances: Iterable[float]) -> float | None:
 
 
 def seeds_differ(spread: float | None) -> bool | None:
-    """Whether different seeds give videos that look different at all; None where nobody knows."""
+    """Whether different seeds give videos that look different at all; None where unknown."""
     return None if spread is None else spread > SAME_LOOK_DISTANCE
 
 

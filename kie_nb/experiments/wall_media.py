@@ -14,7 +14,7 @@ from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..settings import start_folder
 from ..video import read_media
-from .wall import Tile
+from .wall_tiles import Tile
 
 log = logging.getLogger("kie_nb")
 STILL_WIDTH = 360  # a tile is about that wide: 10 to 15 kB

@@ -16,9 +16,9 @@ from typing import Any
 from ..handles import Run
 from ..markup import NOTHING, ROOT, Html, data_url, document, html, joined, script_json
 from ..text import visible_in
-from .wall import Tile, Wall
 from .wall_layout import Heading
 from .wall_media import Media, Medium
+from .wall_tiles import Tile, Tiles
 
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.4"
 _HEAD = (
@@ -36,7 +36,7 @@ PARTS = ("elements.js", "player.js", "media.js", "difference.js", "view.js", "st
 MOST_PRELOADED = 12  # the others show their still until they are played
 
 
-def wall_page(wall: Wall, media: Media) -> str:
+def wall_page(wall: Tiles, media: Media) -> str:
     """A whole page that plays from disk.
 
     Args:
@@ -60,7 +60,7 @@ class Part:
     script: str
 
 
-def wall_part(wall: Wall, media: Media) -> Part:
+def wall_part(wall: Tiles, media: Media) -> Part:
     """The same as a part of a page."""
     found = [media(tile) for tile in wall.tiles]
     data = script_json(wall_data(wall, found))
@@ -93,7 +93,7 @@ def script() -> str:
     return "\n".join(map(asset, PARTS))
 
 
-def wall_data(wall: Wall, media: Sequence[Medium | None] = ()) -> dict[str, Any]:
+def wall_data(wall: Tiles, media: Sequence[Medium | None] = ()) -> dict[str, Any]:
     """What the front end is told of a wall, as JSON; no video and no picture is in it.
 
     Args:
@@ -149,7 +149,7 @@ def _heading(heading: Heading) -> list[list[str]]:
 # --- without scripts -----------------------------------------------------------------------------------------------
 
 
-def _plain(wall: Wall, media: Sequence[Medium | None]) -> Html:
+def _plain(wall: Tiles, media: Sequence[Medium | None]) -> Html:
     same = wall.same
     tiles = [
         _plain_tile(number, tile, medium, label_of(tile, same))

@@ -25,7 +25,7 @@ from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
 from ..home import hash_of, is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
-from ..ledger.kept import numbers_of
+from ..ledger.artifacts import numbers_of
 from ..ledger.merging import Arrival, merge
 from ..ledger.schema import IMPORTED
 from ..video import Look, inspect, is_media

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .. import hooks
+from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
 from ..engine.record import Record
 from ..engine.states import State
@@ -251,8 +251,9 @@ class Run(Record):
 
     def show(self) -> None:
         """Show the card, or the video if it is there, in this cell."""
-        if hooks.show is not None:
-            hooks.show(self)
+        shown_by = presenter.current()
+        if shown_by is not None:
+            shown_by.show(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 
@@ -304,8 +305,9 @@ class Run(Record):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
-        if hooks.echo is not None:
-            hooks.echo(self)
+        shown_by = presenter.current()
+        if shown_by is not None:
+            shown_by.echo(self)
         else:
             self.show()
 

@@ -1,15 +1,15 @@
 """The record of runs: what was asked, what came of it, where the file is. Knows SQLAlchemy and the disk, not the wire."""
 
 from . import owner
+from .artifacts import KeptFile, files_made, kept_files, with_kept
 from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, is_picture, number_of
 from .grant_store import Grant, GrantStore, Leave
-from .kept import KeptFile, files_made, kept_files, with_kept
-from .pictures import UploadRow
+from .image_registry import UploadRow
 from .reading import UnreadableRun
 from .rows import NewRun, RunRow
-from .store import Ledger
+from .runs import Ledger
 
 __all__ = [
     "Database",

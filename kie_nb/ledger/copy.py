@@ -1,4 +1,4 @@
-"""From one ledger into another: what is not there yet joins it, whole and once; the source stays as it is."""
+"""Copy one ledger into another: missing records are added completely and once; the source is unchanged."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     known = _known_runs(target)
     copied = already = left = unreadable = 0
     with source.read() as old:
-        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at))
+        rows = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
         batch: list[Arrival] = []
         # What stands for a request is decided among all its runs at once: a family is never split.
-        for _, family in groupby(rows, key=lambda row: row.family):
+        for _, family in groupby(rows, key=lambda row: row["family"]):
             for found in family:
                 checked = source.reading.run(found)
                 if checked is None:
@@ -101,12 +101,12 @@ def copy_ledger(source: Database, target: Database) -> Counts:
 def _known_runs(database: Database) -> _Known:
     """What `_is_news` asks of every run in *database*, by its id."""
     with database.read() as db:
-        found = database.reading.runs(db.execute(sa.select(run)))
+        found = database.reading.runs(db.execute(sa.select(run)).mappings())
     return {row.id: (row.state, row.task_id, _is_driven(row)) for row in found}
 
 
 def _is_driven(row: RunRow) -> bool:
-    """Whether somebody may drive it: who looks only once has not seen its owner being silent."""
+    """Whether a process may be driving it: a single look cannot prove a stale lease."""
     return row.owner is not None and row.state in _DRIVEN and not has_ended(row.owner_hint)
 
 
@@ -130,7 +130,7 @@ def _arrival(
     events: Sequence[Mapping[str, Any]],
     name: str,
 ) -> Arrival:
-    """A run from *name* as it comes in: nobody drives it, and one that was just being sent is unknown."""
+    """A run from *name* as it comes in: without an owner, and unknown if it was being sent."""
     stands = values["live_key"] is not None
     if values["state"] == "sending":
         values |= {"state": "unknown", "error": _LEFT_OPEN}

@@ -1,4 +1,4 @@
-"""What the ledger knows of those who drive runs: taking one over, signs of life, and the clock that all of them share."""
+"""Ownership of runs in the ledger: take-over, heartbeats, and the clock that all owners share."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class Driving:
-    """The part of the ledger that knows owners; who of them is dead, `leases` says."""
+    """The part of the ledger that knows owners; `leases` decides which of them are dead."""
 
     _db: Database
     _ahead = dt.timedelta(0)
 
     def claim(self, row: Owned, owner: str, *, hint: str | None = None) -> bool:
-        """Take over a run from an owner that is dead; False if somebody was quicker, or it has given a sign since *row*."""
+        """Take over a run from a dead owner; False if another process was quicker, or the owner has sent a heartbeat since *row*."""
         held = run.c.owner.is_(None) if row.owner is None else run.c.owner == row.owner
         values = {"owner": owner, "owner_hint": hint, "beat": run.c.beat + 1}
         with self._db.write() as db:

@@ -166,7 +166,7 @@ class Experiments:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
                 order = (run.c.live_key.is_not(None), CAME)
-                yield from db.execute(query.where(some).order_by(*order))
+                yield from db.execute(query.where(some).order_by(*order)).mappings()
 
     def _is(self, column: Any, name: str) -> Sequence[Any]:
         return (column == name, column.table.c.service == self._service)

@@ -16,7 +16,7 @@ from .schema import pause as pause_table
 
 if TYPE_CHECKING:
     from .rows import RunRow
-    from .store import Ledger
+    from .runs import Ledger
 
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05
@@ -118,7 +118,7 @@ class GrantStore:
             db.execute(slot.update().where(*_is(grant)).values(replied_at=moment_in(db).timestamp()))
 
     def pause(self, account: str, seconds: float) -> None:
-        """A 429 was seen: nobody on this account sends for *seconds*."""
+        """A 429 was received: no process on this account sends for *seconds*."""
         with self._db.write() as db:
             until = moment_in(db).timestamp() + seconds
             held = _paused_until(db, account)

@@ -84,7 +84,7 @@ class Leases:
                 self._seen[row.id] = Sight(row.owner, row.beat, known.first, began)
 
     def is_dead(self, row: Owned) -> bool:
-        """Whether nobody drives the run of *row*: it has no owner, or its owner is known to be dead."""
+        """Whether the run of *row* is undriven: it has no owner, or its owner process is dead."""
         if row.owner is None or row.owner == owner_.me():
             return row.owner is None
         seen = self._seen.get(row.id)

@@ -112,7 +112,7 @@ def figures(
     query = sa.select(*_COLUMNS).where(run.c.service == service)
     if scope is not None:
         query = query.where(_KEYS[scope] == value)
-    return Figures(**db.execute(query).one()._mapping)  # noqa: SLF001 - its documented name
+    return Figures(**db.execute(query).mappings().one())
 
 
 def beside(
@@ -137,15 +137,15 @@ def counts(db: sa.Connection) -> list[Count]:
         sa.func.count(_REPORTED).label("told"),
     )
     query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
-    found = db.execute(query.group_by(run.c.service, run.c.state))
-    return [Count(**entry._mapping) for entry in found if entry.state in STATES]  # noqa: SLF001 - its documented name
+    found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
+    return [Count(**entry) for entry in found if entry["state"] in STATES]
 
 
 def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]]:
     """The figures of each day, notebook, experiment or model; the newest, or the dearest, first."""
     key = _KEYS[by].label("key")
     query = sa.select(key, *_COLUMNS).where(run.c.service == service).group_by(key)
-    found = [dict(entry._mapping) for entry in db.execute(query)]  # noqa: SLF001
+    found = [dict(entry) for entry in db.execute(query).mappings()]
     rows = [(_shown(entry.pop("key")), Figures(**entry)) for entry in found]
     return sorted(rows, key=lambda row: row[0] if by == "day" else row[1].committed, reverse=True)
 

@@ -182,8 +182,15 @@ def _parse(url: Secret) -> tuple[sa.URL, dict[str, Secret]]:
     told = {name: parsed.query.get(name) for name in _SECRETS}
     told["password"] = parsed.password or told["password"]
     hidden = {name: Secret(str(text)) for name, text in told.items() if text}
-    bare = parsed.set(drivername="postgresql+psycopg").difference_update_query(_SECRETS)
-    return sa.URL.create(**bare._asdict() | {"password": None}), hidden
+    without_password = sa.URL.create(
+        "postgresql+psycopg",
+        username=parsed.username,
+        host=parsed.host,
+        port=parsed.port,
+        database=parsed.database,
+        query=parsed.difference_update_query(_SECRETS).query,
+    )
+    return without_password, hidden
 
 
 def _has_stray_at(url: str) -> bool:

@@ -6,7 +6,7 @@ a row whose identity, request or state is wrong is left out, with a remark, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from .rows import OTHER_ROWS, NewRun, RunRow
 from .schema import run
 
 T = TypeVar("T")
+Entry = Mapping[Any, Any]  # a row of the database by the names of its columns
 _RUN = TypeAdapter(RunRow)
 # Without these nobody knows which run it is, what it asked for, or whether it may be billed.
 _ESSENTIAL = frozenset(
@@ -28,6 +29,7 @@ _ESSENTIAL = frozenset(
     )
 )
 _UNSENT = ("intent", "sending", "refused", "not_sent")
+_ASKED_ABOUT = ("accepted", "waiting", "queuing", "generating", "success")  # the service is, by its task
 _SHOWN = 5
 
 
@@ -93,7 +95,7 @@ class Reading:
         more = len(lines) - _SHOWN
         return lines[:_SHOWN] + ([f"{more} more rows of the ledger have wrong values."] if more > 0 else [])
 
-    def run(self, found: Any) -> RunRow | None:
+    def run(self, found: Entry | None) -> RunRow | None:
         """The run that *found* is, if it is one."""
         try:
             return self.sure(found)
@@ -101,19 +103,19 @@ class Reading:
             self._remark(f"{exc.message} It is left out.")
             return None
 
-    def runs(self, found: Iterable[Any]) -> list[RunRow]:
+    def runs(self, found: Iterable[Entry]) -> list[RunRow]:
         """Those of *found* that are runs."""
         return [row for entry in found if (row := self.run(entry)) is not None]
 
-    def typed_all(self, kind: TypeAdapter[T], found: Iterable[Any]) -> Iterator[T]:
+    def typed_all(self, kind: TypeAdapter[T], found: Iterable[Entry]) -> Iterator[T]:
         """Those of *found* that are of *kind*, which has columns of a run."""
         for entry in found:
             try:
-                yield self.typed(kind, dict(entry._mapping))  # noqa: SLF001 - its documented name
+                yield self.typed(kind, dict(entry))
             except UnreadableRun as exc:
                 self._remark(f"{exc.message} It is left out.")
 
-    def sure(self, found: Any) -> RunRow | None:
+    def sure(self, found: Entry | None) -> RunRow | None:
         """The run that *found* is; None for nothing.
 
         Raises:
@@ -121,7 +123,7 @@ class Reading:
         """
         if found is None:
             return None
-        row = self.typed(_RUN, dict(found._mapping))  # noqa: SLF001 - its documented name
+        row = self.typed(_RUN, dict(found))
         self._fits_together(row)
         return row
 
@@ -155,8 +157,10 @@ class Reading:
             raise UnreadableRun(self._name, row.id, "live_key", "it is not of its fingerprint")
         if row.state in _UNSENT and row.task_id is not None:
             raise UnreadableRun(self._name, row.id, "state", "a run with a task was sent")
+        if row.state in _ASKED_ABOUT and not row.task_id:
+            raise UnreadableRun(self._name, row.id, "task_id", "a run that was accepted has one")
 
-    def standing(self, found: Any, new: NewRun) -> RunRow | None:
+    def standing(self, found: Entry | None, new: NewRun) -> RunRow | None:
         """The run that stands for *new*, of which *found* was looked up.
 
         Raises:
@@ -185,12 +189,12 @@ class Reading:
             run.c.seed_drawn.is_(True) | run.c.seed_drawn.is_(False),
         )
         self._doubtful = []
-        for found in db.execute(sa.select(run).where(kept, sa.not_(sa.and_(*whole)))):
+        for found in db.execute(sa.select(run).where(kept, sa.not_(sa.and_(*whole)))).mappings():
             try:
                 self.sure(found)
             except UnreadableRun as exc:
                 self._remark(f"{exc.message} It is left out.")
-                self._doubtful.append((exc, _family(found.request)))
+                self._doubtful.append((exc, _family(found["request"])))
 
     def _remark(self, text: str) -> None:
         self._told[text] = None

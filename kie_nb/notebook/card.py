@@ -170,13 +170,13 @@ class Card:
         """The finished display, in a worker: encoding megabytes would hold up every other run."""
         assert self.run.video is not None  # noqa: S101 - asked by the caller
         video = RunVideo(self.run, make_assets(self.run.video, self.embed), note=self.note)
-        video._repr_html_()
+        video.html()
         return video
 
     def _finish(self, made: Future[RunVideo]) -> None:
         try:
             video = made.result()
-            self.head.value = video._repr_html_()
+            self.head.value = video.html()
             self._unframe()
             self._end_output(video)
         except Exception:

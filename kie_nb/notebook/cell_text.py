@@ -16,7 +16,7 @@ from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.recall import call_of, kept_name
 from ..errors import KieError
 from .lexer import tokens
-from .options import parse
+from .line import parse
 
 HOME = "kie-runs"  # the folder beside the notebook, unless another was asked for
 _PLAIN = re.compile(r"[\w./:@%+,=&?~\[\]{}()$#!*^|-]+")  # needs no quotes; they would not hurt

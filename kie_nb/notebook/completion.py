@@ -9,7 +9,8 @@ from typing import Any
 from ..catalogue import known_models
 from ..text import in_line
 from .kie_magic import COMMANDS
-from .options import REPEATED, Option, all_names, model_on, options
+from .line import model_on
+from .options import REPEATED, Option, all_names, options
 
 _MAGIC = re.compile(r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?(?P<sign>%%?)(?P<name>kie_wan|kie)[ \t]+(?P<rest>.*)$")
 

@@ -9,10 +9,9 @@ from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once
-from ..text import say
 from . import presenter
 from .experiment_card import show_experiment
-from .options import Line
+from .line import Line
 from .output import Output
 
 NOT_FOR_GRIDS = ("fresh", "embed", "quiet")
@@ -48,7 +47,7 @@ def run_experiment(
     output.set(exp)
     say_simulator_once()
     if asked.dry_run:
-        _show(exp.plan())
+        presenter.show_value(exp.plan())
         return None
     warn_about_nest_asyncio()
     given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
@@ -59,12 +58,3 @@ def run_experiment(
     show_experiment(exp)
     presenter.mark_experiment(exp.name)
     return exp
-
-
-def _show(plan: Any) -> None:
-    if not headless.has_kernel():
-        say(repr(plan))
-        return
-    from IPython.display import display
-
-    display(plan)

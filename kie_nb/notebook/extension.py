@@ -54,9 +54,9 @@ def unload(ipython: Any) -> None:
     for kind in ("line", "cell"):
         for name in MAGICS:
             ipython.magics_manager.magics[kind].pop(name, None)
-    from ..hooks import presenter_hooks
+    from .. import presenter
 
-    presenter_hooks(show=None, echo=None)
+    presenter.install(None)
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [matcher for matcher in matchers if not getattr(matcher, "is_kie_nb", False)]
     for transform in _TRANSFORMS:

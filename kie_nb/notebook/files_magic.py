@@ -6,10 +6,9 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from .. import headless
 from ..errors import InvalidRequest
 from ..handles import get_session
-from ..text import say
+from .presenter import show_value
 
 
 def doctor(words: list[str]) -> Any:
@@ -18,7 +17,7 @@ def doctor(words: list[str]) -> Any:
 
     if words not in ([], ["--look"]):
         raise InvalidRequest("%kie doctor takes nothing but --look.", charged="")
-    return _shown(look(get_session(), mend=not words))
+    return show_value(look(get_session(), mend=not words))
 
 
 def export(words: list[str]) -> Any:
@@ -28,7 +27,7 @@ def export(words: list[str]) -> Any:
     names = split(words)
     if not names:
         raise InvalidRequest("%kie export needs a folder.", hint="%kie export my-videos", charged="")
-    return _shown(copy(get_session(), names[0], names[1:] or None))
+    return show_value(copy(get_session(), names[0], names[1:] or None))
 
 
 def import_(words: list[str]) -> Any:
@@ -38,7 +37,7 @@ def import_(words: list[str]) -> Any:
     names = split(words)
     if len(names) != 1:
         raise InvalidRequest("%kie import needs one folder.", hint="%kie import my-videos", charged="")
-    return _shown(import_runs(get_session(), names[0]))
+    return show_value(import_runs(get_session(), names[0]))
 
 
 def split(words: list[str]) -> list[str]:
@@ -47,12 +46,3 @@ def split(words: list[str]) -> list[str]:
         return shlex.split(" ".join(words))
     except ValueError as exc:
         raise InvalidRequest(f"a quote is not closed: {' '.join(words)}", charged="") from exc
-
-
-def _shown(report: Any) -> None:
-    if not headless.has_kernel():
-        say(report)
-        return
-    from IPython.display import display
-
-    display({"text/html": report._repr_html_(), "text/plain": repr(report)}, raw=True)

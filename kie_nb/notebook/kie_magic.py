@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import _api, headless, notice
+from .. import api, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
 from ..engine import tables
@@ -103,15 +103,11 @@ def _runs(words: list[str]) -> None:
                 hint=f"filters are {', '.join(f'{name}=…' for name in RUN_FILTERS)}",
                 charged="",
             )
-    found = _api.runs(limit=limit, **filters)
+    found = api.runs(limit=limit, **filters)
     if not found:
         say("no runs match" if filters else "no runs yet in this folder")
-    elif headless.has_kernel():
-        from IPython.display import display
-
-        display(found)
     else:
-        say(repr(found))
+        presenter.show_value(found)
 
 
 RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "since")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .. import headless
+from .. import headless, presenter
 from ..text import say
 
 if TYPE_CHECKING:
@@ -14,19 +14,6 @@ if TYPE_CHECKING:
     from .card import Card
 
 _shown_in: dict[str, int] = {}
-
-
-def install() -> None:
-    """Let runs show themselves; the engine's classes are reached when there is a run."""
-    from ..hooks import presenter_hooks
-
-    presenter_hooks(
-        show=show,
-        echo=echo,
-        show_experiment=echo_experiment,
-        watch_experiment=watch_experiment,
-        show_wall=show_wall,
-    )
 
 
 def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:
@@ -64,13 +51,17 @@ def show(run: Run) -> None:
 
 def _show_evidence(run: Run) -> None:
     """What is known of an uncertain run, and how to settle it."""
-    found = run.evidence()
+    show_value(run.evidence())
+
+
+def show_value(value: object) -> None:
+    """Show a table or a report: as HTML in a notebook, as text elsewhere."""
     if not headless.has_kernel():
-        say(repr(found))
+        say(repr(value))
         return
     from IPython.display import display
 
-    display({"text/html": found._repr_html_(), "text/plain": repr(found)}, raw=True)
+    display(value)
 
 
 def echo(run: Run) -> None:
@@ -81,21 +72,21 @@ def echo(run: Run) -> None:
     show(run)
 
 
-def echo_experiment(exp: Any) -> None:
+def show_experiment(exp: Any) -> None:
     """A cell ends with an experiment: shown, unless the same cell has just done so."""
-    from .experiment_card import show_experiment
+    from . import experiment_card
 
     ipython = headless.shell()
     if ipython is not None and _shown_in.get(f"experiment {exp.name}") == ipython.execution_count:
         return
-    show_experiment(exp)
+    experiment_card.show_experiment(exp)
 
 
 def show_wall(wall: Any) -> None:
     """A wall is asked for: shown with its widget where somebody watches."""
-    from .wall_widget import show_wall
+    from . import wall_widget
 
-    show_wall(wall)
+    wall_widget.show_wall(wall)
 
 
 def watch_experiment(exp: Any) -> None:
@@ -175,7 +166,7 @@ def _print(run: Run, note: str) -> None:
 
 
 def mark(run: Run) -> None:
-    """*run* has been dealt with in this cell: its echo shows nothing."""
+    """*run* was shown in this cell already: its echo shows nothing."""
     ipython = headless.shell()
     if ipython is not None:
         _shown_in[run.id] = ipython.execution_count
@@ -188,3 +179,18 @@ def _when(run: Run) -> str:
     word = "Made" if run.completed_at else "Asked for"
     where = in_words(run.row)
     return f"{word} on {at.strftime('%Y-%m-%d %H:%M UTC')}{f', asked for {where}' if where else ''}."
+
+
+class NotebookPresenter:
+    """The functions of this module as the `Presenter` of the process."""
+
+    show = staticmethod(show)
+    echo = staticmethod(echo)
+    show_experiment = staticmethod(show_experiment)
+    watch_experiment = staticmethod(watch_experiment)
+    show_wall = staticmethod(show_wall)
+
+
+def install() -> None:
+    """Let runs, experiments and walls show themselves."""
+    presenter.install(NotebookPresenter())

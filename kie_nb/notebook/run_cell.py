@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from .. import settings as settings_
 from ..catalogue import ImageIdentity
 from ..engine.recall import kept_name
 from ..engine.states import State
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
-from ..home import open_file
+from ..home import hash_of
 from ..paths import shown_path
 from . import page
 from .cell_text import cell_text
@@ -56,7 +54,6 @@ def _is_beside_notebook(image: ImageIdentity) -> bool:
     try:
         if file.name != image.label or file.stat().st_size != image.bytes:
             return False
-        with open_file(file) as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == image.sha256
+        return hash_of(file, follow=True) == image.sha256
     except (OSError, ValueError):
         return False

@@ -168,7 +168,8 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
         self._linked = linked
         self._html: Html | None = None
 
-    def _repr_html_(self) -> Html:
+    def html(self) -> Html:
+        """The page of the run: made once, for it may hold megabytes."""
         if self._html is None:
             content = self.assets.content
             is_sound = self.assets.mime.startswith("audio/")
@@ -178,8 +179,10 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
             self._html = show(self.run, source=source, poster=self.assets.poster, note=note)
         return self._html
 
+    _repr_html_ = html
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        bundle = {"text/html": self._repr_html_(), "text/plain": repr(self.run)}
+        bundle = {"text/html": self.html(), "text/plain": repr(self.run)}
         if self.assets.poster:
             bundle["image/jpeg"] = base64.b64encode(self.assets.poster).decode()
         return bundle

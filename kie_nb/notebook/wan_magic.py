@@ -17,8 +17,9 @@ from ..notice import say_simulator_once
 from ..text import say
 from . import presenter
 from .filling import Filler
+from .line import Line, parse
 from .notes import note_of
-from .options import Line, help_text, parse
+from .options import help_text
 from .output import Output
 
 if TYPE_CHECKING:

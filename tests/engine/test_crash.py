@@ -69,18 +69,18 @@ class Case:
 
 def moved(to):
     """Right before a transition is written."""
-    return {"call": "ledger/store.py:moved", "with": {"to": to}}
+    return {"call": "ledger/runs.py:moved", "with": {"to": to}}
 
 
 CASES = {
     "before the intent": Case(
-        step="before the intent", resumed="", tasks=0, end={"call": "ledger/store.py:intend"}
+        step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:intend"}
     ),
     "in the intent's transaction": Case(
-        step="before the intent", resumed="", tasks=0, end={"call": "ledger/store.py:_append"}
+        step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:_append"}
     ),
     "after the intent": Case(
-        step="intent", resumed="not_sent", tasks=0, end={"leave": "ledger/store.py:intend"}
+        step="intent", resumed="not_sent", tasks=0, end={"leave": "ledger/runs.py:intend"}
     ),
     "while the picture is uploaded": Case(
         step="intent", resumed="not_sent", tasks=0, sign=the_upload_is_under_way,
@@ -104,7 +104,8 @@ CASES = {
         step="polling", resumed="fetched", tasks=1, sign=it_was_looked_at_twice,
         faults=(Fault(call="task", kind="slow", seconds=4),),
     ),
-    "success told, not written": Case(step="accepted", resumed="fetched", tasks=1, end=moved("success")),
+    # Whether it was seen at work before depends on the moment of the look.
+    "success told, not written": Case(step="accepted or polling", resumed="fetched", tasks=1, end=moved("success")),
     "before the download": Case(
         step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/bringing.py:fetch_one"}
     ),
@@ -142,7 +143,8 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
         buyer.kill()
     assert buyer.was_killed()
     service.set_faults([])
-    assert (home.step(cells[0]), len(home.tasks())) == (case.step, case.tasks)
+    assert home.step(cells[0]) in case.step.split(" or ")
+    assert len(home.tasks()) == case.tasks
     home.check()
 
     said = home.start(RESUME).report["resume"]
@@ -162,9 +164,9 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
         pytest.param(moved("accepted"), {"call": "ledger/driving.py:claim"}, 1, id="before the claim"),
         pytest.param(moved("accepted"), moved("unknown"), 1, id="claimed, before it is called unknown"),
         pytest.param(
-            moved("accepted"), {"leave": "ledger/store.py:moved"}, 1, id="in the transaction that says so"
+            moved("accepted"), {"leave": "ledger/runs.py:moved"}, 1, id="in the transaction that says so"
         ),
-        pytest.param({"leave": "ledger/store.py:intend"}, moved("not_sent"), 0, id="before it is taken back"),
+        pytest.param({"leave": "ledger/runs.py:intend"}, moved("not_sent"), 0, id="before it is taken back"),
         pytest.param({"call": "engine/polling.py:watch"}, {"rename": ".mp4"}, 1, id="before the rename"),
     ],
 )

@@ -76,7 +76,7 @@ def test_run_twice_it_makes_twelve_tasks_and_grown_fifteen(grid):
 
 def test_what_a_killed_process_meant_to_send_is_sent_by_the_next(grid):
     """An intention that was left keeps nobody waiting, and its cell is bought once."""
-    assert grid.start(seeds=1, end={"leave": "ledger/store.py:intend"}).was_killed()
+    assert grid.start(seeds=1, end={"leave": "ledger/runs.py:intend"}).was_killed()
     assert [row["state"] for row in grid.home.rows()] == ["intent"]
 
     assert grid.start(seeds=1).report["grid"] == {"fetched": 3}

@@ -22,7 +22,7 @@ from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
 from kie_nb.notebook import page
 from kie_nb.notebook.cell_text import cell_text
-from kie_nb.notebook.options import parse
+from kie_nb.notebook.line import parse
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*in the ledger:UserWarning"
@@ -119,6 +119,21 @@ def test_a_run_that_is_none_is_left_out_and_not_bought_again(home, simulate, col
     assert any(f"column {column} " in text or column == "fingerprint" for text in get_session().here.remarks)
     assert refused.value.charged == "nothing"
     assert simulator.counts["create_requests"] == 0
+
+
+@pytest.mark.parametrize("task_id", [None, ""])
+@pytest.mark.parametrize("state", ["accepted", "waiting", "queuing", "generating", "success"])
+def test_nobody_is_asked_about_a_task_that_has_no_name(home, simulate, state, task_id):
+    """The service would be asked for the task `None`, and its answer taken for that of the run."""
+    simulate()
+    put(home, "state", state)
+    put(home, "task_id", task_id)
+
+    assert list(kie.runs(limit=None)) == []
+    assert list(kie.resume()) == []
+    with pytest.raises(LedgerError, match="column task_id is wrong") as refused:
+        ask()
+    assert refused.value.charged == "nothing"
 
 
 @pytest.mark.parametrize("drawn", [False, True], ids=["a seed", "a drawn seed"])

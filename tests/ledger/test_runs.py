@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kie_nb.ledger import store
+from kie_nb.ledger import runs
 from kie_nb.ledger.copy import copy_ledger
 
 STATES = ("refused", "fail", "not_sent")
@@ -106,7 +106,7 @@ def test_a_clock_that_is_set_back_buys_nothing_twice(ledger, intention, monkeypa
     """What was sent in place of a run is known by its history, and stands for the request, whatever the clock says."""
     lost, _ = ledger.intend(intention())
     lost = ledger.move(lost.id, "unknown", expect={"intent"})
-    monkeypatch.setattr(store, "now_in", lambda _db: "2020-01-01T00:00:00.000000+00:00")
+    monkeypatch.setattr(runs, "now_in", lambda _db: "2020-01-01T00:00:00.000000+00:00")
 
     again, _ = ledger.intend(intention(), fresh=True, instead_of=lost)
 
@@ -121,7 +121,7 @@ def test_what_was_sent_again_is_known_in_another_ledger(open_ledger, intention, 
     ledger, other = open_ledger(), open_ledger(tmp_path / "other")
     lost, _ = ledger.intend(intention())
     lost = ledger.move(lost.id, "unknown", expect={"intent"})
-    monkeypatch.setattr(store, "now_in", lambda _db: "2020-01-01T00:00:00.000000+00:00")
+    monkeypatch.setattr(runs, "now_in", lambda _db: "2020-01-01T00:00:00.000000+00:00")
     again, _ = ledger.intend(intention(), fresh=True, instead_of=lost)
     ledger.move(again.id, "fetched", expect={"intent"})
 

@@ -38,7 +38,7 @@ class Page:
 
     @property
     def says(self):
-        return self.panel._line.text
+        return self.panel._messages.line.text
 
     @property
     def money(self):

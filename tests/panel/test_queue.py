@@ -117,7 +117,7 @@ def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):
     page.rows[0].children[5].click()
     page.until(lambda: not page.rows)
     page.until(lambda: "never sent and will not be: nothing was charged" in page.says)
-    assert not page.panel._line.is_bad
+    assert not page.panel._messages.line.is_bad
     assert kie.get(row.id).state == "not_sent"
     assert simulator.counts["create_requests"] == 0
 
@@ -171,7 +171,7 @@ def test_an_unknown_run_is_settled_with_its_task(page, simulator, unknown):
     """A wrong id is said; the right one brings the video."""
     page.panel.settling.task.value = "no-such-task"
     press(page, "Adopt")
-    page.until(lambda: page.panel._line.is_bad)
+    page.until(lambda: page.panel._messages.line.is_bad)
     page.panel.settling.task.value = simulator.tasks[0].task_id
     press(page, "Adopt")
     page.until(lambda: unknown.state == "fetched")

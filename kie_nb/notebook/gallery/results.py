@@ -138,7 +138,7 @@ def _measure(first: Run, second: Run) -> tuple[Html, str]:
     from ...experiments.comparison import compare
 
     found = compare(first, second)
-    return found._repr_html_(), f"{found.verdict}: {found.first} and {found.second}"
+    return found.html(), f"{found.verdict}: {found.first} and {found.second}"
 
 
 def _text(text: str) -> Html:

@@ -9,7 +9,7 @@ from ...catalogue import Field
 from ...markup import ROOT, html
 from .. import page
 from ..card import widgets
-from .desk import Desk
+from .callbacks import Callbacks
 
 LONG = 200  # a text that may be longer has room to be seen
 LABEL = {"description_width": "120px"}
@@ -26,7 +26,7 @@ class Control:
         changed: Called in a widget's callback when the value has changed.
     """
 
-    def __init__(self, entry: Field, desk: Desk, changed: Callable[[], None]) -> None:
+    def __init__(self, entry: Field, desk: Callbacks, changed: Callable[[], None]) -> None:
         self.entry = entry
         self.widget = _widget(entry)
         kit = widgets()

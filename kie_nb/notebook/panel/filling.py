@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from ...engine.images import Picture, is_url, read_picture
 from ...engine.recall import Recalled, recall
 from ...errors import BadImage, InvalidRequest
 from ...handles import Run, get_session
-from ...home import is_name, open_file
+from ...home import hash_of, is_name
 from .draft import Draft
 
 
@@ -75,8 +74,7 @@ def _maker(path: str | os.PathLike[str]) -> Run | Recalled:
         return recall(path)
     except InvalidRequest:
         try:
-            with open_file(Path(path)) as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hash_of(Path(path), follow=True)
         except OSError:
             sha256 = ""
         run = get_session().of_video(sha256) if sha256 else None

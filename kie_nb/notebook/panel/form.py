@@ -7,12 +7,12 @@ from typing import Any
 
 from ...catalogue import Field, describe, find, known_models
 from ..card import widgets
+from .callbacks import Callbacks
 from .controls import LABEL, Control
-from .desk import Desk
 from .draft import Draft
-from .parts import close_all
 from .picture import PictureControl
 from .seed import SeedControl
+from .widgets import close_all
 
 
 class Form:
@@ -23,7 +23,7 @@ class Form:
         picture: The rest of `PictureControl`'s arguments.
     """
 
-    def __init__(self, desk: Desk, changed: Callable[[], None], **picture: Any) -> None:
+    def __init__(self, desk: Callbacks, changed: Callable[[], None], **picture: Any) -> None:
         kit = widgets()
         self._desk, self._changed = desk, changed
         options = [
@@ -58,6 +58,11 @@ class Form:
             seed=self.seed.seed,
             count=self.seed.count.value,
         )
+
+    def mistakes(self, draft: Draft) -> dict[str, str]:
+        """What is wrong with *draft*, by field; its picture as the form has read it."""
+        wrong = self.picture.wrong
+        return draft.errors() | ({draft.image_field: wrong} if wrong and draft.image_field else {})
 
     def show(self, draft: Draft, *, keep_seed: bool) -> None:
         """Fill the controls."""

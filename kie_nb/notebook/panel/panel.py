@@ -1,43 +1,41 @@
-"""`kie_nb.panel()`: what holds the parts together. Callbacks check, set traits and hand over; the rest is on workers."""
+"""`kie_nb.panel()`: connects the parts. Callbacks check, set traits and hand over; slow work runs on workers."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING
 
 from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
+from ...context import place
 from ...engine.origin import Origin, here
-from ...engine.states import WORDS, State
 from ...errors import InvalidRequest, KieError, OutOfCredits
 from ...handles import Run, get_session
-from ...handles.words import goes_on
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
-from ...place import place
-from ...text import say, visible
+from ...text import say
 from .. import page
 from ..card import widgets
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput
-from ..notes import note_of
 from ..run_cell import cell_of
 from ..run_list import RunList
 from ..ticker import ticker
-from .buying import Buying, start_all
-from .desk import Desk
+from .callbacks import Callbacks
 from .draft import Draft
 from .form import Form
-from .parts import MessageLine, close_all
+from .messages import Messages
 from .pricing import Offer, Priced, Way, check_way, price, way_now, way_of
 from .queue import Queue
+from .run_view import RunView
+from .run_watch import RunWatch
 from .settling import Settling
-from .shown import Shown
 from .static import static_page
+from .submission import Submission, submit
+from .widgets import close_all, set_html
 from .words import lines_of
 
 if TYPE_CHECKING:
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
     from ...engine.recall import Recalled
 
 log = logging.getLogger("kie_nb")
-MOST_LINES = 9
 CHECK_S = 0.25  # after the last change of a field
 BALANCE_S = 30.0
 
@@ -56,22 +53,18 @@ class Panel:
 
     def __init__(self) -> None:
         kit = widgets()
-        self.desk = Desk(self._trouble)
-        self._line = MessageLine()
+        self.desk = Callbacks(self._trouble)
+        self._messages = Messages()
         self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
-        self._complaint = ""  # what was said of the form's mistakes at that press
         self._check_turn = 0
         self._has_paid = False
-        self._lock, self._say_lock = threading.Lock(), threading.Lock()
-        self._told: set[tuple[str, str]] = set()  # runs and the end that was told of each
+        self._lock = threading.Lock()
         self._way = way_now()  # what the form was looked at for
         self._limits: dict[str, float] = {}
         self._offer: Offer | None = None  # what stands beside the button
         self._cell: int | None = None  # the one that shows the panel
-        self._heard: WeakSet[Run] = WeakSet()
-        self._listener, self._watcher = self.desk.guard(self._moved), self.desk.guard(self._taken)
         self._tick = self.desk.guard(self._look_around)
-        self.buying = Buying(
+        self.buying = Submission(
             self.desk,
             ask_page=lambda number: self.form.picture.place.send({"asked": number}),
             buy=self._buy,
@@ -90,19 +83,28 @@ class Panel:
             [self.button, self.money],
             layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
         )
-        self.shown = Shown(self.desk, say=self.say, use=self._use)
+        self.shown = RunView(self.desk, say=self.say, use=self._use)
         self.queue = Queue(
             self.desk,
-            stop=lambda run: self.desk.work(self._stop, run),
-            take_back=lambda run: self.desk.work(self._take_back, run),
+            stop=lambda run: self.desk.work(self.watch.stop, run),
+            take_back=lambda run: self.desk.work(self.watch.take_back, run),
             show=lambda run: self.desk.work(self._show, run),
             settle=lambda run: self.desk.work(self.settling.open, run),
-            ended=self._ended,
+            ended=lambda run: self.watch.ended(run),  # noqa: PLW0108 - it is made below
             limits=self._compare_limits,
             trouble=self._trouble,
         )
         self.settling = Settling(self.desk, say=self.say, show=self._show)
         self.gallery = Gallery(self._use, lambda words: self.say(words, bad=True))
+        self.watch = RunWatch(
+            self.desk,
+            queue=self.queue,
+            gallery=self.gallery,
+            shown=self.shown,
+            say=self.say,
+            trouble=self._trouble,
+            billed=self._bought,
+        )
         gallery = kit.VBox(
             [kit.HTML("<b>Gallery</b>"), self.gallery.box], layout=kit.Layout(overflow="visible")
         )
@@ -112,7 +114,7 @@ class Panel:
                 self.head,
                 self.form.box,
                 go,
-                self._line,
+                self._messages.line,
                 self.queue.box,
                 self.settling.box,
                 self.shown.box,
@@ -126,29 +128,28 @@ class Panel:
         self._start()
 
     def _start(self) -> None:
-        get_session().watch(self._watcher)
+        self.watch.start()
         ticker().add(self)
         self.desk.soon(self.queue.look)
         self._changed()
 
     def close(self) -> None:
-        """Let go of the runs and take the widgets off the page; what is open goes on. Once more does nothing."""
+        """Release the runs and remove the widgets; open runs continue. A second call does nothing."""
         if self.desk.is_closed:
             return
         global _panel  # noqa: PLW0603
         with _panel_lock:
             if _panel is self:
                 _panel = None
-        get_session().unwatch(self._watcher)
+        self.watch.stop_watching()
         self.desk.close()
         self.box.close()
         get_session().dispatcher.call_soon(self._let_go)
 
     def _let_go(self) -> None:
-        """On the dispatcher's thread, where what is shown of runs is changed."""
+        """Runs on the dispatcher's thread, the only one that changes the display of runs."""
         ticker().discard(self)
-        for run in list(self._heard):
-            run.unlisten(self._listener)
+        self.watch.let_go()
         self.shown.close()
         self.queue.close()
         self.form.close()
@@ -210,17 +211,9 @@ class Panel:
 
         Args:
             bad: It is an error.
-            add: It comes from behind: an error that stands there stays until somebody does something.
+            add: It comes from the background: an error that is shown stays until the user acts.
         """
-        text = visible(text)
-        with self._say_lock:
-            if add and self._line.is_bad and text not in self._line.text:
-                bad, text = True, "\n".join([*self._line.text.split("\n"), text][-MOST_LINES:])
-            elif add and self._line.is_bad:
-                return
-            with self._line.hold_sync():
-                self._line.is_bad = bad
-                self._line.text = text
+        self._messages.say(text, bad=bad, add=add)
 
     def _ipython_display_(self) -> None:
         if not headless.has_kernel():
@@ -247,7 +240,7 @@ class Panel:
             self.buying.press(offer)
 
     def _changed(self) -> None:
-        """The form has changed: look at it a moment later, once."""
+        """The form has changed: check it once, a moment later."""
         self.queue.touch()
         with self._lock:
             self._check_turn += 1
@@ -290,7 +283,7 @@ class Panel:
         return (reading.credits, "") if reading else (None, channel.why_no_balance)
 
     def _look_around(self) -> None:
-        """The clocks; and a cell may have changed who answers."""
+        """Update the clocks, and check whether a cell has changed the service."""
         self.queue.tick()
         way = way_now()
         if way != self._way:
@@ -301,47 +294,7 @@ class Panel:
         if limits != self._limits:
             self._changed()
 
-    def _taken(self, run: Run) -> None:
-        run.unlisten(self._listener)
-        run.listen(self._listener)
-        self._heard.add(run)
-        self._told -= {told for told in self._told if told[0] == run.id}  # it goes on
-        self.queue.look()
-
-    def _moved(self, run: Run) -> None:
-        self.queue.look()
-        if run.state == State.FETCHED:
-            self.gallery.refresh()
-        if run.error is not None:  # it may have come and gone between two looks of the queue
-            self._ended(run)
-
-    def _ended(self, run: Run) -> None:
-        if (run.id, run.state) in self._told:
-            return
-        self._told.add((run.id, run.state))
-        self.desk.work(self._tell_end, run)
-        self._has_paid = True  # the balance is another one
-        self._changed()
-
     # --- on a worker -------------------------------------------------------------------------------------------------
-
-    def _stop(self, run: Run) -> None:
-        run.stop_waiting()
-        if run.state == State.NOT_SENT:
-            self.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
-        else:
-            self.say(f"You stopped waiting for run {run.id[:8]}. {goes_on(run)}")
-        self.desk.soon(self.queue.look)
-
-    def _take_back(self, run: Run) -> None:
-        self._told.add((run.id, State.NOT_SENT))
-        if get_session().withdraw(run):
-            self.say(f"Run {run.id[:8]} was never sent and will not be: nothing was charged.")
-        else:
-            self.say(
-                f"Run {run.id[:8]} could not be taken back: it is in other hands by now ({WORDS[run.state]})."
-            )
-        self.desk.soon(self.queue.look)
 
     def _trouble(self, exc: Exception, *, add: bool = False) -> None:
         if isinstance(exc, OutOfCredits):
@@ -350,7 +303,7 @@ class Panel:
         if isinstance(exc, KieError):
             self.say("\n".join(lines_of(exc)), bad=True, add=add)
             return
-        log.error("the panel has met an error", exc_info=exc)
+        log.error("error in the panel", exc_info=exc)
         self.say(f"Something went wrong in the panel: {type(exc).__name__}: {exc}", bad=True)
 
     def _judge(self, way: Way, balance: float | None, why: str) -> None:
@@ -362,24 +315,24 @@ class Panel:
         try:
             self._limits = get_session().here.limits()
             draft = self.form.read()
-            errors = self._mistakes(draft)
+            errors = self.form.mistakes(draft)
             priced = price(draft, self.form.picture.picture, balance)
         except Exception:
             self._judge_nothing()
             raise
         self._offer = Offer(way=way, priced=priced)
-        _set(self.money, priced.html(balance, is_free=way.service == "simulator", why=why))
-        _set(self.head, page.service_badge(way.service, way.who))
+        set_html(self.money, priced.html(balance, is_free=way.service == "simulator", why=why))
+        set_html(self.head, page.service_badge(way.service, way.who))
         self._show_button()
         if not errors:
-            self._withdraw()
+            self._messages.withdraw()
         missing = set() if self._pressed else draft.missing()
         self.form.mark({name: words for name, words in errors.items() if name not in missing})
 
     def _judge_nothing(self) -> None:
-        """No price is shown rather than an old one, and nothing can be bought for it."""
+        """Show no price rather than an outdated one; *Generate* is off."""
         self._offer, self._way = None, way_now()
-        _set(self.money, "price not known")
+        set_html(self.money, "price not known")
         self._show_button()
 
     def _snapshot(self) -> Draft:
@@ -388,30 +341,14 @@ class Panel:
         if self.form.seed.seed is None:
             self.form.seed.draw()
         draft = self.form.read()
-        errors = self._mistakes(draft)
+        errors = self.form.mistakes(draft)
         self._pressed = bool(errors)
         if errors:
             self.form.mark(errors)
             refusal = InvalidRequest("\n".join(dict.fromkeys(errors.values())))
-            self._complaint = "\n".join(lines_of(refusal))
+            self._messages.complaint = "\n".join(lines_of(refusal))
             raise refusal
         return draft
-
-    def _mistakes(self, draft: Draft) -> dict[str, str]:
-        """What is wrong with *draft*, by field; its picture as the form has read it."""
-        wrong = self.form.picture.wrong
-        return draft.errors() | ({draft.image_field: wrong} if wrong and draft.image_field else {})
-
-    def _withdraw(self) -> None:
-        """Nothing of the form is wrong now: what was said of its mistakes goes, what came behind it stays."""
-        with self._say_lock:
-            said, self._complaint = self._complaint, ""
-            if not said or not self._line.text.startswith(said):
-                return
-            rest = self._line.text.removeprefix(said).strip()
-            with self._line.hold_sync():
-                self._line.is_bad = bool(rest)
-                self._line.text = rest
 
     def _buy(self, offer: Offer) -> None:
         current = settings_.current()
@@ -420,58 +357,18 @@ class Panel:
         self._ask_for(self._snapshot(), current, origin, offer.priced)
 
     def _bought(self) -> None:
-        """However it went: the balance, and what is known of this request, are others."""
+        """Whatever the outcome: read the balance again, and check the form again."""
         self._has_paid = True
         self._changed()
 
     def _ask_for(
         self, draft: Draft, current: settings_.Settings, origin: Origin, shown: Priced | None = None
     ) -> list[Run]:
-        runs: list[tuple[Run, str]] = []
-        self.say("Sending…")
-
-        def begun(run: Run, how: str) -> None:
-            runs.append((run, how))
-            if len(runs) == 1:
-                self.shown.show(run, note_of(run, how, another=ANOTHER))
-
-        try:
-            started = start_all(draft, begun, current=current, origin=origin, shown=shown)
-        except KieError as exc:
-            if draft.count > 1 and runs:
-                exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
-            raise
-        notes = [
-            note_of(run, how, another=ANOTHER) or f"Run {run.id[:8]} is on its way, seed {run.seed}."
-            for run, how in runs
-        ]
-        # One of them may have failed by now: that stays.
-        self.say("\n".join([*notes, *(text for each in started for text in each.warnings)]), add=True)
+        runs = submit(draft, current=current, origin=origin, shown=shown, say=self.say, show=self.shown.show)
         if not self.form.seed.is_kept and any(how == "new" for _, how in runs):
             self.form.seed.draw()
         self.desk.soon(self.queue.look)
         return [run for run, _ in runs]
-
-    def _tell_end(self, run: Run) -> None:
-        """How a run ended, whoever drove it: also what went wrong has to stand here."""
-        session = get_session()
-        row = session.ledger_of(run).get(run.id)  # not `get`: the folder may be another one by now
-        run = session.handle(session.home_of(run).home, row) if row is not None else run
-        if run.state == State.FETCHED:
-            self.gallery.refresh()
-            self.say(f"Run {run.id[:8]} is done.", add=True)
-            if self.shown.run is None:
-                self.shown.show(run)
-        elif run.error is not None and not (run.state == State.NOT_SENT and self._is_told_otherwise(run)):
-            self._trouble(run.error, add=True)
-
-    @staticmethod
-    def _is_told_otherwise(run: Run) -> bool:
-        """Of what was not sent: whether the press that took it back has said so, or its request was asked for anew since."""
-        session = get_session()
-        with session.begin_lock:  # in which what was left is taken back and asked for anew
-            same = session.ledger_of(run).same_request(fingerprint=run.row.fingerprint)
-        return run.is_stopped or any(other.created_at > run.row.created_at for other in same)
 
     def _show(self, run: Run) -> None:
         get_session().revive(run)
@@ -489,13 +386,6 @@ class Panel:
         self.say(f"The form is filled as for run {run.id[:8]}.")
 
 
-def _set(place: Any, html: str) -> None:
-    """Only what is new goes to the page."""
-    if place.value != html:
-        place.value = html
-
-
-ANOTHER = "another seed buys another"
 _panel: Panel | None = None
 _panel_lock = threading.Lock()
 

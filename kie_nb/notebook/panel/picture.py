@@ -21,9 +21,9 @@ from ...markup import ROOT, html
 from ...text import visible
 from ...video import open_picture
 from ..card import widgets
+from .callbacks import Callbacks
 from .controls import LABEL, mark
-from .desk import Desk
-from .parts import PicturePlace
+from .widgets import PicturePlace
 from .words import lines_of
 
 STILL = 360  # pixels; shown at half of it
@@ -44,7 +44,7 @@ class PictureControl:
     def __init__(
         self,
         title: str,
-        desk: Desk,
+        desk: Callbacks,
         *,
         changed: Callable[[], None],
         video: Callable[[bytes, str], None],

@@ -58,7 +58,7 @@ class Priced:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Way:
-    """Who is asked, by which account, and where it is written down: what a price holds for."""
+    """Service, account and ledger: what a price is valid for."""
 
     service: str = ""
     who: str = ""

@@ -13,8 +13,8 @@ from ...ledger import Ledger, RunRow, owner
 from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout, widgets
-from .desk import Desk
-from .parts import close_all
+from .callbacks import Callbacks
+from .widgets import close_all
 
 STEP, MOST = 12, 60  # rows: widgets are dear
 IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
@@ -51,7 +51,7 @@ class Queue:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Callbacks,
         *,
         stop: Act,
         take_back: Act,
@@ -181,7 +181,7 @@ class Row:
     It is never another run's row: a press that arrives late, after a cell that computes, would act on that one.
     """
 
-    def __init__(self, run: Run, usual_s: float | None, desk: Desk, actions: dict[str, Act]) -> None:
+    def __init__(self, run: Run, usual_s: float | None, desk: Callbacks, actions: dict[str, Act]) -> None:
         kit = widgets()
         self.watched, self._usual_s = run, usual_s
         self._row: RunRow | None = None
@@ -258,7 +258,7 @@ class Row:
 
 
 def whose_is(row: RunRow) -> str:
-    """Who drives the run now: "ours", "another kernel's", "nobody" where its kernel is gone; "" where none needs to."""
+    """Who drives the run: "ours", "another kernel's", "nobody" if its owner process is dead; "" if none is needed."""
     if row.state in UNSETTLED:
         return ""
     if row.owner == owner.me():

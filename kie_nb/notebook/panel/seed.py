@@ -10,15 +10,15 @@ from ...catalogue import SEED_MAX, Field
 from ...markup import html
 from .. import page
 from ..card import widgets
+from .callbacks import Callbacks
 from .controls import LABEL, mark
-from .desk import Desk
 from .draft import MOST_SEEDS
 
 
 class SeedControl:
     """A text rather than a number's control: that would change a wrong number by itself."""
 
-    def __init__(self, entry: Field, desk: Desk, changed: Callable[[], None]) -> None:
+    def __init__(self, entry: Field, desk: Callbacks, changed: Callable[[], None]) -> None:
         kit = widgets()
         self._changed = changed
         self.text = kit.Text(

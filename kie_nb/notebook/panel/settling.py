@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from IPython.core.formatters import HTMLFormatter
+
 from ...engine.states import UNSETTLED
 from ...handles import Run, get_session
 from ...handles.settling import adopt_question, question
 from ...markup import ROOT, html
 from ..card import widgets
+from .callbacks import Callbacks
 from .controls import LABEL
-from .desk import Desk
 
 Answer = tuple[str, Callable[[], None]]
 
@@ -25,7 +27,7 @@ class Settling:
         show: Shows a run in the panel.
     """
 
-    def __init__(self, desk: Desk, *, say: Callable[..., None], show: Callable[[Run], None]) -> None:
+    def __init__(self, desk: Callbacks, *, say: Callable[..., None], show: Callable[[Run], None]) -> None:
         kit = widgets()
         self._desk, self._work, self._say, self._show = desk, desk.work, say, show
         self.run: Run | None = None
@@ -64,7 +66,7 @@ class Settling:
         Meanwhile nothing is shown: the buttons never act on another run than the one whose evidence stands there.
         """
         turn = self.close()
-        evidence = run.evidence()._repr_html_()
+        evidence = HTMLFormatter()(run.evidence())
         with self._opening:
             if turn != self._turn:
                 return  # another one was opened meanwhile

@@ -13,7 +13,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from kie_nb.catalogue import ImageIdentity, build_request
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.cell_text import cell_text
-from kie_nb.notebook.options import parse
+from kie_nb.notebook.line import parse
 
 CAT = ImageIdentity(sha256="c" * 64, label="cat.png", mime="image/png")
 WEB = replace(CAT, url="https://example.com/my cat.png?x=1&y='2'")

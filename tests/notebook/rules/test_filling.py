@@ -4,7 +4,7 @@ import pytest
 
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.filling import Filler
-from kie_nb.notebook.options import parse
+from kie_nb.notebook.line import parse
 
 ODD = 'a "quoted" cat\'s -- tail, {x} \\ 猫'
 VARIABLES = {

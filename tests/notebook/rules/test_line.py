@@ -4,7 +4,8 @@ import pytest
 
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.extension import keep_question_marks
-from kie_nb.notebook.options import all_names, help_text, options, parse
+from kie_nb.notebook.line import parse
+from kie_nb.notebook.options import all_names, help_text, options
 
 TEXT = "--model wan/2-5-text-to-video"
 

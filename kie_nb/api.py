@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import headless
 from . import settings as settings_
-from .catalogue import nearest
 from .engine import run_coroutine
 from .errors import InvalidRequest
 from .handles import Run, get_session
@@ -18,9 +17,8 @@ from .handles import Run, get_session
 if TYPE_CHECKING:
     from .engine.findings import Report
     from .engine.recall import Recalled
-    from .engine.states import State
     from .experiments.comparison import Comparison
-    from .experiments.judging import Spread
+    from .experiments.spread import Spread
     from .experiments.wall import Wall
     from .experiments.wall_layout import Names
     from .handles.exporting import Exported
@@ -121,52 +119,23 @@ def runs(
         InvalidRequest: there is no such state, or another filter cannot be meant.
         LedgerError: the ledger cannot be read.
     """
+    from . import run_filters
     from .notebook.run_list import RunList
 
     states = None if state is None else {state} if isinstance(state, str) else set(state)
-    if rating is not None and rating not in range(1, 6):
-        raise InvalidRequest(f"rating={rating!r}: a whole number from 1 to 5 is needed.", charged="")
-    for name, number in (("seed", seed), ("limit", limit)):
-        if number is not None and not (isinstance(number, int) and 0 <= number < 2**63):
-            raise InvalidRequest(f"{name}={number!r}: a whole number of at least 0 is needed.", charged="")
+    run_filters.check_numbers(rating=rating, seed=seed, limit=limit)
     found = get_session().runs(
         limit,
-        states=None if states is None else {_state(name) for name in states},
+        states=None if states is None else {run_filters.state_of(name) for name in states},
         text=text,
         model=model,
         seed=seed,
         tag=tag,
         least_rating=rating,
         experiment=experiment,
-        since=_moment(since),
+        since=run_filters.moment_of(since),
     )
     return RunList(found)
-
-
-def _state(name: str) -> State:
-    from .engine.states import WORDS, named
-
-    found = named(name)
-    if found is None:
-        raise InvalidRequest(
-            f"there is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
-            hint=f"states are {', '.join(state if state == word else f'{state} ({word})' for state, word in WORDS.items())}",
-            charged="",
-        )
-    return found
-
-
-def _moment(since: dt.datetime | dt.timedelta | str | None) -> dt.datetime | None:
-    if isinstance(since, dt.datetime) or since is None:
-        return since
-    try:
-        if isinstance(since, str):
-            return dt.datetime.fromisoformat(since.strip())
-        return get_session().here.now() - since
-    except (OverflowError, TypeError, ValueError):
-        raise InvalidRequest(
-            f"since={since!r}: a date such as '2026-11-01', a datetime, or a timedelta is needed.", charged=""
-        ) from None
 
 
 def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook") -> dict[str, float]:  # noqa: A002 - the service's word

@@ -4,7 +4,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.engine.executor import Threads
-from kie_nb.experiments import judging
+from kie_nb.experiments import spread as spreads
 from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 from kie_nb.handles import get_session
 from kie_nb.handles.begin import intend
@@ -17,7 +17,7 @@ SHORT_S = 120
 
 @pytest.fixture(autouse=True)
 def _new_process(monkeypatch):
-    monkeypatch.setattr(judging, "_known", {})
+    monkeypatch.setattr(spreads, "_known", {})
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_seeds_make_a_difference(exp):
 
 def test_where_pairs_are_many_some_are_compared_and_that_is_said(exp, monkeypatch):
     """The report rests on the same pairs, and so on the same figure."""
-    monkeypatch.setattr(judging, "MOST_PAIRS", 2)
+    monkeypatch.setattr(spreads, "MOST_PAIRS", 2)
     found = exp.spread()
 
     assert (found.pairs, found.of) == (2, 3)
@@ -120,13 +120,13 @@ def test_a_repetition_is_set_against_the_seeds_of_its_own_request(cat, simulator
 
     verdicts = {prompt: exp.verify(both[prompt], yes=True).comparisons[0].judgement for prompt in prompts}
     assert {judged.spread for judged in verdicts.values()} == {own}
-    assert [judging.POOLED in judged.reasons for judged in verdicts.values()] == [False, True]
+    assert [spreads.POOLED in judged.reasons for judged in verdicts.values()] == [False, True]
     ships = [run for run in other if run.prompt == "A ship"]
     spread = other.verify(ships[0], yes=True).comparisons[0].judgement.spread
     assert spread == kie.compare(*ships).likeness.distance != other.spread().median
     (foreign,) = exp.verify(ships[0], yes=True).comparisons
     assert foreign.judgement.spread is None
-    assert judging.POOLED not in foreign.judgement.reasons
+    assert spreads.POOLED not in foreign.judgement.reasons
 
 
 def test_a_run_without_a_video_cannot_be_verified(exp):
@@ -159,15 +159,15 @@ def test_a_video_that_was_altered_is_not_judged_as_the_one_that_was_fetched(exp,
 def test_a_distance_is_known_of_the_bytes_that_were_read(exp):
     """A file that changes between the look and the measuring leaves nothing untrue behind."""
     session, (first, second, _) = get_session(), exp.runs
-    jobs = judging._measured(session, [(first, second)])
-    (known,) = judging.results(jobs)
-    judging._known.clear()
+    jobs = spreads._measured(session, [(first, second)])
+    (known,) = spreads.results(jobs)
+    spreads._known.clear()
     kept = first.video.read_bytes()
     first.video.write_bytes(second.video.read_bytes())
-    judging.results(judging._measured(session, [(first, second)]))
+    spreads.results(spreads._measured(session, [(first, second)]))
     first.video.write_bytes(kept)
 
-    assert judging.results(judging._measured(session, [(first, second)])) == [known]
+    assert spreads.results(spreads._measured(session, [(first, second)])) == [known]
 
 
 def test_the_measuring_is_done_by_the_executor(exp, simulator):

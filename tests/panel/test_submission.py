@@ -139,19 +139,19 @@ def test_what_was_left_unsent_is_no_trouble_once_it_is_sent(simulator, filled, l
     filled.until(lambda: filled.rows and "left behind, never sent" in filled.rows[0].children[0].value)
     filled.until(lambda: "estimate 60 credits" in filled.money)
     buy()
-    filled.until(lambda: (left.id, "not_sent") in filled.panel._told)
+    filled.until(lambda: (left.id, "not_sent") in filled.panel.watch.told)
     filled.until(lambda: any(run.state == "fetched" for run in kie.runs()))
     time.sleep(0.5)  # what would be said of the other is said on a worker
 
     assert f"Run {kie.runs()[0].id[:8]} is " in filled.says
     assert "never sent" not in filled.says
-    assert not filled.panel._line.is_bad
+    assert not filled.panel._messages.line.is_bad
     assert simulator.counts["create_requests"] == 1
 
 
 def test_a_page_that_does_not_answer_buys_nothing(filled, monkeypatch):
     """Nobody knows what it shows."""
-    monkeypatch.setattr("kie_nb.notebook.panel.buying.ANSWER_S", 0.1)
+    monkeypatch.setattr("kie_nb.notebook.panel.submission.ANSWER_S", 0.1)
     filled.click()
     filled.until(lambda: "nothing was sent" in filled.says)
     filled.answer()
@@ -279,7 +279,7 @@ def test_what_goes_wrong_stands_in_the_message_line(simulator, filled, buy, faul
     buy()
     filled.until(lambda: words in filled.says)
 
-    assert filled.panel._line.is_bad
+    assert filled.panel._messages.line.is_bad
 
 
 def test_an_error_of_our_own_stands_there_too(filled, monkeypatch, caplog):
@@ -382,7 +382,7 @@ def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, bu
     kie.budget(60)
     filled.panel._cell = 7
     said = []
-    filled.panel._line.observe(lambda change: said.append(change["new"]), "text")
+    filled.panel._messages.line.observe(lambda change: said.append(change["new"]), "text")
     buy()
     (run,) = filled.until(kie.runs)
 

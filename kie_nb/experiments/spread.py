@@ -1,4 +1,4 @@
-"""Do seeds matter, and does a request repeat? Distances between the videos that there are, and one more that is bought for it."""
+"""The spread between seeds, and the repeatability of a request: distances between existing videos and bought repetitions."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Verified:
         return "\n\n".join(map(repr, self.comparisons))
 
     def _repr_html_(self) -> Html:
-        return joined(found._repr_html_() for found in self.comparisons)
+        return joined(found.html() for found in self.comparisons)
 
 
 def _price_of(run: Run, repeats: int) -> str:

@@ -52,6 +52,12 @@ class CopyButton(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
     panel = t.Unicode().tag(sync=True)
 
 
+def set_html(place: Any, html: str) -> None:
+    """Put *html* into *place*; only what is new goes to the page."""
+    if place.value != html:
+        place.value = html
+
+
 def close_all(root: Widget) -> None:
     """Close *root* and all that it holds, with the layouts and styles that are theirs alone: each is known for ever else."""
     todo, found = [root], {root}

@@ -1,4 +1,4 @@
-"""Where in which notebook we are, by what the front end says of itself; nothing is guessed."""
+"""The notebook and cell that are running, as the front end reports them; nothing is guessed."""
 
 from __future__ import annotations
 

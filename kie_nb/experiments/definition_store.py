@@ -1,4 +1,4 @@
-"""Keeping an experiment's definition: what was bought under its name is not forgotten, and a drawn seed is drawn once."""
+"""The stored definition of an experiment: keeps the cells bought under its name, and draws a seed once."""
 
 from __future__ import annotations
 

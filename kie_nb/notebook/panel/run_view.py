@@ -1,4 +1,4 @@
-"""The run that is shown: its facts, live while it goes on, its video, and its cell to copy."""
+"""The selected run: its facts, live while it is running, its video, and its cell to copy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .. import page
 from ..card import FLUSH_S, widgets
 from ..run_cell import cell_of, promise_of
 from ..video import make_assets
-from .desk import Desk
-from .parts import CopyButton, Player
+from .callbacks import Callbacks
+from .widgets import CopyButton, Player
 from .words import lines_of
 
 
-class Shown:
+class RunView:
     """Shows one run at a time.
 
     Args:
@@ -25,7 +25,7 @@ class Shown:
         use: What *Use these settings* does with the run.
     """
 
-    def __init__(self, desk: Desk, *, say: Callable[..., None], use: Callable[[Run], None]) -> None:
+    def __init__(self, desk: Callbacks, *, say: Callable[..., None], use: Callable[[Run], None]) -> None:
         kit = widgets()
         self._desk, self._work, self._say = desk, desk.work, say
         self._listener = desk.guard(self._changed)

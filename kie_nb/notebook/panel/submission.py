@@ -1,4 +1,4 @@
-"""Buying from the panel: one press buys once, and what is sent is what the page shows.
+"""Submission from the panel: one press submits once, and sends what the page shows.
 
 Three things can go wrong between a finger and a paid request. A double click arrives as two messages, perhaps before
 `disabled` is back in the page: a lock and a pause take the first alone. A cell that computes holds all messages back, so
@@ -16,18 +16,20 @@ from dataclasses import replace
 
 from ... import settings as settings_
 from ...engine.origin import Origin
-from ...errors import InvalidRequest
+from ...errors import InvalidRequest, KieError
 from ...handles import Run, Started, get_session
 from ...handles.begin import standing
-from .desk import Desk
+from ..notes import note_of
+from .callbacks import Callbacks
 from .draft import Draft
 from .pricing import Offer, Priced, check_money, check_price
 
 PAUSE_S = 1.5
 ANSWER_S = 5.0
+ANOTHER = "another seed buys another"
 
 
-class Buying:
+class Submission:
     """Takes presses of *Generate*.
 
     Args:
@@ -40,7 +42,7 @@ class Buying:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: Callbacks,
         *,
         ask_page: Callable[[int], None],
         buy: Callable[[Offer], None],
@@ -115,6 +117,48 @@ class Buying:
             "The page has not said what its fields hold, so nothing was sent. Press Generate again.", bad=True
         )
         self._changed()
+
+
+def submit(
+    draft: Draft,
+    *,
+    current: settings_.Settings,
+    origin: Origin,
+    shown: Priced | None,
+    say: Callable[..., None],
+    show: Callable[[Run, str], None],
+) -> list[tuple[Run, str]]:
+    """Ask for every run of *draft*, and say what became of each; gives them, and how each came about. On a worker.
+
+    Args:
+        say: The message line.
+        show: Shows the first run, with a note.
+
+    Raises:
+        InvalidRequest: it would cost more than was *shown*.
+        KieError: as `Session.start`; what was begun before goes on.
+    """
+    runs: list[tuple[Run, str]] = []
+    say("Sending…")
+
+    def begun(run: Run, how: str) -> None:
+        runs.append((run, how))
+        if len(runs) == 1:
+            show(run, note_of(run, how, another=ANOTHER))
+
+    try:
+        started = start_all(draft, begun, current=current, origin=origin, shown=shown)
+    except KieError as exc:
+        if draft.count > 1 and runs:
+            exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
+        raise
+    notes = [
+        note_of(run, how, another=ANOTHER) or f"Run {run.id[:8]} is on its way, seed {run.seed}."
+        for run, how in runs
+    ]
+    # One of them may have failed by now: that stays.
+    say("\n".join([*notes, *(text for each in started for text in each.warnings)]), add=True)
+    return runs
 
 
 def start_all(

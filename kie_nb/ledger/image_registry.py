@@ -1,4 +1,4 @@
-"""What the ledger knows of pictures: which the service has, and what the addresses of others served."""
+"""Image registry: which images the service holds, and what image URLs have served."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class UploadRow:
     uploaded_at: str
 
 
-class Pictures:
+class ImageRegistry:
     """The half of the ledger that knows pictures."""
 
     _db: Database

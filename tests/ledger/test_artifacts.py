@@ -3,8 +3,8 @@
 import pytest
 
 from kie_nb.ledger import KeptFile, files_made, kept_files, with_kept
+from kie_nb.ledger.artifacts import numbers_of
 from kie_nb.ledger.files import short_task
-from kie_nb.ledger.kept import numbers_of
 
 TASK = "t"
 SAID = f"videos/a_{short_task(TASK)}"

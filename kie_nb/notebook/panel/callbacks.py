@@ -1,4 +1,4 @@
-"""What the panel's widgets, clocks and listeners call goes over this desk: what goes wrong in it is told, never only logged."""
+"""Guarded callbacks of the panel: widgets, timers and listeners run through them, and every error is shown in the panel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ...engine.executor import Threads
 from ...handles import get_session
 
 
-class Desk:
-    """Runs things for the panel, until it is closed.
+class Callbacks:
+    """Runs the panel's callbacks until it is closed.
 
     Args:
-        trouble: Is told what went wrong; from any thread.
+        trouble: Gets every error; from any thread.
     """
 
     def __init__(self, trouble: Callable[[Exception], None]) -> None:
@@ -24,7 +24,7 @@ class Desk:
         self.is_closed = False
 
     def guard(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """*fn* as a widget's handler: its error is told, and nothing is done for a panel that is closed."""
+        """*fn* as a widget's handler: its errors are reported, and it does nothing once the panel is closed."""
 
         @functools.wraps(fn)
         def guarded(*args: Any) -> Any:
@@ -32,7 +32,7 @@ class Desk:
                 return None
             try:
                 return fn(*args)
-            except Exception as exc:  # noqa: BLE001 - told
+            except Exception as exc:  # noqa: BLE001 - reported
                 self._trouble(exc)
 
         return guarded
@@ -58,6 +58,6 @@ class Desk:
         dispatcher.call_soon(lambda: dispatcher.loop.call_later(delay_s, guarded, *args))
 
     def close(self) -> None:
-        """Take nothing more, and let the workers end when they have done what they have begun."""
+        """Accept no more work; the workers end when their current jobs are done."""
         self.is_closed = True
         self._pool.close()

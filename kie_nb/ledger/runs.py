@@ -14,15 +14,16 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
-from . import money, search
+from . import money, owner, search
 from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
+from .files import Files
+from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
-from .merging import RELEASED, stand_in
+from .merging import RELEASED, in_hand, put_back, stand_in
 from .opening import open_database
-from .pictures import Pictures
 from .reading import read_events
 from .rows import NewRun, RunRow
 from .schema import CAME, event, run
@@ -57,7 +58,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Pictures, Budgets, Driving):
+class Ledger(ImageRegistry, Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -97,20 +98,26 @@ class Ledger(Pictures, Budgets, Driving):
         return [*self._remarks, *self._db.reading.remarks]
 
     def untold(self) -> tuple[str, ...]:
-        """The remarks that nobody has been told yet; each is given once in the life of a process."""
+        """The remarks not reported yet; each is given once per process."""
         new = tuple(text for text in self.remarks if (self.home, text) not in _told)
         _told.update((self.home, text) for text in new)
         return new
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._db.close()
 
     def ensure_in_place(self) -> None:
-        """Open anew if somebody has removed the folder: writing on into a deleted file would forget every run."""
+        """Open again if the file was removed or replaced: writes into a deleted file would be lost.
+
+        What this process has under way goes along: it is paid for, and would be bought again.
+        """
         if self._opened != _identity(self._db):
+            rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
+            videos = Files(self.home)
+            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
 
     def intend(
         self,
@@ -185,7 +192,7 @@ class Ledger(Pictures, Budgets, Driving):
             return self._later(db, row)
 
     def _settled(self, db: sa.Connection, row: RunRow) -> RunRow | None:
-        """*row* as it is, if somebody has settled it since, or the run that was begun after it."""
+        """The current state of *row* if it was settled since, or the run that was begun after it."""
         now_ = self._get(db, row.id)
         return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
 
@@ -195,14 +202,14 @@ class Ledger(Pictures, Budgets, Driving):
         others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
         return self._db.reading.run(
-            db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).first()
+            db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).mappings().first()
         )
 
     def _standing(self, db: sa.Connection, new: NewRun) -> RunRow | None:
         if new.seed_drawn:
-            found = db.execute(_STANDING_FAMILY, {"family": new.family}).first()
+            found = db.execute(_STANDING_FAMILY, {"family": new.family}).mappings().first()
         else:
-            found = db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).first()
+            found = db.execute(_STANDING_REQUEST, {"fingerprint": new.fingerprint}).mappings().first()
         return self._db.reading.standing(found, new)
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
@@ -299,7 +306,7 @@ class Ledger(Pictures, Budgets, Driving):
         """
         began = time.monotonic()
         with self._db.read() as db:
-            row = self._db.reading.sure(db.execute(_GET, {"run_id": run_id}).first())
+            row = self._db.reading.sure(db.execute(_GET, {"run_id": run_id}).mappings().first())
         self.leases.saw(began, row)
         return row
 
@@ -309,21 +316,21 @@ class Ledger(Pictures, Budgets, Driving):
         where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
         with self._db.read() as db:
             return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20))
+                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
             )
 
     def of_video(self, sha256: str) -> RunRow | None:
         """The newest run whose video has these bytes."""
         query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
         with self._db.read() as db:
-            return self._db.reading.run(db.execute(query.limit(1)).first())
+            return self._db.reading.run(db.execute(query.limit(1)).mappings().first())
 
     def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
         """Earlier runs of a request, newest first: with its seed, or with any."""
         where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
         with self._db.read() as db:
             return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20))
+                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
             )
 
     def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
@@ -331,7 +338,7 @@ class Ledger(Pictures, Budgets, Driving):
         query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
         began = time.monotonic()
         with self._db.read() as db:
-            rows = self._db.reading.runs(db.execute(query.limit(limit)))
+            rows = self._db.reading.runs(db.execute(query.limit(limit)).mappings())
         self.leases.saw(began, *rows)
         return rows
 
@@ -351,7 +358,7 @@ class Ledger(Pictures, Budgets, Driving):
     def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
         """The runs of *account* that were sent in this time, oldest first."""
         with self._db.read() as db:
-            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)))
+            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)).mappings())
 
     def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
         """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
@@ -371,7 +378,7 @@ class Ledger(Pictures, Budgets, Driving):
         )
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
-        return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).first())
+        return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).mappings().first())
 
     @staticmethod
     def _append(

@@ -1,4 +1,4 @@
-"""The files of a run, as its row has them: each by its number among those that its task made. Rules, no disk."""
+"""The files of a run as its row records them, numbered as in the task's result. Pure rules, no disk."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptFile:
-    """A file that a run has, on whatever disk it was put.
+    """A file of a run, wherever it is stored.
 
     Attributes:
         name: Where it is, relative to the home.
         number: Which of the task's files it is, from 0: its link stands there among the links.
-        sha256: Of what was put there; None where nobody wrote it down.
+        sha256: Of what was put there; None where it was not recorded.
         bytes: How many; None likewise.
         remark: What is wrong with it, in a sentence; None for a file that is whole.
         version: What the service said of such a file, to be asked whether it has another by now.
@@ -69,7 +69,7 @@ def kept_files(row: RunRow) -> tuple[KeptFile, ...]:
 
 
 def files_made(row: RunRow) -> int:
-    """How many files the task of *row* made; 0 where nobody knows.
+    """How many files the task of *row* made; 0 where unknown.
 
     A service that names fewer later made no fewer.
     """
@@ -99,7 +99,7 @@ def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dic
 
     Args:
         row: The run as it is; None for a new one.
-        made: How many files its task made; 0 where nobody knows.
+        made: How many files its task made; 0 where unknown.
     """
     kept = {one.number: one for one in (kept_files(row) if row else ())}
     kept |= {one.number: one for one in came}

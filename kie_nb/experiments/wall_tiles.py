@@ -1,0 +1,139 @@
+"""The tiles of a wall: each with its run, its parameters and its place in the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..engine.intact import video_as_fetched
+from ..engine.states import WORDS, State
+from ..engine.tables import counted
+from ..errors import InvalidRequest
+from ..handles import Run
+from ..text import in_line
+from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
+
+TO_COME = "to come"
+_TROUBLES = {
+    "": "",
+    "missing": "the file is not on this machine; %kie doctor fetches it again",
+    "not media": "the file is neither a video nor a picture",
+    "altered": "altered since it was fetched; %kie doctor fetches it again",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tile:
+    """One place on a wall.
+
+    Attributes:
+        place: Its value on every axis.
+        run: None where it was never asked for.
+        row: From 0.
+        col: From 0.
+        facts: Every parameter of its request in words.
+    """
+
+    place: dict[str, Any]
+    run: Run | None
+    row: int
+    col: int
+    facts: dict[str, str] = field(repr=False)
+
+    @property
+    def state(self) -> str:
+        """How it stands, in words."""
+        return WORDS[self.run.state] if self.run is not None else TO_COME
+
+    @property
+    def video(self) -> Path | None:
+        """The file, where it is on disk as it was fetched."""
+        run = self.run
+        if run is None or run.state is not State.FETCHED or video_as_fetched(run):
+            return None
+        return run.video
+
+    @property
+    def problem(self) -> str:
+        """Why there is no video, in words; empty where there is one."""
+        if self.run is None or self.run.state is not State.FETCHED:
+            return self.state
+        return _TROUBLES[video_as_fetched(self.run)]
+
+
+class Tiles:
+    """Videos in rows and columns, as they stand now.
+
+    Args:
+        cells: The place of each, and its run if it has one.
+        rows: The axis, or axes, of the rows; by default the one with most values besides the columns.
+        cols: The same of the columns; by default the seeds.
+        title: What it is called.
+
+    Raises:
+        InvalidRequest: there is nothing to show, or no such axis.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[tuple[dict[str, Any], Run | None]],
+        *,
+        rows: Names = None,
+        cols: Names = None,
+        title: str = "",
+    ) -> None:
+        if not cells:
+            raise InvalidRequest("there is nothing to put on a wall.", charged="")
+        self.title = title
+        places = numbered([place for place, _ in cells])
+        self.layout = arrange(places, rows=rows, cols=cols)
+        self.tiles = tuple(
+            Tile(place=place, run=run, row=row, col=col, facts=facts_of(place, run))
+            for place, (_, run), (row, col) in zip(places, cells, self.layout.spots, strict=True)
+        )
+
+    @property
+    def same(self) -> dict[str, str]:
+        """The parameters that are equal in all tiles that have a run."""
+        asked = [tile.facts for tile in self.tiles if tile.run is not None]
+        return common(asked or [tile.facts for tile in self.tiles])
+
+    def differences(self, one: int, other: int) -> list[tuple[str, str, str]]:
+        """The parameters in which two tiles, by their numbers from 0, differ: name, value, and the other's value."""
+        return differences(self.tiles[one].facts, self.tiles[other].facts)
+
+    def __repr__(self) -> str:
+        videos = counted(sum(tile.video is not None for tile in self.tiles), "video")
+        name = f" {self.title}" if self.title else ""
+        size = (
+            f"{len(self.layout.rows)} × {len(self.layout.cols)}"
+            if self.layout.is_grid
+            else str(len(self.tiles))
+        )
+        return in_line(f"<Wall{name}: {size}, {videos}>")
+
+
+def request_facts(run: Run) -> dict[str, str]:
+    """Every parameter of a run's request, in words."""
+    request = run.request
+    facts = {"prompt": run.prompt} if run.prompt else {}
+    if request.image is not None:
+        facts["image"] = request.image.label
+    if run.seed is not None:
+        facts["seed"] = str(run.seed)
+    facts |= {name: shown(value) for name, value in request.inputs.items() if name != "prompt"}
+    facts |= {"model": run.model, "service": run.service}
+    if request.replicate:
+        facts[REPEAT] = str(request.replicate + 1)
+    return facts
+
+
+def facts_of(place: dict[str, Any], run: Run | None) -> dict[str, str]:
+    """What a tile stands for: its place, and all that its request says."""
+    named = {name: shown(value) for name, value in place.items()}
+    if run is None:
+        return named
+    # The prompt as it was sent says more than the one with {placeholders}.
+    return {**named, **request_facts(run), **({"image": named["image"]} if "image" in named else {})}

@@ -1,0 +1,38 @@
+"""The `Presenter` that shows runs, experiments and walls; `notebook/` installs one at `%load_ext`, without it they are text."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Presenter(Protocol):
+    """Shows what a cell ends with, or waits for."""
+
+    def show(self, run: Any) -> None:
+        """What `run.show()` does: the card or the video, in this cell."""
+
+    def echo(self, run: Any) -> None:
+        """A cell ends with the run."""
+
+    def show_experiment(self, exp: Any) -> None:
+        """A cell ends with an experiment."""
+
+    def watch_experiment(self, exp: Any) -> None:
+        """A cell waits for an experiment."""
+
+    def show_wall(self, wall: Any) -> None:
+        """A cell ends with a wall."""
+
+
+_current: Presenter | None = None
+
+
+def install(presenter: Presenter | None) -> None:
+    """Let *presenter* show everything from now on; None takes it back."""
+    global _current  # noqa: PLW0603
+    _current = presenter
+
+
+def current() -> Presenter | None:
+    """The one that is installed; None where there is no notebook."""
+    return _current
