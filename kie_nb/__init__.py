@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         settle,
         wall,
     )
-    from .engine import AsyncKie, Run
     from .errors import (
         AuthError,
         BadImage,
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
         WaitInterrupted,
     )
     from .experiments.experiment import Experiment
+    from .handles import AsyncKie, Run
     from .service import TaskRecord, Upload
 
 __all__ = [
@@ -110,8 +110,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless a
 
 _PLACES = {
     "Experiment": ".experiments.experiment",
-    "Run": ".engine",
-    "AsyncKie": ".engine",
+    "Run": ".handles",
+    "AsyncKie": ".handles",
     "TaskRecord": ".service",
     "Upload": ".service",
 }

@@ -37,6 +37,9 @@ _TABLE = [
 # Proxies that work as a network card answer every name with an address from here ("fake IP"), and carry it out by name.
 FAKE_IP = ipaddress.IPv4Network("198.18.0.0/15")
 
+# RFC 6761, 6762 and 8375, ICANN's `internal`, and what resolvers and routers put behind a machine's name.
+_PRIVATE_NAMES = (".localhost", ".localdomain", ".local", ".internal", ".home.arpa", ".lan")
+
 
 def why_not_public(address: Address) -> str:
     """Where *address* leads instead of to the public internet, in words; "" for a public one."""
@@ -49,6 +52,13 @@ def why_not_public(address: Address) -> str:
     if where or isinstance(address, ipaddress.IPv4Address):
         return where
     return "" if address in _GLOBAL_UNICAST else "a reserved range"
+
+
+def is_public_name(host: str) -> bool:
+    """Whether *host*, a name, may be one of the public internet's: of several labels, and under no domain that is kept for networks."""
+    name = host.lower().removesuffix(".")
+    is_name = "." in name and all(sign.isalnum() or sign in "-_." for sign in name)
+    return is_name and not f".{name}".endswith(_PRIVATE_NAMES)
 
 
 def literal(host: str) -> Address | None:

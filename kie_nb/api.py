@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import headless
 from . import settings as settings_
-from .engine import Run, get_session, run_coroutine
+from .engine import run_coroutine
 from .errors import InvalidRequest
+from .handles import Run, get_session
 
 if TYPE_CHECKING:
-    from .engine.exporting import Exported
     from .engine.findings import Report
-    from .engine.importing import Imported
     from .engine.recall import Recalled
-    from .engine.settling import Settled
     from .experiments.comparison import Comparison
     from .experiments.spread import Spread
     from .experiments.wall import Wall
     from .experiments.wall_layout import Names
+    from .handles.exporting import Exported
+    from .handles.importing import Imported
+    from .handles.settling import Settled
     from .notebook.panel import Panel
     from .notebook.run_list import RunList
     from .settings import Embed, ServiceName
@@ -193,7 +194,7 @@ def settle(*tasks: str | Mapping[str, Any]) -> list[Settled]:
     Raises:
         KieError: the service does not show a task; the ones before it are settled.
     """
-    from .engine.settling import settle
+    from .handles.settling import settle
 
     return [settle(get_session(), task) for task in tasks]
 
@@ -218,7 +219,7 @@ def doctor(*, mend: bool = True) -> Report:
     Raises:
         LedgerError: the ledger cannot be read or written. What is wrong with a single run or file is told in the report.
     """
-    from .engine.doctor import doctor
+    from .handles.doctor import doctor
 
     return doctor(get_session(), mend=mend)
 
@@ -277,7 +278,7 @@ def export(folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = No
         InvalidRequest: there is no such run, or none at all to export.
         LedgerError: the folder holds other files under these names, or cannot be written.
     """
-    from .engine.exporting import export
+    from .handles.exporting import export
 
     return export(get_session(), folder, runs)
 
@@ -288,7 +289,7 @@ def import_runs(folder: str | os.PathLike[str]) -> Imported:
     Raises:
         LedgerError: the folder is not what its manifest says; nothing was changed.
     """
-    from .engine.importing import import_runs
+    from .handles.importing import import_runs
 
     return import_runs(get_session(), folder)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 
 PACKAGE = str(Path(kie.__file__).parent) + os.sep
 PATIENCE_S = 120
@@ -29,7 +29,7 @@ WARM = (
     "crashbuyer", "pytest", "concurrent.futures.thread", "dotenv", "psutil", "av.subtitles.stream", "PIL.PngImagePlugin",
     "PIL.JpegImagePlugin", "httpcore", "h11", "anyio._backends._asyncio", "sniffio", "certifi", "encodings.idna",
     "IPython.core.interactiveshell", "IPython.core.magics", "IPython.core.completer", "sqlalchemy.dialects.sqlite",
-    "kie_nb.api", "kie_nb.engine.session", "kie_nb.video", "kie_nb.notebook.extension", "kie_nb.notebook.kie_magic",
+    "kie_nb.api", "kie_nb.handles.session", "kie_nb.video", "kie_nb.notebook.extension", "kie_nb.notebook.kie_magic",
     "kie_nb.notebook.wan_magic", "kie_nb.notebook.video", "kie_nb.notebook.card",
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from pathlib import Path
 ANSWER_S = 60.0
 NUMBER_BYTES = 4
 PRELOADED = (
-    "PIL.Image", "anyio._backends._asyncio", "kie_nb.engine.session", "kie_nb.headless", "kie_nb.service.client",
+    "PIL.Image", "anyio._backends._asyncio", "kie_nb.handles.session", "kie_nb.headless", "kie_nb.service.client",
     "kie_nb.video", "psutil", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
 
@@ -149,17 +149,18 @@ def raise_kernels(channel):
 
 def _hurry():
     """Waits of seconds and minutes, for a simulator that takes a tenth of a second."""
-    from kie_nb.engine import channel, fetching, follower, schedule, sending, session, watching
+    from kie_nb.engine import channel, downloading, polling, schedule, sending, supervisor
+    from kie_nb.handles import registry
 
     channel.RATE_PAUSE_S = 0.6
-    fetching.FETCH_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
-    follower.WATCH_S = 0.05
+    downloading.FETCH_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
+    supervisor.WATCH_S = 0.05
     schedule.SHORTEST_STEP_S = 0.05
     sending.CONNECT_PAUSES_S = (0.1, 0.2, 0.4)
     sending.UPLOAD_PAUSES_S = (0.1, 0.2)
-    session.ACCEPT_WAIT_S = 0.3
-    watching.NO_EXPERIENCE["simulator"] = (0.05, 1.2)
-    watching.LOST_AFTER_S, watching.LOST_LOOKS = 0.0, 3
+    registry.ACCEPT_WAIT_S = 0.3
+    polling.NO_EXPERIENCE["simulator"] = (0.05, 1.2)
+    polling.LOST_AFTER_S, polling.LOST_LOOKS = 0.0, 3
 
 
 class Switch:
@@ -234,7 +235,7 @@ def _budget(limit):
 
 def _figures():
     from kie_nb import settings
-    from kie_nb.engine import get_session
+    from kie_nb.handles import get_session
 
     found = get_session().here.totals(settings.current().service, "notebook")
     return {name: {"spent": f.spent, "reserved": f.reserved, "at_risk": f.at_risk} for name, f in found}

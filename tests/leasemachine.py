@@ -15,7 +15,7 @@ if os.environ.get("FAKETIME"):
     time.sleep = lambda seconds: select.select([], [], [], seconds)
 
 import kie_nb as kie
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 
 TEXT = {"model": "wan/2-5-text-to-video", "duration": 5, "resolution": "720p", "seed": 7}
 free = threading.Event()

@@ -11,19 +11,7 @@ import kie_nb
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(
-        (
-            "errors",
-            "keys",
-            "settings",
-            "headless",
-            "context",
-            "place",
-            "_hooks",
-            "notice",
-            "presenter",
-            "paths",
-        ),
-        1,
+        ("errors", "keys", "settings", "headless", "context", "place", "notice", "presenter", "paths"), 1
     ),
     **dict.fromkeys(
         ("addresses", "bounds", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1
@@ -32,13 +20,14 @@ FLOORS = {
     "service": 3,
     "ledger": 4,
     "engine": 5,
-    "experiments": 6,
-    **dict.fromkeys(("notebook", "cli", "demo", "reference", "run_filters"), 7),
-    "api": 8,  # the front opens every room
-    "__init__": 9,
+    "handles": 6,
+    "experiments": 7,
+    **dict.fromkeys(("notebook", "cli", "demo", "reference", "run_filters"), 8),
+    "api": 9,  # the front opens every room
+    "__init__": 10,
 }
 APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
-NEIGHBOURS = {1, 7}  # single files that make up one room together
+NEIGHBOURS = {1, 8}  # single files that make up one room together
 ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
     ("simulator", "addresses"): "which addresses are public",
@@ -58,6 +47,7 @@ KNOWN_TO = {
     "starlette": {"simulator"},
     "av": {"video", "simulator"},
 }
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 def imports(path):
@@ -111,49 +101,85 @@ def test_a_library_is_known_where_it_belongs(library):
     assert found
 
 
-OF_THE_ENGINE = "kie_nb.engine"
-
-
-@cache
-def module_graph():
-    """Which module names which, counting imports inside functions and under `TYPE_CHECKING` too."""
-    files = {
+def modules():
+    """Each module of the package by its dotted name, and the file it is in."""
+    return {
         ".".join(("kie_nb", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
         for path in PACKAGE.rglob("*.py")
     }
+
+
+@cache
+def known():
+    """Which modules each module imports, wherever in it: for types alone and inside functions too."""
+    found = modules()
     return {
-        module: {
-            next(name for name in (".".join(names), ".".join(names[:-1])) if name in files or "." not in name)
-            for names in imports(path)
-            if names[0] == "kie_nb" and (".".join(names) in files or ".".join(names[:-1]) in files)
-        }
-        - {module}
-        for module, path in files.items()
+        name: {module for names in imports(path) if (module := named(names, found)) not in {None, name}}
+        for name, path in found.items()
     }
 
 
-def reached(start):
-    """The modules that *start* leads to, on whatever way."""
-    graph, found, ahead = module_graph(), set(), [start]
-    while ahead:
-        new = graph[ahead.pop()] - found
-        found |= new
-        ahead += new
+def named(names, found):
+    """The module that an import reaches: the longest beginning of *names* that is one."""
+    for length in range(len(names), 0, -1):
+        if (name := ".".join(names[:length])) in found:
+            return name
+    return None
+
+
+def reached(name):
+    """All modules that *name* knows, and those that they know."""
+    found, waiting = set(), list(known()[name])
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += known()[module]
     return found
 
 
-def test_no_modules_import_each_other():
-    """On no way round, however long; the engine is being taken apart."""
-    in_a_cycle = {module for module in module_graph() if module in reached(module)}
-
-    assert {module for module in in_a_cycle if not module.startswith(OF_THE_ENGINE)} == set()
+def test_no_module_comes_back_to_itself():
+    """No import cycle of any length, every import counted: a lazy one may not hide that a lower module knows a higher one."""
+    assert [name for name in known() if name in reached(name)] == []
 
 
 def test_no_file_is_too_long_to_be_read_at_once():
-    """At most 400 lines; the engine is being taken apart."""
-    lengths = {
-        path.relative_to(PACKAGE).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
-        for path in PACKAGE.rglob("*.py")
-    }
+    """At most 400 lines."""
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules().values()}
 
-    assert [file for file, lines in lengths.items() if lines > 400 and not file.startswith("engine/")] == []
+    assert [path.name for path, lines in lengths.items() if lines > 400] == []
+
+
+def foreign_private_uses(path):
+    """Each use of a `_private` name that the file itself does not make."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {node.name for node in ast.walk(tree) if isinstance(node, DEFINITIONS)}
+    own |= {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    own |= {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in own:
+            if not (isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}):
+                yield node.lineno, node.attr
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield from ((node.lineno, alias.name) for alias in node.names if is_private(alias.name))
+
+
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+def test_no_file_uses_the_private_members_of_another():
+    """What a file keeps to itself may change without a look at any other."""
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line} {name}"
+        for path in modules().values()
+        for line, name in foreign_private_uses(path)
+    ]
+
+    assert found == []

@@ -1,9 +1,5 @@
-"""What makes runs live: the dispatcher thread, the life of a run, its handle, and the bridge for those who wait."""
+"""The life of a run and nothing else: the dispatcher thread, the supervisor, the driver with its steps, and the waits."""
 
-from .asking import DryRun, Prepared, Started
-from .bridge import run_coroutine
-from .run import Run
-from .session import Session, get_session
-from .wire import AsyncKie
+from .waiting import run_coroutine
 
-__all__ = ["AsyncKie", "DryRun", "Prepared", "Run", "Session", "Started", "get_session", "run_coroutine"]
+__all__ = ["run_coroutine"]

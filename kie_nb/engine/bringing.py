@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from .channel import Channel
-    from .facts import Facts
+    from .record import Record
 
 _Fetch = Callable[[str, Path], Received]
 BROKE_OFF = "the download broke off"
@@ -36,7 +36,7 @@ _numbers = itertools.count(1)
 
 
 async def bring(
-    run: Facts,
+    run: Record,
     number: int,
     channel: Channel,
     work: Callable[..., Awaitable[Any]],

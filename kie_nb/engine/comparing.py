@@ -10,7 +10,7 @@ from ..service import TaskRecord
 from .images import upload_name
 
 if TYPE_CHECKING:
-    from .run import Run
+    from .record import Record
 
 CLOCKS_S = 900.0  # a create takes a minute at most; our clock and the service's may disagree
 
@@ -43,7 +43,7 @@ class Comparison:
         return "; ".join(parts)
 
 
-def compare(run: Run, record: TaskRecord) -> Comparison:
+def compare(run: Record, record: TaskRecord) -> Comparison:
     """*record* beside *run*: model, prompt, seed, picture, every other input that it tells, and the moment."""
     asked, param = run.request, record.param or {}
     theirs = param.get("input") or {}
@@ -72,7 +72,7 @@ def compare(run: Run, record: TaskRecord) -> Comparison:
     )
 
 
-def not_asked(run: Run, record: TaskRecord) -> list[str]:
+def not_asked(run: Record, record: TaskRecord) -> list[str]:
     """What the task was asked beyond what *run* asks; a service may also fill in defaults of its own."""
     asked, theirs = run.request, (record.param or {}).get("input", {})
     known = {*asked.inputs, "seed", asked.image_field}
@@ -94,7 +94,7 @@ class _Parts:
             self.differ.append(words)
 
 
-def _is_picture(run: Run, address: str) -> bool:
+def _is_picture(run: Record, address: str) -> bool:
     """Whether *address* is that of the run's picture: its own, or an upload whose name holds its hash."""
     image: Any = run.request.image
     return address == image.url if image.url else upload_name(image) in address

@@ -14,8 +14,8 @@ from .weigh import SETTLED_AFTER_S, Others, Reading, Verdict, in_words, weigh
 
 if TYPE_CHECKING:
     from .channel import Channel
-    from .run import Run
-    from .session import Session
+    from .tracked import Tracked
+    from .workspace import Workspace
 
 # What was booked for a run that was written off is a word of the user, no witness.
 _UNSURE = UNSETTLED | {State.SENDING, State.WRITTEN_OFF}
@@ -90,23 +90,16 @@ class Evidence:
         return f"run {self.run_id[:8]}: {self.verdict}"
 
 
-def evidence_of(session: Session, run: Run, *, max_age_s: float = 0.0) -> Evidence:
-    """What is known of *run*, with the balance as it was at most *max_age_s* ago."""
-    channel = session.channel_of(run)
-    found: Evidence = session.call(lambda: gather(session, run, channel, max_age_s=max_age_s))
-    return found
-
-
-async def gather(session: Session, run: Run, channel: Channel, *, max_age_s: float = 0.0) -> Evidence:
-    """The same, on the dispatcher's loop; what it finds is kept in the ledger."""
-    ledger = session.ledger_of(run)
+async def gather(workspace: Workspace, run: Tracked, channel: Channel, *, max_age_s: float = 0.0) -> Evidence:
+    """What is known of *run*, with the balance as it was at most *max_age_s* ago; what it finds is kept in the ledger."""
+    ledger = run.ledger
     after = await channel.balance(max_age_s=max_age_s) if run.row.account == channel.account else None
-    found = await session.dispatcher.ledger(from_ledger, ledger, run.row, after)
+    found = await workspace.dispatcher.ledger(from_ledger, ledger, run.row, after)
     if run.service == "simulator":
         found = replace(found, logs=f"{channel.base_url}/")
     if after is not None and run.state in UNSETTLED:
         error = {**(run.row.error or {}), "evidence": found.words}
-        row = await session.dispatcher.ledger(
+        row = await workspace.dispatcher.ledger(
             ledger.move,
             run.id,
             run.state,
@@ -116,7 +109,7 @@ async def gather(session: Session, run: Run, channel: Channel, *, max_age_s: flo
             error=error,
         )
         if row is not None and run.state == row.state:  # else it was settled meanwhile
-            run._update(row)
+            run.update(row)
     return found
 
 

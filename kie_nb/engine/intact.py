@@ -7,31 +7,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..home import hash_of, is_plain_file
-from ..ledger import kept_files
+from ..ledger import Files, kept_files
 
 if TYPE_CHECKING:
     from ..ledger import KeptFile
-    from .run import Run
+    from .record import Record
 
 Trouble = Literal["", "missing", "altered", "not media"]
 _Mark = tuple[int, ...]
 _hashes: dict[Path, tuple[_Mark, str]] = {}  # with what the disk said of the file when it was read
 
 
-def video_as_fetched(run: Run) -> Trouble:
+def video_as_fetched(run: Record) -> Trouble:
     """What is wrong with `Run.video` alone, where the other files of its task are neither shown nor compared."""
     first = _kept(run)[:1]  # no other is read: each costs its whole length
     return _trouble(*first[0]) if first else "missing"
 
 
-def troubles(run: Run) -> dict[Path, Trouble]:
+def troubles(run: Record) -> dict[Path, Trouble]:
     """The files of *run* that are not on this disk as they were fetched, and what is wrong with each."""
     looked = {path or Path("a file that is none of ours"): _trouble(path, kept) for path, kept in _kept(run)}
     return {path: trouble for path, trouble in looked.items() if trouble}
 
 
-def _kept(run: Run) -> list[tuple[Path | None, KeptFile]]:
-    files = run._session.home_of(run)
+def _kept(run: Record) -> list[tuple[Path | None, KeptFile]]:
+    files = Files(run.ledger.home)
     return [(files.place(kept.name), kept) for kept in kept_files(run.row)]
 
 

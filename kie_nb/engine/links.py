@@ -8,11 +8,11 @@ from typing import Any
 from ..errors import DownloadFailed, InvalidRequest, KieError, NotFetched
 from ..service.media import LinkDead
 from .channel import Channel
-from .facts import Facts
+from .record import Record
 
 
 async def from_any_link(
-    run: Facts, number: int, channel: Channel, fetch: Callable[[str], Awaitable[dict[str, Any]]]
+    run: Record, number: int, channel: Channel, fetch: Callable[[str], Awaitable[dict[str, Any]]]
 ) -> dict[str, Any]:
     """What *fetch* gives for the first link that serves file *number* of the task; on the dispatcher's loop.
 

@@ -8,7 +8,7 @@ from .. import errors
 from ..errors import KieError, Refused, TaskFailed
 from ..service import TaskRecord
 from ..settings import LOGS
-from .run import Run
+from .record import Record
 
 _KEPT = ("message", "hint", "charged", "code", "fail_code")
 
@@ -20,7 +20,7 @@ def stored(error: KieError) -> dict[str, Any]:
     }
 
 
-def error_of(run: Run) -> KieError:
+def error_of(run: Record) -> KieError:
     """The error that a run in the ledger ended with."""
     kept = run.row.error or {}
     kind = getattr(errors, str(kept.get("class")), KieError)

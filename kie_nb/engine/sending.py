@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..catalogue import ImageIdentity, Request
@@ -21,17 +22,16 @@ from ..errors import (
 from ..ledger import owner
 from ..ledger.leases import elapsed_s
 from ..service.envelope import outcome_unknown
-from .asking import ToSend
 from .evidence import gather
 from .images import upload_name
-from .run import Run
 from .states import State
-from .step import Step, TakenOver, noted_task
+from .transitions import Step, TakenOver, noted_task
 from .weigh import Reading
 
 if TYPE_CHECKING:
     from .channel import Channel
-    from .session import Session
+    from .tracked import Tracked
+    from .workspace import Workspace
 
 CONNECT_PAUSES_S = (1.0, 3.0, 8.0)
 UPLOAD_PAUSES_S = (1.0, 3.0)
@@ -41,6 +41,18 @@ BALANCE_AGE_S = 1.0  # runs that are sent together share one look at the balance
 UPLOAD_LIFE = dt.timedelta(hours=20)  # the docs say 24 h and 3 days; assume less than the shorter
 
 
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's.
+
+    Attributes:
+        content: The picture, where it is to be uploaded.
+    """
+
+    request: Request
+    content: bytes | None = None
+
+
 class Sending(Step):
     """Uploads the picture, waits for the right to send, and sends once.
 
@@ -48,8 +60,8 @@ class Sending(Step):
         to_send: What is sent; None where nothing may be.
     """
 
-    def __init__(self, run: Run, session: Session, channel: Channel, to_send: ToSend | None) -> None:
-        super().__init__(run, session, channel)
+    def __init__(self, run: Tracked, workspace: Workspace, channel: Channel, to_send: ToSend | None) -> None:
+        super().__init__(run, workspace, channel)
         self.to_send = to_send
 
     async def send(self) -> None:
@@ -72,12 +84,12 @@ class Sending(Step):
                 except RateLimited:
                     if next(refusals, None) is None:
                         raise
-                    self.run._say("the service is rate limiting; waiting for its window")
+                    self.run.say("the service is rate limiting; waiting for its window")
                 except NotSent as exc:
                     pause = next(tries, None)
                     if pause is None:
                         raise
-                    self.run._say(f"{exc.message} Trying again.")
+                    self.run.say(f"{exc.message} Trying again.")
                     await asyncio.sleep(pause)
         except KieError as exc:
             if self.run.state is State.INTENT:
@@ -105,7 +117,7 @@ class Sending(Step):
         error.hint = f"`%kie show {self.run.id[:8]}` tells how to settle it; kie.get({self.run.id[:8]!r}).resend() asks, and sends it again"
         await self.end(State.UNKNOWN, error)
         with contextlib.suppress(KieError):
-            found = await gather(self.session, self.run, self.channel)
+            found = await gather(self.workspace, self.run, self.channel)
             error.message = f"{error.message} {found.words}"
 
     async def _send_once(self, request: Request, image_url: str | None, balance: Reading | None) -> None:
@@ -115,7 +127,7 @@ class Sending(Step):
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
             if row is None:
                 raise TakenOver
-            self.run._update(row)
+            self.run.update(row)
             if (
                 elapsed_s() - began > self.ledger.leases.lease_s / 2
             ):  # for the right, or we were stopped in between
@@ -147,7 +159,7 @@ class Sending(Step):
 
     async def _accepted(self, task_id: str) -> None:
         """The answer is in: from here on its id is on disk, or told to whoever watches."""
-        self.run._say("")
+        self.run.say("")
         try:
             await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
         except Exception as exc:  # no word of a database's may stand for what the service has said
@@ -198,7 +210,7 @@ class Sending(Step):
                     raise NotSent(
                         f"the picture could not be uploaded: {exc.message}", hint="run the cell again"
                     ) from exc
-                self.run._say(f"{exc.message} Uploading again.")
+                self.run.say(f"{exc.message} Uploading again.")
                 await asyncio.sleep(UPLOAD_RATE_PAUSE_S if isinstance(exc, RateLimited) else pause)
         await self.db(self.ledger.remember_upload, self.channel.account, image.sha256, done.url)
         return done.url

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..engine import Run, get_session, tables
-from ..engine.bridge import wait_blocking
+from ..engine import tables
+from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, WaitInterrupted
+from ..handles import Run, get_session
 from ..home import is_plain_file
 from ..markup import ROOT, Html, data_url, html, joined
 from ..text import visible

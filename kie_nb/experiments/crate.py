@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine import Run, Session
 from ..engine.manifest import plain_json
 from ..engine.scrub import places_of
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
+from ..handles import Run, Session
 from ..home import is_name
 from ..ledger import kept_files
 from ..paths import shown_path

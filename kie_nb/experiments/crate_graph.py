@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ..catalogue import find
-from ..engine import Run
 from ..engine.recall import call_of
 from ..engine.scrub import Places, scrubbed
 from ..engine.states import OPEN, WORDS, State
+from ..handles import Run
 
 METADATA = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

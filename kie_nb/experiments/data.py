@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine import Run, origin
-from ..engine.facts import Facts
+from ..engine import origin
+from ..engine.record import Record
 from ..errors import InvalidRequest, KieError
+from ..handles import Run
 from ..home import stored_name
 
 MEASURES = ("rating", "credits", "duration_s", "seed")
@@ -20,13 +21,13 @@ Cells = Sequence[Cell]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def rows(cells: Sequence[tuple[dict[str, Any], Facts | None]]) -> list[dict[str, Any]]:
+def rows(cells: Sequence[tuple[dict[str, Any], Record | None]]) -> list[dict[str, Any]]:
     """A row a cell: its place on each axis, and what is known of its run; what is not known is None."""
     names = axes(cells)
     return [{**{name: place.get(name) for name in names}, **_facts(run, names)} for place, run in cells]
 
 
-def axes(cells: Sequence[tuple[dict[str, Any], Facts | None]]) -> list[str]:
+def axes(cells: Sequence[tuple[dict[str, Any], Record | None]]) -> list[str]:
     """The names of the axes, in order."""
     return list(dict.fromkeys(name for place, _ in cells for name in place))
 
@@ -36,7 +37,7 @@ def in_words(place: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in place.items()) or "the only cell"
 
 
-def _facts(run: Facts | None, taken: Sequence[str]) -> dict[str, Any]:
+def _facts(run: Record | None, taken: Sequence[str]) -> dict[str, Any]:
     request = run.request if run else None  # read from the ledger's JSON each time it is asked for
     facts = {
         "run": run.id if run else None,

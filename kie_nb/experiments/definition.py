@@ -16,9 +16,9 @@ from typing_extensions import TypedDict
 from .. import headless
 from ..bounds import MAX_JSON, Text
 from ..engine.images import Picture, is_url
-from ..engine.settling import ask
 from ..engine.tables import counted
 from ..errors import InvalidRequest
+from ..handles.settling import ask
 from ..home import open_file
 from ..settings import start_folder
 from .grid import Grid

@@ -13,12 +13,12 @@ from typing import Any, Self
 from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine import Prepared, Run, get_session
-from ..engine.asking import check_number
-from ..engine.bridge import wait_async, wait_blocking
 from ..engine.origin import here
 from ..engine.states import OPEN, State
+from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..handles import Prepared, Run, get_session
+from ..handles.prepare import check_number
 from ..ledger import RunRow
 from ..notice import say_simulator_once
 from ..text import in_line, say

@@ -7,9 +7,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine import Run, Session
-from ..engine.facts import Recorded
+from ..engine.record import Record
 from ..errors import InvalidRequest
+from ..handles import Run, Session
 from . import data
 from .definition import Definition
 from .parquet import write_parquet
@@ -42,7 +42,7 @@ class Exports(ABC):
         """The place of each cell, and its run if it has one."""
 
     @abstractmethod
-    def _recorded(self) -> list[tuple[dict[str, Any], Recorded | None]]:
+    def _recorded(self) -> list[tuple[dict[str, Any], Record | None]]:
         """The same as the ledger has it, without handles."""
 
     @abstractmethod

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, Literal
 
-from ..engine import Prepared
 from ..errors import BudgetExceeded, InvalidRequest
+from ..handles import Prepared
 from ..ledger.money import Figures
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from .. import hosts
 from .. import settings as settings_
-from ..engine import Run
 from ..engine.channel import Channel
-from ..engine.facts import Recorded
+from ..engine.record import Record
 from ..engine.states import State
 from ..errors import InvalidRequest, KieError
+from ..handles import Run
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.artifacts import kept_files
 from ..ledger.money import Figures
@@ -99,10 +99,11 @@ class Looking(Exports):
         found = self._shelf.runs(list(self._cells))
         return [found.get(fingerprint) for fingerprint in self._cells]
 
-    def _recorded(self) -> list[tuple[dict[str, Any], Recorded | None]]:
+    def _recorded(self) -> list[tuple[dict[str, Any], Record | None]]:
         """`cells`, as the ledger has their runs."""
+        ledger = self._session.ledger(self._home)
         return [
-            (cell.place, Recorded(row) if row is not None else None)
+            (cell.place, Record(row, ledger) if row is not None else None)
             for cell, row in zip(self._cells.values(), self._rows(), strict=True)
         ]
 
@@ -136,11 +137,11 @@ class Looking(Exports):
         if not several:
             return set()
         files = self._session.files(self._home)
-        there = files.there()
+        there, ledger = files.there(), self._session.ledger(self._home)
         return {
             row.id
             for row in self._shelf.runs(several).values()
-            if Recorded(row).missing
+            if Record(row, ledger).missing
             or not all(kept.name in there or files.find(kept.name) for kept in kept_files(row))
         }
 

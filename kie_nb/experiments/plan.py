@@ -16,7 +16,7 @@ from .status import GONE_WORDS, TO_BUY, words_of
 
 if TYPE_CHECKING:
     from ..catalogue import Request
-    from ..engine import Prepared
+    from ..handles import Prepared
     from ..ledger import Standing
 
 SHOWN = 60

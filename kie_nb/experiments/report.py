@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .. import settings as settings_
-from ..engine import Session
 from ..engine.scrub import places_of
 from ..errors import InvalidRequest, LedgerError
+from ..handles import Session
 from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path

@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT
-from ..engine import Run, tables
+from ..engine import tables
 from ..engine.scrub import Places, scrubbed
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..engine.tables import counted
+from ..handles import Run
 from ..markup import NOTHING, Html, data_url, document, html, joined
 from .data import Cells, in_words
 from .definition import Definition, short

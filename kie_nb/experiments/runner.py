@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from ..engine import Run
 from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
+from ..handles import Run
 
 if TYPE_CHECKING:
-    from ..engine import Prepared, Session
+    from ..handles import Prepared, Session
 
 NEEDED_BYTES = 500_000_000  # room for the videos that are under way, and for what else lives on the disk
 

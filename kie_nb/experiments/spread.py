@@ -9,12 +9,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from ..catalogue import USD_PER_CREDIT
-from ..engine import Run, Session, tables
-from ..engine.asking import again
+from ..engine import tables
 from ..engine.intact import video_as_fetched
-from ..engine.settling import ask
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
+from ..handles import Run, Session
+from ..handles.prepare import again
+from ..handles.settling import ask
 from ..ledger import RunRow
 from ..markup import Html, joined
 from ..text import say

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine import Run, Session, tables
+from ..engine import tables
 from ..engine.intact import Trouble, troubles
 from ..engine.manifest import plain_json, stored_request
 from ..engine.scrub import Places, places_of, scrubbed
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
+from ..handles import Run, Session
 from ..ledger import Files
 from ..ledger.schema import moment
 from ..text import in_markdown

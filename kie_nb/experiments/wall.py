@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .. import presenter
-from ..engine import Run
 from ..errors import LedgerError
+from ..handles import Run
 from ..paths import shown_path
 from ..text import say
 from ..video.files import finished_in_one_step

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine import Run
+from ..handles import Run
 from ..markup import NOTHING, ROOT, Html, data_url, document, html, joined, script_json
 from ..text import visible_in
 from .wall_layout import Heading

@@ -13,9 +13,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
-from ..engine import Run, get_session, tables
-from ..engine.bridge import wait_blocking
+from ..engine import tables
 from ..engine.states import State
+from ..engine.waiting import wait_blocking
+from ..handles import Run, get_session
 from ..markup import html
 from . import page
 from .live_output import LIVE, LiveOutput

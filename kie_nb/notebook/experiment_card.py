@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 from .. import headless
-from ..engine import get_session
 from ..errors import KieError
 from ..experiments.experiment import Experiment
+from ..handles import get_session
 from ..markup import NOTHING, ROOT, html
 from ..text import say
 from . import page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import headless
-from ..engine.bridge import warn_about_nest_asyncio
+from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once

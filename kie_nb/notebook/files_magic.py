@@ -6,14 +6,14 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from ..engine import get_session
 from ..errors import InvalidRequest
+from ..handles import get_session
 from .presenter import show_value
 
 
 def doctor(words: list[str]) -> Any:
     """look at every file, fetch again what is missing or altered; `%kie doctor --look` only looks"""
-    from ..engine.doctor import doctor as look
+    from ..handles.doctor import doctor as look
 
     if words not in ([], ["--look"]):
         raise InvalidRequest("%kie doctor takes nothing but --look.", charged="")
@@ -22,7 +22,7 @@ def doctor(words: list[str]) -> Any:
 
 def export(words: list[str]) -> Any:
     """copy finished runs with their videos into a folder: `%kie export DIR`, or `%kie export DIR ID ID`"""
-    from ..engine.exporting import export as copy
+    from ..handles.exporting import export as copy
 
     names = split(words)
     if not names:
@@ -32,7 +32,7 @@ def export(words: list[str]) -> Any:
 
 def import_(words: list[str]) -> Any:
     """take the runs of an exported folder into this one: `%kie import DIR`; nothing is sent"""
-    from ..engine.importing import import_runs
+    from ..handles.importing import import_runs
 
     names = split(words)
     if len(names) != 1:

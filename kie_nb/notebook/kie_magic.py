@@ -9,9 +9,10 @@ from typing import Any
 from .. import api, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
-from ..engine import Run, get_session, tables
+from ..engine import tables
 from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import AuthError, InvalidRequest
+from ..handles import Run, get_session
 from ..ledger.money import Figures
 from ..paths import shown_path
 from ..text import say

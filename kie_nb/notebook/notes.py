@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine import Run
+from ..handles import Run
 
 
 def note_of(run: Run, how: str, *, another: str = "--fresh buys another") -> str:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import headless
-from ..engine import Run, get_session
-from ..engine.settling import evidence
-from ..engine.settling import settle as settle_task
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
+from ..handles import Run, get_session
+from ..handles.settling import evidence
+from ..handles.settling import settle as settle_task
 from ..settings import LOGS
 from ..text import say
 

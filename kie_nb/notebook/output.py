@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..engine import Run
 from ..errors import KieError
+from ..handles import Run
 from ..text import say
 
 

@@ -9,7 +9,7 @@ from .. import headless, presenter
 from ..text import say
 
 if TYPE_CHECKING:
-    from ..engine import Run
+    from ..handles import Run
     from ..settings import Embed
     from .card import Card
 
@@ -36,8 +36,8 @@ def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | N
 
 def show(run: Run) -> None:
     """What `run.show()` does: the card or the video, in this cell."""
-    from ..engine import get_session
     from ..engine.states import UNSETTLED
+    from ..handles import get_session
 
     get_session().revive(run)
     note = _when(run) if run.is_final else ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .. import settings as settings_
 from ..catalogue import ImageIdentity
-from ..engine import Prepared, Run, get_session
-from ..engine.asking import standing
 from ..engine.recall import kept_name
 from ..engine.states import State
+from ..handles import Prepared, Run, get_session
+from ..handles.begin import standing
 from ..home import hash_of
 from ..paths import shown_path
 from . import page

@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, overload
 
-from ..engine import Run, tables
+from ..engine import tables
 from ..engine.states import WORDS
 from ..engine.tables import Link, counted
 from ..errors import KieError
+from ..handles import Run
 from ..paths import shown_path
 from . import page
 from .video import thumbnail

@@ -7,7 +7,7 @@ import functools
 import logging
 from typing import Protocol
 
-from ..engine import get_session
+from ..handles import get_session
 
 log = logging.getLogger("kie_nb")
 MOST_A_SECOND = 20  # ticks of all cards together

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from IPython.display import Video
 
 from .. import settings as settings_
-from ..engine import Run
+from ..handles import Run
 from ..home import is_plain_file
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url

@@ -16,11 +16,11 @@ from typing import Any
 
 from .. import headless
 from .. import settings as settings_
-from ..engine import Run, get_session
 from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import asset, marks, script, wall_data, wall_part
+from ..handles import Run, get_session
 from ..text import say, visible
 from ..video import read_media
 from .live_output import LiveOutput

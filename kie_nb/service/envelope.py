@@ -34,6 +34,7 @@ NOT_FOUND = 404
 _TASK_ID = re.compile(
     r"[!-~]{1,200}"
 )  # opaque (kie-api §3), but a word that a line, a row and an address can hold
+_ID_NAMES = ("taskid", "recordid")
 SHOWN_OF_ID = 80
 
 
@@ -135,7 +136,7 @@ def read(call: Call, status: int, body: bytes) -> Any:
             return found
         raise _not_an_envelope(call, status, body)
     code, text = _code(reply, status), message_of(reply)
-    if code != OK and call is Call.CREATE and (_leaves_open(status, code, text) or _names_a_task(reply)):
+    if code != OK and call is Call.CREATE and (_leaves_open(status, code, text) or _task_named_in(reply)):
         raise _unsure(call, f"HTTP {status}, the service said: {text!r} (code {code}){_and_task(reply)}")
     if code != OK:
         raise refusal(call, code, text)
@@ -160,6 +161,7 @@ def task_id_in(data: Any) -> str:
         OutcomeUnknown: there is none, or one that neither the ledger nor an address can hold; it is told as far as it can be.
     """
     found = (data.get("taskId") or data.get("recordId")) if isinstance(data, dict) else None
+    found = found or _task_named_in(data)
     if isinstance(found, int) and not isinstance(found, bool):
         found = str(found)
     if isinstance(found, str) and _TASK_ID.fullmatch(found):
@@ -169,16 +171,19 @@ def task_id_in(data: Any) -> str:
     raise outcome_unknown(f"it was accepted with a task id that cannot be kept, {ascii(found)[:SHOWN_OF_ID]}")
 
 
-def _names_a_task(reply: dict[str, Any]) -> bool:
-    """Whether a refusal gives the id of a task all the same: then it is none."""
-    data = reply.get("data")
-    return isinstance(data, dict) and bool(data.get("taskId") or data.get("recordId"))
+def _task_named_in(value: Any) -> Any:
+    """The id of a task wherever it stands in *value*, in whatever spelling of its name; None if nowhere."""
+    if isinstance(value, dict):
+        told = (inner for name, inner in value.items() if name.lower().replace("_", "") in _ID_NAMES)
+        return next(filter(None, told), None) or _task_named_in(list(value.values()))
+    if isinstance(value, list):
+        return next(filter(None, map(_task_named_in, value)), None)
+    return None
 
 
 def _and_task(reply: dict[str, Any]) -> str:
-    if not _names_a_task(reply):
-        return ""
-    return f" and named a task, {ascii(reply['data'].get('taskId') or reply['data'].get('recordId'))[:SHOWN_OF_ID]}"
+    found = _task_named_in(reply)
+    return f" and named a task, {ascii(found)[:SHOWN_OF_ID]}" if found else ""
 
 
 def message_of(reply: dict[str, Any]) -> str:

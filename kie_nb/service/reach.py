@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from ..addresses import FAKE_IP, Address, literal, why_not_public
+from ..addresses import FAKE_IP, Address, is_public_name, literal, why_not_public
 from ..settings import is_loopback
 from ..version import __version__
 from .pace import Pace
@@ -100,8 +100,11 @@ class _Transport(httpx.BaseTransport):
         if proxy is None:
             return httpcore.ConnectionPool(_certificates(), network_backend=_Network(self._own, self._pace))
         address = literal(url.host)
-        if address is not None:  # a name is left to the proxy: the network is the one that it sees
+        if address is not None:
             _judged([address], url.host, self._own)
+        elif not is_public_name(url.host) and url.host not in {httpx.URL(one).host for one in self._own}:
+            raise ForbiddenAddress(f"{url.host} is a name of this machine or of a private network")
+        # Any other name is left to the proxy: the network is the one that it sees.
         network = _Network(None, self._pace)
         if proxy.url.scheme.startswith("socks"):
             return httpcore.SOCKSProxy(

@@ -5,7 +5,7 @@ You are in the front of the room. Everything heavy (the web server, the video en
 
 `simulation` the public object · `server` the thread and its sockets · `world` what the routes share ·
 `api`, `uploads`, `media`, `admin` the routes · `replies` envelopes and texts · `models` what may be asked ·
-`door` who comes in · `reach` the way out · `folder`, `tasks`, `store` what is kept · `studio` the drawing pool · `draw` and its neighbours the pictures ·
+`door` who comes in · `reach` the way out · `loops` their event loops · `folder`, `tasks`, `store` what is kept · `studio` the drawing pool · `draw` and its neighbours the pictures ·
 `drift` other pixels for the same request · `webhooks` the callbacks · `faults` trouble on purpose · `command` the command line.
 """
 

@@ -8,12 +8,12 @@ No proxy is used: behind one it could not be said what is connected to.
 import asyncio
 import ipaddress
 import socket
-import time
 from typing import Any
 
 import httpx
 
 from ..addresses import FAKE_IP, literal, why_not_public
+from .loops import new_loop
 
 _FETCH_S = 30.0  # for the whole of a file; the service's own limit
 _POST_S = 15.0
@@ -25,32 +25,49 @@ class NotReachedError(OSError):
 
 
 def fetch(url: str, *, most: int) -> bytes:
-    """The bytes behind a public URL, not more than *most* and one (so that the caller sees the excess).
+    """The bytes behind a public URL, not more than *most* and one (so that the caller sees the excess); in a thread without a loop.
 
     Raises:
         OSError, ValueError, httpx.HTTPError, httpx.InvalidURL: it cannot be fetched, or is not public.
     """
-    end = time.monotonic() + _FETCH_S
+    loop = new_loop()
+    try:
+        return loop.run_until_complete(_fetch_in_time(url, most))
+    except TimeoutError:
+        raise NotReachedError("it takes too long") from None
+    finally:
+        loop.close()
+
+
+async def _fetch_in_time(url: str, most: int) -> bytes:
+    async with asyncio.timeout(_FETCH_S):
+        return await _fetch(url, most)
+
+
+async def _fetch(url: str, most: int) -> bytes:
+    # On a loop, so that there is one deadline for all of it: a read waits afresh for every byte, of headers too.
     where = httpx.URL(url)
-    with httpx.Client(timeout=10.0, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
         for _ in range(_MOST_REDIRECTS + 1):
-            found = socket.getaddrinfo(where.host, _port(where), type=socket.SOCK_STREAM)
-            pinned = _pinned(where, _address(where, found))
+            pinned = _pinned(where, _address(where, await _found(where)))
             pinned["headers"]["Accept-Encoding"] = "identity"
-            with client.stream("GET", **pinned) as reply:
+            async with client.stream("GET", **pinned) as reply:
                 if reply.has_redirect_location:
                     where = where.join(reply.headers["Location"])
                     continue
                 reply.raise_for_status()
                 data = bytearray()
-                for piece in reply.iter_raw():
+                async for piece in reply.aiter_raw():
                     data += piece
                     if len(data) > most:
                         break
-                    if time.monotonic() > end:
-                        raise NotReachedError("it takes too long")
                 return bytes(data)
     raise NotReachedError("it is redirected too often")
+
+
+async def _found(where: httpx.URL) -> list[tuple[Any, ...]]:
+    loop = asyncio.get_running_loop()
+    return list(await loop.getaddrinfo(where.host, _port(where), type=socket.SOCK_STREAM))
 
 
 async def post(url: str, *, body: Any, headers: dict[str, str], may_be_private: bool) -> bool:
@@ -61,10 +78,7 @@ async def post(url: str, *, body: Any, headers: dict[str, str], may_be_private: 
     """
     where = httpx.URL(url)
     async with asyncio.timeout(_POST_S), httpx.AsyncClient(timeout=_POST_S, trust_env=False) as client:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            where.host, _port(where), type=socket.SOCK_STREAM
-        )
-        pinned = _pinned(where, _address(where, found, may_be_private=may_be_private))
+        pinned = _pinned(where, _address(where, await _found(where), may_be_private=may_be_private))
         pinned["headers"] |= headers
         async with client.stream("POST", json=body, **pinned) as reply:  # what it answers is not read
             return reply.is_success

@@ -1,7 +1,7 @@
 """The thread with the server in it: its own event loop, its own sockets, silent, and nothing of the host's touched.
 
 uvicorn's protocol is used without `uvicorn.Server`: inside a notebook kernel nobody may install signal handlers or
-configure logging. The loop makes the C `Task`, so that a host that has patched asyncio for itself does not reach us.
+configure logging.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+
+from .loops import new_loop
 
 _log = logging.getLogger("kie_nb.simulator")
 _log.addHandler(logging.NullHandler())
@@ -71,13 +73,7 @@ class ServerThread:
             self._thread.join(_STOP_S)
 
     def _main(self) -> None:
-        loop = asyncio.new_event_loop()
-        try:
-            from _asyncio import Task  # the C one, whatever `asyncio.Task` has become
-        except ImportError:
-            pass
-        else:
-            loop.set_task_factory(lambda owner, coro, **more: Task(coro, loop=owner, **more))
+        loop = new_loop()
         asyncio.set_event_loop(loop)
         self._loop = loop
         try:

@@ -36,8 +36,8 @@ def fill(exp, share=1.0):
     """Rows of finished runs for this share of the cells, the last hundred of them under way."""
     from dataclasses import asdict
 
-    from kie_nb.engine import get_session
-    from kie_nb.engine.asking import new_run
+    from kie_nb.handles import get_session
+    from kie_nb.handles.prepare import new_run
     from kie_nb.ledger.schema import run
 
     prepared = [cell.prepared for cell in exp._cells.values()]

@@ -10,8 +10,8 @@ import owners
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine import get_session
-from kie_nb.engine.asking import intend
+from kie_nb.handles import get_session
+from kie_nb.handles.begin import intend
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -118,13 +118,13 @@ def test_a_late_look_moves_nothing_back(simulate):
         time.sleep(0.01)
     done = {"video": "videos/a.mp4", "video_sha256": "ab" * 32, "duration_s": 9.0, "hand_to": "other|1|1"}
     under_way = {"accepted", "waiting", "queuing", "generating"}
-    known = run._ledger.move(run.id, "fetched", expect=under_way, **done)
+    known = run.ledger.move(run.id, "fetched", expect=under_way, **done)
     end = time.monotonic() + SHORT_S
-    while get_session()._follower.is_followed(run):
+    while get_session().is_followed(run):
         assert time.monotonic() < end
         time.sleep(0.02)
 
-    assert run._ledger.get(run.id) == known
+    assert run.ledger.get(run.id) == known
     assert run.history()[-1]["to_state"] == "fetched"
 
 
@@ -132,19 +132,19 @@ def test_a_wait_that_is_stopped_at_its_end_can_end(simulate, hurried):
     """Whoever stops it and whoever drives it meet there: in whatever order, no wait is left over."""
     simulate()
     run = kie.generate("Waves.", **TEXT).wait(SHORT_S)
-    barrier = threading.Barrier(2)
+    tracked, barrier = get_session().tracked(run), threading.Barrier(2)
 
     def again(act):
         for _ in range(1000):
             barrier.wait()
             act()
             barrier.wait()
-            assert run._done.done()
+            assert tracked.done.done()
             barrier.wait()
-            run._reopen()
+            tracked.reopen()
 
     with ThreadPoolExecutor(2) as threads:
-        for done in [threads.submit(again, act) for act in (run.stop_waiting, lambda: run._finish(None))]:
+        for done in [threads.submit(again, act) for act in (run.stop_waiting, lambda: tracked.finish(None))]:
             done.result(SHORT_S)
 
 

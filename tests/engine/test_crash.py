@@ -98,7 +98,7 @@ CASES = {
     ),
     "after the reply": Case(step="sending, task made", resumed="unknown", tasks=1, end=moved("accepted")),
     "before the first look": Case(
-        step="accepted", resumed="fetched", tasks=1, end={"call": "engine/watching.py:watch"}
+        step="accepted", resumed="fetched", tasks=1, end={"call": "engine/polling.py:watch"}
     ),
     "while polling": Case(
         step="polling", resumed="fetched", tasks=1, sign=it_was_looked_at_twice,
@@ -106,7 +106,7 @@ CASES = {
     ),
     "success told, not written": Case(step="accepted", resumed="fetched", tasks=1, end=moved("success")),
     "before the download": Case(
-        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/fetching.py:fetch_one"}
+        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/downloading.py:fetch_one"}
     ),
     "in mid-download": Case(
         step="in mid-download", resumed="fetched", tasks=1, sign=half_the_video_is_here,
@@ -117,7 +117,7 @@ CASES = {
     ),
     "before the rename": Case(step="before the rename", resumed="fetched", tasks=1, end={"rename": ".mp4"}),
     "after the rename": Case(step="renamed, not written down", resumed="fetched", tasks=1, end=moved("fetched")),
-    "after the end": Case(step="fetched", resumed="fetched", tasks=1, end={"call": "engine/run.py:_finish"}),
+    "after the end": Case(step="fetched", resumed="fetched", tasks=1, end={"call": "engine/tracked.py:finish"}),
 }  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
             moved("accepted"), {"leave": "ledger/runs.py:moved"}, 1, id="in the transaction that says so"
         ),
         pytest.param({"leave": "ledger/runs.py:intend"}, moved("not_sent"), 0, id="before it is taken back"),
-        pytest.param({"call": "engine/watching.py:watch"}, {"rename": ".mp4"}, 1, id="before the rename"),
+        pytest.param({"call": "engine/polling.py:watch"}, {"rename": ".mp4"}, 1, id="before the rename"),
     ],
 )
 def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
@@ -182,7 +182,7 @@ def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
     settle(home, cells, unknown=first == moved("accepted"))
 
 
-WATCHES = {"call": "engine/follower.py:_reread", "goes_on": True}
+WATCHES = {"call": "engine/supervisor.py:_reread", "goes_on": True}
 
 
 @pytest.mark.parametrize(

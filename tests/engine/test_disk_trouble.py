@@ -26,12 +26,12 @@ TOOLS = """
 import hashlib, json, os, resource, sys, threading, time
 from pathlib import Path
 import kie_nb as kie
-from kie_nb.engine import fetching
+from kie_nb.engine import downloading
 
 way, cat = sys.argv[1], sys.argv[2]
 home = Path(os.environ["KIE_NB_HOME"])
 filler = home.parent / "filler"
-fetching.FETCH_PAUSES_S = (0.2,)
+downloading.FETCH_PAUSES_S = (0.2,)
 
 def fill():
     if way == "limit":

@@ -16,8 +16,9 @@ from PIL import Image
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import channel, fetching, get_session, sending, watching
+from kie_nb.engine import channel, downloading, polling, sending
 from kie_nb.engine.states import AT_SERVICE
+from kie_nb.handles import get_session
 from kie_nb.service import client, media
 from kie_nb.simulator import Fault
 from kie_nb.simulator.faults import KINDS
@@ -133,9 +134,9 @@ def shorter_pauses(monkeypatch):
     monkeypatch.setattr(sending, "UPLOAD_RATE_PAUSE_S", 0.02)
     monkeypatch.setattr(sending, "UPLOAD_PAUSES_S", (0.01, 0.02))
     monkeypatch.setattr(media, "PAUSE_S", 0.01)
-    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.02, 0.05, 0.1))
-    monkeypatch.setattr(fetching, "LOOK_PAUSES_S", (0.0, 0.05, 0.1))
-    monkeypatch.setitem(watching.NO_EXPERIENCE, "simulator", (0.1, 1.1))
+    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.02, 0.05, 0.1))
+    monkeypatch.setattr(downloading, "LOOK_PAUSES_S", (0.0, 0.05, 0.1))
+    monkeypatch.setitem(polling.NO_EXPERIENCE, "simulator", (0.1, 1.1))
 
 
 @pytest.fixture
@@ -343,8 +344,8 @@ def test_one_strike_has_the_outcome_of_the_table(crowd, call):
 @pytest.mark.parametrize("call", OF_RUNS)
 def test_a_fault_that_stays_keeps_nobody_waiting(crowd, call, monkeypatch):
     """Struck at every call: each run ends in time, and when the trouble is over every paid video comes."""
-    monkeypatch.setattr(watching, "LOST_AFTER_S", 0.5)
-    monkeypatch.setattr(watching, "LOST_LOOKS", 4)
+    monkeypatch.setattr(polling, "LOST_AFTER_S", 0.5)
+    monkeypatch.setattr(polling, "LOST_LOOKS", 4)
     kinds = OUTCOMES[call]
     ends = {kind: end_of(call, kind, stays=True) for kind in kinds}
     simulator = crowd(call, kinds, 1)

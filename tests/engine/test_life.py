@@ -17,7 +17,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 from kie_nb.notebook import open_magic
 from kie_nb.simulator import Fault
 
@@ -122,7 +122,7 @@ def test_what_a_script_leaves_unsent_is_taken_back_and_told(simulate):
     """Its end comes before the window lets the others go: they will not be sent, and it says so."""
     simulator = simulate()
     script = (
-        "import kie_nb as kie\nfrom kie_nb.engine import session\nsession.ACCEPT_WAIT_S = 1.0\n"
+        "import kie_nb as kie\nfrom kie_nb.handles import registry\nregistry.ACCEPT_WAIT_S = 1.0\n"
         "kie.configure(creates_per_window=1)\n"
         "for seed in range(3): kie.generate('Waves.', model='wan/2-5-text-to-video', seed=seed)\n"
     )

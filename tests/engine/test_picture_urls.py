@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 import kie_nb as kie
-from kie_nb.engine import get_session, urls
+from kie_nb.engine import urls
+from kie_nb.handles import get_session
 from kie_nb.simulator import Fault
 
 SHORT_S = 60

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import kie_nb as kie
+from kie_nb.handles import get_session
 from kie_nb.notebook import page, run_list
 
 SHORT_S = 60
@@ -59,7 +60,9 @@ def test_a_damaged_video_does_not_hide_its_run(done):
 )
 def test_the_life_of_a_link_is_told(done, completed_at, words):
     """About a day from the task's end; nothing where there is no link."""
-    done._update(done._ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at))
+    get_session().update(
+        done, done.ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
+    )
     assert run_list.cells(done)[6] == words
 
 
@@ -75,7 +78,7 @@ def test_what_a_saved_table_says_stays_true(done):
 def test_a_video_of_another_length_is_pointed_out(done):
     """The file is what the service made; that it is not what was asked for is said."""
     assert done.remarks == ()
-    done._update(done._ledger.move(done.id, "fetched", expect={"fetched"}, video_seconds=3.2))
+    get_session().update(done, done.ledger.move(done.id, "fetched", expect={"fetched"}, video_seconds=3.2))
     words = "Asked for 5 s; the video has 3.2 s."
     assert done.remarks == (words,)
     assert words in repr(done)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine import session
+from kie_nb.handles import registry
 from kie_nb.notebook.kie_magic import kie as magic
 from kie_nb.simulator import Fault
 
@@ -79,7 +79,7 @@ def test_an_echo_that_lost_its_escaping_is_compared(lost):
     )
     assert matched.startswith("named by a callback; model, prompt, seed, picture")
     assert run.wait(SHORT_S).state == "fetched"
-    run._ledger.move(run.id, "lost", expect={"fetched"})
+    run.ledger.move(run.id, "lost", expect={"fetched"})
     assert matched in repr(kie.get(run.id).evidence())
 
 
@@ -100,12 +100,12 @@ def test_what_cannot_be_compared_is_not_called_different(lost, monkeypatch):
     assert run.state == "unknown"
     assert "model agrees; it was made 0 s after the run was sent; its prompt, seed and picture" in asked[0]
 
-    run._ledger.move(
+    run.ledger.move(
         run.id, "unknown", expect={"unknown"}, sent_at=run.created_at.replace(year=2020).isoformat()
     )
     with pytest.raises(kie.InvalidRequest, match="minutes after this run was sent"):
         kie.get(run.id).adopt(task_id, yes=True)
-    run._ledger.move(run.id, "unknown", expect={"unknown"}, sent_at=run.created_at.isoformat())
+    run.ledger.move(run.id, "unknown", expect={"unknown"}, sent_at=run.created_at.isoformat())
     assert kie.get(run.id).adopt(task_id, yes=True).wait(SHORT_S).state == "fetched"
     assert len(asked) == 1
 
@@ -246,7 +246,7 @@ def test_runs_are_found_by_what_is_known_of_them(simulate, ask):
 
 def test_a_task_that_is_named_at_once_is_followed(simulate, ask, monkeypatch):
     """The balance is still being asked for when the run is settled: its video comes, and no error of before is raised."""
-    monkeypatch.setattr(session, "ACCEPT_WAIT_S", 0.0)
+    monkeypatch.setattr(registry, "ACCEPT_WAIT_S", 0.0)
     faults = [
         Fault(call="create", kind="lost_reply", times=1),
         Fault(call="credits", kind="slow_reply", seconds=1.5),
@@ -306,7 +306,7 @@ def test_a_task_of_another_hour_is_not_its_own(lost, hours, when):
     """The same request was bought before or since, in another folder: that task does not settle this run."""
     simulator, run = lost
     sent = (run.created_at + dt.timedelta(hours=hours)).isoformat(timespec="microseconds")
-    run._ledger.move(run.id, "unknown", expect={"unknown"}, sent_at=sent)
+    run.ledger.move(run.id, "unknown", expect={"unknown"}, sent_at=sent)
 
     (found,) = kie.settle(simulator.tasks[0].task_id)
     assert found.run is None
@@ -321,7 +321,7 @@ def test_a_task_that_answers_late_is_taken(simulate, ask):
         asking = thread.submit(ask)
         while not (runs := kie.runs(state="sending")):
             assert not asking.done()
-        ledger = runs[0]._ledger
+        ledger = runs[0].ledger
         ledger.move(runs[0].id, "unknown", expect={"sending"})
         ledger.move(runs[0].id, "written_off", expect={"unknown"}, release=True)
         assert asking.result(SHORT_S).wait(SHORT_S).state == "fetched"

@@ -8,8 +8,9 @@ from madefolder import edit, hash_of, manifest_of
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import fetching, get_session
+from kie_nb.engine import downloading
 from kie_nb.engine.intact import troubles, video_as_fetched
+from kie_nb.handles import get_session
 from kie_nb.simulator import Fault
 from kie_nb.simulator.draw import Plan, draw
 
@@ -40,7 +41,7 @@ def run(simulator, ask):
 @pytest.fixture
 def lacking(simulate, ask, monkeypatch):
     """A finished run of which one file does not come for now: ``lacking(1)``."""
-    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.0,))
+    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.0,))
 
     def make(number):
         simulator = simulate(faults=[TWO, Fault(call="download", kind="expired", match=f"_{number}.mp4")])
@@ -186,7 +187,7 @@ def test_an_old_ledger_is_not_told_what_it_did_not_write_down(run, stranger):
     """Of its second file no hash is known: it is there and whole, and nothing is invented. A copy that comes is known."""
     swap(run.videos[1], stranger)
     forget_facts_of_files()
-    run._update(ledger().get(run.id))
+    get_session().update(run, ledger().get(run.id))
 
     assert run.row.files is None
     assert run.missing == ()

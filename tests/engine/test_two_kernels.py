@@ -101,7 +101,7 @@ def test_who_comes_late_to_a_lost_file_joins(simulate, ask):
     simulate(speed=50.0)
     run = ask().wait(SOON_S)
     run.video.unlink()
-    assert run._ledger.move(run.id, "success", expect={"fetched"}) is not None
+    assert run.ledger.move(run.id, "success", expect={"fetched"}) is not None
 
     assert run.wait(SOON_S).video.exists()
 

@@ -57,6 +57,9 @@ UNCLEAR = [
     pytest.param((308, b"", ("Location", "a:b:c//")), id="a redirect to another scheme"),
     pytest.param(reply(408, {"code": 400, "msg": "is required"}), id="HTTP 408"),
     pytest.param(reply(200, {"code": 422, "msg": "is required", "data": {"taskId": "t1"}}), id="a refusal that names a task"),
+    pytest.param(reply(200, {"code": 422, "msg": "is required", "data": {"task_id": "t1"}}), id="a refusal that names a task otherwise"),
+    pytest.param(reply(200, {"code": 422, "msg": "is required", "data": [{"taskId": "t1"}]}), id="a refusal that lists a task"),
+    pytest.param(reply(200, {"code": 429, "msg": "rate limit", "taskId": "t1"}), id="a rate limit with a task beside it"),
     pytest.param(reply(200, {"code": 429, "msg": "rate limit", "data": {"recordId": "t1"}}), id="a rate limit that names a task"),
     pytest.param(reply(500, {"code": 429, "msg": "rate limit"}), id="HTTP 500"),
     pytest.param(reply(200, b"[]"), id="a list"),
@@ -218,6 +221,16 @@ def test_what_is_a_refusal_beyond_doubt_stays_one(server, body, error):
 
     assert caught.value.charged == "nothing"
     assert server.creates == 1
+
+
+@pytest.mark.parametrize(
+    "data", [{"task_id": "t1"}, {"info": {"taskId": "t1"}}, [{"recordId": "t1"}]], ids=str
+)
+def test_an_id_is_found_where_it_stands(server, data):
+    """Accepted is accepted: a task that is paid for is not lost for another spelling."""
+    server.answer = reply(200, {"code": 200, "msg": "success", "data": data})
+
+    assert asyncio.run(create(server)) == "t1"
 
 
 def test_json_that_says_all_of_it_is_accepted(server):

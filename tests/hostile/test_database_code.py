@@ -11,9 +11,9 @@ from hostile.badledger import PROMPT, ask, changing, copy, make, run_sql
 from manyruns import MODELS
 
 import kie_nb as kie
-from kie_nb.engine import get_session
-from kie_nb.engine.asking import intend
 from kie_nb.errors import KieError, LedgerError
+from kie_nb.handles import get_session
+from kie_nb.handles.begin import intend
 from kie_nb.ledger import GrantStore, Ledger
 
 SECRET = "UPDATE run SET request = replace(request, 'take', 'PAID') WHERE id = new.id;"

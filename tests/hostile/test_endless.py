@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 import io
 import json
+import time
 
 import pytest
 from liar import FILM, lying, made, service
 
 import kie_nb as kie
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 from kie_nb.service import Client, Patience
+from kie_nb.simulator import reach
 
 SHORT = Patience(
     create_s=0.5, question_s=0.5, upload_s=0.5, picture_s=0.5, file_s=30.0, stretch_s=0.5, stretch_bytes=1000
@@ -292,3 +294,54 @@ def test_a_video_without_end_is_not_decoded_whole(tmp_path, monkeypatch, use):
     else:
         with pytest.raises(video.NotAVideo, match="too long"):
             video.compare_videos(long, long)
+
+
+@pytest.mark.parametrize("drip", ["headers", "hints", "chunks"])
+def test_the_simulator_is_not_held_by_the_address_of_a_picture(lie, monkeypatch, drip):
+    """It draws in a few threads; one of them would wait for as long as bytes come."""
+    monkeypatch.setattr(reach, "why_not_public", lambda _address: "")
+    monkeypatch.setattr(reach, "_FETCH_S", 1.0)
+    server = lie(DRIPS[drip])
+    began = time.monotonic()
+
+    with pytest.raises(OSError, match="too long"):
+        reach.fetch(f"{server.url}/x.png", most=1000)
+
+    assert time.monotonic() - began < 5
+
+
+def test_the_simulator_fetches_a_picture(lie, monkeypatch):
+    """Within that time, by redirects too, no further than it was asked for."""
+    monkeypatch.setattr(reach, "why_not_public", lambda _address: "")
+    server = lie(
+        lambda request: (
+            request.answer(302, Location="/b") if request.path == "/a" else request.answer(body=FILM)
+        )
+    )
+
+    assert reach.fetch(f"{server.url}/a", most=10_000) == FILM
+    assert reach.fetch(f"{server.url}/b", most=10)[:11] == FILM[:11]
+
+
+DEFINITION = 'kie_nb = 1\nname = "x"\nmodel = "wan/2-5-text-to-video"\n'
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param("[axes]\nseed = " + "[" * 5000 + "]" * 5000, id="deep lists"),
+        pytest.param("[axes]\nseed = " + "{a=" * 5000 + "1" + "}" * 5000, id="deep tables"),
+        pytest.param("[axes]\nseed = [" + "9" * 5000 + "]", id="a number of thousands of digits"),
+        pytest.param("zip = 1", id="zip a number"),
+        pytest.param("zip = [1]", id="zip of numbers"),
+        pytest.param("dropped = 1", id="dropped a number"),
+        pytest.param("dropped = [1]", id="dropped numbers"),
+        pytest.param("# " + "x" * (17 << 20), id="17 megabytes"),
+    ],
+)
+def test_an_odd_definition_is_bad_input(tmp_path, more):
+    """And no crash of ours."""
+    (tmp_path / "x.toml").write_text(DEFINITION + more)
+
+    with pytest.raises(kie.InvalidRequest):
+        kie.Experiment.load(tmp_path / "x.toml")

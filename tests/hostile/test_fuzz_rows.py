@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 import kie_nb as kie
 from kie_nb import settings as settings_
-from kie_nb.engine import get_session
-from kie_nb.engine.browsing import Question, browse
 from kie_nb.errors import KieError
+from kie_nb.handles import get_session
+from kie_nb.handles.browsing import Question, browse
 from kie_nb.ledger import Experiments
 from kie_nb.notebook import page
 

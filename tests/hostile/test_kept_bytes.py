@@ -11,7 +11,8 @@ import videocorpus
 from oneshop import Shop
 
 import kie_nb as kie
-from kie_nb.engine import fetching, watching
+from kie_nb.engine import downloading, polling
+from kie_nb.handles import get_session
 from kie_nb.notebook.video import show_video
 from kie_nb.service import media
 from kie_nb.video import inspect
@@ -25,9 +26,9 @@ SOURCE = re.compile(r'<(video|img|audio)[^>]* src="([^"]*)"')
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(fetching, "FETCH_PAUSES_S", (0.01,))
+    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.01,))
     monkeypatch.setattr(media, "PAUSE_S", 0.01)
-    monkeypatch.setitem(watching.NO_EXPERIENCE, "simulator", (0.02, 1.0))
+    monkeypatch.setitem(polling.NO_EXPERIENCE, "simulator", (0.02, 1.0))
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def fails():
 
 
 def names(run):
-    folder = run._session.home_of(run).videos
+    folder = get_session().home_of(run).videos
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
@@ -181,7 +182,7 @@ def test_a_page_is_not_the_file(shop, name):
 def run_stem(run):
     from kie_nb.ledger import Files
 
-    return Files(run._session.home_of(run).home).video(prompt=run.prompt, seed=7, task_id=run.task_id).stem
+    return Files(get_session().home_of(run).home).video(prompt=run.prompt, seed=7, task_id=run.task_id).stem
 
 
 # --- trying again --------------------------------------------------------------------------------------------------
@@ -292,7 +293,7 @@ def test_a_process_that_died_between_download_and_name(shop, content, by):
     service = shop(b"")
     run, _ = fails()
     service.reply = lambda request, _number: request.answer(b"", 404)
-    folder = run._session.home_of(run).videos
+    folder = get_session().home_of(run).videos
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{run_stem(run)}.mp4.1.{dead_process()}.incoming").write_bytes(content)
 
@@ -310,7 +311,7 @@ def test_a_process_that_died_before_it_was_written_down(shop):
     service = shop(b"")
     run, _ = fails()
     service.reply = lambda request, _number: request.answer(b"", 410)
-    folder = run._session.home_of(run).videos
+    folder = get_session().home_of(run).videos
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{run_stem(run)}.mkv").write_bytes(CORPUS["mkv"].content)
     kie.resume()

@@ -311,7 +311,7 @@ def status():
 
 
 def dry_run():
-    from kie_nb.engine import get_session
+    from kie_nb.handles import get_session
     from kie_nb.notebook.wan_magic import _show_dry_run
 
     _show_dry_run(get_session().dry_run("Waves.", model="wan/2-5-text-to-video", seed=1))

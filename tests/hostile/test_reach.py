@@ -233,7 +233,7 @@ def test_a_run_whose_link_leads_elsewhere_is_made_and_not_fetched(lie, bystander
 
 
 @pytest.mark.parametrize(
-    "host", ["10.0.0.1", "169.254.169.254", "192.168.1.1", "0xa9fea9fe", "[fd00::1]", "[64:ff9b::a00:1]", "[::ffff:10.0.0.1]"]
+    "host", ["10.0.0.1", "169.254.169.254", "192.168.1.1", "0xa9fea9fe", "[fd00::1]", "[64:ff9b::a00:1]", "[::ffff:10.0.0.1]", "localhost.", "a.localhost.", "localhost.localdomain", "ip6-localhost", "%6c%6f%63%61%6c%68%6f%73%74", "localhost%2e", "metadata.google.internal", "printer.local", "router", "nas.lan."]
 )  # fmt: skip
 def test_a_proxy_is_asked_for_no_private_address(lie, tmp_path, monkeypatch, host):
     """It stands inside the network."""

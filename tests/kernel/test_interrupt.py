@@ -68,7 +68,7 @@ SEEDS = """import kie_nb as kie
 exp = kie.Experiment("seeds", model="wan/2-5-text-to-video", prompt="Waves", seed=[1, 2, 3], duration=10)
 exp.run().wait(100);"""
 LATE = """import concurrent.futures, time
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 class Late:
     pool = concurrent.futures.ThreadPoolExecutor(1)
     def submit(self, fn, /, *args):

@@ -10,7 +10,7 @@ from PIL import Image
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import asking, get_session
+from kie_nb.handles import get_session, prepare
 from kie_nb.simulator import Fault
 
 
@@ -73,7 +73,7 @@ def intention(simulator, cat):
     def write_down(by):
         session = get_session()
         prepared = session.prepare("The cat smiles.", image=cat, seed=7)
-        new = replace(asking.new_run(prepared), **by)
+        new = replace(prepare.new_run(prepared), **by)
         row, _is_new = session.here.intend(new)
         return session.handle(prepared.home, row)
 

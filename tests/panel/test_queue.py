@@ -8,8 +8,8 @@ import owners
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine import asking, get_session
 from kie_nb.engine.evidence import UNSETTLED
+from kie_nb.handles import get_session, prepare
 from kie_nb.ledger import search
 from kie_nb.notebook.panel.queue import STEP
 from kie_nb.simulator import Fault
@@ -109,7 +109,7 @@ def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):
     """The row says that it was never sent; the press says that it will not be."""
     session = get_session()
     prepared = session.prepare("The cat smiles.", image=cat, seed=5)
-    gone = replace(asking.new_run(prepared), **owners.dead())
+    gone = replace(prepare.new_run(prepared), **owners.dead())
     row, _is_new = session.here.intend(gone)
     page.until(lambda: page.rows and "left behind, never sent" in text(page.rows[0]))
     assert buttons(page.rows[0]) == ["Take back"]

@@ -15,7 +15,7 @@ from ipywidgets.widgets.widget import _instances
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import asking, get_session
+from kie_nb.handles import get_session, prepare
 from kie_nb.notebook.card import shared_layout
 from kie_nb.notebook.panel import Panel
 from kie_nb.notebook.panel.filling import draft_of, draft_of_video
@@ -118,7 +118,7 @@ def left(simulator, cat):
     """The row of a request that a kernel had written down when it died."""
     session = get_session()
     prepared = session.prepare("The cat smiles.", image=cat, seed=5)
-    gone = replace(asking.new_run(prepared), **owners.dead())
+    gone = replace(prepare.new_run(prepared), **owners.dead())
     return session.ledger(prepared.home).intend(gone)[0]
 
 
@@ -406,7 +406,7 @@ def test_a_closed_panel_leaves_nothing(simulator, cat):
     wait_until(lambda: not workers() - threads)
     panel.close()
 
-    assert run._listeners == []
+    assert get_session().tracked(run).listeners == ()
 
 
 def workers():

@@ -11,7 +11,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import get_session
+from kie_nb.handles import get_session
 
 GUIDE = Path(__file__).parents[2] / "notebooks" / "python.ipynb"
 KEY = "sk-a-key-of-their-own"

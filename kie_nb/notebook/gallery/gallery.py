@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ...engine import Run, get_session
-from ...engine.browsing import PAGE_SIZE, Found, Question, browse
 from ...errors import KieError
+from ...handles import Run, get_session
+from ...handles.browsing import PAGE_SIZE, Found, Question, browse
 from ...text import visible
 from ..card import widgets
 from ..run_cell import cell_of

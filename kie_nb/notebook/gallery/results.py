@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ...engine import Run
 from ...engine.tables import counted
 from ...errors import InvalidRequest, KieError
+from ...handles import Run
 from ...markup import ROOT, Html, html
 from .. import page
 from ..card import widgets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...engine import Run
+from ...handles import Run
 from ...home import is_plain_file
 from ...ledger import is_picture
 from ...paths import shown_path

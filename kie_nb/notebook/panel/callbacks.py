@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ...engine import get_session
 from ...engine.executor import Threads
+from ...handles import get_session
 
 
 class Callbacks:

@@ -11,9 +11,9 @@ from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
 from ...context import place
-from ...engine import Run, get_session
 from ...engine.origin import Origin, here
 from ...errors import InvalidRequest, KieError, OutOfCredits
+from ...handles import Run, get_session
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
 from ...text import say

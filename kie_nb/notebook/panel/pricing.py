@@ -7,12 +7,14 @@ from pathlib import Path
 
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
-from ...engine import Prepared, get_session, origin
-from ...engine.asking import check_limit, standing
+from ...engine import origin
 from ...engine.images import Picture, is_url
 from ...engine.states import State
 from ...engine.urls import recorded_pictures
 from ...errors import BudgetExceeded, InvalidRequest, KieError
+from ...handles import Prepared, get_session
+from ...handles.begin import standing
+from ...handles.prepare import check_limit
 from ...keys import Secret
 from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined

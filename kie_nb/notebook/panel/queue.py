@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...engine import Run, get_session, tables
+from ...engine import tables
 from ...engine.states import OPEN, UNSETTLED, WORDS, State
+from ...handles import Run, get_session
 from ...ledger import Ledger, RunRow, owner
 from ...markup import NOTHING, ROOT, Html, html
 from .. import page

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...engine import Run
 from ...engine.states import State
+from ...handles import Run
 from ...text import visible
 from .. import page
 from ..card import FLUSH_S, widgets

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import WeakSet
 
-from ...engine import Run, get_session
 from ...engine.states import WORDS, State
+from ...handles import Run, get_session
+from ...handles.words import goes_on
 from ..gallery import Gallery
 from .callbacks import Callbacks
 from .queue import Queue
@@ -88,7 +89,7 @@ class RunWatch:
         if run.state == State.NOT_SENT:
             self._say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
         else:
-            self._say(f"You stopped waiting for run {run.id[:8]}. {run._goes_on()}")  # noqa: SLF001
+            self._say(f"You stopped waiting for run {run.id[:8]}. {goes_on(run)}")
         self._desk.soon(self._queue.look)
 
     def take_back(self, run: Run) -> None:

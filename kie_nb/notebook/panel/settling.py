@@ -8,9 +8,9 @@ from typing import Any
 
 from IPython.core.formatters import HTMLFormatter
 
-from ...engine import Run, get_session
-from ...engine.settling import adopt_question, question
 from ...engine.states import UNSETTLED
+from ...handles import Run, get_session
+from ...handles.settling import adopt_question, question
 from ...markup import ROOT, html
 from ..card import widgets
 from .callbacks import Callbacks

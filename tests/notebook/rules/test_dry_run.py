@@ -44,7 +44,7 @@ def test_an_earlier_run_is_told_by_its_state(record, look, state, words):
 def test_a_run_that_ended_without_a_video_does_not_stand(record, look):
     """The cell sends the request anew."""
     run = record("fail")
-    run._ledger.move(run.id, "fail", expect={"fail"}, release=True)
+    run.ledger.move(run.id, "fail", expect={"fail"}, release=True)
 
     assert look().splitlines()[-1] == "running the cell sends it"
     assert look("--seed 8").splitlines()[-1] == "running the cell sends it"

@@ -4,66 +4,91 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 import os
-import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .. import _hooks
+from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
-from ..errors import (
-    SIMULATED,
-    InvalidRequest,
-    KieError,
-    LedgerError,
-    StillRunning,
-    WaitInterrupted,
-    explain_cancelled,
-)
+from ..engine.record import Record
+from ..engine.states import State
+from ..engine.waiting import wait_async, wait_blocking
+from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
 from ..paths import shown_path
 from ..text import in_line, say
-from . import settling
-from .bridge import wait_async, wait_blocking
-from .facts import Facts
-from .states import AT_SERVICE, State
+from .words import charged, come_back, goes_on, what_goes_on
 
 if TYPE_CHECKING:
-    from ..ledger import Ledger, RunRow
-    from .evidence import Evidence
-    from .session import Session
+    from ..engine.evidence import Evidence
+    from ..engine.tracked import Tracked
+    from ..ledger import RunRow
 
 DISPLAY_WAIT_S = 30.0
 WAIT_S = 1800.0  # recorded tasks took up to 13 minutes (kie-api §4.7)
 Listener = Callable[["Run"], None]
-log = logging.getLogger("kie_nb")
 
 
-class Run(Facts):
+class Keeper(Protocol):
+    """What a handle asks of those that keep it."""
+
+    def revive(self, run: Run) -> None:
+        """Follow *run* if it is open, or if its file is gone; sends nothing."""
+
+    def withdraw(self, run: Run) -> bool:
+        """Take back what was not sent; False if it is too late for that."""
+
+    def evidence(self, run: Run) -> Evidence:
+        """What is known of it, where its outcome is unknown."""
+
+    def adopt(self, run: Run, task_id: str | Mapping[str, Any], *, yes: bool) -> Run:
+        """Settle it with a task."""
+
+    def resend(self, run: Run, *, yes: bool) -> Run:
+        """Send its request again."""
+
+    def write_off(self, run: Run, *, charged: bool) -> Run:
+        """Give it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A listener of a handle's, as the tracked run calls it; two of the same are equal."""
+
+    listener: Listener
+    run: Run
+
+    def __call__(self, _tracked: Tracked) -> None:
+        self.listener(self.run)
+
+
+class Run(Record):
     """One paid intention: its request, its task at the service, its video.
 
     `await run`, or `run.wait()`, gives the run when its video is on disk, and raises what went wrong otherwise.
     """
 
-    def __init__(self, row: RunRow, session: Session, ledger: Ledger) -> None:
-        self._row = row
-        self._session = session
-        self._ledger = ledger
-        self._done: Future[None] = Future()
-        self._answered: Future[None] = Future()
-        self._error: KieError | None = None
-        self._listeners: list[Listener] = []
-        self._is_stopped = False
-        self.trouble = ""
-        self._pid = os.getpid()
-        self._held: list[Future[None]] = []
-        self._lock = threading.RLock()  # around the two futures: who waits and who drives may meet at the end
+    def __init__(self, tracked: Tracked, keeper: Keeper) -> None:
+        super().__init__(tracked.row, tracked.ledger)
+        self._tracked = tracked
+        self._keeper = keeper
+
+    @property
+    def row(self) -> RunRow:
+        """All columns of the ledger."""
+        return self._tracked.row
 
     @property
     def error(self) -> KieError | None:
         """What went wrong, if anything did."""
-        return copy.copy(self._error) if self._error else None
+        error = self._tracked.error
+        return copy.copy(error) if error else None
+
+    @property
+    def trouble(self) -> str:
+        """Something that passes, in words; it is raised nowhere."""
+        return self._tracked.trouble
 
     # --- what people say of it ---------------------------------------------------------------------------------
 
@@ -102,9 +127,9 @@ class Run(Facts):
         return self._mark(rating=stars)
 
     def _mark(self, **words: Any) -> Run:
-        row = self._ledger.mark(self.id, **words)
+        row = self.ledger.mark(self.id, **words)
         if row is not None:
-            self._update(row)
+            self._tracked.update(row)
         return self
 
     # --- settling ----------------------------------------------------------------------------------------------
@@ -117,7 +142,7 @@ class Run(Facts):
         Raises:
             InvalidRequest: there is nothing to settle.
         """
-        return settling.evidence(self._session, self)
+        return self._keeper.evidence(self)
 
     def adopt(self, task_id: str | Mapping[str, Any], *, yes: bool = False) -> Run:
         """Settle an unknown outcome with the task it made; its request must match.
@@ -130,7 +155,7 @@ class Run(Facts):
             InvalidRequest: it does not match, or there is nothing to settle.
             OutcomeUnknown: it cannot be compared, and it was not agreed to.
         """
-        return settling.adopt(self._session, self, task_id, yes=yes)
+        return self._keeper.adopt(self, task_id, yes=yes)
 
     def resend(self, *, yes: bool = False) -> Run:
         """Send an unknown run's request again, once; says the worst case and asks, unless *yes*.
@@ -141,7 +166,7 @@ class Run(Facts):
             BadImage: its picture is gone, or its address serves another one now; nothing was sent.
             KieError: the service refused it, as `kie_nb.generate` says.
         """
-        return settling.resend(self._session, self, yes=yes)
+        return self._keeper.resend(self, yes=yes)
 
     def write_off(self, *, charged: bool = True) -> Run:
         """Give an unknown run up; its estimate counts as spent unless *charged* is False.
@@ -149,7 +174,7 @@ class Run(Facts):
         Raises:
             InvalidRequest: there is nothing to settle.
         """
-        return settling.write_off(self._session, self, charged=charged)
+        return self._keeper.write_off(self, charged=charged)
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
@@ -166,11 +191,11 @@ class Run(Facts):
         """
         self._attend()
         try:
-            if not wait_blocking(self._done, timeout_s=timeout_s):
+            if not wait_blocking(self._tracked.done, timeout_s=timeout_s):
                 raise self._still_running(timeout_s)
         except WaitInterrupted:
             raise self._interrupted() from None
-        for shown in self._held:
+        for shown in self._tracked.held:
             wait_blocking(shown, timeout_s=DISPLAY_WAIT_S, goes_on="the video is on disk.")
         return self._outcome()
 
@@ -180,34 +205,28 @@ class Run(Facts):
     async def _wait_async(self) -> Run:
         self._attend()
         try:
-            if not await wait_async(self._done, timeout_s=WAIT_S):
+            if not await wait_async(self._tracked.done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
         except asyncio.CancelledError as exc:
             words, more = self._what_goes_on()
             explain_cancelled(exc, words, **more)
             raise
-        for shown in self._held:
+        for shown in self._tracked.held:
             await wait_async(shown, timeout_s=DISPLAY_WAIT_S)
         return self._outcome()
 
     def _attend(self) -> None:
         """See to it that there is something to wait for."""
-        if self._pid != os.getpid():
+        if self._tracked.pid != os.getpid():
             raise KieError(
                 f"{self.label} belongs to the process that this one was forked from.",
                 hint=f"kie_nb.get({self.id[:8]!r}) gives its handle here",
             )
-        self._is_stopped = False
-        self._session.revive(self)
+        self._tracked.is_stopped = False
+        self._keeper.revive(self)
 
     def _what_goes_on(self) -> tuple[str, dict[str, str]]:
-        """What an interrupted wait means, its cost and the next step; what was not sent yet will not be sent behind anyone's back."""
-        if self._session.withdraw(self):
-            return (
-                f"{self.label} was not sent yet and will not be: nothing was charged.",
-                {"hint": "run the cell to send it"},
-            )
-        return self._goes_on(), {"hint": self._come_back(), "charged": self._charged}
+        return what_goes_on(self, is_withdrawn=self._keeper.withdraw(self))
 
     def _interrupted(self) -> WaitInterrupted:
         words, more = self._what_goes_on()
@@ -215,131 +234,63 @@ class Run(Facts):
 
     def stop_waiting(self) -> None:
         """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is taken back."""
-        if self._done.done():
+        if self._tracked.done.done():
             return
-        self._is_stopped = True
+        self._tracked.is_stopped = True
         try:
-            if self.state is State.INTENT and self._session.withdraw(self):
+            if self.state is State.INTENT and self._keeper.withdraw(self):
                 return
         except LedgerError as exc:
-            self._say(f"It could not be taken back: {exc.message}")
-        with self._lock:
-            done = self._done
-            if done.done():
-                return
-            self._done = Future()
-        done.set_result(None)
-        self._notify()
+            self._tracked.say(f"It could not be taken back: {exc.message}")
+        self._tracked.release()
 
     @property
     def is_stopped(self) -> bool:
         """Whether *Stop waiting* was pressed."""
-        return self._is_stopped
+        return self._tracked.is_stopped
 
     def show(self) -> None:
         """Show the card, or the video if it is there, in this cell."""
-        if _hooks.show is not None:
-            _hooks.show(self)
+        shown_by = presenter.current()
+        if shown_by is not None:
+            shown_by.show(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 
     def _outcome(self) -> Run:
-        if self._error is not None:
-            raise copy.copy(self._error)
+        error = self.error
+        if error is not None:
+            raise error
         if not self.is_final:
             raise StillRunning(
-                f"you stopped waiting for {self.label}. {self._goes_on()}",
-                hint=self._come_back(),
-                charged=self._charged,
+                f"you stopped waiting for {self.label}. {goes_on(self)}",
+                hint=come_back(self),
+                charged=charged(self),
             )
         return self
-
-    def _goes_on(self) -> str:
-        if self.task_id:
-            return f"task {self.task_id} goes on at the service; its video will still be fetched."
-        if self.state is State.INTENT:
-            return f"run {self.id[:8]} is recorded; another kernel is about to send it."
-        return f"run {self.id[:8]} is recorded; if it was sent, it goes on at the service."
-
-    @property
-    def _charged(self) -> str:
-        """What a task costs that is no longer waited for, in words; empty while there is none."""
-        if not self.task_id:
-            return ""
-        return SIMULATED if self.service == "simulator" else "the task goes on and is billed"
-
-    def _come_back(self) -> str:
-        return f"run the cell again or `%kie show {self.id[:8]}`; after a restart `%kie resume`"
 
     def _still_running(self, timeout_s: float | None) -> StillRunning:
         trouble = f" {self.trouble}" if self.trouble else ""
         return StillRunning(
-            f"{self.label} was not done after {timeout_s:g} s. {self._goes_on()}{trouble}",
-            hint=self._come_back(),
-            charged=self._charged,
+            f"{self.label} was not done after {timeout_s:g} s. {goes_on(self)}{trouble}",
+            hint=come_back(self),
+            charged=charged(self),
             run_id=self.id,
         )
 
-    # --- from the dispatcher -----------------------------------------------------------------------------------
+    # --- for displays ------------------------------------------------------------------------------------------
 
     def listen(self, listener: Listener) -> None:
         """Call *listener* on the dispatcher's thread at every change; an error in it is not the run's."""
-        self._listeners.append(listener)
+        self._tracked.listen(_Heard(listener, self))
 
     def hold(self, shown: Future[None]) -> None:
         """Waits end when *shown* is done too: an executed notebook must not lose the last update of a display."""
-        self._held = [*(future for future in self._held if not future.done()), shown]
+        self._tracked.hold(shown)
 
     def unlisten(self, listener: Listener) -> None:
         """Stop calling *listener*."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-
-    def _reopen(self) -> None:
-        """A driver has (again) taken it up."""
-        with self._lock:
-            self._error, self._is_stopped, self.trouble = None, False, ""
-            if self._done.done():
-                self._done = Future()
-            if self._answered.done():
-                self._answered = Future()
-
-    def _update(self, row: RunRow) -> None:
-        with self._lock:
-            self._row = row
-            # A refusal is an answer only together with its error, which `_finish` brings.
-            if row.state in AT_SERVICE | {State.SUCCESS, State.FETCHED} and not self._answered.done():
-                self._answered.set_result(None)
-        self._notify()
-
-    def _say(self, trouble: str) -> None:
-        """Something that passes: shown on the card, raised nowhere."""
-        if trouble != self.trouble:
-            self.trouble = trouble
-            self._notify()
-
-    def _finish(self, error: KieError | None) -> None:
-        if error is not None and error.run_id is None:
-            error.run_id = self.id
-        with self._lock:
-            self._error = error
-            for future in (self._answered, self._done):
-                if not future.done():
-                    future.set_result(None)
-        self._notify()
-
-    def _notify(self) -> None:
-        """Tell the listeners, on the dispatcher's thread whoever calls."""
-        dispatcher = self._session.dispatcher
-        if not dispatcher.is_own_thread():
-            if self._listeners:
-                dispatcher.call_soon(self._notify)
-            return
-        for listener in list(self._listeners):
-            try:
-                listener(self)
-            except Exception:
-                log.exception("a listener of run %s failed", self.id)  # must not stop a paid run
+        self._tracked.unlisten(_Heard(listener, self))
 
     # --- looks -------------------------------------------------------------------------------------------------
 
@@ -354,8 +305,9 @@ class Run(Facts):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
-        if _hooks.echo is not None:
-            _hooks.echo(self)
+        shown_by = presenter.current()
+        if shown_by is not None:
+            shown_by.echo(self)
         else:
             self.show()
 

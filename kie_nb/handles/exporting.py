@@ -16,25 +16,25 @@ from pydantic import ValidationError
 from .. import settings as settings_
 from ..bounds import MAX_FILES
 from ..catalogue import read_request
+from ..engine import manifest as manifest_
+from ..engine import tables
+from ..engine.manifest import FileEntry, Manifest, RunEntry, VideoEntry
+from ..engine.recall import call_of, kept_name, note_of
+from ..engine.scrub import places_of, scrubbed
+from ..engine.states import RELEASED, WORDS, State
+from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
 from ..home import hash_of, is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
 from ..markup import NOTHING, Html, document, html, joined
 from ..paths import shown_path
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
-from . import manifest as manifest_
-from . import tables
-from .bridge import wait_blocking
-from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
-from .recall import call_of, kept_name, note_of
 from .run import Run
-from .scrub import places_of, scrubbed
-from .states import RELEASED, WORDS, State
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from .session import Session
+    from .registry import Handles
 
 
 _FACTS = (
@@ -85,7 +85,7 @@ class Exported:
 
 
 def export(
-    session: Session, folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = None
+    handles: Handles, folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = None
 ) -> Exported:
     """Copy *runs* with their videos, pictures and history into *folder*, and add to what an earlier export left there.
 
@@ -99,11 +99,11 @@ def export(
         LedgerError: *folder* holds other files under these names, or cannot be written.
         InvalidRequest: there is no such run.
     """
-    chosen = _chosen(session, runs)
+    chosen = _chosen(handles, runs)
     target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
-    _check_folder(target, [session.home_of(run).home for run in chosen])
+    _check_folder(target, [handles.home_of(run).home for run in chosen])
     there = manifest_.load(target) if (target / manifest_.NAME).exists() else Manifest()
-    work = _Work(session, target, there)
+    work = _Work(handles, target, there)
     try:
         for name in manifest_.FOLDERS:
             (target / name).mkdir(parents=True, exist_ok=True)
@@ -121,15 +121,15 @@ def export(
     )
 
 
-def _chosen(session: Session, runs: Iterable[Run | str] | None) -> list[Run]:
+def _chosen(handles: Handles, runs: Iterable[Run | str] | None) -> list[Run]:
     if isinstance(runs, Run | str):
         runs = [runs]
     if runs is None:
         home = settings_.current().home
-        rows = session.ledger(home).runs(states={State.FETCHED}, limit=None)
-        found = [session.handle(home, row) for row in rows]
+        rows = handles.ledger(home).runs(states={State.FETCHED}, limit=None)
+        found = [handles.handle(home, row) for row in rows]
     else:
-        found = [run if isinstance(run, Run) else session.get(run) for run in runs]
+        found = [run if isinstance(run, Run) else handles.get(run) for run in runs]
     if not found:
         raise InvalidRequest("there is no run to export.", hint="%kie runs lists them", charged="")
     return sorted({run.id: run for run in found}.values(), key=lambda run: run.row.created_at)
@@ -163,7 +163,7 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
 class _Work:
     """One export under way."""
 
-    session: Session
+    handles: Handles
     folder: Path
     there: Manifest
     ids: set[str] = field(default_factory=set)
@@ -190,7 +190,7 @@ class _Work:
             "videos": [one.model_dump() for one in self._videos(run, earlier)],
             "inputs": [one.model_dump() for one in self._inputs(run)],
         }
-        places = places_of(self.session.home_of(run).home)
+        places = places_of(self.handles.home_of(run).home)
         facts |= {name: scrubbed(facts[name], places) for name in ("error", "events")}
         try:
             entry = RunEntry.model_validate(facts)
@@ -205,7 +205,7 @@ class _Work:
         if run.state is not State.FETCHED:
             return []
         found: list[VideoEntry] = []
-        files = self.session.home_of(run)
+        files = self.handles.home_of(run)
         for kept in kept_files(run.row):
             path = files.place(kept.name)
             if path is None:
@@ -218,7 +218,7 @@ class _Work:
                 same = (one for one in there if one.number is not None or Path(one.file).name == name)
                 found += [_numbered(one, kept) for one in itertools.islice(same, 1)]
                 continue
-            sha256 = self._wait(self.session.downloads.submit(hash_of, path))
+            sha256 = self._wait(self.handles.downloads.submit(hash_of, path))
             if kept.sha256 not in {None, sha256}:
                 self.remarks.append(
                     (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
@@ -242,7 +242,7 @@ class _Work:
         part = _part_of(target)
         try:
             remark = self._wait(
-                self.session.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
+                self.handles.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
             )
             if remark:
                 self.remarks.append((name, remark))
@@ -254,7 +254,7 @@ class _Work:
         image = run.request.image
         if image is None or image.by_url:
             return []
-        kept = self.session.home_of(run).find_input(image.sha256)
+        kept = self.handles.home_of(run).find_input(image.sha256)
         if kept is None:
             if image.url is None:
                 self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))

@@ -14,12 +14,12 @@ from ..errors import KieError, LedgerError
 from ..ledger import UnreadableRun, owner
 from ..paths import make_private, open_private
 from .outcomes import stored
-from .run import Run
 from .states import OPEN, RELEASED, State, sources
 
 if TYPE_CHECKING:
     from .channel import Channel
-    from .session import Session
+    from .tracked import Tracked
+    from .workspace import Workspace
 
 log = logging.getLogger("kie_nb")
 
@@ -34,17 +34,17 @@ class TakenOver(Exception):
 class Step:
     """One part of a run's life, on the dispatcher's loop."""
 
-    def __init__(self, run: Run, session: Session, channel: Channel) -> None:
+    def __init__(self, run: Tracked, workspace: Workspace, channel: Channel) -> None:
         self.run = run
-        self.session = session
+        self.workspace = workspace
         self.channel = channel
-        self.ledger = session.ledger_of(run)
-        self.files = session.home_of(run)
+        self.ledger = run.ledger
+        self.files = workspace.home_of(run)
 
     async def db(self, fn: Any, *args: Any, **more: Any) -> Any:
         """A ledger call; in the thread for them, or, once the interpreter is on its way out, here."""
         try:
-            answer = self.session.dispatcher.ledger_soon(fn, *args, **more)
+            answer = self.workspace.dispatcher.ledger_soon(fn, *args, **more)
         except RuntimeError:
             # "cannot schedule new futures after shutdown": the answer must still reach the disk.
             return fn(*args, **more)
@@ -69,7 +69,7 @@ class Step:
                     told = f" Its task is {changes['task_id']}: write it down."
                     log.error("%s%s", exc.message, told)  # noqa: TRY400 - not our stack but the words matter
                     self._note_task(changes["task_id"])
-                self.run._say(f"{exc.message}{told} Trying again.")
+                self.run.say(f"{exc.message}{told} Trying again.")
                 await asyncio.sleep(LEDGER_PAUSE_S)
             else:
                 if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
@@ -93,7 +93,7 @@ class Step:
             changes |= {"hand_to": owner.me(), "owner_hint": owner.hint()}
         elif self.run.state in OPEN:
             changes["owner"] = owner.me()
-        # What is fetched is taken up again by `Session` alone, never by the late look of a driver that was overtaken.
+        # What is fetched is taken up again by the supervisor alone, never by the late look of a driver that was overtaken.
         expect = sources(to) - {State.FETCHED} | {to}
         release = to in RELEASED
         row = await self.db(
@@ -102,9 +102,9 @@ class Step:
         if row is None:
             current = await self.db(self.ledger.get, self.run.id)
             if current is not None:
-                self.run._update(current)
+                self.run.update(current)
             return False
-        self.run._update(row)
+        self.run.update(row)
         return True
 
     async def end(self, to: State, error: KieError, **changes: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is known of a run, as its row in the ledger says."""
+"""What is known of a run by its row in the ledger."""
 
 from __future__ import annotations
 
@@ -7,45 +7,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, Request
-from ..ledger import files_made, kept_files
+from ..ledger import Files, files_made, kept_files
 from ..ledger.schema import moment
 from . import origin
 from .states import FINAL, State
 
 if TYPE_CHECKING:
     from ..ledger import Ledger, RunRow
-    from .session import Session
 
 LENGTH_SLACK_S = 0.5  # encoders end on whole frames, and some add a few
 LINK_LIFE = dt.timedelta(days=1)  # kie-api §8.2: 24 h or 14 days; assume the shorter
 
 
-class Facts:
-    """The half of a run's handle that reads."""
+class Record:
+    """A run as its row in *ledger* says it, and what follows from that: no handle, and nothing is driven."""
 
-    _row: RunRow
-    _session: Session
-    _ledger: Ledger
+    def __init__(self, row: RunRow, ledger: Ledger) -> None:
+        self._row = row
+        self._ledger = ledger
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger that it is in."""
+        return self._ledger
 
     @property
     def id(self) -> str:
         """Our own id; any unique beginning of it will do where an id is asked for."""
-        return self._row.id
+        return self.row.id
 
     @property
     def service(self) -> str:
         """Who answers: "kie" or "simulator"."""
-        return self._row.service
+        return self.row.service
 
     @property
     def model(self) -> str:
         """The model's id."""
-        return self._row.model
+        return self.row.model
 
     @property
     def request(self) -> Request:
         """What was asked, defaults included."""
-        return Request.from_json(self._row.request)
+        return Request.from_json(self.row.request)
 
     @property
     def prompt(self) -> str:
@@ -55,12 +59,12 @@ class Facts:
     @property
     def seed(self) -> int | None:
         """The seed that was sent; None for models that take none."""
-        return self._row.seed
+        return self.row.seed
 
     @property
     def state(self) -> State:
         """Where the run is in its life."""
-        return State(self._row.state)
+        return State(self.row.state)
 
     @property
     def is_final(self) -> bool:
@@ -70,7 +74,7 @@ class Facts:
     @property
     def task_id(self) -> str | None:
         """The service's id, once it has accepted."""
-        return self._row.task_id
+        return self.row.task_id
 
     @property
     def estimate(self) -> Estimate | None:
@@ -80,39 +84,39 @@ class Facts:
     @property
     def credits(self) -> float | None:
         """What it really cost, in credits, as the service reported; None while that is not known, which is not 0."""
-        return self._row.credits
+        return self.row.credits
 
     @property
     def video(self) -> Path | None:
         """The file, once it is on disk; None too where the ledger names one that is none of ours, as `remarks` says then."""
-        return self._session.home_of(self).place(self._row.video)
+        return Files(self.ledger.home).place(self.row.video)
 
     @property
     def is_here(self) -> bool:
         """Whether the file is on this machine's disk."""
-        return self._row.video is not None and self._session.home_of(self).find(self._row.video) is not None
+        return self.row.video is not None and Files(self.ledger.home).find(self.row.video) is not None
 
     @property
     def videos(self) -> tuple[Path, ...]:
         """All files, where the task made more than one."""
-        files = self._session.home_of(self)
-        names = [self._row.video, *(self._row.more_videos or [])]
+        files = Files(self.ledger.home)
+        names = [self.row.video, *(self.row.more_videos or [])]
         return tuple(path for path in map(files.place, names) if path is not None)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """Which files of the task have not come, counted from 0: it made several, and not all could be fetched yet."""
-        count = files_made(self._row)
-        if self.state is not State.FETCHED or count <= 1 + len(self._row.more_videos or ()):
+        count = files_made(self.row)
+        if self.state is not State.FETCHED or count <= 1 + len(self.row.more_videos or ()):
             return ()
-        here = {kept.number for kept in kept_files(self._row)}
+        here = {kept.number for kept in kept_files(self.row)}
         return tuple(number for number in range(count) if number not in here)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """How the video differs from what was asked or made, a sentence each: its length, damage, and files that are not here."""
         missing = ", ".join(str(number + 1) for number in self.missing)
-        of = files_made(self._row)
+        of = files_made(self.row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
         return tuple(
             remark for remark in (not_all, *self.damage, self.length_remark, self.name_remark) if remark
@@ -121,7 +125,7 @@ class Facts:
     @property
     def name_remark(self) -> str:
         """That the ledger names a file for it that is not read, in words; "" where all is well."""
-        named = [name for name in (self._row.video, *(self._row.more_videos or ())) if name]
+        named = [name for name in (self.row.video, *(self.row.more_videos or ())) if name]
         if len(named) == len(self.videos):
             return ""
         return "The ledger names a file for it that is no plain file of kie-runs/videos: it is not read."
@@ -129,19 +133,19 @@ class Facts:
     @property
     def damage(self) -> tuple[str, ...]:
         """What is wrong with the files as the service sent them, a sentence each: they are kept, and shown as far as they go."""
-        is_one = files_made(self._row) <= 1
+        is_one = files_made(self.row) <= 1
         return tuple(
             f"{kept.remark[:1].upper()}{kept.remark[1:]}."
             if is_one
             else f"File {kept.number + 1}: {kept.remark}."
-            for kept in kept_files(self._row)
+            for kept in kept_files(self.row)
             if kept.remark
         )
 
     @property
     def length_remark(self) -> str:
         """That the video is not as long as asked, in words; "" where it is, or where nobody knows."""
-        wanted, seconds = self.request.asked_seconds, self._row.video_seconds
+        wanted, seconds = self.request.asked_seconds, self.row.video_seconds
         if wanted is None or seconds is None or abs(seconds - wanted) <= LENGTH_SLACK_S:
             return ""
         return f"Asked for {wanted:g} s; the video has {seconds:.1f} s."
@@ -149,46 +153,46 @@ class Facts:
     @property
     def url(self) -> str | None:
         """The service's own link to the video; it dies after about a day."""
-        return self._row.urls[0] if self._row.urls else None
+        return self.row.urls[0] if self.row.urls else None
 
     @property
     def link_until(self) -> dt.datetime | None:
         """Until when `url` should serve the video (UTC), a day after the task's end; None while there is no link."""
         made = self.completed_at
-        return made + LINK_LIFE if made is not None and self._row.urls else None
+        return made + LINK_LIFE if made is not None and self.row.urls else None
 
     @property
     def link_lives(self) -> bool:
         """Whether `url` should still serve the video."""
         until = self.link_until
-        return until is not None and self._ledger.now() < until
+        return until is not None and self.ledger.now() < until
 
     @property
     def created_at(self) -> dt.datetime:
         """When the intention was written down (UTC)."""
-        at = moment(self._row.created_at)
+        at = moment(self.row.created_at)
         assert at is not None  # noqa: S101 - a column that is never null
         return at
 
     @property
     def age_s(self) -> float:
         """How long ago that was, in seconds, by the ledger's clock."""
-        return (self._ledger.now() - self.created_at).total_seconds()
+        return (self.ledger.now() - self.created_at).total_seconds()
 
     @property
     def completed_at(self) -> dt.datetime | None:
         """When the task ended (UTC)."""
-        return moment(self._row.completed_at)
+        return moment(self.row.completed_at)
 
     @property
     def duration_s(self) -> float | None:
         """How long the task was at work, in seconds."""
-        return self._row.duration_s
+        return self.row.duration_s
 
     @property
     def origin(self) -> dict[str, Any]:
         """Where it was asked for: versions, notebook, cell, commit, and the picture by hash and pixels; None for unknown."""
-        return origin.facts(self._row, self.request)
+        return origin.facts(self.row, self.request)
 
     @property
     def row(self) -> RunRow:
@@ -197,26 +201,19 @@ class Facts:
 
     def history(self) -> list[dict[str, Any]]:
         """Every transition with its moment and evidence, oldest first."""
-        return self._ledger.events(self.id)
+        return self.ledger.events(self.id)
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Words that you gave it."""
-        return tuple(self._row.tags or ())
+        return tuple(self.row.tags or ())
 
     @property
     def rating(self) -> int | None:
         """1 to 5, or None."""
-        return self._row.rating
+        return self.row.rating
 
     @property
     def label(self) -> str:
         """A short name for messages."""
         return f"run {self.id[:8]}"
-
-
-class Recorded(Facts):
-    """A run as its row says it, with no handle and no files: for tables of thousands."""
-
-    def __init__(self, row: RunRow) -> None:
-        self._row = row

@@ -16,7 +16,7 @@ from ..settings import LOGS
 from .outcomes import failure
 from .schedule import Usual, next_look_s
 from .states import State, from_service
-from .step import Step, TakenOver, log
+from .transitions import Step, TakenOver, log
 
 # Of nothing but "unknown task", which may pass just after creation (kie-api §4.6 allows 90 s), or of refusals that asking
 # again does not cure (§5.1).
@@ -26,7 +26,7 @@ MOST_STRANGE = 50  # words of the service's that are logged: a new one at every 
 NO_EXPERIENCE = {"kie": (2.5, 1.5), "simulator": (0.6, 1.25)}  # first look after s, growth
 
 
-class Watching(Step):
+class Polling(Step):
     """Looks until the task is final."""
 
     async def watch(self) -> None:
@@ -51,14 +51,14 @@ class Watching(Step):
                 raise
             except KieError as exc:
                 is_lost = isinstance(exc, TaskLost)
-                self.run._say("the service does not show the task yet" if is_lost else exc.message)
+                self.run.say("the service does not show the task yet" if is_lost else exc.message)
                 if not _passes(exc):
                     unseen, unseen_since = unseen + 1, unseen_since or time.monotonic()
                     if unseen >= LOST_LOOKS and time.monotonic() - unseen_since > LOST_AFTER_S:
                         await self._give_up(exc)
                 continue
             unseen_since, unseen = 0.0, 0
-            self.run._say("")
+            self.run.say("")
             before = self.run.state
             await self._take_in(record)
             if record.is_final:
@@ -69,7 +69,7 @@ class Watching(Step):
     async def _usual(self) -> Usual | None:
         """A hint about when to look; without it the task is looked at all the same."""
         try:
-            return await self.session.usual(self.run)
+            return await self.workspace.durations.usual(self.run)
         except Exception:  # noqa: BLE001 - logged: a hint must not stop the looking
             log.exception("what tasks like that of %s usually take could not be read", self.run.label)
             return None
@@ -105,7 +105,7 @@ class Watching(Step):
     async def _take_in(self, record: TaskRecord) -> None:
         before = self.run.state
         state = from_service(record.state, before)
-        strange = self.session.strange_states
+        strange = self.workspace.strange_states
         if record.state not in set(State) | strange and len(strange) < MOST_STRANGE:
             strange.add(record.state)
             log.warning("the service says %r of a task; that is taken as running", record.state)

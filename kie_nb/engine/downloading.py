@@ -13,18 +13,18 @@ from ..paths import shown_path
 from ..settings import LOGS
 from .bringing import bring, received
 from .outcomes import error_of, stored
-from .run import Run
+from .record import Record
 from .states import State
-from .step import Step
+from .transitions import Step
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .workspace import Workspace
 
 FETCH_PAUSES_S = (2.0, 5.0, 15.0, 40.0)
 LOOK_PAUSES_S = (0.0, 2.0, 5.0)  # for the files of a task that succeeded and named none
 
 
-class Fetching(Step):
+class Downloading(Step):
     """Brings the files of a task home."""
 
     async def fetch(self) -> None:
@@ -43,7 +43,7 @@ class Fetching(Step):
         # What is there stays, though its owner may have changed it or it is damaged: that is the doctor's to say.
         here = {one.number for one in kept if self.files.find(one.name)}
         wanted = [number for number in range(len(urls)) if number not in here]
-        open_ = [number for number in wanted if not is_given_up(self.session, self.run, number)]
+        open_ = [number for number in wanted if not is_given_up(self.workspace, self.run, number)]
         came, error = await self._fetch_all(open_ or wanted, (0.0, *FETCH_PAUSES_S))
         there = here | set(came)
         if error is not None:
@@ -60,11 +60,11 @@ class Fetching(Step):
 
     async def fetch_missing(self) -> None:
         """Try once more for what has not come; what does not come now either stays missing."""
-        missing = [number for number in self.run.missing if not is_given_up(self.session, self.run, number)]
+        missing = [number for number in self.run.missing if not is_given_up(self.workspace, self.run, number)]
         came, error = await self._fetch_all(missing, (0.0,))
         if came:
             await self._keep(came)
-        self.run._say(error.message if error else "")
+        self.run.say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
@@ -121,14 +121,14 @@ class Fetching(Step):
                     failed.pop(number, None)
                 except DownloadFailed as exc:
                     failed[number] = exc
-                    self.run._say(
+                    self.run.say(
                         exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again."
                     )
             if all(isinstance(exc, NotFetched) for exc in failed.values()):
                 break
         if not failed:
-            self.run._say("")
-        self.session.not_fetched |= {
+            self.run.say("")
+        self.workspace.not_fetched |= {
             (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
         }
         # What may yet come is told rather than what will not: it is tried again.
@@ -148,7 +148,9 @@ class Fetching(Step):
 
     async def _fetch_file(self, number: int) -> dict[str, Any]:
         place = place_of(self.run, self.files, number)
-        return await bring(self.run, number, self.channel, self._work, place, patience=self.session.patience)
+        return await bring(
+            self.run, number, self.channel, self._work, place, patience=self.workspace.patience
+        )
 
     async def _note_received(self, numbers: Iterable[int]) -> None:
         """Write down, once, what came in the place of files."""
@@ -162,7 +164,7 @@ class Fetching(Step):
 
     async def _work(self, fn: Any, *args: Any) -> Any:
         try:
-            future = self.session.downloads.submit(fn, *args)
+            future = self.workspace.downloads.submit(fn, *args)
         except RuntimeError as exc:  # an executor that takes no more work
             raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
         try:
@@ -173,16 +175,16 @@ class Fetching(Step):
             raise DownloadFailed("the worker that fetched it was ended.") from None
 
 
-def is_given_up(session: Session, run: Run, number: int) -> bool:
+def is_given_up(workspace: Workspace, run: Record, number: int) -> bool:
     """Whether file *number* of the task was too large, or its link led where nothing is fetched from: told, and not tried again."""
-    return (run.id, number) in session.not_fetched or _told(run)
+    return (run.id, number) in workspace.not_fetched or _told(run)
 
 
-def _told(run: Run) -> bool:
+def _told(run: Record) -> bool:
     return (run.row.error or {}).get("class") == NotFetched.__name__
 
 
-def place_of(run: Run, files: Files, number: int) -> Path:
+def place_of(run: Record, files: Files, number: int) -> Path:
     """Where file *number* of the task of *run* belongs: under the name that it has, which may be an import's, or will have."""
     for kept in kept_files(run.row):
         if kept.number == number and (path := files.place(kept.name)) is not None:
@@ -190,7 +192,7 @@ def place_of(run: Run, files: Files, number: int) -> Path:
     return files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
 
 
-def with_files(run: Run, files: Files, came: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+def with_files(run: Record, files: Files, came: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     """The columns of *run* with the files that *came*, by their number, beside those that it has."""
     fresh = [
         KeptFile(

@@ -10,11 +10,11 @@ from typing import Self
 
 from .. import hosts, notice
 from .. import settings as settings_
+from ..engine.channel import RATE_PAUSE_S, SHORTEST_PAUSE_S, embedded_simulator
 from ..errors import LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
 from ..ledger import Grant, GrantStore
 from ..service import Client
-from .channel import RATE_PAUSE_S, SHORTEST_PAUSE_S, embedded_simulator
 from .session import get_session
 
 

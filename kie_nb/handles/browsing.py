@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import settings as settings_
+from ..engine.states import State
 from ..ledger.search import ORDERS, Choices
 from .run import Run
-from .states import State
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .registry import Handles
 
 PAGE_SIZE = 24
 __all__ = ["ORDERS", "PAGE_SIZE", "Choices", "Found", "Question", "browse"]
@@ -54,10 +54,10 @@ class Found:
     choices: Choices
 
 
-def browse(session: Session, question: Question) -> Found:
+def browse(handles: Handles, question: Question) -> Found:
     """The finished runs of the current home and service that *question* asks for; reads the ledger, so it may take a moment."""
     current = settings_.current()
-    ledger = session.ledger(current.home)
+    ledger = handles.ledger(current.home)
     finished = {"states": {State.FETCHED}, "service": current.service}
     found = ledger.page(
         question.page,
@@ -71,7 +71,7 @@ def browse(session: Session, question: Question) -> Found:
         **finished,
     )
     return Found(
-        runs=[session.handle(current.home, row) for row in found.rows],
+        runs=[handles.handle(current.home, row) for row in found.rows],
         count=found.count,
         page=found.number,
         pages=found.pages,

@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
+from ..engine.comparing import Comparison, compare, not_asked
+from ..engine.evidence import Evidence, gather
+from ..engine.states import UNSETTLED, State
 from ..errors import InvalidRequest, KieError, OutcomeUnknown
 from ..ledger import owner
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS
 from ..text import in_line, visible
-from .asking import again, intend
-from .comparing import Comparison, compare, not_asked
-from .evidence import Evidence, evidence_of
-from .states import UNSETTLED, State
+from .begin import intend
+from .prepare import again
 
 if TYPE_CHECKING:
+    from .registry import Handles
     from .run import Run
-    from .session import Session
 
 
 ADOPTING = UNSETTLED | {State.WRITTEN_OFF}
@@ -43,17 +44,21 @@ class Settled:
         return in_line(f"task {self.task_id} {self.words}")
 
 
-def evidence(session: Session, run: Run, *, max_age_s: float = 0.0) -> Evidence:
+def evidence(handles: Handles, run: Run, *, max_age_s: float = 0.0) -> Evidence:
     """What is known of *run*, whose outcome is unknown, with the balance as it was at most *max_age_s* ago.
 
     Raises:
         InvalidRequest: there is nothing to settle.
     """
-    _need_unsettled(session, run)
-    return evidence_of(session, run, max_age_s=max_age_s)
+    _need_unsettled(handles, run)
+    channel = handles.channel_of(run)
+    found: Evidence = handles.call(
+        lambda: gather(handles, handles.tracked(run), channel, max_age_s=max_age_s)
+    )
+    return found
 
 
-def adopt(session: Session, run: Run, named: str | Mapping[str, Any], *, yes: bool = False) -> Run:
+def adopt(handles: Handles, run: Run, named: str | Mapping[str, Any], *, yes: bool = False) -> Run:
     """Take the task that is *named* as the one that *run* made; its video is fetched like any other.
 
     Args:
@@ -63,7 +68,7 @@ def adopt(session: Session, run: Run, named: str | Mapping[str, Any], *, yes: bo
         InvalidRequest: the task was made by another request, or belongs to another run.
         OutcomeUnknown: it cannot be compared, and it was not agreed to; the run is left as it was.
     """
-    record, found = _compared(session, run, named)
+    record, found = _compared(handles, run, named)
     doubt = _doubt(record, found)
     if doubt and not yes and not ask(doubt):
         raise OutcomeUnknown(
@@ -72,24 +77,24 @@ def adopt(session: Session, run: Run, named: str | Mapping[str, Any], *, yes: bo
             charged="nothing now",
             run_id=run.id,
         )
-    _take(session, run, named, record, found)
+    _take(handles, run, named, record, found)
     return run
 
 
-def adopt_question(session: Session, run: Run, named: str | Mapping[str, Any]) -> str:
+def adopt_question(handles: Handles, run: Run, named: str | Mapping[str, Any]) -> str:
     """What is asked before a task that cannot be compared is adopted; "" where all of it was compared.
 
     Raises:
         InvalidRequest: as `adopt`.
     """
-    return _doubt(*_compared(session, run, named))
+    return _doubt(*_compared(handles, run, named))
 
 
-def _compared(session: Session, run: Run, named: str | Mapping[str, Any]) -> tuple[TaskRecord, Comparison]:
-    if _state_now(session, run) not in ADOPTING:
-        raise _nothing_to_settle(session, run)
+def _compared(handles: Handles, run: Run, named: str | Mapping[str, Any]) -> tuple[TaskRecord, Comparison]:
+    if _state_now(handles, run) not in ADOPTING:
+        raise _nothing_to_settle(handles, run)
     task_id = _task_id(named)
-    record = replace(_look_up(session, run, task_id), task_id=task_id)
+    record = replace(_look_up(handles, run, task_id), task_id=task_id)
     found = compare(run, record)
     if found.differ:
         raise InvalidRequest(
@@ -106,15 +111,15 @@ def _doubt(record: TaskRecord, found: Comparison) -> str:
     return f"The service does not say what task {record.task_id} was asked: {found.words}. Adopt it all the same?"
 
 
-def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
+def settle(handles: Handles, named: str | Mapping[str, Any]) -> Settled:
     """Find the uncertain run that made the task which is *named*, by all that was asked, and adopt it.
 
     Raises:
         KieError: the service does not show the task.
     """
     task_id = _task_id(named)
-    unsettled = session.runs(limit=None, states=ADOPTING)
-    known = _owner_of(session, task_id)
+    unsettled = handles.runs(limit=None, states=ADOPTING)
+    known = _owner_of(handles, task_id)
     if known is not None:
         return Settled(task_id=task_id, run=known, words=f"belongs to run {known.id[:8]} already")
     if not unsettled:
@@ -124,7 +129,7 @@ def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
     services = dict.fromkeys(run.service for run in unsettled)
     chosen = settings_.current().service
     first = next((run for run in unsettled if run.service == chosen), unsettled[0])
-    record = replace(_look_up(session, first, task_id), task_id=task_id)
+    record = replace(_look_up(handles, first, task_id), task_id=task_id)
     beside = {run: compare(run, record) for run in unsettled if run.service == first.service}
     fitting = [run for run, found in beside.items() if not found.differ]
     if not fitting:
@@ -138,7 +143,7 @@ def settle(session: Session, named: str | Mapping[str, Any]) -> Settled:
     # A lost one has a task already, and one that was written off was given up: they come last.
     last = (State.LOST, State.WRITTEN_OFF)
     run = min(reversed(fitting), key=lambda run: (run.state in last, len(not_asked(run, record))))
-    _take(session, run, named, record, beside[run])
+    _take(handles, run, named, record, beside[run])
     what = "it has failed at the service" if record.state == "fail" else "its video is fetched now"
     return Settled(
         task_id=task_id, run=run, words=f"is the task of run {run.id[:8]} ({beside[run].words}): {what}"
@@ -162,31 +167,31 @@ def _task_id(named: str | Mapping[str, Any]) -> str:
     return task_id.strip()
 
 
-def _owner_of(session: Session, task_id: str) -> Run | None:
+def _owner_of(handles: Handles, task_id: str) -> Run | None:
     """The run of the current home that has this task."""
     home = settings_.current().home
-    found = [row for row in session.ledger(home).find(task_id) if row.task_id == task_id]
-    return session.handle(home, found[0]) if found else None
+    found = [row for row in handles.ledger(home).find(task_id) if row.task_id == task_id]
+    return handles.handle(home, found[0]) if found else None
 
 
-def _look_up(session: Session, run: Run, task_id: str) -> TaskRecord:
-    channel = session.channel_of(run)
+def _look_up(handles: Handles, run: Run, task_id: str) -> TaskRecord:
+    channel = handles.channel_of(run)
 
     async def look() -> TaskRecord:
         client = await channel.client()
         return await client.record(task_id)
 
-    record: TaskRecord = session.call(look)
+    record: TaskRecord = handles.call(look)
     return record
 
 
 def _take(
-    session: Session, run: Run, named: str | Mapping[str, Any], record: TaskRecord, found: Comparison
+    handles: Handles, run: Run, named: str | Mapping[str, Any], record: TaskRecord, found: Comparison
 ) -> None:
     """From here on it is a run like any other."""
     task_id = record.task_id
     by = "by its id" if isinstance(named, str) else "by a callback"
-    row = session.ledger_of(run).move(
+    row = handles.ledger_of(run).move(
         run.id,
         State.ACCEPTED,
         expect=ADOPTING,
@@ -200,16 +205,16 @@ def _take(
         credits=None,
     )
     if row is None:
-        if _state_now(session, run) not in ADOPTING:
-            raise _nothing_to_settle(session, run)
+        if _state_now(handles, run) not in ADOPTING:
+            raise _nothing_to_settle(handles, run)
         raise InvalidRequest(
             f"task {task_id} belongs to another run here.", hint=f"%kie show {task_id[:12]}", charged=""
         )
-    run._update(row)
-    session.follow(run)
+    handles.update(run, row)
+    handles.follow(run)
 
 
-def resend(session: Session, run: Run, *, yes: bool = False) -> Run:
+def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
     """Send the request again although the first try may be billed: once, whoever asks for it how often.
 
     A run of the same request that was begun since then is given instead, or this one if somebody has found its task
@@ -221,44 +226,44 @@ def resend(session: Session, run: Run, *, yes: bool = False) -> Run:
     Raises:
         OutcomeUnknown: it was not agreed to; nothing was sent.
     """
-    _need_unsettled(session, run)
-    home = session.home_of(run).home
-    row = session.ledger_of(run).later(run.row)
+    _need_unsettled(handles, run)
+    home = handles.home_of(run).home
+    row = handles.ledger_of(run).later(run.row)
     if row is None:
-        if not yes and not ask(question(session, run)):
+        if not yes and not ask(question(handles, run)):
             raise OutcomeUnknown(
                 f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
             )
-        prepared = again(session, run, session.channel_of(run), home)  # with the picture that was kept
-        with session.begin_lock:
-            row, is_new = intend(session, prepared, fresh=True, max_credits=None, instead_of=run.row)
+        prepared = again(handles, run, handles.channel_of(run), home)  # with the picture that was kept
+        with handles.begin_lock:
+            row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
             if is_new:
-                new = session.handle(home, row)
-                session.follow(new, prepared.channel, to_send=prepared.to_send)
+                new = handles.handle(home, row)
+                handles.follow(new, prepared.channel, to_send=prepared.to_send)
         if is_new:
-            session.wait_for_answer(new)
+            handles.wait_for_answer(new)
             return new
-    new = session.handle(home, row)
+    new = handles.handle(home, row)
     if new.state is State.WRITTEN_OFF:  # while the question stood
-        raise _nothing_to_settle(session, new)
-    session.revive(new)
+        raise _nothing_to_settle(handles, new)
+    handles.revive(new)
     return new
 
 
-def question(session: Session, run: Run) -> str:
+def question(handles: Handles, run: Run) -> str:
     """What is asked before a run is sent again: the worst case, and whether that has been done before."""
-    later = session.ledger_of(run).later(run.row)
+    later = handles.ledger_of(run).later(run.row)
     if later is not None:
         return f"It was sent again already, as run {later.id[:8]}: nothing more is sent. Show that one?"
     estimate = run.estimate
     price = f"{estimate.credits:g} credits (${estimate.usd:.2f})" if estimate else "the price of another run"
     callback = " Its callback's address is left out." if run.request.call_back_url else ""
-    via = session.channel_of(run).settings.via
+    via = handles.channel_of(run).settings.via
     again = f"Send it again{f' ({via})' if via else ''}?"
     return f"If the first try was billed, this costs another {price}.{callback} {again}"
 
 
-def write_off(session: Session, run: Run, *, charged: bool = True) -> Run:
+def write_off(handles: Handles, run: Run, *, charged: bool = True) -> Run:
     """Give a run of unknown outcome up; its request may then be sent anew.
 
     Args:
@@ -266,38 +271,39 @@ def write_off(session: Session, run: Run, *, charged: bool = True) -> Run:
 
     Should its task turn up after all, `adopt` still brings its video.
     """
-    _need_unsettled(session, run)
+    _need_unsettled(handles, run)
     credits_ = None if charged else 0.0  # what was not reported is not known, and counted as estimated
     evidence = {"written_off": True, "charged": charged, "credits": credits_, "by": "the user"}
-    row = session.ledger_of(run).move(
+    row = handles.ledger_of(run).move(
         run.id, State.WRITTEN_OFF, expect=UNSETTLED, evidence=evidence, release=True, credits=credits_
     )
     if row is None:
-        raise _nothing_to_settle(session, run)
-    run._update(row)
-    run._finish(
-        KieError(f"{run.label} is written off.", hint="run its cell to send the request anew", charged="")
+        raise _nothing_to_settle(handles, run)
+    handles.update(run, row)
+    handles.finish(
+        run,
+        KieError(f"{run.label} is written off.", hint="run its cell to send the request anew", charged=""),
     )
     return run
 
 
-def _need_unsettled(session: Session, run: Run) -> None:
-    if _state_now(session, run) not in UNSETTLED:
-        raise _nothing_to_settle(session, run)
+def _need_unsettled(handles: Handles, run: Run) -> None:
+    if _state_now(handles, run) not in UNSETTLED:
+        raise _nothing_to_settle(handles, run)
 
 
-def _state_now(session: Session, run: Run) -> State:
+def _state_now(handles: Handles, run: Run) -> State:
     """As the ledger has it: another kernel may have moved it since this one has looked."""
-    row = session.ledger_of(run).get(run.id)
+    row = handles.ledger_of(run).get(run.id)
     if row is None:
         return run.state
-    session.handle(session.home_of(run).home, row)
+    handles.handle(handles.home_of(run).home, row)
     return State(row.state)
 
 
-def _nothing_to_settle(session: Session, run: Run) -> InvalidRequest:
+def _nothing_to_settle(handles: Handles, run: Run) -> InvalidRequest:
     return InvalidRequest(
-        f"{run.label} is {_state_now(session, run)}: there is nothing to settle.",
+        f"{run.label} is {_state_now(handles, run)}: there is nothing to settle.",
         hint="only an unknown or lost run is settled",
         charged="",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import settings as settings_
 from ..keys import Secret
@@ -14,19 +14,22 @@ from ..ledger.leases import LEASE_S
 from ..service import Patience
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
-from .facts import Facts
+from .durations import Durations
+from .executor import Executor, Threads
+from .record import Record
 
-if TYPE_CHECKING:
-    from .run import Run
 
-
-class Shared:
-    """Each is made at first use, and lives as long as the process."""
+class Workspace:
+    """What work on runs needs, handed in. Each is made at first use, and lives as long as the process."""
 
     def __init__(self, *, lease_s: float = LEASE_S) -> None:
         self.lease_s = lease_s  # see `ledger.leases`
         self.dispatcher: Dispatcher = dispatcher()
         self.patience = Patience()
+        self.downloads: Executor = Threads(4, "kie-nb-download")
+        self.durations = Durations(self.dispatcher)
+        self.strange_states: set[str] = set()  # words of the service's that were logged
+        self.not_fetched: set[tuple[str, int]] = set()  # files of runs that are not tried again
         self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
@@ -51,13 +54,13 @@ class Shared:
         """The files of a home."""
         return Files(home)
 
-    def ledger_of(self, run: Facts) -> Ledger:
+    def ledger_of(self, run: Record) -> Ledger:
         """The ledger that *run* is in."""
-        return run._ledger
+        return run.ledger
 
-    def home_of(self, run: Facts) -> Files:
+    def home_of(self, run: Record) -> Files:
         """The files beside that ledger."""
-        return Files(run._ledger.home)
+        return Files(run.ledger.home)
 
     def channel(self, settings: settings_.Settings) -> Channel:
         """The channel for these settings, shared by all runs that go the same way."""
@@ -93,7 +96,7 @@ class Shared:
                 self._grants[place] = GrantStore(place)
             return self._grants[place]
 
-    def channel_of(self, run: Run) -> Channel:
+    def channel_of(self, run: Record) -> Channel:
         """The channel that reaches the service which has *run*'s task."""
         service: settings_.ServiceName = "simulator" if run.service == "simulator" else "kie"
         return self.channel(replace(settings_.current(service), home=self.home_of(run).home))

@@ -6,28 +6,27 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..errors import NOTHING, KieError
-from .asking import ToSend
-from .fetching import Fetching
+from .downloading import Downloading
 from .outcomes import error_of
-from .run import Run
-from .sending import Sending
+from .polling import Polling
+from .sending import Sending, ToSend
 from .states import AT_SERVICE, State
-from .step import TakenOver, log
-from .watching import Watching
+from .transitions import TakenOver, log
 
 if TYPE_CHECKING:
     from .channel import Channel
-    from .session import Session
+    from .tracked import Tracked
+    from .workspace import Workspace
 
 
-class Life:
+class Driver:
     """Drives one run on the dispatcher's loop, from wherever it is."""
 
-    def __init__(self, run: Run, session: Session, channel: Channel, to_send: ToSend | None) -> None:
+    def __init__(self, run: Tracked, workspace: Workspace, channel: Channel, to_send: ToSend | None) -> None:
         self.run = run
-        self._sending = Sending(run, session, channel, to_send)
-        self._watching = Watching(run, session, channel)
-        self._fetching = Fetching(run, session, channel)
+        self._sending = Sending(run, workspace, channel, to_send)
+        self._polling = Polling(run, workspace, channel)
+        self._downloading = Downloading(run, workspace, channel)
 
     async def drive(self) -> KieError | None:
         """Take the run to its end; nothing but `TakenOver` and a cancellation is raised.
@@ -59,9 +58,9 @@ class Life:
         elif self.run.state is State.SENDING:
             await self._sending.give_up()
         if self.run.state in AT_SERVICE:
-            await self._watching.watch()
+            await self._polling.watch()
         if self.run.state is State.SUCCESS:
-            await self._fetching.fetch()
+            await self._downloading.fetch()
         if self.run.state is not State.FETCHED:
             raise error_of(self.run)
 

@@ -15,29 +15,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
+from ..engine.bringing import bring, names_of
+from ..engine.downloading import is_given_up, place_of, with_files
+from ..engine.findings import Finding, Report
+from ..engine.links import from_any_link
+from ..engine.states import AT_SERVICE, State
+from ..engine.strays import PARTS_OF_VIDEO, strays
+from ..engine.waiting import wait_blocking
 from ..errors import KieError
 from ..home import hash_of, is_plain_file, make_folder
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from ..service.media import version_at
 from ..video import MEDIA, inspect
-from .bridge import wait_blocking
-from .bringing import bring, names_of
-from .fetching import is_given_up, place_of, with_files
-from .findings import Finding, Report
-from .links import from_any_link
 from .run import Run
-from .states import AT_SERVICE, State
-from .strays import PARTS_OF_VIDEO, strays
 
 if TYPE_CHECKING:
     from ..ledger import Files
-    from .session import Session
+    from .registry import Handles
 
 SOON_DEAD = dt.timedelta(hours=18)  # links live about a day (kie-api §8)
 
 
-def doctor(session: Session, *, mend: bool = True) -> Report:
+def doctor(handles: Handles, *, mend: bool = True) -> Report:
     """Look at all runs and files of the current home, and fetch again what can be had: a live link first, else a fresh one.
 
     No task is created. A file that was altered is kept beside the fetched one, as `*.altered`.
@@ -46,10 +46,10 @@ def doctor(session: Session, *, mend: bool = True) -> Report:
         mend: False only looks.
     """
     home = settings_.current().home
-    rows = session.ledger(home).runs(limit=None)
-    runs = [session.handle(home, row) for row in rows]
-    visit = _Visit(session, session.files(home), mend=mend)
-    future = session.dispatcher.submit(visit.all(runs))
+    rows = handles.ledger(home).runs(limit=None)
+    runs = [handles.handle(home, row) for row in rows]
+    visit = _Visit(handles, handles.files(home), mend=mend)
+    future = handles.dispatcher.submit(visit.all(runs))
     wait_blocking(future, timeout_s=None, goes_on="what was fetched so far is whole; look again at any time.")
     findings, files = future.result()
     return Report(findings=tuple(findings), runs=len(runs), files=files)
@@ -59,7 +59,7 @@ def doctor(session: Session, *, mend: bool = True) -> Report:
 class _Visit:
     """One look at everything; its coroutines live on the dispatcher's loop, its heavy work in workers."""
 
-    session: Session
+    handles: Handles
     files: Files
     mend: bool
     count: int = 0
@@ -98,8 +98,8 @@ class _Visit:
             return found + ([_not_as_asked(run)] if run.length_remark else [])
         if run.state is State.SUCCESS:
             return [await self._not_fetched(run, number) for number in range(await self._count(run))]
-        age = _age(self.session.ledger_of(run).now(), run.row.accepted_at)
-        if run.state in AT_SERVICE and age > SOON_DEAD and not _is_driven(self.session, run):
+        age = _age(self.handles.ledger_of(run).now(), run.row.accepted_at)
+        if run.state in AT_SERVICE and age > SOON_DEAD and not _is_driven(self.handles, run):
             what = f"accepted {_hours(age)} ago and not followed"
             return [Finding(run=run.id, file="", kind="open", what=what, done="`%kie resume` takes it up")]
         return []
@@ -126,8 +126,8 @@ class _Visit:
 
     async def _has_another(self, run: Run, kept: KeptFile) -> bool:
         """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
-        channel = self.session.channel_of(run)
-        headers = functools.partial(version_at, own=channel.own, patience=self.session.patience)
+        channel = self.handles.channel_of(run)
+        headers = functools.partial(version_at, own=channel.own, patience=self.handles.patience)
 
         async def ask(url: str) -> dict[str, Any]:
             length, version = await self._work(headers, url)
@@ -141,23 +141,23 @@ class _Visit:
 
     async def _count(self, run: Run) -> int:
         """How many files its task made: the service is asked where that is not known yet; one where it does not say."""
-        if not run.row.urls and self.mend and not _is_driven(self.session, run):
+        if not run.row.urls and self.mend and not _is_driven(self.handles, run):
             with contextlib.suppress(KieError):
-                client = await self.session.channel_of(run).client()
+                client = await self.handles.channel_of(run).client()
                 urls = list((await client.record(str(run.task_id))).urls)
                 await self._move(run, State.SUCCESS, expect={State.SUCCESS}, urls=urls or None)
         return max(1, files_made(run.row))
 
     async def _not_fetched(self, run: Run, number: int) -> Finding:
-        age = _age(self.session.ledger_of(run).now(), run.row.completed_at)
+        age = _age(self.handles.ledger_of(run).now(), run.row.completed_at)
         kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
         if age > SOON_DEAD:
             kind, what = "link expires", f"{what}: its link lives about a day"
         target = place_of(run, self.files, number)
         done, is_mended = "`%kie resume` fetches it", False
-        if _is_driven(self.session, run):
+        if _is_driven(self.handles, run):
             done = "it is being fetched now"
-        elif is_given_up(self.session, run, number):
+        elif is_given_up(self.handles, run, number):
             done = f"it is not fetched by itself: `%kie show {run.id[:8]}` tells why"
         elif self.mend:
             done, is_mended = await self._again(run, target, number)
@@ -171,14 +171,14 @@ class _Visit:
         try:
             make_folder(path.parent)
             before = next((kept.sha256 for kept in kept_files(run.row) if kept.number == number), None)
-            channel = self.session.channel_of(run)
+            channel = self.handles.channel_of(run)
             fetched = await bring(
                 run,
                 number,
                 channel,
                 self._work,
                 path,
-                patience=self.session.patience,
+                patience=self.handles.patience,
                 target=apart / path.name,
             )
             is_here = await asyncio.to_thread(is_plain_file, path)
@@ -210,16 +210,16 @@ class _Visit:
         changes = with_files(run, self.files, {number: fetched})
         expect = {State.SUCCESS, State.FETCHED}
         if await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes):
-            run._finish(None)
+            self.handles.finish(run, None)
 
     async def _move(self, run: Run, to: State, **step: Any) -> bool:
-        row = await self.session.dispatcher.ledger(self.session.ledger_of(run).move, run.id, to, **step)
+        row = await self.handles.dispatcher.ledger(self.handles.ledger_of(run).move, run.id, to, **step)
         if row is not None:
-            run._update(row)
+            self.handles.update(run, row)
         return row is not None
 
     async def _work(self, fn: Any, *args: Any) -> Any:
-        return await asyncio.wrap_future(self.session.downloads.submit(fn, *args))
+        return await asyncio.wrap_future(self.handles.downloads.submit(fn, *args))
 
     # --- pictures ----------------------------------------------------------------------------------------------
 
@@ -295,8 +295,8 @@ def _settle(fetched: Path, path: Path) -> str:
     return aside
 
 
-def _is_driven(session: Session, run: Run) -> bool:
-    return session._follower.is_followed(run) or session.ledger_of(run).leases.is_others(run.row)
+def _is_driven(handles: Handles, run: Run) -> bool:
+    return handles.is_followed(run) or handles.ledger_of(run).leases.is_others(run.row)
 
 
 def _age(now: dt.datetime, at: str | None) -> dt.timedelta:

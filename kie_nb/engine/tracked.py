@@ -1,0 +1,127 @@
+"""A run that is live in this process: its newest row, the futures of those who wait, and the listeners.
+
+Drivers talk to it, and handles stand on it. It knows the dispatcher alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from ..errors import KieError
+from ..ledger import Ledger, RunRow
+from .dispatcher import Dispatcher
+from .record import Record
+from .states import AT_SERVICE, State
+
+Listener = Callable[["Tracked"], None]
+log = logging.getLogger("kie_nb")
+
+
+class Tracked(Record):
+    """What drivers tell of a run, and what is told to those who wait for it and listen.
+
+    Attributes:
+        done: Ends when the run has come to its end, or nobody waits any more.
+        answered: Ends when the service has accepted or refused.
+        error: What went wrong, if anything did.
+        trouble: Something that passes, in words.
+        is_stopped: Whether somebody has stopped waiting for it.
+        held: Displays that waits end with.
+        pid: The process that it lives in.
+    """
+
+    def __init__(self, row: RunRow, ledger: Ledger, dispatcher: Dispatcher) -> None:
+        super().__init__(row, ledger)
+        self.done: Future[None] = Future()
+        self.answered: Future[None] = Future()
+        self.error: KieError | None = None
+        self.trouble = ""
+        self.is_stopped = False
+        self.held: list[Future[None]] = []
+        self.pid = os.getpid()
+        self._dispatcher = dispatcher
+        self._listeners: list[Listener] = []
+        self._lock = threading.RLock()  # around the two futures: who waits and who drives may meet at the end
+
+    # --- by who drives it --------------------------------------------------------------------------------------
+
+    def reopen(self) -> None:
+        """A driver has (again) taken it up."""
+        with self._lock:
+            self.error, self.is_stopped, self.trouble = None, False, ""
+            if self.done.done():
+                self.done = Future()
+            if self.answered.done():
+                self.answered = Future()
+
+    def update(self, row: RunRow) -> None:
+        """Its row is *row* now."""
+        with self._lock:
+            self._row = row
+            # A refusal is an answer only together with its error, which `finish` brings.
+            if row.state in AT_SERVICE | {State.SUCCESS, State.FETCHED} and not self.answered.done():
+                self.answered.set_result(None)
+        self.notify()
+
+    def say(self, trouble: str) -> None:
+        """Something that passes: shown on the card, raised nowhere."""
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self.notify()
+
+    def finish(self, error: KieError | None) -> None:
+        """Nobody drives it any more: its end is *error*, or its video."""
+        if error is not None and error.run_id is None:
+            error.run_id = self.id
+        with self._lock:
+            self.error = error
+            for future in (self.answered, self.done):
+                if not future.done():
+                    future.set_result(None)
+        self.notify()
+
+    # --- by who waits for it -----------------------------------------------------------------------------------
+
+    def release(self) -> None:
+        """End every wait that there is now; who waits from now on waits for its end."""
+        with self._lock:
+            done = self.done
+            if done.done():
+                return
+            self.done = Future()
+        done.set_result(None)
+        self.notify()
+
+    def hold(self, shown: Future[None]) -> None:
+        """Waits end when *shown* is done too."""
+        self.held = [*(future for future in self.held if not future.done()), shown]
+
+    def listen(self, listener: Listener) -> None:
+        """Call *listener* on the dispatcher's thread at every change; an error in it is not the run's."""
+        self._listeners.append(listener)
+
+    def unlisten(self, listener: Listener) -> None:
+        """Stop calling *listener*."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Who listens."""
+        return tuple(self._listeners)
+
+    def notify(self) -> None:
+        """Tell the listeners, on the dispatcher's thread whoever calls."""
+        if not self._dispatcher.is_own_thread():
+            if self._listeners:
+                self._dispatcher.call_soon(self.notify)
+            return
+        for listener in list(self._listeners):
+            try:
+                listener(self)
+            except Exception:
+                log.exception("a listener of run %s failed", self.id)  # must not stop a paid run

@@ -1,0 +1,259 @@
+"""The session: the one function that magic, panel, Python and command line call, and what they share."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import settings as settings_
+from ..engine.channel import Channel
+from ..engine.dispatcher import dispatcher
+from ..engine.evidence import Evidence
+from ..engine.executor import Executor, Threads
+from ..engine.origin import here
+from ..engine.record import LINK_LIFE
+from ..engine.sending import ToSend
+from ..engine.states import OPEN, UNSETTLED, State
+from ..errors import KieError, LedgerError
+from ..ledger import RunRow
+from . import settling
+from .begin import DryRun, Started, intend, look, nothing_charged
+from .prepare import Prepared, check, new_run, prepare
+from .registry import Handles
+from .run import Run
+
+JUDGED_WAIT_S = 3.0
+
+
+class Session(Handles):
+    """Everything of this process: what its runs share, their live handles, and what is done with them."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda tracked: Run(tracked, self))
+        self.previews: Executor = Threads(1, "kie-nb-preview")
+        self.measures: Executor = Threads(2, "kie-nb-measure")
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        prompt: str | None = None,
+        *,
+        fresh: bool = False,
+        max_credits: float | None = None,
+        on_start: Callable[[Started], None] | None = None,
+        **asked: Any,
+    ) -> Started:
+        """Ask for a video, or find the run that already stands for the same request.
+
+        Returns when the service has answered the create, or after a few seconds without waiting for it any longer; a
+        refusal in that time is raised here, so that "Run All" stops.
+
+        Args:
+            prompt: What should happen.
+            fresh: Buy another video even if there is one for this request.
+            max_credits: The most that this run may be estimated at.
+            on_start: Called as soon as the run is known, before the service has answered.
+            **asked: `image`, `model`, `raw`, `call_back_url` and the model's own fields.
+
+        Raises:
+            InvalidRequest: it cannot be sent as it is.
+            BudgetExceeded: the estimate is above `max_credits`.
+            OutcomeUnknown: an earlier run of this request may be billed; `fresh=True` sends it again at your word.
+            KieError: the service refused.
+        """
+        origin = here()  # first: git answers while the picture is read
+        with nothing_charged():
+            prepared = replace(prepare(self, prompt, asked), origin=origin)
+            ledger = self.ledger(prepared.home)
+            before = None
+            with contextlib.suppress(LedgerError):  # it cannot be read, which a remark says
+                before = ledger.standing(new_run(prepared)) if fresh else None
+        run, how = self.begin(prepared, fresh=fresh, max_credits=max_credits)
+        unsure = (_unsure(before),) if before is not None and before.state in UNSETTLED else ()
+        started = Started(run=run, how=how, warnings=(*ledger.untold(), *prepared.warnings, *unsure))
+        if on_start is not None:
+            on_start(started)
+        self.wait_for_answer(run)
+        return started
+
+    def begin(
+        self,
+        prepared: Prepared,
+        *,
+        fresh: bool = False,
+        max_credits: float | None = None,
+        experiment_limit: float | None = None,
+    ) -> tuple[Run, str]:
+        """The run of a checked request, new or standing, and how it came about (see `Started`); waits for nothing.
+
+        Args:
+            prepared: The request.
+            fresh: As for `start`.
+            max_credits: As for `start`.
+            experiment_limit: The most that all runs of its experiment may cost, in credits: asked where it is written down.
+
+        Raises:
+            KieError: as `start`, but for what the service will answer.
+        """
+
+        def write_down() -> tuple[RunRow, bool]:
+            with nothing_charged():
+                return intend(
+                    self, prepared, fresh=fresh, max_credits=max_credits, experiment_limit=experiment_limit
+                )
+
+        with self.begin_lock:
+            row, is_new = write_down()
+            run = self.handle(prepared.home, row)
+            if not is_new and self.was_left(run):
+                # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
+                # another process that has found it at the same moment.
+                self.withdraw(run)
+                row, is_new = write_down()
+                run = self.handle(prepared.home, row)
+            if is_new:
+                self.follow(run, prepared.channel, to_send=prepared.to_send)
+                return run, "new"
+            return run, self._supervisor.take_up(self.tracked(run), self._joined(run, prepared, max_credits))
+
+    @staticmethod
+    def _joined(run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
+        """What may be sent for an intention of another process, should that die: the request that was checked here.
+
+        None where the run is none of that request, or a limit of this call forbids it.
+        """
+        if run.state is not State.INTENT:
+            return None
+        request, estimate = prepared.request, prepared.request.estimate
+        if prepared.seed_drawn and run.seed is not None:
+            request = request.with_seed(run.seed)
+        is_it = request.fingerprint(prepared.channel.identity) == run.row.fingerprint
+        if not is_it or run.row.estimate != (estimate.credits if estimate else None):
+            return None
+        try:
+            check(prepared, max_credits)
+        except KieError:
+            return None
+        return ToSend(request, prepared.content)
+
+    def prepare(
+        self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
+    ) -> Prepared:
+        """Check a request and read its picture; nothing is sent or written.
+
+        Args:
+            prompt: What should happen.
+            current: The settings, where they have been read for many requests.
+            **asked: As for `start`.
+
+        Raises:
+            InvalidRequest: it cannot be sent as it is.
+        """
+        return prepare(self, prompt, asked, current)
+
+    def dry_run(
+        self,
+        prompt: str | None = None,
+        *,
+        fresh: bool = False,
+        max_credits: float | None = None,
+        **asked: Any,
+    ) -> DryRun:
+        """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
+        return look(self, prepare(self, prompt, asked), fresh=fresh, max_credits=max_credits)
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def resume(self) -> list[Run]:
+        """Take up every task of the current home that is at its service, and take back what was never sent.
+
+        Files of a task that have not come are fetched too, while their links live.
+        """
+        home = settings_.current().home
+        found = [
+            self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
+        ]
+        lately = self.ledger(home).now() - 2 * LINK_LIFE  # a task takes less than a day
+        done = self.ledger(home).runs(states={State.FETCHED}, since=lately, limit=None)
+        some = [row for row in done if len(row.urls or ()) > 1]
+        found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
+        for run in found:
+            with self.begin_lock:
+                if self.was_left(run):
+                    self.withdraw(run)
+                elif run.state is State.LOST:
+                    self._supervisor.look_again(self.tracked(run))
+                if run.state in OPEN or run.missing:
+                    self.follow(run)
+        self._await_judgement(found)
+        return found
+
+    @staticmethod
+    def _await_judgement(runs: list[Run]) -> None:
+        """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
+
+        One that a living process is sending is not waited for.
+        """
+        end = time.monotonic() + JUDGED_WAIT_S
+        dead = [
+            run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
+        ]
+        while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def unsettled(self) -> list[Run]:
+        """Runs of which it is unknown whether they were billed."""
+        home = settings_.current().home
+        return [self.handle(home, row) for row in self.ledger(home).runs(states=UNSETTLED, limit=None)]
+
+    # --- money and settling ------------------------------------------------------------------------------------
+
+    def evidence(self, run: Run) -> Evidence:
+        """See `settling.evidence`."""
+        return settling.evidence(self, run)
+
+    def adopt(self, run: Run, task_id: str | Mapping[str, Any], *, yes: bool) -> Run:
+        """See `settling.adopt`."""
+        return settling.adopt(self, run, task_id, yes=yes)
+
+    def resend(self, run: Run, *, yes: bool) -> Run:
+        """See `settling.resend`."""
+        return settling.resend(self, run, yes=yes)
+
+    def write_off(self, run: Run, *, charged: bool) -> Run:
+        """See `settling.write_off`."""
+        return settling.write_off(self, run, charged=charged)
+
+    def credits(self) -> float:
+        """The balance at the current service, in credits."""
+        channel = self.channel(settings_.current())
+        return float(self.call(lambda: self._credits(channel)))
+
+    async def _credits(self, channel: Channel) -> float:
+        client = await channel.client()
+        return await client.credits()
+
+    # --- handles -----------------------------------------------------------------------------------------------
+
+
+def _unsure(row: RunRow) -> str:
+    price = f"{row.estimate:g} credits" if row.estimate else "its price"
+    return f"run {row.id[:8]} of the same request may be billed too ({price}): %kie show {row.id[:8]} tells how to settle it."
+
+
+_session: Session | None = None
+_session_lock = threading.Lock()
+
+
+def get_session() -> Session:
+    """The session of this process; a forked child gets its own."""
+    global _session  # noqa: PLW0603
+    with _session_lock:
+        if _session is None or _session.dispatcher.pid != dispatcher().pid:
+            _session = Session()
+        return _session

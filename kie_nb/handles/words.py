@@ -1,0 +1,42 @@
+"""What a wait that ended says of a run that goes on."""
+
+from __future__ import annotations
+
+from ..engine.record import Record
+from ..engine.states import State
+from ..errors import SIMULATED
+
+
+def goes_on(run: Record) -> str:
+    """What becomes of it now."""
+    if run.task_id:
+        return f"task {run.task_id} goes on at the service; its video will still be fetched."
+    if run.state is State.INTENT:
+        return f"run {run.id[:8]} is recorded; another kernel is about to send it."
+    return f"run {run.id[:8]} is recorded; if it was sent, it goes on at the service."
+
+
+def charged(run: Record) -> str:
+    """What a task costs that is no longer waited for; empty while there is none."""
+    if not run.task_id:
+        return ""
+    return SIMULATED if run.service == "simulator" else "the task goes on and is billed"
+
+
+def come_back(run: Record) -> str:
+    """How to come back to it."""
+    return f"run the cell again or `%kie show {run.id[:8]}`; after a restart `%kie resume`"
+
+
+def what_goes_on(run: Record, *, is_withdrawn: bool) -> tuple[str, dict[str, str]]:
+    """What an interrupted wait means, its cost and the next step.
+
+    Args:
+        is_withdrawn: What was not sent yet was taken back, and will not be sent behind anyone's back.
+    """
+    if is_withdrawn:
+        return (
+            f"{run.label} was not sent yet and will not be: nothing was charged.",
+            {"hint": "run the cell to send it"},
+        )
+    return goes_on(run), {"hint": come_back(run), "charged": charged(run)}
