@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import programs
 from ..bounds import MAX_WORD, can_be_kept
-from ..place import place
+from ..context import place
 from ..settings import start_folder
 from ..version import __version__
 from .executor import Threads

@@ -37,6 +37,30 @@ class Arrival:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
+def in_hand(database: Database, driver: str) -> list[dict[str, Any]]:
+    """The runs of *driver* that may be billed, as their rows are; none where they cannot be read any more."""
+    try:
+        with database.read() as db:
+            mine = sa.select(run).where(run.c.owner == driver, run.c.state.not_in(RELEASED))
+            return [dict(row) for row in db.execute(mine).mappings()]
+    except LedgerError:
+        return []
+
+
+def put_back(database: Database, rows: Sequence[dict[str, Any]]) -> None:
+    """Write *rows* into the file that has taken the place of theirs; those that it has are left as they are there."""
+    with database.write() as db:
+        for row in rows:
+            if db.execute(sa.select(run.c.id).where(run.c.id == row["id"])).first() is None:
+                key = (
+                    row["live_key"] and f"{row['fingerprint']}:{row['id']}"
+                )  # another may have taken its own
+                db.execute(run.insert(), {**row, "live_key": key})
+                step = {"run_id": row["id"], "from_state": None, "to_state": row["state"]}
+                why = {"because": "the ledger was replaced while its process lived"}
+                db.execute(event.insert(), {**step, "at": now_in(db), "evidence": why})
+
+
 def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
     """Write all *arrivals*, or none.
 

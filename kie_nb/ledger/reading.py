@@ -29,6 +29,7 @@ _ESSENTIAL = frozenset(
     )
 )
 _UNSENT = ("intent", "sending", "refused", "not_sent")
+_ASKED_ABOUT = ("accepted", "waiting", "queuing", "generating", "success")  # the service is, by its task
 _SHOWN = 5
 
 
@@ -156,6 +157,8 @@ class Reading:
             raise UnreadableRun(self._name, row.id, "live_key", "it is not of its fingerprint")
         if row.state in _UNSENT and row.task_id is not None:
             raise UnreadableRun(self._name, row.id, "state", "a run with a task was sent")
+        if row.state in _ASKED_ABOUT and not row.task_id:
+            raise UnreadableRun(self._name, row.id, "task_id", "a run that was accepted has one")
 
     def standing(self, found: Entry | None, new: NewRun) -> RunRow | None:
         """The run that stands for *new*, of which *found* was looked up.

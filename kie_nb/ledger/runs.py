@@ -14,14 +14,15 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
-from . import money, search
+from . import money, owner, search
 from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
+from .files import Files
 from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
-from .merging import RELEASED, stand_in
+from .merging import RELEASED, in_hand, put_back, stand_in
 from .opening import open_database
 from .reading import read_events
 from .rows import NewRun, RunRow
@@ -107,10 +108,16 @@ class Ledger(ImageRegistry, Budgets, Driving):
         self._db.close()
 
     def ensure_in_place(self) -> None:
-        """Open again if the folder was removed: writes into a deleted file would be lost."""
+        """Open again if the file was removed or replaced: writes into a deleted file would be lost.
+
+        What this process has under way goes along: it is paid for, and would be bought again.
+        """
         if self._opened != _identity(self._db):
+            rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
+            videos = Files(self.home)
+            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
 
     def intend(
         self,

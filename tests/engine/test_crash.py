@@ -104,9 +104,10 @@ CASES = {
         step="polling", resumed="fetched", tasks=1, sign=it_was_looked_at_twice,
         faults=(Fault(call="task", kind="slow", seconds=4),),
     ),
-    "success told, not written": Case(step="accepted", resumed="fetched", tasks=1, end=moved("success")),
+    # Whether it was seen at work before depends on the moment of the look.
+    "success told, not written": Case(step="accepted or polling", resumed="fetched", tasks=1, end=moved("success")),
     "before the download": Case(
-        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/downloading.py:fetch_one"}
+        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/bringing.py:fetch_one"}
     ),
     "in mid-download": Case(
         step="in mid-download", resumed="fetched", tasks=1, sign=half_the_video_is_here,
@@ -142,7 +143,8 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
         buyer.kill()
     assert buyer.was_killed()
     service.set_faults([])
-    assert (home.step(cells[0]), len(home.tasks())) == (case.step, case.tasks)
+    assert home.step(cells[0]) in case.step.split(" or ")
+    assert len(home.tasks()) == case.tasks
     home.check()
 
     said = home.start(RESUME).report["resume"]
@@ -159,7 +161,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
 @pytest.mark.parametrize(
     ("first", "then", "tasks"),
     [
-        pytest.param(moved("accepted"), {"call": "ledger/runs.py:claim"}, 1, id="before the claim"),
+        pytest.param(moved("accepted"), {"call": "ledger/driving.py:claim"}, 1, id="before the claim"),
         pytest.param(moved("accepted"), moved("unknown"), 1, id="claimed, before it is called unknown"),
         pytest.param(
             moved("accepted"), {"leave": "ledger/runs.py:moved"}, 1, id="in the transaction that says so"

@@ -18,6 +18,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.handles import get_session
+from kie_nb.ledger import Ledger
 from kie_nb.notebook import open_magic
 from kie_nb.simulator import Fault
 
@@ -478,6 +479,26 @@ def test_a_removed_folder_is_noticed_before_the_next_run(simulate, ask):
 
     assert Path(settings.current().home, "ledger.sqlite").exists()
     assert [entry.id for entry in kie.runs()] == [run.id]
+
+
+@pytest.mark.parametrize("is_over", [False, True], ids=["under way", "fetched meanwhile"])
+def test_a_replaced_ledger_gets_the_runs_of_this_process(simulate, ask, tmp_path, is_over):
+    """A `git checkout` or a backup brings an older file: what is under way was paid for, and is not bought again."""
+    simulator = simulate()
+    home = settings.current().home
+    Ledger(tmp_path / "older").close()
+    run = ask()
+    while not run.task_id:
+        time.sleep(0.01)
+    (tmp_path / "older" / "ledger.sqlite").replace(home / "ledger.sqlite")
+    for end in ("-wal", "-shm"):
+        (home / f"ledger.sqlite{end}").unlink(missing_ok=True)
+    if is_over:
+        run.wait(SHORT_S)
+
+    assert ask().wait(SHORT_S).id == run.id
+    assert [(entry.id, entry.state) for entry in kie.runs()] == [(run.id, "fetched")]
+    assert simulator.counts["create_requests"] == 1
 
 
 def test_a_look_of_before_does_not_set_a_run_back(simulate, ask):

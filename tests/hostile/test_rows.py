@@ -121,6 +121,21 @@ def test_a_run_that_is_none_is_left_out_and_not_bought_again(home, simulate, col
     assert simulator.counts["create_requests"] == 0
 
 
+@pytest.mark.parametrize("task_id", [None, ""])
+@pytest.mark.parametrize("state", ["accepted", "waiting", "queuing", "generating", "success"])
+def test_nobody_is_asked_about_a_task_that_has_no_name(home, simulate, state, task_id):
+    """The service would be asked for the task `None`, and its answer taken for that of the run."""
+    simulate()
+    put(home, "state", state)
+    put(home, "task_id", task_id)
+
+    assert list(kie.runs(limit=None)) == []
+    assert list(kie.resume()) == []
+    with pytest.raises(LedgerError, match="column task_id is wrong") as refused:
+        ask()
+    assert refused.value.charged == "nothing"
+
+
 @pytest.mark.parametrize("drawn", [False, True], ids=["a seed", "a drawn seed"])
 @pytest.mark.parametrize(
     "change",

@@ -1,6 +1,7 @@
 """Runs of every kind in a ledger, with no service behind them."""
 
 import pytest
+from owners import dead
 
 import kie_nb
 from kie_nb.catalogue import build_request
@@ -38,7 +39,7 @@ def record(tmp_path):
                 seed=request.seed,
                 seed_drawn=False,
                 estimate=request.estimate.credits if request.estimate else None,
-                owner="nobody",
+                **dead(),
                 made_by={},
             )
         )
