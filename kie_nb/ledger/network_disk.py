@@ -180,12 +180,18 @@ def _second_lock(first: int, second: int) -> str:
         import fcntl
     except ImportError:  # Windows: shares have mandatory locks
         return ""
-    command = getattr(fcntl, "F_OFD_SETLK", None)
+    command, whole_file = getattr(fcntl, "F_OFD_SETLK", None), b""
+    try:
+        if command is not None:
+            whole_file = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            fcntl.fcntl(first, command, whole_file)
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:
+            raise
+        command = None
     if command is None:  # no locks of an open file: whether a lock is given at all can still be seen
         fcntl.lockf(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return ""
-    whole_file = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    fcntl.fcntl(first, command, whole_file)
     try:
         fcntl.fcntl(second, command, whole_file)
     except OSError as exc:
