@@ -113,7 +113,7 @@ def test_a_run_without_a_video_cannot_be_compared(monkeypatch, cat, drawn):
         ("page.mp4", "an HTML page"),
         ("empty.mp4", "an empty file"),
         ("none.mp4", "none.mp4 cannot be read: No such file"),
-        (".", "cannot be read: Is a directory"),
+        (".", "cannot be read: it is not a plain file"),
         ("\0", "nothing was compared"),
     ],
     ids=["a page", "empty", "missing", "a folder", "no name"],

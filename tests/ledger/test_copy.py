@@ -159,7 +159,7 @@ def test_the_command_says_what_it_did(postgres, monkeypatch, tmp_path, intention
     assert cli.main(["ledger", "copy"]) == 0
 
     said = capsys.readouterr().out
-    assert "1 runs copied to postgresql://kie:***@127.0.0.1" in said
+    assert "1 runs copied to postgresql://kie@127.0.0.1" in said
     assert "0 runs copied" in said
     assert "s3cret" not in said
 

@@ -322,7 +322,12 @@ def test_who_answers_now_is_said_before_anything_is_bought(simulator, filled, mo
     filled.click()
     kie.configure(service="kie")
     filled.answer()
-    filled.until(lambda: "Kie.ai answers now, not the simulator: nothing was sent." in filled.says)
+    filled.until(
+        lambda: (
+            "via 127.0.0.1" in filled.says
+            and "answers now, not the simulator: nothing was sent." in filled.says
+        )
+    )
     assert simulator.counts["create_requests"] == 0
 
     filled.until(lambda: "paid" in filled.panel.head.value and "simulated" not in filled.money)
