@@ -21,6 +21,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.errors import NotFetched
+from kie_nb.handles import get_session
 from kie_nb.ledger import GrantStore
 from kie_nb.service import media
 
@@ -161,7 +162,7 @@ def test_a_clock_set_back_gives_no_run_away(simulate, ask, set_back):
     row = run.row
     set_back()
 
-    assert not kie.engine.get_session().here.leases.is_dead(row)
+    assert not get_session().here.leases.is_dead(row)
     run.wait(SHORT_S)
 
 

@@ -198,7 +198,10 @@ def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monk
     kie.configure(service="kie")
     exp = kie.Experiment("paid", image=cat, seed=[1], prompt="Smile").run().wait(60)
     exp.verify(exp.runs[0], yes=True)
-    assert "This buys 1 more run of the same request, about 60 credits ($0.30)." in capsys.readouterr().out
+    assert (
+        "This buys 1 more run of the same request, about 60 credits ($0.30) (kie via 127.0.0.1:"
+        in capsys.readouterr().out
+    )
     asked = []
     monkeypatch.setattr("builtins.input", lambda words: asked.append(words) or "n")
 
