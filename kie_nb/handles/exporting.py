@@ -107,7 +107,7 @@ def export(
     try:
         for name in manifest_.FOLDERS:
             (target / name).mkdir(parents=True, exist_ok=True)
-        entries = [work.entry(run) for run in chosen]
+        entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
         done = Manifest(runs=[*(one for one in there.runs if one.id not in work.ids), *entries])
         _write(target / manifest_.NAME, manifest_.dump(done))
         _write(target / "index.html", _page(done).encode("utf-8", "replace"))
@@ -170,7 +170,7 @@ class _Work:
     written: list[str] = field(default_factory=list)
     remarks: list[tuple[str, str]] = field(default_factory=list)
 
-    def entry(self, run: Run) -> RunEntry:
+    def entry(self, run: Run) -> RunEntry | None:
         row = run.row
         self.ids.add(run.id)
         earlier = next((one for one in self.there.runs if one.id == run.id), None)
@@ -195,10 +195,11 @@ class _Work:
         try:
             entry = RunEntry.model_validate(facts)
         except ValidationError as exc:
+            # One odd row of a ledger from elsewhere must not keep all other runs from being exported.
             why = exc.errors(include_url=False)[0]
-            raise LedgerError(
-                f"run {run.id[:8]} cannot be exported: its {'.'.join(map(str, why['loc']))}: {why['msg']}."
-            ) from None
+            words = f"was left out: its {'.'.join(map(str, why['loc']))}: {why['msg']}"
+            self.remarks.append((run.label, words))
+            return earlier
         return earlier if earlier and earlier.videos and not entry.videos else entry
 
     def _videos(self, run: Run, earlier: RunEntry | None) -> list[VideoEntry]:

@@ -295,6 +295,19 @@ def test_a_good_run_is_shown_beside_a_bad_one(home, simulate):
     assert doctor(get_session()).runs == 1
 
 
+def test_a_row_that_no_export_takes_leaves_the_others_in(home, simulate, tmp_path):
+    """It is named, and the rest is written."""
+    simulate()
+    put(home, "origin", json.dumps({"notebook": "../../x.ipynb"}))
+    whole = ask(seed=99).wait()
+
+    done = kie.export(tmp_path / "out")
+
+    assert any("was left out: its origin.notebook" in remark for _, remark in done.remarks)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [entry["id"] for entry in manifest["runs"]] == [whole.id]
+
+
 def test_a_bad_row_is_not_copied_into_a_teams_ledger(home, postgres, capsys, monkeypatch):
     """It stays where it is, and is named."""
     put(home, "seed", MARKUP)
