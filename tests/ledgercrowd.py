@@ -14,6 +14,10 @@ WINDOW_S = 0.2
 INTENTS = 200
 
 
+def _print_of(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
 def intention(fingerprint, who):
     request = {"model": "wan", "input": {"prompt": "Waves", "duration": "5"}, "seed": 1}
     known = {
@@ -21,7 +25,7 @@ def intention(fingerprint, who):
         "account": "a1",
         "model": "wan",
         "request": request,
-        "fingerprint": hashlib.sha256(fingerprint.encode()).hexdigest(),
+        "fingerprint": _print_of(fingerprint),
     }
     known |= {"family": known["fingerprint"], "seed": 1, "seed_drawn": False, "estimate": 1.0, "owner": who}
     return NewRun(**known, made_by={}, notebook=None, experiment=None)
@@ -53,7 +57,8 @@ def main(home, url, who, start):
         grants.replied(leave.grant)
         ledger.move(row.id, "accepted", expect={"sending"}, task_id=f"task of {row.id}")
         bought.append(fingerprint)
-    json.dump({"found": found, "arrivals": arrivals, "bought": bought}, sys.stdout)
+    found = {_print_of(name): run_id for name, run_id in found.items()}
+    json.dump({"found": found, "arrivals": arrivals, "bought": [*map(_print_of, bought)]}, sys.stdout)
 
 
 if __name__ == "__main__":

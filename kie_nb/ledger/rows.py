@@ -71,6 +71,8 @@ class FileColumn(TypedDict, total=False):
     number: Whole | None
     sha256: Sha256 | None
     bytes: Whole | None
+    remark: Text | None
+    version: Text | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

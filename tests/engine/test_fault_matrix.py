@@ -10,7 +10,6 @@ import shutil
 import time
 from collections import Counter, defaultdict
 
-import httpx
 import pytest
 from PIL import Image
 
@@ -19,7 +18,8 @@ from kie_nb import settings
 from kie_nb.engine import channel, downloading, polling, sending
 from kie_nb.engine.states import AT_SERVICE
 from kie_nb.handles import get_session
-from kie_nb.service import client, media
+from kie_nb.service import media
+from kie_nb.service.pace import Patience
 from kie_nb.simulator import Fault
 from kie_nb.simulator.faults import KINDS
 
@@ -395,8 +395,7 @@ def test_the_balance_is_told_or_the_reason(simulate, share):
 )
 def test_a_reply_that_does_not_come_in_time(simulate, started, monkeypatch, call, end):
     """Of a create it is unknown; a question is asked again."""
-    for name in ("CREATE_TIMEOUT", "READ_TIMEOUT", "UPLOAD_TIMEOUT"):
-        monkeypatch.setattr(client, name, httpx.Timeout(1.0))
+    monkeypatch.setattr(get_session(), "patience", Patience(create_s=1.0, question_s=1.0, upload_s=1.0))
     simulator = simulate(credits=1e6, faults=[Fault(call=call, kind="slow_reply", times=1, seconds=2.5)])
     started(call)
     (run,) = kie.runs()

@@ -201,7 +201,7 @@ def test_a_note_is_no_markdown_where_it_is_read_as_that():
 
     note = "![x](https://tracker.example/x.png) <img src=x> `a` $b$ \u202e plain, words: 1-2"
     run = types.SimpleNamespace(
-        id="a", service="kie", state="fail", task_id=None, tags=(), origin={"notebook": None, "git_commit": None},
+        id="a", service="kie", state="fail", task_id=None, tags=(), origin={"notebook": None, "git_commit": None}, remarks=(),
         row=types.SimpleNamespace(error={"message": "m"}, video_sha256=None, note=note),
     )  # fmt: skip
 

@@ -56,7 +56,13 @@ def test_what_a_request_holds_comes_back_as_it_was(open_shared, intention):
     ledger = open_shared()
     row, _ = ledger.intend(intention(request={"model": "wan", "input": inputs}))
     ledger.move(
-        row.id, "success", expect={"intent"}, duration_s=61.5, completed_at="2026", urls=["https://u/v.mp4"]
+        row.id,
+        "success",
+        expect={"intent"},
+        task_id="t1",
+        duration_s=61.5,
+        completed_at="2026-01-02T00:00:00+00:00",
+        urls=["https://u/v.mp4"],
     )
 
     assert ledger.get(row.id).request["input"] == inputs
