@@ -36,6 +36,7 @@ def fetch(url: str, *, most: int) -> bytes:
     except TimeoutError:
         raise NotReachedError("it takes too long") from None
     finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())  # a body that was not read to its end
         loop.close()
 
 
