@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from ..bounds import MAX_SECONDS
+
 
 class ModelInput(BaseModel):
     """The `input` of one Kie model; a field's name here is its name on the wire.
@@ -26,10 +28,14 @@ class ModelInput(BaseModel):
     def credits(cls, inputs: dict[str, Any]) -> float | None:
         """What the price list asks for *inputs*, in credits; None where it does not say."""
         rate = cls.credits_per_second.get(str(inputs.get("resolution")))
-        return None if rate is None else rate * float(inputs["duration"])
+        seconds = cls.asked_seconds(inputs)
+        return None if rate is None or seconds is None else rate * seconds
 
     @classmethod
     def asked_seconds(cls, inputs: dict[str, Any]) -> float | None:
-        """How long the video should be, in seconds; None where the model has no such field."""
-        duration = inputs.get("duration")
-        return float(duration) if duration is not None else None
+        """How long the video should be, in seconds; None where *inputs*, which may be a stored request's, do not say."""
+        try:
+            seconds = float(inputs["duration"])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+        return seconds if 0 < seconds < MAX_SECONDS else None

@@ -63,6 +63,7 @@ async def bring(
     await work(save_left, place)
     here = None if is_known else await work(named_here, place)
     if here is not None and not here["remark"]:
+        await work(_forget_received, place)  # its process died between the two, or another left a half of it
         return dict(here)
 
     async def fetch(url: str) -> dict[str, Any]:

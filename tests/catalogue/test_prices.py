@@ -36,6 +36,11 @@ def test_an_estimate_says_that_it_is_one_and_of_when():
     [
         pytest.param("wan/3-0-video", {"resolution": "720P", "duration": 5}, id="model not described"),
         pytest.param(MODEL, {"resolution": "4k", "duration": "5"}, id="size not on the list"),
+        pytest.param(MODEL, {"resolution": "720p"}, id="a stored request without a length"),
+        *(
+            pytest.param(MODEL, {"resolution": "720p", "duration": odd}, id=f"length {str(odd)[:12]}")
+            for odd in ("long", None, {}, "nan", "1e999", -5, 10**400)
+        ),
     ],
 )
 def test_an_unknown_price_is_none_and_not_nothing(model, inputs):

@@ -52,6 +52,20 @@ def test_a_file_whose_record_was_lost_is_taken_up(shop, ending, by):
 
 
 @pytest.mark.parametrize("by", ["resume", "doctor"])
+def test_the_half_beside_a_whole_file_goes(shop, by):
+    """The process died after it had named the whole file and before it had removed the half of an earlier try."""
+    service = shop(b"")
+    run, _ = fails()
+    service.reply = gone
+    (folder_of(run) / f"{run_stem(run)}.mp4").write_bytes(GOOD)
+    (folder_of(run) / f"{run_stem(run)}.received.mp4").write_bytes(GOOD[:2000])
+    kie.resume() if by == "resume" else kie.doctor()
+
+    assert run.wait(WAIT_S).video.read_bytes() == GOOD
+    assert names(run) == [run.video.name]
+
+
+@pytest.mark.parametrize("by", ["resume", "doctor"])
 @pytest.mark.parametrize("left", ["name", "incoming"])
 @pytest.mark.parametrize("now", ["cut end", "damaged middle"])
 def test_less_does_not_take_the_place_of_a_whole_file(shop, now, left, by):
