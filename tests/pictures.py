@@ -4,6 +4,7 @@ It needs a Chromium. `card.webp` is a short film of a cell from the request to t
 """
 
 import io
+import itertools
 import shutil
 import sys
 import tempfile
@@ -42,7 +43,7 @@ def film(notebook):
             )
             end = time.monotonic() + PLAYED_S
         page.wait_for_timeout(FRAME_S * 1000)
-    shown = [round((after - before) * 1000) for before, after in zip(stamps, stamps[1:], strict=False)]
+    shown = [round((after - before) * 1000) for before, after in itertools.pairwise(stamps)]
     return frames, [*shown, 1500]
 
 
