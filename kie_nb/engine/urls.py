@@ -136,7 +136,7 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
 
 def _fetch(url: str, channel: Channel) -> bytes:
     try:
-        content = read_at(url, most=MAX_BYTES, own=channel.own, patience=channel.patience)
+        content = read_at(url, most=MAX_BYTES, own=channel.own, patience=channel.timing.patience)
     except ForbiddenAddress as exc:
         raise BadImage(
             f"{exc}: nothing is fetched from there, and the service cannot reach it.", hint=SEND_FILE
