@@ -21,7 +21,8 @@ from ..engine.links import from_any_link
 from ..engine.states import AT_SERVICE, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
-from ..home import hash_of, is_plain_file, make_folder
+from ..fileops import hash_of
+from ..home import is_plain_file, make_folder
 from ..ledger import KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from ..operations.findings import Finding, Report
