@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
-from ..engine.scrub import Places, scrubbed
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..engine.tables import counted
 from ..handles import Run
 from ..markup import Html, data_url, document, rendered
+from ..redact import Places, redacted
 from ..version import __version__
 from .data import Cells, in_words
 from .definition import Definition, short
@@ -172,7 +172,7 @@ def _failures(cells: Cells, places: Places) -> Iterator[Row]:
     for place, run in cells:
         if run is None or run.state not in UNBILLED | UNSETTLED:
             continue
-        error = scrubbed(run.row.error or {}, places)
+        error = redacted(run.row.error or {}, places)
         why = str(error.get("message") or "no reason was given")
         charged = f" Charged: {error['charged']}." if error.get("charged") else ""
         yield [(in_words(place), "text"), _state(run), (f"{why}{charged}", "text")]

@@ -17,9 +17,7 @@ from .. import errors
 from .. import settings as settings_
 from ..bounds import MAX_FILES
 from ..catalogue import read_request
-from ..engine import manifest as manifest_
 from ..engine import tables
-from ..engine.manifest import FileEntry, RunEntry, VideoEntry
 from ..engine.states import AT_SERVICE, RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
@@ -29,10 +27,12 @@ from ..ledger.artifacts import numbers_of
 from ..ledger.merging import Arrival, merge
 from ..ledger.schema import IMPORTED
 from ..video import Look, inspect, is_media
+from . import manifest as manifest_
+from .manifest import FileEntry, RunEntry, VideoEntry
 
 if TYPE_CHECKING:
+    from ..engine.workspace import Workspace
     from ..ledger import Files, Ledger
-    from .registry import Handles
 
 _MARK = "as it was imported: "
 _PLAIN_COLUMNS = (
@@ -98,7 +98,7 @@ class _Plan:
     skipped: list[str] = field(default_factory=list)
 
 
-def import_runs(handles: Handles, folder: str | os.PathLike[str]) -> Imported:
+def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Imported:
     """Take the runs in *folder*, which `export` has made, into the current ledger.
 
     Nothing is sent and nothing is paid: a cell with the request of an imported run shows its video. What is here stays as it
@@ -109,20 +109,14 @@ def import_runs(handles: Handles, folder: str | os.PathLike[str]) -> Imported:
     """
     source = Path(folder).expanduser()
     home = settings_.current().home
-    ledger, files = handles.ledger(home), handles.files(home)
+    ledger, files = workspace.ledger(home), workspace.files(home)
     manifest = manifest_.read(source)
     plan = _plan(ledger, files, manifest.runs)
     if plan.entries:
         try:
-            _carry_out(handles, plan, source, ledger, files)
+            _carry_out(workspace, plan, source, ledger, files)
         except OSError as exc:
             raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
-        for entry, _ in plan.entries:
-            row = ledger.get(entry.id)
-            if row is not None:
-                run = handles.handle(home, row)
-                if run.state is State.FETCHED:
-                    handles.finish(run, None)
     return Imported(
         added=tuple(entry.id for entry, ours in plan.entries if ours is None),
         updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
@@ -185,12 +179,12 @@ def _state_of(entry: RunEntry) -> State:
     return State.NOT_SENT if state is State.INTENT else state
 
 
-def _carry_out(handles: Handles, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
+def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
     staging = files.home / f".import-{secrets.token_hex(4)}"
     placed: list[Path] = []
     try:
         staging.mkdir(parents=True)
-        staged = _stage(handles, plan, source, staging)
+        staged = _stage(workspace, plan, source, staging)
         arrivals = []
         for entry, ours in plan.entries:
             came = []
@@ -213,11 +207,11 @@ def _carry_out(handles: Handles, plan: _Plan, source: Path, ledger: Ledger, file
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _stage(handles: Handles, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
+def _stage(workspace: Workspace, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
     """Copy what is needed, and look at each file, in workers: what is wrong with it is found here, whatever the folder says."""
     wanted = {one.file: one for entry, _ in plan.entries for one in (*entry.videos, *entry.inputs)}
     jobs = {
-        name: handles.downloads.submit(
+        name: workspace.downloads.submit(
             copy_checked, source / name, staging / f"{number}{Path(name).suffix}", one.sha256, one.bytes
         )
         for number, (name, one) in enumerate(wanted.items())
