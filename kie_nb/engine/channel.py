@@ -40,6 +40,7 @@ class Channel:
     ) -> None:
         self.settings = settings
         self.timing = timing
+        self.patience = timing.patience
         self.service = settings.service
         self.account = settings.account
         self.base_url = settings.base_url
@@ -80,7 +81,7 @@ class Channel:
                 else:
                     key = settings_.require_key(self.settings) if self.service == "kie" else SIMULATORS
                 client = Client(
-                    key, base_url=self.base_url, upload_url=self.upload_url, patience=self.timing.patience
+                    key, base_url=self.base_url, upload_url=self.upload_url, patience=self.patience
                 )
                 self._client = await client.__aenter__()
             return self._client
