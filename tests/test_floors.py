@@ -16,6 +16,7 @@ FLOORS = {
             *(
                 "addresses",
                 "bounds",
+                "fileops",
                 "home",
                 "hosts",
                 "markup",
