@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..catalogue import SEED_MAX, describe, find
-from ..engine.images import Picture, is_url
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.prepare import as_it_was_asked, picture_of_all
 from ..ledger import Experiments
+from ..requests.images import Picture, is_url
 from ..settings import Settings, start_folder
 from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from .. import hosts
 from .. import settings as settings_
 from ..engine.channel import Channel
-from ..engine.origin import here
 from ..engine.record import Record
 from ..engine.states import OPEN, State
 from ..errors import InvalidRequest, KieError
@@ -19,6 +18,7 @@ from ..handles import Prepared, Run, Session
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.artifacts import kept_files
 from ..ledger.money import Figures
+from ..requests.provenance import here
 from .cell_requests import Cells, credits_of
 from .limits import check_limit
 from .status import is_wanted

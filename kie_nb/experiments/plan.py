@@ -10,6 +10,7 @@ from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
 from ..markup import Html, joined
+from ..notice import is_new
 from ..text import visible
 from .cell_requests import PlannedCell, credits_of
 from .definition import short
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
     from ..ledger import Standing
 
 SHOWN = 60
-_told: set[tuple[str, str]] = set()
 
 
 def untold(name: str, remarks: Iterable[str]) -> tuple[str, ...]:
     """The *remarks* on an experiment that were not shown in this process yet; they count as shown from now on."""
-    new = tuple(text for text in remarks if (name, text) not in _told)
-    _told.update((name, text) for text in new)
-    return new
+    return tuple(text for text in remarks if is_new((name, text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
-from ..engine.intact import video_as_fetched
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
@@ -18,6 +17,7 @@ from ..handles.prepare import again
 from ..handles.settling import ask
 from ..ledger import RunRow
 from ..markup import Html, joined
+from ..operations.integrity import video_as_fetched
 from ..text import say
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
@@ -104,7 +104,7 @@ def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]
 
 def _distance(first: str, second: str) -> _Measured:
     """Runs in a worker: what is kept is known of the bytes that it has read, whatever was recorded of them."""
-    found = compare_videos(first, second, vmaf=False)
+    found = compare_videos(first, second)
     return (found.first.sha256, found.second.sha256), found.distance
 
 

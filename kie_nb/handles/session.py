@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,26 +15,26 @@ from ..engine.channel import Channel
 from ..engine.dispatcher import dispatcher
 from ..engine.evidence import Evidence
 from ..engine.executor import Executor, Threads
-from ..engine.origin import here
 from ..engine.record import LINK_LIFE
 from ..engine.sending import ToSend
 from ..engine.states import OPEN, UNSETTLED, State
+from ..engine.timing import Timing
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
+from ..operations.importing import Imported, import_runs
+from ..requests.provenance import here
 from . import settling
 from .begin import DryRun, Started, intend, look, nothing_charged
 from .prepare import Prepared, check, new_run, prepare
 from .registry import Handles
 from .run import Run
 
-JUDGED_WAIT_S = 3.0
-
 
 class Session(Handles):
     """Everything of this process: what its runs share, their live handles, and what is done with them."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda tracked: Run(tracked, self))
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(lambda tracked: Run(tracked, self), timing)
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
 
@@ -193,18 +194,27 @@ class Session(Handles):
         self._await_judgement(found)
         return found
 
-    @staticmethod
-    def _await_judgement(runs: list[Run]) -> None:
+    def _await_judgement(self, runs: list[Run]) -> None:
         """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
 
         One that a living process is sending is not waited for.
         """
-        end = time.monotonic() + JUDGED_WAIT_S
+        end = time.monotonic() + self.timing.judged_wait_s
         dead = [
             run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
         ]
         while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
             time.sleep(0.02)
+
+    def import_runs(self, folder: str | os.PathLike[str]) -> Imported:
+        """See `importing.import_runs`; handles that are held here are brought up to date."""
+        home = settings_.current().home
+        done = import_runs(self, folder)
+        for run_id in (*done.added, *done.updated):
+            row = self.ledger(home).get(run_id)
+            if row is not None and (run := self.handle(home, row)).state is State.FETCHED:
+                self.finish(run, None)
+        return done
 
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""
@@ -255,5 +265,5 @@ def get_session() -> Session:
     global _session  # noqa: PLW0603
     with _session_lock:
         if _session is None or _session.dispatcher.pid != dispatcher().pid:
-            _session = Session()
+            _session = Session(Timing())
         return _session
