@@ -58,7 +58,7 @@ def export_crate(
             pictures = [(place, crate.add_run(place, run)) for place, run in chosen]
             saved = _with_pictures(definition, pictures).save(part / DEFINITION)
             crate.add_document(saved, "The definition of the experiment", "application/toml")
-            table = data.write_csv(data.rows(cells), part / TABLE)
+            table = data.write(cells, part / TABLE)
             crate.add_document(table, "The cells of the experiment as a table", "text/csv")
             simulated = any(run.service == "simulator" for _, run in chosen)
             crate.write(definition.name, license_url, mark=f" {SIMULATED}." if simulated else "")
