@@ -15,13 +15,15 @@ from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
 from ..handles import Session
 from ..handles.prepare import as_it_was_asked, picture_of_all
-from ..requests.images import Picture, is_url
+from ..requests.images import Picture
+from ..requests.sources import is_url, unwrapped
 from ..settings import Settings, start_folder
 from .definition import plain
 from .grid import Grid, Where, expand, identity, left_over
 from .plan import PlannedCell
 
 _SIGNS = re.compile("(?i)signature|^sig$|token|credential|secret|api_?key|^key$")
+_HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
@@ -51,6 +53,7 @@ def settled(model: str, grid: Grid, kept: Mapping[str, Any]) -> tuple[Grid, tupl
 
 def _as_path(value: Any) -> Any:
     """A file's name as a path, which can be told from the notebook's folder."""
+    value = unwrapped(value)
     return Path(value) if isinstance(value, str) and not is_url(value) else value
 
 
@@ -81,7 +84,7 @@ def prepare_cells(
         InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
     """
     described = [*(entry.name for entry in describe(model)), "image"] if find(model) is not None else []
-    fields = described or [*grid.axes, *grid.fixed, "image"]
+    fields = [*described, *_HOW] if described else [*grid.axes, *grid.fixed, "image"]
     left_out: list[dict[str, Any]] = []
 
     def wanted(place: dict[str, Any]) -> bool:
@@ -96,7 +99,8 @@ def prepare_cells(
     cells: dict[str, PlannedCell] = {}
     for cell in expand(grid, fields, wanted):
         asked = dict(cell.asked)
-        image = _picture(session, asked.pop("image", None), pictures, remarks)
+        how = {name: bool(asked.pop(name)) for name in _HOW if name in asked}
+        image = _picture(session, asked.pop("image", None), how, pictures, remarks)
         more: dict[str, Any] = (
             asked if described else {"raw": asked}
         )  # a model that is not described takes what it is given
@@ -166,13 +170,15 @@ def _addresses(grid: Grid) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _picture(session: Session, source: Any, known: dict[Any, Picture], remarks: list[str]) -> Any:
+def _picture(
+    session: Session, source: Any, how: dict[str, bool], known: dict[Any, Picture], remarks: list[str]
+) -> Any:
     """Each picture is read or fetched once, however many cells use it."""
     if source is None or isinstance(source, Picture):
         return source
-    key = identity(source)
+    key = identity(source), *sorted(how.items())
     if key not in known:
-        known[key], said = picture_of_all(session, source)
+        known[key], said = picture_of_all(session, source, **how)
         remarks += said
     return known[key]
 

@@ -12,7 +12,8 @@ from ...errors import BadImage, InvalidRequest
 from ...handles import Run, get_session
 from ...home import hash_of, is_name
 from ...operations.embedded_request import Recalled, recall
-from ...requests.images import Picture, is_url, read_picture
+from ...requests.images import Picture, read_picture
+from ...requests.sources import is_url
 from .draft import Draft
 
 

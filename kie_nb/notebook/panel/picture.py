@@ -17,7 +17,8 @@ from ...errors import InvalidRequest, KieError
 from ...handles import get_session
 from ...markup import ROOT, html
 from ...requests.image_urls import seen_at
-from ...requests.images import Picture, check_picture, is_url, read_picture
+from ...requests.images import Picture, check_picture, read_picture
+from ...requests.sources import is_url
 from ...text import visible
 from ...video import open_picture
 from ..card import widgets
