@@ -60,6 +60,7 @@ KNOWN_TO = {
     "httpx": {"service", "simulator"},
     "starlette": {"simulator"},
     "av": {"video", "simulator"},
+    "jinja2": {"markup"},
 }
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 KEEP_TO_THEMSELVES = (

@@ -17,13 +17,17 @@ def rendered(figure: Any) -> bytes:
     try:
         copy = _copy_of(figure)
     except Exception:  # noqa: BLE001 - a function in a formatter, say: no pickle holds it
-        positions = [(axes, axes.get_position(original=True), axes.get_position()) for axes in figure.axes]
+        positions = [
+            (axes, axes.get_position(original=True), axes.get_position(), axes.get_in_layout())
+            for axes in figure.axes
+        ]
         spaces = vars(figure.subplotpars).copy()
         _save(figure, buffer)
         vars(figure.subplotpars).update(spaces)
-        for axes, original, active in positions:
-            axes._set_position(original, "original")  # noqa: SLF001 - the public one leaves the layout
-            axes._set_position(active, "active")  # noqa: SLF001
+        for axes, original, active, in_layout in positions:
+            axes.set_position(original, "original")
+            axes.set_position(active, "active")
+            axes.set_in_layout(in_layout)
     else:
         _save(copy, buffer)
     return buffer.getvalue()

@@ -23,8 +23,8 @@ MAX_BYTES = 10_000_000  # kie-api §11.2: at most 10 MB, of which kind of MB is 
 MIMES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 SEND_FILE = "download the picture and pass the file; it is uploaded"
-_FIT = "scale it: --fit on the line, fit=True in Python"
-_CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
+FIT = "scale it: --fit on the line, fit=True in Python"
+CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
 _CODEC = "kie_nb reads it where the package pillow-heif is installed; or save it as JPEG"
 _USUAL_SIDES, _USUAL_RATIO = (256, 4096), 3.0
 
@@ -159,14 +159,14 @@ def _looked_at(
     if len(content) > MAX_BYTES:
         raise BadImage(
             f"{label} has {len(content) / 1e6:.1f} MB; the service takes pictures of at most 10 MB.",
-            hint=_FIT if url is None else SEND_FILE,
+            hint=FIT if url is None else SEND_FILE,
         )
     with _opened(content, label) as image:
         kind = image.format or ""
         if kind not in MIMES:
             raise BadImage(
                 f"{label} is {kind or 'of an unknown kind'}; the service takes jpeg, png and webp.",
-                hint=_CONVERT if url is None else SEND_FILE,
+                hint=CONVERT if url is None else SEND_FILE,
             )
         image.load()
         width, height = shown_size(image)

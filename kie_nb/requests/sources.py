@@ -222,10 +222,10 @@ def _hint(text: str, path: Path) -> str:
         return quoting
     if "{" in text:
         return "--format on the line fills {names} in; in Python an f-string does"
-    with contextlib.suppress(OSError, RuntimeError):
-        if (expanded := os.path.expandvars(text)) != text and Path(expanded).is_file():
-            home = str(Path.home())
-            plain = f"~{expanded.removeprefix(home)}" if expanded.startswith(home + os.sep) else expanded
+    with contextlib.suppress(RuntimeError):
+        home, expanded = str(Path.home()), os.path.expandvars(text)
+        plain = f"~{expanded.removeprefix(home)}" if expanded.startswith(home + os.sep) else expanded
+        if expanded != text:
             return f"variables of the shell are not filled in; write {plain}"
     return _similar(path)
 

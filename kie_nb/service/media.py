@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from ..errors import DownloadFailed, NotFetched, ServiceTrouble
+from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
 from .pace import Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
@@ -37,6 +37,8 @@ class LinkDead(DownloadFailed):
 
 class NotThere(ServiceTrouble):
     """Nobody can read that address: its host does not exist, or says that there is no such file, or not for the public."""
+
+    charged_by_default = NOTHING
 
 
 class NotTheFile(DownloadFailed):

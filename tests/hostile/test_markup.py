@@ -302,6 +302,17 @@ def test_no_page_is_written_but_with_a_template():
     assert found == []
 
 
+def test_no_template_lets_a_value_in_unescaped():
+    """Neither by a filter nor by a switch; and what Jinja joins it escapes in its own way, which leaves hidden signs."""
+    templates = list((Path(kie.__file__).parent / "templates").iterdir())
+
+    assert templates
+    for path in templates:
+        assert (
+            re.findall(r"\|\s*safe|autoescape|Markup|~|\|\s*(?:join|replace|format)", path.read_text()) == []
+        )
+
+
 # --- through the kernel --------------------------------------------------------------------------------------------
 
 
