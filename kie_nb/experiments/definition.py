@@ -126,17 +126,11 @@ class Definition:
             # The text itself where it means the same file: a cell is known by it.
             return value if os.path.abspath(name) == os.path.abspath(place) else place  # noqa: PTH100 - a link is not followed
 
-        grid = self.grid
-        fixed = {name: found(value) if name == "image" else value for name, value in grid.fixed.items()}
-        axes = {
-            name: tuple(map(found, values)) if name == "image" else values
-            for name, values in grid.axes.items()
-        }
         dropped = tuple(
             {name: plain(found(value)) if name == "image" else value for name, value in place.items()}
             for place in self.dropped
         )
-        return replace(self, grid=replace(grid, fixed=fixed, axes=axes), dropped=dropped), tuple(outside)
+        return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
         """As a file holds it."""

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
+from ..fileops import finished_in_one_step
 from ..handles import Session
 from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path
 from ..redact import places_of
 from ..video import copy_media, open_media, open_picture, read_media
-from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
 from .report_page import page

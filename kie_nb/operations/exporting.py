@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,8 @@ from ..engine.record import Record
 from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
-from ..home import hash_of, is_plain_file
+from ..fileops import hash_of, part_of, write_whole
+from ..home import is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
 from ..markup import document, rendered
 from ..paths import shown_path
@@ -108,8 +108,8 @@ def export(
             (target / name).mkdir(parents=True, exist_ok=True)
         entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
         done = Manifest(runs=[*(one for one in there.runs if one.id not in work.ids), *entries])
-        _write(target / manifest_.NAME, manifest_.dump(done))
-        _write(target / "index.html", _page(done).encode("utf-8", "replace"))
+        write_whole(target / manifest_.NAME, manifest_.dump(done))
+        write_whole(target / "index.html", _page(done).encode("utf-8", "replace"))
     except OSError as exc:
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return Exported(
@@ -238,7 +238,7 @@ class _Work:
         if place in taken | used or place in self.written:
             place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
         target = self.folder / place
-        part = _part_of(target)
+        part = part_of(target)
         try:
             remark = self._wait(
                 self.workspace.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
@@ -260,7 +260,7 @@ class _Work:
             return []
         place = f"inputs/{kept.name}"
         target = self.folder / place
-        part = _part_of(target)
+        part = part_of(target)
         try:
             if is_media(kept):
                 copy_media(kept, part)
@@ -335,23 +335,6 @@ def copy_video(source: Path, target: Path, note: str) -> str:
 def _why_not(path: Path) -> str:
     """Why a file is not exported, in words; "" if it can be."""
     return "" if is_plain_file(path) else "is not on disk; `%kie doctor` may fetch it again"
-
-
-def _part_of(target: Path) -> Path:
-    """A name beside *target* that nobody can have put a link under."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = _part_of(path)
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _page(manifest: Manifest) -> str:

@@ -1,54 +1,125 @@
-"""From a grid to checked requests: defaults are settled, pictures are read once, cells that are the same request become one."""
+"""From a definition to checked requests: defaults are settled, pictures are read once, cells with the same request become one."""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
-from ..handles import Session
+from ..handles import Prepared, Session
 from ..handles.prepare import as_it_was_asked, picture_of_all
+from ..ledger import Experiments
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
 from ..settings import Settings, start_folder
-from .definition import plain
+from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over
-from .plan import PlannedCell
 
 _SIGNS = re.compile("(?i)signature|^sig$|token|credential|secret|api_?key|^key$")
 _HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
-def settled(model: str, grid: Grid, kept: Mapping[str, Any]) -> tuple[Grid, tuple[str, ...]]:
-    """*grid* with what was left to be chosen, and remarks on it: the seed is the one drawn for this experiment before, or now.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedCell:
+    """A cell with its checked request.
+
+    Attributes:
+        place: Where it stands on each axis, in plain values.
+    """
+
+    place: dict[str, Any]
+    prepared: Prepared
+
+
+Cells = Mapping[str, PlannedCell]
+
+
+def credits_of(cells: Iterable[PlannedCell]) -> float | None:
+    """What *cells* should cost by the price list; None where a price is not known."""
+    estimates = [cell.prepared.request.estimate for cell in cells]
+    return None if None in estimates else sum(found.credits for found in estimates if found)
+
+
+def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:
+    """The same cells with another *seed*: their pictures are neither read nor fetched again."""
+    changed = [
+        replace(cell, prepared=replace(cell.prepared, request=cell.prepared.request.with_seed(seed)))
+        for cell in cells.values()
+    ]
+    return {cell.prepared.fingerprint: cell for cell in changed}
+
+
+def prepare_cells(
+    session: Session, asked: Definition, store: Experiments, current: Settings, where: Where | None
+) -> tuple[Definition, dict[str, PlannedCell], tuple[str, ...]]:
+    """The definition with its defaults settled, its cells by fingerprint, and remarks; nothing is sent.
 
     Args:
-        model: Its id.
-        grid: As it was asked for.
-        kept: The definition under this name in the ledger, or nothing.
+        store: Has the seed that was drawn before, and the fingerprints of earlier cells.
+        current: The settings that the requests are made for.
+        where: Says which places are wanted; None for all.
+
+    Raises:
+        InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
     """
-    fixed = {field: _as_path(value) if field == "image" else value for field, value in grid.fixed.items()}
-    axes = {
-        field: tuple(map(_as_path, values)) if field == "image" else values
-        for field, values in grid.axes.items()
-    }
-    remarks: tuple[str, ...] = ()
-    names = {entry.name for entry in describe(model)} if find(model) is not None else set()
-    if "enable_prompt_expansion" in names - {*fixed, *axes}:
+    name, model = asked.name, asked.model
+    described = [entry.name for entry in describe(model)] if find(model) is not None else []
+    grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
+    fields = [*(described or [*grid.axes, *grid.fixed]), "image", *_HOW]
+    remarks += [*left_over(grid, fields), *_addresses(grid)]
+    dropped: list[dict[str, Any]] = []
+
+    def wanted(place: dict[str, Any]) -> bool:
+        named = {axis: plain(value) for axis, value in place.items()}
+        keep = named not in asked.dropped and (where is None or _is_wanted(where, place))
+        if not keep:
+            dropped.append(named)
+        return keep
+
+    kept, pictures = store.places(name), dict[Any, Picture]()
+    cells: dict[str, PlannedCell] = {}
+    for cell in expand(grid, fields, wanted):
+        values = dict(cell.asked)
+        how = {name: bool(values.pop(name)) for name in _HOW if name in values}
+        image = _picture(session, values.pop("image", None), how, pictures, remarks)
+        if not described:  # such a model takes what it is given
+            values = {"raw": values}
+        prepared = session.prepare(
+            values.pop("prompt", None),
+            image=image,
+            model=model,
+            replicate=cell.replicate,
+            experiment=name,
+            current=current,
+            **values,
+        )
+        prepared = as_it_was_asked(session, prepared, kept)
+        place = {axis: plain(value) for axis, value in cell.at.items()}
+        if cell.replicate:
+            place["repeat"] = cell.replicate + 1
+        cells.setdefault(prepared.fingerprint, PlannedCell(place=place, prepared=prepared))
+    return replace(asked, grid=grid, dropped=tuple(dropped)), cells, tuple(remarks)
+
+
+def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) -> tuple[Grid, list[str]]:
+    """*grid* with what was left out, and remarks on it: the seed is the one of the *stored* definition, or drawn now."""
+    grid, remarks = grid.with_images(_as_path), []
+    fixed = dict(grid.fixed)
+    if "enable_prompt_expansion" in {*described} - {*fixed, *grid.axes}:
         fixed["enable_prompt_expansion"] = False
-        remarks = (EXPANSION_OFF,)
-    if "seed" in names and "seed" not in axes and fixed.get("seed") is None:
-        drawn = kept.get("fixed", {}).get("seed")
+        remarks.append(EXPANSION_OFF)
+    if "seed" in described and grid.leaves_seed_out:
+        drawn = stored.get("fixed", {}).get("seed")
         fixed["seed"] = secrets.randbelow(SEED_MAX + 1) if drawn is None else drawn
-    return replace(grid, axes=axes, fixed=fixed), remarks
+    return replace(grid, fixed=fixed), remarks
 
 
 def _as_path(value: Any) -> Any:
@@ -57,79 +128,14 @@ def _as_path(value: Any) -> Any:
     return Path(value) if isinstance(value, str) and not is_url(value) else value
 
 
-def prepare_cells(
-    session: Session,
-    name: str,
-    model: str,
-    grid: Grid,
-    *,
-    where: Where | None,
-    dropped: Sequence[Mapping[str, Any]],
-    kept: Collection[str],
-    current: Settings,
-) -> tuple[dict[str, PlannedCell], tuple[dict[str, Any], ...], tuple[str, ...]]:
-    """The cells by fingerprint, in order, the places that are left out, and remarks on prompts and pictures; nothing is sent.
-
-    Args:
-        session: Whose it is.
-        name: Of the experiment.
-        model: Its id.
-        grid: Settled.
-        where: Says which places are wanted; None for all.
-        dropped: Places that are not.
-        kept: Fingerprints of the cells that are kept under *name*.
-        current: The settings, which say whom they are for.
-
-    Raises:
-        InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
-    """
-    described = [*(entry.name for entry in describe(model)), "image"] if find(model) is not None else []
-    fields = [*described, *_HOW] if described else [*grid.axes, *grid.fixed, "image"]
-    left_out: list[dict[str, Any]] = []
-
-    def wanted(place: dict[str, Any]) -> bool:
-        named = {axis: plain(value) for axis, value in place.items()}
-        keep = named not in dropped and (where is None or _is_wanted(where, place))
-        if not keep:
-            left_out.append(named)
-        return keep
-
-    pictures: dict[Any, Picture] = {}
-    remarks = [*left_over(grid, fields), *_addresses(grid)]
-    cells: dict[str, PlannedCell] = {}
-    for cell in expand(grid, fields, wanted):
-        asked = dict(cell.asked)
-        how = {name: bool(asked.pop(name)) for name in _HOW if name in asked}
-        image = _picture(session, asked.pop("image", None), how, pictures, remarks)
-        more: dict[str, Any] = (
-            asked if described else {"raw": asked}
-        )  # a model that is not described takes what it is given
-        prepared = session.prepare(
-            more.pop("prompt", None),
-            image=image,
-            model=model,
-            replicate=cell.replicate,
-            experiment=name,
-            current=current,
-            **more,
-        )
-        prepared = as_it_was_asked(session, prepared, kept)
-        place = {axis: plain(value) for axis, value in cell.at.items()}
-        if cell.replicate:
-            place["repeat"] = cell.replicate + 1
-        cells.setdefault(prepared.fingerprint, PlannedCell(place=place, prepared=prepared))
-    return cells, tuple(left_out), tuple(remarks)
-
-
 def as_axis(value: Any) -> tuple[Any, ...] | None:
-    """The values of an axis; None for what is one value, as a picture of numpy is."""
+    """The values of an axis; None for a single value, such as a picture of numpy."""
     if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
         value = value.tolist()
     if not isinstance(value, list | tuple | range):
         return None
-    values: list[Any] = list(value)
-    # A number of numpy's is no number to JSON and TOML.
-    return tuple(one.item() if getattr(one, "shape", None) == () else one for one in values)
+    # JSON and TOML take no numbers of numpy.
+    return tuple(one.item() if getattr(one, "shape", None) == () else one for one in list[Any](value))
 
 
 def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
@@ -142,15 +148,16 @@ def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
         ) from exc
 
 
-def _addresses(grid: Grid) -> tuple[str, ...]:
-    """Remarks on addresses that let in whoever has them: the definition, the ledger and exports name them as they are.
+def _addresses(grid: Grid) -> list[str]:
+    """Remarks on signed addresses: the definition, the ledger and exports hold them as they are.
 
     Raises:
         InvalidRequest: one holds a user's name or password.
     """
-    values = (*grid.fixed.values(), *(value for values in grid.axes.values() for value in values))
-    remarks: dict[str, None] = {}
-    for value in filter(is_url, values):
+    remarks = []
+    for value in filter(
+        is_url, (*grid.fixed.values(), *(each for values in grid.axes.values() for each in values))
+    ):
         try:
             parts = urlsplit(value.strip())
         except ValueError:  # refused as a picture, in better words
@@ -163,11 +170,11 @@ def _addresses(grid: Grid) -> tuple[str, ...]:
             )
         signs = [name for name, _ in parse_qsl(parts.query) if _SIGNS.search(name)]
         if signs:
-            remarks[
+            remarks.append(
                 f"an address at {parts.hostname} is signed ({signs[0]}=…): whoever gets the definition, the ledger or an "
                 "export can use it while it is valid."
-            ] = None
-    return tuple(remarks)
+            )
+    return list(dict.fromkeys(remarks))
 
 
 def _picture(
