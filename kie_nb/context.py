@@ -33,7 +33,7 @@ def _from_front_end() -> str | None:
     if isinstance(told := shell.user_ns.get("__vsc_ipynb_file__"), str):
         return told
     # A kernel that a runner has started from a cell inherits the variable of that cell's notebook.
-    if not headless.has_kernel() or headless.is_run_by_a_runner():
+    if not headless.has_kernel() or not headless.is_watched() or headless.is_run_by_a_runner():
         return None
     return os.environ.get("JPY_SESSION_NAME")
 

@@ -50,23 +50,80 @@ def has_widgets() -> bool:
     return has_kernel() and not _nobody_watches() and not settings_.env_wait()
 
 
-@functools.cache
+def shows_html() -> bool:
+    """Whether outputs are kept as a page shows them: in a kernel, or a runner's own shell without one."""
+    return has_kernel() or (shell() is not None and not _is_terminal())
+
+
+def takes_results() -> bool:
+    """Whether the result of a cell may show itself; `%%capture` and some runners keep an empty result of one that does."""
+    if (found := shell()) is None:
+        return True
+    usual = sys.modules["IPython.core.displayhook"].DisplayHook.__call__
+    is_captured = type(sys.displayhook).__name__ == "CapturingDisplayHook"
+    return not is_captured and type(found.displayhook).__call__ is usual
+
+
+def is_watched() -> bool:
+    """Whether the front end that asked for the running cell shows itself as one that a person sits before.
+
+    Lab, Notebook 7 and VS Code name the cell; all of them, qtconsole and console let a cell ask for input; a runner does
+    neither. Variables of the environment prove nothing: a kernel that was started from a cell inherits them.
+    """
+    request = _request()
+    if request.get("msg_type") != "execute_request":  # a widget's message: somebody has pressed something
+        return bool(request)
+    return (
+        "cellId" in (request.get("metadata") or {})
+        or bool((request.get("content") or {}).get("allow_stdin"))
+        or "__vsc_ipynb_file__" in getattr(shell(), "user_ns", {})
+        or "VOILA_REQUEST_URL" in os.environ
+    )
+
+
+def _request() -> dict[str, Any]:
+    """The message that the kernel is answering."""
+    get_parent = getattr(getattr(shell(), "kernel", None), "get_parent", None)
+    return (get_parent("shell") if get_parent else None) or {}
+
+
 def _nobody_watches() -> bool:
     if not has_kernel():
-        return False
+        return shows_html()
     # Colab shows a thread's updates only when the next cell runs (colabtools issue 3373).
-    return "google.colab" in sys.modules or is_run_by_a_runner()
+    return "google.colab" in sys.modules or not is_watched() or is_run_by_a_runner()
+
+
+def _is_terminal() -> bool:
+    return any(kind.__name__ == "TerminalInteractiveShell" for kind in type(shell()).__mro__)
 
 
 @functools.cache
 def is_run_by_a_runner() -> bool:
-    """Whether papermill, nbconvert or the like started this kernel."""
+    """Whether `jupyter run`, which lets cells ask for input, or another runner of a command line started this kernel."""
+    return bool(_runner())
+
+
+@functools.cache
+def runners_notebook() -> Path | None:
+    """The notebook that a runner's command line names; None for no runner, or one that names none."""
+    words, folder = _runner() or ([], "")
+    found = (Path(folder, word) for word in words if word.endswith(".ipynb"))
+    return next(filter(Path.is_file, found), None)
+
+
+@functools.cache
+def _runner() -> tuple[list[str], str] | None:
+    """The command line of the runner that started this kernel, and the folder that it was started in."""
     import psutil
 
     try:
-        ancestors = psutil.Process().parents()[:_ANCESTORS]
-        lines = [process.cmdline() for process in ancestors]
+        ancestors = [
+            (process.cmdline(), process.cwd()) for process in psutil.Process().parents()[:_ANCESTORS]
+        ]
     except psutil.Error:
-        return False
+        return None
     # `python -m papermill`, `…/bin/jupyter-nbconvert`, `jupyter nbconvert`; not a folder of that name on the way to Lab.
-    return any(Path(word).stem in RUNNERS for line in lines for word in line[:4])
+    return next(
+        (found for found in ancestors if any(Path(word).stem in RUNNERS for word in found[0][:4])), None
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..settings import Embed
     from .card import Card
 
+HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."
 _shown_in: dict[str, int] = {}
 
 
@@ -56,7 +57,7 @@ def _show_evidence(run: Run) -> None:
 
 def show_value(value: object) -> None:
     """Show a table or a report: as HTML in a notebook, as text elsewhere."""
-    if not headless.has_kernel():
+    if not headless.shows_html():
         say(repr(value))
         return
     from IPython.display import display
@@ -128,6 +129,16 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
     return display(shown, raw=not is_named, display_id=True)
 
 
+def bundle(run: Run) -> dict[str, Any]:
+    """The static page of *run*, by MIME type."""
+    from . import page
+    from .video import show_video
+
+    if run.video is not None:
+        return show_video(run)._repr_mimebundle_()
+    return {"text/html": page.card(run), "text/plain": repr(run)}
+
+
 def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
     """A static card that `final` will replace, where nobody watches."""
     from IPython.display import display
@@ -143,15 +154,15 @@ def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
 
 
 def _show_static(run: Run, *, note: str, embed: Embed | None) -> None:
-    if headless.has_kernel():
+    if headless.shows_html():
         final(run, note=note, embed=embed)
     else:
         _print(run, note)
 
 
 def _show_page(run: Run, *, note: str, with_error: bool = True) -> None:
-    if headless.has_kernel():
-        pending(run, note=note, with_error=with_error)
+    if headless.shows_html():
+        pending(run, note=note if run.is_final else f"{note} {HOW_TO_WAIT}".strip(), with_error=with_error)
     else:
         _print(run, note)
 
@@ -186,6 +197,7 @@ class NotebookPresenter:
 
     show = staticmethod(show)
     echo = staticmethod(echo)
+    bundle = staticmethod(bundle)
     show_experiment = staticmethod(show_experiment)
     watch_experiment = staticmethod(watch_experiment)
     show_wall = staticmethod(show_wall)
