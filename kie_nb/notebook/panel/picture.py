@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import ipywidgets as kit
+
 from ... import settings as settings_
 from ...catalogue import ImageIdentity
 from ...engine.images import Picture, check_picture, is_url, read_picture
@@ -20,11 +22,9 @@ from ...handles import get_session
 from ...markup import ROOT, html
 from ...text import visible
 from ...video import open_picture
-from ..card import widgets
-from .callbacks import Callbacks
-from .controls import LABEL, mark
-from .widgets import PicturePlace
-from .words import lines_of
+from .callbacks import Callbacks, lines_of
+from .controls import LABEL
+from .widgets import PicturePlace, column, error_place, mark, row, show
 
 STILL = 360  # pixels; shown at half of it
 MOST_SHOWN = 300  # characters of an address
@@ -44,34 +44,28 @@ class PictureControl:
     def __init__(
         self,
         title: str,
-        desk: Callbacks,
+        callbacks: Callbacks,
         *,
         changed: Callable[[], None],
         video: Callable[[bytes, str], None],
         answered: Callable[[int], None],
     ) -> None:
-        kit = widgets()
-        self._desk, self._changed, self._video, self._answered = desk, changed, video, answered
+        self._callbacks, self._changed, self._video, self._answered = callbacks, changed, video, answered
         self.source: str | Picture | None = None
         self.picture: Picture | None = None  # as far as it is known without asking anybody
         self.place = PicturePlace()
         self.path = kit.Text(
             description=title, placeholder="path or URL", tooltip="a path, counted from the notebook's folder, or a URL",
-            style=LABEL, layout=kit.Layout(width="100%"), continuous_update=False,
+            style=LABEL, layout={"width": "100%"}, continuous_update=False,
         )  # fmt: skip
         self.found = kit.HTML()
-        use = kit.Button(description="Use this address", tooltip="load the picture from there")
-        use.on_click(desk.guard(lambda _button: self.show(self._proposed)))
-        self.question = kit.HBox(
-            [self.found, use],
-            layout=kit.Layout(
-                display="none", margin="0 2px 4px 128px", align_items="center", flex_flow="row wrap"
-            ),
+        use = callbacks.button(
+            "Use this address", "load the picture from there", lambda: self.show(self._proposed)
         )
-        self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
-        place = kit.VBox([self.place], layout=kit.Layout(margin="0 0 0 126px", overflow="visible"))
-        self.box = kit.VBox(
-            [self.path, place, self.question, self.error], layout=kit.Layout(width="100%", overflow="visible")
+        self.question = row(self.found, use, display="none", margin="0 2px 4px 128px")
+        self.error = error_place()
+        self.box = column(
+            self.path, column(self.place, margin="0 0 0 126px"), self.question, self.error, width="100%"
         )
         self._proposed: str | None = None
         self._still: bytes | None = None
@@ -82,8 +76,8 @@ class PictureControl:
         self._is_ours = False
         self.wrong = ""
         self.warning = ""
-        self.place.on_msg(desk.guard(self._message))
-        self.path.observe(desk.guard(self._typed), "value")
+        self.place.on_msg(callbacks.guard(self._message))
+        self.path.observe(callbacks.guard(self._typed), "value")
 
     def show(self, source: str | Picture | None, *, is_found: bool = False) -> None:
         """Take *source* as if it had been given by hand.
@@ -94,14 +88,17 @@ class PictureControl:
         """
         proposed = source if is_found and isinstance(source, str) else None
         source = None if proposed else source
-        self._is_ours = True
-        try:
-            self.path.value = source if isinstance(source, str) else ""
-        finally:
-            self._is_ours = False
+        self._write_path(source if isinstance(source, str) else "")
         self._take(source)
         if proposed:
             self._propose(proposed)
+
+    def _write_path(self, path: str) -> None:
+        self._is_ours = True
+        try:
+            self.path.value = path
+        finally:
+            self._is_ours = False
 
     def _propose(self, url: str) -> None:
         self._proposed = url
@@ -112,7 +109,7 @@ class PictureControl:
             where = url
         words = "<span {}>The file names a picture at <b>{}</b>. Nothing was loaded from there.</span>"
         self.found.value = html(words, ROOT, where[:MOST_SHOWN])
-        self.question.layout.display = None
+        show(self.question, is_shown=True)
 
     def wait(self) -> None:
         """Until a picture that was given is read.
@@ -166,9 +163,7 @@ class PictureControl:
         if whole[4:8] == b"ftyp":
             self._video(whole, name)
             return
-        self._is_ours = True
-        self.path.value = ""
-        self._is_ours = False
+        self._write_path("")
         self._take((whole, name))
 
     def _fail(self, words: str) -> None:
@@ -183,14 +178,14 @@ class PictureControl:
             self.picture = given if isinstance(given, Picture) else None
             self.wrong = self.warning = ""
             self._reading = self._proposed = None
-            self.question.layout.display = "none"
+            show(self.question, is_shown=False)
             if given is None or (isinstance(given, Picture) and given.content is None):
                 self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
             elif isinstance(given, str) and is_url(given):
                 self._shown(given, None)
-                self._desk.work(self._look, given, turn)
+                self._callbacks.work(self._look, given, turn)
             else:
-                self._reading = self._desk.work(self._read, given, turn)
+                self._reading = self._callbacks.work(self._read, given, turn)
         self._changed()
 
     # --- on a worker ---------------------------------------------------------------------------------------------
