@@ -4,11 +4,11 @@ Figures only; what they mean is judged elsewhere. Both videos are decoded once, 
 more memory than a short one.
 """
 
-import hashlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..fileops import hash_of
 from .facts import Likeness, Side, is_one_length
 
 if TYPE_CHECKING:
@@ -72,13 +72,10 @@ def compare_videos(
 
 
 def _side(path: str | os.PathLike[str], film: "Film") -> Side:
-    with Path(path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        weight = file.tell()
     return Side(
         name=film.name,
-        sha256=digest,
-        bytes=weight,
+        sha256=hash_of(Path(path), follow=True),
+        bytes=Path(path).stat().st_size,
         frames=film.frames,
         duration_s=round(film.length_s, 3),
         fps=round(film.fps, 3),

@@ -18,7 +18,6 @@ from madefolder import make_folder
 import kie_nb as kie
 from kie_nb.engine import tables
 from kie_nb.engine.evidence import Evidence
-from kie_nb.engine.findings import Finding, Report
 from kie_nb.engine.states import State
 from kie_nb.engine.weigh import Others, Verdict
 from kie_nb.errors import TaskFailed
@@ -41,6 +40,7 @@ from kie_nb.notebook.panel.static import static_page
 from kie_nb.notebook.panel.widgets import mark
 from kie_nb.notebook.run_list import RunList
 from kie_nb.notebook.wall_widget import page_of
+from kie_nb.operations.findings import Finding, Report
 from kie_nb.video import Likeness, Side
 
 PLAIN = "plain"
@@ -300,6 +300,17 @@ def test_no_page_is_written_but_with_a_template():
                 if LIVELY.search(part.value)
             ]
     assert found == []
+
+
+def test_no_template_lets_a_value_in_unescaped():
+    """Neither by a filter nor by a switch; and what Jinja joins it escapes in its own way, which leaves hidden signs."""
+    templates = list((Path(kie.__file__).parent / "templates").iterdir())
+
+    assert templates
+    for path in templates:
+        assert (
+            re.findall(r"\|\s*safe|autoescape|Markup|~|\|\s*(?:join|replace|format)", path.read_text()) == []
+        )
 
 
 # --- through the kernel --------------------------------------------------------------------------------------------

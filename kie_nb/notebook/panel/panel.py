@@ -13,11 +13,11 @@ from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
 from ...context import place
-from ...engine.origin import Origin, here
 from ...errors import InvalidRequest
 from ...handles import Run, get_session
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
+from ...requests.provenance import Origin, here
 from ...text import say
 from .. import page
 from ..gallery import Gallery
@@ -34,12 +34,12 @@ from .run_view import RunView
 from .settling import Settling
 from .static import static_page
 from .submission import Submission, submit
-from .widgets import close_all, column, row, section, set_html
+from .widgets import close_all, column, row, section
 
 if TYPE_CHECKING:
     import os
 
-    from ...engine.recall import Recalled
+    from ...operations.embedded_request import Recalled
 
 CHECK_S = 0.25  # after the last change of a field
 BALANCE_S = 30.0
@@ -222,9 +222,7 @@ class Panel:
 
     def _draw_button(self) -> None:
         offer = self._offer
-        is_off = offer is None or bool(offer.refusal) or not self.submission.is_ready
-        if self.button.disabled != is_off:
-            self.button.disabled = is_off
+        self.button.disabled = offer is None or bool(offer.refusal) or not self.submission.is_ready
 
     # --- on the dispatcher's thread ----------------------------------------------------------------------------------
 
@@ -274,8 +272,8 @@ class Panel:
             self._judge_nothing()
             raise
         self._offer = offer
-        set_html(self.money, offer.html(balance, is_free=way.service == "simulator", why=why))
-        set_html(self.head, page.service_badge(way.service, way.who))
+        self.money.value = offer.html(balance, is_free=way.service == "simulator", why=why)
+        self.head.value = page.service_badge(way.service, way.who)
         self._draw_button()
         if not errors:
             self.callbacks.withdraw()
@@ -285,7 +283,7 @@ class Panel:
     def _judge_nothing(self) -> None:
         """Show no price rather than an outdated one; *Generate* is off."""
         self._offer, self._way = None, way_now()
-        set_html(self.money, "price not known")
+        self.money.value = "price not known"
         self._draw_button()
 
     def _snapshot(self) -> Draft:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
-from ...engine import origin
-from ...engine.images import Picture, is_url
 from ...engine.states import State
-from ...engine.urls import recorded_pictures
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import get_session
 from ...handles.prepare import check_limit
 from ...keys import Secret
 from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined
+from ...requests import provenance
+from ...requests.image_urls import recorded_pictures
+from ...requests.images import Picture, is_url
 from .. import page
 from ..run_cell import standing_row
 from .draft import Draft
@@ -167,7 +167,7 @@ def check_money(estimate: Estimate | None, count: int) -> None:
     current = settings_.current()
     check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
     whole = estimate.credits * count if estimate else None
-    scopes = {"notebook": origin.notebook(), "experiment": None}
+    scopes = {"notebook": provenance.notebook(), "experiment": None}
     get_session().here.check_limits(current.service, whole, scopes)
 
 

@@ -18,7 +18,7 @@ from ..gallery import Gallery
 from .callbacks import Callbacks
 from .queue_row import QueueRow
 from .run_view import RunView
-from .widgets import column, section, set_html, show
+from .widgets import column, section, show
 
 STEP, MOST = 12, 60  # rows: widgets are dear
 IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
@@ -153,17 +153,13 @@ class Queue:
             if self._shown[row.id].update(row):
                 self._ended(self._shown[row.id].run)
         over = [self._shown.pop(run_id) for run_id in list(self._shown) if run_id not in order]
-        boxes = tuple(self._shown[run_id].box for run_id in order)
-        if boxes != self.rows.children:
-            self.rows.children = boxes
+        self.rows.children = tuple(self._shown[run_id].box for run_id in order)
         more = total - len(order)
         can_show_more = more > 0 and self._size < MOST
         show(self.more, is_shown=can_show_more)
         rest = "" if can_show_more else ": %kie runs lists them"
         words = "nothing is open" if not order else f"and {more} more{rest}" if more > 0 else ""
-        set_html(
-            self.head, html('<b>Queue</b> <span style="{};margin-left:8px">{}</span>', page.MUTED, words)
-        )
+        self.head.value = html('<b>Queue</b> <span style="{};margin-left:8px">{}</span>', page.MUTED, words)
         for gone in over:
             gone.close()
             self._ended(gone.run)

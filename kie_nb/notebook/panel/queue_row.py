@@ -13,7 +13,7 @@ from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout
 from .callbacks import Callbacks
-from .widgets import close_all, row, set_html, show
+from .widgets import close_all, row, show
 
 BUTTONS = {
     "stop": (
@@ -84,7 +84,7 @@ class QueueRow:
         """The clock."""
         if self._row is not None:
             is_unsure = self._row.state in UNSETTLED
-            set_html(self.clock, NOTHING if is_unsure else page.elapsed(self.run, self._usual_s))
+            self.clock.value = NOTHING if is_unsure else page.elapsed(self.run, self._usual_s)
 
 
 def whose_is(row: RunRow) -> str:

@@ -15,7 +15,7 @@ from ..card import FLUSH_S
 from ..run_cell import cell_of, promise_of
 from ..video import make_assets
 from .callbacks import Callbacks, lines_of
-from .widgets import CopyButton, Player, row, section, set_html, show
+from .widgets import CopyButton, Player, row, section, show
 
 
 class RunView:
@@ -77,7 +77,7 @@ class RunView:
         if run is None:
             return
         facts = page.live_card(run, note=self._note, lines=lines_of)
-        set_html(self.facts, facts + (page.file_line(run) if run.is_final else ""))
+        self.facts.value = facts + (page.file_line(run) if run.is_final else "")
         is_there = run.state is State.FETCHED and run.is_here
         is_new = is_there and self.player.showing != run.id
         with self.player.hold_sync():

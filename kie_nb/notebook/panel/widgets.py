@@ -14,8 +14,8 @@ import ipywidgets as kit
 import traitlets as t
 from ipywidgets import Widget
 
-from ...engine.images import EXTENSIONS
 from ...markup import ROOT, html
+from ...requests.images import EXTENSIONS
 from .. import page
 from ..card import is_shared
 
@@ -89,16 +89,8 @@ def mark(box: Any, place: Any, error: str) -> None:
 
 
 def show(widget: Any, *, is_shown: bool) -> None:
-    """Show or hide *widget*; only what is new goes to the page."""
-    display = None if is_shown else "none"
-    if widget.layout.display != display:
-        widget.layout.display = display
-
-
-def set_html(place: Any, html: str) -> None:
-    """Put *html* into *place*; only what is new goes to the page."""
-    if place.value != html:
-        place.value = html
+    """Show or hide *widget*."""
+    widget.layout.display = None if is_shown else "none"
 
 
 def close_all(root: Widget) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,28 +12,28 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from .. import settings as settings_
 from ..bounds import MAX_FILES
 from ..catalogue import read_request
-from ..engine import manifest as manifest_
 from ..engine import tables
-from ..engine.manifest import FileEntry, Manifest, RunEntry, VideoEntry
-from ..engine.recall import call_of, kept_name, note_of
-from ..engine.scrub import places_of, scrubbed
+from ..engine.record import Record
 from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
-from ..home import hash_of, is_plain_file
+from ..fileops import hash_of, part_of, write_whole
+from ..home import is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
-from ..markup import NOTHING, Html, document, html, joined
+from ..markup import document, rendered
 from ..paths import shown_path
+from ..redact import places_of, redacted
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
-from .run import Run
+from . import manifest as manifest_
+from .embedded_request import call_of, kept_name, note_of
+from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from .registry import Handles
+    from ..engine.workspace import Workspace
 
 
 _FACTS = (
@@ -85,7 +84,7 @@ class Exported:
 
 
 def export(
-    handles: Handles, folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = None
+    workspace: Workspace, folder: str | os.PathLike[str], runs: Iterable[Record | str] | None = None
 ) -> Exported:
     """Copy *runs* with their videos, pictures and history into *folder*, and add to what an earlier export left there.
 
@@ -99,18 +98,18 @@ def export(
         LedgerError: *folder* holds other files under these names, or cannot be written.
         InvalidRequest: there is no such run.
     """
-    chosen = _chosen(handles, runs)
+    chosen = _chosen(workspace, runs)
     target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
-    _check_folder(target, [handles.home_of(run).home for run in chosen])
+    _check_folder(target, [workspace.home_of(run).home for run in chosen])
     there = manifest_.load(target) if (target / manifest_.NAME).exists() else Manifest()
-    work = _Work(handles, target, there)
+    work = _Work(workspace, target, there)
     try:
         for name in manifest_.FOLDERS:
             (target / name).mkdir(parents=True, exist_ok=True)
         entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
         done = Manifest(runs=[*(one for one in there.runs if one.id not in work.ids), *entries])
-        _write(target / manifest_.NAME, manifest_.dump(done))
-        _write(target / "index.html", _page(done).encode("utf-8", "replace"))
+        write_whole(target / manifest_.NAME, manifest_.dump(done))
+        write_whole(target / "index.html", _page(done).encode("utf-8", "replace"))
     except OSError as exc:
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return Exported(
@@ -121,15 +120,14 @@ def export(
     )
 
 
-def _chosen(handles: Handles, runs: Iterable[Run | str] | None) -> list[Run]:
-    if isinstance(runs, Run | str):
+def _chosen(workspace: Workspace, runs: Iterable[Record | str] | None) -> list[Record]:
+    if isinstance(runs, Record | str):
         runs = [runs]
     if runs is None:
-        home = settings_.current().home
-        rows = handles.ledger(home).runs(states={State.FETCHED}, limit=None)
-        found = [handles.handle(home, row) for row in rows]
+        ledger = workspace.here
+        found = [Record(row, ledger) for row in ledger.runs(states={State.FETCHED}, limit=None)]
     else:
-        found = [run if isinstance(run, Run) else handles.get(run) for run in runs]
+        found = [run if isinstance(run, Record) else workspace.find(run) for run in runs]
     if not found:
         raise InvalidRequest("there is no run to export.", hint="%kie runs lists them", charged="")
     return sorted({run.id: run for run in found}.values(), key=lambda run: run.row.created_at)
@@ -163,14 +161,14 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
 class _Work:
     """One export under way."""
 
-    handles: Handles
+    workspace: Workspace
     folder: Path
     there: Manifest
     ids: set[str] = field(default_factory=set)
     written: list[str] = field(default_factory=list)
     remarks: list[tuple[str, str]] = field(default_factory=list)
 
-    def entry(self, run: Run) -> RunEntry | None:
+    def entry(self, run: Record) -> RunEntry | None:
         row = run.row
         self.ids.add(run.id)
         earlier = next((one for one in self.there.runs if one.id == run.id), None)
@@ -190,8 +188,8 @@ class _Work:
             "videos": [one.model_dump() for one in self._videos(run, earlier)],
             "inputs": [one.model_dump() for one in self._inputs(run)],
         }
-        places = places_of(self.handles.home_of(run).home)
-        facts |= {name: scrubbed(facts[name], places) for name in ("error", "events")}
+        places = places_of(self.workspace.home_of(run).home)
+        facts |= {name: redacted(facts[name], places) for name in ("error", "events")}
         try:
             entry = RunEntry.model_validate(facts)
         except ValidationError as exc:
@@ -202,11 +200,11 @@ class _Work:
             return earlier
         return earlier if earlier and earlier.videos and not entry.videos else entry
 
-    def _videos(self, run: Run, earlier: RunEntry | None) -> list[VideoEntry]:
+    def _videos(self, run: Record, earlier: RunEntry | None) -> list[VideoEntry]:
         if run.state is not State.FETCHED:
             return []
         found: list[VideoEntry] = []
-        files = self.handles.home_of(run)
+        files = self.workspace.home_of(run)
         for kept in kept_files(run.row):
             path = files.place(kept.name)
             if path is None:
@@ -219,7 +217,7 @@ class _Work:
                 same = (one for one in there if one.number is not None or Path(one.file).name == name)
                 found += [_numbered(one, kept) for one in itertools.islice(same, 1)]
                 continue
-            sha256 = self._wait(self.handles.downloads.submit(hash_of, path))
+            sha256 = self._wait(self.workspace.downloads.submit(hash_of, path))
             if kept.sha256 not in {None, sha256}:
                 self.remarks.append(
                     (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
@@ -234,16 +232,16 @@ class _Work:
             found.append(_numbered(next(whole, None) or self._video(run, path, name, sha256, used), kept))
         return found
 
-    def _video(self, run: Run, path: Path, name: str, sha256: str, used: set[str]) -> FileEntry:
+    def _video(self, run: Record, path: Path, name: str, sha256: str, used: set[str]) -> FileEntry:
         taken = {one.file for other in self.there.runs if other.id != run.id for one in other.videos}
         place = f"videos/{name}"
         if place in taken | used or place in self.written:
             place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
         target = self.folder / place
-        part = _part_of(target)
+        part = part_of(target)
         try:
             remark = self._wait(
-                self.handles.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
+                self.workspace.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
             )
             if remark:
                 self.remarks.append((name, remark))
@@ -251,18 +249,18 @@ class _Work:
         finally:
             part.unlink(missing_ok=True)
 
-    def _inputs(self, run: Run) -> list[FileEntry]:
+    def _inputs(self, run: Record) -> list[FileEntry]:
         image = run.request.image
         if image is None or image.by_url:
             return []
-        kept = self.handles.home_of(run).find_input(image.sha256)
+        kept = self.workspace.home_of(run).find_input(image.sha256)
         if kept is None:
             if image.url is None:
                 self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))
             return []
         place = f"inputs/{kept.name}"
         target = self.folder / place
-        part = _part_of(target)
+        part = part_of(target)
         try:
             if is_media(kept):
                 copy_media(kept, part)
@@ -314,7 +312,7 @@ def _numbered(entry: FileEntry, kept: KeptFile) -> VideoEntry:
     return VideoEntry(**entry.model_dump(exclude={"number", "remark"}), number=number, remark=kept.remark)
 
 
-def _files_made(run: Run) -> int | None:
+def _files_made(run: Record) -> int | None:
     made = files_made(run.row) if run.state in {State.SUCCESS, State.FETCHED} else 0
     return made if 0 < made <= MAX_FILES else None
 
@@ -339,47 +337,20 @@ def _why_not(path: Path) -> str:
     return "" if is_plain_file(path) else "is not on disk; `%kie doctor` may fetch it again"
 
 
-def _part_of(target: Path) -> Path:
-    """A name beside *target* that nobody can have put a link under."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = _part_of(path)
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _page(manifest: Manifest) -> str:
-    """The album: every run with what it was made from."""
+    """The album: every run with what it was made from, the newest first."""
     newest_first = sorted(manifest.runs, key=lambda one: one.created_at, reverse=True)
-    items = joined(map(_item, newest_first), "\n")
     style = (
         "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color-scheme:light dark}\n"
         "video,img{max-width:100%;max-height:70vh;background:#000}article{margin:0 0 3em}code{overflow-wrap:anywhere}\n"
     )
-    body = html("<h1>{} runs</h1>\n{}\n", len(manifest.runs), items)
+    body = rendered("export.html", runs=list(map(_shown, newest_first)))
     return document(title="Videos of kie_nb", style=style, body=body)
 
 
-def _item(entry: RunEntry) -> Html:
+def _shown(entry: RunEntry) -> dict[str, Any]:
+    """A run as the album shows it."""
     request = read_request(entry.request)
-
-    def shown_file(one: VideoEntry) -> Html:
-        source, ending = quote(one.file), Path(one.file).suffix[1:]
-        said = html("<p>{}</p>", one.remark) if one.remark else NOTHING
-        if ending in PICTURES:
-            return html('<img src="{}" alt="">{}', source, said)
-        if ending in PLAYED:
-            return html('<video controls preload="metadata" src="{}"></video>{}', source, said)
-        return html('<p><a href="{}">{}</a></p>{}', source, Path(one.file).name, said)
-
     facts = [
         *([f"seed {entry.seed}"] if entry.seed is not None else []),
         WORDS[State(entry.state)],
@@ -388,10 +359,16 @@ def _item(entry: RunEntry) -> Html:
         entry.created_at[:10],
         f"run {entry.id[:8]}",
     ]
-    return html(
-        "<article>{}<p>{}</p><p>{}</p><p><code>{}</code></p></article>",
-        joined(map(shown_file, entry.videos)),
-        request.prompt,
-        " · ".join(facts),
-        call_of(request, picture=kept_name(request)),
-    )
+    return {
+        "files": list(map(_shown_file, entry.videos)),
+        "prompt": request.prompt,
+        "facts": " · ".join(facts),
+        "call": call_of(request, picture=kept_name(request)),
+    }
+
+
+def _shown_file(one: VideoEntry) -> dict[str, str]:
+    path = Path(one.file)
+    ending = path.suffix[1:]
+    kind = "picture" if ending in PICTURES else "video" if ending in PLAYED else ""
+    return {"kind": kind, "source": quote(one.file), "name": path.name, "remark": one.remark or ""}

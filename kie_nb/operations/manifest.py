@@ -27,10 +27,10 @@ from ..bounds import (
     read_json,
 )
 from ..catalogue import Request, read_request
+from ..engine.states import State
 from ..errors import LedgerError
 from ..home import open_file
 from ..service.media import MAX_BYTES
-from .states import State
 
 NAME = "manifest.json"
 VERSION = 1

@@ -5,7 +5,6 @@ The files are copied and checked first, under other names; then they get theirs,
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -17,22 +16,23 @@ from .. import errors
 from .. import settings as settings_
 from ..bounds import MAX_FILES
 from ..catalogue import read_request
-from ..engine import manifest as manifest_
 from ..engine import tables
-from ..engine.manifest import FileEntry, RunEntry, VideoEntry
 from ..engine.states import AT_SERVICE, RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
-from ..home import hash_of, is_plain_file, make_folder, open_plain
+from ..fileops import copy_hashed, hash_of
+from ..home import is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
 from ..ledger.artifacts import numbers_of
 from ..ledger.merging import Arrival, merge
 from ..ledger.schema import IMPORTED
 from ..video import Look, inspect, is_media
+from . import manifest as manifest_
+from .manifest import FileEntry, RunEntry, VideoEntry
 
 if TYPE_CHECKING:
+    from ..engine.workspace import Workspace
     from ..ledger import Files, Ledger
-    from .registry import Handles
 
 _MARK = "as it was imported: "
 _PLAIN_COLUMNS = (
@@ -60,7 +60,6 @@ _PLAIN_COLUMNS = (
     ),
     "rating",
 )
-_CHUNK = 1 << 20
 # How far a run is: one that is further along brings another up to date, never the other way.
 _FURTHER = {State.INTENT: 0, State.NOT_SENT: 1, State.SENDING: 1, State.UNKNOWN: 2, State.ACCEPTED: 3}
 
@@ -98,7 +97,7 @@ class _Plan:
     skipped: list[str] = field(default_factory=list)
 
 
-def import_runs(handles: Handles, folder: str | os.PathLike[str]) -> Imported:
+def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Imported:
     """Take the runs in *folder*, which `export` has made, into the current ledger.
 
     Nothing is sent and nothing is paid: a cell with the request of an imported run shows its video. What is here stays as it
@@ -109,20 +108,14 @@ def import_runs(handles: Handles, folder: str | os.PathLike[str]) -> Imported:
     """
     source = Path(folder).expanduser()
     home = settings_.current().home
-    ledger, files = handles.ledger(home), handles.files(home)
+    ledger, files = workspace.ledger(home), workspace.files(home)
     manifest = manifest_.read(source)
     plan = _plan(ledger, files, manifest.runs)
     if plan.entries:
         try:
-            _carry_out(handles, plan, source, ledger, files)
+            _carry_out(workspace, plan, source, ledger, files)
         except OSError as exc:
             raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
-        for entry, _ in plan.entries:
-            row = ledger.get(entry.id)
-            if row is not None:
-                run = handles.handle(home, row)
-                if run.state is State.FETCHED:
-                    handles.finish(run, None)
     return Imported(
         added=tuple(entry.id for entry, ours in plan.entries if ours is None),
         updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
@@ -185,12 +178,12 @@ def _state_of(entry: RunEntry) -> State:
     return State.NOT_SENT if state is State.INTENT else state
 
 
-def _carry_out(handles: Handles, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
+def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
     staging = files.home / f".import-{secrets.token_hex(4)}"
     placed: list[Path] = []
     try:
         staging.mkdir(parents=True)
-        staged = _stage(handles, plan, source, staging)
+        staged = _stage(workspace, plan, source, staging)
         arrivals = []
         for entry, ours in plan.entries:
             came = []
@@ -213,11 +206,11 @@ def _carry_out(handles: Handles, plan: _Plan, source: Path, ledger: Ledger, file
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _stage(handles: Handles, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
+def _stage(workspace: Workspace, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
     """Copy what is needed, and look at each file, in workers: what is wrong with it is found here, whatever the folder says."""
     wanted = {one.file: one for entry, _ in plan.entries for one in (*entry.videos, *entry.inputs)}
     jobs = {
-        name: handles.downloads.submit(
+        name: workspace.downloads.submit(
             copy_checked, source / name, staging / f"{number}{Path(name).suffix}", one.sha256, one.bytes
         )
         for number, (name, one) in enumerate(wanted.items())
@@ -233,15 +226,9 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
     Raises:
         LedgerError: it is another, or stands among the videos and is none: neither video, picture nor sound, not even a damaged one.
     """
-    digest, read = hashlib.sha256(), 0
-    with open_plain(source) as file, target.open("wb") as copy:
-        while (piece := file.read(_CHUNK)) and read <= size:
-            read += len(piece)
-            digest.update(piece)
-            copy.write(piece)
-        copy.flush()
-        os.fsync(copy.fileno())
-    if digest.hexdigest() != sha256:
+    with open_plain(source) as file:
+        digest, _ = copy_hashed(file, target, most=size)
+    if digest != sha256:
         raise LedgerError(
             f"{source.name} is not the file that was exported: its hash is another.",
             hint="copy the folder again, whole; nothing was imported",
