@@ -75,7 +75,7 @@ def _documents(folder: Path, definition: Definition, cells: Cells) -> list[Crate
     """The definition and the table, written."""
     saved, table = (
         definition.save(folder / DEFINITION),
-        data.write_csv(data.rows(cells), folder / TABLE),
+        data.write(cells, folder / TABLE),
     )
     return [
         _described(saved, "The definition of the experiment", "application/toml"),

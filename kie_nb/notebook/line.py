@@ -38,6 +38,9 @@ class Line:
     format: bool = False
     help: bool = False
     raw: dict[str, Any] | None = None
+    fit: bool = False
+    keep_metadata: bool = False
+    check_image: bool | None = None
     call_back_url: str | None = None
     experiment: str | None = None
     axes: dict[str, Any] | None = None

@@ -66,6 +66,14 @@ def _option(spelled: str, text: str, *, is_repeated: bool = False) -> Option:
 
 OURS: tuple[Option, ...] = (
     _option("--model ID", "model id; another than these takes raw inputs by --set"),
+    _option(
+        "--fit", "scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side"
+    ),
+    _option("--keep-metadata", "send what the picture's file says of place, time and person too"),
+    _option(
+        "--check-image / --no-check-image",
+        "refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
+    ),
     _option("-o, --output NAME", "variable that gets the run"),
     _option("--wait / --no-wait", "wait in this cell for the video; --no-wait returns at once"),
     _option("--fresh", "buy another video even if there is one for this request"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,12 @@ from pathlib import Path
 
 import httpx
 
-from ..errors import DownloadFailed, NotFetched, ServiceTrouble
+from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
 from .pace import Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
 CHUNK = 1 << 16
 ATTEMPTS = 5
-PAUSE_S = 1.0  # before the second try, doubled before each later one
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
 MOST_DIGITS = 18  # of a length; `int` refuses thousands
 _DEAD = {401, 403, 404, 410}
@@ -32,6 +32,12 @@ _LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 class LinkDead(DownloadFailed):
     """The link no longer serves the file; `download-url` may give a fresh one."""
+
+
+class NotThere(ServiceTrouble):
+    """Nobody can read that address: its host does not exist, or says that there is no such file, or not for the public."""
+
+    charged_by_default = NOTHING
 
 
 class NotTheFile(DownloadFailed):
@@ -65,11 +71,14 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 
     Raises:
         ForbiddenAddress: it leads to this machine or a private network.
+        NotThere: nobody can read it, the service neither.
         ServiceTrouble: it cannot be read from here; the message is the reason in a word.
     """
     content = b""
     try:
         with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+            if response.status_code in _DEAD:
+                raise NotThere(f"HTTP {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise ServiceTrouble(f"HTTP {response.status_code}")
             if encoding := _encoding(response):
@@ -79,8 +88,17 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
                 if len(content) > most:
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        if _is_unknown_host(exc):
+            raise NotThere("no such host") from exc
         raise ServiceTrouble(type(exc).__name__) from exc
     return content
+
+
+def _is_unknown_host(exc: BaseException | None) -> bool:
+    """Whether the name system says that there is no such host; without a network it says nothing."""
+    while exc is not None and not isinstance(exc, socket.gaierror):
+        exc = exc.__cause__
+    return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
 def download(
@@ -88,7 +106,6 @@ def download(
     target: Path,
     *,
     own: Sequence[str] = (),
-    pause_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     patience: Patience | None = None,
 ) -> Received:
@@ -98,7 +115,6 @@ def download(
 
     Args:
         own: Addresses of the service itself, which may be on this machine.
-        pause_s: In place of `PAUSE_S`.
         patience: How long it may take.
 
     Raises:
@@ -115,7 +131,7 @@ def download(
         part.unlink(
             missing_ok=True
         )  # another link may serve other bytes: ranges are joined within one call only
-        _fetch(url, state, PAUSE_S if pause_s is None else pause_s, on_progress)
+        _fetch(url, state, on_progress)
         os.replace(part, target)
     except (OSError, NotTheFile, NotFetched) as exc:
         with contextlib.suppress(OSError):
@@ -146,16 +162,11 @@ def version_at(
         raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
 
 
-def _fetch(
-    url: str,
-    state: _State,
-    pause_s: float,
-    on_progress: Callable[[int, int | None], None] | None,
-) -> None:
+def _fetch(url: str, state: _State, on_progress: Callable[[int, int | None], None] | None) -> None:
     """As many tries as it takes, within reason."""
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(pause_s * 2 ** (attempt - 1))
+            time.sleep(state.retry_s * 2 ** (attempt - 1))
         state.pace.start()
         try:
             if _stream(url, state, on_progress):
@@ -178,6 +189,7 @@ class _State:
     def __init__(self, part: Path, own: Sequence[str], patience: Patience) -> None:
         self.part = part
         self.own = own
+        self.retry_s = patience.retry_s
         self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
         self.have = 0
         self.start = 0  # where this try began

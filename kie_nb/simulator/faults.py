@@ -11,13 +11,13 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from .replies import REFUSALS
 
-CALLS = ("create", "record", "upload", "download", "credits", "download_url", "task")
+CALLS = ("create", "record", "upload", "download", "picture", "credits", "download_url", "task")
 
 MOST_SECONDS = 86_400.0
 _MOST_FAULTS = 1000
@@ -28,6 +28,7 @@ KINDS: dict[str, frozenset[str]] = {
     "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_param", "no_urls", "two_urls"},
     "upload": _JSON,
     "download": _WIRE | {"truncate", "empty", "expired", "slow"},
+    "picture": _WIRE | {"empty", "expired"},  # a file that was uploaded, asked for by its address
     "credits": _JSON,
     "download_url": _JSON,
     "task": frozenset({"fail", "fail_moderation", "fail_image", "slow"}),
@@ -132,10 +133,6 @@ class FaultBox:
                     self._strikes[call, armed.fault.kind] += 1
                     return armed.fault
         return None
-
-    def as_json(self) -> list[dict[str, Any]]:
-        """The faults in force, for the admin page."""
-        return [asdict(fault) for fault in self.faults]
 
     def _read_file(self) -> None:
         if self._file is None:

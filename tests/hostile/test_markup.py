@@ -97,9 +97,6 @@ def comparison_of(value):
     figures = {
         "ssim": 1.0,
         "ssim_min": 1.0,
-        "psnr_db": 1.0,
-        "vmaf": None,
-        "hash_bits": 0.0,
         "pairs": 1,
         "compared_s": 1.0,
     }

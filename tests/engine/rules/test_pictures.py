@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from kie_nb.errors import BadImage
-from kie_nb.requests.images import MAX_BYTES, check_picture, check_url, is_url, read_picture, upload_name
+from kie_nb.requests.images import MAX_BYTES, check_picture, check_url, read_picture, upload_name
+from kie_nb.requests.sources import is_url
 
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
 
@@ -235,7 +236,7 @@ def test_what_is_no_picture_at_all(source, words):
         ("HTTP://EXAMPLE.COM/a.png", True),
         (" https://example.com/a.png", True),
         ("data:image/png;base64,AA==", True),
-        ("file:///a.png", True),
+        ("file:///a.png", False),
         ("ftp://example.com/a.png", True),
         ("cat.png", False),
         ("/data/cat.png", False),
