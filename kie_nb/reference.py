@@ -84,7 +84,7 @@ def _spelled(option: Option) -> str:
     if option.choices:
         return f"{names} {' or '.join(f'`{choice}`' for choice in option.choices)}"
     if option.is_boolean:
-        return f"{names}, `--no-{option.names[-1].removeprefix('--')}`"
+        return f"{names}, `{option.no}`"
     return f"{names} `{option.metavar}`" if option.takes_value else names
 
 
