@@ -1,22 +1,11 @@
-"""Does anybody watch? Where nobody does, every cell waits, so that the executed notebook holds its videos.
-
-IPython is known here by what others have imported of it, and never imported: scripts and every room may ask.
-"""
+"""Does anybody watch? Where nobody does, every cell waits, so that the executed notebook holds its videos."""
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
-from pathlib import Path
-from typing import Any
 
 from . import settings as settings_
-
-RUNNERS = frozenset(
-    {"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute", "jupyter-run", "nbclient", "execute"}
-)
-_ANCESTORS = 2
+from .frontend import has_kernel, is_run_by_a_runner, is_watched, shows_html
 
 
 def must_wait(asked: bool | None) -> bool:
@@ -27,64 +16,9 @@ def must_wait(asked: bool | None) -> bool:
     return configured if configured is not None else _nobody_watches()
 
 
-def shell() -> Any:
-    """The running IPython, or None."""
-    # Another thread may be importing IPython just now: then it is there, and not yet what it will be.
-    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
-    return get() if get else None
-
-
-def has_kernel() -> bool:
-    """Whether a kernel runs us: there are displays that can be updated."""
-    return getattr(shell(), "kernel", None) is not None
-
-
-def is_jupyter_page() -> bool:
-    """Whether a page of Jupyter Server's shows the outputs: Lab, Notebook 7 or the classic Notebook, not VS Code."""
-    is_vscode = "__vsc_ipynb_file__" in getattr(shell(), "user_ns", {})
-    return "JPY_SESSION_NAME" in os.environ and not is_vscode
-
-
 def has_widgets() -> bool:
     """Whether a live card can be shown: in a kernel that somebody watches."""
     return has_kernel() and not _nobody_watches() and not settings_.env_wait()
-
-
-def shows_html() -> bool:
-    """Whether outputs are kept as a page shows them: in a kernel, or a runner's own shell without one."""
-    return has_kernel() or (shell() is not None and not _is_terminal())
-
-
-def takes_results() -> bool:
-    """Whether the result of a cell may show itself; `%%capture` and some runners keep an empty result of one that does."""
-    if (found := shell()) is None:
-        return True
-    usual = sys.modules["IPython.core.displayhook"].DisplayHook.__call__
-    is_captured = type(sys.displayhook).__name__ == "CapturingDisplayHook"
-    return not is_captured and type(found.displayhook).__call__ is usual
-
-
-def is_watched() -> bool:
-    """Whether the front end that asked for the running cell shows itself as one that a person sits before.
-
-    Lab, Notebook 7 and VS Code name the cell; all of them, qtconsole and console let a cell ask for input; a runner does
-    neither. Variables of the environment prove nothing: a kernel that was started from a cell inherits them.
-    """
-    request = _request()
-    if request.get("msg_type") != "execute_request":  # a widget's message: somebody has pressed something
-        return bool(request)
-    return (
-        "cellId" in (request.get("metadata") or {})
-        or bool((request.get("content") or {}).get("allow_stdin"))
-        or "__vsc_ipynb_file__" in getattr(shell(), "user_ns", {})
-        or "VOILA_REQUEST_URL" in os.environ
-    )
-
-
-def _request() -> dict[str, Any]:
-    """The message that the kernel is answering."""
-    get_parent = getattr(getattr(shell(), "kernel", None), "get_parent", None)
-    return (get_parent("shell") if get_parent else None) or {}
 
 
 def _nobody_watches() -> bool:
@@ -92,38 +26,3 @@ def _nobody_watches() -> bool:
         return shows_html()
     # Colab shows a thread's updates only when the next cell runs (colabtools issue 3373).
     return "google.colab" in sys.modules or not is_watched() or is_run_by_a_runner()
-
-
-def _is_terminal() -> bool:
-    return any(kind.__name__ == "TerminalInteractiveShell" for kind in type(shell()).__mro__)
-
-
-@functools.cache
-def is_run_by_a_runner() -> bool:
-    """Whether `jupyter run`, which lets cells ask for input, or another runner of a command line started this kernel."""
-    return bool(_runner())
-
-
-@functools.cache
-def runners_notebook() -> Path | None:
-    """The notebook that a runner's command line names; None for no runner, or one that names none."""
-    words, folder = _runner() or ([], "")
-    found = (Path(folder, word) for word in words if word.endswith(".ipynb"))
-    return next(filter(Path.is_file, found), None)
-
-
-@functools.cache
-def _runner() -> tuple[list[str], str] | None:
-    """The command line of the runner that started this kernel, and the folder that it was started in."""
-    import psutil
-
-    try:
-        ancestors = [
-            (process.cmdline(), process.cwd()) for process in psutil.Process().parents()[:_ANCESTORS]
-        ]
-    except psutil.Error:
-        return None
-    # `python -m papermill`, `…/bin/jupyter-nbconvert`, `jupyter nbconvert`; not a folder of that name on the way to Lab.
-    return next(
-        (found for found in ancestors if any(Path(word).stem in RUNNERS for word in found[0][:4])), None
-    )

@@ -18,8 +18,8 @@ from ..engine.record import Record
 from ..engine.states import OPEN, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..frontend import takes_results
 from ..handles import Run, get_session
-from ..headless import takes_results
 from ..ledger import Standing
 from ..notice import say_simulator_once
 from ..text import in_line, say

@@ -9,8 +9,8 @@ from pathlib import Path
 from .. import presenter
 from ..errors import LedgerError
 from ..fileops import finished_in_one_step
+from ..frontend import takes_results
 from ..handles import Run
-from ..headless import takes_results
 from ..paths import shown_path
 from ..text import say
 from .wall_layout import Names, common

@@ -16,7 +16,7 @@ from ..engine.record import Record
 from ..engine.states import State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
-from ..headless import takes_results
+from ..frontend import takes_results
 from ..paths import shown_path
 from ..text import in_line, say
 from .words import charged, come_back, goes_on, what_goes_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .. import headless, presenter
+from .. import frontend, headless, presenter
 from ..text import say
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ..settings import Embed
     from .card import Card
 
-HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."
 _shown_in: dict[str, int] = {}
 
 
@@ -57,7 +56,7 @@ def _show_evidence(run: Run) -> None:
 
 def show_value(value: object) -> None:
     """Show a table or a report: as HTML in a notebook, as text elsewhere."""
-    if not headless.shows_html():
+    if not frontend.shows_html():
         say(repr(value))
         return
     from IPython.display import display
@@ -67,7 +66,7 @@ def show_value(value: object) -> None:
 
 def echo(run: Run) -> None:
     """A cell ends with the run: shown, unless the same cell has just done so."""
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None and _shown_in.get(run.id) == ipython.execution_count:
         return
     show(run)
@@ -77,7 +76,7 @@ def show_experiment(exp: Any) -> None:
     """A cell ends with an experiment: shown, unless the same cell has just done so."""
     from . import experiment_card
 
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None and _shown_in.get(f"experiment {exp.name}") == ipython.execution_count:
         return
     experiment_card.show_experiment(exp)
@@ -94,7 +93,7 @@ def watch_experiment(exp: Any) -> None:
     """A cell waits for an experiment: its card, unless the same cell shows it already or nobody watches."""
     from .experiment_card import ExperimentCard
 
-    ipython = headless.shell()
+    ipython = frontend.shell()
     is_main = threading.current_thread() is threading.main_thread()
     if ipython is None or not is_main or not headless.has_widgets():
         return
@@ -105,7 +104,7 @@ def watch_experiment(exp: Any) -> None:
 
 def mark_experiment(name: str) -> None:
     """The experiment has been shown in this cell."""
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None:
         _shown_in[f"experiment {name}"] = ipython.execution_count
 
@@ -154,15 +153,19 @@ def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
 
 
 def _show_static(run: Run, *, note: str, embed: Embed | None) -> None:
-    if headless.shows_html():
+    if frontend.shows_html():
         final(run, note=note, embed=embed)
     else:
         _print(run, note)
 
 
 def _show_page(run: Run, *, note: str, with_error: bool = True) -> None:
-    if headless.shows_html():
-        pending(run, note=note if run.is_final else f"{note} {HOW_TO_WAIT}".strip(), with_error=with_error)
+    from . import page
+
+    if frontend.shows_html():
+        pending(
+            run, note=note if run.is_final else f"{note} {page.HOW_TO_WAIT}".strip(), with_error=with_error
+        )
     else:
         _print(run, note)
 
@@ -178,7 +181,7 @@ def _print(run: Run, note: str) -> None:
 
 def mark(run: Run) -> None:
     """*run* was shown in this cell already: its echo shows nothing."""
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None:
         _shown_in[run.id] = ipython.execution_count
 

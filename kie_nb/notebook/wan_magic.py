@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .. import headless
+from .. import frontend, headless
 from ..catalogue import nearest
 from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
@@ -74,7 +74,7 @@ def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> R
         return None
     warn_about_nest_asyncio()
     run = _Cell(output, asked).run(prompt, wanted)
-    return run if cell is None or headless.takes_results() else None
+    return run if cell is None or frontend.takes_results() else None
 
 
 class _Cell:
@@ -120,7 +120,7 @@ class _Cell:
         elif self.must_wait and not run.is_final and not headless.has_widgets():
             presenter.mark(run)
             self.is_pending = True
-            if headless.has_kernel():  # elsewhere no display can be replaced
+            if frontend.has_kernel():  # elsewhere no display can be replaced
                 self.handle = presenter.pending(run, note=self.note)
         else:
             self.card = presenter.present(run, note=self.note, embed=self.embed)
