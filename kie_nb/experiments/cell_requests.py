@@ -16,12 +16,14 @@ from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.prepare import as_it_was_asked, picture_of_all
 from ..ledger import Experiments
-from ..requests.images import Picture, is_url
+from ..requests.images import Picture
+from ..requests.sources import is_url, unwrapped
 from ..settings import Settings, start_folder
 from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over
 
 _SIGNS = re.compile("(?i)signature|^sig$|token|credential|secret|api_?key|^key$")
+_HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
@@ -71,7 +73,7 @@ def prepare_cells(
     name, model = asked.name, asked.model
     described = [entry.name for entry in describe(model)] if find(model) is not None else []
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
-    fields = [*(described or [*grid.axes, *grid.fixed]), "image"]
+    fields = [*(described or [*grid.axes, *grid.fixed]), "image", *_HOW]
     remarks += [*left_over(grid, fields), *_addresses(grid)]
     dropped: list[dict[str, Any]] = []
 
@@ -86,7 +88,8 @@ def prepare_cells(
     cells: dict[str, PlannedCell] = {}
     for cell in expand(grid, fields, wanted):
         values = dict(cell.asked)
-        image = _picture(session, values.pop("image", None), pictures, remarks)
+        how = {name: bool(values.pop(name)) for name in _HOW if name in values}
+        image = _picture(session, values.pop("image", None), how, pictures, remarks)
         if not described:  # such a model takes what it is given
             values = {"raw": values}
         prepared = session.prepare(
@@ -121,6 +124,7 @@ def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) ->
 
 def _as_path(value: Any) -> Any:
     """A file's name as a path, which can be told from the notebook's folder."""
+    value = unwrapped(value)
     return Path(value) if isinstance(value, str) and not is_url(value) else value
 
 
@@ -173,13 +177,15 @@ def _addresses(grid: Grid) -> list[str]:
     return list(dict.fromkeys(remarks))
 
 
-def _picture(session: Session, source: Any, known: dict[Any, Picture], remarks: list[str]) -> Any:
+def _picture(
+    session: Session, source: Any, how: dict[str, bool], known: dict[Any, Picture], remarks: list[str]
+) -> Any:
     """Each picture is read or fetched once, however many cells use it."""
     if source is None or isinstance(source, Picture):
         return source
-    key = identity(source)
+    key = identity(source), *sorted(how.items())
     if key not in known:
-        known[key], said = picture_of_all(session, source)
+        known[key], said = picture_of_all(session, source, **how)
         remarks += said
     return known[key]
 

@@ -19,7 +19,8 @@ from ..engine.tables import counted
 from ..errors import InvalidRequest
 from ..handles.settling import ask
 from ..home import open_file
-from ..requests.images import Picture, is_url
+from ..requests.images import Picture
+from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
 from .grid import Grid
 
@@ -123,7 +124,7 @@ class Definition:
         def found(value: Any) -> Any:
             if not isinstance(value, str) or is_url(value):
                 return value
-            name = _expanded(value)
+            name = _expanded(unwrapped(value))
             places = (folder / name, start_folder() / name, Path.cwd() / name)
             place = next(filter(_is_there, places), None)
             if place is None:

@@ -23,6 +23,21 @@ class Option:
 
 OURS: tuple[Option, ...] = (
     Option(names=("--model",), help="model id; another than these takes raw inputs by --set", metavar="ID"),
+    Option(
+        names=("--fit",),
+        help="scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side",
+        takes_value=False,
+    ),
+    Option(
+        names=("--keep-metadata",),
+        help="send what the picture's file says of place, time and person too",
+        takes_value=False,
+    ),
+    Option(
+        names=("--check-image",),
+        help="refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
+        is_boolean=True,
+    ),
     Option(names=("-o", "--output"), help="variable that gets the run", metavar="NAME"),
     Option(
         names=("--wait",), help="wait in this cell for the video; --no-wait returns at once", is_boolean=True

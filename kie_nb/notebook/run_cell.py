@@ -5,11 +5,12 @@ from __future__ import annotations
 from .. import settings as settings_
 from ..catalogue import ImageIdentity
 from ..engine.states import State
-from ..fileops import hash_of
+from ..errors import BadImage
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
 from ..operations.embedded_request import kept_name
 from ..paths import shown_path
+from ..requests.images import read_picture
 from . import page
 from .cell_text import cell_text
 
@@ -49,11 +50,9 @@ def promise_of(run: Run) -> str:
 
 
 def _is_beside_notebook(image: ImageIdentity) -> bool:
-    """Whether the file of that name is still the same picture."""
+    """Whether the file of that name is still read as the same picture."""
     file = settings_.start_folder() / image.label
     try:
-        if file.name != image.label or file.stat().st_size != image.bytes:
-            return False
-        return hash_of(file, follow=True) == image.sha256
-    except (OSError, ValueError):
+        return file.name == image.label and read_picture(file).identity.sha256 == image.sha256
+    except BadImage:
         return False

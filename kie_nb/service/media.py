@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from ..errors import DownloadFailed, NotFetched, ServiceTrouble
+from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
 from .pace import Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
@@ -31,6 +32,12 @@ _LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 class LinkDead(DownloadFailed):
     """The link no longer serves the file; `download-url` may give a fresh one."""
+
+
+class NotThere(ServiceTrouble):
+    """Nobody can read that address: its host does not exist, or says that there is no such file, or not for the public."""
+
+    charged_by_default = NOTHING
 
 
 class NotTheFile(DownloadFailed):
@@ -64,11 +71,14 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 
     Raises:
         ForbiddenAddress: it leads to this machine or a private network.
+        NotThere: nobody can read it, the service neither.
         ServiceTrouble: it cannot be read from here; the message is the reason in a word.
     """
     content = b""
     try:
         with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+            if response.status_code in _DEAD:
+                raise NotThere(f"HTTP {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise ServiceTrouble(f"HTTP {response.status_code}")
             if encoding := _encoding(response):
@@ -78,8 +88,17 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
                 if len(content) > most:
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        if _is_unknown_host(exc):
+            raise NotThere("no such host") from exc
         raise ServiceTrouble(type(exc).__name__) from exc
     return content
+
+
+def _is_unknown_host(exc: BaseException | None) -> bool:
+    """Whether the name system says that there is no such host; without a network it says nothing."""
+    while exc is not None and not isinstance(exc, socket.gaierror):
+        exc = exc.__cause__
+    return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
 def download(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 from collections.abc import Callable
@@ -17,9 +18,12 @@ from ...errors import InvalidRequest, KieError
 from ...handles import get_session
 from ...markup import ROOT, html
 from ...requests.image_urls import seen_at
-from ...requests.images import Picture, check_picture, is_url, read_picture
+from ...requests.images import CONVERT, FIT, Picture, read_picture
+from ...requests.pixels import as_shown
+from ...requests.sources import is_url
 from ...text import visible
-from ...video import open_picture
+from ...video import looks_like_video, open_picture
+from ...video.sniff import HEAD_BYTES
 from ..card import widgets
 from .callbacks import Callbacks
 from .controls import LABEL, mark
@@ -68,10 +72,17 @@ class PictureControl:
                 display="none", margin="0 2px 4px 128px", align_items="center", flex_flow="row wrap"
             ),
         )
+        self.fit = kit.Button(
+            description="Scale to fit", tooltip="scale it to what the service takes",
+            layout=kit.Layout(display="none", margin="0 2px 4px 128px", width="max-content"),
+        )  # fmt: skip
+        self.fit.on_click(desk.guard(lambda _button: self.show(self._fitted)))
+        self._fitted: Picture | None = None
         self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
         place = kit.VBox([self.place], layout=kit.Layout(margin="0 0 0 126px", overflow="visible"))
         self.box = kit.VBox(
-            [self.path, place, self.question, self.error], layout=kit.Layout(width="100%", overflow="visible")
+            [self.path, place, self.question, self.error, self.fit],
+            layout=kit.Layout(width="100%", overflow="visible"),
         )
         self._proposed: str | None = None
         self._still: bytes | None = None
@@ -163,7 +174,7 @@ class PictureControl:
             return
         whole, name = b"".join(got), Path(str(content["name"])).name[:120] or "pasted"
         self._pieces.clear()
-        if whole[4:8] == b"ftyp":
+        if looks_like_video(whole[:HEAD_BYTES]):
             self._video(whole, name)
             return
         self._is_ours = True
@@ -183,7 +194,7 @@ class PictureControl:
             self.picture = given if isinstance(given, Picture) else None
             self.wrong = self.warning = ""
             self._reading = self._proposed = None
-            self.question.layout.display = "none"
+            self.question.layout.display = self.fit.layout.display = "none"
             if given is None or (isinstance(given, Picture) and given.content is None):
                 self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
             elif isinstance(given, str) and is_url(given):
@@ -196,20 +207,25 @@ class PictureControl:
     # --- on a worker ---------------------------------------------------------------------------------------------
 
     def _read(self, given: str | Picture | tuple[bytes, str], turn: int) -> None:
-        picture, still, wrong = None, None, ""
+        picture, still, wrong, fitted = None, None, "", None
+        source = {"content": given[0], "name": given[1]} if isinstance(given, tuple) else given
         try:
-            if isinstance(given, tuple):
-                picture = Picture(identity=check_picture(*given), content=given[0])
-            else:
-                picture = given if isinstance(given, Picture) else read_picture(given)
+            picture = source if isinstance(source, Picture) else read_picture(source)
             still = _small(picture.content) if picture.content else None
         except InvalidRequest as exc:
-            wrong = "\n".join(lines_of(KieError.like(exc, charged="")))
+            can_fit = exc.hint in {FIT, CONVERT}  # a button says it here
+            wrong = "\n".join(lines_of(KieError.like(exc, charged="", hint="" if can_fit else exc.hint)))
+            if can_fit:
+                with contextlib.suppress(InvalidRequest):
+                    fitted = read_picture(source, fit=True)
         with self._lock:  # what is shown and what is sent are one picture, whatever is given meanwhile
             if turn != self._turn:
                 return
             self.wrong = wrong
+            self._fitted = fitted
+            self.fit.layout.display = None if fitted else "none"
             if picture is not None:
+                self.warning = " ".join(picture.remarks)
                 # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.
                 self.picture = self.source = picture
             self._shown(facts(picture.identity) if picture else "", still)
@@ -255,7 +271,8 @@ def facts(identity: ImageIdentity) -> str:
 
 def _small(content: bytes) -> bytes:
     with open_picture(io.BytesIO(content)) as image:
-        image.thumbnail((STILL, STILL))
+        still = as_shown(image)
+        still.thumbnail((STILL, STILL))
         out = io.BytesIO()
-        image.convert("RGB").save(out, "JPEG", quality=80)
+        still.convert("RGB").save(out, "JPEG", quality=80)
     return out.getvalue()

@@ -17,7 +17,8 @@ from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
-from ...requests.images import Picture, is_url
+from ...requests.images import Picture
+from ...requests.sources import is_url
 from .. import page
 from .draft import Draft
 
