@@ -72,7 +72,7 @@ def _row(found):
         name: found[name] for name in ("id", "state", "task_id", "owner_hint", "estimate", "credits", "video")
     }
     image = request["image"]["sha256"] if request["image"] else None
-    stands = found["live_key"] is not None
+    stands = found["active_key"] is not None
     return Row(**known, key=(request["input"]["prompt"], found["seed"]), image=image, stands=stands)
 
 

@@ -82,7 +82,7 @@ def _row(number, videos, sums):
         "request": request.to_json(),
         "fingerprint": name,
         "family": request.family("simulator"),
-        "live_key": f"{name}:0",
+        "active_key": f"{name}:0",
         "seed": number,
         "seed_drawn": False,
         "state": "fetched",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ..home import hash_of, is_plain_file
-from ..ledger import Files, kept_files
+from ..ledger import Files
 
 if TYPE_CHECKING:
     from ..ledger import KeptFile
@@ -32,7 +32,7 @@ def troubles(run: Record) -> dict[Path, Trouble]:
 
 def _kept(run: Record) -> list[tuple[Path | None, KeptFile]]:
     files = Files(run.ledger.home)
-    return [(files.place(kept.name), kept) for kept in kept_files(run.row)]
+    return [(files.place(kept.name), kept) for kept in run.row.files]
 
 
 def _trouble(path: Path | None, kept: KeptFile) -> Trouble:

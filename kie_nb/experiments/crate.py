@@ -21,7 +21,6 @@ from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
 from ..handles import Run, Session
 from ..home import is_name
-from ..ledger import kept_files
 from ..paths import shown_path
 from ..video import open_media
 from . import data
@@ -106,7 +105,7 @@ class _Work:
             return
         simulated = SIMULATED if run.service == "simulator" else ""
         files = self.session.home_of(run)
-        for kept in kept_files(run.row):
+        for kept in run.row.files:
             path = files.place(kept.name)
             if path is None:
                 raise LedgerError(
@@ -117,7 +116,7 @@ class _Work:
             yield replace(
                 file,
                 description=simulated,
-                seconds=run.row.video_seconds if kept.name == run.row.video else None,
+                seconds=kept.seconds,
                 keywords=run.tags,
             )
 

@@ -18,7 +18,6 @@ from ..engine.states import State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run
 from ..ledger import Experiments, RunRow, Standing
-from ..ledger.artifacts import kept_files
 from ..ledger.money import Figures
 from . import status as status_
 from .definition_store import refusal
@@ -128,21 +127,21 @@ class Looking(Exports):
             row.id
             for row in rows
             if row.state == State.FETCHED
-            and not (row.video and (row.video in there or files.find(row.video)))
+            and not any(one.name in there or files.find(one.name) for one in row.files[:1])
         }
 
     def _incomplete(self, rows: Iterable[Standing]) -> set[str]:
         """The ids of those runs that are done, and not all of whose task's files are on this machine."""
-        several = [row.fingerprint for row in rows if row.has_several and row.state == State.FETCHED]
-        if not several:
-            return set()
         files = self._session.files(self._home)
-        there, ledger = files.there(), self._session.ledger(self._home)
+        there = files.there()
         return {
             row.id
-            for row in self._shelf.runs(several).values()
-            if Record(row, ledger).missing
-            or not all(kept.name in there or files.find(kept.name) for kept in kept_files(row))
+            for row in rows
+            if row.state == State.FETCHED
+            and (
+                (row.files_made or 0) > max(1, len(row.files))
+                or not all(kept.name in there or files.find(kept.name) for kept in row.files)
+            )
         }
 
     def plan(self) -> Plan:

@@ -25,7 +25,7 @@ from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
 from ..home import hash_of, is_plain_file
-from ..ledger import KeptFile, files_made, kept_files
+from ..ledger import KeptFile, files_made
 from ..markup import NOTHING, Html, document, html, joined
 from ..paths import shown_path
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
@@ -177,7 +177,7 @@ class _Work:
         facts = {name: getattr(row, name) for name in _FACTS}
         facts |= {
             "request": manifest_.stored_request(run.request),
-            "stands": row.live_key is not None and run.state not in RELEASED,
+            "stands": row.active_key is not None and run.state not in RELEASED,
             "made_by": {name: str(row.made_by[name]) for name in _VERSIONS if name in row.made_by}
             if row.made_by
             else None,
@@ -207,7 +207,7 @@ class _Work:
             return []
         found: list[VideoEntry] = []
         files = self.handles.home_of(run)
-        for kept in kept_files(run.row):
+        for kept in run.row.files:
             path = files.place(kept.name)
             if path is None:
                 self.remarks.append((run.label, "has a file that is none of ours; it was left out"))

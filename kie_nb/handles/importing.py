@@ -24,7 +24,7 @@ from ..engine.states import AT_SERVICE, RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
 from ..home import hash_of, is_plain_file, make_folder, open_plain
-from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
+from ..ledger import KeptFile, RunRow, files_made, number_of, with_kept
 from ..ledger.artifacts import numbers_of
 from ..ledger.merging import Arrival, merge
 from ..ledger.schema import IMPORTED
@@ -159,7 +159,7 @@ def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> 
 def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> dict[int, VideoEntry]:
     """The videos of the folder that are not on disk here, by their number."""
     numbers = numbers_of([_told(entry, one) for one in entry.videos])
-    kept = kept_files(ours) if ours else ()
+    kept = ours.files if ours else ()
     here = {one.number for one in kept if files.find(one.name)}
     found = zip(numbers, entry.videos, strict=True)
     return {number: one for number, one in found if number not in here}

@@ -38,7 +38,7 @@ _KEPT_AS_WRITTEN = (
     "model",
     "fingerprint",
     "family",
-    "live_key",
+    "active_key",
     "seed",
     "state",
     "estimate",
@@ -48,8 +48,8 @@ _KEPT_AS_WRITTEN = (
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
 # One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
-_STANDS = sa.or_(run.c.live_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
-_LATEST = sa.select(run).where(_STANDS).order_by(run.c.live_key.is_(None), CAME.desc()).limit(1)
+_STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
+_LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
 _HOLDER = sa.select(run.c.id).where(
@@ -117,7 +117,7 @@ class Ledger(ImageRegistry, Budgets, Driving):
             self._db.close()
             self._open()
             videos = Files(self.home)
-            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
+            put_back(self._db, [row for row in rows if row.state != "fetched" or videos.find(row.video)])
 
     def intend(
         self,
@@ -157,8 +157,10 @@ class Ledger(ImageRegistry, Budgets, Driving):
             values |= {
                 "id": run_id,
                 "state": "intent",
-                "live_key": f"{new.fingerprint}:{take}",
+                "active_key": f"{new.fingerprint}:{take}",
                 "created_at": moment,
+                "files": (),
+                "beat": 0,
             }
             db.execute(run.insert(), values)
             self._append(db, run_id, None, "intent", {"estimate": new.estimate})
@@ -199,7 +201,7 @@ class Ledger(ImageRegistry, Budgets, Driving):
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in self._events(db, row.id)]
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
-        others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
+        others = (run.c.fingerprint == row.fingerprint, run.c.active_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
         return self._db.reading.run(
             db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).mappings().first()
@@ -259,10 +261,10 @@ class Ledger(ImageRegistry, Budgets, Driving):
             return None
         if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
             return None
-        values = {**changes, "state": to, **({"live_key": None} if release else {})}
-        if changes.get("task_id") and before.live_key is None and not release:
+        values = {**changes, "state": to, **({"active_key": None} if release else {})}
+        if changes.get("task_id") and before.active_key is None and not release:
             # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
-            values["live_key"] = f"{before.fingerprint}:{run_id}"
+            values["active_key"] = f"{before.fingerprint}:{run_id}"
         if hand_to is not None:
             values |= {"owner": hand_to, "beat": before.beat + 1}
         if stamp is not None:
@@ -272,7 +274,7 @@ class Ledger(ImageRegistry, Budgets, Driving):
         db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
         if to != before.state or evidence:
             self._append(db, run_id, before.state, to, evidence)
-        if release and before.live_key is not None:
+        if release and before.active_key is not None:
             stand_in(db, before)
         return after
 
@@ -320,8 +322,9 @@ class Ledger(ImageRegistry, Budgets, Driving):
             )
 
     def of_video(self, sha256: str) -> RunRow | None:
-        """The newest run whose video has these bytes."""
-        query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
+        """The newest run whose file has these bytes."""
+        named = sa.cast(run.c.files, sa.String).contains(f'"sha256": "{sha256}"', autoescape=True)
+        query = sa.select(run).where(named).order_by(run.c.created_at.desc())
         with self._db.read() as db:
             return self._db.reading.run(db.execute(query.limit(1)).mappings().first())
 

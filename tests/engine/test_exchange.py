@@ -354,7 +354,7 @@ def test_takes_of_one_request_stay_in_order(exported, elsewhere, ask):
     kie.import_runs(folder)
 
     assert ask().wait(SHORT_S).id == second.id
-    keys = [run.row.live_key for run in kie.runs()]
+    keys = [run.row.active_key for run in kie.runs()]
     assert len(set(keys)) == 2
 
 

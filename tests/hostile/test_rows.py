@@ -95,7 +95,7 @@ ESSENTIAL = [
     ),
     pytest.param("fingerprint", "f" * 64, id="the fingerprint of another request"),
     pytest.param("fingerprint", MARKUP, id="markup as fingerprint"),
-    pytest.param("live_key", MARKUP, id="markup as key"),
+    pytest.param("active_key", MARKUP, id="markup as key"),
     pytest.param("task_id", b"\xff", id="bytes as task"),
     pytest.param("created_at", "yesterday", id="no moment"),
     pytest.param("created_at", "9999-12-31T23:59:59.999999+00:00", id="the end of time"),
@@ -141,16 +141,16 @@ def test_nobody_is_asked_about_a_task_that_has_no_name(home, simulate, state, ta
     "change",
     [
         "fingerprint = CAST(fingerprint AS BLOB)",
-        "fingerprint = CAST(fingerprint AS BLOB), live_key = NULL",
-        "fingerprint = upper(fingerprint), live_key = upper(live_key)",
-        "fingerprint = substr(fingerprint, 1, 63) || ' ', live_key = substr(fingerprint, 1, 63) || ' :0'",
+        "fingerprint = CAST(fingerprint AS BLOB), active_key = NULL",
+        "fingerprint = upper(fingerprint), active_key = upper(active_key)",
+        "fingerprint = substr(fingerprint, 1, 63) || ' ', active_key = substr(fingerprint, 1, 63) || ' :0'",
         "family = CAST(family AS BLOB)",
         "family = upper(family)",
         "seed_drawn = 2",
         "seed_drawn = 'yes'",
-        "state = 'refused', live_key = NULL",
-        "state = 'intent', live_key = NULL",
-        "state = CAST(state AS BLOB), live_key = NULL",
+        "state = 'refused', active_key = NULL",
+        "state = 'intent', active_key = NULL",
+        "state = CAST(state AS BLOB), active_key = NULL",
     ],
 )
 def test_a_row_that_no_look_up_finds_is_not_bought_again(home, simulate, change, drawn):
@@ -267,7 +267,7 @@ def test_an_experiment_whose_definition_cannot_be_read_is_refused(home, value):
 def test_the_mark_of_a_paid_run_is_not_needed(home, simulate):
     """A run that may be billed stands for its request, whether a file says so or not."""
     simulator = simulate()
-    put(home, "live_key", None)
+    put(home, "active_key", None)
 
     assert ask().state == "fetched"
     assert simulator.counts["create_requests"] == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kie_nb.ledger import KeptFile, files_made, kept_files, with_kept
+from kie_nb.ledger import KeptFile, files_made, with_kept
 from kie_nb.ledger.artifacts import numbers_of
 from kie_nb.ledger.files import short_task
 
@@ -56,7 +56,7 @@ def test_a_row_tells_its_files(fetched):
     """Each with what is known of it."""
     row = fetched()
 
-    assert kept_files(row) == (
+    assert row.files == (
         KeptFile(name="videos/a.mp4", number=1, sha256="aa", bytes=1),
         KeptFile(name="videos/b.png", number=0, sha256="bb", bytes=2),
     )
@@ -69,7 +69,7 @@ def test_an_earlier_row_tells_what_it_knows(fetched):
         video=f"{SAID}_2.mp4", more_videos=[f"{SAID}.mp4", "videos/odd.mp4"], files=None, files_made=None
     )
 
-    assert kept_files(row) == (
+    assert row.files == (
         KeptFile(name=f"{SAID}_2.mp4", number=1, sha256="aa", bytes=1),
         KeptFile(name=f"{SAID}.mp4", number=0),
         KeptFile(name="videos/odd.mp4", number=2),

@@ -4,7 +4,7 @@ import pytest
 
 from kie_nb import cli
 from kie_nb.engine import states
-from kie_nb.ledger import Ledger, kept_files, merging
+from kie_nb.ledger import Ledger, merging
 from kie_nb.ledger.copy import copy_ledger
 
 
@@ -58,8 +58,8 @@ def test_every_file_comes_with_its_number_and_hash(ledger, team, intention):
 
     found = team.get(row.id)
     assert (found.files, found.files_made) == (facts, 3)
-    assert kept_files(found) == kept_files(row)
-    assert [one.sha256[:1] for one in kept_files(found)] == ["2", "0"]
+    assert found.files == row.files
+    assert [one.sha256[:1] for one in found.files] == ["2", "0"]
 
 
 def test_a_second_copy_adds_what_is_new(ledger, team, intention):
