@@ -15,17 +15,17 @@ from .errors import InvalidRequest
 from .handles import Run, get_session
 
 if TYPE_CHECKING:
-    from .engine.findings import Report
-    from .engine.recall import Recalled
     from .experiments.comparison import Comparison
     from .experiments.spread import Spread
     from .experiments.wall import Wall
     from .experiments.wall_layout import Names
-    from .handles.exporting import Exported
-    from .handles.importing import Imported
     from .handles.settling import Settled
     from .notebook.panel import Panel
     from .notebook.run_list import RunList
+    from .operations.embedded_request import Recalled
+    from .operations.exporting import Exported
+    from .operations.findings import Report
+    from .operations.importing import Imported
     from .settings import Embed, ServiceName
 
 T = TypeVar("T")
@@ -278,7 +278,7 @@ def export(folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = No
         InvalidRequest: there is no such run, or none at all to export.
         LedgerError: the folder holds other files under these names, or cannot be written.
     """
-    from .handles.exporting import export
+    from .operations.exporting import export
 
     return export(get_session(), folder, runs)
 
@@ -289,9 +289,7 @@ def import_runs(folder: str | os.PathLike[str]) -> Imported:
     Raises:
         LedgerError: the folder is not what its manifest says; nothing was changed.
     """
-    from .handles.importing import import_runs
-
-    return import_runs(get_session(), folder)
+    return get_session().import_runs(folder)
 
 
 def read_request(path: str | os.PathLike[str]) -> Recalled:
@@ -300,7 +298,7 @@ def read_request(path: str | os.PathLike[str]) -> Recalled:
     Raises:
         InvalidRequest: it carries none.
     """
-    from .engine.recall import recall
+    from .operations.embedded_request import recall
 
     return recall(path)
 

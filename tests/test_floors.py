@@ -12,20 +12,36 @@ PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "headless", "context", "notice", "presenter", "paths"), 1),
     **dict.fromkeys(
-        ("addresses", "bounds", "home", "hosts", "markup", "programs", "sqlite_files", "text", "version"), 1
+        (
+            *(
+                "addresses",
+                "bounds",
+                "home",
+                "hosts",
+                "markup",
+                "programs",
+                "redact",
+                "sqlite_files",
+                "text",
+                "version",
+            ),
+        ),
+        1,
     ),
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,
     "ledger": 4,
-    "engine": 5,
-    "handles": 6,
-    "experiments": 7,
-    **dict.fromkeys(("notebook", "cli", "demo", "reference", "run_filters"), 8),
-    "api": 9,  # the front opens every room
-    "__init__": 10,
+    "requests": 5,
+    "engine": 6,
+    "operations": 7,
+    "handles": 8,
+    "experiments": 9,
+    **dict.fromkeys(("notebook", "cli", "demo", "reference", "run_filters"), 10),
+    "api": 11,  # the front opens every room
+    "__init__": 12,
 }
 APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
-NEIGHBOURS = {1, 8}  # single files that make up one room together
+NEIGHBOURS = {1, 10}  # single files that make up one room together
 ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
     ("simulator", "addresses"): "which addresses are public",
@@ -46,7 +62,12 @@ KNOWN_TO = {
     "av": {"video", "simulator"},
 }
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-KEEP_TO_THEMSELVES = ("engine", "handles")  # rooms whose files use no `_private` member of another file
+KEEP_TO_THEMSELVES = (
+    "requests",
+    "engine",
+    "operations",
+    "handles",
+)  # rooms whose files use no `_private` member of another file
 
 
 def imports(path):

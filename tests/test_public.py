@@ -16,11 +16,11 @@ import pytest
 import kie_nb
 from kie_nb import demo, errors, reference, settings
 from kie_nb.catalogue import known_models
-from kie_nb.engine.origin import made_by
 from kie_nb.errors import InvalidRequest
 from kie_nb.keys import Secret
 from kie_nb.notebook import guides, kie_magic
 from kie_nb.notebook.options import all_names
+from kie_nb.requests.provenance import made_by
 from kie_nb.service.reach import USER_AGENT
 
 PACKAGE = Path(kie_nb.__file__).parent

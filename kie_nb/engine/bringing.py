@@ -21,8 +21,8 @@ from ..ledger import owner
 from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
 from ..service.pace import Patience
 from ..video import ENDINGS, MEDIA, PAGES, Look, inspect, said_size
+from .incoming import is_stale, writer_is_dead
 from .links import from_any_link
-from .strays import is_forgotten, is_of_the_dead
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -102,7 +102,7 @@ def fetch_one(
     Raises:
         DownloadFailed: it did not come, is a page in place of it, or cannot be written; what came is kept.
     """
-    # The process is named last, for `strays`; the number keeps apart two fetches of one file.
+    # The process is named last, for `incoming`; the number keeps apart two fetches of one file.
     incoming = target.with_name(f"{target.name}.{next(_numbers)}.{owner.mark()}.incoming")
     try:
         make_folder(target.parent)
@@ -175,10 +175,10 @@ def keep_aside(came: Path, place: Path) -> Path:
 def save_left(place: Path) -> None:
     """Take what dead processes left of the file that belongs to *place*: a download that had ended gets the file's name."""
     name, stem = glob.escape(place.name), glob.escape(place.stem)
-    left = [path for path in place.parent.glob(f"{name}.*.incoming*") if is_of_the_dead(path)]
+    left = [path for path in place.parent.glob(f"{name}.*.incoming*") if writer_is_dead(path)]
     for apart in filter(is_real_folder, place.parent.glob(".again-*")):  # where the doctor fetches to
-        left += [path for path in apart.glob(f"{name}.*.incoming*") if is_of_the_dead(path)]
-        left += [path for path in apart.glob(f"{stem}.*") if path.stem == place.stem and is_forgotten(path)]
+        left += [path for path in apart.glob(f"{name}.*.incoming*") if writer_is_dead(path)]
+        left += [path for path in apart.glob(f"{stem}.*") if path.stem == place.stem and is_stale(path)]
     for path in sorted(filter(is_plain_file, left)):
         with contextlib.suppress(OSError):
             look = inspect(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..catalogue import Estimate, Request
 from ..ledger import Files, files_made
 from ..ledger.schema import moment
-from . import origin
+from ..requests import provenance
 from .states import FINAL, State
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Record:
     @property
     def origin(self) -> dict[str, Any]:
         """Where it was asked for: versions, notebook, cell, commit, and the picture by hash and pixels; None for unknown."""
-        return origin.facts(self.row, self.request)
+        return provenance.facts(self.row, self.request)
 
     @property
     def row(self) -> RunRow:

@@ -21,9 +21,9 @@ from ..errors import (
 )
 from ..ledger import owner
 from ..ledger.leases import elapsed_s
+from ..requests.images import upload_name
 from ..service.envelope import outcome_unknown
 from .evidence import gather
-from .images import upload_name
 from .states import State
 from .transitions import Step, TakenOver, noted_task
 from .weigh import Reading

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
+from ..errors import InvalidRequest
 from ..keys import Secret
 from ..ledger import Database, Files, GrantStore, Ledger
 from ..ledger.leases import LEASE_S
@@ -49,6 +50,25 @@ class Workspace:
             found = self._ledgers[home, url]
             found.ensure_in_place()
             return found
+
+    def find(self, text: str) -> Record:
+        """The run of the current home whose id or task id begins with *text*.
+
+        Raises:
+            InvalidRequest: none, or more than one does.
+        """
+        ledger = self.here
+        found = ledger.find(text.strip()) if text.strip() else []
+        if not found:
+            raise InvalidRequest(
+                f"no run here begins with {text!r}.", hint="%kie runs lists them", charged=""
+            )
+        if len(found) > 1:
+            ids = ", ".join(row.id[:8] for row in found[:5])
+            raise InvalidRequest(
+                f"{text!r} is the beginning of several runs: {ids}.", hint="give more of it", charged=""
+            )
+        return Record(found[0], ledger)
 
     def files(self, home: Path) -> Files:
         """The files of a home."""

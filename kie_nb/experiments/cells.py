@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ..catalogue import SEED_MAX, describe, find
-from ..engine.images import Picture, is_url
 from ..errors import InvalidRequest
 from ..handles import Session
 from ..handles.prepare import as_it_was_asked, picture_of_all
+from ..requests.images import Picture, is_url
 from ..settings import Settings, start_folder
 from .definition import plain
 from .grid import Grid, Where, expand, identity, left_over

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine.manifest import plain_json
-from ..engine.scrub import places_of
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
 from ..handles import Run, Session
 from ..home import is_name
+from ..operations.manifest import plain_json
 from ..paths import shown_path
+from ..redact import places_of
 from ..video import open_media
 from . import data
 from .crate_folder import check_outside, check_target, in_place_of

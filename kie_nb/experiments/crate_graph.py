@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ..catalogue import find
-from ..engine.recall import call_of
-from ..engine.scrub import Places, scrubbed
 from ..engine.states import OPEN, WORDS, State
 from ..handles import Run
+from ..operations.embedded_request import call_of
+from ..redact import Places, redacted
 
 METADATA = "ro-crate-metadata.json"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -173,7 +173,7 @@ def _action(act: Act, tool: str, objects: Sequence[str]) -> Entity:
 
 
 def _error(act: Act) -> str:
-    told = scrubbed(act.run.row.error or {}, act.places)
+    told = redacted(act.run.row.error or {}, act.places)
     message = str(told.get("message") or "")
     return f"{WORDS[act.run.state]}: {message}" if message else WORDS[act.run.state]
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..engine import origin
 from ..engine.record import Record
 from ..errors import InvalidRequest, KieError
 from ..handles import Run
 from ..home import stored_name
+from ..requests import provenance
 
 MEASURES = ("rating", "credits", "duration_s", "seed")
 Cell = tuple[dict[str, Any], Run | None]  # its place, and its run if it has one
@@ -55,7 +55,7 @@ def _facts(run: Record | None, taken: Sequence[str]) -> dict[str, Any]:
         "created_at": run.created_at.isoformat() if run else None,
         "video": stored_name(run.row.video) if run else None,
         "video_sha256": run.row.video_sha256 if run else None,
-        **(origin.facts(run.row, request) if run and request else dict.fromkeys(origin.NAMES)),
+        **(provenance.facts(run.row, request) if run and request else dict.fromkeys(provenance.NAMES)),
     }
     # An axis keeps its name; the same fact of the run stands beside it under another where they could differ.
     return {_free(name, taken): value for name, value in facts.items()}

@@ -15,11 +15,11 @@ from typing_extensions import TypedDict
 
 from .. import headless
 from ..bounds import MAX_JSON, Text
-from ..engine.images import Picture, is_url
 from ..engine.tables import counted
 from ..errors import InvalidRequest
 from ..handles.settling import ask
 from ..home import open_file
+from ..requests.images import Picture, is_url
 from ..settings import start_folder
 from .grid import Grid
 

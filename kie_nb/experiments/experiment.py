@@ -13,7 +13,6 @@ from typing import Any, Self
 from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine.origin import here
 from ..engine.states import OPEN, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
@@ -21,6 +20,7 @@ from ..handles import Prepared, Run, get_session
 from ..handles.prepare import check_number
 from ..ledger import RunRow
 from ..notice import say_simulator_once
+from ..requests.provenance import here
 from ..text import in_line, say
 from . import status as status_
 from .cells import as_axis, check_pictures, prepare_cells, settled

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from ..engine.intact import troubles
 from ..engine.states import State
 from ..errors import WaitInterrupted
 from ..notice import say_simulator_once
+from ..operations.integrity import troubles
 from ..text import in_line, say
 from .experiment import Experiment
 from .report import check_name

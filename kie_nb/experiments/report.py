@@ -10,12 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .. import settings as settings_
-from ..engine.scrub import places_of
 from ..errors import InvalidRequest, LedgerError
 from ..handles import Session
 from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path
+from ..redact import places_of
 from ..version import __version__
 from ..video import copy_media, open_media, open_picture, read_media
 from ..video.files import finished_in_one_step

@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
-from ..engine.scrub import Places, scrubbed
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..engine.tables import counted
 from ..handles import Run
 from ..markup import NOTHING, Html, data_url, document, html, joined
+from ..redact import Places, redacted
 from .data import Cells, in_words
 from .definition import Definition, short
 from .spread import Spread
@@ -215,7 +215,7 @@ def _failures(shown: Shown) -> Html:
     for place, run in shown.cells:
         if run is None or run.state not in UNBILLED | UNSETTLED:
             continue
-        error = scrubbed(run.row.error or {}, shown.places)
+        error = redacted(run.row.error or {}, shown.places)
         why = str(error.get("message") or "no reason was given")
         charged = f" Charged: {error['charged']}." if error.get("charged") else ""
         cells = [

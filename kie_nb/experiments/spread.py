@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
-from ..engine.intact import video_as_fetched
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
@@ -18,6 +17,7 @@ from ..handles.prepare import again
 from ..handles.settling import ask
 from ..ledger import RunRow
 from ..markup import Html, joined
+from ..operations.integrity import video_as_fetched
 from ..text import say
 from ..video import compare_videos
 from .comparison import Comparison, compare, results

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import tables
-from ..engine.intact import Trouble, troubles
-from ..engine.manifest import plain_json, stored_request
-from ..engine.scrub import Places, places_of, scrubbed
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, Session
 from ..ledger import Files
 from ..ledger.schema import moment
+from ..operations.integrity import Trouble, troubles
+from ..operations.manifest import plain_json, stored_request
+from ..redact import Places, places_of, redacted
 from ..text import in_markdown
 from ..video import is_media
 from .data import Cells
@@ -253,7 +253,7 @@ def _metrics(run: Run) -> dict[str, float | None]:
 
 
 def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
-    error = scrubbed(run.row.error or {}, places)
+    error = redacted(run.row.error or {}, places)
     found = {
         RUN_TAG: run.id,
         "kie_nb.experiment": name,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, ImageIdentity
 from ..engine.states import State
-from ..engine.urls import remember
 from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, NotSent
 from ..ledger import RunRow
+from ..requests.image_urls import remember
 from .prepare import Prepared, check, check_number, new_run
 from .run import Run
 

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..engine.bringing import bring, names_of
 from ..engine.downloading import is_given_up, place_of, with_files
-from ..engine.findings import Finding, Report
 from ..engine.links import from_any_link
 from ..engine.states import AT_SERVICE, State
-from ..engine.strays import PARTS_OF_VIDEO, strays
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
 from ..home import hash_of, is_plain_file, make_folder
 from ..ledger import KeptFile, files_made
 from ..ledger.schema import moment
+from ..operations.findings import Finding, Report
+from ..operations.orphans import PARTS_OF_VIDEO, orphans
 from ..service.media import version_at
 from ..video import MEDIA, inspect
 from .run import Run
@@ -77,7 +77,7 @@ class _Visit:
 
         found = [finding for part in await asyncio.gather(*map(one, runs)) for finding in part]
         found += await self._pictures(runs)
-        found += await asyncio.to_thread(strays, self.files, self.known, mend=self.mend)
+        found += await asyncio.to_thread(orphans, self.files, self.known, mend=self.mend)
         return found, self.count
 
     def _know(self, run: Run) -> None:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import SEED_MAX, Estimate, Request, build_request
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine import origin as origin_
-from ..engine.images import Picture, is_url, read_picture
 from ..engine.record import Record
 from ..engine.sending import ToSend
-from ..engine.urls import by_address, check_unchanged, picture_at, picture_for_all, recorded_pictures
 from ..errors import NOTHING, BadImage, BudgetExceeded, InvalidRequest, LedgerError
 from ..home import read_plain
 from ..ledger import NewRun, owner
 from ..paths import shown_path
+from ..requests import provenance
+from ..requests.image_urls import by_address, check_unchanged, picture_at, picture_for_all, recorded_pictures
+from ..requests.images import Picture, is_url, read_picture
 
 if TYPE_CHECKING:
     from ..engine.channel import Channel
@@ -38,7 +38,7 @@ class Prepared:
     seed_drawn: bool
     warnings: tuple[str, ...] = field(default=())
     experiment: str | None = None
-    origin: origin_.Origin | None = field(default=None, compare=False)
+    origin: provenance.Origin | None = field(default=None, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -192,7 +192,7 @@ def again(
         content=content,
         seed_drawn=drawn,
         experiment=experiment,
-        origin=origin_.here(),
+        origin=provenance.here(),
     )
 
 
@@ -212,8 +212,8 @@ def new_run(prepared: Prepared) -> NewRun:
         estimate=estimate.credits if estimate else None,
         owner=owner.me(),
         owner_hint=owner.hint(),
-        made_by=origin_.made_by(),
-        notebook=origin_.notebook(),
+        made_by=provenance.made_by(),
+        notebook=provenance.notebook(),
         experiment=prepared.experiment,
         origin=prepared.origin.known() if prepared.origin else None,
     )

@@ -22,7 +22,7 @@ from ..engine.supervisor import Supervisor
 from ..engine.tracked import Tracked
 from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
-from ..errors import InvalidRequest, KieError, WaitInterrupted
+from ..errors import KieError, WaitInterrupted
 from ..ledger import Ledger, RunRow
 from .run import Run
 from .words import what_goes_on
@@ -186,18 +186,8 @@ class Handles(Workspace):
         Raises:
             InvalidRequest: none, or more than one does.
         """
-        home = settings_.current().home
-        found = self.ledger(home).find(text.strip()) if text.strip() else []
-        if not found:
-            raise InvalidRequest(
-                f"no run here begins with {text!r}.", hint="%kie runs lists them", charged=""
-            )
-        if len(found) > 1:
-            ids = ", ".join(row.id[:8] for row in found[:5])
-            raise InvalidRequest(
-                f"{text!r} is the beginning of several runs: {ids}.", hint="give more of it", charged=""
-            )
-        return self.handle(home, found[0])
+        found = self.find(text)
+        return self.handle(found.ledger.home, found.row)
 
     def of_video(self, sha256: str) -> Run | None:
         """The run of the current home whose video has these bytes."""

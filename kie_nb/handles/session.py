@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +15,13 @@ from ..engine.channel import Channel
 from ..engine.dispatcher import dispatcher
 from ..engine.evidence import Evidence
 from ..engine.executor import Executor, Threads
-from ..engine.origin import here
 from ..engine.record import LINK_LIFE
 from ..engine.sending import ToSend
 from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
+from ..operations.importing import Imported, import_runs
+from ..requests.provenance import here
 from . import settling
 from .begin import DryRun, Started, intend, look, nothing_charged
 from .prepare import Prepared, check, new_run, prepare
@@ -205,6 +207,16 @@ class Session(Handles):
         ]
         while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
             time.sleep(0.02)
+
+    def import_runs(self, folder: str | os.PathLike[str]) -> Imported:
+        """See `importing.import_runs`; handles that are held here are brought up to date."""
+        home = settings_.current().home
+        done = import_runs(self, folder)
+        for run_id in (*done.added, *done.updated):
+            row = self.ledger(home).get(run_id)
+            if row is not None and (run := self.handle(home, row)).state is State.FETCHED:
+                self.finish(run, None)
+        return done
 
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..engine.comparing import Comparison, compare, not_asked
 from ..engine.evidence import Evidence, gather
 from ..engine.states import UNSETTLED, State
 from ..errors import InvalidRequest, KieError, OutcomeUnknown
 from ..ledger import owner
+from ..operations.task_matching import Comparison, compare, not_asked
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -180,7 +181,8 @@ def _second_lock(first: int, second: int) -> str:
         import fcntl
     except ImportError:  # Windows: shares have mandatory locks
         return ""
-    command, whole_file = getattr(fcntl, "F_OFD_SETLK", None), b""
+    # Elsewhere `struct flock` has another order of its fields, or there is no such lock.
+    command, whole_file = getattr(fcntl, "F_OFD_SETLK", None) if sys.platform == "linux" else None, b""
     try:
         if command is not None:
             whole_file = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)

@@ -53,6 +53,12 @@ ErrorColumn = TypedDict(
 )
 
 
+def _no_folders(text: str) -> str:
+    if "/" in text or "\\" in text:
+        raise ValueError("it is a path, and a name is needed")
+    return text
+
+
 class GitColumn(TypedDict):
     """The commit of the notebook's folder."""
 
@@ -63,7 +69,7 @@ class GitColumn(TypedDict):
 class OriginColumn(TypedDict, total=False):
     """Where a run was asked for."""
 
-    notebook: Text | None
+    notebook: Annotated[Word, AfterValidator(_no_folders)] | None
     execution_count: Whole | None
     git: GitColumn | None
 
@@ -96,8 +102,9 @@ class KeptFile:
 
 
 def _each_once(files: tuple[KeptFile, ...]) -> tuple[KeptFile, ...]:
-    if len({one.number for one in files}) != len(files):
-        raise ValueError("two files have one number")
+    for each in ({one.number for one in files}, {one.name for one in files}):
+        if len(each) != len(files):
+            raise ValueError("two files have one number or one name")
     return files
 
 
@@ -143,28 +150,27 @@ class PublicColumns:
     service: Annotated[str, Strict(), Field(pattern="^(kie|simulator)$")]
     model: Word
     request: dict[str, Any]
-    seed: Seed | None
-    seed_drawn: Flag
+    seed: Seed | None = None
+    seed_drawn: Flag = False
     state: StateName
-    task_id: Text | None
-    estimate: Credits | None
-    credits: Credits | None
-    error: ErrorColumn | None
+    task_id: Text | None = None
+    estimate: Credits | None = None
+    credits: Credits | None = None
+    error: ErrorColumn | None = None
     created_at: Stamp
-    sent_at: Stamp | None
-    accepted_at: Stamp | None
-    started_at: Stamp | None
-    completed_at: Stamp | None
-    duration_s: Seconds | None
-    made_by: dict[Word, Word] | None
-    # No path of a machine.
-    origin: OriginColumn | None
-    experiment: Text | None
-    tags: Annotated[list[Word], Field(max_length=1000)] | None
-    note: Text | None
-    rating: Rating | None
+    sent_at: Stamp | None = None
+    accepted_at: Stamp | None = None
+    started_at: Stamp | None = None
+    completed_at: Stamp | None = None
+    duration_s: Seconds | None = None
+    made_by: dict[Word, Word] | None = None
+    origin: OriginColumn | None = None
+    experiment: Text | None = None
+    tags: Annotated[list[Word], Field(max_length=1000)] | None = None
+    note: Text | None = None
+    rating: Rating | None = None
     # How many files the task made, whether they came or not: links die, and an import brings none.
-    files_made: FileCount | None
+    files_made: FileCount | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,15 +208,20 @@ def values_of(row: RunRow) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in fields(row)}
 
 
-class EventRow(TypedDict):
+class PublicEvent(TypedDict):
     """A step of a run's history."""
 
-    id: Whole
     at: Stamp
-    run_id: Text
     from_state: Word | None
     to_state: Word
     evidence: dict[str, Any] | None
+
+
+class EventRow(PublicEvent):
+    """The same in the ledger."""
+
+    id: Whole
+    run_id: Text
 
 
 class UploadColumns(TypedDict):

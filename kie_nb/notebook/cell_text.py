@@ -13,8 +13,8 @@ from typing import Any
 
 from ..catalogue import Request, build_request, describe, find
 from ..catalogue.wan import DEFAULT_MODEL
-from ..engine.recall import call_of, kept_name
 from ..errors import KieError
+from ..operations.embedded_request import call_of, kept_name
 from .lexer import tokens
 from .line import parse
 

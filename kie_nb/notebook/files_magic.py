@@ -22,7 +22,7 @@ def doctor(words: list[str]) -> Any:
 
 def export(words: list[str]) -> Any:
     """copy finished runs with their videos into a folder: `%kie export DIR`, or `%kie export DIR ID ID`"""
-    from ..handles.exporting import export as copy
+    from ..operations.exporting import export as copy
 
     names = split(words)
     if not names:
@@ -32,12 +32,10 @@ def export(words: list[str]) -> Any:
 
 def import_(words: list[str]) -> Any:
     """take the runs of an exported folder into this one: `%kie import DIR`; nothing is sent"""
-    from ..handles.importing import import_runs
-
     names = split(words)
     if len(names) != 1:
         raise InvalidRequest("%kie import needs one folder.", hint="%kie import my-videos", charged="")
-    return show_value(import_runs(get_session(), names[0]))
+    return show_value(get_session().import_runs(names[0]))
 
 
 def split(words: list[str]) -> list[str]:

@@ -173,7 +173,7 @@ def mark(run: Run) -> None:
 
 
 def _when(run: Run) -> str:
-    from ..engine.origin import in_words
+    from ..requests.provenance import in_words
 
     at = run.completed_at or run.created_at
     word = "Made" if run.completed_at else "Asked for"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import headless
 from ..catalogue import nearest
-from ..engine.images import is_url
 from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import BadImage, InvalidRequest, KieError
 from ..handles import DryRun, Run, Started, get_session
 from ..notice import say_simulator_once
+from ..requests.images import is_url
 from ..text import say
 from . import presenter
 from .filling import Filler

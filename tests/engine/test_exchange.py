@@ -13,8 +13,8 @@ from madefolder import RUN_ID, edit, hash_of, make_folder, manifest_of
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.catalogue import Request
-from kie_nb.engine.recall import call_of
 from kie_nb.handles import get_session
+from kie_nb.operations.embedded_request import call_of
 from kie_nb.simulator import Fault
 from kie_nb.video import write_request
 

@@ -9,8 +9,8 @@ from madefolder import edit, hash_of, manifest_of
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import downloading
-from kie_nb.engine.intact import troubles, video_as_fetched
 from kie_nb.handles import get_session
+from kie_nb.operations.integrity import troubles, video_as_fetched
 from kie_nb.simulator import Fault
 from kie_nb.simulator.draw import Plan, draw
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine import origin
-from kie_nb.engine.origin import ask_git
+from kie_nb.requests import provenance
+from kie_nb.requests.provenance import ask_git
 
 KEY = "sk-fake-0123456789abcdef"
 PACKAGE = Path(kie.__file__).parent
@@ -183,7 +183,7 @@ def test_a_cell_in_a_repository_from_a_stranger_runs_nothing_of_it(lure, simulat
         file.unlink()  # of making the trap
     simulate()
     monkeypatch.chdir(stranger)
-    monkeypatch.setattr(origin, "start_folder", lambda: stranger)
+    monkeypatch.setattr(provenance, "start_folder", lambda: stranger)
 
     run = kie.generate("The cat smiles.", image=cat, seed=7)
     ended = time.monotonic() + 60

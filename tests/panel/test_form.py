@@ -220,7 +220,9 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
     """With its pixels and size, as one that was dropped."""
-    monkeypatch.setattr("kie_nb.engine.urls.check_url", lambda url, **_own: url)  # no public address here
+    monkeypatch.setattr(
+        "kie_nb.requests.image_urls.check_url", lambda url, **_own: url
+    )  # no public address here
     page.form.picture.path.value = f"{served}/cat.png"
     page.until(lambda: "451 × 300" in page.form.picture.place.facts)
 
@@ -234,7 +236,7 @@ def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
 )
 def test_an_address_that_serves_no_picture_is_marked(page, served, path, words, monkeypatch):
     """Before it is asked for; where it may still be read by the service, it can be."""
-    monkeypatch.setattr("kie_nb.engine.urls.check_url", lambda url, **_own: url)
+    monkeypatch.setattr("kie_nb.requests.image_urls.check_url", lambda url, **_own: url)
     page.form.picture.path.value = f"{served}/{path}"
 
     page.until(lambda: words in page.form.picture.error.value)

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
 from ...catalogue.wan import DEFAULT_MODEL
-from ...engine.images import Picture
 from ...errors import InvalidRequest
+from ...requests.images import Picture
 
 MOST_SEEDS = 16
 _ANY = ImageIdentity(sha256="0" * 64, label="any")

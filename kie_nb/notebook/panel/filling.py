@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...catalogue import Request, describe
-from ...engine.images import Picture, is_url, read_picture
-from ...engine.recall import Recalled, recall
 from ...errors import BadImage, InvalidRequest
 from ...handles import Run, get_session
 from ...home import hash_of, is_name
+from ...operations.embedded_request import Recalled, recall
+from ...requests.images import Picture, is_url, read_picture
 from .draft import Draft
 
 

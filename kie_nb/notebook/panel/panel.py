@@ -11,11 +11,11 @@ from ... import headless
 from ... import settings as settings_
 from ...catalogue import Request
 from ...context import place
-from ...engine.origin import Origin, here
 from ...errors import InvalidRequest, KieError, OutOfCredits
 from ...handles import Run, get_session
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
+from ...requests.provenance import Origin, here
 from ...text import say
 from .. import page
 from ..card import widgets
@@ -41,7 +41,7 @@ from .words import lines_of
 if TYPE_CHECKING:
     import os
 
-    from ...engine.recall import Recalled
+    from ...operations.embedded_request import Recalled
 
 log = logging.getLogger("kie_nb")
 CHECK_S = 0.25  # after the last change of a field

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from ... import settings as settings_
 from ...catalogue import ImageIdentity
-from ...engine.images import Picture, check_picture, is_url, read_picture
-from ...engine.urls import seen_at
 from ...engine.waiting import wait_blocking
 from ...errors import InvalidRequest, KieError
 from ...handles import get_session
 from ...markup import ROOT, html
+from ...requests.image_urls import seen_at
+from ...requests.images import Picture, check_picture, is_url, read_picture
 from ...text import visible
 from ...video import open_picture
 from ..card import widgets

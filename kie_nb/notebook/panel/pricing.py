@@ -7,10 +7,7 @@ from pathlib import Path
 
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
-from ...engine import origin
-from ...engine.images import Picture, is_url
 from ...engine.states import State
-from ...engine.urls import recorded_pictures
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import Prepared, get_session
 from ...handles.begin import standing
@@ -18,6 +15,9 @@ from ...handles.prepare import check_limit
 from ...keys import Secret
 from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined
+from ...requests import provenance
+from ...requests.image_urls import recorded_pictures
+from ...requests.images import Picture, is_url
 from .. import page
 from .draft import Draft
 
@@ -173,7 +173,7 @@ def check_money(estimate: Estimate | None, count: int) -> None:
     current = settings_.current()
     check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
     whole = estimate.credits * count if estimate else None
-    scopes = {"notebook": origin.notebook(), "experiment": None}
+    scopes = {"notebook": provenance.notebook(), "experiment": None}
     get_session().here.check_limits(current.service, whole, scopes)
 
 

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ... import settings as settings_
-from ...engine.origin import Origin
 from ...errors import InvalidRequest, KieError
 from ...handles import Run, Started, get_session
 from ...handles.begin import standing
+from ...requests.provenance import Origin
 from ..notes import note_of
 from .callbacks import Callbacks
 from .draft import Draft

@@ -10,7 +10,7 @@ import anywidget
 import traitlets as t
 from ipywidgets import Widget
 
-from ...engine.images import EXTENSIONS
+from ...requests.images import EXTENSIONS
 from ..card import is_shared
 
 HERE = Path(__file__).parent

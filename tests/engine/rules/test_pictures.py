@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from kie_nb.engine.images import MAX_BYTES, check_picture, check_url, is_url, read_picture, upload_name
 from kie_nb.errors import BadImage
+from kie_nb.requests.images import MAX_BYTES, check_picture, check_url, is_url, read_picture, upload_name
 
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
 

@@ -10,8 +10,8 @@ from ..home import hash_of, is_plain_file
 from ..ledger import Files
 
 if TYPE_CHECKING:
+    from ..engine.record import Record
     from ..ledger import KeptFile
-    from .record import Record
 
 Trouble = Literal["", "missing", "altered", "not media"]
 _Mark = tuple[int, ...]

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..engine.incoming import INCOMING, age_s, is_stale, writer_is_dead
 from ..home import INPUTS, NAME, VIDEOS, is_plain_file, is_real_folder
-from ..ledger import owner
 from .findings import Finding
 
 if TYPE_CHECKING:
     from ..ledger import Files
 
 _QUIET_S = 60.0  # a download that lives writes more often, or is started again
-_FORGOTTEN_S = 3600.0
 # Only what has a name that we give is ever removed; a `film.part` may be anybody's.
-_INCOMING = re.compile(
-    rf"{NAME}\.\d+\.(\d+|[0-9a-f]{{12}}-\d+-\d+)\.incoming(?:\.part)?"
-)  # a download, and its process
 _PART = re.compile(
     rf"\.{NAME}\.[0-9a-f]{{8}}\.part|[0-9a-f]{{64}}\.[a-z]+\.[0-9a-f]{{32}}\.part"
 )  # a still, a picture
@@ -29,19 +24,19 @@ _ASIDE = re.compile(r"(.+)\.altered(?:-\d+)?")
 PARTS_OF_VIDEO = ("preview.mp4", "poster.jpg", "thumb.jpg", "tile.jpg")
 
 
-def strays(files: Files, known: set[str], *, mend: bool) -> list[Finding]:
+def orphans(files: Files, known: set[str], *, mend: bool) -> list[Finding]:
     """What lies in the folder and belongs to no run."""
     found = [
         _left_over(path, mend=mend)
         for folder in (files.home, files.videos)
         for path in _in(folder)
-        if _APART.fullmatch(path.name) and is_real_folder(path) and is_forgotten(path)
+        if _APART.fullmatch(path.name) and is_real_folder(path) and is_stale(path)
     ]
     for folder in (files.videos, files.inputs):
         for path in _in(folder):
             if not is_plain_file(path):
                 continue
-            if _INCOMING.fullmatch(path.name) or _PART.fullmatch(path.name):
+            if INCOMING.fullmatch(path.name) or _PART.fullmatch(path.name):
                 if not _may_live(path):
                     found.append(_left_over(path, mend=mend))
             elif folder == files.videos and not path.name.startswith("."):
@@ -60,32 +55,9 @@ def _in(folder: Path) -> list[Path]:
         return []
 
 
-def is_of_the_dead(path: Path) -> bool:
-    """Whether *path* is a download whose process is gone: known to have ended, or silent for an hour.
-
-    A number alone tells nothing: two containers that share the folder each have a process of it.
-    """
-    named = _INCOMING.fullmatch(path.name)
-    return named is not None and (owner.marked_has_ended(named.group(1)) or is_forgotten(path))
-
-
 def _may_live(path: Path) -> bool:
     """Whether some process may still be writing *path*."""
-    return _age_s(path) < _QUIET_S or (
-        _INCOMING.fullmatch(path.name) is not None and not is_of_the_dead(path)
-    )
-
-
-def is_forgotten(path: Path) -> bool:
-    """Whether nobody has written *path* for an hour."""
-    return _age_s(path) > _FORGOTTEN_S
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:  # its process has moved it just now
-        return 0.0
+    return age_s(path) < _QUIET_S or (INCOMING.fullmatch(path.name) is not None and not writer_is_dead(path))
 
 
 def _left_over(path: Path, *, mend: bool) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import settings as settings_
+from . import settings as settings_
 
 Places = Sequence[tuple[str, str]]
 
@@ -17,12 +17,12 @@ def places_of(home: Path) -> Places:
     return sorted(((path, word) for path, word in known.items() if len(path) > 1), key=lambda p: -len(p[0]))
 
 
-def scrubbed(value: Any, places: Places) -> Any:
+def redacted(value: Any, places: Places) -> Any:
     """*value*, a text or what JSON can hold, with other words in place of these paths."""
     if isinstance(value, str):
         for path, word in places:
             value = value.replace(path, word)
         return value
     if isinstance(value, dict):
-        return {name: scrubbed(inner, places) for name, inner in value.items()}
-    return [scrubbed(inner, places) for inner in value] if isinstance(value, list) else value
+        return {name: redacted(inner, places) for name, inner in value.items()}
+    return [redacted(inner, places) for inner in value] if isinstance(value, list) else value

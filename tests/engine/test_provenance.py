@@ -8,8 +8,8 @@ import time
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine import origin
-from kie_nb.engine.origin import ask_git
+from kie_nb.requests import provenance
+from kie_nb.requests.provenance import ask_git
 
 SHORT_S = 60
 ME = ("-c", "user.name=me", "-c", "user.email=me@example.com")
@@ -111,7 +111,7 @@ def test_a_variable_of_an_outer_git_does_not_lead_elsewhere(repository, tmp_path
 def test_trouble_with_git_is_no_trouble_of_the_run(simulate, ask, tmp_path, monkeypatch, script):
     """The run is made as ever, and its commit is unknown."""
     simulate()
-    monkeypatch.setattr(origin, "GIT_S", 0.3)
+    monkeypatch.setattr(provenance, "GIT_S", 0.3)
     tools, folder = tmp_path / "tools", tmp_path / "folder"
     tools.mkdir()
     folder.mkdir()
@@ -139,7 +139,7 @@ def test_a_slow_git_keeps_no_run_waiting(simulate, ask, repository, tmp_path, mo
     (tmp_path / "tools" / "git").chmod(0o755)
     monkeypatch.chdir(repository)  # a program of the current folder's is not run
     monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}:{os.environ['PATH']}")
-    monkeypatch.setattr(origin, "start_folder", lambda: repository)
+    monkeypatch.setattr(provenance, "start_folder", lambda: repository)
 
     run = ask()
 
@@ -158,7 +158,7 @@ def run_of_a_commit(simulate, ask, repository, monkeypatch):
     """A finished run that was asked for in cats.ipynb, in the repository."""
     simulate()
     monkeypatch.setenv("KIE_NB_NOTEBOOK", f"{repository}/cats.ipynb")
-    monkeypatch.setattr(origin, "start_folder", lambda: repository)
+    monkeypatch.setattr(provenance, "start_folder", lambda: repository)
     ask().wait(SHORT_S)
     (run,) = kie.runs()
     return run
@@ -168,7 +168,7 @@ def test_a_run_knows_its_origin(run_of_a_commit, repository, cat):
     """Versions, notebook, commit, and the picture by its hash and pixels; where nobody counts cells there is no number."""
     known = run_of_a_commit.origin
 
-    assert set(known) == set(origin.NAMES)
+    assert set(known) == set(provenance.NAMES)
     assert (known["notebook"], known["execution_count"]) == ("cats.ipynb", None)
     assert (known["git_commit"], known["git_dirty"]) == (git(repository, "rev-parse", "HEAD"), False)
     assert (known["image_width"], known["image_height"]) == (451, 300)

@@ -15,7 +15,8 @@ import re
 import stat
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,6 @@ from ..bounds import MAX_WORD, can_be_kept
 from ..context import place
 from ..settings import start_folder
 from ..version import __version__
-from .executor import Threads
 
 if TYPE_CHECKING:
     from ..catalogue import Request
@@ -146,7 +146,7 @@ def _asked(folder: Path, notebook: str | None) -> Future[Git | None]:
 
 def _ask(folder: Path, notebook: str | None) -> Future[Git | None]:
     try:
-        return _threads(os.getpid()).submit(ask_git, folder, notebook)
+        return _threads(os.getpid()).submit(Context().run, ask_git, folder, notebook)
     except RuntimeError:  # the process is ending
         nothing: Future[Git | None] = Future()
         nothing.set_result(None)
@@ -154,8 +154,8 @@ def _ask(folder: Path, notebook: str | None) -> Future[Git | None]:
 
 
 @cache
-def _threads(_pid: int) -> Threads:
-    return Threads(1, "kie-nb-git")
+def _threads(_pid: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="kie-nb-git")
 
 
 def ask_git(folder: Path, notebook: str | None = None) -> Git | None:

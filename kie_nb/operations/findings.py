@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from . import tables
+from ..engine import tables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..ledger.schema import moment
+from ..requests.images import upload_name
 from ..service import TaskRecord
-from .images import upload_name
 
 if TYPE_CHECKING:
-    from .record import Record
+    from ..engine.record import Record
 
 CLOCKS_S = 900.0  # a create takes a minute at most; our clock and the service's may disagree
 

@@ -15,7 +15,7 @@ from ..errors import InvalidRequest
 from ..home import hash_of, is_sha256
 from ..ledger import Files
 from ..paths import shown_path
-from .images import EXTENSIONS
+from ..requests.images import EXTENSIONS
 from .manifest import plain_json, stored_request
 
 if TYPE_CHECKING:

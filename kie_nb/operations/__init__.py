@@ -1,0 +1,1 @@
+"""What is done with runs afterwards: functions over the workspace and records, which know no handles."""

@@ -1,0 +1,325 @@
+"""Copies of runs to give away or to keep: videos, pictures and a manifest in one folder that opens in a browser."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from ..catalogue import read_request
+from ..engine import tables
+from ..engine.record import Record
+from ..engine.states import RELEASED, WORDS, State
+from ..engine.waiting import wait_blocking
+from ..errors import InvalidRequest, LedgerError
+from ..home import hash_of, is_plain_file
+from ..ledger import KeptFile, files_made
+from ..ledger.rows import PublicColumns
+from ..markup import NOTHING, Html, document, html, joined
+from ..paths import shown_path
+from ..redact import places_of, redacted
+from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
+from . import manifest as manifest_
+from .embedded_request import call_of, kept_name, note_of
+from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from ..engine.workspace import Workspace
+
+
+_VERSIONS = ("kie_nb", "python", "os")
+_WORDS_OF_ERROR = ("class", "message", "hint", "charged")
+_STEP = ("at", "from_state", "to_state", "evidence")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exported:
+    """What came of an export.
+
+    Attributes:
+        folder: Where it is; `index.html` in it opens in a browser.
+        runs: The ids of the runs that were asked for.
+        written: The files that were written; what was there already, whole, is not among them.
+        remarks: What is not as one might think, a line each: file and reason.
+    """
+
+    folder: Path
+    runs: tuple[str, ...]
+    written: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def _caption(self) -> str:
+        return f"{tables.counted(len(self.runs), 'run')} in {shown_path(self.folder)}, {tables.counted(len(self.written), 'file')} written"
+
+    def __repr__(self) -> str:
+        return tables.as_text(("file", "remark"), self.remarks, caption=self._caption)
+
+    def _repr_html_(self) -> str:
+        return tables.as_html(("file", "remark"), self.remarks, caption=self._caption)
+
+
+def export(
+    workspace: Workspace, folder: str | os.PathLike[str], runs: Iterable[Record | str] | None = None
+) -> Exported:
+    """Copy *runs* with their videos, pictures and history into *folder*, beside what an earlier export left there.
+
+    Each video carries its request in its tags; its pictures and sound are the same. Neither key, account nor any path of
+    this machine is in the folder. Everything is made first, then put in its place; a file that is there with other contents
+    stays as it is, and nothing is written then.
+
+    Args:
+        runs: Runs, or their ids; by default every run whose video is on disk.
+
+    Raises:
+        LedgerError: *folder* holds other files under these names, or cannot be written.
+        InvalidRequest: there is no such run.
+    """
+    chosen = _chosen(workspace, runs)
+    target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
+    _check_folder(target, [workspace.home_of(run).home for run in chosen])
+    there = manifest_.load(target) if (target / manifest_.NAME).exists() else Manifest()
+    staging = target / f".export-{secrets.token_hex(8)}"  # nobody can have put a link under this name
+    try:
+        for name in (*manifest_.FOLDERS, staging):
+            (target / name).mkdir(parents=True, exist_ok=True)
+        work = _Work(workspace, target, staging, there)
+        entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
+        ids = {run.id for run in chosen}
+        done = Manifest(runs=[*(one for one in there.runs if one.id not in ids), *entries])
+        work.write(manifest_.NAME, manifest_.dump(done))
+        work.write("index.html", _page(done).encode("utf-8", "replace"))
+        for place, part in work.parts.items():
+            part.replace(target / place)
+    except OSError as exc:
+        raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Exported(
+        folder=target,
+        runs=tuple(run.id for run in chosen),
+        written=tuple(place for place in work.parts if "/" in place),
+        remarks=tuple(work.remarks),
+    )
+
+
+def _chosen(workspace: Workspace, runs: Iterable[Record | str] | None) -> list[Record]:
+    if isinstance(runs, Record | str):
+        runs = [runs]
+    if runs is None:
+        ledger = workspace.here
+        found = [Record(row, ledger) for row in ledger.runs(states={State.FETCHED}, limit=None)]
+    else:
+        found = [run if isinstance(run, Record) else workspace.find(run) for run in runs]
+    if not found:
+        raise InvalidRequest("there is no run to export.", hint="%kie runs lists them", charged="")
+    return sorted({run.id: run for run in found}.values(), key=lambda run: run.row.created_at)
+
+
+def _check_folder(target: Path, homes: Sequence[Path]) -> None:
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        raise LedgerError(f"no folder can be at {shown_path(target)}: {why}.", hint="choose another") from exc
+    if target.exists() and not target.is_dir():
+        raise LedgerError(f"{shown_path(target)} is a file, and a folder is needed.")
+    real = target.resolve()
+    for home in homes:
+        if real == home.resolve() or home.resolve() in real.parents:
+            raise LedgerError(
+                f"{shown_path(target)} lies in the ledger's own folder.",
+                hint="export to a folder of its own, beside it",
+            )
+    for name in (*manifest_.FOLDERS, manifest_.NAME, "index.html"):
+        if (target / name).is_symlink():
+            raise LedgerError(
+                f"{shown_path(target / name)} is a link that leads elsewhere; nothing was written."
+            )
+
+
+class _Work:
+    """One export under way: files are made in *staging*, and `parts` says where in *folder* each belongs."""
+
+    def __init__(self, workspace: Workspace, folder: Path, staging: Path, there: Manifest) -> None:
+        self.workspace, self.folder, self.staging = workspace, folder, staging
+        self.there = {one.id: one for one in there.runs}
+        self.ours = {one.file: one.sha256 for one in there.files()}
+        self.owners = {one.file: run.id for run in there.runs for one in run.videos}
+        self.parts: dict[str, Path] = {}
+        self.remarks: list[tuple[str, str]] = []
+
+    def entry(self, run: Record) -> RunEntry | None:
+        row, earlier = run.row, self.there.get(run.id)
+        places = places_of(self.workspace.home_of(run).home)
+        error = {name: row.error.get(name) for name in _WORDS_OF_ERROR} if row.error else None
+        facts = {column.name: getattr(row, column.name) for column in fields(PublicColumns)} | {
+            "request": manifest_.stored_request(run.request),
+            "stands": row.active_key is not None and run.state not in RELEASED,
+            "made_by": row.made_by and {name: row.made_by[name] for name in _VERSIONS if name in row.made_by},
+            "error": redacted(error, places),
+            "events": redacted([{name: step[name] for name in _STEP} for step in run.history()], places),
+            "files_made": files_made(row) or None,
+        }
+        try:
+            entry = RunEntry(**facts, videos=self._videos(run, earlier), inputs=self._inputs(run))
+        except ValidationError as exc:
+            # One odd row of a ledger from elsewhere must not keep all other runs from being exported.
+            why = exc.errors(include_url=False)[0]
+            words = f"was left out: its {'.'.join(map(str, why['loc']))}: {why['msg']}"
+            self.remarks.append((run.label, words))
+            return earlier
+        return earlier if earlier and earlier.videos and not entry.videos else entry
+
+    def _videos(self, run: Record, earlier: RunEntry | None) -> list[VideoEntry]:
+        if run.state is not State.FETCHED:
+            return []
+        files = self.workspace.home_of(run)
+        made = [self._video(run, kept, files.place(kept.name)) for kept in run.row.files]
+        found = [one for one in made if one is not None]
+        numbers = {one.number for one in found}
+        left = [one for one in (earlier.videos if earlier else ()) if one.number not in numbers]
+        return found + [one for one in left if self._is_there(one)]  # it may be the last copy of it
+
+    def _video(self, run: Record, kept: KeptFile, path: Path | None) -> VideoEntry | None:
+        if path is None:
+            self.remarks.append((run.label, "has a file that is none of ours; it was left out"))
+            return None
+        sha256 = self._work(hash_of, path) if is_plain_file(path) else None
+        why = ""
+        if sha256 is None:
+            why = "is not on disk; `%kie doctor` may fetch it again"
+        elif kept.sha256 not in {None, sha256}:
+            why = "was left out: it is not the file that was fetched; see `%kie doctor`"
+        elif not is_media(path):  # a damaged video is one
+            why = "was left out: it is neither video, picture nor sound"
+        self.remarks += [(path.name, remark) for remark in (kept.remark, why) if remark]
+        if why:
+            return None
+        place = f"videos/{path.name}"
+        if self.owners.setdefault(place, run.id) != run.id:
+            place = f"videos/{path.stem}_{run.id[:8]}{path.suffix}"
+        part = self._part()
+        if remark := self._work(copy_video, path, part, note_of(run.row, run.request)):
+            self.remarks.append((path.name, remark))
+        entry = self._place(part, place)
+        return VideoEntry(
+            **{**vars(entry), "original_sha256": sha256}, number=kept.number, remark=kept.remark
+        )
+
+    def _inputs(self, run: Record) -> list[FileEntry]:
+        image = run.request.image
+        if image is None or image.by_url:
+            return []
+        kept = self.workspace.home_of(run).find_input(image.sha256)
+        if kept is None:
+            if image.url is None:
+                self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))
+            return []
+        part = self._part()
+        if is_media(kept):
+            copy_media(kept, part)
+        if not part.exists() or hash_of(part) != image.sha256:
+            self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
+            return []
+        return [self._place(part, f"inputs/{kept.name}")]
+
+    def write(self, place: str, content: bytes) -> None:
+        part = self.parts[place] = self._part()
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _part(self) -> Path:
+        return self.staging / secrets.token_hex(8)
+
+    def _place(self, part: Path, place: str) -> FileEntry:
+        """The entry of a finished copy, which gets its name at the end, unless it is there or something else has it."""
+        entry = FileEntry(file=place, sha256=hash_of(part), bytes=part.stat().st_size)
+        path = self.folder / place
+        there = hash_of(path) if is_plain_file(path) else None
+        if not os.path.lexists(path) or (there and there == self.ours.get(place) != entry.sha256):
+            self.parts[place] = part
+        elif there != entry.sha256:
+            raise LedgerError(
+                f"{shown_path(path)} is there with other contents; it was not overwritten.",
+                hint="move it away, or export to another folder",
+            )
+        return entry
+
+    def _is_there(self, entry: FileEntry) -> bool:
+        path = self.folder / entry.file
+        return is_plain_file(path) and hash_of(path) == entry.sha256
+
+    def _work(self, function: Any, *args: Any) -> Any:
+        future: Future[Any] = self.workspace.downloads.submit(function, *args)
+        wait_blocking(future, timeout_s=None, goes_on="nothing was written.")
+        return future.result()
+
+
+def copy_video(source: Path, target: Path, note: str) -> str:
+    """Copy a result with its request in its tags; returns what is to be said about it. Runs in a worker."""
+    from ..video import CannotTag, NotAVideo, write_request
+
+    if source.suffix[1:] in PICTURES | SOUNDS:
+        copy_media(source, target)
+        return ""
+    try:
+        write_request(source, target, note)
+    except (CannotTag, NotAVideo) as exc:
+        copy_media(source, target)
+        return f"was copied as it is, without its request: {exc}"
+    return ""
+
+
+def _page(manifest: Manifest) -> str:
+    """The album: every run with what it was made from."""
+    newest_first = sorted(manifest.runs, key=lambda one: one.created_at, reverse=True)
+    items = joined(map(_item, newest_first), "\n")
+    style = (
+        "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color-scheme:light dark}\n"
+        "video,img{max-width:100%;max-height:70vh;background:#000}article{margin:0 0 3em}code{overflow-wrap:anywhere}\n"
+    )
+    body = html("<h1>{} runs</h1>\n{}\n", len(manifest.runs), items)
+    return document(title="Videos of kie_nb", style=style, body=body)
+
+
+def _item(entry: RunEntry) -> Html:
+    request = read_request(entry.request)
+
+    def shown_file(one: VideoEntry) -> Html:
+        source, ending = quote(one.file), Path(one.file).suffix[1:]
+        said = html("<p>{}</p>", one.remark) if one.remark else NOTHING
+        if ending in PICTURES:
+            return html('<img src="{}" alt="">{}', source, said)
+        if ending in PLAYED:
+            return html('<video controls preload="metadata" src="{}"></video>{}', source, said)
+        return html('<p><a href="{}">{}</a></p>{}', source, Path(one.file).name, said)
+
+    facts = [
+        *([f"seed {entry.seed}"] if entry.seed is not None else []),
+        WORDS[State(entry.state)],
+        *(["SIMULATED"] if entry.service == "simulator" else []),
+        *([f"{entry.credits:g} credits"] if entry.credits is not None and entry.service == "kie" else []),
+        entry.created_at[:10],
+        f"run {entry.id[:8]}",
+    ]
+    return html(
+        "<article>{}<p>{}</p><p>{}</p><p><code>{}</code></p></article>",
+        joined(map(shown_file, entry.videos)),
+        request.prompt,
+        " · ".join(facts),
+        call_of(request, picture=kept_name(request)),
+    )
