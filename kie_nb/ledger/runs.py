@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 import uuid
 from collections.abc import Collection
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
-from . import money, owner, search
+from . import money, owner
 from .budgets import Budgets
 from .clock import now_in
 from .database import Database
@@ -27,6 +26,7 @@ from .opening import open_database
 from .reading import read_events
 from .rows import NewRun, RunRow
 from .schema import CAME, event, run
+from .search import Queries
 
 _told: set[tuple[Path, str]] = set()
 _SENT_AGAIN = "sent again as"
@@ -58,7 +58,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(ImageRegistry, Budgets, Driving):
+class Ledger(Queries, ImageRegistry, Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -311,63 +311,6 @@ class Ledger(ImageRegistry, Budgets, Driving):
             row = self._db.reading.sure(db.execute(_GET, {"run_id": run_id}).mappings().first())
         self.leases.saw(began, row)
         return row
-
-    def find(self, text: str) -> list[RunRow]:
-        """Runs whose id or task id begins with *text*."""
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def of_video(self, sha256: str) -> RunRow | None:
-        """The newest run whose file has these bytes."""
-        named = sa.cast(run.c.files, sa.String).contains(f'"sha256": "{sha256}"', autoescape=True)
-        query = sa.select(run).where(named).order_by(run.c.created_at.desc())
-        with self._db.read() as db:
-            return self._db.reading.run(db.execute(query.limit(1)).mappings().first())
-
-    def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
-        """Earlier runs of a request, newest first: with its seed, or with any."""
-        where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
-        """Runs, newest first; the filters are those of `search.where`."""
-        query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
-        began = time.monotonic()
-        with self._db.read() as db:
-            rows = self._db.reading.runs(db.execute(query.limit(limit)).mappings())
-        self.leases.saw(began, *rows)
-        return rows
-
-    def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> search.Page:
-        """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
-        began = time.monotonic()
-        with self._db.read() as db:
-            found = search.page(db, number, size, order, filters, read=self._db.reading.runs)
-        self.leases.saw(began, *found.rows)
-        return found
-
-    def choices(self, **filters: Any) -> search.Choices:
-        """The models, experiments and tags of the runs that match."""
-        with self._db.read() as db:
-            return search.choices(db, **filters)
-
-    def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
-        """The runs of *account* that were sent in this time, oldest first."""
-        with self._db.read() as db:
-            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)).mappings())
-
-    def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
-        """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
-        with self._db.read() as db:
-            found = db.execute(search.durations(service, model, key).limit(limit))
-            return [float(value) for value in found.scalars()]
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """The history of a run, oldest first."""

@@ -147,7 +147,11 @@ def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, 
                 staged_at, look = staged[video.file]
                 path = _place(staged_at, _video_place(files, entry, look, video.number), video, placed)
                 # The hash is that of the copy, which carries its request; the original's is another.
-                found: dict[str, Any] = {"sha256": video.sha256, "bytes": video.bytes, "remark": look.remark or None}
+                found: dict[str, Any] = {
+                    "sha256": video.sha256,
+                    "bytes": video.bytes,
+                    "remark": look.remark or None,
+                }
                 seconds = look.seconds if look.kind == "video" else None
                 name = files.relative(path)
                 came.append(KeptFile(name=name, number=video.number, seconds=seconds, **found))

@@ -175,12 +175,19 @@ TELLING = [
     pytest.param("estimate", MARKUP, id="markup as estimate"),
     pytest.param("duration_s", "1 min", id="words as duration"),
     pytest.param("duration_s", 1e9, id="thirty years"),
-    pytest.param("video_seconds", -5.0, id="a negative length"),
-    pytest.param("video_bytes", MARKUP, id="markup as size"),
+    pytest.param("files", '[{"name": "videos/a.mp4", "number": 0, "seconds": -5.0}]', id="a negative length"),
+    pytest.param(
+        "files", f'[{{"name": "videos/a.mp4", "number": 0, "bytes": "{MARKUP}"}}]', id="markup as size"
+    ),
+    pytest.param("files", '[{"name": "videos/a.mp4", "number": 1000000}]', id="a number beyond all files"),
+    pytest.param(
+        "files", json.dumps([{"name": f"videos/{n}.mp4", "number": 0} for n in "ab"]), id="one number twice"
+    ),
     pytest.param("files_made", 10**15, id="a million million files"),
     pytest.param("files", '[{"name": 7}]', id="a number as name"),
     pytest.param("files", "[" * 200 + "]" * 200, id="deep files"),
-    pytest.param("more_videos", '{"a": 1}', id="an object as names"),
+    pytest.param("files", '{"a": 1}', id="an object as files"),
+    pytest.param("files", '["videos/a.mp4"]', id="names alone"),
     pytest.param("urls", '["javascript:alert(1)"]', id="no address"),
     pytest.param("urls", "not json", id="no JSON"),
     pytest.param("tags", '"best"', id="a text as tags"),
