@@ -204,7 +204,8 @@ class _Work:
             why = "was left out: it is not the file that was fetched; see `%kie doctor`"
         elif not is_media(path):  # a damaged video is one
             why = "was left out: it is neither video, picture nor sound"
-        self.remarks += [(path.name, remark) for remark in (kept.remark, why) if remark]
+        if why or kept.remark:
+            self.remarks.append((path.name, why or str(kept.remark)))
         if why:
             return None
         place = f"videos/{path.name}"
@@ -213,10 +214,8 @@ class _Work:
         part = self._part()
         if remark := self._work(copy_video, path, part, note_of(run.row, run.request)):
             self.remarks.append((path.name, remark))
-        entry = self._place(part, place)
-        return VideoEntry(
-            **{**vars(entry), "original_sha256": sha256}, number=kept.number, remark=kept.remark
-        )
+        told = {name: getattr(kept, name) for name in ("number", "seconds", "remark")}
+        return VideoEntry(**self._place(part, place), original_sha256=sha256, **told)
 
     def _inputs(self, run: Record) -> list[FileEntry]:
         image = run.request.image
@@ -233,7 +232,7 @@ class _Work:
         if not part.exists() or hash_of(part) != image.sha256:
             self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
             return []
-        return [self._place(part, f"inputs/{kept.name}")]
+        return [FileEntry(**self._place(part, f"inputs/{kept.name}"))]
 
     def write(self, place: str, content: bytes) -> None:
         part = self.parts[place] = self._part()
@@ -245,19 +244,19 @@ class _Work:
     def _part(self) -> Path:
         return self.staging / secrets.token_hex(8)
 
-    def _place(self, part: Path, place: str) -> FileEntry:
-        """The entry of a finished copy, which gets its name at the end, unless it is there or something else has it."""
-        entry = FileEntry(file=place, sha256=hash_of(part), bytes=part.stat().st_size)
+    def _place(self, part: Path, place: str) -> dict[str, Any]:
+        """The facts of a finished copy, which gets its name at the end, unless it is there or something else has it."""
+        sha256 = hash_of(part)
         path = self.folder / place
         there = hash_of(path) if is_plain_file(path) else None
-        if not os.path.lexists(path) or (there and there == self.ours.get(place) != entry.sha256):
+        if not os.path.lexists(path) or (there and there == self.ours.get(place) != sha256):
             self.parts[place] = part
-        elif there != entry.sha256:
+        elif there != sha256:
             raise LedgerError(
                 f"{shown_path(path)} is there with other contents; it was not overwritten.",
                 hint="move it away, or export to another folder",
             )
-        return entry
+        return {"file": place, "sha256": sha256, "bytes": part.stat().st_size}
 
     def _is_there(self, entry: FileEntry) -> bool:
         path = self.folder / entry.file

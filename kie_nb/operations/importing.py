@@ -152,9 +152,8 @@ def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, 
                     "bytes": video.bytes,
                     "remark": look.remark or None,
                 }
-                seconds = look.seconds if look.kind == "video" else None
                 name = files.relative(path)
-                came.append(KeptFile(name=name, number=video.number, seconds=seconds, **found))
+                came.append(KeptFile(name=name, number=video.number, seconds=video.seconds, **found))
             for one in entry.inputs:
                 _place(staged[one.file][0], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from ..bounds import MAX_FILES, Sha256, Text, read_json
+from ..bounds import MAX_FILES, Seconds, Sha256, Text, read_json
 from ..catalogue import Request, read_request
 from ..engine.states import State
 from ..errors import LedgerError
@@ -44,6 +44,7 @@ class VideoEntry(FileEntry):
     """A file that a task made. Its remark is for readers: an import looks for itself."""
 
     number: Annotated[int, Strict(), Field(ge=0, lt=MAX_FILES)] = 0
+    seconds: Seconds | None = None
     remark: Text | None = None
 
 

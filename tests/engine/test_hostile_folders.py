@@ -147,6 +147,7 @@ def second_run_broken(folder):
         pytest.param(put_file(number=1 << 40), id="a number beyond all files"),
         pytest.param(put_file(number="0"), id="a number that is text"),
         pytest.param(put_file(number=True), id="a number that is none"),
+        pytest.param(put_file(seconds=1e7), id="a video of months"),
         pytest.param(put_files(1, 1), id="two of one number"),
         pytest.param(one_file_as_two, id="one file as two"),
         pytest.param(put_files(0, 2, files_made=2), id="a number beyond the count"),
