@@ -14,34 +14,33 @@ from .intents import cancel_unsent
 from .states import OPEN, State
 
 if TYPE_CHECKING:
-    from .dispatcher import Dispatcher
     from .supervisor import Supervisor
     from .tracked import Tracked
+    from .workspace import Workspace
 
 log = logging.getLogger("kie_nb")
-EXIT_WAIT_S = 65.0  # a little longer than a create may take
 
 
 class Shutdown:
     """What is done with the runs in hand when the process ends."""
 
-    def __init__(self, supervisor: Supervisor, dispatcher: Dispatcher) -> None:
+    def __init__(self, supervisor: Supervisor, workspace: Workspace) -> None:
         self._supervisor = supervisor
-        self._dispatcher = dispatcher
+        self._workspace = workspace
 
     def finish_sending(self) -> None:
         """A process that ends in mid-request would lose the answer, and with it the task: send nothing more, and wait.
 
         What was not sent yet is taken back: else it might be sent in the last moment.
         """
-        if self._dispatcher.pid != os.getpid():
+        if self._workspace.dispatcher.pid != os.getpid():
             return  # a forked child ends; they are its parent's
         with self._supervisor.begin_lock:  # what is being written down at this moment is in hand after that
-            self._dispatcher.is_ending = True
+            self._workspace.dispatcher.is_ending = True
         seen: set[Tracked] = set()
         stuck: set[Tracked] = set()
         is_told = False
-        end = time.monotonic() + EXIT_WAIT_S
+        end = time.monotonic() + self._workspace.timing.exit_wait_s
         while (waiting := self._not_answered(stuck)) and time.monotonic() < end:
             seen |= waiting
             # One that is refused for being too many at once comes back, and waits for its turn again.

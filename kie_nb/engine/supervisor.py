@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kie_nb")
 
-WATCH_S = 0.5
-FETCH_AGAIN_S = 300.0
-
 
 class Supervisor:
     """The runs that this process follows; its coroutines live on the dispatcher's loop.
@@ -220,7 +217,9 @@ class Supervisor:
         if (
             run not in self._later
         ):  # whoever waits for it meanwhile tries at once, and that winds no second clock
-            self._later[run] = asyncio.get_running_loop().call_later(FETCH_AGAIN_S, again)
+            self._later[run] = asyncio.get_running_loop().call_later(
+                self._workspace.timing.fetch_again_s, again
+            )
 
     async def _to_its_end(self, run: Tracked, channel: Channel) -> KieError | None:
         while run.state in OPEN:
@@ -237,7 +236,7 @@ class Supervisor:
                         if not (isinstance(error, OutcomeUnknown) and run.state in OPEN):
                             return error
                         continue  # settled while the balance was still being asked for
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(self._workspace.timing.watch_s)
             await self._reread(run)
         if run.state is not State.FETCHED:
             return error_of(run)
@@ -269,7 +268,7 @@ class Supervisor:
     async def _beat(self) -> None:
         """Say every few seconds that this process still drives its runs."""
         while True:
-            await asyncio.sleep(self._workspace.lease_s / BEATS)
+            await asyncio.sleep(self._workspace.timing.lease_s / BEATS)
             found = self._ids_by_ledger().items()
             await asyncio.gather(*(self._renew(ledger, ids) for ledger, ids in found))
 

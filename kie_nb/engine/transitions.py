@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kie_nb")
 
-LEDGER_PAUSE_S = 2.0
 NOTES = "tasks-to-save.txt"
 
 
@@ -37,6 +36,7 @@ class Step:
     def __init__(self, run: Tracked, workspace: Workspace, channel: Channel) -> None:
         self.run = run
         self.workspace = workspace
+        self.timing = workspace.timing
         self.channel = channel
         self.ledger = run.ledger
         self.files = workspace.home_of(run)
@@ -70,7 +70,7 @@ class Step:
                     log.error("%s%s", exc.message, told)  # noqa: TRY400 - not our stack but the words matter
                     self._note_task(changes["task_id"])
                 self.run.say(f"{exc.message}{told} Trying again.")
-                await asyncio.sleep(LEDGER_PAUSE_S)
+                await asyncio.sleep(self.timing.ledger_pause_s)
             else:
                 if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
                     # Settled meanwhile, by a kernel that took us for dead: the id must not go with it.

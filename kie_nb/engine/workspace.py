@@ -11,22 +11,20 @@ from .. import settings as settings_
 from ..errors import InvalidRequest
 from ..keys import Secret
 from ..ledger import Database, Files, GrantStore, Ledger
-from ..ledger.leases import LEASE_S
-from ..service import Patience
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .durations import Durations
 from .executor import Executor, Threads
 from .record import Record
+from .timing import Timing
 
 
 class Workspace:
     """What work on runs needs, handed in. Each is made at first use, and lives as long as the process."""
 
-    def __init__(self, *, lease_s: float = LEASE_S) -> None:
-        self.lease_s = lease_s  # see `ledger.leases`
+    def __init__(self, timing: Timing) -> None:
+        self.timing = timing
         self.dispatcher: Dispatcher = dispatcher()
-        self.patience = Patience()
         self.downloads: Executor = Threads(4, "kie-nb-download")
         self.durations = Durations(self.dispatcher)
         self.strange_states: set[str] = set()  # words of the service's that were logged
@@ -46,7 +44,7 @@ class Workspace:
         url = settings_.ledger_url()
         with self._lock:
             if (home, url) not in self._ledgers:
-                self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.lease_s)
+                self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.timing.lease_s)
             found = self._ledgers[home, url]
             found.ensure_in_place()
             return found
@@ -93,6 +91,7 @@ class Workspace:
             settings.ledger_url,
             settings.state_home,
             settings.creates_per_window,
+            self.timing,
         )
         with self._lock:
             if key not in self._channels:
@@ -100,7 +99,7 @@ class Workspace:
                     settings,
                     self.dispatcher,
                     self.grants(settings),
-                    self.patience,
+                    self.timing,
                     self.ledger(settings.home).read_clock,
                 )
             # A limit of the user's own may have changed without changing the way.

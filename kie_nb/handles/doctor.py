@@ -21,7 +21,8 @@ from ..engine.links import from_any_link
 from ..engine.states import AT_SERVICE, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
-from ..home import hash_of, is_plain_file, make_folder
+from ..fileops import hash_of
+from ..home import is_plain_file, make_folder
 from ..ledger import KeptFile, files_made
 from ..ledger.schema import moment
 from ..operations.findings import Finding, Report
@@ -127,7 +128,7 @@ class _Visit:
     async def _has_another(self, run: Run, kept: KeptFile) -> bool:
         """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
         channel = self.handles.channel_of(run)
-        headers = functools.partial(version_at, own=channel.own, patience=self.handles.patience)
+        headers = functools.partial(version_at, own=channel.own, patience=self.handles.timing.patience)
 
         async def ask(url: str) -> dict[str, Any]:
             length, version = await self._work(headers, url)
@@ -178,7 +179,7 @@ class _Visit:
                 channel,
                 self._work,
                 path,
-                patience=self.handles.patience,
+                patience=self.handles.timing.patience,
                 target=apart / path.name,
             )
             is_here = await asyncio.to_thread(is_plain_file, path)

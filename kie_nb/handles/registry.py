@@ -19,6 +19,7 @@ from ..engine.sending import ToSend
 from ..engine.shutdown import Shutdown
 from ..engine.states import OPEN, State
 from ..engine.supervisor import Supervisor
+from ..engine.timing import Timing
 from ..engine.tracked import Tracked
 from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
@@ -28,7 +29,6 @@ from .run import Run
 from .words import what_goes_on
 
 log = logging.getLogger("kie_nb")
-ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
 _Key = tuple[Ledger, str]
 
 
@@ -37,10 +37,11 @@ class Handles(Workspace):
 
     Args:
         make_run: Makes the handle over a tracked run.
+        timing: How long work on runs waits.
     """
 
-    def __init__(self, make_run: Callable[[Tracked], Run]) -> None:
-        super().__init__()
+    def __init__(self, make_run: Callable[[Tracked], Run], timing: Timing) -> None:
+        super().__init__(timing)
         self._make_run = make_run
         # One handle a run for as long as somebody holds it: a table of thousands must not stay for the life of a kernel.
         self._runs: WeakValueDictionary[_Key, Run] = WeakValueDictionary()
@@ -49,7 +50,7 @@ class Handles(Workspace):
         self._watchers: list[Callable[[Run], None]] = []
         self._supervisor = Supervisor(self, self._taken)
         self.begin_lock = self._supervisor.begin_lock
-        before_exit(Shutdown(self._supervisor, self.dispatcher).finish_sending)
+        before_exit(Shutdown(self._supervisor, self).finish_sending)
 
     # --- handles -----------------------------------------------------------------------------------------------
 
@@ -153,7 +154,7 @@ class Handles(Workspace):
     def wait_for_answer(self, run: Run) -> None:
         """Give the service a moment to refuse, so that the cell can raise it."""
         try:
-            wait_blocking(self.tracked(run).answered, timeout_s=ACCEPT_WAIT_S)
+            wait_blocking(self.tracked(run).answered, timeout_s=self.timing.accept_wait_s)
         except WaitInterrupted:
             words, more = what_goes_on(run, is_withdrawn=self.withdraw(run))
             raise WaitInterrupted(words, **more) from None

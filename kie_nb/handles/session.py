@@ -18,6 +18,7 @@ from ..engine.executor import Executor, Threads
 from ..engine.record import LINK_LIFE
 from ..engine.sending import ToSend
 from ..engine.states import OPEN, UNSETTLED, State
+from ..engine.timing import Timing
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
 from ..operations.importing import Imported, import_runs
@@ -28,14 +29,12 @@ from .prepare import Prepared, check, new_run, prepare
 from .registry import Handles
 from .run import Run
 
-JUDGED_WAIT_S = 3.0
-
 
 class Session(Handles):
     """Everything of this process: what its runs share, their live handles, and what is done with them."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda tracked: Run(tracked, self))
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(lambda tracked: Run(tracked, self), timing)
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
 
@@ -195,13 +194,12 @@ class Session(Handles):
         self._await_judgement(found)
         return found
 
-    @staticmethod
-    def _await_judgement(runs: list[Run]) -> None:
+    def _await_judgement(self, runs: list[Run]) -> None:
         """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
 
         One that a living process is sending is not waited for.
         """
-        end = time.monotonic() + JUDGED_WAIT_S
+        end = time.monotonic() + self.timing.judged_wait_s
         dead = [
             run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
         ]
@@ -267,5 +265,5 @@ def get_session() -> Session:
     global _session  # noqa: PLW0603
     with _session_lock:
         if _session is None or _session.dispatcher.pid != dispatcher().pid:
-            _session = Session()
+            _session = Session(Timing())
         return _session

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
+from ..notice import is_new
 from . import money, owner
 from .budgets import Budgets
 from .clock import now_in
@@ -28,7 +29,6 @@ from .rows import NewRun, RunRow
 from .schema import CAME, event, run
 from .search import Queries
 
-_told: set[tuple[Path, str]] = set()
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.
 _KEPT_AS_WRITTEN = (
@@ -99,9 +99,7 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving):
 
     def untold(self) -> tuple[str, ...]:
         """The remarks not reported yet; each is given once per process."""
-        new = tuple(text for text in self.remarks if (self.home, text) not in _told)
-        _told.update((self.home, text) for text in new)
-        return new
+        return tuple(text for text in self.remarks if is_new((self.home, text)))
 
     def close(self) -> None:
         """Close the database."""

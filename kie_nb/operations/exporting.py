@@ -19,10 +19,11 @@ from ..engine.record import Record
 from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
-from ..home import hash_of, is_plain_file
+from ..fileops import hash_of, write_whole
+from ..home import is_plain_file
 from ..ledger import KeptFile, files_made
 from ..ledger.rows import PublicColumns
-from ..markup import NOTHING, Html, document, html, joined
+from ..markup import document, rendered
 from ..paths import shown_path
 from ..redact import places_of, redacted
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
@@ -96,10 +97,11 @@ def export(
         entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
         ids = {run.id for run in chosen}
         done = Manifest(runs=[*(one for one in there.runs if one.id not in ids), *entries])
-        work.write(manifest_.NAME, manifest_.dump(done))
-        work.write("index.html", _page(done).encode("utf-8", "replace"))
+        manifest, page = manifest_.dump(done), _page(done).encode("utf-8", "replace")
         for place, part in work.parts.items():
             part.replace(target / place)
+        write_whole(target / manifest_.NAME, manifest)
+        write_whole(target / "index.html", page)
     except OSError as exc:
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     finally:
@@ -107,7 +109,7 @@ def export(
     return Exported(
         folder=target,
         runs=tuple(run.id for run in chosen),
-        written=tuple(place for place in work.parts if "/" in place),
+        written=tuple(work.parts),
         remarks=tuple(work.remarks),
     )
 
@@ -234,13 +236,6 @@ class _Work:
             return []
         return [FileEntry(**self._place(part, f"inputs/{kept.name}"))]
 
-    def write(self, place: str, content: bytes) -> None:
-        part = self.parts[place] = self._part()
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-
     def _part(self) -> Path:
         return self.staging / secrets.token_hex(8)
 
@@ -284,29 +279,19 @@ def copy_video(source: Path, target: Path, note: str) -> str:
 
 
 def _page(manifest: Manifest) -> str:
-    """The album: every run with what it was made from."""
+    """The album: every run with what it was made from, the newest first."""
     newest_first = sorted(manifest.runs, key=lambda one: one.created_at, reverse=True)
-    items = joined(map(_item, newest_first), "\n")
     style = (
         "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color-scheme:light dark}\n"
         "video,img{max-width:100%;max-height:70vh;background:#000}article{margin:0 0 3em}code{overflow-wrap:anywhere}\n"
     )
-    body = html("<h1>{} runs</h1>\n{}\n", len(manifest.runs), items)
+    body = rendered("export.html", runs=list(map(_shown, newest_first)))
     return document(title="Videos of kie_nb", style=style, body=body)
 
 
-def _item(entry: RunEntry) -> Html:
+def _shown(entry: RunEntry) -> dict[str, Any]:
+    """A run as the album shows it."""
     request = read_request(entry.request)
-
-    def shown_file(one: VideoEntry) -> Html:
-        source, ending = quote(one.file), Path(one.file).suffix[1:]
-        said = html("<p>{}</p>", one.remark) if one.remark else NOTHING
-        if ending in PICTURES:
-            return html('<img src="{}" alt="">{}', source, said)
-        if ending in PLAYED:
-            return html('<video controls preload="metadata" src="{}"></video>{}', source, said)
-        return html('<p><a href="{}">{}</a></p>{}', source, Path(one.file).name, said)
-
     facts = [
         *([f"seed {entry.seed}"] if entry.seed is not None else []),
         WORDS[State(entry.state)],
@@ -315,10 +300,16 @@ def _item(entry: RunEntry) -> Html:
         entry.created_at[:10],
         f"run {entry.id[:8]}",
     ]
-    return html(
-        "<article>{}<p>{}</p><p>{}</p><p><code>{}</code></p></article>",
-        joined(map(shown_file, entry.videos)),
-        request.prompt,
-        " · ".join(facts),
-        call_of(request, picture=kept_name(request)),
-    )
+    return {
+        "files": list(map(_shown_file, entry.videos)),
+        "prompt": request.prompt,
+        "facts": " · ".join(facts),
+        "call": call_of(request, picture=kept_name(request)),
+    }
+
+
+def _shown_file(one: VideoEntry) -> dict[str, str]:
+    path = Path(one.file)
+    ending = path.suffix[1:]
+    kind = "picture" if ending in PICTURES else "video" if ending in PLAYED else ""
+    return {"kind": kind, "source": quote(one.file), "name": path.name, "remark": one.remark or ""}
