@@ -53,12 +53,6 @@ ErrorColumn = TypedDict(
 )
 
 
-def _no_folders(text: str) -> str:
-    if "/" in text or "\\" in text:
-        raise ValueError("it is a path, and a name is needed")
-    return text
-
-
 class GitColumn(TypedDict):
     """The commit of the notebook's folder."""
 
@@ -66,12 +60,17 @@ class GitColumn(TypedDict):
     dirty: Flag
 
 
-class OriginColumn(TypedDict, total=False):
-    """Where a run was asked for."""
+class CellColumns(TypedDict, total=False):
+    """The cell that a run was asked for in, and the commit of its folder."""
 
-    notebook: Annotated[Word, AfterValidator(_no_folders)] | None
     execution_count: Whole | None
     git: GitColumn | None
+
+
+class OriginColumn(CellColumns, total=False):
+    """Where a run was asked for."""
+
+    notebook: Text | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +163,6 @@ class PublicColumns:
     completed_at: Stamp | None = None
     duration_s: Seconds | None = None
     made_by: dict[Word, Word] | None = None
-    origin: OriginColumn | None = None
     experiment: Text | None = None
     tags: Annotated[list[Word], Field(max_length=1000)] | None = None
     note: Text | None = None
@@ -189,6 +187,7 @@ class RunRow(PublicColumns):
     owner_hint: Word | None
     beat: Beat
     notebook: Text | None
+    origin: OriginColumn | None
     balance_before: Balance | None
     balance_after: Balance | None
 

@@ -170,6 +170,7 @@ class _Work:
             "request": manifest_.stored_request(run.request),
             "stands": row.active_key is not None and run.state not in RELEASED,
             "made_by": row.made_by and {name: row.made_by[name] for name in _VERSIONS if name in row.made_by},
+            "origin": row.origin,
             "error": redacted(error, places),
             "events": redacted([{name: step[name] for name in _STEP} for step in run.history()], places),
             "files_made": files_made(row) or None,

@@ -234,6 +234,7 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
     state, estimate = _state_of(entry), request.estimate
     made = max(files_made(ours) if ours else 0, entry.files_made or 0)
     values = {column.name: getattr(entry, column.name) for column in fields(PublicColumns)} | {
+        "origin": entry.origin,
         "account": IMPORTED,
         "estimate": estimate.credits if estimate else None,
         "request": {**request.to_json(), "callBackUrl": None},

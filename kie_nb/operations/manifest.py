@@ -12,15 +12,15 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from ..bounds import MAX_FILES, Seconds, Sha256, Text, read_json
+from ..bounds import MAX_FILES, Seconds, Sha256, Text, Word, read_json
 from ..catalogue import Request, read_request
 from ..engine.states import State
 from ..errors import LedgerError
 from ..home import open_file
-from ..ledger.rows import Flag, PublicColumns, PublicEvent
+from ..ledger.rows import CellColumns, Flag, PublicColumns, PublicEvent
 from ..service.media import MAX_BYTES
 
 NAME = "manifest.json"
@@ -48,9 +48,23 @@ class VideoEntry(FileEntry):
     remark: Text | None = None
 
 
+def _no_folders(text: str) -> str:
+    if "/" in text or "\\" in text:
+        raise ValueError("it is a path, and a name is needed")
+    return text
+
+
+class OriginEntry(CellColumns, total=False):
+    """Where a run was asked for: no path of a machine."""
+
+    notebook: Annotated[Word, AfterValidator(_no_folders)] | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunEntry(PublicColumns):
     """A run, as the manifest has it."""
+
+    origin: OriginEntry | None = None
 
     stands: Flag = False
     videos: Annotated[list[VideoEntry], Field(max_length=MAX_FILES)] = field(default_factory=list)

@@ -175,19 +175,7 @@ TELLING = [
     pytest.param("estimate", MARKUP, id="markup as estimate"),
     pytest.param("duration_s", "1 min", id="words as duration"),
     pytest.param("duration_s", 1e9, id="thirty years"),
-    pytest.param("files", '[{"name": "videos/a.mp4", "number": 0, "seconds": -5.0}]', id="a negative length"),
-    pytest.param(
-        "files", f'[{{"name": "videos/a.mp4", "number": 0, "bytes": "{MARKUP}"}}]', id="markup as size"
-    ),
-    pytest.param("files", '[{"name": "videos/a.mp4", "number": 1000000}]', id="a number beyond all files"),
-    pytest.param(
-        "files", json.dumps([{"name": f"videos/{n}.mp4", "number": 0} for n in "ab"]), id="one number twice"
-    ),
     pytest.param("files_made", 10**15, id="a million million files"),
-    pytest.param("files", '[{"name": 7}]', id="a number as name"),
-    pytest.param("files", "[" * 200 + "]" * 200, id="deep files"),
-    pytest.param("files", '{"a": 1}', id="an object as files"),
-    pytest.param("files", '["videos/a.mp4"]', id="names alone"),
     pytest.param("urls", '["javascript:alert(1)"]', id="no address"),
     pytest.param("urls", "not json", id="no JSON"),
     pytest.param("tags", '"best"', id="a text as tags"),
@@ -215,6 +203,35 @@ def test_a_column_that_tells_nonsense_tells_nothing(home, simulate, column, valu
     assert MARKUP not in shown
     assert len([text for text in get_session().here.remarks if f"column {column} " in text]) == 1
     assert ask().id == run.id
+    assert simulator.counts["create_requests"] == 0
+
+
+# What a row may say of its files.
+FILES = [
+    pytest.param('[{"name": "videos/a.mp4", "number": 0, "seconds": -5.0}]', id="a negative length"),
+    pytest.param(f'[{{"name": "videos/a.mp4", "number": 0, "bytes": "{MARKUP}"}}]', id="markup as size"),
+    pytest.param('[{"name": "videos/a.mp4", "number": 1000000}]', id="a number beyond all files"),
+    pytest.param(json.dumps([{"name": f"videos/{n}.mp4", "number": 0} for n in "ab"]), id="one number twice"),
+    pytest.param('[{"name": 7}]', id="a number as name"),
+    pytest.param("[" * 200 + "]" * 200, id="deep files"),
+    pytest.param('{"a": 1}', id="an object as files"),
+    pytest.param('["videos/a.mp4"]', id="names alone"),
+]
+
+
+@pytest.mark.parametrize("value", FILES)
+def test_files_that_are_none_are_not_there(home, simulate, value):
+    """The run is shown without them, with one remark; what is looked for is its task's file, and nothing is bought."""
+    simulator = simulate()
+    put(home, "files", value)
+
+    (run,), shown = look_at_all()
+
+    assert (run.row.files, run.video, run.state) == ((), None, "fetched")
+    assert MARKUP not in shown
+    assert len([text for text in get_session().here.remarks if "column files " in text]) == 1
+    with pytest.raises(KieError, match="names no file for it"):
+        ask()
     assert simulator.counts["create_requests"] == 0
 
 
