@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from kie_nb.errors import BadImage
@@ -146,6 +145,8 @@ def test_the_same_figure_gives_the_same_bytes():
     """A cell that draws and asks again must find the run it has: the file holds no date and no version."""
 
     def figure():
+        from matplotlib.figure import Figure
+
         drawn = Figure(figsize=(2, 1), dpi=50)
         drawn.subplots().plot([0, 1], [1, 0])
         return drawn
