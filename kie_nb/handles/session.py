@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
@@ -21,6 +22,7 @@ from ..engine.states import OPEN, UNSETTLED, State
 from ..engine.timing import Timing
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
+from ..ledger.opening import NAME as LEDGER
 from ..operations.importing import Imported, import_runs
 from ..requests.provenance import here
 from . import settling
@@ -223,6 +225,10 @@ class Session(Handles):
 
     # --- money and settling ------------------------------------------------------------------------------------
 
+    def reduced(self, run: Run) -> tuple[Any, ...]:
+        """How a pickle finds the handle again: by id, in the same ledger."""
+        return found_again, (run.id, str(run.ledger.home))
+
     def evidence(self, run: Run) -> Evidence:
         """See `settling.evidence`."""
         return settling.evidence(self, run)
@@ -249,6 +255,25 @@ class Session(Handles):
         return await client.credits()
 
     # --- handles -----------------------------------------------------------------------------------------------
+
+
+def found_again(run_id: str, home: str) -> Run:
+    """The handle of a run that was pickled: in the ledger that it was in, or in the current one.
+
+    Raises:
+        LedgerError: it is in neither.
+    """
+    session, current = get_session(), settings_.current()
+    for folder in dict.fromkeys((Path(home), current.home)):
+        if current.ledger_url or (folder / LEDGER).is_file():
+            row = session.ledger(folder).get(run_id)
+            if row is not None:
+                return session.handle(folder, row)
+    raise LedgerError(
+        f"run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
+        hint="KIE_NB_HOME=... names the folder of its ledger; `%kie export` and `%kie import` bring runs to another machine",
+        charged="nothing now",
+    )
 
 
 def _unsure(row: RunRow) -> str:
