@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import os
-import sys
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -311,7 +311,10 @@ class Run(Record):
     # --- looks -------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        if sys._getframe(1).f_globals.get("__package__") == "asyncio":  # noqa: SLF001 - it wants a coroutine, and says what it got
+        caller = getattr(inspect.currentframe(), "f_back", None)
+        if (
+            caller is not None and caller.f_globals.get("__package__") == "asyncio"
+        ):  # it wants a coroutine, and says what it got
             return f"run {self.id[:8]}: write `await run`, or run.wait()"
         seed = f" seed={self.seed}" if self.seed is not None else ""
         where = (
