@@ -1,6 +1,6 @@
-"""Does anybody watch? Where nobody does, every cell waits, so that the executed notebook holds its videos.
+"""Headless detection: where nobody watches, every cell waits, so that the executed notebook holds its videos.
 
-IPython is known here by what others have imported of it, and never imported: scripts and every room may ask.
+IPython is only looked up in `sys.modules`, never imported, so scripts can call this too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ANCESTORS = 2
 
 
 def must_wait(asked: bool | None) -> bool:
-    """Whether a cell waits for its video: as asked, else as configured, else as found out."""
+    """Whether a cell waits for its video: as asked, else as configured, else as detected."""
     if asked is not None:
         return asked
     configured = settings_.current().wait
@@ -29,13 +29,13 @@ def must_wait(asked: bool | None) -> bool:
 
 def shell() -> Any:
     """The running IPython, or None."""
-    # Another thread may be importing IPython just now: then it is there, and not yet what it will be.
+    # Another thread may be importing IPython just now: then the module is there without its names.
     get = getattr(sys.modules.get("IPython"), "get_ipython", None)
     return get() if get else None
 
 
 def has_kernel() -> bool:
-    """Whether a kernel runs us: there are displays that can be updated."""
+    """Whether this process is a kernel, with displays that can be updated."""
     return getattr(shell(), "kernel", None) is not None
 
 
@@ -46,7 +46,7 @@ def is_jupyter_page() -> bool:
 
 
 def has_widgets() -> bool:
-    """Whether a live card can be shown: in a kernel that somebody watches."""
+    """Whether a live card can be shown: in a kernel that is not headless."""
     return has_kernel() and not _nobody_watches() and not settings_.env_wait()
 
 
