@@ -19,9 +19,9 @@ from ..keys import SIMULATORS, Secret
 from ..ledger import GrantStore, Leave, Ledger, RunRow, owner
 from ..service import Client, Patience
 from ..settings import Settings
+from .balance import Reading
 from .dispatcher import Dispatcher, before_exit
 from .states import State
-from .weigh import Reading
 
 BALANCE_WAIT_S = 1.5  # with the create's own time this stays below what a cell waits for its answer
 BALANCE_REST_S = 20.0  # a service that does not tell is not asked again by every run

@@ -239,14 +239,14 @@ class Experiment(Looking):
             if row is not None and (row.state in LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1)
         ]
         for run in joined:
-            self._session.look_for(run)
+            self._session.supervisor.ensure_driven(run, look_again=True)
         say_simulator_once()
         self._tell()
         self._started = time.monotonic()
         self._runner = Runner(
             self._session,
             [prepared for prepared, _ in todo],
-            [run for run in joined if not run.is_final or self._session.is_coming(run)],
+            [run for run in joined if not run.is_final or self._session.supervisor.is_coming(run)],
             unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
             **limits,
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from ..engine.intents import cancel_unsent
 from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
 from ..handles import Run
@@ -123,7 +124,7 @@ class Runner:
         """What waits for its turn to be sent is not sent any more; what was sent goes on."""
         for run in list(self._open):
             if run.state is State.INTENT and run.id in self._ours:
-                await self.session.dispatcher.ledger(self.session.withdraw, run)
+                await self.session.dispatcher.ledger(cancel_unsent, run)
 
     def _watch(self, run: Run) -> None:
         if run in self._open:
@@ -139,7 +140,7 @@ class Runner:
         """Let go of the runs that have ended."""
         for run in list(self._open):
             error = run.error
-            is_open = not run.is_final or self.session.is_coming(run)
+            is_open = not run.is_final or self.session.supervisor.is_coming(run)
             if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             self._open.remove(run)

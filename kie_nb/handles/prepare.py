@@ -13,7 +13,7 @@ from .. import settings as settings_
 from ..catalogue import SEED_MAX, Estimate, Request, build_request
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.record import Record
-from ..engine.sending import ToSend
+from ..engine.transitions import ToSend
 from ..errors import NOTHING, BadImage, BudgetExceeded, InvalidRequest, LedgerError
 from ..home import read_plain
 from ..ledger import NewRun, owner
@@ -48,7 +48,7 @@ class Prepared:
     @property
     def to_send(self) -> ToSend:
         """What is sent of it."""
-        return ToSend(self.request, self.content)
+        return ToSend(self.request, self.content, self.channel)
 
 
 def prepare(

@@ -14,8 +14,8 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine import downloading
 from kie_nb.handles import get_session
-from kie_nb.handles.doctor import hash_of
 from kie_nb.ledger import owner
+from kie_nb.operations.doctor import hash_of
 from kie_nb.simulator import Fault
 
 SHORT_S = 60

@@ -129,7 +129,7 @@ class Queue:
             if self._is_closed:
                 return
             for run_id, run in seen.new.items():
-                usual = await session.usual(run)
+                usual = await session.durations.usual(run)
                 self._take(run_id, run, usual.median if usual else None)
             self._show(seen)
         except Exception as exc:  # noqa: BLE001 - said in the panel

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import WeakSet
 
+from ...engine.intents import cancel_unsent
 from ...engine.states import WORDS, State
 from ...handles import Run, get_session
 from ...handles.words import goes_on
@@ -95,7 +96,7 @@ class RunWatch:
     def take_back(self, run: Run) -> None:
         """Cancel a run that was never sent."""
         self.told.add((run.id, State.NOT_SENT))
-        if get_session().withdraw(run):
+        if cancel_unsent(run):
             self._say(f"Run {run.id[:8]} was never sent and will not be: nothing was charged.")
         else:
             self._say(
