@@ -230,8 +230,8 @@ def compare(
 ) -> Comparison:
     """Say how alike two videos are: same bytes, same frames, same look, alike or different; shows the figures and a strip of frames.
 
-    The figures are SSIM (1 for equal), PSNR in decibels (infinite for equal), VMAF (0 to 100) where PyAV has it, a perceptual hash (0 to 64
-    bits apart), and the sound by itself. Frames are paired by their moment, over the length that both have, in the smaller of two sizes.
+    The figures are SSIM (1 for equal) and, by itself, how far the sound is apart. Frames are paired by their moment, over the length that
+    both have, in the smaller of two sizes.
 
     Args:
         first: A run whose video is on disk, or the path of any video.

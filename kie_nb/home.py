@@ -7,7 +7,6 @@ under it is read only if it is a plain file, in a folder that is no link. The ho
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import os
 import re
@@ -112,19 +111,6 @@ def read_plain(path: Path) -> bytes:
     """
     with open_plain(path) as file:
         return file.read()
-
-
-def hash_of(path: Path, *, follow: bool = False) -> str:
-    """The sha256 of a plain file, in a folder that is no link.
-
-    Args:
-        follow: It is a file of the user's own choice, which may be a link.
-
-    Raises:
-        OSError: as `open_plain`, or as `open_file`.
-    """
-    with open_file(path) if follow else open_plain(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_is_file(path: Path, found: os.stat_result) -> None:

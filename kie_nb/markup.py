@@ -1,17 +1,25 @@
-"""HTML that is written safely: a value that is put into a template is escaped, whatever its type; only `Html` is not."""
+"""HTML that is written safely: a value that is put into a template is escaped, whatever its type; only `Html` is not.
+
+A line or two of HTML is written where it is used (`html`); pages are templates of Jinja in the folder `templates` (`rendered`).
+"""
 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html as escaping
 import json
 from collections.abc import Iterable
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from markupsafe import Markup
 
 from .text import visible
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 class Html(Markup):
@@ -52,6 +60,25 @@ def html(template: str, /, *values: object, **named: object) -> Html:
     Data is never a part of a template: give it as a value.
     """
     return Html(template).format(*values, **named)
+
+
+def rendered(template: str, /, **values: object) -> Html:
+    """A file of the folder `templates` with *values*, escaped as in `html`."""
+    return Html(_templates().get_template(template).render(values))
+
+
+@functools.cache
+def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # slow to import
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        finalize=Html.escape,  # Jinja's own escaping leaves hidden signs as they are
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def joined(parts: Iterable[object], between: str = "") -> Html:

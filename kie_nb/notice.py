@@ -1,9 +1,8 @@
-"""The notice that the simulator, or a gateway, is the service; shown once per process, at its first use."""
+"""What is said once in the life of a process; above all that the simulator, or a gateway, is the service."""
 
 from __future__ import annotations
 
 import sys
-from typing import TextIO
 
 from . import headless
 from . import settings as settings_
@@ -12,18 +11,21 @@ SIMULATOR_LINE = (
     "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
 )
 CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
-_said: set[str] = set()
+_said: set[object] = set()
+
+
+def is_new(key: object) -> bool:
+    """Whether *key* has not been asked about in this process: what belongs to it is said now, and not again."""
+    if key in _said:
+        return False
+    _said.add(key)
+    return True
 
 
 def say_simulator(*, chosen: bool) -> None:
     """Print it in the cell; in a script on stderr, since its output may be data."""
-    if "simulator" not in _said:
-        _said.add("simulator")
-        print(CHOSEN_LINE if chosen else SIMULATOR_LINE, file=_beside())
-
-
-def _beside() -> TextIO:
-    return sys.stderr if headless.shell() is None else sys.stdout
+    if is_new("simulator"):
+        _say(CHOSEN_LINE if chosen else SIMULATOR_LINE)
 
 
 def say_simulator_once() -> None:
@@ -31,11 +33,9 @@ def say_simulator_once() -> None:
     current = settings_.current()
     if current.service == "simulator":
         say_simulator(chosen=settings_.is_chosen())
-    elif current.via and current.via not in _said:
-        _said.add(current.via)
-        print(f"kie_nb: {current.via} answers (paid)", file=_beside())
+    elif current.via and is_new(current.via):
+        _say(f"kie_nb: {current.via} answers (paid)")
 
 
-def simulator_was_said() -> None:
-    """The notice was given elsewhere in other words."""
-    _said.add("simulator")
+def _say(line: str) -> None:
+    print(line, file=sys.stderr if headless.shell() is None else sys.stdout)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pgserver
 import pytest
+from hurry import hurry
 
 from kie_nb import settings
 
@@ -23,6 +24,7 @@ def _alone(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.chdir(tmp_path)
     forget_settings()
+    hurry()
     yield
     forget_settings()
 
@@ -43,13 +45,18 @@ def interruptible():
 
 @pytest.fixture
 def simulate(monkeypatch):
-    """Start a simulator and point the settings at it: ``simulate(faults=[...])``; many creates a window, tiny videos."""
+    """Start a simulator and point the settings at it: ``simulate(faults=[...])``; many creates a window, tiny videos.
+
+    A task is done at once, unless the test says how long it takes: then by 20 times as fast as the service's.
+    """
     from kie_nb.simulator import Simulator  # most tests need none
 
     started = []
 
     def start(**options):
-        simulator = Simulator(**{"tiny": True, "speed": 20.0, "creates_per_window": 10_000} | options).start()
+        simulator = Simulator(
+            **{"tiny": True, "speed": 200.0, "creates_per_window": 10_000} | options
+        ).start()
         started.append(simulator)
         monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
         monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")

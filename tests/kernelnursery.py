@@ -131,7 +131,6 @@ def raise_kernels(channel):
     """Fork a kernel for each line that is handed in, until the channel is cut."""
     for name in PRELOADED:
         importlib.import_module(name)
-    _hurry()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are buried at once
     while True:
         word, lines, *_ = socket.recv_fds(channel, 1, 1)
@@ -149,18 +148,19 @@ def raise_kernels(channel):
 
 def _hurry():
     """Waits of seconds and minutes, for a simulator that takes a tenth of a second."""
-    from kie_nb.engine import channel, downloading, polling, schedule, sending, supervisor
-    from kie_nb.handles import registry
+    from hurry import hurry
 
-    channel.RATE_PAUSE_S = 0.6
-    downloading.FETCH_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
-    supervisor.WATCH_S = 0.05
-    schedule.SHORTEST_STEP_S = 0.05
-    sending.CONNECT_PAUSES_S = (0.1, 0.2, 0.4)
-    sending.UPLOAD_PAUSES_S = (0.1, 0.2)
-    registry.ACCEPT_WAIT_S = 0.3
-    polling.NO_EXPERIENCE["simulator"] = (0.05, 1.2)
-    polling.LOST_AFTER_S, polling.LOST_LOOKS = 0.0, 3
+    hurry(
+        rate_pause_s=0.6,
+        fetch_pauses_s=(0.1, 0.2, 0.4, 0.8),
+        shortest_look_s=0.05,
+        connect_pauses_s=(0.1, 0.2, 0.4),
+        upload_pauses_s=(0.1, 0.2),
+        accept_wait_s=0.3,
+        simulator_looks=(0.05, 1.2),
+        lost_after_s=0.0,
+        lost_looks=3,
+    )
 
 
 class Switch:
@@ -212,6 +212,7 @@ def obey(order, switch):
 
 def _live(environ):
     os.environ.update(environ)
+    _hurry()
     return {}
 
 

@@ -14,7 +14,10 @@ if os.environ.get("FAKETIME"):
     # libfaketime 0.9.10 leaves the monotonic clock alone as it is told, and then fails Python's sleep on it.
     time.sleep = lambda seconds: select.select([], [], [], seconds)
 
+from hurry import hurry
+
 import kie_nb as kie
+from kie_nb.engine.timing import Timing
 from kie_nb.handles import get_session
 
 TEXT = {"model": "wan/2-5-text-to-video", "duration": 5, "resolution": "720p", "seed": 7}
@@ -89,7 +92,7 @@ def become_another(prompt):
 
 
 def main():
-    get_session().lease_s = float(sys.argv[1])
+    hurry(Timing(), lease_s=float(sys.argv[1]))
     steps = {"begin": begin, "stall": stall, "watch": watch, "budget": budget, "exec": become_another}
     tell(ready=True)
     for line in sys.stdin:

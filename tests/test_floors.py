@@ -16,6 +16,7 @@ FLOORS = {
             *(
                 "addresses",
                 "bounds",
+                "fileops",
                 "home",
                 "hosts",
                 "markup",
@@ -44,6 +45,7 @@ APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
 NEIGHBOURS = {1, 10}  # single files that make up one room together
 ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
+    ("simulator", "bounds"): "JSON from outside, bounded",
     ("simulator", "addresses"): "which addresses are public",
     ("simulator", "home"): "its folder may be somebody else's",
     ("simulator", "sqlite_files"): "and so may its database",
@@ -60,6 +62,7 @@ KNOWN_TO = {
     "httpx": {"service", "simulator"},
     "starlette": {"simulator"},
     "av": {"video", "simulator"},
+    "jinja2": {"markup"},
 }
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 KEEP_TO_THEMSELVES = (

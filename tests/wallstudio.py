@@ -23,7 +23,7 @@ import av
 import numpy as np
 
 from kie_nb.handles import get_session
-from kie_nb.operations.exporting import hash_of
+from kie_nb.fileops import hash_of
 from kie_nb.experiments.wall_media import Medium, for_file, make_clip
 from kie_nb.experiments.wall_page import wall_page
 from kie_nb.simulator.draw import Plan, draw

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadFailed
-from ..home import hash_of, is_plain_file, is_real_folder, make_folder
+from ..fileops import hash_of
+from ..home import is_plain_file, is_real_folder, make_folder
 from ..ledger import kept_files, owner
 from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
 from ..service.pace import Patience

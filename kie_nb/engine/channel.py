@@ -17,15 +17,13 @@ from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
 from ..ledger import GrantStore, Leave, Ledger, RunRow, owner
-from ..service import Client, Patience
+from ..service import Client
 from ..settings import Settings
 from .balance import Reading
 from .dispatcher import Dispatcher, before_exit
 from .states import State
+from .timing import Timing
 
-BALANCE_WAIT_S = 1.5  # with the create's own time this stays below what a cell waits for its answer
-BALANCE_REST_S = 20.0  # a service that does not tell is not asked again by every run
-RATE_PAUSE_S = 10.0
 SHORTEST_PAUSE_S = 0.01
 
 
@@ -37,11 +35,12 @@ class Channel:
         settings: Settings,
         dispatcher: Dispatcher,
         grants: GrantStore,
-        patience: Patience,
+        timing: Timing,
         clock: Callable[[], dt.datetime],
     ) -> None:
         self.settings = settings
-        self.patience = patience
+        self.timing = timing
+        self.patience = timing.patience
         self.service = settings.service
         self.account = settings.account
         self.base_url = settings.base_url
@@ -97,18 +96,18 @@ class Channel:
                 return None
             try:
                 client = await self.client()
-                found = await asyncio.wait_for(client.credits(), BALANCE_WAIT_S)
+                found = await asyncio.wait_for(client.credits(), self.timing.balance_wait_s)
             except KieError as exc:
                 self.why_no_balance = exc.message
             except TimeoutError:
-                self.why_no_balance = f"no answer within {BALANCE_WAIT_S:g} s"
+                self.why_no_balance = f"no answer within {self.timing.balance_wait_s:g} s"
             else:
                 self._read_at = clock()
                 # All machines that use the account compare their readings: by the clock of their ledger.
                 at = await self._dispatcher.ledger(self._clock)
                 self._reading = Reading(credits=found, at=at)
                 return self._reading
-            self._silent_until = clock() + BALANCE_REST_S
+            self._silent_until = clock() + self.timing.balance_rest_s
             return None
 
     @contextlib.asynccontextmanager
@@ -138,7 +137,7 @@ class Channel:
             yield leave.row
         except RateLimited:
             with contextlib.suppress(LedgerError):
-                await self._dispatcher.ledger(self._grants.pause, self.account, RATE_PAUSE_S)
+                await self._dispatcher.ledger(self._grants.pause, self.account, self.timing.rate_pause_s)
             raise
         finally:
             # The service has answered: trouble with a rate file must not stop the run. The slot frees itself in time.

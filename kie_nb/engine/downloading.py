@@ -20,9 +20,6 @@ from .transitions import Step
 if TYPE_CHECKING:
     from .workspace import Workspace
 
-FETCH_PAUSES_S = (2.0, 5.0, 15.0, 40.0)
-LOOK_PAUSES_S = (0.0, 2.0, 5.0)  # for the files of a task that succeeded and named none
-
 
 class Downloading(Step):
     """Brings the files of a task home."""
@@ -44,7 +41,7 @@ class Downloading(Step):
         here = {one.number for one in kept if self.files.find(one.name)}
         wanted = [number for number in range(len(urls)) if number not in here]
         open_ = [number for number in wanted if not is_given_up(self.workspace, self.run, number)]
-        came, error = await self._fetch_all(open_ or wanted, (0.0, *FETCH_PAUSES_S))
+        came, error = await self._fetch_all(open_ or wanted, (0.0, *self.timing.fetch_pauses_s))
         there = here | set(came)
         if error is not None:
             await self._note_received(number for number in range(len(urls)) if number not in there)
@@ -90,7 +87,7 @@ class Downloading(Step):
 
     async def _look_for_urls(self) -> None:
         client = await self.channel.client()
-        for pause in LOOK_PAUSES_S:
+        for pause in self.timing.link_pauses_s:
             await asyncio.sleep(pause)
             try:
                 record = await client.record(str(self.run.task_id))
@@ -146,9 +143,7 @@ class Downloading(Step):
 
     async def _fetch_file(self, number: int) -> dict[str, Any]:
         place = place_of(self.run, self.files, number)
-        return await bring(
-            self.run, number, self.channel, self._work, place, patience=self.workspace.patience
-        )
+        return await bring(self.run, number, self.channel, self._work, place, patience=self.timing.patience)
 
     async def _note_received(self, numbers: Iterable[int]) -> None:
         """Write down, once, what came in the place of files."""

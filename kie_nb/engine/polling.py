@@ -18,12 +18,7 @@ from .schedule import Usual, next_look_s
 from .states import State, from_service
 from .transitions import OwnershipLost, Step, log
 
-# Of nothing but "unknown task", which may pass just after creation (kie-api §4.6 allows 90 s), or of refusals that asking
-# again does not cure (§5.1).
-LOST_AFTER_S = 600.0
-LOST_LOOKS = 10
 MOST_STRANGE = 50  # words of the service's that are logged: a new one at every look would have no end
-NO_EXPERIENCE = {"kie": (2.5, 1.5), "simulator": (0.6, 1.25)}  # first look after s, growth
 
 
 class Polling(Step):
@@ -39,11 +34,10 @@ class Polling(Step):
         """
         client = await self.channel.client()
         usual = await self._usual()
-        first_s, growth = NO_EXPERIENCE[self.channel.service]
         clock, looks = self._clock(), 0
         unseen_since, unseen = 0.0, 0
         while True:
-            await asyncio.sleep(self._pause(clock, looks, usual, first_s, growth))
+            await asyncio.sleep(self._pause(clock, looks, usual))
             looks += 1
             try:
                 record = await client.record(str(self.run.task_id))
@@ -54,7 +48,10 @@ class Polling(Step):
                 self.say("the service does not show the task yet" if is_lost else exc.message)
                 if not _passes(exc):
                     unseen, unseen_since = unseen + 1, unseen_since or time.monotonic()
-                    if unseen >= LOST_LOOKS and time.monotonic() - unseen_since > LOST_AFTER_S:
+                    if (
+                        unseen >= self.timing.lost_looks
+                        and time.monotonic() - unseen_since > self.timing.lost_after_s
+                    ):
                         await self._give_up(exc)
                 continue
             unseen_since, unseen = 0.0, 0
@@ -74,8 +71,12 @@ class Polling(Step):
             log.exception("what tasks like that of %s usually take could not be read", self.run.label)
             return None
 
-    def _pause(self, since: float, looks: int, usual: Usual | None, first_s: float, growth: float) -> float:
-        return next_look_s(max(0.0, self._now() - since), looks, usual, first_s=first_s, growth=growth)
+    def _pause(self, since: float, looks: int, usual: Usual | None) -> float:
+        timing, elapsed_s = self.timing, max(0.0, self._now() - since)
+        first_s, growth = timing.kie_looks if self.channel.service == "kie" else timing.simulator_looks
+        return next_look_s(
+            elapsed_s, looks, usual, first_s=first_s, growth=growth, shortest_s=timing.shortest_look_s
+        )
 
     def _clock(self) -> float:
         started = self.run.row.started_at or self.run.row.accepted_at

@@ -18,7 +18,6 @@ LATE_CAP_S = 60.0
 LATE_S = 1800.0
 LEARN_FROM = 3  # fewer durations than this are hearsay
 STEP = 0.1
-SHORTEST_STEP_S = 0.4
 FIRST_SIGN_S = 3.0  # long tasks get one early look, so that the card says what the service says
 
 
@@ -48,7 +47,13 @@ def usual_of(durations: Sequence[float]) -> Usual | None:
 
 
 def next_look_s(
-    elapsed_s: float, looks: int, usual: Usual | None, *, first_s: float = 2.0, growth: float = 1.5
+    elapsed_s: float,
+    looks: int,
+    usual: Usual | None,
+    *,
+    first_s: float = 2.0,
+    growth: float = 1.5,
+    shortest_s: float = 0.4,
 ) -> float:
     """Seconds to wait before the next look, a minute at most: what earlier tasks took may be a slip of units.
 
@@ -58,12 +63,13 @@ def next_look_s(
         usual: What earlier tasks taught, if anything.
         first_s: The first wait of a task of which nothing is known.
         growth: By what later waits grow.
+        shortest_s: The shortest wait where something is known.
     """
     if elapsed_s >= LATE_S:
         return LATE_CAP_S
     if usual is None:
         return min(CAP_S, first_s * growth ** min(looks, 20))
-    step = min(CAP_S, max(SHORTEST_STEP_S, STEP * usual.median))
+    step = min(CAP_S, max(shortest_s, STEP * usual.median))
     start = usual.low - step / 2
     if elapsed_s < start:
         early = start > 4 * FIRST_SIGN_S and looks == 0 and elapsed_s < FIRST_SIGN_S

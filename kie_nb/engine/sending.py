@@ -25,11 +25,7 @@ from .balance import Reading
 from .states import State
 from .transitions import OwnershipLost, Step, ToSend, noted_task
 
-CONNECT_PAUSES_S = (1.0, 3.0, 8.0)
-UPLOAD_PAUSES_S = (1.0, 3.0)
-UPLOAD_RATE_PAUSE_S = 10.0  # kie-api §5.1: back off at least the window
 RATE_TRIES = 30  # each after the ten seconds that the gate keeps closed
-BALANCE_AGE_S = 1.0  # runs that are sent together share one look at the balance
 UPLOAD_LIFE = dt.timedelta(hours=20)  # the docs say 24 h and 3 days; assume less than the shorter
 
 
@@ -45,12 +41,14 @@ class Sending(Step):
         to_send = self.drive.may_send
         if to_send is None:
             raise OwnershipLost
-        counting = asyncio.get_running_loop().create_task(self.channel.balance(max_age_s=BALANCE_AGE_S))
+        counting = asyncio.get_running_loop().create_task(
+            self.channel.balance(max_age_s=self.timing.balance_age_s)
+        )
         try:
             await self.channel.client()  # one that cannot be opened is not tried again
             image_url = await self._image_url(to_send)
             balance = await counting
-            tries, refusals = iter(CONNECT_PAUSES_S), iter(range(RATE_TRIES))
+            tries, refusals = iter(self.timing.connect_pauses_s), iter(range(RATE_TRIES))
             while True:
                 try:
                     return await self._send_once(to_send.request, image_url, balance)
@@ -175,7 +173,7 @@ class Sending(Step):
         client = await self.channel.client()
         if known and self._is_fresh(known.url, known.uploaded_at):
             return str(known.url)
-        for pause in (*UPLOAD_PAUSES_S, None):
+        for pause in (*self.timing.upload_pauses_s, None):
             try:
                 done = await client.upload(content, upload_name(image), mime=image.mime)
                 break
@@ -185,7 +183,7 @@ class Sending(Step):
                         f"the picture could not be uploaded: {exc.message}", hint="run the cell again"
                     ) from exc
                 self.say(f"{exc.message} Uploading again.")
-                await asyncio.sleep(UPLOAD_RATE_PAUSE_S if isinstance(exc, RateLimited) else pause)
+                await asyncio.sleep(self.timing.rate_pause_s if isinstance(exc, RateLimited) else pause)
         await self.db(self.ledger.remember_upload, self.channel.account, image.sha256, done.url)
         return done.url
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .supervisor import Supervisor
 
 log = logging.getLogger("kie_nb")
-EXIT_WAIT_S = 65.0  # a little longer than a create may take
 
 
 def finish_sending(supervisor: Supervisor) -> None:
@@ -34,7 +33,7 @@ def finish_sending(supervisor: Supervisor) -> None:
     seen: dict[Key, Record] = {}
     stuck: set[Key] = set()
     is_told = False
-    end = time.monotonic() + EXIT_WAIT_S
+    end = time.monotonic() + supervisor.workspace.timing.exit_wait_s
     while (waiting := _not_answered(supervisor, stuck)) and time.monotonic() < end:
         for run in waiting:
             seen[run.key] = run

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kie_nb")
 
-WATCH_S = 0.5
-FETCH_AGAIN_S = 300.0
-
 
 class Audience(Protocol):
     """Who is told what no row says of the runs that a supervisor drives."""
@@ -174,7 +171,9 @@ class Supervisor:
             if (is_wanted or run.missing) and run.link_lives and key not in self._later:
                 # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.
                 again = partial(self._fetch_again, run)
-                self._later[key] = asyncio.get_running_loop().call_later(FETCH_AGAIN_S, again)
+                self._later[key] = asyncio.get_running_loop().call_later(
+                    self.workspace.timing.fetch_again_s, again
+                )
 
     def _fetch_again(self, run: Record) -> None:
         self._later.pop(run.key, None)
@@ -191,7 +190,7 @@ class Supervisor:
                     if not (isinstance(error, OutcomeUnknown) and drive.run.state in OPEN):
                         return error
                     continue  # settled while the balance was still being read
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(self.workspace.timing.watch_s)
             await self._reread(drive.run)
         if drive.run.state is not State.FETCHED:
             return error_of(drive.run)
@@ -216,7 +215,7 @@ class Supervisor:
     async def _beat(self) -> None:
         """Say every few seconds that this process still drives its runs."""
         while True:
-            await asyncio.sleep(self.workspace.lease_s / BEATS)
+            await asyncio.sleep(self.workspace.timing.lease_s / BEATS)
             found: dict[Ledger, list[str]] = {}
             for ledger, run_id in list(self._drives):
                 found.setdefault(ledger, []).append(run_id)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("kie_nb")
 
-LEDGER_PAUSE_S = 2.0
 NOTES = "tasks-to-save.txt"
 
 
@@ -71,6 +70,7 @@ class Step:
     def __init__(self, drive: Drive) -> None:
         self.drive = drive
         self.workspace = drive.workspace
+        self.timing = drive.workspace.timing
         self.channel = drive.channel
         self.ledger = drive.run.ledger
         self.files = Files(self.ledger.home)
@@ -114,7 +114,7 @@ class Step:
                     log.error("%s%s", exc.message, told)  # noqa: TRY400 - not our stack but the words matter
                     self.note_task(changes["task_id"])
                 self.say(f"{exc.message}{told} Trying again.")
-                await asyncio.sleep(LEDGER_PAUSE_S)
+                await asyncio.sleep(self.timing.ledger_pause_s)
             else:
                 if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
                     # Settled meanwhile, by a kernel that took us for dead: the id must not go with it.

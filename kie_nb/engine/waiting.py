@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from ..errors import WaitInterrupted
+from ..notice import is_new
 from .dispatcher import dispatcher
 
 T = TypeVar("T")
@@ -71,15 +72,14 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     return loop.run_until_complete(coroutine)
 
 
-_warned = False
-
-
 def warn_about_nest_asyncio() -> None:
     """Say once that the archived nest_asyncio is active in this process: it loses queued cells on today's kernels."""
-    global _warned  # noqa: PLW0603
-    if _warned or not hasattr(asyncio, "_nest_patched") or hasattr(asyncio, "_nest_asyncio2"):
+    if (
+        not hasattr(asyncio, "_nest_patched")
+        or hasattr(asyncio, "_nest_asyncio2")
+        or not is_new("nest_asyncio")
+    ):
         return
-    _warned = True
     warnings.warn(
         "this notebook has applied nest_asyncio, whose last release makes cells queued behind a nested run vanish on "
         "ipykernel 7.2 and later. kie_nb does not need it; nest_asyncio2 is its maintained continuation.",

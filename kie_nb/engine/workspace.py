@@ -13,23 +13,21 @@ from .. import settings as settings_
 from ..errors import InvalidRequest, KieError
 from ..keys import Secret
 from ..ledger import Database, Files, GrantStore, Ledger, RunRow
-from ..ledger.leases import LEASE_S
-from ..service import Patience
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .durations import Durations
 from .executor import Executor, Threads
 from .record import Record
+from .timing import Timing
 from .waiting import wait_blocking
 
 
 class Workspace:
     """What work on runs needs, handed in. Each is made at first use, and lives as long as the process."""
 
-    def __init__(self, *, lease_s: float = LEASE_S) -> None:
-        self.lease_s = lease_s  # see `ledger.leases`
+    def __init__(self, timing: Timing) -> None:
+        self.timing = timing
         self.dispatcher: Dispatcher = dispatcher()
-        self.patience = Patience()
         self.downloads: Executor = Threads(4, "kie-nb-download")
         self.durations = Durations(self.dispatcher)
         self.strange_states: set[str] = set()  # words of the service's that were logged
@@ -50,7 +48,7 @@ class Workspace:
         url = settings_.ledger_url()
         with self._lock:
             if (home, url) not in self._ledgers:
-                opened = self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.lease_s)
+                opened = self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.timing.lease_s)
                 for listener in self._listeners:
                     opened.listen(partial(listener, opened))
             found = self._ledgers[home, url]
@@ -112,6 +110,7 @@ class Workspace:
             settings.ledger_url,
             settings.state_home,
             settings.creates_per_window,
+            self.timing,
         )
         with self._lock:
             if key not in self._channels:
@@ -119,7 +118,7 @@ class Workspace:
                     settings,
                     self.dispatcher,
                     self.grants(settings),
-                    self.patience,
+                    self.timing,
                     self.ledger(settings.home).read_clock,
                 )
             # A limit of the user's own may have changed without changing the way.

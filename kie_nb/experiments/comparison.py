@@ -91,9 +91,6 @@ class Comparison:
         return [
             ("SSIM", f"{found.ssim:.4f}", f"at worst {found.ssim_min:.4f}"),
             ("distance (1 - SSIM)", f"{found.distance:.4f}", self._against_seeds),
-            ("PSNR", shown_psnr(found.psnr_db), ""),
-            *([("VMAF", f"{found.vmaf:.1f}", "")] if found.vmaf is not None else []),
-            ("perceptual hash", f"{found.hash_bits:.1f} of 64 bits differ", ""),
             ("compared", f"{tables.counted(found.pairs, 'pair')} of frames", f"{found.compared_s:g} s"),
         ]
 
@@ -180,11 +177,6 @@ def results(
             job.cancel()
         raise
     return [job.result() for job in jobs]
-
-
-def shown_psnr(decibels: float) -> str:
-    """As people read it; frames that are equal have no noise at all."""
-    return "∞ (equal frames)" if math.isinf(decibels) else f"{decibels:.2f} dB"
 
 
 def _file_of(given: Run | str | os.PathLike[str]) -> Path:

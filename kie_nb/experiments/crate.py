@@ -17,6 +17,7 @@ from typing import Any
 
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
+from ..fileops import copy_hashed
 from ..handles import Run, Session
 from ..home import is_name
 from ..ledger import kept_files
@@ -31,7 +32,6 @@ from .data import Cells
 from .definition import Definition
 
 DEFINITION, TABLE = "definition.toml", "cells.csv"
-_CHUNK = 1 << 20
 _NEVER_BEGUN = frozenset({State.NOT_SENT, State.INTENT})  # nothing was executed
 
 
@@ -156,22 +156,14 @@ class _Work:
 
 
 def _copied(source: Path, target: Path) -> tuple[str, int]:
-    """Copy, and say what was copied: its sha256 and its size."""
-    digest, size = hashlib.sha256(), 0
     try:
-        file = open_media(source)
+        with open_media(source) as file:
+            return copy_hashed(file, target)
     except FileNotFoundError:
         raise LedgerError(
             f"{source.name} is not on disk, so no crate was written.",
             hint="%kie doctor fetches it again where that can be done",
         ) from None
-    with file, target.open("wb") as copy:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-            size += copy.write(block)
-        copy.flush()
-        os.fsync(copy.fileno())
-    return digest.hexdigest(), size
 
 
 def _described(path: Path, description: str, mime: str) -> CrateFile:

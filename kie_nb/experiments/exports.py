@@ -106,7 +106,9 @@ class Exports(ABC):
     def log_to_mlflow(self, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:
         """Log each run that has ended, failed ones too, as a run of MLflow (`kie_nb[mlflow]`): params, metrics, tags and files.
 
-        Logging again brings what was logged up to date and adds what is new. MLflow's own settings stay as they are.
+        Logging again adds the runs that are not there, and completes those that lacked a file or were of unknown outcome. What was logged
+        whole stays as it is: a later rating or tag is not added, unless the run is deleted in MLflow first. MLflow's own settings stay as
+        they are.
 
         Args:
             tracking_uri: Of MLflow's store: `sqlite:///mlflow.db`, or the address of a server; by default what MLflow itself

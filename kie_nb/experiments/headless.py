@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from .experiment import Experiment
 from .report import check_name
 
 LOOK_S, LOG_S = 1.0, 30.0
-BAR, CLEAR = 24, "\r\x1b[2K"
 MOST_NAMED = 4
 DONE, NOT_ALL_DONE, INTERRUPTED = 0, 3, 130
 
@@ -52,38 +52,47 @@ def run(
         _watch(exp)
     except (KeyboardInterrupt, WaitInterrupted):
         exp.stop()
-        _say(
+        say(
             f"{exp.name}: {exp.status()!r}. Nothing more is bought; what was sent goes on: run it again to fetch it."
         )
         return INTERRUPTED
     status, is_whole = exp.status(), _are_on_disk(exp)
-    _say(f"{exp.name}: {status!r}")
+    say(f"{exp.name}: {status!r}")
     if report is not None:
         say(f"report: {exp.report(report)}")
     return DONE if is_whole and status.done == status.cells else NOT_ALL_DONE
 
 
 def _watch(exp: Experiment) -> None:
-    """A bar that stands still on a terminal; in a log, a line now and then."""
+    """A bar on a terminal; in a log, a line now and then."""
+    from tqdm import tqdm
+
     is_terminal = sys.stdout.isatty()
+    columns, lines = (
+        shutil.get_terminal_size()
+    )  # tqdm's own look shows nothing where a terminal tells no size
+    tqdm.set_lock(threading.RLock())  # its own is for several processes, and may start one
     due = time.monotonic() + (0 if is_terminal else LOG_S)
-    while exp.is_running:
-        if time.monotonic() >= due:
-            due = time.monotonic() + (LOOK_S if is_terminal else LOG_S)
-            if is_terminal:
-                _draw(exp)
-            else:
-                _say(f"{exp.name}: {exp.status()!r}")
-        time.sleep(0.05)
-
-
-def _draw(exp: Experiment) -> None:
-    status = exp.status()
-    full = BAR * status.done // max(1, status.cells)
-    text = f"{in_line(exp.name)} [{'#' * full}{'.' * (BAR - full)}] {status!r}"
-    width = shutil.get_terminal_size().columns - 1  # what is longer would break, and stay
-    sys.stdout.write(f"{CLEAR}{text[:width]}")
-    sys.stdout.flush()
+    with tqdm(
+        desc=in_line(exp.name),
+        total=exp.status().cells,
+        file=sys.stdout,
+        disable=not is_terminal,
+        leave=False,
+        ncols=columns - 1,
+        nrows=lines,
+        ascii=".#",
+        bar_format="{desc} [{bar:24}]{postfix}",
+    ) as bar:
+        while exp.is_running:
+            if time.monotonic() >= due:
+                status = exp.status()
+                due = time.monotonic() + (LOOK_S if is_terminal else LOG_S)
+                bar.n = status.done
+                bar.set_postfix_str(repr(status))
+                if not is_terminal:
+                    say(f"{exp.name}: {status!r}")
+            time.sleep(0.05)
 
 
 def _are_on_disk(exp: Experiment) -> bool:
@@ -91,15 +100,15 @@ def _are_on_disk(exp: Experiment) -> bool:
     made = [run for run in exp.runs if run.state is State.FETCHED]
     gone = [path.name for run in made for path in troubles(run)]
     if gone:
-        _say(
+        say(
             f"not on disk as fetched: {_named(gone)}. Nothing is bought for that; `kie-nb doctor` fetches it again."
         )
     damaged = [f"{run.label} ({' '.join(run.damage)})" for run in made if run.damage]
     if damaged:
-        _say(f"damaged as the service sent it: {_named(damaged)}. The files are kept.")
+        say(f"damaged as the service sent it: {_named(damaged)}. The files are kept.")
     late = [f"file {number + 1} of {run.label}" for run in made for number in run.missing]
     if late:
-        _say(
+        say(
             f"not on disk yet: {_named(late)}. Nothing is bought for that; run it again while the links live."
         )
     return not gone and not late
@@ -108,9 +117,3 @@ def _are_on_disk(exp: Experiment) -> bool:
 def _named(names: list[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"{', '.join(names[:MOST_NAMED])}{more}"
-
-
-def _say(text: str) -> None:
-    """A line of its own; on a terminal it takes the place of the bar."""
-    sys.stdout.write(CLEAR if sys.stdout.isatty() else "")
-    say(text)

@@ -10,6 +10,7 @@ from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
 from ..markup import Html, joined
+from ..notice import is_new
 from ..text import visible
 from .definition import short
 from .status import GONE_WORDS, TO_BUY, words_of
@@ -34,9 +35,6 @@ class PlannedCell:
     prepared: Prepared
 
 
-_told: set[tuple[str, str]] = set()
-
-
 class Remarks:
     """What should be known of an experiment, said once in the life of a process, by whatever shows something first."""
 
@@ -45,9 +43,7 @@ class Remarks:
 
     def untold(self) -> tuple[str, ...]:
         """Those not reported yet; they count as reported from now on."""
-        new = tuple(text for text in self._texts if (self._name, text) not in _told)
-        _told.update((self._name, text) for text in new)
-        return new
+        return tuple(text for text in self._texts if is_new((self._name, text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

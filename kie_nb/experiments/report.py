@@ -11,22 +11,21 @@ from urllib.parse import quote
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, LedgerError
+from ..fileops import finished_in_one_step
 from ..handles import Session
 from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path
 from ..redact import places_of
-from ..version import __version__
 from ..video import copy_media, open_media, open_picture, read_media
-from ..video.files import finished_in_one_step
 from .data import Cells
 from .definition import Definition
-from .report_page import Shown, page
+from .report_page import page
 from .spread import spread_of
 from .status import Status
 from .wall import Wall
 from .wall_media import Clip, Medium, make_clip, make_still
-from .wall_page import asset, wall_part
+from .wall_page import wall_part
 from .wall_tiles import Tile
 
 _PICTURE_WIDTH, _MOST_PICTURES = 480, 24
@@ -49,20 +48,18 @@ def write_report(
     wall = Wall(cells)
     try:
         media = _media([tile for tile in wall.tiles if tile.video is not None], target, int(embed_mb * 1e6))
-        shown = Shown(
+        text = page(
             definition=definition,
             cells=cells,
             status=status,
-            version=__version__,
-            written_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, with kie_nb {__version__}",
+            written_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC",
             wall=wall_part(wall, media),
-            style=asset("report.css"),
             pictures=_pictures(session, cells),
             spread=spread_of(session, cells) if compare else None,
             places=places_of(settings_.current().home),
         )
         with finished_in_one_step(target) as part:
-            part.write_text(page(shown), encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return target

@@ -105,7 +105,7 @@ def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]
 
 def _distance(first: str, second: str) -> _Measured:
     """Runs in a worker: what is kept is known of the bytes that it has read, whatever was recorded of them."""
-    found = compare_videos(first, second, vmaf=False)
+    found = compare_videos(first, second)
     return (found.first.sha256, found.second.sha256), found.distance
 
 

@@ -1,4 +1,6 @@
-"""An experiment in an MLflow tracking store: a run of ours is a run there, once, however often it is logged.
+"""An experiment in an MLflow tracking store: each run is logged there once, as a run of MLflow.
+
+A run that is settled, with all its files, is marked as whole and left alone from then on. Any other is logged into the same run again.
 
 MLflow's client is used as it is, and none of its global state is touched: no active run, no tracking address, no experiment.
 """
@@ -6,7 +8,6 @@ MLflow's client is used as it is, and none of its global state is touched: no ac
 from __future__ import annotations
 
 import datetime as dt
-import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import tables
-from ..engine.states import OPEN, WORDS, State
+from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, Session
 from ..ledger import Files
@@ -34,7 +35,6 @@ MOST_PARAM, MOST_TAG = 6000, 5000  # what MLflow's stores take, in characters; t
 _NAME_LENGTH = 200
 _PAGE, _MOST_AT_ONCE = 1000, 100
 _WITHOUT_RUN = frozenset({State.INTENT, State.NOT_SENT})
-_ENDED = {State.FETCHED: "FINISHED"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,7 @@ class Logged:
 
     def __repr__(self) -> str:
         known = len(self.runs) - self.made
-        return f"{tables.counted(len(self.runs), 'run')} in MLflow's experiment {self.experiment!r} ({self.made} new, {known} brought up to date)"
+        return f"{tables.counted(len(self.runs), 'run')} in MLflow's experiment {self.experiment!r} ({self.made} new, {known} there before)"
 
 
 def log_cells(
@@ -116,7 +116,7 @@ def _experiment(client: Any, name: str) -> str:
 
 
 class _Log:
-    """One going over the cells."""
+    """One pass over the cells."""
 
     def __init__(self, *, client: Any, store: str, session: Session, name: str) -> None:
         self.runs: dict[str, str] = {}
@@ -136,66 +136,47 @@ class _Log:
         return found
 
     def add(self, place: Mapping[str, Any], run: Run) -> None:
-        """Log *run*, or bring up to date what was logged of it."""
+        """Log *run*, unless all of it is there."""
         there = self._there.get(run.id)
-        is_whole = there is not None and there.data.tags.get(FILES_TAG) == WHOLE
-        harm = {} if is_whole else troubles(run)  # what is there whole was logged as it was fetched
-        tags = _tags(run, self._name, places_of(self._session.home_of(run).home))
-        tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
         if there is None:
             name = ", ".join(f"{axis}={value}" for axis, value in place.items()) or self._name
             there = self._client.create_run(
                 self._store,
                 start_time=_millis(run.row.sent_at or run.row.created_at),
-                tags=tags,
+                tags={RUN_TAG: run.id},
                 run_name=name[:_NAME_LENGTH],
             )
             self.made += 1
-        run_id = there.info.run_id
-        self.runs[run.id] = run_id
-        self._facts(there, tags, _params(place, run), _metrics(run))
-        if not is_whole:
-            self._artifacts(run, run_id, harm)
-        status = _ENDED.get(run.state, "FAILED")
-        if there.info.status != status:
-            end = run.row.completed_at or run.row.sent_at or run.row.created_at
-            self._client.set_terminated(run_id, status=status, end_time=_millis(end))
+        self.runs[run.id] = there.info.run_id
+        if there.data.tags.get(FILES_TAG) != WHOLE:
+            self._log(there, place, run)
 
-    def _facts(
-        self,
-        there: Any,
-        tags: Mapping[str, str],
-        params: Mapping[str, str],
-        metrics: Mapping[str, float | None],
-    ) -> None:
-        """What is new or has changed, in one step; a param is for ever."""
+    def _log(self, there: Any, place: Mapping[str, Any], run: Run) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        known, now = there.data, int(time.time() * 1000)
-        figures = {
-            key: number for key, number in metrics.items() if not _same(known.metrics.get(key), number)
-        }
+        run_id, known, harm, now = there.info.run_id, there.data, troubles(run), int(time.time() * 1000)
+        tags = _tags(run, self._name, places_of(self._session.home_of(run).home))
+        tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
+        metrics = {key: value for key, value in _metrics(run).items() if value is not None}
         self._client.log_batch(
-            there.info.run_id,
-            [Metric(key, math.nan if value is None else value, now, 0) for key, value in figures.items()],
-            [Param(key, value) for key, value in params.items() if key not in known.params][:_MOST_AT_ONCE],
-            [RunTag(key, value) for key, value in tags.items() if known.tags.get(key, "") != value],
+            run_id,
+            [Metric(key, value, now, 0) for key, value in metrics.items() if known.metrics.get(key) != value],
+            [Param(key, value) for key, value in _params(place, run).items() if key not in known.params][
+                :_MOST_AT_ONCE
+            ],
+            [RunTag(key, value) for key, value in tags.items()],
         )
-
-    def _artifacts(self, run: Run, run_id: str, harm: Mapping[Path, Trouble]) -> None:
-        """The files; those that are there already, whole, are not logged again."""
-        there = {found.path for found in self._client.list_artifacts(run_id)}
-        if "request.json" not in there:
-            self._client.log_text(run_id, plain_json(stored_request(run.request), indent=2), "request.json")
+        self._client.log_text(run_id, plain_json(stored_request(run.request), indent=2), "request.json")
         for folder, paths in self._files(run, harm).items():
-            found = self._client.list_artifacts(run_id, folder) if folder in there else ()
-            sizes = {Path(each.path).name: each.file_size for each in found}
             for path in paths:
-                if sizes.get(path.name) != path.stat().st_size:
-                    self._client.log_artifact(run_id, str(path), folder)
-        if run.video is not None and run.video not in harm and "poster" not in there:
+                self._client.log_artifact(run_id, str(path), folder)
+        if run.video is not None and run.video not in harm:
             self._poster(run.video, run_id)
-        if not harm and not run.missing:  # what has not come yet is logged when it comes
+        end = _millis(run.row.completed_at or run.row.sent_at or run.row.created_at)
+        self._client.set_terminated(
+            run_id, status="FINISHED" if run.state is State.FETCHED else "FAILED", end_time=end
+        )
+        if not harm and not run.missing and run.state not in UNSETTLED:
             self._client.set_tag(run_id, FILES_TAG, WHOLE)
 
     def _files(self, run: Run, harm: Mapping[Path, Trouble]) -> dict[str, list[Path]]:
@@ -240,7 +221,6 @@ def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
 
 
 def _metrics(run: Run) -> dict[str, float | None]:
-    """Figures; None was known once at most, such as a rating that was taken away."""
     row = run.row
     return {
         "credits": run.credits,
@@ -281,12 +261,6 @@ def _key(name: str) -> str:
     """*name* as MLflow takes a key: letters, digits, and some signs, and nothing that could be a path."""
     plain = "".join(char if char.isalnum() or char in "_-. " else "_" for char in name[:_NAME_LENGTH])
     return f"_{plain}" if plain.startswith(".") else plain
-
-
-def _same(there: float | None, number: float | None) -> bool:
-    if there is None or number is None or math.isnan(there):
-        return number is None and (there is None or math.isnan(there))
-    return there == number
 
 
 def _millis(text: str) -> int:

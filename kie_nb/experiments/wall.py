@@ -8,10 +8,10 @@ from pathlib import Path
 
 from .. import presenter
 from ..errors import LedgerError
+from ..fileops import finished_in_one_step
 from ..handles import Run
 from ..paths import shown_path
 from ..text import say
-from ..video.files import finished_in_one_step
 from .wall_layout import Names, common
 from .wall_media import for_file
 from .wall_page import wall_page

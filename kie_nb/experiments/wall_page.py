@@ -14,22 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..handles import Run
-from ..markup import NOTHING, ROOT, Html, data_url, document, html, joined, script_json
+from ..markup import ROOT, Html, data_url, document, rendered, script_json
 from ..text import visible_in
-from .wall_layout import Heading
 from .wall_media import Media, Medium
 from .wall_tiles import Tile, Tiles
 
-_FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.4"
-_HEAD = (
-    "padding:4px 8px;text-align:left;vertical-align:top;font-weight:600;max-width:14em;overflow-wrap:anywhere"
-)
-_TILE = "padding:4px;text-align:left;vertical-align:top"
-_MEDIUM = "display:block;width:100%;min-width:150px;max-width:320px;border-radius:4px;background:#000"
-_NONE = (
-    "padding:24px 8px;border:1px dashed rgba(128,128,128,.5);border-radius:4px;text-align:center;opacity:.8"
-)
-_MUTED = "opacity:.72"
 _BROWSER = Path(__file__).with_name("browser")
 # One module of several files, joined here: a widget and a saved page get it as text and could not follow imports between them.
 PARTS = ("elements.js", "player.js", "media.js", "difference.js", "view.js", "start.js")
@@ -66,15 +55,19 @@ def wall_part(wall: Tiles, media: Media) -> Part:
     data = script_json(wall_data(wall, found))
     name = hashlib.sha256(data.encode()).hexdigest()[:12]
     code = f'{script()}\nstart("{name}");\n'
-    shown = html(
-        '<div {root} data-kie-wall="{name}" style="{font}"><style>{style}</style>{plain}'
-        '<script type="application/json" data-kie-wall-data="{name}">{data}</script>'
-        '<script type="module">{code}</script></div>',
+    tiles = [
+        _plain(number, *each, wall.same) for number, each in enumerate(zip(wall.tiles, found, strict=True))
+    ]
+    shown = rendered(
+        "wall.html",
         root=ROOT,
         name=name,
-        font=_FONT,
         style=Html(asset("wall.css")),
-        plain=_plain(wall, found),
+        title=wall.title,
+        layout=wall.layout,
+        tiles=tiles,
+        spots={(tile.row, tile.col): plain for tile, plain in zip(wall.tiles, tiles, strict=True)},
+        preloaded=MOST_PRELOADED,
         data=data,
         code=Html(code),
     )
@@ -104,11 +97,11 @@ def wall_data(wall: Tiles, media: Sequence[Medium | None] = ()) -> dict[str, Any
     known = media or [None] * len(wall.tiles)
     told: dict[str, Any] = {
         "title": wall.title,
-        "rows": [_heading(heading) for heading in wall.layout.rows],
-        "cols": [_heading(heading) for heading in wall.layout.cols],
+        "rows": wall.layout.rows,
+        "cols": wall.layout.cols,
         "isGrid": wall.layout.is_grid,
-        "same": [[name, value] for name, value in same.items()],
-        "simulated": any(tile.run is not None and tile.run.service == "simulator" for tile in wall.tiles),
+        "same": list(same.items()),
+        "simulated": any(map(_is_simulated, wall.tiles)),
         "tiles": [_tile(tile, medium, same) for tile, medium in zip(wall.tiles, known, strict=True)],
     }
     return dict(visible_in(told))
@@ -130,7 +123,7 @@ def _tile(tile: Tile, medium: Medium | None, same: dict[str, str]) -> dict[str, 
         "row": tile.row,
         "col": tile.col,
         "label": label_of(tile, same),
-        "facts": [[name, value] for name, value in tile.facts.items() if name not in same],
+        "facts": [item for item in tile.facts.items() if item[0] not in same],
         "run": tile.run.id[:8] if tile.run is not None else "",
         "state": tile.state,
         "problem": tile.problem or (medium.remark if medium else ""),
@@ -142,73 +135,18 @@ def _tile(tile: Tile, medium: Medium | None, same: dict[str, str]) -> dict[str, 
     }
 
 
-def _heading(heading: Heading) -> list[list[str]]:
-    return [[name, value] for name, value in heading]
-
-
-# --- without scripts -----------------------------------------------------------------------------------------------
-
-
-def _plain(wall: Tiles, media: Sequence[Medium | None]) -> Html:
-    same = wall.same
-    tiles = [
-        _plain_tile(number, tile, medium, label_of(tile, same))
-        for number, (tile, medium) in enumerate(zip(wall.tiles, media, strict=True))
-    ]
-    title = html("<p><b>{}</b></p>", wall.title) if wall.title else ""
-    if not wall.layout.is_grid:
-        boxes = joined(
-            html('<div style="display:inline-block;width:240px;{}">{}</div>', _TILE, tile) for tile in tiles
-        )
-        return html('<div class="kie-wall-plain">{}{}</div>', title, boxes)
-    spots = {(tile.row, tile.col): shown for tile, shown in zip(wall.tiles, tiles, strict=True)}
-    head = joined(
-        html('<th scope="col" style="{}">{}</th>', _HEAD, _words(heading)) for heading in wall.layout.cols
-    )
-    table = html(
-        "<table><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table>",
-        head,
-        joined(
-            html(
-                '<tr><th scope="row" style="{}">{}</th>{}</tr>',
-                _HEAD,
-                _words(heading),
-                joined(
-                    html('<td style="{}">{}</td>', _TILE, spots.get((row, col), ""))
-                    for col in range(len(wall.layout.cols))
-                ),
-            )
-            for row, heading in enumerate(wall.layout.rows)
-        ),
-    )
-    return html('<div class="kie-wall-plain" style="overflow-x:auto">{}{}</div>', title, table)
-
-
-def _plain_tile(number: int, tile: Tile, medium: Medium | None, label: str) -> Html:
-    still = data_url(medium.still) if medium and medium.still else NOTHING
-    if medium is not None and medium.source:
-        # The source stands on the video itself: a sanitizer strips a `<source>` child that holds data.
-        shown = html(
-            '<video controls muted playsinline preload="{}" data-tile="{}" aria-label="{}" style="{}" src="{}"{}></video>',
-            "metadata" if number < MOST_PRELOADED else "none",
-            number,
-            label,
-            _MEDIUM,
-            medium.source,
-            html(' poster="{}"', still) if still else "",
-        )
-    elif still:
-        shown = html('<img data-tile="{}" alt="{}" style="{}" src="{}">', number, label, _MEDIUM, still)
-    else:
-        shown = html('<div style="{}">{}</div>', _NONE, tile.problem or "no video")
+def _plain(number: int, tile: Tile, medium: Medium | None, same: dict[str, str]) -> dict[str, Any]:
+    """A tile where scripts are stripped."""
     rating = f" {'★' * tile.run.rating}" if tile.run is not None and tile.run.rating else ""
-    if tile.run is not None and tile.run.service == "simulator":
-        rating += " · SIMULATED"
-    style = f"{_MUTED};margin-top:2px;overflow-wrap:anywhere"
-    return html('{}<div style="{}">{}{}</div>', shown, style, label, rating)
+    return {
+        "number": number,
+        "label": label_of(tile, same),
+        "source": medium.source if medium else "",
+        "still": data_url(medium.still) if medium and medium.still else "",
+        "problem": tile.problem or "no video",
+        "rating": f"{rating} · SIMULATED" if _is_simulated(tile) else rating,
+    }
 
 
-def _words(heading: Heading) -> Html:
-    return joined(
-        (html('<span style="{}">{}</span> {}', _MUTED, name, value) for name, value in heading), "<br>"
-    )
+def _is_simulated(tile: Tile) -> bool:
+    return tile.run is not None and tile.run.service == "simulator"

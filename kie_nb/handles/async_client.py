@@ -10,7 +10,7 @@ from typing import Self
 
 from .. import hosts, notice
 from .. import settings as settings_
-from ..engine.channel import RATE_PAUSE_S, SHORTEST_PAUSE_S, embedded_simulator
+from ..engine.channel import SHORTEST_PAUSE_S, embedded_simulator
 from ..errors import LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
 from ..ledger import Grant, GrantStore
@@ -76,7 +76,9 @@ class AsyncKie(Client):
             yield
         except RateLimited:
             with contextlib.suppress(LedgerError):
-                await asyncio.to_thread(grants.pause, self._settings.account, RATE_PAUSE_S)
+                await asyncio.to_thread(
+                    grants.pause, self._settings.account, get_session().timing.rate_pause_s
+                )
             raise
         finally:
             # The service has answered: trouble with a rate file must not lose its answer. The slot frees itself in time.

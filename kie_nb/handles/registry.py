@@ -16,6 +16,7 @@ from ..engine.record import Key, Record
 from ..engine.shutdown import finish_sending
 from ..engine.states import FINAL, OPEN, State
 from ..engine.supervisor import Supervisor
+from ..engine.timing import Timing
 from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
 from ..errors import KieError, WaitInterrupted
@@ -25,18 +26,18 @@ from .tracked import Tracked
 from .words import what_goes_on
 
 log = logging.getLogger("kie_nb")
-ACCEPT_WAIT_S = 4.0  # creates were answered in 0.33-0.91 s and uploads in 0.6-0.9 s (kie-api §3, §9)
 
 
 class Handles(Workspace):
     """The workspace with its supervisor, and the handles over it.
 
     Args:
+        timing: How long work on runs waits.
         resend: Sends the request of a run again.
     """
 
-    def __init__(self, resend: Callable[[Run, bool], Run]) -> None:
-        super().__init__()
+    def __init__(self, timing: Timing, resend: Callable[[Run, bool], Run]) -> None:
+        super().__init__(timing)
         self._resend = resend
         # One handle a run for as long as somebody holds it: a table of thousands must not stay for the life of a kernel.
         self._runs: WeakValueDictionary[Key, Run] = WeakValueDictionary()
@@ -142,7 +143,7 @@ class Handles(Workspace):
     def wait_for_answer(self, run: Run) -> None:
         """Give the service a moment to refuse, so that the cell can raise it."""
         try:
-            wait_blocking(self.tracked(run).answered, timeout_s=ACCEPT_WAIT_S)
+            wait_blocking(self.tracked(run).answered, timeout_s=self.timing.accept_wait_s)
         except WaitInterrupted:
             words, more = what_goes_on(run, is_cancelled=cancel_unsent(run))
             raise WaitInterrupted(words, **more) from None

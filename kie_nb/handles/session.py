@@ -17,6 +17,7 @@ from ..engine.intents import cancel_unsent
 from ..engine.outcomes import error_of
 from ..engine.record import LINK_LIFE
 from ..engine.states import OPEN, UNSETTLED, State
+from ..engine.timing import Timing
 from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
@@ -27,8 +28,6 @@ from .begin import DryRun, Started, intend, look, nothing_charged, resend
 from .prepare import Prepared, check, new_run, prepare
 from .registry import Handles
 from .run import Run
-
-JUDGED_WAIT_S = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +50,8 @@ class Settled:
 class Session(Handles):
     """Everything of this process: what its runs share, their live handles, and what is done with them."""
 
-    def __init__(self) -> None:
-        super().__init__(lambda run, yes: resend(self, run, yes=yes))
+    def __init__(self, timing: Timing) -> None:
+        super().__init__(timing, lambda run, yes: resend(self, run, yes=yes))
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
 
@@ -211,13 +210,12 @@ class Session(Handles):
         self._await_judgement(found)
         return found
 
-    @staticmethod
-    def _await_judgement(runs: list[Run]) -> None:
+    def _await_judgement(self, runs: list[Run]) -> None:
         """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
 
         One that a living process is sending is not waited for.
         """
-        end = time.monotonic() + JUDGED_WAIT_S
+        end = time.monotonic() + self.timing.judged_wait_s
         dead = [
             run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
         ]
@@ -264,5 +262,5 @@ def get_session() -> Session:
     global _session  # noqa: PLW0603
     with _session_lock:
         if _session is None or _session.dispatcher.pid != dispatcher().pid:
-            _session = Session()
+            _session = Session(Timing())
         return _session

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
+from ..notice import is_new
 from . import money, owner, search
 from .budgets import Budgets
 from .clock import now_in
@@ -29,7 +30,6 @@ from .reading import read_events
 from .rows import NewRun, RunRow
 from .schema import CAME, event, run
 
-_told: set[tuple[Path, str]] = set()
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.
 _KEPT_AS_WRITTEN = (
@@ -101,9 +101,7 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
 
     def untold(self) -> tuple[str, ...]:
         """The remarks not reported yet; each is given once per process."""
-        new = tuple(text for text in self.remarks if (self.home, text) not in _told)
-        _told.update((self.home, text) for text in new)
-        return new
+        return tuple(text for text in self.remarks if is_new((self.home, text)))
 
     def close(self) -> None:
         """Close the database."""

@@ -209,7 +209,7 @@ def _use(words: list[str]) -> None:
         settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
     if words[0] == "simulator":
-        notice.simulator_was_said()
+        notice.is_new("simulator")  # it is said here, in other words
         say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
         return
     say(f"{settings_.current().who} answers from now on, and runs cost money")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from .. import settings as settings_
 from ..catalogue import ImageIdentity
 from ..engine.states import State
+from ..fileops import hash_of
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
-from ..home import hash_of
 from ..operations.embedded_request import kept_name
 from ..paths import shown_path
 from . import page

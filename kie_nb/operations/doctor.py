@@ -21,7 +21,8 @@ from ..engine.record import Record
 from ..engine.states import AT_SERVICE, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
-from ..home import hash_of, is_plain_file, make_folder
+from ..fileops import hash_of
+from ..home import is_plain_file, make_folder
 from ..ledger import Files, KeptFile, files_made, kept_files
 from ..ledger.schema import moment
 from ..service.media import version_at
@@ -126,7 +127,7 @@ class _Visit:
     async def _has_another(self, run: Record, kept: KeptFile) -> bool:
         """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
         channel = self.workspace.channel_of(run)
-        headers = functools.partial(version_at, own=channel.own, patience=self.workspace.patience)
+        headers = functools.partial(version_at, own=channel.own, patience=self.workspace.timing.patience)
 
         async def ask(url: str) -> dict[str, Any]:
             length, version = await self._work(headers, url)
@@ -177,7 +178,7 @@ class _Visit:
                 channel,
                 self._work,
                 path,
-                patience=self.workspace.patience,
+                patience=self.workspace.timing.patience,
                 target=apart / path.name,
             )
             is_here = await asyncio.to_thread(is_plain_file, path)

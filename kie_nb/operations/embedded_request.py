@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from .. import settings as settings_
 from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
-from ..home import hash_of, is_sha256
+from ..fileops import hash_of
+from ..home import is_sha256
 from ..ledger import Files
 from ..paths import shown_path
 from ..requests.images import EXTENSIONS

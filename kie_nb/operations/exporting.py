@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +19,10 @@ from ..engine.record import Record
 from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
-from ..home import hash_of, is_plain_file
+from ..fileops import hash_of, part_of, write_whole
+from ..home import is_plain_file
 from ..ledger import KeptFile, files_made, kept_files
-from ..markup import NOTHING, Html, document, html, joined
+from ..markup import document, rendered
 from ..paths import shown_path
 from ..redact import places_of, redacted
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
@@ -108,8 +108,8 @@ def export(
             (target / name).mkdir(parents=True, exist_ok=True)
         entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
         done = Manifest(runs=[*(one for one in there.runs if one.id not in work.ids), *entries])
-        _write(target / manifest_.NAME, manifest_.dump(done))
-        _write(target / "index.html", _page(done).encode("utf-8", "replace"))
+        write_whole(target / manifest_.NAME, manifest_.dump(done))
+        write_whole(target / "index.html", _page(done).encode("utf-8", "replace"))
     except OSError as exc:
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return Exported(
@@ -238,7 +238,7 @@ class _Work:
         if place in taken | used or place in self.written:
             place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
         target = self.folder / place
-        part = _part_of(target)
+        part = part_of(target)
         try:
             remark = self._wait(
                 self.workspace.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
@@ -260,7 +260,7 @@ class _Work:
             return []
         place = f"inputs/{kept.name}"
         target = self.folder / place
-        part = _part_of(target)
+        part = part_of(target)
         try:
             if is_media(kept):
                 copy_media(kept, part)
@@ -337,47 +337,20 @@ def _why_not(path: Path) -> str:
     return "" if is_plain_file(path) else "is not on disk; `%kie doctor` may fetch it again"
 
 
-def _part_of(target: Path) -> Path:
-    """A name beside *target* that nobody can have put a link under."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = _part_of(path)
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _page(manifest: Manifest) -> str:
-    """The album: every run with what it was made from."""
+    """The album: every run with what it was made from, the newest first."""
     newest_first = sorted(manifest.runs, key=lambda one: one.created_at, reverse=True)
-    items = joined(map(_item, newest_first), "\n")
     style = (
         "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em;color-scheme:light dark}\n"
         "video,img{max-width:100%;max-height:70vh;background:#000}article{margin:0 0 3em}code{overflow-wrap:anywhere}\n"
     )
-    body = html("<h1>{} runs</h1>\n{}\n", len(manifest.runs), items)
+    body = rendered("export.html", runs=list(map(_shown, newest_first)))
     return document(title="Videos of kie_nb", style=style, body=body)
 
 
-def _item(entry: RunEntry) -> Html:
+def _shown(entry: RunEntry) -> dict[str, Any]:
+    """A run as the album shows it."""
     request = read_request(entry.request)
-
-    def shown_file(one: VideoEntry) -> Html:
-        source, ending = quote(one.file), Path(one.file).suffix[1:]
-        said = html("<p>{}</p>", one.remark) if one.remark else NOTHING
-        if ending in PICTURES:
-            return html('<img src="{}" alt="">{}', source, said)
-        if ending in PLAYED:
-            return html('<video controls preload="metadata" src="{}"></video>{}', source, said)
-        return html('<p><a href="{}">{}</a></p>{}', source, Path(one.file).name, said)
-
     facts = [
         *([f"seed {entry.seed}"] if entry.seed is not None else []),
         WORDS[State(entry.state)],
@@ -386,10 +359,16 @@ def _item(entry: RunEntry) -> Html:
         entry.created_at[:10],
         f"run {entry.id[:8]}",
     ]
-    return html(
-        "<article>{}<p>{}</p><p>{}</p><p><code>{}</code></p></article>",
-        joined(map(shown_file, entry.videos)),
-        request.prompt,
-        " · ".join(facts),
-        call_of(request, picture=kept_name(request)),
-    )
+    return {
+        "files": list(map(_shown_file, entry.videos)),
+        "prompt": request.prompt,
+        "facts": " · ".join(facts),
+        "call": call_of(request, picture=kept_name(request)),
+    }
+
+
+def _shown_file(one: VideoEntry) -> dict[str, str]:
+    path = Path(one.file)
+    ending = path.suffix[1:]
+    kind = "picture" if ending in PICTURES else "video" if ending in PLAYED else ""
+    return {"kind": kind, "source": quote(one.file), "name": path.name, "remark": one.remark or ""}

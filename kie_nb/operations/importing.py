@@ -5,7 +5,6 @@ The files are copied and checked first, under other names; then they get theirs,
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -21,7 +20,8 @@ from ..engine import tables
 from ..engine.states import AT_SERVICE, RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
-from ..home import hash_of, is_plain_file, make_folder, open_plain
+from ..fileops import copy_hashed, hash_of
+from ..home import is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
 from ..ledger.artifacts import numbers_of
 from ..ledger.merging import Arrival, merge
@@ -60,7 +60,6 @@ _PLAIN_COLUMNS = (
     ),
     "rating",
 )
-_CHUNK = 1 << 20
 # How far a run is: one that is further along brings another up to date, never the other way.
 _FURTHER = {State.INTENT: 0, State.NOT_SENT: 1, State.SENDING: 1, State.UNKNOWN: 2, State.ACCEPTED: 3}
 
@@ -231,15 +230,9 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
     Raises:
         LedgerError: it is another, or stands among the videos and is none: neither video, picture nor sound, not even a damaged one.
     """
-    digest, read = hashlib.sha256(), 0
-    with open_plain(source) as file, target.open("wb") as copy:
-        while (piece := file.read(_CHUNK)) and read <= size:
-            read += len(piece)
-            digest.update(piece)
-            copy.write(piece)
-        copy.flush()
-        os.fsync(copy.fileno())
-    if digest.hexdigest() != sha256:
+    with open_plain(source) as file:
+        digest, _ = copy_hashed(file, target, most=size)
+    if digest != sha256:
         raise LedgerError(
             f"{source.name} is not the file that was exported: its hash is another.",
             hint="copy the folder again, whole; nothing was imported",

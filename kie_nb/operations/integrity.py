@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..home import hash_of, is_plain_file
+from ..fileops import hash_of
+from ..home import is_plain_file
 from ..ledger import Files, kept_files
 
 if TYPE_CHECKING:

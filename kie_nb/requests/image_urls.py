@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ..catalogue import ImageIdentity, read_image
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
+from ..notice import is_new
 from ..service import Patience
 from ..service.media import read_at
 from ..service.reach import ForbiddenAddress
@@ -24,9 +25,6 @@ class Service(Protocol):
     @property
     def own(self) -> tuple[str, str]:
         """The addresses of the service itself: what it names there may be fetched."""
-
-
-_told: set[tuple[str, str, str]] = set()
 
 
 def recorded_pictures(url: str, ledger: Ledger, *, channel: Service) -> list[Picture]:
@@ -135,9 +133,8 @@ def remember(picture: ImageIdentity, ledger: Ledger) -> None:
 def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ...]:
     known = ledger.find_url(url)
     told = (ledger.database.name, url, identity.sha256)
-    if known is None or known.get("by_url") or known["sha256"] == identity.sha256 or told in _told:
+    if known is None or known.get("by_url") or known["sha256"] == identity.sha256 or not is_new(told):
         return ()
-    _told.add(told)
     words = (
         f"{identity.label} now serves another picture than when a run was last made with it: sha256 {identity.sha256[:8]}…, "
         f"before {known['sha256'][:8]}…. A request with it has a new fingerprint: a video that was made of the picture before "

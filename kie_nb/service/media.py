@@ -21,7 +21,6 @@ from .reach import ForbiddenAddress, get
 
 CHUNK = 1 << 16
 ATTEMPTS = 5
-PAUSE_S = 1.0  # before the second try, doubled before each later one
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
 MOST_DIGITS = 18  # of a length; `int` refuses thousands
 _DEAD = {401, 403, 404, 410}
@@ -88,7 +87,6 @@ def download(
     target: Path,
     *,
     own: Sequence[str] = (),
-    pause_s: float | None = None,
     on_progress: Callable[[int, int | None], None] | None = None,
     patience: Patience | None = None,
 ) -> Received:
@@ -98,7 +96,6 @@ def download(
 
     Args:
         own: Addresses of the service itself, which may be on this machine.
-        pause_s: In place of `PAUSE_S`.
         patience: How long it may take.
 
     Raises:
@@ -115,7 +112,7 @@ def download(
         part.unlink(
             missing_ok=True
         )  # another link may serve other bytes: ranges are joined within one call only
-        _fetch(url, state, PAUSE_S if pause_s is None else pause_s, on_progress)
+        _fetch(url, state, on_progress)
         os.replace(part, target)
     except (OSError, NotTheFile, NotFetched) as exc:
         with contextlib.suppress(OSError):
@@ -146,16 +143,11 @@ def version_at(
         raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
 
 
-def _fetch(
-    url: str,
-    state: _State,
-    pause_s: float,
-    on_progress: Callable[[int, int | None], None] | None,
-) -> None:
+def _fetch(url: str, state: _State, on_progress: Callable[[int, int | None], None] | None) -> None:
     """As many tries as it takes, within reason."""
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(pause_s * 2 ** (attempt - 1))
+            time.sleep(state.retry_s * 2 ** (attempt - 1))
         state.pace.start()
         try:
             if _stream(url, state, on_progress):
@@ -178,6 +170,7 @@ class _State:
     def __init__(self, part: Path, own: Sequence[str], patience: Patience) -> None:
         self.part = part
         self.own = own
+        self.retry_s = patience.retry_s
         self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
         self.have = 0
         self.start = 0  # where this try began

@@ -18,6 +18,7 @@ class Patience:
         upload_s: For an upload with its answer; a slow line needs minutes for 10 MB.
         picture_s: For a picture by its address, which somebody waits for.
         file_s: For a file, however it comes.
+        retry_s: Before a file is tried a second time; doubled before each later try.
         stretch_s: In each stretch of this length, `stretch_bytes` of a file come at least.
     """
 
@@ -26,6 +27,7 @@ class Patience:
     upload_s: float = 600.0
     picture_s: float = 20.0
     file_s: float = 3600.0
+    retry_s: float = 1.0
     stretch_s: float = 60.0
     stretch_bytes: int = 1 << 18
 

@@ -1,16 +1,15 @@
-"""The back door: faults, state and purse for tests and for the curious, and a page that says what this is."""
+"""The admin routes: faults, state and purse for tests, and a page that says what this is."""
 
-import collections
 import html
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from .api import world_of
 from .faults import KINDS, parse_faults
-from .store import checked_credits
 from .tasks import Task, now_ms
 from .wire import json_body, json_reply
 from .world import World
@@ -41,11 +40,9 @@ def routes() -> list[Route]:
 async def page(request: Request) -> Response:
     """What a person sees who opens the base URL."""
     world = world_of(request)
-    tasks = world.store.all()
-    balance = world.store.balance()
-    rows = "".join(_row(world, task) for task in reversed(tasks[-_ROWS_SHOWN:]))
+    rows = "".join(_row(world, task) for task in reversed(world.store.all()[-_ROWS_SHOWN:]))
     return HTMLResponse(
-        _PAGE.format(balance=balance, rows=rows or '<tr><td colspan="5">no task yet</td></tr>'),
+        _PAGE.format(balance=world.store.balance(), rows=rows or '<tr><td colspan="5">no task yet</td></tr>'),
         headers={
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
         },
@@ -53,41 +50,38 @@ async def page(request: Request) -> Response:
 
 
 async def faults(request: Request) -> Response:
-    """See which there are, set or clear them; who POSTs means what PUT does."""
+    """The faults in force: shown, set by PUT or POST, cleared by DELETE."""
     world = world_of(request)
     if request.method in {"PUT", "POST"}:
         try:
             world.faults.replace(parse_faults(await json_body(request)))
         except ValueError as exc:
-            return JSONResponse({"error": str(exc)}, status_code=400)
+            return json_reply({"error": str(exc)}, 400)
     elif request.method == "DELETE":
         world.faults.replace([])
     kinds = {"kinds": {call: sorted(found) for call, found in KINDS.items()}}
-    return json_reply({"faults": world.faults.as_json()} | (kinds if request.method == "GET" else {}))
+    in_force = [asdict(fault) for fault in world.faults.faults]
+    return json_reply({"faults": in_force} | (kinds if request.method == "GET" else {}))
 
 
 async def state(request: Request) -> Response:
     """Tasks, counters and purse."""
     world = world_of(request)
-    tasks = world.store.all()
-    balance = world.store.balance()
-    shown = [_public(world, task) for task in tasks]
-    return json_reply({"tasks": shown, "counts": dict(collections.Counter(world.counts)), "balance": balance})
+    tasks = [_public(world, task) for task in world.store.all()]
+    return json_reply({"tasks": tasks, "counts": dict(world.counts), "balance": world.store.balance()})
 
 
 async def fill_purse(request: Request) -> Response:
     """Set the balance."""
-    world = world_of(request)
     body = await json_body(request)
     number = body.get("credits") if isinstance(body, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float):
-        return JSONResponse({"error": 'send {"credits": <a number, 0 or more>}'}, status_code=400)
+        return json_reply({"error": 'send {"credits": <a number, 0 or more>}'}, 400)
     try:
-        balance = checked_credits(number)
+        world_of(request).store.set_balance(number)
     except ValueError as exc:
-        return JSONResponse({"error": str(exc)}, status_code=400)
-    world.store.set_balance(balance)
-    return json_reply({"balance": balance})
+        return json_reply({"error": str(exc)}, 400)
+    return json_reply({"balance": float(number)})
 
 
 def _public(world: World, task: Task) -> dict[str, Any]:
@@ -107,7 +101,6 @@ def _row(world: World, task: Task) -> str:
     name = html.escape(task.id)
     if task.state == "success":
         name = f'<a href="/media/{name}_0.mp4">{name}</a>'
-    state_now = task.shown_state(now_ms(), world.settings.states)
-    cells = (task.model, state_now, str(task.seed), task.prompt)
+    cells = (task.model, task.shown_state(now_ms(), world.settings.states), str(task.seed), task.prompt)
     plain = "".join(f"<td>{html.escape(cell.encode('utf-8', 'replace').decode())}</td>" for cell in cells)
     return f"<tr><td><code>{name}</code></td>{plain}</tr>"

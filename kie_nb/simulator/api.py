@@ -3,6 +3,7 @@
 import json
 import secrets
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,8 +12,8 @@ from starlette.routing import Route
 
 from .models import MEDIA_PREFIX, Order, check, is_public_url, parts_of, planned_seconds
 from .replies import PURSE, TOO_FAST, UNAUTHORIZED, UNKNOWN_TASK, WRONG_URL, Refusal, accepted, refused
-from .tasks import FATES, MOST_WAIT_S, Shot, Task, now_ms
-from .wire import json_body, json_reply, with_fault
+from .tasks import FATES, MOST_WAIT_S, Task, now_ms
+from .wire import Refuse, json_body, json_reply, with_fault
 from .world import World
 
 _PRIVATE_CALLBACK = (
@@ -21,19 +22,30 @@ _PRIVATE_CALLBACK = (
 )
 
 
+Act = Callable[[World, Request], Awaitable[Response]]
+
+
 def routes() -> list[Route]:
     """The routes of this file."""
     return [
-        Route("/api/v1/jobs/createTask", create_task, methods=["POST"]),
-        Route("/api/v1/jobs/recordInfo", record_info, methods=["GET"]),
-        Route("/api/v1/chat/credit", credit, methods=["GET"]),
-        Route("/api/v1/common/download-url", download_url, methods=["POST"]),
+        keyed("POST", "/api/v1/jobs/createTask", "create_requests", create_task),
+        keyed("GET", "/api/v1/jobs/recordInfo", "record_requests", record_info),
+        keyed("GET", "/api/v1/chat/credit", "credit_requests", credit),
+        keyed("POST", "/api/v1/common/download-url", "download_url_requests", download_url),
     ]
 
 
-def key_is_good(request: Request) -> bool:
-    """Whether the request bears a key that opens this door."""
-    return world_of(request).opens(request.headers.get("authorization", ""))
+def keyed(method: str, path: str, counter: str, act: Act, *, refuse: Refuse = refused) -> Route:
+    """A route that counts its calls and turns away those without a good key: a refusal under HTTP 200."""
+
+    async def endpoint(request: Request) -> Response:
+        world = world_of(request)
+        world.count(counter)
+        if not world.opens(request.headers.get("authorization", "")):
+            return json_reply(refuse(Refusal(401, UNAUTHORIZED)))
+        return await act(world, request)
+
+    return Route(path, endpoint, methods=[method])
 
 
 def world_of(request: Request) -> World:
@@ -47,11 +59,6 @@ def base_of(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}"
 
 
-def unauthorized() -> Response:
-    """What a missing or wrong key gets: a refusal under HTTP 200."""
-    return json_reply(refused(Refusal(401, UNAUTHORIZED)))
-
-
 def media_task_id(url: str) -> tuple[str, str] | None:
     """The task and the file name a media link is about."""
     path = parts_of(url).path
@@ -60,32 +67,24 @@ def media_task_id(url: str) -> tuple[str, str] | None:
     return (task_id, name) if path.startswith(MEDIA_PREFIX) and rest.endswith(".mp4") else None
 
 
-async def create_task(request: Request) -> Response:
+async def create_task(world: World, request: Request) -> Response:
     """`POST /api/v1/jobs/createTask`."""
-    world = world_of(request)
-    world.count("create_requests")
-    if not key_is_good(request):
-        return unauthorized()
     body = await json_body(request)
     fault = world.faults.strike("create", prompt=_prompt_of(body))
 
     async def work() -> tuple[Any, int]:
-        refusal_or_task = await _create(world, body)
-        if isinstance(refusal_or_task, Refusal):
+        made = _create(world, body)
+        if isinstance(made, Refusal):
             world.count("create_refusals")
-            return refused(refusal_or_task), refusal_or_task.http_status
+            return refused(made), made.http_status
         world.count("creates_accepted")
-        return accepted({"taskId": refusal_or_task.id, "recordId": refusal_or_task.id}), 200
+        return accepted({"taskId": made.id, "recordId": made.id}), 200
 
     return await with_fault(fault, work)
 
 
-async def record_info(request: Request) -> Response:
+async def record_info(world: World, request: Request) -> Response:
     """`GET /api/v1/jobs/recordInfo`."""
-    world = world_of(request)
-    world.count("record_requests")
-    if not key_is_good(request):
-        return unauthorized()
     task_id = request.query_params.get("taskId", "").strip()
     if not task_id:
         return json_reply(refused(Refusal(400, "taskId parameter is required")))
@@ -107,26 +106,17 @@ async def record_info(request: Request) -> Response:
     return await with_fault(fault, work)
 
 
-async def credit(request: Request) -> Response:
+async def credit(world: World, _request: Request) -> Response:
     """`GET /api/v1/chat/credit`: the bare number is the data."""
-    world = world_of(request)
-    world.count("credit_requests")
-    if not key_is_good(request):
-        return unauthorized()
 
     async def work() -> tuple[Any, int]:
-        world.store.settle()
         return accepted(world.store.balance()), 200
 
     return await with_fault(world.faults.strike("credits"), work)
 
 
-async def download_url(request: Request) -> Response:
+async def download_url(world: World, request: Request) -> Response:
     """`POST /api/v1/common/download-url`: a link to one of our videos that is good for twenty minutes."""
-    world = world_of(request)
-    world.count("download_url_requests")
-    if not key_is_good(request):
-        return unauthorized()
     body = await json_body(request)
     url = body.get("url") if isinstance(body, dict) else None
     about = media_task_id(url) if isinstance(url, str) else None
@@ -141,7 +131,7 @@ async def download_url(request: Request) -> Response:
     return await with_fault(world.faults.strike("download_url", prompt=asked), work)
 
 
-async def _create(world: World, body: Any) -> Refusal | Task:
+def _create(world: World, body: Any) -> Refusal | Task:
     settings = world.settings
     task = _checked(world, body)
     if isinstance(task, Refusal):
@@ -185,7 +175,7 @@ def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | 
     given = body["input"]
     seed = order.seed if order.seed is not None else secrets.randbelow(2**31)
     planned = world.settings.duration_s(body) if world.settings.duration_s else planned_seconds(body, seed)
-    echo: dict[str, Any] = {"callBackUrl": callback} if callback else {}
+    echo = {"callBackUrl": callback} if callback else {}
     created = now_ms()
     return Task(
         id=uuid.uuid4().hex,
@@ -194,12 +184,7 @@ def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | 
         input=given,
         # `input` is JSON text inside JSON text, as on the wire.
         param=json.dumps({**echo, "model": body["model"], "input": json.dumps(given)}),
-        plan=Shot(
-            seconds=order.seconds,
-            short_side=order.short_side,
-            aspect=order.aspect,
-            image_url=order.image_url,
-        ),
+        plan=order.shot,
         created_ms=created,
         due_ms=created + round(min(MOST_WAIT_S, max(0.0, planned / world.settings.speed)) * 1000),
         credits=order.credits,

@@ -8,6 +8,8 @@ import textwrap
 import threading
 from pathlib import Path
 
+_EXAMPLE = '[{"call": "create", "kind": "lost_reply", "times": 1}]'
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command, and below them the faults there are."""
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--faults",
         metavar="JSON",
         default="",
-        help='trouble on purpose, a JSON list: \'[{"call": "create", "kind": "lost_reply", "times": 1}]\'',
+        help=f"trouble on purpose, a JSON list: '{_EXAMPLE}'",
     )
     parser.add_argument(
         "--drift",
@@ -69,28 +71,21 @@ def run(args: argparse.Namespace) -> int:
             drift=args.drift,
             private_callbacks=args.private_callbacks,
         ).start()
-    except json.JSONDecodeError as exc:
-        example = '[{"call": "create", "kind": "lost_reply", "times": 1}]'
-        print(f"kie-nb simulator: --faults is not JSON ({exc}); for example {example}", file=sys.stderr)
-        return 2
-    except ForeignState as exc:
-        print(f"kie-nb simulator: {exc}", file=sys.stderr)
-        return 2
-    except OSError as exc:
-        print(
-            f"kie-nb simulator: port {args.port}: {exc.strerror or exc}; --port 0 picks a free one",
-            file=sys.stderr,
-        )
-        return 2
-    except ValueError as exc:
-        print(f"kie-nb simulator: {exc}", file=sys.stderr)
+    except (OSError, ValueError) as exc:
+        why = str(exc)
+        if isinstance(exc, json.JSONDecodeError):
+            why = f"--faults is not JSON ({exc}); for example {_EXAMPLE}"
+        elif isinstance(exc, OSError) and not isinstance(exc, ForeignState):
+            why = f"port {args.port}: {exc.strerror or exc}; --port 0 picks a free one"
+        print(f"kie-nb simulator: {why}", file=sys.stderr)
         return 2
     with simulator:
-        print(f"Kie.ai simulator at {simulator.base_url} - nothing here costs money. Ctrl-C ends it.\n")
-        print("Set these for a client:")
-        print(f"  KIE_BASE_URL={simulator.base_url}")
-        print(f"  KIE_UPLOAD_URL={simulator.upload_url}")
-        print("  KIE_API_KEY=anything", flush=True)
+        print(
+            f"Kie.ai simulator at {simulator.base_url} - nothing here costs money. Ctrl-C ends it.\n\n"
+            f"Set these for a client:\n  KIE_BASE_URL={simulator.base_url}\n"
+            f"  KIE_UPLOAD_URL={simulator.upload_url}\n  KIE_API_KEY=anything",
+            flush=True,
+        )
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -1,12 +1,11 @@
-"""Drawing a video: one still picture, a moving camera, a caption and a mark, written as H.264 and AAC.
+"""Drawing a video: a still picture seen by a slowly moving camera, with a caption and a mark, as H.264 and AAC.
 
-You are where the pixels are made. The picture is taken apart into its three planes once; every frame is then one
-affine transform per plane, which is some four times cheaper than moving RGB frames and converting each.
+Each frame is one resize per plane of the still, some four times cheaper than moving RGB frames and converting each.
 The same `Plan` gives the same bytes on the same machine: one encoder thread, no clock in the file.
 """
 
 import hashlib
-import random
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,17 +14,16 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import camera
-from .caption import MARK, Overlay, badge, caption
+from .caption import MARK, overlay
 from .drift import drifted
 from .scene import Pixels, fitted, landscape, read_picture, size_for
-from .sound import LOW_RATE, RATE, ambience
 
-_FPS, _TINY_FPS = 24, 4
-_FADE_FROM_S, _FADE_TO_S = 0.25, 0.85  # when the caption comes in
+Window = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the picture
+
 _COLOURS = "colorprim=bt709:transfer=bt709:colormatrix=bt709"
 
 
@@ -47,18 +45,10 @@ class Plan:
     def digest(self) -> str:
         """A name for this video: equal plans have equal names."""
         image = hashlib.sha256(self.image).hexdigest() if self.image else f"{self.aspect:.6f}"
-        parts: tuple[Any, ...] = (
-            self.prompt,
-            self.seed,
-            self.seconds,
-            self.short_side,
-            self.model,
-            image,
-            self.tiny,
-            "v1",
-        )
+        asked = (self.prompt, self.seed, self.seconds, self.short_side, self.model)
+        parts: tuple[Any, ...] = (*asked, image, self.tiny, "v1")
         if self.drift:
-            parts = (*parts, self.drift, self.task)
+            parts += (self.drift, self.task)
         return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
@@ -71,159 +61,82 @@ def draw(plan: Plan, target: Path, *, is_off: Callable[[], bool] = lambda: False
 
     *is_off* is asked at every frame whether the drawing has been called off.
     """
-    number = int.from_bytes(
-        hashlib.sha256(f"{plan.seed}|{plan.prompt}".encode("utf-8", "replace")).digest()[:8], "big"
-    )
-    rng = np.random.default_rng(number)
-    if plan.image is None:
-        size = size_for(plan.aspect, plan.short_side, tiny=plan.tiny)
-        still = landscape(size, rng)
-    else:
-        picture = read_picture(plan.image)
-        size = size_for(picture.width / picture.height, plan.short_side, tiny=plan.tiny)
-        still = fitted(picture, size)
-    still = drifted(still, plan.drift, plan.task)
-    path = camera.choose_path(plan.prompt, random.Random(number))  # noqa: S311 - repeatable on purpose
-    stage = _Stage(still, caption(size, plan.prompt), badge(size, plan.seed))
-    _write(plan, target, stage, _until(is_off, path, stage, plan), ambience(plan.seconds, rng, _rate(plan)))
-
-
-class _Stage:
-    """The planes of the still picture and of what is laid over it."""
-
-    def __init__(self, still: Pixels, words: Overlay, mark: Overlay) -> None:
-        self.height, self.width = still.shape[:2]
-        self._planes = [Image.fromarray(plane) for plane in _planes(still)]
-        self._words = _Layer(words)
-        self._mark = _Layer(mark)
-
-    def frame(self, look: camera.Window, words: float) -> Any:
-        """The frame seen like this, with the caption at this strength (0 to 1)."""
-        canvas = np.empty((self.height * 3 // 2, self.width), dtype=np.uint8)
-        luma, blue, red = _views(canvas, self.height, self.width)
-        for plane, view, seen in zip(
-            self._planes, (luma, blue, red), (look, camera.halved(look), camera.halved(look)), strict=True
-        ):
-            shown = plane.resize(plane.size, Image.Resampling.BILINEAR, box=seen)
-            view[:] = np.asarray(shown).reshape(view.shape)
-        self._words.lay((luma, blue, red), words)
-        self._mark.lay((luma, blue, red), 1.0)
-        return av.VideoFrame.from_ndarray(canvas, format="yuv420p")
-
-
-class _Layer:
-    """An overlay as planes, ready to be blended."""
-
-    def __init__(self, overlay: Overlay) -> None:
-        # Opacity from 0 to 256 in place of 255, so that a shift can stand for the division.
-        full = overlay.alpha.astype(np.uint16) + (overlay.alpha > 127)  # noqa: PLR2004
-        half = (full.reshape(full.shape[0] // 2, 2, -1, 2).sum(axis=(1, 3)) // 4).astype(np.uint16)
-        colours = [plane.astype(np.uint16) for plane in _planes(overlay.rgb)]
-        self._layers = list(zip(colours, (full, half, half), strict=True))
-        self._tops = (overlay.top, overlay.top // 2, overlay.top // 2)
-        self._ready = [_mix(colour, alpha) for colour, alpha in self._layers]
-
-    def lay(self, views: tuple[Any, Any, Any], strength: float) -> None:
-        if strength <= 0:
-            return
-        mixes = self._ready
-        if strength < 1:
-            mixes = [_mix(colour, (alpha * strength).astype(np.uint16)) for colour, alpha in self._layers]
-        for view, top, (keep, add) in zip(views, self._tops, mixes, strict=True):
-            region = view[top : top + keep.shape[0]]
-            mixed = region * keep
-            mixed += add
-            mixed >>= 8
-            region[:] = mixed
-
-
-def _mix(
-    colour: NDArray[np.uint16], alpha: NDArray[np.uint16]
-) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """What to multiply a plane with and what to add to it; 128 rounds."""
-    return 256 - alpha, colour * alpha + np.uint16(128)
-
-
-def _planes(rgb: Pixels) -> tuple[Pixels, Pixels, Pixels]:
-    """RGB as BT.709 luma and two halved colour planes, in the limited range players expect."""
-    red, green, blue = (rgb[..., index].astype(np.float32) for index in range(3))
-    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    y = 16 + luma * (219 / 255)
-    cb = 128 + (blue - luma) * (224 / 255 / 1.8556)
-    cr = 128 + (red - luma) * (224 / 255 / 1.5748)
-    return _to_bytes(y), _to_bytes(_halve(cb)), _to_bytes(_halve(cr))
-
-
-def _halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    total = plane[0::2, 0::2] + plane[1::2, 0::2] + plane[0::2, 1::2] + plane[1::2, 1::2]
-    return (total / 4).astype(np.float32)
-
-
-def _to_bytes(plane: NDArray[np.float32]) -> Pixels:
-    return np.ascontiguousarray(np.clip(plane + 0.5, 0, 255).astype(np.uint8))
-
-
-def _views(canvas: Any, height: int, width: int) -> tuple[Any, Any, Any]:
-    # The two small planes lie one after the other in the last third of the array. Their rows do not line up
-    # with its rows, so they are seen through flat views.
-    flat = canvas.reshape(-1)
-    luma, quarter = height * width, height * width // 4
-    shape = (height // 2, width // 2)
-    return (
-        flat[:luma].reshape(height, width),
-        flat[luma : luma + quarter].reshape(shape),
-        flat[luma + quarter :].reshape(shape),
-    )
-
-
-def _fps(plan: Plan) -> int:
-    return _TINY_FPS if plan.tiny else _FPS
-
-
-def _rate(plan: Plan) -> int:
-    return LOW_RATE if plan.tiny else RATE
-
-
-def _until(
-    is_off: Callable[[], bool], path: camera.Path, stage: _Stage, plan: Plan
-) -> Iterator[camera.Window]:
-    for window in camera.frames(path, stage.width, stage.height, round(plan.seconds * _fps(plan))):
-        if is_off():
-            raise StoppedError
-        yield window
-
-
-def _write(
-    plan: Plan, target: Path, stage: _Stage, windows: Iterator[camera.Window], sound: NDArray[np.float32]
-) -> None:
-    fps = _fps(plan)
-    with av.open(
-        str(target), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
-    ) as box:
+    seed = hashlib.sha256(f"{plan.seed}|{plan.prompt}".encode("utf-8", "replace")).digest()[:8]
+    rng = np.random.default_rng(int.from_bytes(seed, "big"))
+    picture = read_picture(plan.image) if plan.image is not None else None
+    aspect = picture.width / picture.height if picture else plan.aspect
+    size = size_for(aspect, plan.short_side, tiny=plan.tiny)
+    still = drifted(fitted(picture, size) if picture else landscape(size, rng), plan.drift, plan.task)
+    fps, rate = (4, 16_000) if plan.tiny else (24, 48_000)
+    windows = camera(round(plan.seconds * fps), rng)
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(target), "w", format="mp4", options=options) as box:
         box.metadata["title"] = f"{MARK} video (not made by Kie.ai)"
         box.metadata["comment"] = f"{MARK} by the kie_nb simulator; model {plan.model}; seed {plan.seed}"
         video = box.add_stream("libx264", rate=fps)
-        video.width, video.height, video.pix_fmt = stage.width, stage.height, "yuv420p"
+        video.width, video.height = size
+        video.pix_fmt = "yuv420p"
         video.codec_context.thread_count = 1
         video.codec_context.gop_size = fps * 2
         video.options = {"preset": "ultrafast", "crf": "21", "x264-params": _COLOURS, "flags": "+bitexact"}
-        audio = box.add_stream("aac", rate=_rate(plan), layout="mono")
+        audio = box.add_stream("aac", rate=rate, layout="mono")
         audio.bit_rate = 64_000
         audio.options = {"flags": "+bitexact", "aac_coder": "fast"}
-        _mux_sound(box, audio, sound)
-        for index, look in enumerate(windows):
-            words = (index / fps - _FADE_FROM_S) / (_FADE_TO_S - _FADE_FROM_S)
-            frame = stage.frame(look, min(1.0, words))
+        _add_sound(box, audio, _chord(plan.seconds, rate, rng))
+        for index, frame in enumerate(_frames(still, overlay(size, plan.prompt, plan.seed), windows)):
+            if is_off():
+                raise StoppedError
             frame.pts, frame.time_base = index, Fraction(1, fps)
             box.mux(video.encode(frame))
         box.mux(video.encode(None))
 
 
-def _mux_sound(box: Any, stream: Any, sound: NDArray[np.float32]) -> None:
-    step = 1024
-    for start in range(0, len(sound), step):
-        piece = np.ascontiguousarray(sound[start : start + step].reshape(1, -1))
-        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = stream.rate, start, Fraction(1, stream.rate)
-        box.mux(stream.encode(frame))
+def camera(count: int, rng: np.random.Generator) -> Iterator[Window]:
+    """The part of the picture that each of *count* frames shows: all of it at first, then closer and to one side."""
+    zoom, angle = rng.uniform(0.2, 0.34), rng.uniform(0, 2 * math.pi)
+    for index in range(count):
+        along = 0.5 - 0.5 * math.cos(math.pi * index / max(1, count - 1))  # starts and ends at rest
+        side = 1 / (1 + zoom * along)
+        left, top = ((1 - side) / 2 * (1 + way * along) for way in (math.cos(angle), math.sin(angle)))
+        yield left, top, min(1.0, left + side), min(1.0, top + side)
+
+
+def _frames(still: Pixels, words: Image.Image, windows: Iterator[Window]) -> Iterator[Any]:
+    planes, covers = _planes(still), _planes(np.asarray(words)[..., :3])
+    opaque = words.getchannel("A")
+    masks = [opaque.resize(plane.size, Image.Resampling.BOX) for plane in planes]
+    for left, top, right, bottom in windows:
+        shown = []
+        for plane, cover, mask in zip(planes, covers, masks, strict=True):
+            width, height = plane.size
+            box = (left * width, top * height, right * width, bottom * height)
+            seen = plane.resize(plane.size, Image.Resampling.BILINEAR, box=box)
+            seen.paste(cover, mask=mask)
+            shown.append(np.asarray(seen).reshape(-1))
+        yield av.VideoFrame.from_ndarray(np.concatenate(shown).reshape(-1, words.width), format="yuv420p")
+
+
+def _planes(rgb: Pixels) -> list[Image.Image]:
+    """Luma and the two halved colour planes, in the limited range that players expect."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    flat = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709).to_ndarray().reshape(-1)
+    width, height = frame.width, frame.height
+    luma, *halves = np.split(flat, [width * height, width * height * 5 // 4])
+    small = [half.reshape(height // 2, width // 2) for half in halves]
+    return [Image.fromarray(plane) for plane in (luma.reshape(height, width), *small)]
+
+
+def _chord(seconds: float, rate: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """A soft chord between -1 and 1, faded in and out."""
+    time = np.arange(round(seconds * rate)) / rate
+    turns = 2 * np.pi * rng.uniform(110, 165) * np.outer((1, 1.25, 1.5), time)
+    loudness = 0.02 * np.minimum(1.0, np.minimum(time, time[::-1]) / 0.4)
+    chord: NDArray[np.float32] = (np.sin(turns).sum(axis=0) * loudness).astype(np.float32)
+    return chord
+
+
+def _add_sound(box: Any, stream: Any, sound: NDArray[np.float32]) -> None:
+    frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="fltp", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = stream.rate, 0, Fraction(1, stream.rate)
+    box.mux(stream.encode(frame))
     box.mux(stream.encode(None))

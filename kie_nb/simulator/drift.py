@@ -1,7 +1,6 @@
-"""A model that drifts: the same request gives other pixels each time, as much so as a switch says.
+"""A model that drifts: the same request gives other pixels each time, as far apart as `drift` says.
 
-You are where that is decided; the rest of the simulator draws the same video for the same request. The picture is overlaid with a
-pattern that the number of the task alone decides, so that one and the same task is always drawn alike. numpy loads with the first picture.
+The picture is overlaid with a pattern that only the number of the task decides, so one task is always drawn alike.
 """
 
 import math

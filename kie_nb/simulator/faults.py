@@ -11,7 +11,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,6 @@ class FaultBox:
                     self._strikes[call, armed.fault.kind] += 1
                     return armed.fault
         return None
-
-    def as_json(self) -> list[dict[str, Any]]:
-        """The faults in force, for the admin page."""
-        return [asdict(fault) for fault in self.faults]
 
     def _read_file(self) -> None:
         if self._file is None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from ..home import make_folder, open_plain
 from ..video import looks_like_video
+from ..video.sniff import HEAD_BYTES, ending_of
 
 MOST_FILE_BYTES = 256 << 20
-_HEAD_BYTES = 16
-_PICTURES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"))
+_MIMES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+_MIMES |= {"webm": "video/webm", "mkv": "video/webm"} | dict.fromkeys(("mp4", "m4v", "mov"), "video/mp4")
 
 
 class ForeignState(OSError):
@@ -42,18 +43,11 @@ def is_video(path: Path) -> bool:
     """Whether a plain file is there that begins as a video does."""
     try:
         with open_plain(path) as file:
-            return looks_like_video(file.read(_HEAD_BYTES))
+            return looks_like_video(file.read(HEAD_BYTES))
     except OSError:
         return False
 
 
 def mime_of(data: bytes) -> str | None:
     """The MIME type of a picture or a video, by its bytes alone; None for anything else."""
-    head = data[:_HEAD_BYTES]
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    if kind := next((kind for magic, kind in _PICTURES if head.startswith(magic)), None):
-        return f"image/{kind}"
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "video/webm"
-    return "video/mp4" if head[4:8] == b"ftyp" and looks_like_video(head) else None
+    return _MIMES.get(ending_of(data[:HEAD_BYTES]))

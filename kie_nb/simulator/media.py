@@ -47,7 +47,7 @@ async def video(request: Request) -> Response:
     dies_ms = (task.complete_ms or 0) + world.settings.link_life_s * 1000
     query = request.query_params
     if time.time() * 1000 > dies_ms and not world.is_fresh(
-        about[1], query.get("expires"), query.get("signature")
+        about[1], query.get("expires", ""), query.get("signature", "")
     ):
         return _not_found()
     if fault and fault.kind == "slow_reply":
@@ -75,9 +75,7 @@ def _instead(fault: Fault) -> Response | None:
         return _not_found()
     if fault.kind == "empty":
         return Response(b"", media_type="video/mp4")
-    if fault.kind == "lost_reply":
-        return Cut(reset=False)
-    return front_door(fault.kind)
+    return Cut(reset=False) if fault.kind == "lost_reply" else front_door(fault.kind)
 
 
 def _not_found() -> Response:
@@ -99,31 +97,27 @@ def _file(world: World, request: Request, data: bytes, fault: Fault | None) -> R
     headers["X-Content-Type-Options"] = "nosniff"
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    asked = request.headers.get("range")
-    if asked and request.headers.get("if-range", etag) == etag:
-        part = _part(asked, len(data))
-        if part == "none":
-            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
-        if isinstance(part, tuple):
-            first, last = part
-            headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-            return _Stream(world, data[first : last + 1], 206, headers=headers, kind=kind, fault=fault)
-    return _Stream(world, data, 200, headers=headers, kind=kind, fault=fault)
+    asked = request.headers.get("range", "")
+    part = _part(asked, len(data)) if request.headers.get("if-range", etag) == etag else None
+    if part is None:
+        return _Stream(world, data, 200, headers=headers, kind=kind, fault=fault)
+    start, end = part
+    if start >= end:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+    return _Stream(world, data[start:end], 206, headers=headers, kind=kind, fault=fault)
 
 
-def _part(asked: str, size: int) -> tuple[int, int] | str:
-    """First and last byte of a range; "none" if it lies outside, "all" if it is not one plain range."""
+def _part(asked: str, size: int) -> tuple[int, int] | None:
+    """Where one plain range begins and ends, empty if it lies outside; None for anything else, which means all."""
     match = _RANGE.fullmatch(asked.strip())
-    if match is None or match.group(1) == match.group(2) == "":
-        return "all"
-    if match.group(1) == "":  # the last n bytes
-        count = int(match.group(2))
-        return (max(0, size - count), size - 1) if count and size else "none"
-    first = int(match.group(1))
-    last = min(size - 1, int(match.group(2))) if match.group(2) else size - 1
-    if first >= size:
-        return "none"
-    return (first, last) if first <= last else "all"
+    if match is None or not any(match.groups()):
+        return None
+    first, last = match.groups()
+    if not first:  # the last n bytes
+        return max(0, size - int(last)), size
+    start, end = int(first), min(size, int(last) + 1) if last else size
+    return (start, end) if start < end or start >= size else None
 
 
 class _Stream(Response):

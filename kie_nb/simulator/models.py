@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..addresses import literal, why_not_public
 from .replies import UNKNOWN_MODEL, Refusal
+from .tasks import Shot
 
 IMAGE_TO_VIDEO = "wan/2-5-image-to-video"
 TEXT_TO_VIDEO = "wan/2-5-text-to-video"
@@ -58,12 +59,9 @@ class Order:
     """A request that passed: what to draw and what it costs."""
 
     prompt: str
-    seconds: float
-    short_side: int
+    shot: Shot
     credits: float
-    image_url: str | None = None
-    aspect: float = 16 / 9  # used when there is no picture to take it from
-    seed: int | None = None
+    seed: int | None
 
 
 def check(model: Any, given: Any) -> Order | Refusal:
@@ -112,13 +110,8 @@ def is_loopback(host: str) -> bool:
 def own_upload(url: str) -> str | None:
     """The path of a file given to our upload routes, whatever port it was given to."""
     parts = parts_of(url)
-    if (
-        parts.scheme in {"http", "https"}
-        and is_loopback(parts.hostname or "")
-        and parts.path.startswith(UPLOADS_PREFIX)
-    ):
-        return parts.path.removeprefix("/")
-    return None
+    is_own = parts.scheme in {"http", "https"} and is_loopback(parts.hostname or "")
+    return parts.path.removeprefix("/") if is_own and parts.path.startswith(UPLOADS_PREFIX) else None
 
 
 def planned_seconds(request: Mapping[str, Any], seed: int) -> float:
@@ -156,10 +149,7 @@ def _wrong_option(model: str, fields: Mapping[str, Any]) -> Refusal | None:
     for name in ("enable_prompt_expansion", "nsfw_checker"):
         if name in fields and not isinstance(fields[name], bool):
             return _outside(name)
-    seed = fields.get("seed", 0)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
-        return _outside("seed")
-    return None
+    return None if _is_seed(fields.get("seed", 0)) else _outside("seed")
 
 
 def _wrong_picture(model: str, fields: Mapping[str, Any]) -> Refusal | None:
@@ -181,15 +171,10 @@ def _order(fields: Mapping[str, Any]) -> Order:
     # The published defaults stand in for what is left out, as the page of the model promises.
     resolution = fields.get("resolution", "1080p")
     seconds = float(fields.get("duration", "5"))
-    return Order(
-        prompt=fields["prompt"],
-        seconds=seconds,
-        short_side=int(resolution.removesuffix("p")),
-        credits=_CREDITS_PER_SECOND[resolution] * seconds,
-        image_url=fields.get("image_url"),
-        aspect=_aspect(fields.get("aspect_ratio")),
-        seed=fields.get("seed"),
-    )
+    lines, aspect = int(resolution.removesuffix("p")), _aspect(fields.get("aspect_ratio"))
+    shot = Shot(seconds=seconds, short_side=lines, aspect=aspect, image_url=fields.get("image_url"))
+    price = _CREDITS_PER_SECOND[resolution] * seconds
+    return Order(prompt=fields["prompt"], shot=shot, credits=price, seed=fields.get("seed"))
 
 
 def _check_other(fields: Mapping[str, Any]) -> Order | Refusal:
@@ -197,19 +182,19 @@ def _check_other(fields: Mapping[str, Any]) -> Order | Refusal:
     url = _picture_in(fields)
     if not isinstance(prompt, str) or not (prompt.strip() or url):
         return Refusal(500, "prompt is required")
-    seed = fields.get("seed")
     digits = "".join(sign for sign in str(fields.get("resolution", "")) if sign.isdigit())
-    return Order(
-        prompt=prompt,
+    shot = Shot(
         seconds=_plain_seconds(fields.get("duration", 5)),
         short_side=int(digits) if digits in {"480", "580", "720", "1080"} else 720,
-        credits=_FLAT_PRICE,
-        image_url=url,
         aspect=_aspect(fields.get("aspect_ratio", fields.get("ratio"))),
-        seed=seed
-        if isinstance(seed, int) and not isinstance(seed, bool) and -(2**63) <= seed < 2**63
-        else None,
+        image_url=url,
     )
+    seed = fields.get("seed")
+    return Order(prompt=prompt, shot=shot, credits=_FLAT_PRICE, seed=seed if _is_seed(seed) else None)
+
+
+def _is_seed(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and -(2**63) <= given < 2**63
 
 
 def _aspect(given: Any) -> float:

@@ -4,7 +4,6 @@ Also where a given picture is read and cut to the shape of the video. Needs nump
 """
 
 import io
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +11,14 @@ from PIL import Image, ImageOps
 
 Pixels = NDArray[np.uint8]
 
-# (zenith, horizon, far hill, near hill, sun)
-_HOURS: tuple[tuple[tuple[int, int, int], ...], ...] = (
+# zenith, horizon, far hill, near hill, sun
+_HOURS = (
     ((24, 32, 74), (246, 146, 96), (140, 92, 120), (30, 22, 48), (255, 222, 170)),
     ((64, 128, 196), (214, 232, 240), (122, 162, 176), (28, 70, 74), (255, 252, 232)),
     ((10, 14, 38), (70, 84, 140), (48, 60, 104), (8, 12, 30), (236, 240, 255)),
     ((92, 60, 120), (255, 190, 170), (186, 120, 146), (58, 30, 66), (255, 240, 214)),
-    ((34, 92, 96), (244, 220, 150), (120, 150, 118), (18, 48, 44), (255, 250, 206)),
 )
+_HILLS = 5
 _MOST_PIXELS = 40_000_000  # a small file can claim any size: nothing larger is decoded
 _FLATTEST, _TALLEST = 0.4, 2.5  # width to height; beyond this a picture is cut
 
@@ -32,8 +31,8 @@ def size_for(aspect: float, short_side: int, *, tiny: bool) -> tuple[int, int]:
     """Width and height with this short side: even numbers, as H.264 wants them."""
     aspect = min(_TALLEST, max(_FLATTEST, aspect))
     short = max(16, short_side // 8) if tiny else short_side
-    width, height = (short * aspect, short) if aspect >= 1 else (short, short / aspect)
-    return max(16, round(width / 2) * 2), max(16, round(height / 2) * 2)
+    width, height = short * max(1.0, aspect), short * max(1.0, 1 / aspect)
+    return round(width / 2) * 2, round(height / 2) * 2
 
 
 def read_picture(data: bytes) -> Image.Image:
@@ -42,12 +41,9 @@ def read_picture(data: bytes) -> Image.Image:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
                 raise UnreadableImageError("it has too many pixels")
-            upright: Image.Image = ImageOps.exif_transpose(opened)
-            if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
-                see_through = upright.convert("RGBA")
-                ground = Image.new("RGBA", see_through.size, (0, 0, 0, 255))
-                return Image.alpha_composite(ground, see_through).convert("RGB")
-            return upright.convert("RGB")
+            upright = ImageOps.exif_transpose(opened).convert("RGBA")
+            ground = Image.new("RGBA", upright.size, (0, 0, 0, 255))
+            return Image.alpha_composite(ground, upright).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
         raise UnreadableImageError(str(exc)) from exc
 
@@ -60,46 +56,25 @@ def fitted(picture: Image.Image, size: tuple[int, int]) -> Pixels:
 def landscape(size: tuple[int, int], rng: np.random.Generator) -> Pixels:
     """Hills in the haze: another hour and another skyline for each seed."""
     width, height = size
-    zenith, horizon, far, near, light = (
-        np.array(c, dtype=np.float32) for c in _HOURS[rng.integers(len(_HOURS))]
-    )
+    zenith, horizon, far, near, light = np.array(_HOURS[rng.integers(len(_HOURS))], dtype=np.float32)
     x = np.linspace(0.0, 1.0, width, dtype=np.float32)
     y = np.linspace(0.0, 1.0, height, dtype=np.float32)[:, None]
     skyline = float(rng.uniform(0.48, 0.62))
-    blend = np.clip(y / skyline, 0.0, 1.0)[..., None] ** 1.6
-    canvas = zenith * (1 - blend) + horizon * blend
-    canvas = np.broadcast_to(canvas, (height, width, 3)).copy()
-    _shine(
-        canvas,
-        x * (width / height),
-        y,
-        (float(rng.uniform(0.2, 0.8)) * width / height, skyline - 0.14),
-        light,
-    )
-    layers = 5
-    for layer in range(layers):
-        depth = layer / (layers - 1)
-        top = skyline + 0.42 * depth**1.3 + _ridge(x, rng, height=0.05 + 0.07 * depth)
-        cover = np.clip((y - top) * height / 1.5, 0.0, 1.0)[..., None]
-        haze = np.clip(1 - (y - top) * 3.2, 0.0, 1.0)[..., None] * 0.22
-        colour = far * (1 - depth) + near * depth
-        canvas += (colour * (1 - haze) + horizon * haze - canvas) * cover
-    canvas += rng.normal(0.0, 1.0, (height, width, 1)).astype(np.float32)  # grain, against banding
+    sky = np.clip(y / skyline, 0.0, 1.0)[..., None] ** 1.6
+    canvas = np.repeat(zenith * (1 - sky) + horizon * sky, width, axis=1)
+    distance = np.hypot((x - float(rng.uniform(0.2, 0.8))) * (width / height), y - skyline + 0.14)
+    disc = np.clip((0.052 - distance) * 400, 0, 1)
+    canvas += (light - canvas) * np.maximum(disc, 0.8 * np.exp(-distance * 4))[..., None]
+    for number in range(_HILLS):
+        depth = number / (_HILLS - 1)
+        waves = 2 ** np.arange(6) * rng.uniform(1.1, 1.75, 6)
+        swell = np.sin(2 * np.pi * (np.outer(waves, x) + rng.uniform(size=(6, 1)))).T / 1.9 ** np.arange(6)
+        ridge = skyline + 0.42 * depth**1.3 + swell.sum(axis=1) * (0.025 + 0.035 * depth)
+        below = y - ridge.astype(np.float32)
+        haze = np.clip(1 - below * 3.2, 0, 1)[..., None] * 0.22
+        cover = np.clip(below * height / 1.5, 0, 1)[..., None]
+        hill = (far * (1 - depth) + near * depth) * (1 - haze) + horizon * haze
+        canvas += (hill - canvas) * cover
+    canvas += rng.standard_normal((height, width, 1), dtype=np.float32)  # grain, against banding
     drawn: Pixels = np.clip(canvas, 0, 255).astype(np.uint8)
     return drawn
-
-
-def _shine(canvas: Any, x: Any, y: Any, centre: tuple[float, float], light: Any) -> None:
-    distance = np.hypot(x[None, :] - centre[0], y - centre[1])
-    disc = np.clip((0.052 - distance) * 400, 0.0, 1.0)
-    glow = 0.62 * np.exp(-distance * 5.0) + 0.25 * np.exp(-distance * 1.8)
-    part = np.clip(np.maximum(disc, glow), 0.0, 1.0)[..., None]
-    canvas += (light - canvas) * part
-
-
-def _ridge(x: Any, rng: np.random.Generator, *, height: float) -> Any:
-    line = np.zeros_like(x)
-    for octave in range(6):
-        waves = 1.4 * 2**octave * float(rng.uniform(0.8, 1.25))
-        line += np.sin(2 * np.pi * (waves * x + float(rng.uniform()))).astype(np.float32) / 1.9**octave
-    return line * height * 0.5

@@ -21,8 +21,8 @@ from .keeper import Keeper
 from .server import ServerThread
 from .store import Store, checked_credits
 from .studio import Studio
-from .tasks import Task, now_ms
-from .world import Settings, World, frozen_keys
+from .tasks import now_ms
+from .world import Settings, World
 
 _DEFAULT_STATES = ("waiting", "generating")
 
@@ -93,7 +93,7 @@ class Simulator:
         self._port, self._tiny, self._credits = port, tiny, checked_credits(credits)
         self._settings = Settings(
             speed=speed,
-            keys=frozen_keys(keys),
+            keys=None if keys is None else frozenset(keys),
             creates_per_window=creates_per_window,
             window_s=window_s,
             link_life_s=link_life_s,
@@ -182,7 +182,21 @@ class Simulator:
     def tasks(self) -> list[TaskView]:
         """Every task, oldest first."""
         world = self._running()
-        return [_view(world, task) for task in world.store.all()]
+        now, states, videos = now_ms(), world.settings.states, world.studio.videos
+        return [
+            TaskView(
+                task_id=task.id,
+                model=task.model,
+                input=task.input,
+                state=task.shown_state(now, states),
+                created=task.created_ms / 1000,
+                completed=task.complete_ms / 1000 if task.complete_ms is not None else None,
+                credits=task.credits,
+                seed=task.seed,
+                video=videos / task.video if task.video else None,
+            )
+            for task in world.store.all()
+        ]
 
     @property
     def counts(self) -> Counter[str]:
@@ -192,9 +206,7 @@ class Simulator:
     @property
     def balance(self) -> float:
         """Credits in the purse."""
-        store = self._running().store
-        store.settle()
-        return store.balance()
+        return self._running().store.balance()
 
     def set_balance(self, credits_now: float) -> None:
         """Fill or empty the purse."""
@@ -224,7 +236,7 @@ class Simulator:
         try:
             app = Starlette(routes=[*api.routes(), *uploads.routes(), *media.routes(), *admin.routes()])
             app.state.world = world
-            keeper = Keeper(world, folder / "alive", lambda: self._port_url(server))
+            keeper = Keeper(world, folder / "alive", lambda: f"http://127.0.0.1:{server.port}")
             server = ServerThread(Door(app, world), self._port, keeper.run)
             server.start()
         except BaseException:
@@ -232,21 +244,3 @@ class Simulator:
             raise
         self._world, self._server = world, server
         atexit.register(self.stop)  # a private folder must not outlive its process
-
-    @staticmethod
-    def _port_url(server: ServerThread) -> str:
-        return f"http://127.0.0.1:{server.port}"
-
-
-def _view(world: World, task: Task) -> TaskView:
-    return TaskView(
-        task_id=task.id,
-        model=task.model,
-        input=task.input,
-        state=task.shown_state(now_ms(), world.settings.states),
-        created=task.created_ms / 1000,
-        completed=task.complete_ms / 1000 if task.complete_ms is not None else None,
-        credits=task.credits,
-        seed=task.seed,
-        video=world.studio.videos / task.video if task.video else None,
-    )

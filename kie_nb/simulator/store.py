@@ -89,7 +89,8 @@ class Store:
             self._db.close()
 
     def balance(self) -> float:
-        """Credits in the purse."""
+        """Credits in the purse, after all that is due is settled."""
+        self.settle()
         return float(self._one("SELECT balance FROM account")[0])
 
     def set_balance(self, credits_now: float) -> None:
@@ -147,13 +148,9 @@ class Store:
             due = self._checked(db.execute(f"SELECT * FROM task WHERE {_DUE}", (now,)))
             back = sum(task.credits for task in due if task.fate)
             db.execute("UPDATE account SET balance = MIN(balance + ?, ?)", (back, MOST_CREDITS))
-            db.executemany(
-                "UPDATE task SET state = ?, complete_ms = ? WHERE id = ?",
-                [
-                    ("fail" if task.fate else "success", max(task.due_ms, task.ready_ms or 0), task.id)
-                    for task in due
-                ],
-            )
+            for task in due:
+                ended = ("fail" if task.fate else "success", max(task.due_ms, task.ready_ms or 0), task.id)
+                db.execute("UPDATE task SET state = ?, complete_ms = ? WHERE id = ?", ended)
 
     def set_video(self, task_id: str, video: str) -> None:
         """The film of this task is on disk."""
@@ -177,12 +174,8 @@ class Store:
 
     def adopt(self, task_id: str, old_owner: str, new_owner: str) -> bool:
         """Take over a task whose process is gone. Only one taker wins."""
-        return (
-            self._change(
-                "UPDATE task SET owner = ? WHERE id = ? AND owner = ?", new_owner, task_id, old_owner
-            )
-            > 0
-        )
+        taken = "UPDATE task SET owner = ? WHERE id = ? AND owner = ?"
+        return self._change(taken, new_owner, task_id, old_owner) > 0
 
     @contextmanager
     def _money(self) -> Iterator[sqlite3.Connection]:

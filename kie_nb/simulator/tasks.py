@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from . import plain_json
+from ..bounds import read_json
 
 # fate -> (failCode, failMsg), both as the service writes them
 FATES = {
@@ -79,7 +79,7 @@ def now_ms() -> int:
 def task_of(row: Mapping[str, Any]) -> Task | None:
     """The task in a row of the database, or None if it is not one that we could have written."""
     try:
-        fields = {**row, "input": plain_json.read(row["input"]), "plan": plain_json.read(row["plan"])}
+        fields = {**row, "input": read_json(row["input"]), "plan": read_json(row["plan"])}
         task = _adapter().validate_json(json.dumps(fields), strict=True)
     except (ValidationError, ValueError, TypeError):
         return None

@@ -6,6 +6,8 @@ import binascii
 import datetime as dt
 import mimetypes
 import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -17,16 +19,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import folder
-from .api import base_of, key_is_good, world_of
+from .api import base_of, keyed, world_of
 from .door import MOST_FILE_BYTES
 from .models import UPLOADS_PREFIX, parts_of
-from .replies import UNAUTHORIZED, Refusal
+from .replies import Refusal
 from .studio import UploadsFullError
-from .wire import json_body, json_reply, with_fault
-from .world import ACCOUNT
+from .tasks import now_ms
+from .wire import json_body, with_fault
+from .world import ACCOUNT, World
 
 _MOST_FIELDS = 16
-_EXTENSIONS = ((b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"RIFF", "webp"), (b"GIF8", "gif"))
+Read = Callable[[Request], Awaitable[tuple[bytes, Any, Any]]]  # the file, its folder and its name
 
 
 class _Wrong(Exception):
@@ -37,8 +40,17 @@ class _Wrong(Exception):
 
 def routes() -> list[Route]:
     """The routes of this file."""
-    paths = ("/api/file-stream-upload", "/api/file-base64-upload", "/api/file-url-upload")
-    return [Route(path, upload, methods=["POST"]) for path in paths]
+    readers = {"stream": _from_form, "base64": _from_base64, "url": _from_url}
+    return [
+        keyed(
+            "POST",
+            f"/api/file-{kind}-upload",
+            "upload_requests",
+            partial(upload, read),
+            refuse=upload_refused,
+        )
+        for kind, read in readers.items()
+    ]
 
 
 def upload_refused(refusal: Refusal) -> dict[str, Any]:
@@ -46,17 +58,8 @@ def upload_refused(refusal: Refusal) -> dict[str, Any]:
     return {"success": False, "code": refusal.code, "msg": refusal.msg}
 
 
-async def upload(request: Request) -> Response:
+async def upload(read: Read, world: World, request: Request) -> Response:
     """Any of the three upload calls."""
-    world = world_of(request)
-    world.count("upload_requests")
-    if not key_is_good(request):
-        return json_reply(upload_refused(Refusal(401, UNAUTHORIZED)))
-    read = {
-        "/api/file-stream-upload": _from_form,
-        "/api/file-base64-upload": _from_base64,
-        "/api/file-url-upload": _from_url,
-    }[request.url.path]
 
     async def work() -> tuple[Any, int]:
         try:
@@ -137,11 +140,8 @@ async def _from_url(request: Request) -> tuple[bytes, Any, Any]:
         )
     except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as exc:
         raise _Wrong("Failed to download file from URL", 500) from exc
-    return (
-        data,
-        body.get("uploadPath"),
-        body.get("fileName") or unquote(parts_of(url).path).rpartition("/")[2],
-    )
+    name = body.get("fileName") or unquote(parts_of(url).path).rpartition("/")[2]
+    return data, body.get("uploadPath"), name
 
 
 async def _fields(request: Request) -> dict[str, Any]:
@@ -162,8 +162,8 @@ def _file_name(given: Any, data: bytes) -> str:
         raise _Wrong("File is empty or exceeds the size limit")
     if isinstance(given, str) and given:
         return _safe(given, "fileName")
-    extension = next((name for magic, name in _EXTENSIONS if data.startswith(magic)), "bin")
-    return f"{int(dt.datetime.now(dt.UTC).timestamp() * 1000)}-{secrets.token_hex(5)}.{extension}"
+    extension = (folder.mime_of(data) or "").removeprefix("image/").replace("jpeg", "jpg")
+    return f"{now_ms()}-{secrets.token_hex(5)}.{extension if extension.isalpha() else 'bin'}"
 
 
 def _safe(part: str, field: str) -> str:

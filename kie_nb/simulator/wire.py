@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from . import plain_json
+from ..bounds import read_json
 from .faults import Fault
 from .replies import NAMES_BLOCKED, REFUSALS, cloudflare_page, refused
 
@@ -67,12 +67,10 @@ def front_door(kind: str) -> Response | None:
         return PlainTextResponse(NAMES_BLOCKED, status_code=403)
     if kind == "html":
         return HTMLResponse(cloudflare_page(200))
-    if kind == "reset":
-        return Cut(reset=True)
-    return None
+    return Cut(reset=True) if kind == "reset" else None
 
 
-async def with_fault(
+async def with_fault(  # noqa: PLR0911 - one return a kind
     fault: Fault | None, work: Callable[[], Awaitable[tuple[Any, int]]], *, refuse: Refuse = refused
 ) -> Response:
     """Do the work and send what it gives, the way the fault wants it."""
@@ -80,30 +78,21 @@ async def with_fault(
         return json_reply(*await work())
     if (early := front_door(fault.kind)) is not None:
         return early
-    if fault.kind in REFUSALS:
-        refusal = REFUSALS[fault.kind]
+    if (refusal := REFUSALS.get(fault.kind)) is not None:
         return json_reply(refuse(refusal), refusal.http_status)
     body, status = await work()
     if fault.kind == "slow_reply":
         await asyncio.sleep(fault.seconds)
-    return _spoilt_connection(fault.kind) or _spoilt_body(fault.kind, body, status)
-
-
-def _spoilt_connection(kind: str) -> Response | None:
-    if kind == "lost_reply":
+    if fault.kind == "lost_reply":
         return Cut(reset=False)
-    if kind == "http_502_done":
+    if fault.kind == "http_502_done":
         return HTMLResponse(cloudflare_page(502), status_code=502)
-    return None
-
-
-def _spoilt_body(kind: str, body: Any, status: int) -> Response:
-    if kind == "broken_json":
+    if fault.kind == "broken_json":
         text = json.dumps(body)
         return Response(text[: len(text) * 2 // 3], status_code=status, media_type="application/json")
-    if kind == "message_key":
+    if fault.kind == "message_key":
         body = {("message" if name == "msg" else name): value for name, value in body.items()}
-    if kind == "no_task_id" and isinstance(body.get("data"), dict):
+    if fault.kind == "no_task_id" and isinstance(body.get("data"), dict):
         body = {**body, "data": {}}
     return json_reply(body, status)
 
@@ -111,6 +100,6 @@ def _spoilt_body(kind: str, body: Any, status: int) -> Response:
 async def json_body(request: Request) -> Any:
     """The decoded JSON of a request, or None when it is no JSON."""
     try:
-        return plain_json.read(await request.body())
+        return read_json(await request.body())
     except ValueError:
         return None

@@ -11,7 +11,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,18 +89,8 @@ class World:
         expires = int(time.time()) + FRESH_LINK_S
         return f"expires={expires}&signature={self.signature(name, expires)}"
 
-    def is_fresh(self, name: str, expires: str | None, signature: str | None) -> bool:
+    def is_fresh(self, name: str, expires: str, signature: str) -> bool:
         """Whether a link carries a signature of ours that still holds."""
-        if (
-            not expires
-            or not signature
-            or not re.fullmatch("[0-9]{1,12}", expires)
-            or int(expires) < time.time()
-        ):
+        if not re.fullmatch("[0-9]{1,12}", expires) or int(expires) < time.time():
             return False
         return hmac.compare_digest(self.signature(name, int(expires)).encode(), signature.encode())
-
-
-def frozen_keys(keys: Collection[str] | None) -> frozenset[str] | None:
-    """The keys that are good, or None for "any"."""
-    return None if keys is None else frozenset(keys)

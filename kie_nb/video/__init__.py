@@ -1,6 +1,6 @@
 """Video files: what one is, a picture of it, and a small copy a browser can play.
 
-Everything here works on files alone and knows of `kie_nb` only how a file is opened (`home`). PyAV, Pillow and numpy are loaded
+Everything here works on files alone and knows of `kie_nb` only how files are opened and written (`home`, `fileops`). PyAV, Pillow and numpy are loaded
 by the first call that needs them, so importing this room costs next to nothing.
 
     sniff.py     what the first bytes say, without decoding anything
@@ -13,7 +13,7 @@ by the first call that needs them, so importing this room costs next to nothing.
     tags.py      the request inside a file, written without touching a frame
     likeness.py  how alike two videos are; pairing.py, metrics.py and hearing.py measure it
     strip.py     the same moments of several videos above each other
-    files.py     finished files appear under their name in one step; only videos and pictures are handed out
+    files.py     only videos and pictures are handed out
 """
 
 from .bounds import open_picture

@@ -79,9 +79,6 @@ class Likeness:
         same_frames: All decoded frames are equal, pixel by pixel, and last equally long; containers, tags and sound may differ.
         ssim: Structural similarity of the pairs of frames, the mean; 1 for equal ones.
         ssim_min: That of the pair that is least alike.
-        psnr_db: Peak signal-to-noise ratio of all pairs together; infinite (`math.inf`) when they are equal.
-        vmaf: 0 to 100, the first against the second; None where PyAV's FFmpeg has no libvmaf, or below 32 pixels a side.
-        hash_bits: In how many of 64 bits the perceptual hashes (dHash) differ, the mean over four moments a second; 32 is chance.
         pairs: How many pairs of frames were compared.
         compared_s: How long the part is that both have.
         compared_width: In which size they were compared: that of the smaller one.
@@ -94,9 +91,6 @@ class Likeness:
     same_frames: bool
     ssim: float
     ssim_min: float
-    psnr_db: float
-    vmaf: float | None
-    hash_bits: float
     pairs: int
     compared_s: float
     compared_width: int

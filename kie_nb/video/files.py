@@ -1,34 +1,12 @@
-"""Finished files appear under their name in one step, and only what is a video or a picture is handed out."""
+"""Only what is a video or a picture by its bytes is handed out."""
 
-import contextlib
 import errno
 import io
-import os
-import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from ..home import open_plain
 from .sniff import HEAD_BYTES, looks_like_media
-
-
-@contextlib.contextmanager
-def finished_in_one_step(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """Write to the path given here; it takes the name *target* only when the block ends well.
-
-    A reader never meets half a file, and a crash leaves at most a hidden ``.part`` beside it. The name is our own
-    rather than `tempfile`'s, whose files nobody else on the machine may read.
-    """
-    final = Path(target)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    part = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield part
-        part.replace(final)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
 
 
 def is_media(path: Path) -> bool:

@@ -1,25 +1,22 @@
-"""How alike two videos are: bytes, frames, SSIM, PSNR, VMAF, a perceptual hash, and the sound by itself.
+"""How alike two videos are: bytes, frames, SSIM, and the sound by itself.
 
 Figures only; what they mean is judged elsewhere. Both videos are decoded once, frame by frame, so that a long one needs no
 more memory than a short one.
 """
 
-import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..fileops import hash_of
 from .facts import Likeness, Side, is_one_length
 
 if TYPE_CHECKING:
     from .pairing import Film
 
-_HASH_EVERY_S = 0.25
 
-
-def compare_videos(
-    first: str | os.PathLike[str], second: str | os.PathLike[str], *, vmaf: bool = True
-) -> Likeness:
+def compare_videos(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Likeness:
     """Measure how alike two videos are.
 
     Frames are paired by their moment, counted from the first frame; what only one of them has at its end is not compared. Different
@@ -28,29 +25,24 @@ def compare_videos(
     Args:
         first: a video in any codec that PyAV decodes.
         second: the one it is set against.
-        vmaf: measure it too, where it can be; it takes three times as long as all other figures together.
 
     Raises:
         NotAVideo: one of them is something else, or damaged.
         OSError: one of them cannot be read at all.
     """
     from .hearing import compare_sound
-    from .metrics import Gauge, bits_apart, fingerprint, room_to_measure
+    from .metrics import Gauge
     from .pairing import films, pairs
 
     gauge: Gauge | None = None
-    bits: list[int] = []
     count = 0
-    with room_to_measure() as folder, films(first, second) as (one, other):
-        for moment_s, mine, theirs in pairs(one, other):
-            gauge = gauge or Gauge(mine, theirs, folder, vmaf=vmaf)
-            fitted = gauge.fit(mine, theirs)
-            if moment_s >= len(bits) * _HASH_EVERY_S:
-                bits.append(bits_apart(fingerprint(fitted[0]), fingerprint(fitted[1])))
-            gauge.add(*fitted)
+    with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder, films(first, second) as (one, other):
+        for mine, theirs in pairs(one, other):
+            gauge = gauge or Gauge(mine, theirs, Path(folder))
+            gauge.add(mine, theirs)
             count += 1
         assert gauge is not None  # noqa: S101 - for the type checker: without a frame `pairs` has raised
-        figures = gauge.figures()
+        ssim, ssim_min = gauge.figures()
         same_pixels = one.digest == other.digest
         sides = _side(first, one), _side(second, other)
     return Likeness(
@@ -58,11 +50,8 @@ def compare_videos(
         second=sides[1],
         same_bytes=sides[0].sha256 == sides[1].sha256,
         same_frames=same_pixels and is_one_length(*sides),
-        ssim=figures.ssim,
-        ssim_min=figures.ssim_min,
-        psnr_db=figures.psnr_db,
-        vmaf=figures.vmaf,
-        hash_bits=sum(bits) / len(bits),
+        ssim=ssim,
+        ssim_min=ssim_min,
         pairs=count,
         compared_s=min(side.duration_s for side in sides),
         compared_width=gauge.width,
@@ -72,13 +61,10 @@ def compare_videos(
 
 
 def _side(path: str | os.PathLike[str], film: "Film") -> Side:
-    with Path(path).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        weight = file.tell()
     return Side(
         name=film.name,
-        sha256=digest,
-        bytes=weight,
+        sha256=hash_of(Path(path), follow=True),
+        bytes=Path(path).stat().st_size,
         frames=film.frames,
         duration_s=round(film.length_s, 3),
         fps=round(film.fps, 3),

@@ -87,10 +87,10 @@ def films(*paths: str | PathLike[str]) -> Iterator[list[Film]]:
         yield [Film(*stack.enter_context(opened(path))) for path in paths]
 
 
-def pairs(first: Film, second: Film) -> Iterator[tuple[float, "VideoFrame", "VideoFrame"]]:
-    """The moment and both frames, for each frame of the slower video while both last. Then the rest goes by, unpaired."""
+def pairs(first: Film, second: Film) -> Iterator[tuple["VideoFrame", "VideoFrame"]]:
+    """Both frames, for each frame of the slower video while both last. Then the rest goes by, unpaired."""
     if second.fps < first.fps:
-        yield from ((moment, mine, theirs) for moment, theirs, mine in pairs(second, first))
+        yield from ((mine, theirs) for theirs, mine in pairs(second, first))
         return
     ahead = iter(second)
     shown, coming = next(ahead, None), next(ahead, None)
@@ -99,7 +99,7 @@ def pairs(first: Film, second: Film) -> Iterator[tuple[float, "VideoFrame", "Vid
             shown, coming = coming, next(ahead, None)
         if shown is None or (coming is None and second.is_over_at(moment)):
             break
-        yield moment, frame, shown[1]
+        yield frame, shown[1]
     first.finish()
     second.finish()
 

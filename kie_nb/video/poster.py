@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ..fileops import finished_in_one_step
 from .facts import NotAVideo
-from .files import finished_in_one_step
 from .reading import NO_FRAME, decoded, demuxed, duration_s, go_to, opened, upright
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..fileops import finished_in_one_step
 from .bounds import Budget
 from .facts import NotAVideo
-from .files import finished_in_one_step
 from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened, upright
 
 if TYPE_CHECKING:

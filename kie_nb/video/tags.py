@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..fileops import finished_in_one_step
 from .facts import NotAVideo
-from .files import finished_in_one_step
 from .reading import opened, probe
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hurry import hurry_code
 
 from kie_nb.simulator import Fault
 
@@ -22,16 +23,16 @@ pytestmark = pytest.mark.slow
 
 CHILD_S = 90
 # What each process begins with. SQLite, pictures and films need more than 300 bytes; a line in a list does not.
-TOOLS = """
+TOOLS = (
+    hurry_code(fetch_pauses_s=(0.2,), ledger_pause_s=0.5)
+    + """
 import hashlib, json, os, resource, sys, threading, time
 from pathlib import Path
 import kie_nb as kie
-from kie_nb.engine import downloading
 
 way, cat = sys.argv[1], sys.argv[2]
 home = Path(os.environ["KIE_NB_HOME"])
 filler = home.parent / "filler"
-downloading.FETCH_PAUSES_S = (0.2,)
 
 def fill():
     if way == "limit":
@@ -70,6 +71,7 @@ def until(what):
 def tell(**facts):
     print(json.dumps(facts))
 """
+)
 
 
 # A disk that is mounted in a name space of its own is gone with its processes, however they end.

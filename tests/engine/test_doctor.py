@@ -8,14 +8,14 @@ import time
 from dataclasses import asdict
 
 import pytest
+from hurry import hurry
 from madefolder import RUN_ID, make_folder
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import downloading
+from kie_nb.fileops import hash_of
 from kie_nb.handles import get_session
 from kie_nb.ledger import owner
-from kie_nb.operations.doctor import hash_of
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -312,7 +312,7 @@ TWO = Fault(call="record", kind="two_urls")
 @pytest.fixture
 def one_of_two(simulate, ask, monkeypatch):
     """A run whose task made two files of which one does not come for now: ``one_of_two(dead=1)``."""
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.0,))
+    hurry(fetch_pauses_s=(0.0,))
 
     def make(dead):
         simulator = simulate(faults=[TWO, Fault(call="download", kind="expired", match=f"_{dead}.mp4")])
@@ -356,7 +356,7 @@ def test_resuming_fetches_what_has_not_come(one_of_two):
 
 def test_no_file_of_several_is_no_success(simulate, ask, monkeypatch):
     """Nothing came: the run is not done, and says so."""
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", ())
+    hurry(fetch_pauses_s=())
     simulate(faults=[TWO, Fault(call="download", kind="expired")])
     run = ask()
     with pytest.raises(kie.DownloadFailed):

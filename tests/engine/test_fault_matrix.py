@@ -11,14 +11,15 @@ import time
 from collections import Counter, defaultdict
 
 import pytest
+from hurry import hurry
 from PIL import Image
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import channel, downloading, polling, sending
+from kie_nb.engine import sending
 from kie_nb.engine.states import AT_SERVICE
+from kie_nb.engine.timing import Timing
 from kie_nb.handles import get_session
-from kie_nb.service import media
 from kie_nb.service.pace import Patience
 from kie_nb.simulator import Fault
 from kie_nb.simulator.faults import KINDS
@@ -123,20 +124,23 @@ def test_the_table_has_every_fault_and_no_other():
 
 def test_a_rate_limit_is_waited_out_for_its_window():
     """What the tests below shorten is as long as kie-api.md §5.1 asks for."""
-    assert channel.RATE_PAUSE_S >= settings.WINDOW_S
-    assert sending.UPLOAD_RATE_PAUSE_S >= settings.WINDOW_S
+    assert Timing().rate_pause_s >= settings.WINDOW_S
+
+
+SHORTER = {
+    "patience": Patience(retry_s=0.01),
+    "rate_pause_s": 0.02,
+    "upload_pauses_s": (0.01, 0.02),
+    "fetch_pauses_s": (0.02, 0.05, 0.1),
+    "link_pauses_s": (0.0, 0.05, 0.1),
+    "simulator_looks": (0.1, 1.1),
+}
 
 
 @pytest.fixture
-def shorter_pauses(monkeypatch):
+def shorter_pauses():
     """What runs wait for between two tries, a hundredth as long."""
-    monkeypatch.setattr(channel, "RATE_PAUSE_S", 0.02)
-    monkeypatch.setattr(sending, "UPLOAD_RATE_PAUSE_S", 0.02)
-    monkeypatch.setattr(sending, "UPLOAD_PAUSES_S", (0.01, 0.02))
-    monkeypatch.setattr(media, "PAUSE_S", 0.01)
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.02, 0.05, 0.1))
-    monkeypatch.setattr(downloading, "LOOK_PAUSES_S", (0.0, 0.05, 0.1))
-    monkeypatch.setitem(polling.NO_EXPERIENCE, "simulator", (0.1, 1.1))
+    hurry(**SHORTER)
 
 
 @pytest.fixture
@@ -344,10 +348,9 @@ def test_one_strike_has_the_outcome_of_the_table(crowd, call):
 
 
 @pytest.mark.parametrize("call", OF_RUNS)
-def test_a_fault_that_stays_keeps_nobody_waiting(crowd, call, monkeypatch):
+def test_a_fault_that_stays_keeps_nobody_waiting(crowd, call):
     """Struck at every call: each run ends in time, and when the trouble is over every paid video comes."""
-    monkeypatch.setattr(polling, "LOST_AFTER_S", 0.5)
-    monkeypatch.setattr(polling, "LOST_LOOKS", 4)
+    hurry(**SHORTER, lost_after_s=0.5, lost_looks=4)
     kinds = OUTCOMES[call]
     ends = {kind: end_of(call, kind, stays=True) for kind in kinds}
     simulator = crowd(call, kinds, 1)
@@ -395,9 +398,9 @@ def test_the_balance_is_told_or_the_reason(simulate, share):
     ("call", "end"),
     [("create", ("unknown", "OutcomeUnknown")), ("record", FETCHED), ("upload", FETCHED)],
 )
-def test_a_reply_that_does_not_come_in_time(simulate, started, monkeypatch, call, end):
+def test_a_reply_that_does_not_come_in_time(simulate, started, call, end):
     """Of a create it is unknown; a question is asked again."""
-    monkeypatch.setattr(get_session(), "patience", Patience(create_s=1.0, question_s=1.0, upload_s=1.0))
+    hurry(patience=Patience(create_s=1.0, question_s=1.0, upload_s=1.0))
     simulator = simulate(credits=1e6, faults=[Fault(call=call, kind="slow_reply", times=1, seconds=2.5)])
     started(call)
     (run,) = kie.runs()

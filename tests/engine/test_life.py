@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import owners
 import pytest
+from hurry import hurry, hurry_code
 
 import kie_nb as kie
 from kie_nb import settings
@@ -123,7 +124,7 @@ def test_what_a_script_leaves_unsent_is_taken_back_and_told(simulate):
     """Its end comes before the window lets the others go: they will not be sent, and it says so."""
     simulator = simulate()
     script = (
-        "import kie_nb as kie\nfrom kie_nb.handles import registry\nregistry.ACCEPT_WAIT_S = 1.0\n"
+        f"{hurry_code(accept_wait_s=1.0)}import kie_nb as kie\n"
         "kie.configure(creates_per_window=1)\n"
         "for seed in range(3): kie.generate('Waves.', model='wan/2-5-text-to-video', seed=seed)\n"
     )
@@ -216,6 +217,7 @@ def test_a_service_that_cannot_be_reached_was_not_sent_to(monkeypatch, ask):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         monkeypatch.setenv("KIE_BASE_URL", f"http://127.0.0.1:{held.getsockname()[1]}")
+        hurry(accept_wait_s=0.0)
         run = ask()
         with pytest.raises(kie.NotSent) as caught:
             run.wait(SHORT_S)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 import kie_nb as kie
+from kie_nb import notice
 from kie_nb.handles import get_session
-from kie_nb.requests import image_urls
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -47,7 +47,7 @@ class Site:
 @pytest.fixture
 def site(simulate, tmp_path, monkeypatch):
     simulator = simulate(state_dir=tmp_path / "service")
-    monkeypatch.setattr(image_urls, "_told", set())
+    monkeypatch.setattr(notice, "_said", set())
     return Site(simulator, tmp_path / "service")
 
 
@@ -95,7 +95,7 @@ def test_a_look_that_sends_nothing_does_not_make_it_the_one_before(site, make):
     site.serve(DOG)
     look = get_session().dry_run("Two.", image=site.url, seed=7)
     assert any("another picture" in text for text in look.warnings)
-    image_urls._told.clear()
+    notice._said.clear()
 
     _, said = make("Two.")
 

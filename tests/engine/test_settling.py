@@ -6,9 +6,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hurry import hurry
 
 import kie_nb as kie
-from kie_nb.handles import registry
 from kie_nb.notebook.kie_magic import kie as magic
 from kie_nb.simulator import Fault
 
@@ -246,7 +246,7 @@ def test_runs_are_found_by_what_is_known_of_them(simulate, ask):
 
 def test_a_task_that_is_named_at_once_is_followed(simulate, ask, monkeypatch):
     """The balance is still being asked for when the run is settled: its video comes, and no error of before is raised."""
-    monkeypatch.setattr(registry, "ACCEPT_WAIT_S", 0.0)
+    hurry(accept_wait_s=0.0)
     faults = [
         Fault(call="create", kind="lost_reply", times=1),
         Fault(call="credits", kind="slow_reply", seconds=1.5),

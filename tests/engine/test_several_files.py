@@ -4,11 +4,11 @@ import contextlib
 import sqlite3
 
 import pytest
+from hurry import hurry
 from madefolder import edit, hash_of, manifest_of
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import downloading
 from kie_nb.handles import get_session
 from kie_nb.operations.integrity import troubles, video_as_fetched
 from kie_nb.simulator import Fault
@@ -41,7 +41,7 @@ def run(simulator, ask):
 @pytest.fixture
 def lacking(simulate, ask, monkeypatch):
     """A finished run of which one file does not come for now: ``lacking(1)``."""
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.0,))
+    hurry(fetch_pauses_s=(0.0,))
 
     def make(number):
         simulator = simulate(faults=[TWO, Fault(call="download", kind="expired", match=f"_{number}.mp4")])

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from hurry import hurry_code
+
 import kie_nb as kie
 from kie_nb.simulator import Fault
 
@@ -34,7 +36,8 @@ def test_a_forked_child_that_ends_waits_for_nothing_of_its_parent(simulator):
     simulator.set_faults([Fault(call="create", kind="slow_reply", seconds=2.0)])
     script = (
         "import os, sys, time, warnings; warnings.simplefilter('ignore')\n"
-        "import kie_nb as kie\nfrom kie_nb.handles import registry\nregistry.ACCEPT_WAIT_S = 0.5\n"
+        "import kie_nb as kie\n"
+        f"{hurry_code(accept_wait_s=0.5)}"
         "run = kie.generate('Waves.', model='wan/2-5-text-to-video', seed=1)\n"
         "began = time.monotonic()\nchild = os.fork()\n"
         "if not child: sys.exit()\n"

@@ -3,9 +3,10 @@
 import contextlib
 import sqlite3
 
+from hurry import hurry
+
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.engine import downloading, polling
 from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
 from kie_nb.experiments.headless import run as run_file
 from kie_nb.notebook.experiment_page import experiment_page
@@ -48,8 +49,7 @@ def test_a_definition_that_is_run_brings_files_back(smile, simulator, tmp_path, 
 
 def test_a_task_that_was_not_shown_is_looked_for_again(smile, simulator, monkeypatch):
     """The service may know it now; its cell is not bought anew."""
-    monkeypatch.setattr(polling, "LOST_AFTER_S", 0.1)
-    monkeypatch.setattr(polling, "LOST_LOOKS", 2)
+    hurry(lost_after_s=0.1, lost_looks=2)
     simulator.set_faults([Fault(call="record", kind="404")])
     exp = smile(seeds=1).run().wait(SHORT_S)
     assert exp.status().counts == {"lost": 3}
@@ -73,7 +73,7 @@ def test_another_machine_fetches_its_own_copy(smile, simulator, postgres, tmp_pa
 
 def test_a_second_file_that_has_not_come_is_named_and_fetched(simulator, tmp_path, monkeypatch, capsys):
     """A task may make two: a cell is whole when both are on disk, and nothing is bought for that."""
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.0,))
+    hurry(fetch_pauses_s=(0.0,))
     two = Fault(call="record", kind="two_urls")
     simulator.set_faults([two, Fault(call="download", kind="expired", match="_1.mp4")])
     exp = kie.Experiment("two", model="wan/2-5-text-to-video", prompt="Waves.", seed=3)
@@ -110,7 +110,7 @@ def test_a_second_file_that_is_gone_is_no_done_cell(simulator):
 
 def test_files_are_missed_that_an_earlier_version_did_not_count(simulator, monkeypatch):
     """It wrote down the links alone."""
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.0,))
+    hurry(fetch_pauses_s=(0.0,))
     late = Fault(call="download", kind="expired", match="_1.mp4")
     simulator.set_faults([Fault(call="record", kind="two_urls"), late])
     exp = kie.Experiment("two", model="wan/2-5-text-to-video", prompt="Waves.", seed=3).run().wait(SHORT_S)

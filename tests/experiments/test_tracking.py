@@ -1,6 +1,5 @@
 """An experiment in a real MLflow store, read back by MLflow's own client."""
 
-import math
 import sys
 from pathlib import Path
 
@@ -117,26 +116,52 @@ def test_a_video_that_was_altered_is_not_logged_as_the_one_that_was_fetched(exp,
     assert client.get_run(run_id).data.tags["kie_nb.video_altered"] == "false"
 
 
-def test_logging_twice_changes_only_what_has_changed(exp, client, store):
-    """No second run, no second point of a figure; a new rating, a rating taken away, a cell that was tried again."""
+def test_logging_twice_adds_what_is_new(exp, client, store):
+    """No second run, no second point of a figure; what was rated since stays as it was, a cell that was tried again is added."""
     exp.log_to_mlflow(store)
     first, second = exp.runs[0], exp.runs[2]
     second.rate(2)
+    first.rate(None)
     logged = exp.log_to_mlflow(store)
     assert (len(logged.runs), logged.made) == (3, 0)
-    assert "0 new, 3 brought up to date" in repr(logged)
+    assert "0 new, 3 there before" in repr(logged)
     found = runs_of(client, logged)
     assert len(client.search_runs([logged.experiment_id])) == 3
-    assert found[second.id].data.metrics["rating"] == 2.0
+    assert "rating" not in found[second.id].data.metrics
+    assert found[first.id].data.metrics["rating"] == 4.0
     assert len(client.get_metric_history(found[first.id].info.run_id, "credits")) == 1
 
-    first.rate(None)
     exp.run(retry_failed=True).wait(SHORT_S)
     logged = exp.log_to_mlflow(store)
     assert logged.made == 1
-    found = runs_of(client, logged)
-    assert len(found) == 4
-    assert math.isnan(found[first.id].data.metrics["rating"])
+    assert len(runs_of(client, logged)) == 4
+
+
+def test_a_run_that_was_logged_in_part_is_completed(exp, client, store):
+    """As after a kill before its end: it stays one run, with one point of each figure, and ends."""
+    run = exp.runs[0]
+    run_id = exp.log_to_mlflow(store).runs[run.id]
+    client.delete_tag(run_id, "kie_nb.files")
+    client.set_terminated(run_id, "RUNNING")
+    run.rate(2)
+
+    assert exp.log_to_mlflow(store).runs[run.id] == run_id
+    there = client.get_run(run_id)
+    assert there.info.status == "FINISHED"
+    assert there.data.metrics["rating"] == 2.0
+    assert len(client.get_metric_history(run_id, "credits")) == 1
+
+
+def test_a_run_that_was_deleted_there_is_logged_again(exp, client, store):
+    """With all that is known of it by then."""
+    run = exp.runs[0]
+    run_id = exp.log_to_mlflow(store).runs[run.id]
+    client.delete_run(run_id)
+    run.rate(3)
+
+    logged = exp.log_to_mlflow(store)
+    assert logged.made == 1
+    assert client.get_run(logged.runs[run.id]).data.metrics["rating"] == 3.0
 
 
 def test_a_note_written_in_mlflow_stays(exp, client, store):

@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from hurry import hurry
 from liar import FILM, lying, made, service
 
 import kie_nb as kie
@@ -37,9 +38,9 @@ def lie():
 
 
 @pytest.fixture
-def hurried(monkeypatch):
+def hurried():
     """The session of this process waits for shorter times."""
-    monkeypatch.setattr(get_session(), "patience", SHORT)
+    hurry(patience=SHORT)
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ import sys
 
 import pytest
 import videocorpus
+from hurry import hurry
 from oneshop import Shop
 
 import kie_nb as kie
-from kie_nb.engine import downloading, polling
 from kie_nb.handles import get_session
 from kie_nb.notebook.video import show_video
-from kie_nb.service import media
 from kie_nb.video import inspect
 
 WAIT_S = 60
@@ -25,10 +24,8 @@ SOURCE = re.compile(r'<(video|img|audio)[^>]* src="([^"]*)"')
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr(downloading, "FETCH_PAUSES_S", (0.01,))
-    monkeypatch.setattr(media, "PAUSE_S", 0.01)
-    monkeypatch.setitem(polling.NO_EXPERIENCE, "simulator", (0.02, 1.0))
+def _quick():
+    hurry(fetch_pauses_s=(0.01,), simulator_looks=(0.02, 1.0))
 
 
 @pytest.fixture

@@ -6,13 +6,15 @@ import pytest
 
 from kie_nb.errors import DownloadFailed
 from kie_nb.service.media import CutShort, LinkDead, NotTheFile, download, version_at
+from kie_nb.service.pace import Patience
 
 FILM = b"\0\0\0 ftypisom" + hashlib.sha256(b"film").digest() * 40_000  # 1.28 MB
 
 
 def fetch(url, target, **more):
     # The sites of this file stand where the service itself would.
-    return download(url, target, **{"pause_s": 0.001, "own": ("http://127.0.0.1",)} | more)
+    quick = {"patience": Patience(retry_s=0.001), "own": ("http://127.0.0.1",)}
+    return download(url, target, **quick | more)
 
 
 @pytest.fixture

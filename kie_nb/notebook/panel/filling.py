@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ...catalogue import Request, describe
 from ...errors import BadImage, InvalidRequest
+from ...fileops import hash_of
 from ...handles import Run, get_session
-from ...home import hash_of, is_name
+from ...home import is_name
 from ...operations.embedded_request import Recalled, recall
 from ...requests.images import Picture, is_url, read_picture
 from .draft import Draft

@@ -1,0 +1,67 @@
+"""Files by their bytes: the checksum of one, a copy with its checksum, and a file that appears in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from .home import open_file, open_plain
+
+_CHUNK = 1 << 20
+
+
+def hash_of(path: Path, *, follow: bool = False) -> str:
+    """The sha256 of a plain file, in a folder that is no link; with *follow* of a file of the user's own choice.
+
+    Raises:
+        OSError: as `open_plain`, or as `open_file`.
+    """
+    with open_file(path) if follow else open_plain(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copy_hashed(file: IO[bytes], target: Path, *, most: int | None = None) -> tuple[str, int]:
+    """Copy *file*, no further than just beyond *most* bytes; the sha256 and the size of the copy."""
+    digest, size = hashlib.sha256(), 0
+    with target.open("wb") as copy:
+        while (block := file.read(_CHUNK)) and (most is None or size <= most):
+            digest.update(block)
+            size += copy.write(block)
+        copy.flush()
+        os.fsync(copy.fileno())
+    return digest.hexdigest(), size
+
+
+def part_of(target: Path) -> Path:
+    """A hidden name beside *target* that nobody can have put a link under."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+
+
+@contextmanager
+def finished_in_one_step(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write to the path given here; it takes the name *target* only when the block ends well.
+
+    A reader never meets half a file, and a crash leaves at most a hidden ``.part`` beside it. The name is our own
+    rather than `tempfile`'s, whose files nobody else on the machine may read.
+    """
+    final = Path(target)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    part = part_of(final)
+    try:
+        yield part
+        part.replace(final)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Put *content* into *target* in one step, on the disk before it has its name."""
+    with finished_in_one_step(target) as part, part.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
