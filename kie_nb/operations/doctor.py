@@ -72,7 +72,8 @@ class _Visit:
             self._know(run)
             async with gate:
                 found = await self._run(run)
-            self._know(run)  # by now it may be known how many files its task made
+            if found:  # by now it may be known how many files its task made
+                self._know(await self._now(run))
             return found
 
         found = [finding for part in await asyncio.gather(*map(one, runs)) for finding in part]
@@ -94,7 +95,8 @@ class _Visit:
         if run.state is State.FETCHED:
             looks = [await self._file(run, kept) for kept in kept_files(run.row)]
             found = [finding for finding in looks if finding is not None]
-            found += [await self._not_fetched(run, number) for number in run.missing]
+            found += [await self._not_fetched(run, number) for number in (await self._now(run)).missing]
+            run = await self._now(run)
             return found + ([_not_as_asked(run)] if run.length_remark else [])
         if run.state is State.SUCCESS:
             return [await self._not_fetched(run, number) for number in range(await self._count(run))]
@@ -145,10 +147,11 @@ class _Visit:
             with contextlib.suppress(KieError):
                 client = await self.workspace.channel_of(run).client()
                 urls = list((await client.record(str(run.task_id))).urls)
-                run = await self._move(run, State.SUCCESS, expect={State.SUCCESS}, urls=urls or None)
-        return max(1, files_made(run.row))
+                await self._move(run, State.SUCCESS, expect={State.SUCCESS}, urls=urls or None)
+        return max(1, files_made((await self._now(run)).row))
 
     async def _not_fetched(self, run: Record, number: int) -> Finding:
+        run = await self._now(run)
         age = _age(run.ledger.now(), run.row.completed_at)
         kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
         if age > SOON_DEAD:
@@ -207,13 +210,17 @@ class _Visit:
             "sha256": fetched["sha256"],
             "before": before,
         }
+        run = await self._now(run)
         changes = with_files(run, self.files, {number: fetched})
         expect = {State.SUCCESS, State.FETCHED}
         await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes)
 
-    async def _move(self, run: Record, to: State, **step: Any) -> Record:
-        row = await self.workspace.dispatcher.ledger(run.ledger.move, run.id, to, **step)
-        return Record(row, run.ledger) if row is not None else run
+    async def _move(self, run: Record, to: State, **step: Any) -> None:
+        await self.workspace.dispatcher.ledger(run.ledger.move, run.id, to, **step)
+
+    async def _now(self, run: Record) -> Record:
+        """*run* as it is after what was done about it."""
+        return await self.workspace.dispatcher.ledger(run.reread)
 
     def _is_driven(self, run: Record) -> bool:
         return self.supervisor.is_driven(run) or run.ledger.leases.is_others(run.row)
