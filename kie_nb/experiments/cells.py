@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
 from ..handles import Session
-from ..handles.prepare import as_it_was_asked, picture_of_all
+from ..handles.preparation import as_it_was_asked, picture_of_all
 from ..requests.images import Picture, is_url
 from ..settings import Settings, start_folder
 from .definition import plain

@@ -17,9 +17,9 @@ from ..engine.states import OPEN, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..handles import Prepared, Run, get_session
-from ..handles.prepare import check_number
 from ..ledger import RunRow
 from ..notice import say_simulator_once
+from ..requests.prepare import check_number
 from ..requests.provenance import here
 from ..text import in_line, say
 from . import status as status_

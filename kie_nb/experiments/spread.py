@@ -14,7 +14,7 @@ from ..engine.record import Record
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
-from ..handles.prepare import again
+from ..handles.preparation import again
 from ..handles.words import ask
 from ..ledger import RunRow
 from ..markup import Html, joined

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from ..catalogue import Estimate, ImageIdentity
 from ..engine.record import Record
 from ..engine.states import State
+from ..engine.transitions import ToSend
 from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutcomeUnknown
 from ..ledger import RunRow
 from ..operations.evidence import need_unsettled, nothing_to_settle
 from ..operations.settling import question
 from ..requests.image_urls import remember
-from .prepare import Prepared, again, check, check_number, new_run
+from ..requests.prepare import Prepared, check, check_number, new_run
+from .preparation import again
 from .run import Run
 from .words import ask
 
@@ -96,12 +98,17 @@ def intend(
     return row, is_new
 
 
+def to_send(handles: Handles, prepared: Prepared) -> ToSend:
+    """What is sent of it."""
+    return ToSend(prepared.request, prepared.content, handles.channel(prepared.channel.settings))
+
+
 def look(
     handles: Handles, prepared: Prepared, *, fresh: bool = False, max_credits: float | None = None
 ) -> DryRun:
     """What would be sent, what there is already, and what would come of asking."""
     request, ledger = prepared.request, handles.ledger(prepared.home)
-    service, drawn = prepared.channel.service, prepared.seed_drawn
+    service, drawn = prepared.channel.settings.service, prepared.seed_drawn
     fingerprint = request.fingerprint(prepared.channel.identity)
     family = ledger.same_request(family=request.family(prepared.channel.identity))
     same = [] if drawn else ledger.same_request(fingerprint=fingerprint)
@@ -189,7 +196,7 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
             row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
             if is_new:
                 new = handles.handle(home, row)
-                handles.supervisor.ensure_driven(new, may_send=prepared.to_send)
+                handles.supervisor.ensure_driven(new, may_send=to_send(handles, prepared))
         if is_new:
             handles.wait_for_answer(new)
             return new

@@ -22,10 +22,11 @@ from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
 from ..operations import settling
+from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
 from ..text import in_line
-from .begin import DryRun, Started, intend, look, nothing_charged, resend
-from .prepare import Prepared, check, new_run, prepare
+from .begin import DryRun, Started, intend, look, nothing_charged, resend, to_send
+from .preparation import prepare
 from .registry import Handles
 from .run import Run
 
@@ -134,15 +135,14 @@ class Session(Handles):
                 cancel_unsent(run)
                 row, is_new = write_down()
                 run = self.handle(prepared.home, row)
-            may_send = prepared.to_send if is_new else self._joined(run, prepared, max_credits)
+            may_send = to_send(self, prepared) if is_new else self._joined(run, prepared, max_credits)
             is_lost = run.state is State.LOST
             how = self.supervisor.ensure_driven(run, may_send=may_send, look_again=is_lost)
             if not how:
                 raise run.error or error_of(run)
             return run, "new" if is_new else how
 
-    @staticmethod
-    def _joined(run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
+    def _joined(self, run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
         """What may be sent for an intention of another process, should that die: the request that was checked here.
 
         None where the run is none of that request, or a limit of this call forbids it.
@@ -159,7 +159,7 @@ class Session(Handles):
             check(prepared, max_credits)
         except KieError:
             return None
-        return ToSend(request, prepared.content, prepared.channel)
+        return to_send(self, replace(prepared, request=request))
 
     def prepare(
         self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any

@@ -11,13 +11,13 @@ from ...engine.states import State
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import Prepared, get_session
 from ...handles.begin import standing
-from ...handles.prepare import check_limit
 from ...keys import Secret
 from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
 from ...requests.images import Picture, is_url
+from ...requests.prepare import check_limit
 from .. import page
 from .draft import Draft
 
