@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import unicodedata
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
+
+_SECRET_NAMES = re.compile(
+    r"(?i)sig|token|credential|secret|key|auth|pass|pwd|session|policy|hmac|hash|expires|^x-(amz|goog|oss|cos)-|^(se|sp|sv|sr|st|spr|sk.{1,3})$"
+)
+_LONGEST_PLAIN = 40  # characters of a value; what is longer may be a secret under any name
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -52,6 +59,20 @@ def why_not_public(address: Address) -> str:
     if where or isinstance(address, ipaddress.IPv4Address):
         return where
     return "" if address in _GLOBAL_UNICAST else "a reserved range"
+
+
+def shareable(url: str) -> str:
+    """*url* as it may be written into a file that is given away: without a user, a password, a signature or a fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    query = [pair for pair in parts.query.split("&") if not _lets_in(*pair.partition("=")[::2])]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "&".join(query), ""))
+
+
+def _lets_in(name: str, value: str) -> bool:
+    return bool(_SECRET_NAMES.search(unquote_plus(name))) or len(value) > _LONGEST_PLAIN
 
 
 def is_public_name(host: str) -> bool:

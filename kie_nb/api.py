@@ -35,6 +35,9 @@ def generate(
     prompt: str | None = None,
     *,
     image: Any = None,
+    fit: bool = False,
+    keep_metadata: bool = False,
+    check_image: bool = True,
     model: str | None = None,
     seed: int | None = None,
     duration: str | int | None = None,
@@ -50,8 +53,11 @@ def generate(
 
     Args:
         prompt: What should happen, at most 800 characters for Wan 2.5.
-        image: The first frame: a path, a URL, bytes, a `PIL.Image`, a numpy array or a matplotlib figure; jpeg, png or
-            webp of at most 10 MB.
+        image: The first frame: a path, a URL, bytes, an open file, a `PIL.Image`, an array (numpy, torch, jax), a matplotlib
+            figure, or a display or widget of a picture; jpeg, png or webp of at most 10 MB.
+        fit: Scale and convert the picture to what the service takes: at most 10 MB and 4096 pixels a side.
+        keep_metadata: Send what the picture's file says of place, time and person too.
+        check_image: Refuse a picture's address that answers 404 or has no host.
         model: A model id; by default wan/2-5-image-to-video.
         seed: 0 to 2147483647; drawn here if left out, sent and recorded.
         duration: Seconds: 5 (the default) or 10.
@@ -75,6 +81,9 @@ def generate(
     started = get_session().start(
         prompt,
         image=image,
+        fit=fit,
+        keep_metadata=keep_metadata,
+        check_image=check_image,
         model=model,
         seed=seed,
         duration=duration,

@@ -43,8 +43,7 @@ def stored_place(home: Path, stored: object, folder: str = VIDEOS) -> Path | Non
 
     None too if something stands there that must not be read: a link, a pipe, a device, a folder, or anything in a linked folder.
     """
-    name = stored_name(stored, folder)
-    if name is None:
+    if (name := stored_name(stored, folder)) is None:
         return None
     path = home / folder / name
     return path if _may_be(path.parent, stat.S_ISDIR) and _may_be(path, stat.S_ISREG) else None

@@ -11,7 +11,7 @@ import os
 import re
 from urllib.parse import urlsplit
 
-from .errors import NOTHING, InvalidRequest
+from .errors import InvalidRequest
 
 KIE = frozenset({"https://api.kie.ai", "https://kieai.redpandaai.co"})  # kie-api §1
 # No user, no password, no query, nothing that two readers could take for two hosts.
@@ -26,7 +26,8 @@ def from_environment(name: str) -> str:
     Raises:
         InvalidRequest: it is none; its text is not repeated, for it may hold a password.
     """
-    return checked(os.environ.get(name, "").strip(), name) if os.environ.get(name, "").strip() else ""
+    # No local holds it: it may be a password.
+    return checked(os.environ[name].strip(), name) if os.environ.get(name, "").strip() else ""
 
 
 def checked(url: str, name: str) -> str:
@@ -35,15 +36,12 @@ def checked(url: str, name: str) -> str:
     Raises:
         InvalidRequest: as above.
     """
-    is_address, has_user = isinstance(url, str) and _ADDRESS.fullmatch(url), "@" in str(url)
-    if not is_address:
+    if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
+        is_named = "@" in str(url)
         url = ""  # not in a traceback either
         raise InvalidRequest(
-            f"{name} holds a user or a password, which would be sent and shown."
-            if has_user
-            else f"{name} is not the address of a service.",
+            f"{name} {'holds a user or a password, which would be sent and shown' if is_named else 'is not the address of a service'}.",
             hint="it looks like https://gateway.example: a key of its own goes into KIE_API_KEY",
-            charged=NOTHING,
         )
     return url.rstrip("/")
 
@@ -82,5 +80,4 @@ def check_encrypted(*urls: str) -> None:
             raise InvalidRequest(
                 f"{shown(url)} is not asked over https: the key could be read on the way.",
                 hint="begin KIE_BASE_URL and KIE_UPLOAD_URL with https://",
-                charged=NOTHING,
             )

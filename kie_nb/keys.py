@@ -12,9 +12,8 @@ from typing import Any
 
 from .errors import AuthError
 
-MOST_BYTES = (
-    1 << 16
-)  # of a `.env` file, which is read for each request: a megabyte of them takes many seconds
+# Of a `.env` file, which is read for each request: a megabyte of them takes many seconds.
+MOST_BYTES = 1 << 16
 
 
 class Secret:
@@ -103,9 +102,7 @@ def read_dotenv(start: Path) -> DotEnv:
         except (OSError, UnicodeDecodeError):
             refused.append(name)
             continue
-        found = dotenv_values(
-            stream=io.StringIO(text), interpolate=False
-        )  # a variable of ours is nothing to put in
+        found = dotenv_values(stream=io.StringIO(text), interpolate=False)  # a variable may be the key
         addresses |= {
             (found.get(each) or "").strip().rstrip("/") for each in ("KIE_BASE_URL", "KIE_UPLOAD_URL")
         }

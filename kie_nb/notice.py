@@ -7,9 +7,8 @@ import sys
 from . import headless
 from . import settings as settings_
 
-SIMULATOR_LINE = (
-    "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
-)
+# Short: Lab breaks long lines inside words.
+SIMULATOR_LINE = "kie_nb: no key is set: the simulator answers (free)"
 CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
 _said: set[object] = set()
 

@@ -7,9 +7,8 @@ import re
 import unicodedata
 from typing import Any, TextIO
 
-_HIDDEN = frozenset(
-    {"Cc", "Cf", "Cs", "Zl", "Zp"}
-)  # controls, invisible formats, halves of characters, line separators
+# Controls, invisible formats, halves of characters, line separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"
 _FLAG = "\U0001f3f4"  # the tags behind it name a region; anywhere else they are text that nobody sees
 _MOST_TAGS = 6

@@ -1,7 +1,5 @@
 """A demo's notebook whose cells have put out whatever loads something from elsewhere."""
 
-import nbformat
-
 from kie_nb import demo
 
 ELSEWHERE = "http://elsewhere.example"
@@ -18,6 +16,8 @@ OUTPUTS = (
 
 def notebook(*outputs):
     """The quickstart as it is shipped, with these outputs, a formula, a diagram, and a state of widgets such as a runner leaves."""
+    import nbformat  # late: it loads for seconds
+
     shipped = nbformat.read(demo.shipped() / demo.NOTEBOOK, as_version=4)
     state = {"state": {}, "version_major": 2}
     shipped.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}

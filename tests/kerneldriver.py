@@ -9,8 +9,6 @@ import re
 import signal
 import time
 
-import nbformat
-from jupyter_client.manager import KernelManager
 from PIL import Image
 
 from kie_nb.simulator import Simulator
@@ -64,6 +62,8 @@ class Kernel:
         os.environ["JUPYTER_PREFER_ENV_PATH"] = (
             "1"  # this environment's kernel, not another one of the user's
         )
+        from jupyter_client.manager import KernelManager  # late: most workers start no kernel
+
         self._manager = KernelManager(kernel_name="python3", connection_file=str(private / "connection.json"))
         with self.log.open("ab") as log:
             self._manager.start_kernel(cwd=str(folder), env=environment, stdout=log, stderr=log)
@@ -237,6 +237,8 @@ class Workshop:
 
     def notebook(self, *sources, name="notebook.ipynb"):
         """Write a notebook of code cells."""
+        import nbformat
+
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         notebook = nbformat.v4.new_notebook(cells=cells)
         notebook.metadata["kernelspec"] = {

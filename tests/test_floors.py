@@ -63,6 +63,7 @@ KNOWN_TO = {
     "starlette": {"simulator"},
     "av": {"video", "simulator"},
     "jinja2": {"markup"},
+    "rocrate": {"experiments"},
 }
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 KEEP_TO_THEMSELVES = (

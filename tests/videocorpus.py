@@ -1,9 +1,10 @@
-"""Files that a service may send in the place of a video: each made here, none a recording. ``corpus()[name]`` is one of them."""
+"""Files that a service may send in the place of a video: each made here, none a recording. ``Corpus()[name]`` is one of them."""
 
 import functools
 import io
 import struct
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,45 @@ from PIL import Image
 FPS, FRAMES = 24, 120  # five seconds, as they are asked for
 RATE = 44_100
 SECONDS = FRAMES / FPS
+
+NAMES = (
+    "good",
+    "good with sound",
+    "index first",
+    "in pieces",
+    "starts late",
+    "starts late in mkv",
+    "sound that is longer",
+    "rotated",
+    "varying",
+    "mov",
+    "mkv",
+    "ts",
+    "flv",
+    "avi",
+    "webm",
+    "gif",
+    "damaged middle",
+    "damaged last",
+    "two damaged",
+    "damaged sound",
+    "no frame",
+    "odd sound",
+    "cut end",
+    "cut pieces",
+    "cut webm",
+    "cut flv",
+    "cut avi",
+    "cut index",
+    "cut in the index",
+    "header alone",
+    "wav",
+    "mp3",
+    "sound in mp4",
+    "cover",
+    "unknown",
+    "zeros",
+)
 
 
 @dataclass(frozen=True)
@@ -149,9 +189,27 @@ def moving_picture():
 
 
 @functools.cache
-def corpus():
-    """Every file by its name."""
-    good, with_sound = draw(), draw(sound="aac")
+def good():
+    """A whole film, as most are."""
+    return draw()
+
+
+class Corpus(Mapping):
+    """Every file by its name; they are drawn when the first one is wanted, for that takes seconds."""
+
+    def __getitem__(self, name):
+        return _corpus()[name]
+
+    def __iter__(self):
+        return iter(NAMES)
+
+    def __len__(self):
+        return len(NAMES)
+
+
+@functools.cache
+def _corpus():
+    whole, with_sound = good(), draw(sound="aac")
     index_first = draw(options={"movflags": "+faststart"})
     pieces = draw(options={"movflags": "+frag_keyframe+empty_moov"})
     mkv = draw("matroska", sound="aac")
@@ -159,15 +217,15 @@ def corpus():
     one, cannot = "One frame of 120 cannot be decoded.", "Cannot be played here: it seems to be "
     deaf, part = "The sound cannot be decoded here.", r"Plays to \d(\.\d)? s of 5 s."
     share = {"third": 3, "half": 2}
-    return {
-        "good": Item(good, "mp4"),
+    found = {
+        "good": Item(whole, "mp4"),
         "good with sound": Item(with_sound, "mp4"),
         "index first": Item(index_first, "mp4"),
         "in pieces": Item(pieces, "mp4"),
         "starts late": Item(draw(start=12, sound="aac"), "mp4"),
         "starts late in mkv": Item(draw("matroska", start=36), "mkv"),
         "sound that is longer": Item(draw("matroska", sound="aac", tone_s=8), "mkv"),
-        "rotated": Item(rotated(good), "mp4"),
+        "rotated": Item(rotated(whole), "mp4"),
         "varying": Item(varying(), "mp4"),
         "mov": Item(draw("mov"), "mov"),
         "mkv": Item(mkv, "mkv"),
@@ -176,22 +234,22 @@ def corpus():
         "avi": Item(avi, "avi"),
         "webm": Item(webm, "webm"),
         "gif": Item(moving_picture(), "gif", shown="image/gif"),
-        "damaged middle": Item(spoilt(good, 60), "mp4", one),
-        "damaged last": Item(spoilt(good, 119), "mp4", one),
-        "two damaged": Item(spoilt(good, 30, 60), "mp4", "2 frames of 120 cannot be decoded."),
+        "damaged middle": Item(spoilt(whole, 60), "mp4", one),
+        "damaged last": Item(spoilt(whole, 119), "mp4", one),
+        "two damaged": Item(spoilt(whole, 30, 60), "mp4", "2 frames of 120 cannot be decoded."),
         "damaged sound": Item(
             spoilt(with_sound, 40, 41, kind="audio"), "mp4", "A part of the sound .*decoded."
         ),
-        "no frame": Item(spoilt(good), "mp4", f"{cannot}a video without a single frame .*", ""),
+        "no frame": Item(spoilt(whole), "mp4", f"{cannot}a video without a single frame .*", ""),
         "odd sound": Item(mkv.replace(b"A_AAC", b"A_ODD"), "mkv", deaf),
         "cut end": Item(index_first[: len(index_first) * 4 // 5], "mp4", part),
         "cut pieces": Item(pieces[: len(pieces) * 4 // 5], "mp4", part),
         "cut webm": Item(webm[: len(webm) // share["half"]], "webm", part),
         "cut flv": Item(flv[: len(flv) // share["half"]], "flv", part),
         "cut avi": Item(avi[: len(avi) // share["half"]], "avi", part),
-        "cut index": Item(good[: len(good) * 3 // 5], "mp4", f"{cannot}an MP4 cut short: .*", ""),
+        "cut index": Item(whole[: len(whole) * 3 // 5], "mp4", f"{cannot}an MP4 cut short: .*", ""),
         "cut in the index": Item(index_first[:200], "mp4", f"{cannot}an MP4 cut short: .*", ""),
-        "header alone": Item(good[:32], "mp4", f"{cannot}.*", ""),
+        "header alone": Item(whole[:32], "mp4", f"{cannot}.*", ""),
         "wav": Item(tone("wav", "pcm_s16le"), "wav", "Sound without a picture.", "audio/"),
         "mp3": Item(tone("mp3", "mp3"), "mp3", "Sound without a picture.", "audio/"),
         "sound in mp4": Item(tone("mp4", "aac"), "m4a", "Sound without a picture.", "audio/"),
@@ -199,6 +257,8 @@ def corpus():
         "unknown": Item(bytes(range(1, 256)) * 12, "bin", "Not a video: 3 kB of unknown data.", ""),
         "zeros": Item(bytes(3000), "bin", "Not a video: 3 kB of zero bytes only .*", ""),
     }
+    assert tuple(found) == NAMES
+    return found
 
 
 PAGES = {

@@ -1,23 +1,23 @@
 """An experiment as an RO-Crate: a folder with its videos and pictures that says, for machines, how each was made.
 
-Files are hashed while they are copied; what is not the file that was fetched is no result, and then nothing is written at all. The
-folder is made beside its place and renamed, so that there is never half a crate.
+The profile is Process Run Crate, on RO-Crate 1.1. The library `rocrate` keeps the graph: its root and its parts, each entity once. It
+copies and fetches nothing: files are hashed while they are copied here, and where one is not the file that was fetched, nothing is
+written at all. The folder is made beside its place and renamed, so that there is never half a crate.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import mimetypes
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
-from ..fileops import copy_hashed
+from ..fileops import copy_hashed, hash_of
 from ..handles import Run, Session
 from ..home import is_name
 from ..ledger import kept_files
@@ -26,12 +26,14 @@ from ..paths import shown_path
 from ..redact import places_of
 from ..video import open_media
 from . import data
-from .crate_folder import check_outside, check_target, in_place_of
-from .crate_graph import METADATA, SIMULATED, Act, CrateFile, graph
+from .crate_entities import SIMULATED, Entity, action_of, at, known, parameters_of, picture_of, tool_of
+from .crate_folder import EXPERIMENT, KIND, METADATA, check_outside, check_target, in_place_of
 from .data import Cells
 from .definition import Definition
 
 DEFINITION, TABLE = "definition.toml", "cells.csv"
+PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+_TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _NEVER_BEGUN = frozenset({State.NOT_SENT, State.INTENT})  # nothing was executed
 
 
@@ -52,17 +54,14 @@ def export_crate(
     check_outside(target, [session.home_of(run).home for _, run in chosen])
     try:
         with in_place_of(target) as part:
-            work = _Work(session, part)
-            acts = [work.act(place, run) for place, run in chosen]
-            repeatable = _with_pictures(definition, chosen, acts)
-            whole = graph(
-                experiment=definition.name,
-                published=dt.datetime.now(dt.UTC).date().isoformat(),
-                license_url=license_url,
-                files=_documents(part, repeatable, cells),
-                acts=acts,
-            )
-            (part / METADATA).write_text(plain_json(whole, indent=2) + "\n", encoding="utf-8")
+            crate = _Crate(session, part)
+            pictures = [(place, crate.add_run(place, run)) for place, run in chosen]
+            saved = _with_pictures(definition, pictures).save(part / DEFINITION)
+            crate.add_document(saved, "The definition of the experiment", "application/toml")
+            table = data.write(cells, part / TABLE)
+            crate.add_document(table, "The cells of the experiment as a table", "text/csv")
+            simulated = any(run.service == "simulator" for _, run in chosen)
+            crate.write(definition.name, license_url, mark=f" {SIMULATED}." if simulated else "")
     except OSError as exc:
         raise LedgerError(
             f"the crate cannot be written to {shown_path(target)}: {exc.strerror or exc}.",
@@ -71,127 +70,156 @@ def export_crate(
     return target
 
 
-def _documents(folder: Path, definition: Definition, cells: Cells) -> list[CrateFile]:
-    """The definition and the table, written."""
-    saved, table = (
-        definition.save(folder / DEFINITION),
-        data.write_csv(data.rows(cells), folder / TABLE),
-    )
-    return [
-        _described(saved, "The definition of the experiment", "application/toml"),
-        _described(table, "The cells of the experiment as a table", "text/csv"),
-    ]
+class _Crate:
+    """One crate being written."""
 
+    def __init__(self, session: Session, folder: Path) -> None:
+        from rocrate.rocrate import ROCrate  # slow to import
 
-@dataclass
-class _Work:
-    """One crate under way."""
+        self._session, self._folder = session, folder
+        self._crate = ROCrate(version="1.1")
+        self._crate.metadata.extra_contexts.append(_TERMS)
+        self._taken: set[str] = set()  # paths in small letters
+        self._pictures: dict[str, tuple[str, Entity]] = {}  # path and entity by sha256
 
-    session: Session
-    folder: Path
-    taken: dict[str, CrateFile] = field(default_factory=dict)
-
-    def act(self, place: dict[str, Any], run: Run) -> Act:
-        """*run* with its files copied."""
-        return Act(
-            run=run,
-            place=data.in_words(place),
-            videos=tuple(self._videos(run)),
-            picture=self._picture(run),
-            places=places_of(self.session.home_of(run).home),
+    def add_run(self, place: dict[str, Any], run: Run) -> str | None:
+        """*run* with its files copied; the path of its picture, where the crate holds that."""
+        path, picture = self._picture(run) or (None, None)
+        objects = [*([picture] if picture else picture_of(run)), *parameters_of(run)]
+        results = list(self._videos(run))
+        action = action_of(
+            run,
+            data.in_words(place),
+            objects=objects,
+            results=results,
+            picture=path,
+            places=places_of(self._session.home_of(run).home),
         )
+        for each in (*results, *objects, tool_of(run), action):
+            self._add(each)
+        self._crate.root_dataset.append_to("mentions", at(action), compact=True)
+        return path
 
-    def _videos(self, run: Run) -> Iterator[CrateFile]:
+    def add_document(self, path: Path, description: str, mime: str) -> None:
+        """A file in the folder that belongs to no single run."""
+        facts = {"description": description, "encodingFormat": mime}
+        self._add(_file(path.name, hash_of(path), path.stat().st_size, **facts))
+
+    def write(self, name: str, license_url: str | None, *, mark: str) -> None:
+        """Describe the whole, and write the metadata."""
+        about = f"The runs of the experiment {name}, with their videos; written by kie_nb."
+        root = {
+            "name": f"Experiment {name}",
+            "description": f"{about} definition.toml asks for them again, cells.csv lists its cells.{mark}",
+            "datePublished": dt.datetime.now(dt.UTC).date().isoformat(),
+            "conformsTo": {"@id": PROFILE},
+            "identifier": {"@id": EXPERIMENT},
+            **({"license": {"@id": license_url}} if license_url else {}),
+        }
+        for key, value in root.items():
+            self._crate.root_dataset[key] = value
+        self._add({"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"})
+        self._add(
+            {
+                "@id": EXPERIMENT,
+                "@type": "PropertyValue",
+                "propertyID": KIND,
+                "name": "experiment",
+                "value": name,
+            }
+        )
+        if license_url:
+            self._add({"@id": license_url, "@type": "CreativeWork", "name": license_url, "url": license_url})
+        # Not by the library's own hand, which refuses half a character in a prompt.
+        text = plain_json(self._crate.metadata.generate(), indent=2)
+        (self._folder / METADATA).write_text(text + "\n", encoding="utf-8")
+
+    def _add(self, entity: Entity) -> None:
+        from rocrate.model import ContextEntity, DataEntity
+
+        kind = DataEntity if entity["@type"] == "File" else ContextEntity
+        self._crate.add(kind(self._crate, entity["@id"], properties=known(entity)))
+
+    def _videos(self, run: Run) -> Iterator[Entity]:
         if run.state is not State.FETCHED:
             return
-        simulated = SIMULATED if run.service == "simulator" else ""
-        files = self.session.home_of(run)
+        files = self._session.home_of(run)
         for kept in kept_files(run.row):
             path = files.place(kept.name)
             if path is None:
-                raise LedgerError(
-                    f"{run.label} has a file that is none of ours, so no crate was written.",
-                    hint="%kie doctor fetches its own again where that can be done",
-                )
-            file = self._copy(path, "videos", f"{run.id}_{kept.number + 1}{path.suffix}", kept.sha256)
-            yield replace(
-                file,
-                description=simulated,
-                seconds=run.row.video_seconds if kept.name == run.row.video else None,
-                keywords=run.tags,
-            )
+                raise _not_whole(f"{run.label} has a file that is none of ours", "its own")
+            seconds = run.row.video_seconds if kept.name == run.row.video else None
+            yield self._copy(
+                path,
+                [f"videos/{path.name}", f"videos/{run.id}_{kept.number + 1}{path.suffix}"],
+                kept.sha256,
+                description=SIMULATED if run.service == "simulator" else "",
+                duration=f"PT{seconds:g}S" if seconds else "",
+                keywords=", ".join(run.tags),
+            )[1]
 
-    def _picture(self, run: Run) -> CrateFile | None:
+    def _picture(self, run: Run) -> tuple[str, Entity] | None:
         image = run.request.image
-        if image is None or image.by_url:
+        kept = self._session.home_of(run).find_input(image.sha256) if image and not image.by_url else None
+        if image is None or kept is None:
             return None
-        kept = self.session.home_of(run).find_input(image.sha256)
-        if kept is None:
-            return None
-        for file in self.taken.values():
-            if file.sha256 == image.sha256:
-                return file
-        label = image.label if is_name(image.label) else kept.name
-        return replace(self._copy(kept, "pictures", kept.name, image.sha256, wanted=label), mime=image.mime)
+        if image.sha256 not in self._pictures:
+            names = [*([image.label] if is_name(image.label) else []), kept.name]
+            paths = [f"pictures/{name}" for name in names]
+            self._pictures[image.sha256] = self._copy(kept, paths, image.sha256, encodingFormat=image.mime)
+        return self._pictures[image.sha256]
 
     def _copy(
-        self, source: Path, folder: str, other: str, sha256: str | None, *, wanted: str = ""
-    ) -> CrateFile:
-        name = wanted or source.name
-        if not is_name(name) or f"{folder}/{name}".lower() in self.taken:
-            name = other
-        place = f"{folder}/{name}"
-        (self.folder / folder).mkdir(exist_ok=True)
-        digest, size = _copied(source, self.folder / place)
+        self, source: Path, paths: Sequence[str], sha256: str | None, **facts: str
+    ) -> tuple[str, Entity]:
+        """Copy a file to the first of *paths* that is free; that path, and the file as an entity."""
+        path = next((path for path in paths if path.lower() not in self._taken), paths[-1])
+        self._taken.add(path.lower())
+        target = self._folder / path
+        target.parent.mkdir(exist_ok=True)
+        try:
+            with open_media(source) as file:
+                digest, size = copy_hashed(file, target)
+        except FileNotFoundError:
+            raise _not_whole(f"{source.name} is not on disk", "it") from None
         if sha256 not in {None, digest}:
-            raise LedgerError(
-                f"{source.name} is not the file that was fetched, so no crate was written.",
-                hint="%kie doctor fetches it again where that can be done",
-            )
-        file = CrateFile(
-            path=place, name=name, mime=mimetypes.guess_type(name)[0] or "", sha256=digest, bytes=size
-        )
-        self.taken[place.lower()] = file
-        return file
+            raise _not_whole(f"{source.name} is not the file that was fetched", "it")
+        return path, _file(path, digest, size, **facts)
 
 
-def _copied(source: Path, target: Path) -> tuple[str, int]:
-    try:
-        with open_media(source) as file:
-            return copy_hashed(file, target)
-    except FileNotFoundError:
-        raise LedgerError(
-            f"{source.name} is not on disk, so no crate was written.",
-            hint="%kie doctor fetches it again where that can be done",
-        ) from None
+def _not_whole(why: str, what: str) -> LedgerError:
+    hint = f"%kie doctor fetches {what} again where that can be done"
+    return LedgerError(f"{why}, so no crate was written.", hint=hint)
 
 
-def _described(path: Path, description: str, mime: str) -> CrateFile:
-    content = path.read_bytes()
-    return CrateFile(
-        path=path.name,
-        name=path.name,
-        description=description,
-        mime=mime,
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-    )
+def _file(path: str, sha256: str, size: int, **facts: str) -> Entity:
+    """A file of the crate as an entity."""
+    name = path.rpartition("/")[2]
+    found = {
+        "@id": quote(path),
+        "@type": "File",
+        "name": name,
+        "encodingFormat": mimetypes.guess_type(name)[0],
+    }
+    return {**found, "contentSize": str(size), "sha256": sha256, **facts}
 
 
 def _with_pictures(
-    definition: Definition, chosen: Sequence[tuple[dict[str, Any], Run]], acts: Sequence[Act]
+    definition: Definition, pictures: Sequence[tuple[dict[str, Any], str | None]]
 ) -> Definition:
-    """*definition* with its pictures named as the crate has them, so that it can be run from there."""
+    """*definition* with its pictures named as the crate has them, so that it can be run from there.
+
+    Args:
+        pictures: The place of each cell, and the path of its picture in the crate.
+    """
     kept = definition.to_json()
     fixed = kept["fixed"].get("image")
     names: dict[str, str] = {}
-    for (place, _), act in zip(chosen, acts, strict=True):
-        if act.picture is not None:
+    for place, path in pictures:
+        if path is not None:
             called = str(place.get("image", fixed))
             # Pictures that were given as bytes may share a name, which then tells none of them.
-            names[called] = (
-                act.picture.path if names.get(called, act.picture.path) == act.picture.path else called
-            )
+            names[called] = path if names.get(called, path) == path else called
     if isinstance(fixed, str):
         kept["fixed"]["image"] = names.get(fixed, fixed)
     if "image" in kept["axes"]:

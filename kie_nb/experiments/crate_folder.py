@@ -13,8 +13,9 @@ from urllib.parse import unquote
 from ..errors import LedgerError
 from ..home import open_plain
 from ..paths import shown_path
-from .crate_graph import EXPERIMENT, METADATA
 
+METADATA = "ro-crate-metadata.json"
+EXPERIMENT, KIND = "#experiment", "kie_nb experiment"  # the entity that tells whose crate it is
 _MOST_METADATA = 64 << 20
 
 
@@ -97,14 +98,9 @@ def _earlier(target: Path) -> tuple[str | None, set[str]]:
         if len(content) > _MOST_METADATA:
             return None, set()
         entities = {found["@id"]: found for found in json.loads(content)["@graph"]}
-        name = (
-            entities[EXPERIMENT]["value"]
-            if entities[EXPERIMENT].get("propertyID") == "kie_nb experiment"
-            else None
-        )
-        files = {
-            unquote(part["@id"]) for part in entities["./"]["hasPart"]
-        }  # the definition and the table at least
+        owner = entities[EXPERIMENT]
+        name = owner["value"] if owner.get("propertyID") == KIND else None
+        files = {unquote(part["@id"]) for part in entities["./"]["hasPart"]}  # two at least, so a list
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, set()
     return (name, files | {METADATA}) if isinstance(name, str) else (None, set())

@@ -1,10 +1,9 @@
-"""The cells of an experiment as data: rows, a data frame, CSV and JSON lines."""
+"""The cells of an experiment as data: rows, a data frame, CSV, JSON lines and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,20 +13,23 @@ from ..errors import InvalidRequest, KieError
 from ..handles import Run
 from ..home import stored_name
 from ..requests import provenance
+from .parquet import write_parquet
 
+ENDINGS = (".csv", ".jsonl", ".parquet")
 MEASURES = ("rating", "credits", "duration_s", "seed")
 Cell = tuple[dict[str, Any], Run | None]  # its place, and its run if it has one
 Cells = Sequence[Cell]
+Records = Sequence[tuple[dict[str, Any], Record | None]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def rows(cells: Sequence[tuple[dict[str, Any], Record | None]]) -> list[dict[str, Any]]:
+def rows(cells: Records) -> list[dict[str, Any]]:
     """A row a cell: its place on each axis, and what is known of its run; what is not known is None."""
     names = axes(cells)
     return [{**{name: place.get(name) for name in names}, **_facts(run, names)} for place, run in cells]
 
 
-def axes(cells: Sequence[tuple[dict[str, Any], Record | None]]) -> list[str]:
+def axes(cells: Records) -> list[str]:
     """The names of the axes, in order."""
     return list(dict.fromkeys(name for place, _ in cells for name in place))
 
@@ -65,7 +67,7 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return _free(f"run_{name}", taken) if name in taken else name
 
 
-def to_frame(found: Sequence[dict[str, Any]]) -> Any:
+def to_frame(cells: Records) -> Any:
     """A `pandas.DataFrame`, a row a cell.
 
     Raises:
@@ -75,34 +77,36 @@ def to_frame(found: Sequence[dict[str, Any]]) -> Any:
         import pandas as pd
     except ImportError:
         raise KieError("pandas is not installed here.", hint="pip install pandas") from None
-    return pd.DataFrame(list(found))
+    return pd.DataFrame(rows(cells))
 
 
-def write_csv(found: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> Path:
-    """Comma-separated values in UTF-8; tags are joined by semicolons.
+def write(cells: Records, path: Path) -> Path:
+    """Write the cells as the ending of *path* says.
 
-    Text that a spreadsheet would take for a formula gets an apostrophe in front: a definition, and so a prompt, may come from
-    anybody. The other formats hold every text as it is.
+    Raises:
+        InvalidRequest: for another ending.
+        KieError: pyarrow is not installed.
     """
-    target = Path(path)
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([_plain_text(name) for name in (found[0] if found else ["run"])])
-        writer.writerows([_plain_text(value) for value in row.values()] for row in found)
-    return target
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise InvalidRequest(f"{path.name}: {', '.join(ENDINGS)} is needed.", charged="")
+    found = rows(cells)
+    if ending == ".parquet":
+        return write_parquet(found, axes(cells), path)
+    with path.open("w", encoding="utf-8", newline="" if ending == ".csv" else None) as file:
+        if ending == ".jsonl":
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+        else:
+            table = csv.writer(file)
+            table.writerow([_no_formula(name) for name in (found[0] if found else ["run"])])
+            table.writerows([_no_formula(value) for value in row.values()] for row in found)
+    return path
 
 
-def _plain_text(value: Any) -> Any:
+def _no_formula(value: Any) -> Any:
+    """A definition, and so a prompt, may come from anybody: a spreadsheet must not run it."""
     text = ";".join(value) if isinstance(value, list) else value
     return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
-
-
-def write_jsonl(found: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> Path:
-    """A JSON object a line."""
-    target = Path(path)
-    with target.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
-    return target
 
 
 def best(runs: Sequence[Run], by: str) -> Run | None:
@@ -113,11 +117,6 @@ def best(runs: Sequence[Run], by: str) -> Run | None:
     """
     if by not in MEASURES:
         raise InvalidRequest(f"best by {by!r}: {', '.join(MEASURES)} is needed.", charged="")
-    known = [run for run in runs if getattr(run, by) is not None]
-    if not known:
-        return None
-    return (
-        max(known, key=lambda run: run.rating or 0)
-        if by == "rating"
-        else min(known, key=lambda run: float(getattr(run, by)))
-    )
+    known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
+    sign = -1 if by == "rating" else 1
+    return min(known, key=lambda run: sign * known[run], default=None)

@@ -19,7 +19,8 @@ from ..engine.tables import counted
 from ..errors import InvalidRequest
 from ..handles.words import ask
 from ..home import open_file
-from ..requests.images import Picture, is_url
+from ..requests.images import Picture
+from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
 from .grid import Grid
 
@@ -115,7 +116,7 @@ class Definition:
         def found(value: Any) -> Any:
             if not isinstance(value, str) or is_url(value):
                 return value
-            name = _expanded(value)
+            name = _expanded(unwrapped(value))
             places = (folder / name, start_folder() / name, Path.cwd() / name)
             place = next(filter(_is_there, places), None)
             if place is None:
@@ -125,17 +126,11 @@ class Definition:
             # The text itself where it means the same file: a cell is known by it.
             return value if os.path.abspath(name) == os.path.abspath(place) else place  # noqa: PTH100 - a link is not followed
 
-        grid = self.grid
-        fixed = {name: found(value) if name == "image" else value for name, value in grid.fixed.items()}
-        axes = {
-            name: tuple(map(found, values)) if name == "image" else values
-            for name, values in grid.axes.items()
-        }
         dropped = tuple(
             {name: plain(found(value)) if name == "image" else value for name, value in place.items()}
             for place in self.dropped
         )
-        return replace(self, grid=replace(grid, fixed=fixed, axes=axes), dropped=dropped), tuple(outside)
+        return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
         """As a file holds it."""

@@ -3,52 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
+from ..engine.record import Record
 from ..engine.states import OPEN, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
-from ..handles import Prepared, Run, get_session
-from ..ledger import RunRow
+from ..handles import Run, get_session
+from ..ledger import Standing
 from ..notice import say_simulator_once
-from ..requests.prepare import check_number
-from ..requests.provenance import here
 from ..text import in_line, say
-from . import status as status_
-from .cells import as_axis, check_pictures, prepare_cells, settled
+from . import data, exports
+from .cell_requests import as_axis, check_pictures, prepare_cells
+from .cell_runs import CellRuns
 from .data import Cell
 from .definition import Definition
-from .definition_store import keep, keep_seed, with_seed
+from .definition_store import keep, keep_seed, refusal
 from .grid import Grid, Where
-from .limit import NOT_GIVEN, NotGiven, check_limit, check_whole
-from .looking import PARALLEL, Looking
-from .plan import Remarks
+from .limits import NOT_GIVEN, PARALLEL, Limits, NotGiven
+from .plan import Plan, untold
 from .runner import Runner
 from .spread import Spread, Verified, spread_of, verify
+from .status import FAILED, Status, status_of
 from .wall import Wall
 from .wall_layout import Names
 
-FAILURES, UNKNOWNS = 3, 1
-USUAL_LIMITS: dict[str, Any] = {
-    "max_credits": None,
-    "parallel": PARALLEL,
-    "stop_after_failures": FAILURES,
-    "stop_after_unknowns": UNKNOWNS,
-}
-TAKING_BACK_S = 10.0
+if TYPE_CHECKING:
+    pass
+
 GO_ON = "exp.run() goes on where it stopped"
 LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
 
 
-class Experiment(Looking):
+class Experiment:
     """A named grid of requests.
 
     Args:
@@ -63,9 +59,14 @@ class Experiment(Looking):
     A seed that is left out is drawn once for the experiment and kept. Prompt expansion is off unless it is asked for:
     the service would rewrite each prompt, and cells would differ by more than their axes; `plan` or `run` says so once.
 
+    Attributes:
+        definition: What it asks for.
+
     Raises:
         InvalidRequest: it has no meaning as it is; nothing was sent.
     """
+
+    definition: Definition
 
     def __init__(
         self,
@@ -82,32 +83,17 @@ class Experiment(Looking):
         axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
         fixed = {key: value for key, value in asked.items() if key not in axes}
         grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=repeats)
-        self._set_up(name.strip(), model or DEFAULT_MODEL, grid, where, dropped=())
+        self._set_up(Definition(name=name.strip(), model=model or DEFAULT_MODEL, grid=grid), where)
 
-    def _set_up(
-        self, name: str, model: str, grid: Grid, where: Where | None, dropped: Sequence[Mapping[str, Any]]
-    ) -> None:
-        self.name, self.model = name, model
-        self._session = get_session()
-        self._made_for = settings_.current()
-        self._identity = self._session.channel(self._made_for).identity
+    def _set_up(self, asked: Definition, where: Where | None = None) -> None:
+        self.name, self.model = asked.name, asked.model
+        self._session, self._made_for = get_session(), settings_.current()
         self._runner: Runner | None = None
-        self._limits = USUAL_LIMITS
-        self._started = 0.0
-        self._seed_is_left_out = "seed" not in grid.axes and grid.fixed.get("seed") is None
-        shelf = self._shelf
-        self._grid, remarks = settled(model, grid, shelf.definition(name) or {})
-        self._cells, self._dropped, more = prepare_cells(
-            self._session,
-            name,
-            model,
-            self._grid,
-            where=where,
-            dropped=dropped,
-            kept=shelf.places(name),
-            current=self._made_for,
+        self._draws_seed = asked.grid.leaves_seed_out
+        self._cells = CellRuns(self._session, asked.name, self._made_for)
+        self.definition, self._cells.cells, self._remarks = prepare_cells(
+            self._session, asked, self._cells.store, self._made_for, where
         )
-        self._remarks = Remarks(name, (*remarks, *more))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Experiment:
@@ -122,9 +108,7 @@ class Experiment(Looking):
         """
         found = Definition.load(path, allow_outside=allow_outside)
         new = cls.__new__(cls)
-        new._set_up(  # noqa: SLF001 - our own
-            found.name, found.model or DEFAULT_MODEL, found.grid, None, found.dropped
-        )
+        new._set_up(replace(found, model=found.model or DEFAULT_MODEL))  # noqa: SLF001 - our own
         return new
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -133,48 +117,100 @@ class Experiment(Looking):
         Raises:
             InvalidRequest: a picture has no name by which it could be found again.
         """
-        check_pictures(self._grid)
-        if self._seed_is_left_out:
-            self._take_seed(keep_seed(self._shelf, self.name, self.definition.to_json()))
+        check_pictures(self.definition.grid)
+        if self._draws_seed:
+            cells = self._cells
+            self.definition, cells.cells = keep_seed(cells.store, self.definition, cells.cells)
         self._tell()
         return self.definition.save(path)
 
-    # --- the grid ----------------------------------------------------------------------------------------------
+    # --- looking: buys and sends nothing -----------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._cells.cells)
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
 
     @property
-    def definition(self) -> Definition:
-        """What it asks for."""
-        return Definition(name=self.name, model=self.model, grid=self._grid, dropped=self._dropped)
+    def runs(self) -> list[Run]:
+        """The runs of the cells that have one, in the order of the grid."""
+        return [run for _, run in self.cells() if run is not None]
 
-    # --- looking -----------------------------------------------------------------------------------------------
+    def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
+        """The place of each cell, and its run if it has one."""
+        return self._cells.runs()
+
+    def records(self) -> list[tuple[dict[str, Any], Record | None]]:
+        """The same as the ledger has it, without handles: quick for thousands of cells."""
+        return self._cells.records()
+
+    def plan(self) -> Plan:
+        """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes.
+
+        Raises:
+            InvalidRequest: it was made for another service than the one that answers now.
+        """
+        self._cells.channel()
+        store, via = self._cells.store, self._made_for.via
+        stored, before = store.definition(self.name), store.places(self.name)
+        refused = refusal(self.definition, stored, before, self._cells.cells)
+        remarks = [f"{via} answers"] if via else []
+        if refused is not None:  # a plan of what cannot be bought would promise too much
+            remarks.append(f"run() would refuse it: {refused.message} {refused.hint}.")
+        return Plan(
+            name=self.name,
+            cells=tuple(self._cells.cells.values()),
+            rows=tuple(self._cells.standings()),
+            per_window=settings_.current().creates_per_window,
+            remarks=(*remarks, *untold(self.name, self._remarks)),
+            is_simulated=self._made_for.service == "simulator",
+        )
+
+    def status(self) -> Status:
+        """How it stands now."""
+        return self.look()[0]
+
+    def look(self) -> tuple[Status, list[tuple[dict[str, Any], Standing | None]]]:
+        """How it stands now, and the place and the standing run of each cell, by one reading of the ledger."""
+        rows, runner = self._cells.standings(), self._runner
+        status = status_of(
+            rows,
+            name=self.name,
+            bought=self._cells.bought(),
+            estimate=self._cells.estimate,
+            left=runner.left if runner else None,
+            parallel=PARALLEL,
+            per_window=settings_.current().creates_per_window,
+            elapsed_s=time.monotonic() - runner.started if runner else 0.0,
+            stopped=runner.stopped if runner else "",
+            is_simulated=self._made_for.service == "simulator",
+        )
+        return status, self._cells.with_places(rows)
 
     def wall(self, *, rows: Names = None, cols: Names = None) -> Wall:
         """The videos side by side under one control, as they are now; see `kie_nb.wall`."""
         return Wall(self.cells(), rows=rows, cols=cols, title=self.name)
 
-    # --- judging -----------------------------------------------------------------------------------------------
-
     def spread(self) -> Spread:
         """Whether different seeds make a visible difference: the median distance between their videos."""
         return spread_of(self._session, self.cells())
 
-    def verify(self, run: Run | Cell, *, repeats: int = 1, yes: bool = False) -> Verified:
-        """Buy the same request again and say how alike the videos are, set against what different seeds do.
-
-        Args:
-            run: A finished run of this experiment, or any other; or one of `cells()`.
-            repeats: How many more runs of its request are compared, from 1; those there already are not bought again.
-            yes: Go on without asking; else what it buys is asked about once. Its price is said anyway.
+    def best(self, by: str = "rating") -> Run | None:
+        """The run with the highest "rating", or the smallest "credits", "duration_s" or "seed"; None if none has one.
 
         Raises:
-            InvalidRequest: it was not agreed to, there is no such video, or another service answers now; nothing was sent.
-            WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
+            InvalidRequest: for another measure.
         """
-        self._check_process()
-        self._channel()
-        return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
+        return data.best(self.runs, by)
 
-    # --- running -----------------------------------------------------------------------------------------------
+    to_frame = exports.to_frame
+    export_data = exports.export_data
+    export_crate = exports.export_crate
+    log_to_mlflow = exports.log_to_mlflow
+    report = exports.report
+
+    # --- buying ------------------------------------------------------------------------------------------------
 
     def run(
         self,
@@ -189,10 +225,10 @@ class Experiment(Looking):
         """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
 
         Videos that are not on this machine any more are fetched again, and tasks that the service did not show are looked for.
-        Of one that is running, what is not sent yet goes on under limits that are given now; those left out stay as they are.
+        While it is running its limits cannot be changed: call `stop` first.
 
         Args:
-            max_credits: The most that all runs of this experiment may cost, those before included, in credits. Asked again
+            max_credits: The most that all runs of this experiment may cost, those before included, in credits. Checked again
                 before each is sent, at what the service has charged for those that are done. None, as by default, is no limit.
             retry_failed: Ask again for cells whose run has failed, also while others are under way; failed tasks are not billed.
             extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
@@ -202,95 +238,78 @@ class Experiment(Looking):
             stop_after_unknowns: So many unknown outcomes, and no more is bought; by default 1. Those not settled yet count.
 
         Raises:
-            InvalidRequest: the experiment of this name asked for something else, or it was made for another service than the
-                one that answers now; nothing was sent.
+            InvalidRequest: the experiment of this name asked for something else, it was made for another service than the
+                one that answers now, or it is running with other limits; nothing was sent.
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
-        self._check_process()
-        counts = {
+        self._cells.check_process()
+        given = {
+            "max_credits": max_credits,
             "parallel": parallel,
             "stop_after_failures": stop_after_failures,
             "stop_after_unknowns": stop_after_unknowns,
         }
-        given: dict[str, Any] = {name: value for name, value in counts.items() if value is not NOT_GIVEN}
-        check_whole(**given)
-        if max_credits is not NOT_GIVEN:
-            check_number(max_credits)
-            given["max_credits"] = max_credits
-        self._channel()
-        limits = USUAL_LIMITS | given
-        if self.is_running and self._runner is not None:
-            if not self._runner.stopped:
-                limits = self._limits | given
-                if limits == self._limits and (not retry_failed or self._retry_meanwhile(self._runner)):
-                    return self
-                self._runner.stop("other limits were given")
-            # It still fetches what it has sent, while this goes on with what it has taken back.
-            wait_blocking(
-                self._runner.taken_back, timeout_s=TAKING_BACK_S, goes_on="no more cells are bought."
-            )
-        self._keep(extend=extend)
-        rows = self._rows()
-        todo = self._to_buy(rows, limits["max_credits"], retry_failed=retry_failed)
-        gone = self._gone(row for row in rows if row is not None)
-        joined = [
-            self._session.handle(self._home, row)
-            for row in rows
-            if row is not None and (row.state in LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1)
-        ]
-        for run in joined:
-            self._session.supervisor.ensure_driven(run, look_again=True)
+        limits = Limits().changed(**given)
+        self._cells.channel()
+        if self._runner is not None and self.is_running and not self._runner.stopped:
+            if self._runner.limits.changed(**given) != self._runner.limits:
+                raise InvalidRequest(
+                    f"the experiment {self.name!r} is running with other limits, and goes on with those.",
+                    hint="stop it first: exp.stop(), then exp.run(...) with the new limits",
+                    charged="",
+                )
+            if not retry_failed or self._retry_meanwhile(self._runner):
+                return self
+        cells, drawn = self._cells, self._draws_seed
+        self.definition, cells.cells = keep(
+            cells.store, self.definition, cells.cells, extend=extend, drawn=drawn
+        )
+        rows, todo = cells.to_buy(limits.max_credits, retry_failed=retry_failed)
+        joined = cells.look_for(rows)
         say_simulator_once()
         self._tell()
-        self._started = time.monotonic()
-        self._runner = Runner(
-            self._session,
-            [prepared for prepared, _ in todo],
-            [run for run in joined if not run.is_final or self._session.supervisor.is_coming(run)],
-            unknowns=sum(1 for row in rows if row is not None and row.state == State.UNKNOWN),
-            **limits,
-        )
-        self._limits = limits
+        unknowns = sum(1 for row in rows if row.state == State.UNKNOWN)
+        self._runner = Runner(self._session, [cell for cell, _ in todo], joined, limits, unknowns=unknowns)
         self._runner.start()
         return self
 
-    def _to_buy(
-        self, rows: Sequence[RunRow | None], max_credits: float | None, *, retry_failed: bool
-    ) -> list[tuple[Prepared, RunRow | None]]:
-        """The cells that are asked for now, each with the run that it has.
-
-        Raises:
-            BudgetExceeded: they would pass *max_credits*.
-        """
-        channel, origin = self._channel(), here()
-        todo = [
-            (replace(cell.prepared, channel=channel, origin=origin), row)
-            for cell, row in zip(self._cells.values(), rows, strict=True)
-            if row is None or status_.is_wanted(row.state, retry_failed=retry_failed)
-        ]
-        if max_credits is not None:  # an intention that somebody left is reserved already
-            new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
-            check_limit(self._bought(), new, max_credits)
-        return todo
-
     def _retry_meanwhile(self, runner: Runner) -> bool:
-        """Let the go that is under way buy the cells that have failed, too; False where it has come to its end.
+        """Let the *runner* that is at work buy the failed cells, too; False where it has come to its end.
 
         Raises:
             BudgetExceeded: with them its limit would be passed; it goes on without them.
         """
-        todo = self._to_buy(self._rows(), self._limits["max_credits"], retry_failed=True)
-        failed = [
-            prepared for prepared, row in todo if row is not None and State(row.state) in status_.FAILED
-        ]
-        taken = self._session.dispatcher.submit(runner.take_up(failed))
-        wait_blocking(taken, timeout_s=None, goes_on="the experiment goes on.")
-        return taken.result()
+        _, todo = self._cells.to_buy(runner.limits.max_credits, retry_failed=True)
+        failed = [prepared for prepared, row in todo if row is not None and row.state in FAILED]
+        added = self._session.dispatcher.submit(runner.add(failed))
+        wait_blocking(added, timeout_s=None, goes_on="the experiment goes on.")
+        return added.result()
+
+    def verify(self, run: Run | Cell, *, repeats: int = 1, yes: bool = False) -> Verified:
+        """Buy the same request again and say how alike the videos are, set against what different seeds do.
+
+        Args:
+            run: A finished run of this experiment, or any other; or one of `cells()`.
+            repeats: How many more runs of its request are compared, from 1; those there already are not bought again.
+            yes: Go on without asking; else what it buys is asked about once. Its price is said anyway.
+
+        Raises:
+            InvalidRequest: it was not agreed to, there is no such video, or another service answers now; nothing was sent.
+            WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
+        """
+        self._cells.check_process()
+        self._cells.channel()
+        return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
     def stop(self) -> None:
         """Buy no more cells; tasks that were sent go on, and their videos are fetched."""
         if self._runner is not None:
             self._runner.stop("you stopped it")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether cells are still bought or under way here."""
+        return self._runner is not None and not self._runner.done.done()
 
     def wait(self, timeout_s: float | None = None) -> Self:
         """Block until all that was begun has ended.
@@ -302,79 +321,47 @@ class Experiment(Looking):
             StillRunning: the time is up; cells are bought on.
             WaitInterrupted: you pressed ■; no more cells are bought, and tasks that were sent go on.
         """
-        self._check_process()
-        if self._runner is not None:
-            self._show_meanwhile()
-            try:
-                if not wait_blocking(self._runner.done, timeout_s=timeout_s):
-                    raise StillRunning(
-                        f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells.",
-                        hint="exp.wait() waits on; exp.stop() buys no more",
-                    )
-            except WaitInterrupted:
-                raise WaitInterrupted(self._stopped_by_hand(), hint=GO_ON, charged=self._charged) from None
+        with self._waiting() as runner:
+            if runner is not None and not wait_blocking(runner.done, timeout_s=timeout_s):
+                raise StillRunning(
+                    f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells.",
+                    hint="exp.wait() waits on; exp.stop() buys no more",
+                )
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Self:
-        self._check_process()
-        if self._runner is not None:
-            self._show_meanwhile()
-            try:
-                await wait_async(self._runner.done, timeout_s=None)
-            except (asyncio.CancelledError, KeyboardInterrupt) as exc:  # what ■ makes of a cell that awaits
-                words = self._stopped_by_hand()
-                if isinstance(exc, KeyboardInterrupt):
-                    raise WaitInterrupted(words, hint=GO_ON, charged=self._charged) from None
-                explain_cancelled(exc, words, hint=GO_ON, charged=self._charged)
-                raise
+        with self._waiting() as runner:
+            if runner is not None:
+                await wait_async(runner.done, timeout_s=None)
         return self
 
-    def _stopped_by_hand(self) -> str:
-        """Buy no more, and give the status in words."""
-        self.stop()
-        return f"{self.status()!r}; no more cells are bought."
-
-    @property
-    def _charged(self) -> str:
-        """What the tasks cost that are no longer waited for, in words."""
-        return SIMULATED if self._made_for.service == "simulator" else "what was sent goes on and is billed"
-
-    def _show_meanwhile(self) -> None:
-        """A cell that waits shows what it waits for, and can be told to buy no more."""
+    @contextlib.contextmanager
+    def _waiting(self) -> Iterator[Runner | None]:
+        """Show what a cell waits for; an interrupt buys no more."""
+        self._cells.check_process()
         shown_by = presenter.current()
         if self.is_running and shown_by is not None:
             shown_by.watch_experiment(self)
-
-    def _keep(self, *, extend: bool) -> None:
-        """Store the definition, or refuse one that differs from the stored one."""
-        while True:
-            asked = self.definition.to_json()
-            seed = keep(
-                self._shelf, self.name, asked, self._cells, extend=extend, drawn=self._seed_is_left_out
-            )
-            if seed is None:
-                return
-            self._take_seed(seed)
-
-    def _take_seed(self, seed: int | None) -> None:
-        """Use the stored *seed* in place of the one drawn here."""
-        if seed is not None:
-            self._grid = replace(self._grid, fixed={**self._grid.fixed, "seed": seed})
-            self._cells = with_seed(self._cells, seed)
-
-    def _tell(self) -> None:
-        for remark in self._remarks.untold():
-            say(f"kie_nb: {remark}")
+        try:
+            yield self._runner
+        except (WaitInterrupted, KeyboardInterrupt, asyncio.CancelledError) as exc:  # ■, in any kind of cell
+            self.stop()
+            words = f"{self.status()!r}; no more cells are bought."
+            is_free = self._made_for.service == "simulator"
+            charged = SIMULATED if is_free else "what was sent goes on and is billed"
+            if not isinstance(exc, asyncio.CancelledError):
+                raise WaitInterrupted(words, hint=GO_ON, charged=charged) from None
+            explain_cancelled(exc, words, hint=GO_ON, charged=charged)
+            raise
 
     # --- what shows it -----------------------------------------------------------------------------------------
 
-    @property
-    def is_running(self) -> bool:
-        """Whether cells are still bought or under way here."""
-        return self._runner is not None and not self._runner.done.done()
+    def _tell(self) -> None:
+        for remark in untold(self.name, self._remarks):
+            say(f"kie_nb: {remark}")
 
     def __repr__(self) -> str:
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")

@@ -1,154 +1,120 @@
-"""The exports of an experiment: data frames, files, the best run."""
+"""What an experiment is written to: a data frame, files, a crate, MLflow, a report; its methods of the same names."""
 
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..engine.record import Record
-from ..errors import InvalidRequest
-from ..handles import Run, Session
+from ..handles import Run, get_session
 from . import data
 from .definition import Definition
-from .parquet import write_parquet
 from .status import Status
 
 if TYPE_CHECKING:
     from .tracking import Logged
 
-ENDINGS = (".csv", ".jsonl", ".parquet")
 
-
-class Exports(ABC):
-    """What can be had of an experiment without buying anything."""
+class Source(Protocol):
+    """An experiment, as exports see it."""
 
     name: str
-    _session: Session
+    definition: Definition
 
-    @property
-    @abstractmethod
-    def definition(self) -> Definition:
-        """What it asks for."""
-
-    @property
-    @abstractmethod
-    def runs(self) -> list[Run]:
-        """The runs of the cells that have one, in the order of the grid."""
-
-    @abstractmethod
-    def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
-        """The place of each cell, and its run if it has one."""
-
-    @abstractmethod
-    def _recorded(self) -> list[tuple[dict[str, Any], Record | None]]:
-        """The same as the ledger has it, without handles."""
-
-    @abstractmethod
     def status(self) -> Status:
         """How it stands now."""
 
-    def to_frame(self) -> Any:
-        """A `pandas.DataFrame`, a row a cell.
+    def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
+        """The place of each cell, and its run if it has one."""
 
-        Raises:
-            KieError: pandas is not installed.
-        """
-        return data.to_frame(data.rows(self._recorded()))
+    def records(self) -> list[tuple[dict[str, Any], Record | None]]:
+        """The same without handles."""
 
-    def export_data(self, path: str | os.PathLike[str]) -> Path:
-        """Write the cells as `.csv`, `.jsonl` or `.parquet` (`kie_nb[data]`), by the file's ending.
 
-        In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front; the others hold it as it is.
+def to_frame(exp: Source) -> Any:
+    """A `pandas.DataFrame`, a row a cell.
 
-        Raises:
-            InvalidRequest: for another ending.
-            KieError: pyarrow is not installed.
-        """
-        cells, ending = self._recorded(), Path(path).suffix.lower()
-        if ending not in ENDINGS:
-            raise InvalidRequest(f"{Path(path).name}: {', '.join(ENDINGS)} is needed.", charged="")
-        found = data.rows(cells)
-        if ending == ".parquet":
-            return write_parquet(found, data.axes(cells), path)
-        return data.write_csv(found, path) if ending == ".csv" else data.write_jsonl(found, path)
+    Raises:
+        KieError: pandas is not installed.
+    """
+    return data.to_frame(exp.records())
 
-    def best(self, by: str = "rating") -> Run | None:
-        """The run with the highest "rating", or the smallest "credits", "duration_s" or "seed"; None if none has one.
 
-        Raises:
-            InvalidRequest: for another measure.
-        """
-        return data.best(self.runs, by)
+def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
+    """Write the cells as `.csv`, `.jsonl` or `.parquet` (`kie_nb[data]`), by the file's ending.
 
-    def export_crate(self, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:
-        """Write an RO-Crate (Process Run Crate 0.5): videos, pictures, and for each run what made it from what.
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front; the others hold it as it is.
 
-        It holds the runs that were sent, failed ones too, the definition, which can be run from there, and the table of cells;
-        no key and no path of this machine. An earlier crate of this experiment is replaced, in one step.
+    Raises:
+        InvalidRequest: for another ending.
+        KieError: pyarrow is not installed.
+    """
+    return data.write(exp.records(), Path(path))
 
-        Args:
-            folder: Where to; it is new, empty, or an earlier crate of this experiment.
-            license_url: Under which the data may be used, such as https://creativecommons.org/licenses/by/4.0/.
 
-        Returns:
-            The folder.
+def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:
+    """Write an RO-Crate (Process Run Crate 0.5): videos, pictures, and for each run what made it from what.
 
-        Raises:
-            InvalidRequest: nothing was run yet.
-            LedgerError: the folder holds something else, or a video is not on disk as it was fetched; nothing was written.
-        """
-        from .crate import export_crate
+    It holds the runs that were sent, failed ones too, the definition, which can be run from there, and the table of cells;
+    no key and no path of this machine. An earlier crate of this experiment is replaced, in one step.
 
-        return export_crate(self._session, self.definition, self.cells(), folder, license_url=license_url)
+    Args:
+        folder: Where to; it is new, empty, or an earlier crate of this experiment.
+        license_url: Under which the data may be used, such as https://creativecommons.org/licenses/by/4.0/.
 
-    def log_to_mlflow(self, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:
-        """Log each run that has ended, failed ones too, as a run of MLflow (`kie_nb[mlflow]`): params, metrics, tags and files.
+    Returns:
+        The folder.
 
-        Logging again adds the runs that are not there, and completes those that lacked a file or were of unknown outcome. What was logged
-        whole stays as it is: a later rating or tag is not added, unless the run is deleted in MLflow first. MLflow's own settings stay as
-        they are.
+    Raises:
+        InvalidRequest: nothing was run yet.
+        LedgerError: the folder holds something else, or a video is not on disk as it was fetched; nothing was written.
+    """
+    from .crate import export_crate
 
-        Args:
-            tracking_uri: Of MLflow's store: `sqlite:///mlflow.db`, or the address of a server; by default what MLflow itself
-                would take. Folders of files (`./mlruns`) are given up by MLflow 3, which takes them only with
-                MLFLOW_ALLOW_FILE_STORE=true.
-            experiment: Its name there; by default this one's.
+    return export_crate(get_session(), exp.definition, exp.cells(), folder, license_url=license_url)
 
-        Raises:
-            InvalidRequest: nothing has ended yet, or the experiment was deleted there.
-            KieError: MLflow is not installed, or did not take it; what was logged so far stays.
-        """
-        from .tracking import log_cells
 
-        return log_cells(
-            self._session, self.name, self.cells(), tracking_uri=tracking_uri, experiment=experiment
-        )
+def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:
+    """Log each run that has ended, failed ones too, as a run of MLflow (`kie_nb[mlflow]`): params, metrics, tags and files.
 
-    def report(self, path: str | os.PathLike[str], *, embed_mb: float = 25.0, compare: bool = True) -> Path:
-        """Write one HTML file that plays from disk: facts, the videos as a wall, every cell, what failed, the definition.
+    Logging again adds the runs that are not there, and completes those that lacked a file or were of unknown outcome. What was logged
+    whole stays as it is: a later rating or tag is not added, unless the run is deleted in MLflow first. MLflow's own settings stay as
+    they are.
 
-        It needs no server, no kernel and no network, prints, and follows the reader's light or dark theme.
+    Args:
+        tracking_uri: Of MLflow's store: `sqlite:///mlflow.db`, or the address of a server; by default what MLflow itself
+            would take. Folders of files (`./mlruns`) are given up by MLflow 3, which takes them only with
+            MLFLOW_ALLOW_FILE_STORE=true.
+        experiment: Its name there; by default this one's.
 
-        Args:
-            path: The file; its name ends in .html.
-            embed_mb: The most that the small copies of the videos may add to it, in MB. Where they are more, all of them lie in a
-                folder beside it (`smile_files` for `smile.html`), and go where it goes.
-            compare: Say how far the videos of different seeds are apart, as `spread` does; a second or so a pair that was not measured yet.
+    Raises:
+        InvalidRequest: nothing has ended yet, or the experiment was deleted there.
+        KieError: MLflow is not installed, or did not take it; what was logged so far stays.
+    """
+    from .tracking import log_cells
 
-        Raises:
-            InvalidRequest: for a name that does not end in .html.
-            LedgerError: the file cannot be written.
-        """
-        from .report import write_report
+    return log_cells(get_session(), exp.name, exp.cells(), tracking_uri=tracking_uri, experiment=experiment)
 
-        return write_report(
-            self._session,
-            self.definition,
-            self.status(),
-            self.cells(),
-            path,
-            embed_mb=embed_mb,
-            compare=compare,
-        )
+
+def report(
+    exp: Source, path: str | os.PathLike[str], *, embed_mb: float = 25.0, compare: bool = True
+) -> Path:
+    """Write one HTML file that plays from disk: facts, the videos as a wall, every cell, what failed, the definition.
+
+    It needs no server, no kernel and no network, prints, and follows the reader's light or dark theme.
+
+    Args:
+        path: The file; its name ends in .html.
+        embed_mb: The most that the small copies of the videos may add to it, in MB. Where they are more, all of them lie in a
+            folder beside it (`smile_files` for `smile.html`), and go where it goes.
+        compare: Say how far the videos of different seeds are apart, as `spread` does; a second or so a pair that was not measured yet.
+
+    Raises:
+        InvalidRequest: for a name that does not end in .html.
+        LedgerError: the file cannot be written.
+    """
+    from .report import write_report
+
+    asked, status, cells = exp.definition, exp.status(), exp.cells()
+    return write_report(get_session(), asked, status, cells, path, embed_mb=embed_mb, compare=compare)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..catalogue import nearest
@@ -58,6 +58,20 @@ class Grid:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     zipped: tuple[tuple[str, ...], ...] = ()
     repeats: int = 1
+
+    @property
+    def leaves_seed_out(self) -> bool:
+        """Whether the seed is to be drawn."""
+        return "seed" not in self.axes and self.fixed.get("seed") is None
+
+    def with_images(self, change: Callable[[Any], Any]) -> Grid:
+        """The same with each picture as *change* gives it."""
+        fixed = {name: change(value) if name == "image" else value for name, value in self.fixed.items()}
+        axes = {
+            name: tuple(map(change, values)) if name == "image" else values
+            for name, values in self.axes.items()
+        }
+        return replace(self, fixed=fixed, axes=axes)
 
 
 def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> list[Cell]:

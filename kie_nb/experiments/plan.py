@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,38 +12,20 @@ from ..engine import tables
 from ..markup import Html, joined
 from ..notice import is_new
 from ..text import visible
+from .cell_requests import PlannedCell, credits_of
 from .definition import short
 from .status import GONE_WORDS, TO_BUY, words_of
 
 if TYPE_CHECKING:
     from ..catalogue import Request
-    from ..handles import Prepared
     from ..ledger import Standing
 
 SHOWN = 60
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedCell:
-    """A cell with its checked request.
-
-    Attributes:
-        place: Where it stands on each axis, in plain values.
-    """
-
-    place: dict[str, Any]
-    prepared: Prepared
-
-
-class Remarks:
-    """What should be known of an experiment, said once in the life of a process, by whatever shows something first."""
-
-    def __init__(self, name: str, texts: Sequence[str]) -> None:
-        self._name, self._texts = name, texts
-
-    def untold(self) -> tuple[str, ...]:
-        """Those not reported yet; they count as reported from now on."""
-        return tuple(text for text in self._texts if is_new((self._name, text)))
+def untold(name: str, remarks: Iterable[str]) -> tuple[str, ...]:
+    """The *remarks* on an experiment that were not shown in this process yet; they count as shown from now on."""
+    return tuple(text for text in remarks if is_new((name, text)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,19 +45,19 @@ class Plan:
     is_simulated: bool = False
 
     @property
+    def _to_buy(self) -> list[PlannedCell]:
+        pairs = zip(self.cells, self.rows, strict=True)
+        return [cell for cell, row in pairs if row is None or row.state in TO_BUY]
+
+    @property
     def missing(self) -> int:
         """Cells that no run stands for."""
-        return sum(1 for row in self.rows if row is None or row.state in TO_BUY)
+        return len(self._to_buy)
 
     @property
     def credits(self) -> float | None:
         """What the missing cells should cost; None where a price is not known."""
-        estimates = [
-            cell.prepared.request.estimate
-            for cell, row in zip(self.cells, self.rows, strict=True)
-            if row is None or row.state in TO_BUY
-        ]
-        return None if None in estimates else sum(found.credits for found in estimates if found)
+        return credits_of(self._to_buy)
 
     @property
     def sending_s(self) -> float:
@@ -84,27 +66,12 @@ class Plan:
 
     @property
     def _caption(self) -> str:
-        exist = len(self.cells) - self.missing
-        gone = sum(1 for row in self.rows if row is not None and row.is_gone)
+        missing, gone = self.missing, sum(1 for row in self.rows if row is not None and row.is_gone)
         fetch = f" ({gone} {GONE_WORDS}: run fetches {'it' if gone == 1 else 'them'} again)" if gone else ""
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
-        rest = (
-            f"{self.missing} to buy{self._price}, sent within {tables.clock(self.sending_s)}"
-            if self.missing
-            else "nothing to buy"
-        )
-        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {exist} exist{fetch}, {rest}{also}"
-
-    @property
-    def _common(self) -> str:
-        """What is asked in all cells alike, defaults included: no column shows it."""
-        first, *others = [_asked(cell.prepared.request) for cell in self.cells] or [{}]
-        same = [
-            f"{name}={short(value)}"
-            for name, value in first.items()
-            if name not in self._headings and all(other.get(name) == value for other in others)
-        ]
-        return f"in all cells: {', '.join(same)}"
+        within = f"sent within {tables.clock(self.sending_s)}"
+        rest = f"{missing} to buy{self._price}, {within}" if missing else "nothing to buy"
+        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {len(self.cells) - missing} exist{fetch}, {rest}{also}"
 
     @property
     def _price(self) -> str:
@@ -115,31 +82,42 @@ class Plan:
         return f" for {words or 'a price that is not known here'}"
 
     @property
-    def _headings(self) -> list[str]:
-        return [*dict.fromkeys(name for cell in self.cells for name in cell.place), "state", "estimate"]
+    def _axes(self) -> list[str]:
+        return list(dict.fromkeys(name for cell in self.cells for name in cell.place))
 
     @property
-    def _rows(self) -> list[list[str]]:
-        names = self._headings[:-2]
-        shown = []
+    def _common(self) -> str:
+        """What all cells ask for alike, defaults included: no column shows it."""
+        first, *others = [_asked(cell.prepared.request) for cell in self.cells] or [{}]
+        columns = {*self._axes, "state", "estimate"}
+        same = [
+            f"{name}={short(value)}"
+            for name, value in first.items()
+            if name not in columns and all(other.get(name) == value for other in others)
+        ]
+        return f"in all cells: {', '.join(same)}"
+
+    @property
+    def _table(self) -> dict[str, Any]:
+        names, rows = self._axes, []
         for cell, row in list(zip(self.cells, self.rows, strict=True))[:SHOWN]:
             estimate = cell.prepared.request.estimate
             state = "to buy" if row is None else f"{words_of(row)}, run {row.id[:8]}"
             price = f"{estimate.credits:g}" if estimate else "?"
-            shown.append([*(str(cell.place.get(name, "")) for name in names), state, price])
-        return shown
+            rows.append([*(str(cell.place.get(name, "")) for name in names), state, price])
+        return {"headings": [*names, "state", "estimate"], "rows": rows, "caption": self._caption}
 
     def __repr__(self) -> str:
-        table = tables.as_text(self._headings, self._rows, caption=self._caption)
-        return "\n".join(map(visible, [table, self._common, *(f"- {remark}" for remark in self.remarks)]))
+        lines = [tables.as_text(**self._table), self._common, *(f"- {remark}" for remark in self.remarks)]
+        return "\n".join(map(visible, lines))
 
     def _repr_html_(self) -> Html:
-        table = tables.as_html(self._headings, self._rows, caption=self._caption)
-        return joined([table, *map(tables.remark_html, (self._common, *self.remarks))])
+        below = map(tables.remark_html, (self._common, *self.remarks))
+        return joined([tables.as_html(**self._table), *below])
 
 
 def _asked(request: Request) -> dict[str, Any]:
-    """All that is asked, pictures by their names."""
+    """All that is asked for, pictures by their names."""
     image = {"image": request.image.label} if request.image else {}
     seed = {} if request.seed is None else {"seed": request.seed}
     return {**request.inputs, **image, **seed}

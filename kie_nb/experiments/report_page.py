@@ -124,7 +124,7 @@ def _standing(status: Status) -> str:
 def _money(status: Status) -> str:
     of = f", of about {status.estimate:g} by the price list" if status.estimate is not None else ""
     risk = f", {status.at_risk:g} at risk" if status.at_risk else ""
-    return f"{status.spent:g} credits (${status.spent * USD_PER_CREDIT:.2f}){of}{status.beside}{risk}"
+    return f"{status.spent:g} credits (${status.spent * USD_PER_CREDIT:.2f}){of}{risk}"
 
 
 def _service(runs: Sequence[Run]) -> str:

@@ -1,4 +1,4 @@
-"""How an experiment stands: its cells by state, what they cost, and how long the rest should take; no I/O."""
+"""The status of an experiment: its cells by state, what they cost, and how long the rest should take; no I/O."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ..engine import tables
 from ..engine.schedule import usual_of
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..ledger import Standing
+from ..ledger.money import BILLED, Figures
 from ..settings import WINDOW_S
 from ..text import in_line
 
@@ -20,22 +21,21 @@ GONE_WORDS = "not on this machine"
 INCOMPLETE = "incomplete"
 FAILED = frozenset({State.FAIL, State.REFUSED})
 UNBILLED = FAILED | {State.NOT_SENT}
-# Nothing stands for such a cell any more, and nothing is open about it: it is bought as one that was never asked for.
+# No run stands for such a cell, and nothing is open about it: it is bought like one that was never asked for.
 TO_BUY = frozenset({State.NOT_SENT, State.WRITTEN_OFF})
+_NAMES = {MISSING: "to come", GONE: GONE_WORDS, INCOMPLETE: INCOMPLETE}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """How it stands now; shows itself as a line.
+    """How an experiment stands now; shows itself as a line.
 
     Attributes:
         counts: Cells by state; "missing" has no run, the video of "gone" was fetched and is not on this machine, nor is another
             file of its task with "incomplete".
         spent: Credits of all that was bought for it, verifying and sending again included, and of cells bought elsewhere: as
             reported, or estimated while that is not known.
-        reserved: Credits of what was bought and is still under way, by the price list.
-        spent_beside: What of it was spent for other requests than those of its cells: to verify one, or in another grid of its name.
-        reserved_beside: The same of what is reserved.
+        reserved: Credits of its cells that are under way, by the price list.
         is_simulated: The simulator answers: nothing costs anything, and credits are what Kie.ai would charge.
         estimate: Credits of all cells by the price list; None where a price is not known.
         left_s: How long the rest should take, in seconds; None while nothing is known of that.
@@ -52,8 +52,6 @@ class Status:
     left_s: float | None
     stopped: str = ""
     reserved: float = 0.0
-    spent_beside: float = 0.0
-    reserved_beside: float = 0.0
     is_simulated: bool = False
     damaged: int = 0
 
@@ -75,17 +73,25 @@ class Status:
     @property
     def failed(self) -> int:
         """Cells whose run ended without a video and was not billed."""
-        return sum(self.counts.get(state, 0) for state in FAILED)
+        return self._count(FAILED)
 
     @property
     def open(self) -> int:
         """Cells that are under way."""
-        return sum(self.counts.get(state, 0) for state in OPEN)
+        return self._count(OPEN)
+
+    @property
+    def unsettled(self) -> int:
+        """Cells of unknown outcome, perhaps billed."""
+        return self._count(UNSETTLED)
 
     @property
     def missing(self) -> int:
-        """Cells that nothing stands for: they were never asked for, never sent, or written off."""
-        return self.counts.get(MISSING, 0) + sum(self.counts.get(state, 0) for state in TO_BUY)
+        """Cells that no run stands for: they were never asked for, never sent, or written off."""
+        return self._count({MISSING, *TO_BUY})
+
+    def _count(self, states: Sequence[str] | frozenset[State] | set[str]) -> int:
+        return sum(self.counts.get(state, 0) for state in states)
 
     def __repr__(self) -> str:
         states = ", ".join(
@@ -105,27 +111,11 @@ class Status:
         estimate = f" of about {self.estimate:g}" if self.estimate is not None else ""
         risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
         held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
-        return (
-            f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){self.beside}{held}{risk}"
-        )
-
-    @property
-    def beside(self) -> str:
-        """In words, what of the money is not that of the cells; empty where there is nothing of it."""
-        if not self.spent_beside:
-            return ""
-        return f", {self.spent_beside:g} of the {self.spent:g} for other runs than those of these cells, such as verifying"
+        return f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){held}{risk}"
 
 
-_NAMES = {MISSING: "to come", GONE: GONE_WORDS, INCOMPLETE: INCOMPLETE}
-
-
-def count(rows: Sequence[Standing | None]) -> dict[str, int]:
-    """Cells by state."""
-    return dict(Counter(map(_kind, rows)))
-
-
-def _kind(row: Standing | None) -> str:
+def state_of(row: Standing | None) -> str:
+    """The state that a cell counts as."""
     if row is None:
         return MISSING
     if row.is_gone:
@@ -135,86 +125,81 @@ def _kind(row: Standing | None) -> str:
 
 def words_of(row: Standing) -> str:
     """The state of a cell's run, as it is shown."""
-    if row.is_gone:
-        return GONE_WORDS
-    words = INCOMPLETE if row.is_incomplete else WORDS[State(row.state)]
-    return f"{words}, damaged" if row.is_damaged else words
-
-
-def money(rows: Sequence[Standing | None]) -> tuple[float, float]:
-    """Credits that were spent, and that are at risk."""
-    spent = at_risk = 0.0
-    for row in rows:
-        if row is None:
-            continue
-        cost = row.credits if row.credits is not None else row.estimate or 0.0
-        if row.state in UNSETTLED:
-            at_risk += cost
-        elif row.state in {State.SUCCESS, State.FETCHED, State.WRITTEN_OFF} or (
-            row.state == State.FAIL and row.credits
-        ):
-            spent += cost
-    return spent, at_risk
+    state = state_of(row)
+    words = _NAMES.get(state) or WORDS[State(state)]
+    return f"{words}, damaged" if row.is_damaged and state != GONE else words
 
 
 def is_wanted(state: str, *, retry_failed: bool) -> bool:
-    """Whether a cell is asked for (again): nothing stands for it, it was never sent, or it has failed and that is wanted.
+    """Whether a cell in *state* is asked for (again).
 
-    What a living process is about to send is joined by asking; what a dead one has left is sent.
+    An intention of a living process is joined by asking; one whose owner process is dead is sent.
     """
-    if state in TO_BUY | {State.INTENT}:
-        return True
-    return retry_failed and state in FAILED
+    return state in TO_BUY | {State.INTENT} or (retry_failed and state in FAILED)
 
 
-def time_left_s(
-    missing: int, opened: int, *, usual_s: float | None, parallel: int, per_window: int, window_s: float
-) -> float | None:
-    """How long the rest should take: sent no faster than the account may, and no more at once than *parallel*."""
-    if not missing and not opened:
-        return 0.0
-    if usual_s is None:
-        return None
-    sending = missing / per_window * window_s
-    waves = -(-(missing + opened) // parallel)
-    return max(sending + usual_s, waves * usual_s)
-
-
-def of(
+def status_of(
     rows: Sequence[Standing | None],
     *,
+    name: str,
+    bought: Figures,
     estimate: float | None,
     left: int | None,
     parallel: int,
     per_window: int,
     elapsed_s: float,
     stopped: str,
+    is_simulated: bool,
 ) -> Status:
-    """How cells with these runs stand.
+    """The status of the experiment *name*.
 
     Args:
-        rows: The run that stands for each cell, or None.
+        rows: The run that stands for each cell, or None; read before *bought*.
+        bought: What all runs of the experiment cost: a cell may have cost more than the run that stands for it.
         left: Cells that are still to be bought; None while nothing is bought here: then those without a run.
     """
-    counts = count(rows)
-    spent, at_risk = money(rows)
-    usual = usual_of([row.duration_s for row in rows if row is not None and row.duration_s])
-    left_s = time_left_s(
-        counts.get(MISSING, 0) if left is None else left,
-        sum(1 for row in rows if row is not None and row.state in OPEN),
-        usual_s=usual.median if usual else None,
-        parallel=parallel,
-        per_window=per_window,
-        window_s=WINDOW_S,
-    )
+    counts = dict(Counter(map(state_of, rows)))
+    runs = [row for row in rows if row is not None]
+    elsewhere = [row for row in runs if row.experiment != name]
+    open_ = [row for row in runs if row.state in OPEN]
     return Status(
         cells=len(rows),
         counts=counts,
-        spent=spent,
-        at_risk=at_risk,
+        spent=bought.spent + sum(_cost(row) for row in elsewhere if _is_billed(row)),
+        at_risk=bought.at_risk + sum(_cost(row) for row in elsewhere if row.state in UNSETTLED),
+        # Of one that has ended since the rows were read, `bought.spent` counts the cost.
+        reserved=min(bought.reserved, sum(row.estimate or 0.0 for row in open_)),
         estimate=estimate,
         elapsed_s=elapsed_s,
-        left_s=left_s,
+        left_s=_time_left_s(
+            runs,
+            counts.get(MISSING, 0) if left is None else left,
+            len(open_),
+            parallel=parallel,
+            per_window=per_window,
+        ),
         stopped=stopped,
-        damaged=sum(1 for row in rows if row is not None and row.is_damaged and _kind(row) == State.FETCHED),
+        is_simulated=is_simulated,
+        damaged=sum(1 for row in runs if row.is_damaged and state_of(row) == State.FETCHED),
     )
+
+
+def _cost(row: Standing) -> float:
+    return row.credits if row.credits is not None else row.estimate or 0.0
+
+
+def _is_billed(row: Standing) -> bool:
+    return row.state in BILLED or bool(row.state == State.FAIL and row.credits)
+
+
+def _time_left_s(
+    runs: Sequence[Standing], missing: int, opened: int, *, parallel: int, per_window: int
+) -> float | None:
+    """How long the rest should take: sent no faster than the account may, and no more at once than *parallel*."""
+    if not missing and not opened:
+        return 0.0
+    usual = usual_of([row.duration_s for row in runs if row.duration_s])
+    if usual is None:
+        return None
+    waves = -(-(missing + opened) // parallel)
+    return max(missing / per_window * WINDOW_S + usual.median, waves * usual.median)

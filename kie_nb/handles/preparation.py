@@ -16,8 +16,9 @@ from ..home import read_plain
 from ..paths import shown_path
 from ..requests import provenance
 from ..requests.image_urls import by_address, check_unchanged, picture_at, picture_for_all, recorded_pictures
-from ..requests.images import Picture, is_url, read_picture
+from ..requests.images import Picture, read_picture
 from ..requests.prepare import Prepared, build, new_run
+from ..requests.sources import is_url, unwrapped
 
 if TYPE_CHECKING:
     from ..engine.channel import Channel
@@ -37,7 +38,9 @@ def prepare(
     """
     current = current or settings_.current()
     channel = workspace.channel(current)
-    source = asked.pop("image", None)
+    source = unwrapped(asked.pop("image", None))
+    how = {name: asked.pop(name, False) for name in ("fit", "keep_metadata")}
+    check = asked.pop("check_image", True)
     asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
     if is_url(source):
         ledger = workspace.ledger(current.home)
@@ -45,28 +48,39 @@ def prepare(
             prepared = build(dict(asked), recorded, channel, current.home)
             if ledger.standing(new_run(prepared)) is not None:
                 return prepared
-        picture, warnings = picture_at(str(source), ledger, channel=channel)
+        picture, warnings = picture_at(str(source), ledger, channel=channel, check=check)
         return build(asked, picture, channel, current.home, warnings)
     if isinstance(source, Record):
         raise InvalidRequest(
             "a run is a video, not a picture.", hint="pass a frame of it, or the address of a picture"
         )
     if source is not None and not isinstance(source, Picture):
-        source = read_picture(source)
-    return build(asked, source, channel, current.home)
+        source = read_picture(source, **how)
+    remarks = source.remarks if source is not None else ()
+    return build(asked, source, channel, current.home, remarks)
 
 
-def picture_of_all(workspace: Workspace, source: Any) -> tuple[Picture, tuple[str, ...]]:
+def picture_of_all(
+    workspace: Workspace, source: Any, *, check_image: bool = True, **how: bool
+) -> tuple[Picture, tuple[str, ...]]:
     """The picture that many requests are to share, read or fetched once, and warnings.
+
+    Args:
+        workspace: Whose it is.
+        source: The picture.
+        check_image: Refuse an address that nobody can read.
+        **how: `fit` and `keep_metadata`, as `read_picture` takes them.
 
     Raises:
         BadImage: it cannot be used.
     """
+    source = unwrapped(source)
     if not is_url(source):
-        return read_picture(source), ()
+        picture = read_picture(source, **how)
+        return picture, picture.remarks
     current = settings_.current()
     channel = workspace.channel(current)
-    return picture_for_all(str(source), workspace.ledger(current.home), channel=channel)
+    return picture_for_all(str(source), workspace.ledger(current.home), channel=channel, check=check_image)
 
 
 def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[str]) -> Prepared:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from ..catalogue import Request
 from . import money
 from .clock import now_in
@@ -38,11 +36,6 @@ class Budgets:
         """What the runs of one scope, or all at *service*, cost, have reserved and may have cost."""
         with self._db.read() as db:
             return money.figures(db, service, scope=scope, value=value)
-
-    def beside(self, service: str, experiment: str, fingerprints: Collection[str]) -> tuple[float, float]:
-        """Credits spent and reserved by those runs of *experiment* that asked for none of the requests with *fingerprints*."""
-        with self._db.read() as db:
-            return money.beside(db, service, experiment, fingerprints)
 
     def reported(self, service: str) -> list[tuple[Request, float]]:
         """The requests at *service* whose videos were made and whose cost was reported, each with that cost."""

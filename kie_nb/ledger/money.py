@@ -7,7 +7,7 @@ outcome, perhaps billed. What has no known price, or no reported cost, is counte
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,21 +113,6 @@ def figures(
     if scope is not None:
         query = query.where(_KEYS[scope] == value)
     return Figures(**db.execute(query).mappings().one())
-
-
-def beside(
-    db: sa.Connection, service: str, experiment: str, fingerprints: Collection[str]
-) -> tuple[float, float]:
-    """Credits spent and reserved by those runs of *experiment* that asked for none of the requests with *fingerprints*."""
-    query = sa.select(run.c.fingerprint, *_COLUMNS).where(
-        run.c.service == service, run.c.experiment == experiment
-    )
-    found = [
-        entry
-        for entry in db.execute(query.group_by(run.c.fingerprint))
-        if entry.fingerprint not in fingerprints
-    ]
-    return sum(entry.spent for entry in found), sum(entry.reserved for entry in found)
 
 
 def counts(db: sa.Connection) -> list[Count]:

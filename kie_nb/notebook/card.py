@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
-from ..engine import tables
 from ..engine.states import State
 from ..engine.waiting import wait_blocking
 from ..handles import Run, get_session
@@ -222,9 +221,7 @@ class Card:
     # --- words -----------------------------------------------------------------------------------------------------
 
     def _time(self) -> str:
-        usual = f" of usually about {tables.clock(self._usual_s)}" if self._usual_s else ""
-        words = html("{} {}{}", page.muted("elapsed"), tables.clock(self.run.age_s), usual)
-        return html('<span style="{}">{}</span>', page.FONT, words)
+        return html('<span style="{}">{}</span>', page.FONT, page.elapsed(self.run, self._usual_s))
 
     def _learn_usual(self) -> None:
         async def learn() -> None:

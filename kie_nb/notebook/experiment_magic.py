@@ -32,6 +32,8 @@ def run_experiment(
                 hint="a grid buys its missing cells, and shows one card",
             )
     axes = dict(asked.axes or {})
+    usual = {"fit": False, "keep_metadata": False, "check_image": True}
+    wanted = {name: value for name, value in wanted.items() if usual.get(name, ...) is not value}
     raw = wanted.pop("raw", None) or {}
     options = {name for name, value in {"prompt": prompt, **wanted}.items() if value is not None}
     twice = [name for name in (*axes, *raw) if (name in axes) + (name in raw) + (name in options) > 1]

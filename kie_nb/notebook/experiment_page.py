@@ -79,30 +79,20 @@ def _colour_of(run: Standing | None) -> str:
     return MISSING_COLOUR if run is None or run.is_gone or run.is_incomplete else colour(run.state)
 
 
-def _unsure(status: Status) -> int:
-    return sum(status.counts.get(state, 0) for state in UNSETTLED)
-
-
 def _line(status: Status, *, is_free: bool) -> Html:
     counts = [
         (colour(State.FETCHED), "done", f"{status.done} of {status.cells}", True),
         (FINE, "of them damaged", str(status.damaged), status.damaged),
         (colour(State.ACCEPTED), "under way", str(status.open), status.open),
         (colour(State.FAIL), "failed", str(status.failed), status.failed),
-        (colour(State.UNKNOWN), "outcome unknown", str(_unsure(status)), _unsure(status)),
+        (colour(State.UNKNOWN), "outcome unknown", str(status.unsettled), status.unsettled),
         (FINE, GONE_WORDS, str(status.gone), status.gone),
         (FINE, INCOMPLETE, str(status.incomplete), status.incomplete),
         (FINE, "to come", str(status.missing), status.missing),
     ]
-    of_cells = status.reserved - status.reserved_beside
     facts = [
         ("would have cost" if is_free else "spent", _money(status), True),
-        ("under way", f"about {of_cells:g} credits", of_cells > 0),
-        (
-            "under way in other cells of its name",
-            f"about {status.reserved_beside:g} credits",
-            status.reserved_beside,
-        ),
+        ("under way", f"about {status.reserved:g} credits", status.reserved),
         ("at risk", f"{status.at_risk:g} credits", status.at_risk),
         ("elapsed", tables.clock(status.elapsed_s), status.elapsed_s and status.left_s != 0),
         ("left, about", tables.clock(status.left_s or 0), status.left_s),
@@ -129,7 +119,7 @@ def _fact(name: Html, value: str) -> Html:
 
 def _money(status: Status) -> str:
     of = f" of about {status.estimate:g}" if status.estimate is not None else ""
-    return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f}){status.beside}"
+    return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
 
 
 def _bar(status: Status) -> Html:
@@ -137,7 +127,7 @@ def _bar(status: Status) -> Html:
         (colour(State.FETCHED), status.done),
         (page.RUNNING, status.open),
         (colour(State.FAIL), status.failed),
-        (colour(State.UNKNOWN), _unsure(status)),
+        (colour(State.UNKNOWN), status.unsettled),
     ]
     parts = joined(
         html(
@@ -215,7 +205,7 @@ def _said(status: Status) -> str:
         if quarter
         else "",
         "some have failed" if status.failed else "",
-        "some have an unknown outcome" if _unsure(status) else "",
+        "some have an unknown outcome" if status.unsettled else "",
         f"stopped: {status.stopped}" if status.stopped else "",
     ]
     return ", ".join(part for part in parts if part)

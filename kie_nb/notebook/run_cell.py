@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from .. import settings as settings_
-from ..catalogue import ImageIdentity
+from ..catalogue import ImageIdentity, Request
 from ..engine.states import State
-from ..fileops import hash_of
+from ..errors import BadImage
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
+from ..ledger import RunRow
 from ..operations.embedded_request import kept_name
 from ..paths import shown_path
+from ..requests.images import read_picture
 from . import page
 from .cell_text import cell_text
 
@@ -26,20 +28,25 @@ def cell_of(run: Run) -> str:
     return cell_text(request, picture=kept_name(request, shown_path(home / "inputs")))
 
 
-def promise_of(run: Run) -> str:
-    """What running that cell now would do, as a sentence; reads the ledger and sends nothing."""
+def standing_row(request: Request) -> RunRow | None:
+    """The run that stands for *request* now, by the settings of this moment; reads the ledger."""
     session, current = get_session(), settings_.current()
     channel = session.channel(current)
-    prepared = Prepared(
-        request=run.request, channel=channel, home=current.home, content=None, seed_drawn=False
+    return standing(
+        session,
+        Prepared(request=request, channel=channel, home=current.home, content=None, seed_drawn=False),
     )
-    row = standing(session, prepared)
+
+
+def promise_of(run: Run) -> str:
+    """What running that cell now would do, as a sentence; reads the ledger and sends nothing."""
+    row, current = standing_row(run.request), settings_.current()
     if row is None:
         price = "asks for a new video, simulated and free"
-        if channel.service == "kie":
+        if current.service == "kie":
             estimate = run.request.estimate
             price = f"buys a new video for {page.money(estimate.credits)}" if estimate else "buys a new video"
-        return f"Running it {price}: no run that was sent stands for this request at {current.via or channel.service}."
+        return f"Running it {price}: no run that was sent stands for this request at {current.via or current.service}."
     if row.state == State.UNKNOWN:
         return f"Running it spends nothing before run {row.id[:8]} is settled, whose outcome is not known."
     which = "this run" if row.id == run.id else f"run {row.id[:8]}, which stands for its request now,"
@@ -49,11 +56,9 @@ def promise_of(run: Run) -> str:
 
 
 def _is_beside_notebook(image: ImageIdentity) -> bool:
-    """Whether the file of that name is still the same picture."""
+    """Whether the file of that name is still read as the same picture."""
     file = settings_.start_folder() / image.label
     try:
-        if file.name != image.label or file.stat().st_size != image.bytes:
-            return False
-        return hash_of(file, follow=True) == image.sha256
-    except (OSError, ValueError):
+        return file.name == image.label and read_picture(file).identity.sha256 == image.sha256
+    except BadImage:
         return False

@@ -13,7 +13,7 @@ from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import BadImage, InvalidRequest, KieError
 from ..handles import DryRun, Run, Started, get_session
 from ..notice import say_simulator_once
-from ..requests.images import is_url
+from ..requests.sources import is_url
 from ..text import say
 from . import presenter
 from .filling import Filler
@@ -57,6 +57,9 @@ def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> R
     wanted: dict[str, Any] = {
         "model": asked.model,
         "image": _picture(asked.image, ipython.user_ns),
+        "fit": asked.fit,
+        "keep_metadata": asked.keep_metadata,
+        "check_image": asked.check_image is not False,
         "raw": asked.raw,
         "call_back_url": asked.call_back_url,
         **asked.fields,
@@ -139,7 +142,9 @@ def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | N
 
 def _picture(text: Any, variables: dict[str, Any]) -> Any:
     """A path or a URL as it is; a name that is no file but a variable means its value."""
-    if not isinstance(text, str) or is_url(text) or not text.isidentifier() or Path(text).exists():
+    if not isinstance(text, str) or is_url(text) or not text.isidentifier() or Path(text).is_file():
+        return text
+    if text not in variables and Path(text).exists():  # a folder, which is told as such
         return text
     if text not in variables:
         raise BadImage(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
+from ..addresses import shareable
 from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..fileops import hash_of
@@ -180,7 +181,7 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     others = {name: value for name, value in request.inputs.items() if name not in known}
     parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
     image = request.image
-    where = (picture or image.url) if image else None
+    where = (picture or (image.url and shareable(image.url))) if image else None
     if image is not None:
         parts.append(f"image={_literal(where) if where else '...'}")
     parts.append(f"model={_literal(request.model)}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..addresses import shareable
 from ..bounds import (
     MAX_FILES,
     Credits,
@@ -184,10 +185,23 @@ class Manifest(_Part):
 
 
 def stored_request(request: Request) -> dict[str, Any]:
-    """A request for a file that is given away: without the callback's address, which may hold a secret."""
+    """A request for a file that is given away: without the callback's address, and what addresses of pictures hold of secrets."""
     stored = request.to_json()
     stored.pop("callBackUrl", None)
+    if request.image is not None and request.image.url is not None:
+        stored["image"]["url"] = shareable(request.image.url)
+    stored["input"] = {name: _shareable(value) for name, value in request.inputs.items()}
     return stored
+
+
+def _shareable(value: Any) -> Any:
+    """An input of a model that is not described may be an address, or a list of them."""
+    if isinstance(value, list):
+        return [_shareable(one) for one in value]
+    is_address = (
+        isinstance(value, str) and value.lower().startswith(("http://", "https://")) and " " not in value
+    )
+    return shareable(value) if is_address else value
 
 
 def parse(data: bytes) -> Manifest:

@@ -6,13 +6,14 @@ import hashlib
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
+from ..addresses import shareable
 from ..catalogue import ImageIdentity, read_image
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..notice import is_new
-from ..service.media import read_at
+from ..service.media import NotThere, read_at
 from ..service.reach import ForbiddenAddress
-from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url
+from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url, remarks_on
 from .way import Way
 
 
@@ -36,7 +37,9 @@ def by_address(url: str) -> ImageIdentity:
     return ImageIdentity(sha256=digest, label=_label(url), url=url, by_url=True)
 
 
-def picture_at(url: str, ledger: Ledger, *, channel: Way) -> tuple[Picture, tuple[str, ...]]:
+def picture_at(
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True
+) -> tuple[Picture, tuple[str, ...]]:
     """The picture that *url* serves now, and warnings; asked before a new request is sent.
 
     Its bytes are fetched to know the request by them. The key is never sent along. That it is another picture than runs were
@@ -45,12 +48,17 @@ def picture_at(url: str, ledger: Ledger, *, channel: Way) -> tuple[Picture, tupl
     Raises:
         BadImage: the address cannot be used, or serves no picture that the service takes.
     """
-    picture, warnings, _content = seen_at(url, ledger, channel=channel)
+    picture, warnings, _content = seen_at(url, ledger, channel=channel, check=check)
     return picture, warnings
 
 
-def seen_at(url: str, ledger: Ledger, *, channel: Way) -> tuple[Picture, tuple[str, ...], bytes | None]:
+def seen_at(
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True
+) -> tuple[Picture, tuple[str, ...], bytes | None]:
     """The same with the bytes that it served, for whoever shows them.
+
+    Args:
+        check: Refuse an address that nobody can read.
 
     Raises:
         BadImage: as `picture_at`.
@@ -60,16 +68,24 @@ def seen_at(url: str, ledger: Ledger, *, channel: Way) -> tuple[Picture, tuple[s
     try:
         content = _fetch(url, channel)
     except ServiceTrouble as exc:
+        if check and isinstance(exc, NotThere):
+            raise BadImage(
+                f"the picture at {shareable(url)} cannot be read ({exc.message}), by the service neither.",
+                hint="correct the address, or pass a file; --no-check-image (check_image=False) sends it all the same",
+            ) from None
         words = (
             f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
             "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
         )
         return Picture(identity=by_address(url)), (words,), None
     identity = check_picture(content, label, url=url)
-    return Picture(identity=identity), _changed(url, identity, ledger), content
+    warnings = (*remarks_on(content, label), *_changed(url, identity, ledger))
+    return Picture(identity=identity), warnings, content
 
 
-def picture_for_all(url: str, ledger: Ledger, *, channel: Way) -> tuple[Picture, tuple[str, ...]]:
+def picture_for_all(
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True
+) -> tuple[Picture, tuple[str, ...]]:
     """The picture that *url* serves, for a grid of requests: fetched once for all of them.
 
     Where it cannot be fetched now, it is taken to be the one that was used before, or a grid would change as a whole.
@@ -77,10 +93,10 @@ def picture_for_all(url: str, ledger: Ledger, *, channel: Way) -> tuple[Picture,
     Raises:
         BadImage: as `picture_at`.
     """
-    picture, warnings = picture_at(url, ledger, channel=channel)
     known = next(
         (one for one in recorded_pictures(url, ledger, channel=channel) if not one.identity.by_url), None
     )
+    picture, warnings = picture_at(url, ledger, channel=channel, check=check and known is None)
     if not picture.identity.by_url or known is None:
         return picture, warnings
     words = (
@@ -148,4 +164,4 @@ def _fetch(url: str, channel: Way) -> bytes:
 
 def _label(url: str) -> str:
     parts = urlsplit(url)
-    return parts.path.rsplit("/", 1)[-1][:80] or parts.netloc
+    return parts.path.rsplit("/", 1)[-1][:80] or str(parts.hostname)

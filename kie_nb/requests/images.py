@@ -1,55 +1,70 @@
-"""Any picture → bytes that the service takes, and an identity: a path, a URL, bytes, PIL, numpy or matplotlib."""
+"""Any picture → bytes that the service takes, and an identity. What people see in their viewer is what is sent."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import ipaddress
-import os
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
-from ..home import open_file
 from ..video.bounds import TooManyPixels, open_picture
-from ..video.sniff import HEAD_BYTES, describe_head
+from ..video.sniff import HEAD_BYTES, describe_head, ending_of
+from .metadata import without_personal
+from .pixels import as_shown, encode, fitted, shown_size
+from .sources import MOST_READ, held_in
 
-MAX_BYTES = 10 * 1024 * 1024  # kie-api §11.2: jpeg, png or webp, at most 10 MB
-MIMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+MAX_BYTES = 10_000_000  # kie-api §11.2: at most 10 MB, of which kind of MB is not said
+MIMES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 SEND_FILE = "download the picture and pass the file; it is uploaded"
-_SMALLER = "make it smaller, for example PIL.Image.open(path).resize(...), and pass that"
-_CONVERT = "convert it, for example PIL.Image.open(path).convert('RGB'), and pass that"
+FIT = "scale it: --fit on the line, fit=True in Python"
+CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
+_CODEC = "kie_nb reads it where the package pillow-heif is installed; or save it as JPEG"
+_USUAL_SIDES, _USUAL_RATIO = (256, 4096), 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """A picture ready to be sent: bytes to upload, or an address to name."""
+    """A picture ready to be sent: bytes to upload, or an address to name.
+
+    Attributes:
+        remarks: What was done to it, and what may come out otherwise than meant.
+    """
 
     identity: ImageIdentity
     content: bytes | None = None
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
 
-def is_url(source: Any) -> bool:
-    """Whether *source* is an address rather than a path."""
-    return isinstance(source, str) and (
-        source.lstrip().lower().startswith(("http:", "https:", "data:", "ftp:", "file:"))
-    )
-
-
-def read_picture(source: Any) -> Picture:
+def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False) -> Picture:
     """Read and check a picture that is at hand (everything but a URL).
+
+    Args:
+        source: A path, bytes, an open file, a picture of Pillow, an array, a matplotlib figure, or a display or widget of one.
+        fit: Scale and convert it to what the service takes, where it is not.
+        keep_metadata: Send what a file says of place, time and person too.
 
     Raises:
         BadImage: saying what is wrong with it and what to do.
     """
-    content, label = _bytes_of(source)
-    return Picture(identity=check_picture(content, label), content=content)
+    held = held_in(source)
+    label = held.name or f"image ({held.what})"
+    if held.content is None:
+        shown = as_shown(held.image)
+        content, done = _made_of(shown, label, fit=fit)
+    else:
+        content = held.content if keep_metadata else without_personal(held.content)
+        content, done = _sendable(content, label, fit=fit)
+    identity, remarks = _looked_at(content, label)
+    if held.name is None:  # cells of a grid are told apart by it
+        identity = replace(identity, label=f"image ({held.what} {identity.sha256[:6]})")
+    return Picture(identity=identity, content=content, remarks=(*done, *remarks))
 
 
 def check_picture(content: bytes, label: str, *, url: str | None = None) -> ImageIdentity:
@@ -58,42 +73,12 @@ def check_picture(content: bytes, label: str, *, url: str | None = None) -> Imag
     Raises:
         BadImage: for anything else.
     """
-    if not content:
-        raise BadImage(f"{label} is empty: there is no picture in it.")
-    if len(content) > MAX_BYTES:
-        raise BadImage(
-            f"{label} has {len(content) / 1048576:.1f} MB; the service takes pictures of at most 10 MB.",
-            hint=_SMALLER,
-        )
-    from PIL import UnidentifiedImageError
+    return _looked_at(content, label, url=url)[0]
 
-    try:
-        with open_picture(io.BytesIO(content)) as image:
-            kind, size = image.format or "", image.size
-            if kind in MIMES:
-                image.load()
-    except UnidentifiedImageError:
-        raise BadImage(
-            f"{label} is not a picture that can be read; it seems to be {describe_head(content[:HEAD_BYTES])}.",
-            hint="a jpeg, png or webp file is needed",
-        ) from None
-    except TooManyPixels as exc:
-        raise BadImage(f"{label} is too large: {exc}.", hint=_SMALLER) from None
-    except Exception as exc:  # Pillow raises many classes for broken files
-        raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc
-    if kind not in MIMES:
-        raise BadImage(
-            f"{label} is {kind or 'of an unknown kind'}; the service takes jpeg, png and webp.", hint=_CONVERT
-        )
-    return ImageIdentity(
-        sha256=hashlib.sha256(content).hexdigest(),
-        label=label,
-        mime=MIMES[kind],
-        bytes=len(content),
-        width=size[0],
-        height=size[1],
-        url=url,
-    )
+
+def remarks_on(content: bytes, label: str) -> tuple[str, ...]:
+    """What may come out otherwise than meant, of a picture that `check_picture` took."""
+    return _looked_at(content, label)[1]
 
 
 def check_url(url: str, *, own: Sequence[str] = ()) -> str:
@@ -144,122 +129,120 @@ def _is_private(host: str) -> bool:
         return "." not in host
 
 
-def _bytes_of(source: Any) -> tuple[bytes, str]:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source), "image (bytes)"
-    if isinstance(source, str | os.PathLike):
-        return _read_file(source)
-    if _is(source, "PIL.Image", "Image"):
-        return _encode(source), "image (PIL)"
-    if _is(source, "numpy", "ndarray"):
-        return _encode(_from_array(source)), "image (array)"
-    if _is(source, "matplotlib.figure", "Figure"):
-        buffer = io.BytesIO()
-        source.savefig(
-            buffer, format="png", metadata={"Software": None}
-        )  # the same figure gives the same bytes
-        return buffer.getvalue(), "image (figure)"
-    if source is ...:
+def _sendable(content: bytes, label: str, *, fit: bool) -> tuple[bytes, tuple[str, ...]]:
+    """A file as it is sent, and what was done to it; HEIC and AVIF, which phones make, are never sent as they are."""
+    is_phones = ending_of(content[:HEAD_BYTES]) in {"heic", "avif"}
+    if len(content) > MOST_READ or not (fit or is_phones):
+        return content, ()
+    with _opened(content, label) as image:
+        kind = image.format or ""
+        if kind in MIMES and len(content) <= MAX_BYTES and max(shown_size(image)) <= _USUAL_SIDES[1]:
+            return content, ()
+        return _made_of(as_shown(image), label, fit=fit, kind=kind)
+
+
+def _made_of(shown: Any, label: str, *, fit: bool, kind: str = "") -> tuple[bytes, tuple[str, ...]]:
+    content = (fitted if fit else encode)(shown, most=MAX_BYTES)
+    with open_picture(io.BytesIO(content)) as image:
+        size, now = image.size, image.format
+    done = [f"{label} is {kind} and is sent as {now}"] if kind and now != kind else []
+    if size != shown.size:
+        done += [f"{label} is scaled from {shown.width} × {shown.height} to {size[0]} × {size[1]} pixels"]
+    return content, tuple(f"{one}." for one in done)
+
+
+def _looked_at(
+    content: bytes, label: str, *, url: str | None = None
+) -> tuple[ImageIdentity, tuple[str, ...]]:
+    if not content:
+        raise BadImage(f"{label} is empty: there is no picture in it.")
+    if len(content) > MAX_BYTES:
         raise BadImage(
-            "`...` stands for a picture that was not at hand when this call was written.",
-            hint="put the picture in its place: a path or a URL; the sha256 beside the call tells which one it was",
+            f"{label} has {len(content) / 1e6:.1f} MB; the service takes pictures of at most 10 MB.",
+            hint=FIT if url is None else SEND_FILE,
         )
-    raise BadImage(
-        f"a {type(source).__name__} is not a picture.",
-        hint="a path, a URL, bytes, a PIL.Image, a numpy array or a matplotlib figure is needed",
+    with _opened(content, label) as image:
+        kind = image.format or ""
+        if kind not in MIMES:
+            raise BadImage(
+                f"{label} is {kind or 'of an unknown kind'}; the service takes jpeg, png and webp.",
+                hint=CONVERT if url is None else SEND_FILE,
+            )
+        image.load()
+        width, height = shown_size(image)
+        remarks = tuple(f"{label} {one}." for one in _odd(image, width, height))
+    identity = ImageIdentity(
+        sha256=hashlib.sha256(content).hexdigest(),
+        label=label,
+        mime=MIMES[kind],
+        bytes=len(content),
+        width=width,
+        height=height,
+        url=url,
     )
+    return identity, remarks
 
 
-def _is(source: Any, module: str, name: str) -> bool:
-    """Whether *source* is of a class that can only exist if its module was imported already."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(source, getattr(loaded, name))
+def _odd(image: Any, width: int, height: int) -> Iterator[str]:
+    """What Kie's page says nothing of (kie-api §11.2), or says of a sister of the model."""
+    least, most = _USUAL_SIDES
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        yield "moves; the service takes one picture, and which of its frames is not known"
+    if _is_transparent(image):
+        yield "has transparent parts; what the service shows there is not known"
+    if min(width, height) < least:
+        yield f"is small ({width} × {height}); Wan 2.6 refuses less than {least} pixels a side, of 2.5 that is not known"
+    if max(width, height) > most:
+        yield f"is large ({width} × {height}); up to {most} pixels a side are usual, and --fit scales it"
+    if max(width, height) > _USUAL_RATIO * min(width, height):
+        yield f"is long and narrow ({width} × {height}); the service may cut or stretch it"
 
 
-def _read_file(source: str | os.PathLike[str]) -> tuple[bytes, str]:
+def _is_transparent(image: Any) -> bool:
+    if "A" in image.getbands():
+        return bool(image.getchannel("A").getextrema()[0] < 255)  # noqa: PLR2004
+    return "transparency" in image.info
+
+
+@contextmanager
+def _opened(content: bytes, label: str) -> Iterator[Any]:
+    """The picture in *content*, and words for what is none.
+
+    Raises:
+        BadImage: saying what it is.
+    """
+    from PIL import UnidentifiedImageError
+
+    head = content[:HEAD_BYTES]
+    if ending_of(head) == "heic":
+        _take_heif_opener()
     try:
-        path = Path(source).expanduser()
-        if path.is_dir():
-            raise BadImage(f"{source} is a folder, not a picture.")
-        with open_file(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_BYTES:
-                raise BadImage(
-                    f"{path.name} has {size / 1048576:.1f} MB; the service takes pictures of at most 10 MB.",
-                    hint=_SMALLER,
-                )
-            return file.read(MAX_BYTES + 1), path.name
-    except FileNotFoundError:
-        # The folder's name alone: this is shown in notebooks, whose readers the folders above it do not concern.
-        where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"
-        raise BadImage(f"there is no file {str(source)!r}{where}.", hint=_similar(path)) from None
-    except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
+        with open_picture(io.BytesIO(content)) as image:
+            yield image
+    except BadImage:
+        raise
+    except UnidentifiedImageError:
         raise BadImage(
-            f"{str(source)[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}."
+            f"{label} is not a picture that can be read; it seems to be {describe_head(head)}.",
+            hint=_fix(head),
         ) from None
+    except TooManyPixels as exc:
+        raise BadImage(f"{label} is too large: {exc}.", hint="make it smaller in another program") from None
+    except Exception as exc:  # Pillow raises many classes for broken files
+        raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc
 
 
-def _similar(path: Path) -> str:
-    import difflib
+def _fix(head: bytes) -> str:
+    if ending_of(head) in {"heic", "avif"}:
+        return _CODEC
+    if head.startswith(b"version https://git-lfs"):
+        return "`git lfs pull` brings the file itself"
+    return "a jpeg, png or webp file is needed"
 
+
+def _take_heif_opener() -> None:
     try:
-        names = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
-        return "check the path; it counts from the notebook's folder"
-    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
-    return (
-        f"did you mean {' or '.join(near)}?"
-        if near
-        else "check the path; it counts from the notebook's folder"
-    )
-
-
-def _from_array(array: Any) -> Any:
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(array)
-    if values.ndim == 3 and values.shape[2] == 1:  # noqa: PLR2004
-        values = values[:, :, 0]
-    if values.ndim not in {2, 3} or (values.ndim == 3 and values.shape[2] not in {3, 4}) or 0 in values.shape:  # noqa: PLR2004
-        raise BadImage(
-            f"an array of shape {values.shape} is not a picture.",
-            hint="height × width, or height × width × 3 or 4",
-        )
-    if values.dtype.kind not in "buif":
-        raise BadImage(
-            f"an array of {values.dtype} is not a picture.", hint="uint8 0 to 255, or float 0 to 1"
-        )
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
-            raise BadImage(
-                "a float array must lie between 0 and 1.", hint="scale it, or convert it to uint8 0 to 255"
-            )
-        values = (values * 255).round().astype(np.uint8)
-    elif values.dtype == bool:
-        values = values.astype(np.uint8) * 255
-    elif values.dtype != np.uint8:
-        if values.min() < 0 or values.max() > 255:  # noqa: PLR2004
-            raise BadImage(
-                f"an array of {values.dtype} must hold 0 to 255.", hint="scale it and convert it to uint8"
-            )
-        values = values.astype(np.uint8)
-    return Image.fromarray(np.ascontiguousarray(values))
-
-
-def _encode(image: Any) -> bytes:
-    """PNG, or JPEG where a PNG would be too large."""
-    if 0 in image.size:
-        raise BadImage("the picture has no pixels.")
-    if image.mode == "La":
-        image = image.convert("LA")  # Pillow knows no other way out of it
-    if image.mode not in {"RGB", "RGBA", "L", "LA"}:
-        image = image.convert(
-            "RGBA" if "transparency" in image.info or image.mode in {"PA", "RGBa"} else "RGB"
-        )
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    if buffer.tell() > MAX_BYTES:
-        buffer = io.BytesIO()
-        image.convert("RGB").save(buffer, "JPEG", quality=95)
-    return buffer.getvalue()
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
 import zlib
 from typing import Any
 
@@ -14,7 +12,7 @@ from ..errors import NotSent, without_frames
 from ..hosts import is_loopback
 from ..keys import Secret
 from .bearer import Bearer, Redactor
-from .reach import USER_AGENT
+from .reach import USER_AGENT, certificates
 
 CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
 READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
@@ -79,7 +77,7 @@ def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient
             "headers": {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
             "trust_env": not all(map(is_loopback, hosts)),
             "mounts": {_without_path(host): None for host in hosts if is_loopback(host)},
-            "verify": _certificates(),
+            "verify": certificates(),
         }
         asking = httpx.AsyncClient(timeout=READ_TIMEOUT, limits=NO_LIMITS, **more)
         # Each create gets a connection of its own: on a kept one that the far side has just closed, a lost
@@ -148,12 +146,6 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     if len(plain) > MAX_REPLY_BYTES:
         raise _Odd(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
     return plain
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Loading them takes longer than most answers: once per process."""
-    return httpx.create_ssl_context()
 
 
 def _why_not_opened(exc: Exception) -> str:

@@ -6,8 +6,8 @@ Plain blocking code: it runs in a worker thread, where streaming costs half of w
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from pathlib import Path
 
 import httpx
 
-from ..errors import DownloadFailed, NotFetched, ServiceTrouble
+from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
+from ..fileops import hash_of
 from .pace import Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
@@ -26,11 +27,18 @@ MOST_DIGITS = 18  # of a length; `int` refuses thousands
 _DEAD = {401, 403, 404, 410}
 _WHOLE, _PARTIAL = 200, 206
 _RANGE_REFUSED = 416
+Progress = Callable[[int, int | None], None]  # bytes that are here, and of how many
 _LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 
 class LinkDead(DownloadFailed):
     """The link no longer serves the file; `download-url` may give a fresh one."""
+
+
+class NotThere(ServiceTrouble):
+    """Nobody can read that address: its host does not exist, or says that there is no such file, or not for the public."""
+
+    charged_by_default = NOTHING
 
 
 class NotTheFile(DownloadFailed):
@@ -64,11 +72,14 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 
     Raises:
         ForbiddenAddress: it leads to this machine or a private network.
+        NotThere: nobody can read it, the service neither.
         ServiceTrouble: it cannot be read from here; the message is the reason in a word.
     """
     content = b""
     try:
         with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+            if response.status_code in _DEAD:
+                raise NotThere(f"HTTP {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise ServiceTrouble(f"HTTP {response.status_code}")
             if encoding := _encoding(response):
@@ -78,8 +89,17 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
                 if len(content) > most:
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
+        if _is_unknown_host(exc):
+            raise NotThere("no such host") from exc
         raise ServiceTrouble(type(exc).__name__) from exc
     return content
+
+
+def _is_unknown_host(exc: BaseException | None) -> bool:
+    """Whether the name system says that there is no such host; without a network it says nothing."""
+    while exc is not None and not isinstance(exc, socket.gaierror):
+        exc = exc.__cause__
+    return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
 def download(
@@ -87,7 +107,7 @@ def download(
     target: Path,
     *,
     own: Sequence[str] = (),
-    on_progress: Callable[[int, int | None], None] | None = None,
+    on_progress: Progress | None = None,
     patience: Patience | None = None,
 ) -> Received:
     """Fetch *url*, whatever it serves, into *target*; a half file never has the final name.
@@ -143,7 +163,7 @@ def version_at(
         raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
 
 
-def _fetch(url: str, state: _State, on_progress: Callable[[int, int | None], None] | None) -> None:
+def _fetch(url: str, state: _State, on_progress: Progress | None) -> None:
     """As many tries as it takes, within reason."""
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -184,18 +204,13 @@ class _State:
         """Whether a try from the start has brought as little before, byte by byte."""
         if self.start or not self.have or self.total is None:
             return False
-        with self.part.open("rb") as file:
-            half = hashlib.file_digest(file, "sha256").hexdigest()
+        half = hash_of(self.part, follow=True)
         known = half in self._halves
         self._halves.add(half)
         return known
 
 
-def _stream(  # noqa: C901 - one reply, read in order
-    url: str,
-    state: _State,
-    on_progress: Callable[[int, int | None], None] | None,
-) -> bool:
+def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # noqa: C901 - one reply, read in order
     """One try; True when the file is whole."""
     headers = {}
     if state.have:
@@ -211,9 +226,7 @@ def _stream(  # noqa: C901 - one reply, read in order
         if response.status_code not in {_WHOLE, _PARTIAL}:
             state.trouble = f"HTTP {response.status_code}"
             return False
-        if encoding := _encoding(
-            response
-        ):  # nobody asked for it, and no length or range would mean the file's
+        if encoding := _encoding(response):  # no length or range would mean the file's
             raise NotTheFile(f"what came is packed ({encoding}), and was asked for as it is.")
         resumed = response.status_code == _PARTIAL and state.have > 0
         told = response.headers.get("Content-Range", "")

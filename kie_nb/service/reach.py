@@ -12,8 +12,8 @@ import ipaddress
 import socket
 import ssl
 import time
-import typing
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
@@ -86,19 +86,15 @@ class _Transport(httpx.BaseTransport):
             url = httpcore.URL(
                 scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
             )  # fmt: skip
-            answer = pool.handle_request(
-                httpcore.Request(
-                    request.method, url, headers=request.headers.raw, extensions=request.extensions
-                )
-            )
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
-        )
+            more: dict[str, Any] = {"headers": request.headers.raw, "extensions": request.extensions}
+            answer = pool.handle_request(httpcore.Request(request.method, url, **more))
+        more = {"headers": answer.headers, "extensions": answer.extensions}
+        return httpx.Response(answer.status, stream=_Body(answer), **more)
 
     def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
         proxy = _proxy_of(url)
         if proxy is None:
-            return httpcore.ConnectionPool(_certificates(), network_backend=_Network(self._own, self._pace))
+            return httpcore.ConnectionPool(certificates(), network_backend=_Network(self._own, self._pace))
         address = literal(url.host)
         if address is not None:
             _judged([address], url.host, self._own)
@@ -106,13 +102,8 @@ class _Transport(httpx.BaseTransport):
             raise ForbiddenAddress(f"{url.host} is a name of this machine or of a private network")
         # Any other name is left to the proxy: the network is the one that it sees.
         network = _Network(None, self._pace)
-        if proxy.url.scheme.startswith("socks"):
-            return httpcore.SOCKSProxy(
-                str(proxy.url), proxy.raw_auth, ssl_context=_certificates(), network_backend=network
-            )
-        return httpcore.HTTPProxy(
-            str(proxy.url), proxy.raw_auth, ssl_context=_certificates(), network_backend=network
-        )
+        kind = httpcore.SOCKSProxy if proxy.url.scheme.startswith("socks") else httpcore.HTTPProxy
+        return kind(str(proxy.url), proxy.raw_auth, ssl_context=certificates(), network_backend=network)
 
     def close(self) -> None:
         self._pools.close()
@@ -131,7 +122,7 @@ class _Network(httpcore.NetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[typing.Any] | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         addresses = _resolved(host, port)
         if self._own is not None:
@@ -165,7 +156,7 @@ class _Stream(httpcore.NetworkStream):
                 found = self._stream.read(max_bytes, max(0.001, within))
             except (
                 httpcore.ReadTimeout
-            ):  # perhaps a stretch has ended: whether enough came in it is said above
+            ):  # perhaps a stretch has ended: `left_s` says whether enough came in it
                 if time.monotonic() >= end:
                     raise
             else:
@@ -184,11 +175,10 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(
-            self._stream.start_tls(ssl_context, server_hostname, self._within(timeout)), self._pace
-        )
+        tls = self._stream.start_tls(ssl_context, server_hostname, self._within(timeout))
+        return _Stream(tls, self._pace)
 
-    def get_extra_info(self, info: str) -> typing.Any:
+    def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
     def _within(self, timeout: float | None) -> float:
@@ -280,6 +270,6 @@ def _own_addresses(own: Sequence[str]) -> set[Address]:
 
 
 @functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Loading them takes longer than a small download: once per process."""
+def certificates() -> ssl.SSLContext:
+    """Those of the machine; loading them takes longer than most answers: once per process."""
     return httpx.create_ssl_context()

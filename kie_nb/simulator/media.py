@@ -63,6 +63,9 @@ async def uploaded(request: Request) -> Response:
     """A file that was handed to an upload route."""
     world = world_of(request)
     _count(world, request, "upload_downloads")
+    fault = world.faults.strike("picture", prompt=request.url.path)
+    if fault and (early := _instead(fault)) is not None:
+        return early
     try:
         data = world.studio.read_upload(UPLOADS_PREFIX.strip("/") + "/" + request.path_params["path"])
     except OSError:

@@ -30,7 +30,11 @@ def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
     """
     from PIL import Image
 
-    with Image.open(source) as picture:
+    try:
+        opened = Image.open(source)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # a warning where those are errors
+        raise TooManyPixels(f"at most {MOST_PIXELS / 1e6:g} million pixels are decoded") from None
+    with opened as picture:
         if picture.format == "EPS":
             raise ValueError("an EPS is a program, and no picture")
         refuse_pixels(*picture.size)

@@ -30,6 +30,8 @@ _STILL_OR_SOUND = {
     b"heix",
     b"heim",
     b"heis",
+    b"hevc",
+    b"hevx",
     b"mif1",
     b"msf1",
     b"M4A ",
@@ -41,6 +43,12 @@ _MAGIC = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
     (b"BM", "a BMP picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop picture"),
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "gzip-compressed data"),
@@ -54,7 +62,13 @@ _MAGIC = (
 )
 _BRANDS = {b"qt  ": "mov", b"M4V ": "m4v", b"M4VH": "m4v", b"M4VP": "m4v", b"M4A ": "m4a", b"M4B ": "m4a"}
 _BRANDS |= dict.fromkeys((b"avif", b"avis"), "avif")
-_BRANDS |= dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"), "heic")
+_BRANDS |= dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heic")
+_NAMED = {
+    "heic": "a HEIC picture",
+    "avif": "an AVIF picture",
+    "mp4": "an MP4 video",
+    "mov": "a QuickTime movie",
+}
 _BOXES_OF_OLD_MOVIES = {b"moov", b"mdat", b"wide", b"skip"}
 _TS_PACKETS = ((0, 188), (4, 192))  # the latter with a time before each packet
 _ENDINGS_BY_MAGIC = (
@@ -148,7 +162,8 @@ def describe_head(head: bytes) -> str:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "a WebP picture"
     if head[4:8] == b"ftyp":
-        return "a picture or sound in an MP4-like file"
+        ending = ending_of(head)
+        return _NAMED.get(ending, "a picture or sound in an MP4-like file")
     known = next((words for magic, words in _MAGIC if head.startswith(magic)), None)
     return known or _describe_text(head) or "unknown data"
 
@@ -164,13 +179,13 @@ def _describe_text(head: bytes) -> str | None:  # noqa: PLR0911 - one line a kin
             return None
     if not text.isprintable() and any(ord(c) < ord(" ") and c not in "\t\r\n\f" for c in text):
         return None
-    opening = text[:200].lower()
-    if "<svg" in opening:
-        return "an SVG drawing"
-    if opening.startswith("<?xml") and "<html" not in opening:
-        return "an XML message"
-    if opening.startswith(_PAGE_OPENINGS):
+    opening = text.lower()
+    if opening.startswith(_PAGE_OPENINGS[:-1]) or (opening.startswith("<?xml") and "<html" in opening):
         return "an HTML page"
+    if opening.startswith("<") and re.search(r"<svg[\s>]", opening):
+        return "an SVG drawing"
+    if opening.startswith("<?xml"):
+        return "an XML message"
     if opening.startswith(("{", "[")):
         return "JSON"
     return "text" if text else "blank text"

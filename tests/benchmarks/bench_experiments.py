@@ -40,7 +40,7 @@ def fill(exp, share=1.0):
     from kie_nb.ledger.schema import run
     from kie_nb.requests.prepare import new_run
 
-    prepared = [cell.prepared for cell in exp._cells.values()]
+    prepared = [cell.prepared for cell in exp.plan().cells]
     prepared = prepared[: int(len(prepared) * share)]
     rows, now = [], get_session().here.now().isoformat(timespec="microseconds")
     for number, one in enumerate(prepared):

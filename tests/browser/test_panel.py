@@ -72,7 +72,7 @@ def test_from_a_photograph_to_a_video_to_a_cell(panel, chromium, folder):
     nb, cell = panel(speed=1)
     fill(cell)
     cell.get_by_text("44 of 800 characters").wait_for()
-    cell.get_by_text("chelsea.png · 451 × 300 · 241 kB").wait_for()
+    cell.get_by_text("chelsea.png · 451 × 300 · 237 kB").wait_for()
     seed = cell.get_by_label("Seed", exact=True).input_value()
 
     generate(cell)

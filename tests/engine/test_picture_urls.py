@@ -37,10 +37,9 @@ class Site:
             return await client.upload(CAT, "cat.png", mime="image/png")
 
     def serve(self, content):
-        """From now on; None for nothing."""
-        if content is None:
-            self._file.unlink()
-        else:
+        """From now on; None for a server in trouble."""
+        self.simulator.set_faults([Fault(call="picture", kind="http_500")] if content is None else [])
+        if content is not None:
             self._file.write_bytes(content)
 
 

@@ -5,14 +5,20 @@ import hashlib
 import json
 import re
 import shutil
+import socket
 import tomllib
+from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
+from rocrate.model import DataEntity
 from rocrate.rocrate import ROCrate
 
 import kie_nb as kie
 from kie_nb import settings
+from kie_nb.catalogue import ImageIdentity
+from kie_nb.experiments.crate_entities import picture_of
 from kie_nb.simulator import Fault
 
 pytestmark = pytest.mark.slow
@@ -268,6 +274,27 @@ def test_a_picture_by_its_address_stays_one(smile, cat, simulator):
     assert (picture.id, picture["sha256"]) == (url, hashlib.sha256(cat.read_bytes()).hexdigest())
     assert picture in crate.root_dataset["hasPart"]
     assert kie.Experiment.load("crate/definition.toml").definition.to_json()["fixed"]["image"] == url
+
+
+def test_writing_a_crate_asks_nobody(smile, cat, monkeypatch):
+    """Neither for the licence nor for what the profile means: no connection is opened."""
+    shutil.copy(cat, "cat.png")
+    exp = smile(seeds=1, image="cat.png", prompt="A cat").run().wait(SHORT_S)
+    asked = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _socket, address: asked.append(address))
+    exp.export_crate("crate", license_url="https://creativecommons.org/licenses/by/4.0/")
+    assert asked == []
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://a]b/x.png", "http://%zz\u2028"])
+def test_a_picture_at_no_address_is_told_by_its_hash(url):
+    """An imported request may hold anything behind "http://"; the library takes what it is given."""
+    image = ImageIdentity(sha256="a" * 64, label="cat.png", url=url, by_url=True)
+    run = SimpleNamespace(request=SimpleNamespace(image=image))
+    crate = ROCrate(version="1.1")
+    (found,) = picture_of(run)
+    crate.add(DataEntity(crate, found["@id"], properties=found))
+    assert found["@id"] in {f"#picture-{'a' * 64}", quote(url, safe=":/%")}
 
 
 def test_a_picture_that_is_gone_is_told_by_its_hash(exp, tmp_path):

@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -72,6 +71,8 @@ def test_parquet_holds_each_column_in_its_type(exp, smile, tmp_path):
     assert (tagged["tags"], tagged["rating"]) == (["keeper", "calm"], 5)
     assert tagged["created_at"] == exp.runs[1].created_at
     assert [row["rating"] for row in rows if row["state"] == "missing"] == [None] * 3
+    import pandas as pd
+
     assert pd.read_parquet(tmp_path / "a.parquet")["prompt"].tolist() == [row["prompt"] for row in rows]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 import kie_nb as kie
-from kie_nb.experiments import plan
+from kie_nb import notice
 
 REASON = "prompt expansion is off: cells differ by axes only"
 SHORT_S = 120
@@ -11,7 +11,7 @@ SHORT_S = 120
 
 @pytest.fixture(autouse=True)
 def _new_process(monkeypatch):
-    monkeypatch.setattr(plan, "_told", set())
+    monkeypatch.setattr(notice, "_said", set())
 
 
 def test_the_plan_says_why_prompt_expansion_is_off(smile, capsys):

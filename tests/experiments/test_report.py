@@ -55,15 +55,13 @@ def test_it_says_what_was_asked_what_came_and_what_it_cost(exp):
         assert words in said, words
 
 
-def test_what_verifying_has_cost_is_said(smile):
-    """Three cells at 60 credits do not cost 240: the fourth run stands for none of them."""
+def test_what_verifying_has_cost_counts(smile):
+    """Three cells at 60 credits do not cost 240: the fourth run stands for none of them, and was paid for."""
     exp = smile(seeds=1).run().wait(SHORT_S)
-    assert "such as verifying" not in repr(exp.status())
     exp.verify(exp.runs[0], yes=True)
 
-    words = "60 of the 240 for other runs than those of these cells, such as verifying"
-    assert f"240 credits ($1.20), of about 180 by the price list, {words}" in text_of(exp.report("a.html"))
-    assert words in experiment_page(exp)
+    assert "240 credits ($1.20), of about 180 by the price list" in text_of(exp.report("a.html"))
+    assert "240 of about 180 credits ($1.20)" in experiment_page(exp)
 
 
 def test_a_failure_is_told_with_its_reason(exp):

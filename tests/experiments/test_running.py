@@ -3,7 +3,6 @@
 import _thread
 import contextlib
 import html
-import re
 import shutil
 import threading
 import time
@@ -286,18 +285,17 @@ def test_it_goes_on_at_once_after_a_stop(smile, simulator, monkeypatch):
 
 
 def test_what_is_under_way_in_a_larger_grid_is_not_that_of_the_smaller(smile, simulator):
-    """The card of a grid that is done says "3 of 3": what its name still buys is told apart."""
+    """The card of a grid that is done says "3 of 3", and nothing of what its name still buys."""
     first = smile(seeds=1).run().wait(SHORT_S)
     simulator.set_faults([Fault(call="task", kind="slow", seconds=5.0)])
     grown = smile(seeds=2).run()
     while len(simulator.tasks) < 6:
         time.sleep(0.01)
 
-    assert (first.status().reserved_beside, grown.status().reserved_beside) == (180, 0)
-    under_way = re.findall(r">(under way[a-z ]*)</span> (about \d+ credits)", experiment_page(first))
-    assert under_way == [("under way in other cells of its name", "about 180 credits")]
+    assert (first.status().reserved, grown.status().reserved) == (0, 180)
+    assert "under way" not in experiment_page(first)
     grown.wait(SHORT_S)
-    assert (first.status().spent, first.status().spent_beside) == (360, 180)
+    assert first.status().spent == 360
 
 
 def test_what_is_no_run_is_not_verified(smile, simulator):
@@ -399,54 +397,78 @@ def test_a_wait_that_is_over_says_so(smile, simulator, monkeypatch):
     exp.wait(SHORT_S)
 
 
-def test_a_lower_limit_holds_while_it_runs(smile, simulator, monkeypatch):
-    """What was not sent yet is taken back; a limit that leaves room for the rest lets it go on."""
+def test_other_limits_are_refused_while_it_runs(smile, simulator, monkeypatch):
+    """It goes on with its own; stopped, it takes them at once, or says that they leave no room."""
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
-    exp = smile().run()
+    exp = smile().run(max_credits=720)
     while len(simulator.tasks) < 2:
         time.sleep(0.01)
+    for other in ({"max_credits": 300}, {"max_credits": None}, {"parallel": 3}, {"stop_after_unknowns": 2}):
+        with pytest.raises(kie.InvalidRequest, match="is running with other limits") as caught:
+            exp.run(**other)
+    assert "exp.stop()" in caught.value.hint
+    assert exp.is_running
+    assert exp.status().stopped == ""
+
+    exp.stop()
     with pytest.raises(kie.BudgetExceeded, match="above max_credits=300"):
         exp.run(max_credits=300)
-    assert exp.wait(SHORT_S).status().stopped == "other limits were given"
+    assert exp.wait(SHORT_S).status().stopped == "you stopped it"
     assert len(simulator.tasks) == 2
-
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
-    assert exp.run(max_credits=720).run(max_credits=730).run().wait(SHORT_S).status().done == 12
+    assert exp.run(max_credits=720).run(max_credits=720).run().wait(SHORT_S).status().done == 12
     assert len(simulator.tasks) == 12
 
 
 @pytest.mark.parametrize(
-    ("given", "bought"),
+    "given",
     [
-        pytest.param({}, 4, id="left out"),
-        pytest.param({"max_credits": None}, 12, id="none"),
-        pytest.param({"retry_failed": True}, 4, id="something else"),
+        pytest.param({}, id="left out"),
+        pytest.param({"max_credits": 720}, id="the same"),
+        pytest.param({"parallel": 1, "stop_after_failures": 3}, id="others, the same"),
+        pytest.param({"retry_failed": True}, id="something else"),
     ],
 )
-def test_a_limit_is_lifted_by_none_while_it_runs(smile, simulator, monkeypatch, given, bought):
-    """One that is left out stays as it is: what is charged above the list would pass it."""
+def test_limits_stay_while_it_runs(smile, simulator, monkeypatch, given):
+    """Those that are left out, and those that are given as they are: what is charged above the list would pass one."""
     monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
     exp = smile().run(max_credits=720, parallel=1)
     while not simulator.tasks:
         time.sleep(0.01)
     exp.run(**given).wait(SHORT_S)
 
-    assert len(simulator.tasks) == bought
-    assert ("max_credits=720 would be passed" in exp.status().stopped) == (bought == 4)
+    assert len(simulator.tasks) == 4
+    assert "max_credits=720 would be passed" in exp.status().stopped
 
 
-def test_the_usual_number_can_be_given_while_it_runs(smile, simulator):
-    """It is no less a word than another one: the others are sent while the first is under way."""
+def test_a_stop_and_other_limits_apply_at_once(smile, simulator):
+    """The other cells are sent while the first is still under way."""
     simulator.set_faults([Fault(call="task", kind="slow", seconds=5.0)])
     exp = smile(seeds=1).run(parallel=1)
     while not simulator.tasks:
         time.sleep(0.01)
+    exp.stop()
     exp.run(parallel=40)
     while len(simulator.tasks) < 3:
         time.sleep(0.01)
 
     assert exp.status().done == 0
     exp.wait(SHORT_S)
+
+
+def test_what_another_handle_takes_back_is_bought(smile, simulator, monkeypatch):
+    """Both have asked for the same cells; one is stopped before it has sent its own."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
+    first = smile().run()
+    while len(simulator.tasks) < 2:
+        time.sleep(0.01)
+    second = smile().run()
+    first.stop()
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
+
+    assert second.wait(SHORT_S).status().done == 12
+    assert second.status().stopped == ""
+    assert len(simulator.tasks) == 12
 
 
 @pytest.mark.usefixtures("interruptible")

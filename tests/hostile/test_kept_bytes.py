@@ -17,9 +17,9 @@ from kie_nb.notebook.video import show_video
 from kie_nb.video import inspect
 
 WAIT_S = 60
-CORPUS = videocorpus.corpus()
-GOOD = CORPUS["good"].content
-HURT = CORPUS["damaged middle"].content
+CORPUS = videocorpus.Corpus()
+GOOD = videocorpus.good()
+HURT = videocorpus.spoilt(GOOD, 60)
 SOURCE = re.compile(r'<(video|img|audio)[^>]* src="([^"]*)"')
 
 
@@ -283,10 +283,11 @@ def dead_process():
     return done.stdout.decode().strip()
 
 
-@pytest.mark.parametrize("content", [GOOD, HURT, CORPUS["avi"].content], ids=["good", "hurt", "avi"])
+@pytest.mark.parametrize("name", ["good", "damaged middle", "avi"])
 @pytest.mark.parametrize("by", ["resume", "doctor"])
-def test_a_process_that_died_between_download_and_name(shop, content, by):
+def test_a_process_that_died_between_download_and_name(shop, name, by):
     """The bytes are there, and the link is dead by the time that somebody looks."""
+    content = CORPUS[name].content
     service = shop(b"")
     run, _ = fails()
     service.reply = lambda request, _number: request.answer(b"", 404)

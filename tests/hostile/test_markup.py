@@ -32,10 +32,10 @@ from kie_nb.notebook import page
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.notebook.gallery.tiles import tile
 from kie_nb.notebook.live_output import LiveOutput
-from kie_nb.notebook.panel.controls import mark
 from kie_nb.notebook.panel.pricing import Priced
-from kie_nb.notebook.panel.queue import state_of
+from kie_nb.notebook.panel.queue_row import state_of
 from kie_nb.notebook.panel.static import static_page
+from kie_nb.notebook.panel.widgets import mark
 from kie_nb.notebook.run_list import RunList
 from kie_nb.notebook.wall_widget import page_of
 from kie_nb.operations.balances import Others, Verdict

@@ -17,6 +17,7 @@ from madefolder import edit, make_folder
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.cli import main
+from kie_nb.requests.images import read_picture
 
 SHORT_S = 60
 LONG_AGO = 1_000_000_000
@@ -326,4 +327,4 @@ def test_a_picture_beside_the_definition_is_taken(kit, simulator, cat):
 
     assert main(["run", file]) == 0
     (run,) = kie.runs()
-    assert run.request.image.sha256 == hashlib.sha256(cat.read_bytes()).hexdigest()
+    assert run.request.image.sha256 == read_picture(cat).identity.sha256

@@ -7,12 +7,8 @@ import subprocess
 import sys
 
 import av
-import nbformat
 import pytest
 from kerneldriver import CELL, LOAD, environment
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
 
 from kie_nb.simulator import Fault
 
@@ -32,6 +28,8 @@ def variables(workshop, simulator, **given):
 def execute(workshop, simulator, *sources, **given):
     """Run a notebook with nbclient, as a runner of somebody's own would."""
     notebook = workshop.notebook(*sources)
+    from nbclient import NotebookClient
+
     client = NotebookClient(
         notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workshop.folder)}}
     )
@@ -74,6 +72,8 @@ def test_a_runner_that_asks_to_wait(workshop, simulator):
     assert str(workshop.videos()[0]) == video
     assert len(simulator.tasks) == 1
 
+    from nbconvert import HTMLExporter
+
     page = HTMLExporter().from_notebook_node(notebook)[0]
     assert frames_in(page) > 5
     assert f'<script type="{WIDGET}">' not in page
@@ -111,6 +111,8 @@ def test_known_runners_are_recognised(workshop, simulator, command):
     done = run(workshop, simulator, *command)
 
     assert done.returncode == 0, done.stderr
+    import nbformat
+
     notebook = nbformat.read(workshop.folder / "executed.ipynb", as_version=4)
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert_is_finished_video(shown(codes[1]))
@@ -121,6 +123,8 @@ def test_known_runners_are_recognised(workshop, simulator, command):
 def test_a_failed_task_fails_the_notebook(workshop):
     """A headless run must not go on to cells that need the video."""
     simulator = workshop.simulate(faults=[Fault(call="task", kind="fail_moderation")])
+
+    from nbclient.exceptions import CellExecutionError
 
     with pytest.raises(CellExecutionError, match="TaskFailed"):
         execute(workshop, simulator, LOAD, CELL, "print('must not run')", KIE_NB_WAIT=1)

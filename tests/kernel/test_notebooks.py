@@ -3,10 +3,8 @@
 import shutil
 from pathlib import Path
 
-import nbformat
 import pytest
 from kerneldriver import environment
-from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 PROMISES = {
@@ -81,6 +79,9 @@ def test_every_notebook_has_its_promises():
 def test_a_notebook_runs_headless(name, tmp_path):
     """On the simulator, without a key; as it is in the repository it holds no outputs."""
     shutil.copytree(FOLDER, tmp_path / "notebooks", ignore=shutil.ignore_patterns("kie-runs"))
+    import nbformat
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(tmp_path / "notebooks" / f"{name}.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs for cell in cells)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import nbformat
 from kerneldriver import CELL, LOAD, environment
 
 PLACE = "print(clip.wait(60).origin['notebook'], clip.origin['execution_count'])"
@@ -61,6 +60,8 @@ def test_papermill_does_not_say_and_nothing_is_guessed(workshop):
         timeout=180,
         check=True,
     )
+
+    import nbformat
 
     executed = nbformat.read(workshop.folder / "executed.ipynb", as_version=4)
     assert executed.cells[-1].outputs[0].text == "None 2\n"

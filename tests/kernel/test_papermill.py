@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import nbformat
 import pytest
 from kerneldriver import LOAD, environment
 
@@ -35,12 +34,16 @@ def papermill(workshop, simulator, **parameters):
         timeout=170,
         check=False,
     )
+    import nbformat
+
     return done, nbformat.read(workshop.folder / "executed.ipynb", as_version=4)
 
 
 def write(workshop, *sources):
     notebook = workshop.notebook(PARAMETERS, LOAD, *sources)
     notebook.cells[0].metadata["tags"] = ["parameters"]
+    import nbformat
+
     nbformat.write(notebook, workshop.folder / "notebook.ipynb")
 
 

@@ -16,6 +16,7 @@ from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.panel.draft import Draft
 from kie_nb.notebook.panel.static import static_page
+from kie_nb.requests.images import read_picture
 
 WRONG = "kie-panel-wrong"
 TEXT = "wan/2-5-text-to-video"
@@ -108,8 +109,8 @@ def test_a_picture_arrives_in_pieces(page, cat):
     page.give(cat, piece_bytes=50_000)
     page.until(lambda: page.form.picture.place.facts)
 
-    assert page.form.picture.place.facts == "chelsea.png · 451 × 300 · 241 kB"
-    assert page.form.read().source.content == cat.read_bytes()
+    assert page.form.picture.place.facts == "chelsea.png · 451 × 300 · 237 kB"
+    assert page.form.read().source == read_picture(cat)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     page.write(prompt="The cat smiles.")
     page.click()
     page.answer()
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
 
     assert "nothing" in page.says
 
@@ -162,7 +163,7 @@ def test_what_was_said_of_a_mistake_goes_when_it_is_mended(page):
     page.until(lambda: not page.panel.button.disabled)
     page.click()
     page.answer()
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
     page.panel.say("Run 1 is done.", add=True)
     page.write(prompt="Waves.")
     page.until(lambda: not page.field("prompt").error.value)
@@ -180,13 +181,13 @@ def test_an_error_of_another_kind_outlives_a_right_form(page):
     page.until(lambda: not page.panel.button.disabled)
     page.click()
     page.answer()
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
     page.panel.say("Run 1 failed.", bad=True)
     page.write(prompt="Waves.")
     page.until(lambda: not page.field("prompt").error.value)
 
     assert page.says == "Run 1 failed."
-    assert page.panel._messages.line.is_bad
+    assert page.panel.callbacks.line.is_bad
 
 
 def test_a_lost_piece_is_no_picture(page, cat):
@@ -232,7 +233,7 @@ def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("gone.png", "could not be fetched"), ("", "an HTML page")], ids=["gone", "page"]
+    ("path", "words"), [("gone.png", "cannot be read"), ("", "an HTML page")], ids=["gone", "page"]
 )
 def test_an_address_that_serves_no_picture_is_marked(page, served, path, words, monkeypatch):
     """Before it is asked for; where it may still be read by the service, it can be."""

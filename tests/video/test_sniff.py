@@ -103,7 +103,7 @@ def test_the_ending_is_told_by_the_bytes(head, ending):
         (b'{"code":500}', "JSON"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 100, "a PNG picture"),
         (b"#EXTM3U\n#EXTINF:5,\nhttp://127.0.0.1:9/secret.ts\n", "a playlist"),
-        (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + b"\0" * 90, "a picture or sound"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + b"\0" * 90, "an AVIF picture"),
     ],
     ids=["empty", "html", "json", "png", "playlist", "avif"],
 )

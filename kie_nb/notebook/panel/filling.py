@@ -13,7 +13,8 @@ from ...fileops import hash_of
 from ...handles import Run, get_session
 from ...home import is_name
 from ...operations.embedded_request import Recalled, recall
-from ...requests.images import Picture, is_url, read_picture
+from ...requests.images import Picture, read_picture
+from ...requests.sources import is_url
 from .draft import Draft
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 from kie_nb.errors import BadImage
-from kie_nb.requests.images import MAX_BYTES, check_picture, check_url, is_url, read_picture, upload_name
+from kie_nb.requests.images import MAX_BYTES, check_picture, check_url, read_picture, upload_name
+from kie_nb.requests.sources import is_url
 
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
 
@@ -145,6 +145,8 @@ def test_the_same_figure_gives_the_same_bytes():
     """A cell that draws and asks again must find the run it has: the file holds no date and no version."""
 
     def figure():
+        from matplotlib.figure import Figure
+
         drawn = Figure(figsize=(2, 1), dpi=50)
         drawn.subplots().plot([0, 1], [1, 0])
         return drawn
@@ -235,7 +237,7 @@ def test_what_is_no_picture_at_all(source, words):
         ("HTTP://EXAMPLE.COM/a.png", True),
         (" https://example.com/a.png", True),
         ("data:image/png;base64,AA==", True),
-        ("file:///a.png", True),
+        ("file:///a.png", False),
         ("ftp://example.com/a.png", True),
         ("cat.png", False),
         ("/data/cat.png", False),

@@ -1,0 +1,212 @@
+"""From a definition to checked requests: defaults are settled, pictures are read once, cells with the same request become one."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from ..catalogue import SEED_MAX, describe, find
+from ..errors import InvalidRequest
+from ..handles import Prepared, Session
+from ..handles.preparation import as_it_was_asked, picture_of_all
+from ..ledger import Experiments
+from ..requests.images import Picture
+from ..requests.sources import is_url, unwrapped
+from ..settings import Settings, start_folder
+from .definition import Definition, plain
+from .grid import Grid, Where, expand, identity, left_over
+
+_SIGNS = re.compile("(?i)signature|^sig$|token|credential|secret|api_?key|^key$")
+_HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
+EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedCell:
+    """A cell with its checked request.
+
+    Attributes:
+        place: Where it stands on each axis, in plain values.
+    """
+
+    place: dict[str, Any]
+    prepared: Prepared
+
+
+Cells = Mapping[str, PlannedCell]
+
+
+def credits_of(cells: Iterable[PlannedCell]) -> float | None:
+    """What *cells* should cost by the price list; None where a price is not known."""
+    estimates = [cell.prepared.request.estimate for cell in cells]
+    return None if None in estimates else sum(found.credits for found in estimates if found)
+
+
+def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:
+    """The same cells with another *seed*: their pictures are neither read nor fetched again."""
+    changed = [
+        replace(cell, prepared=replace(cell.prepared, request=cell.prepared.request.with_seed(seed)))
+        for cell in cells.values()
+    ]
+    return {cell.prepared.fingerprint: cell for cell in changed}
+
+
+def prepare_cells(
+    session: Session, asked: Definition, store: Experiments, current: Settings, where: Where | None
+) -> tuple[Definition, dict[str, PlannedCell], tuple[str, ...]]:
+    """The definition with its defaults settled, its cells by fingerprint, and remarks; nothing is sent.
+
+    Args:
+        store: Has the seed that was drawn before, and the fingerprints of earlier cells.
+        current: The settings that the requests are made for.
+        where: Says which places are wanted; None for all.
+
+    Raises:
+        InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
+    """
+    name, model = asked.name, asked.model
+    described = [entry.name for entry in describe(model)] if find(model) is not None else []
+    grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
+    fields = [*(described or [*grid.axes, *grid.fixed]), "image", *_HOW]
+    remarks += [*left_over(grid, fields), *_addresses(grid)]
+    dropped: list[dict[str, Any]] = []
+
+    def wanted(place: dict[str, Any]) -> bool:
+        named = {axis: plain(value) for axis, value in place.items()}
+        keep = named not in asked.dropped and (where is None or _is_wanted(where, place))
+        if not keep:
+            dropped.append(named)
+        return keep
+
+    kept, pictures = store.places(name), dict[Any, Picture]()
+    cells: dict[str, PlannedCell] = {}
+    for cell in expand(grid, fields, wanted):
+        values = dict(cell.asked)
+        how = {name: bool(values.pop(name)) for name in _HOW if name in values}
+        image = _picture(session, values.pop("image", None), how, pictures, remarks)
+        if not described:  # such a model takes what it is given
+            values = {"raw": values}
+        prepared = session.prepare(
+            values.pop("prompt", None),
+            image=image,
+            model=model,
+            replicate=cell.replicate,
+            experiment=name,
+            current=current,
+            **values,
+        )
+        prepared = as_it_was_asked(session, prepared, kept)
+        place = {axis: plain(value) for axis, value in cell.at.items()}
+        if cell.replicate:
+            place["repeat"] = cell.replicate + 1
+        cells.setdefault(prepared.fingerprint, PlannedCell(place=place, prepared=prepared))
+    return replace(asked, grid=grid, dropped=tuple(dropped)), cells, tuple(remarks)
+
+
+def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) -> tuple[Grid, list[str]]:
+    """*grid* with what was left out, and remarks on it: the seed is the one of the *stored* definition, or drawn now."""
+    grid, remarks = grid.with_images(_as_path), []
+    fixed = dict(grid.fixed)
+    if "enable_prompt_expansion" in {*described} - {*fixed, *grid.axes}:
+        fixed["enable_prompt_expansion"] = False
+        remarks.append(EXPANSION_OFF)
+    if "seed" in described and grid.leaves_seed_out:
+        drawn = stored.get("fixed", {}).get("seed")
+        fixed["seed"] = secrets.randbelow(SEED_MAX + 1) if drawn is None else drawn
+    return replace(grid, fixed=fixed), remarks
+
+
+def _as_path(value: Any) -> Any:
+    """A file's name as a path, which can be told from the notebook's folder."""
+    value = unwrapped(value)
+    return Path(value) if isinstance(value, str) and not is_url(value) else value
+
+
+def as_axis(value: Any) -> tuple[Any, ...] | None:
+    """The values of an axis; None for a single value, such as a picture of numpy."""
+    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
+        value = value.tolist()
+    if not isinstance(value, list | tuple | range):
+        return None
+    # JSON and TOML take no numbers of numpy.
+    return tuple(one.item() if getattr(one, "shape", None) == () else one for one in list[Any](value))
+
+
+def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
+    try:
+        return bool(where(dict(place)))
+    except Exception as exc:
+        raise InvalidRequest(
+            f"where=... failed at {place!r}: {type(exc).__name__}: {exc}.",
+            hint="it is given the place of a cell on every axis, by name",
+        ) from exc
+
+
+def _addresses(grid: Grid) -> list[str]:
+    """Remarks on signed addresses: the definition, the ledger and exports hold them as they are.
+
+    Raises:
+        InvalidRequest: one holds a user's name or password.
+    """
+    remarks = []
+    for value in filter(
+        is_url, (*grid.fixed.values(), *(each for values in grid.axes.values() for each in values))
+    ):
+        try:
+            parts = urlsplit(value.strip())
+        except ValueError:  # refused as a picture, in better words
+            continue
+        if "@" in parts.netloc:
+            raise InvalidRequest(
+                f"an address at {parts.hostname} holds a user's name or password: the definition, the ledger and exports "
+                "would name it.",
+                hint="give one without, or save the picture and give its path",
+            )
+        signs = [name for name, _ in parse_qsl(parts.query) if _SIGNS.search(name)]
+        if signs:
+            remarks.append(
+                f"an address at {parts.hostname} is signed ({signs[0]}=…): whoever gets the definition, the ledger or an "
+                "export can use it while it is valid."
+            )
+    return list(dict.fromkeys(remarks))
+
+
+def _picture(
+    session: Session, source: Any, how: dict[str, bool], known: dict[Any, Picture], remarks: list[str]
+) -> Any:
+    """Each picture is read or fetched once, however many cells use it."""
+    if source is None or isinstance(source, Picture):
+        return source
+    key = identity(source), *sorted(how.items())
+    if key not in known:
+        known[key], said = picture_of_all(session, source, **how)
+        remarks += said
+    return known[key]
+
+
+def check_pictures(grid: Grid) -> None:
+    """Refuse pictures that a file could not name for another machine.
+
+    Raises:
+        InvalidRequest: saying which.
+    """
+    for value in (grid.fixed.get("image"), *grid.axes.get("image", ())):
+        if value is None or is_url(value):
+            continue
+        if not isinstance(value, os.PathLike):
+            what = f"a {type(value).__name__}"
+        elif not (start_folder() / plain(value)).exists():
+            what = f"at {os.fspath(value)}, outside the notebook's folder"
+        else:
+            continue
+        raise InvalidRequest(
+            f"an image is {what}: no definition could name it on another machine.",
+            hint="save the picture beside the notebook and give its path",
+            charged="",
+        )

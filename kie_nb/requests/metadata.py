@@ -1,0 +1,139 @@
+"""What a picture's file says besides its pixels: places, times, names and comments are taken out, and no pixel is touched.
+
+Kept are the orientation, the colour profile, and what a decoder needs.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+
+from ..video.bounds import open_picture
+from .pixels import orientation_of
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_KEPT = frozenset(
+    b"tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI mDCv cLLi bKGD pHYs hIST sPLT acTL fcTL fdAT".split()
+)
+_WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
+_WEBP_EXIF, _WEBP_XMP = 0x08, 0x04  # flags of VP8X
+_SOI, _SOS, _EOI, _COM, _APP0, _APP15 = 0xD8, 0xDA, 0xD9, 0xFE, 0xE0, 0xEF
+_FILL = 0xFF
+_ALONE = {0x01, *range(0xD0, 0xD8)}  # markers of JPEG without a length
+_JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+
+
+class _Odd(ValueError):
+    """The file is not laid out as its format says."""
+
+
+def without_personal(content: bytes) -> bytes:
+    """The same picture without personal metadata; the very same bytes where there are none, or where the file is odd."""
+    parts = _parts_of(content)
+    if parts is None:
+        return content
+    try:
+        with open_picture(io.BytesIO(content)) as image:
+            orientation = orientation_of(image)
+        return parts(content, orientation)
+    except Exception:  # noqa: BLE001 - a damaged file is told by whoever decodes it
+        return content
+
+
+def _parts_of(content: bytes) -> Callable[[bytes, int], bytes] | None:
+    if content.startswith(b"\xff\xd8\xff"):
+        return _jpeg
+    if content.startswith(_PNG):
+        return _png
+    return _webp if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
+
+
+def _exif(orientation: int) -> bytes:
+    """EXIF that holds an orientation alone."""
+    return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
+def _jpeg(content: bytes, orientation: int) -> bytes:
+    kept = [content[:2]]
+    if orientation != 1:
+        exif = b"Exif\0\0" + _exif(orientation)
+        kept.append(struct.pack(">BBH", 0xFF, 0xE1, len(exif) + 2) + exif)
+    for marker, part in _segments(content):
+        is_extra = _APP0 <= marker <= _APP15 or marker == _COM
+        if not is_extra or (marker in _JPEG_KEPT and part[4:].startswith(_JPEG_KEPT[marker])):
+            kept.append(part)
+    return b"".join(kept)
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """The marked parts of the first picture in a JPEG after its start; what follows its end is another's: a film, a second picture."""
+    place = 2
+    while True:
+        start = place
+        while content[place : place + 2] == b"\xff\xff":  # padding
+            place += 1
+        mark = content[place : place + 2]
+        if len(mark) < 2 or mark[0] != 0xFF:  # noqa: PLR2004
+            raise _Odd
+        marker, place = mark[1], place + 2
+        if marker not in _ALONE and marker != _EOI:
+            (length,) = struct.unpack_from(">H", content, place)
+            place += length
+        if marker == _SOS:
+            place = _end_of_scan(content, place)
+        if place > len(content):
+            raise _Odd
+        yield marker, content[start:place]
+        if marker == _EOI:
+            return
+
+
+def _end_of_scan(content: bytes, place: int) -> int:
+    while True:
+        place = content.find(b"\xff", place)
+        if place < 0 or place + 1 >= len(content):
+            raise _Odd
+        following = content[place + 1]
+        if following not in {0, _FILL, *_ALONE}:
+            return place
+        place += 1 if following == _FILL else 2
+
+
+def _png(content: bytes, orientation: int) -> bytes:
+    kept, place = [_PNG], len(_PNG)
+    while place < len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        kind, end = content[place + 4 : place + 8], place + 12 + length
+        if end > len(content):
+            raise _Odd
+        if kind[:1].isupper() or kind in _PNG_KEPT:
+            kept.append(content[place:end])
+        if kind == b"IHDR" and orientation != 1:
+            exif = b"eXIf" + _exif(orientation)
+            kept.append(struct.pack(">I", len(exif) - 4) + exif + struct.pack(">I", zlib.crc32(exif)))
+        place = end
+        if kind == b"IEND":
+            break
+    return b"".join([*kept, content[place:]])
+
+
+def _webp(content: bytes, orientation: int) -> bytes:
+    kept, place, end = [], 12, 8 + struct.unpack_from("<I", content, 4)[0]
+    if end > len(content):
+        raise _Odd
+    while place + 8 <= end:
+        kind, length = content[place : place + 4], struct.unpack_from("<I", content, place + 4)[0]
+        after = place + 8 + length + length % 2
+        if kind == b"VP8X":
+            flags = content[place + 8] & ~(_WEBP_EXIF | _WEBP_XMP) | (_WEBP_EXIF if orientation != 1 else 0)
+            kept.append(content[place : place + 8] + bytes([flags]) + content[place + 9 : after])
+        elif kind in _WEBP_KEPT:
+            kept.append(content[place:after])
+        place = after
+    if orientation != 1:
+        exif = _exif(orientation)
+        kept.append(b"EXIF" + struct.pack("<I", len(exif)) + exif)
+    body = b"WEBP" + b"".join(kept)
+    return b"RIFF" + struct.pack("<I", len(body)) + body

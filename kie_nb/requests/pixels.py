@@ -1,0 +1,208 @@
+"""Pixels as they are shown → a PNG, a JPEG or a WebP: nothing is clipped, and no transparency, profile or rotation is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+from ..errors import BadImage
+
+_FULL_16_BIT = 257  # 65535 / 255
+_MOST_SIDE = 4096
+_SMALLER = 0.8  # of a side, each time that a picture is still too large
+_LEAST_SIDE = 16
+_TURNED = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
+
+
+def orientation_of(image: Any) -> int:
+    """How an opened picture is to be turned before it is shown, 1 to 8 as EXIF counts; 1 where it does not say."""
+    try:
+        found = image.getexif().get(0x0112, 1)
+    except Exception:  # noqa: BLE001 - Pillow raises many classes for broken EXIF, and viewers ignore it
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1  # noqa: PLR2004
+
+
+def shown_size(image: Any) -> tuple[int, int]:
+    """Width and height of an opened picture as a viewer shows it, in pixels."""
+    width, height = image.size
+    return (height, width) if orientation_of(image) in _TURNED else (width, height)
+
+
+def upright(image: Any) -> Any:
+    """The picture turned as a viewer shows it."""
+    from PIL import ImageOps
+
+    return image if orientation_of(image) == 1 else ImageOps.exif_transpose(image)
+
+
+def as_shown(image: Any) -> Any:
+    """A picture of Pillow as L, LA, RGB or RGBA with 8 bits, as a viewer shows it; `info` has its profile alone.
+
+    Raises:
+        BadImage: its values have no range that is known.
+    """
+    if 0 in image.size:
+        raise BadImage("the picture has no pixels.")
+    try:
+        image.load()
+        found, profile = _eight_bit(upright(image))
+    except BadImage:
+        raise
+    except Exception as exc:  # noqa: BLE001 - Pillow raises many classes
+        raise BadImage(
+            f"the picture cannot be read: {exc}.", hint="open it anew, and pass it before it is closed"
+        ) from None
+    found = found.copy() if found is image else found
+    found.info = {"icc_profile": profile} if profile and _fits(profile, found.mode) else {}
+    return found
+
+
+def from_array(array: Any) -> Any:
+    """An array as a picture: of height and width, with or without an axis of 1, 3 or 4 channels.
+
+    Raises:
+        BadImage: it has another shape, or values without a range that is known.
+    """
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(array)
+    if values.ndim == 3 and values.shape[2] == 1:  # noqa: PLR2004
+        values = values[:, :, 0]
+    if values.ndim not in {2, 3} or (values.ndim == 3 and values.shape[2] not in {3, 4}) or 0 in values.shape:  # noqa: PLR2004
+        is_channels_first = values.ndim == 3 and values.shape[0] in {1, 3, 4}  # noqa: PLR2004
+        raise BadImage(
+            f"an array of shape {values.shape} is not a picture.",
+            hint="numpy.moveaxis(array, 0, -1) puts its channels last"
+            if is_channels_first
+            else "height × width, or height × width × 3 or 4; of a batch, pass one",
+        )
+    return Image.fromarray(np.ascontiguousarray(_to_bytes(values)))
+
+
+def encode(image: Any, *, most: int) -> bytes:
+    """A picture of `as_shown` as PNG; one that would have more than *most* bytes as JPEG, or as WebP if it is transparent."""
+    profile = {"icc_profile": image.info["icc_profile"]} if "icc_profile" in image.info else {}
+    bare = image.copy()
+    bare.info = {}  # Pillow would write a comment or a resolution from there
+    content = _written(bare, "PNG", **profile)
+    if len(content) <= most:
+        return content
+    if "A" in image.mode:
+        with contextlib.suppress(ValueError, OSError):  # more than 16383 pixels a side
+            return _written(bare, "WEBP", quality=95, exact=True, **profile)
+        return content
+    return _written(bare, "JPEG", quality=95, **profile)
+
+
+def fitted(image: Any, *, most: int) -> bytes:
+    """A picture of `as_shown`, scaled until it has at most *most* bytes and 4096 pixels a side."""
+    from PIL import Image
+
+    scale = min(1.0, _MOST_SIDE / max(image.size))
+    while True:
+        size = tuple(max(1, round(side * scale)) for side in image.size)
+        small = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+        content = encode(small, most=most)
+        if len(content) <= most or max(size) < _LEAST_SIDE:
+            return content
+        scale *= _SMALLER
+
+
+def _written(image: Any, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _eight_bit(image: Any) -> tuple[Any, bytes | None]:  # noqa: PLR0911 - one line a mode
+    """The picture in a mode that files hold, and the colour profile that its pixels are in."""
+    mode, profile = image.mode, image.info.get("icc_profile")
+    if mode in {"I", "F"} or mode.startswith("I;"):
+        return _scaled(image).convert("RGB"), None
+    if mode == "CMYK":
+        return _from_cmyk(image, profile), None
+    if mode == "1":
+        return image.convert("RGB"), profile
+    if mode == "La":
+        return image.convert("LA"), profile
+    if "transparency" in image.info and mode in {"L", "RGB", "P"}:
+        return image.convert("LA" if mode == "L" else "RGBA"), profile
+    if mode in {"PA", "RGBa"}:
+        return image.convert("RGBA"), profile
+    if mode == "L" and image.getextrema()[1] == 1:
+        raise BadImage(
+            "a grey picture that holds 0 and 1 alone would be black.",
+            hint="a mask times 255 is black and white: image.point(lambda value: value * 255)",
+        )
+    if mode in {"RGB", "RGBA", "L", "LA"}:
+        return image, profile
+    return image.convert("RGB"), profile if mode in {"P", "RGBX", "YCbCr"} else None
+
+
+def _scaled(image: Any) -> Any:
+    """Whole numbers of 16 or 32 bits, or fractions, as grey."""
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(image)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        values = (values / _FULL_16_BIT).round().astype(np.uint8)
+    elif image.mode == "F" and np.isfinite(values).all() and 1 < values.max() <= 255 and values.min() >= 0:  # noqa: PLR2004
+        values = values.round().astype(np.uint8)  # as Pillow makes them of grey
+    return Image.fromarray(_to_bytes(values))
+
+
+def _to_bytes(values: Any) -> Any:
+    """An array of any numbers as bytes; what lies outside a range is refused, never cut off."""
+    import numpy as np
+
+    kind = values.dtype.kind
+    if kind not in "buif":
+        raise BadImage(
+            f"an array of {values.dtype} is not a picture.", hint="uint8 0 to 255, or float 0 to 1"
+        )
+    if kind == "b":
+        return values.astype(np.uint8) * 255
+    least, most = values.min(), values.max()
+    if kind == "f":
+        if not np.isfinite(values).all():
+            raise BadImage(
+                "a float array must lie between 0 and 1, and this one holds NaN or infinity.",
+                hint="numpy.nan_to_num(array) puts 0 in their place",
+            )
+        if least < 0 or most > 1:
+            raise BadImage(
+                f"a float array must lie between 0 and 1; this one goes from {least:g} to {most:g}.",
+                hint="scale it, or convert it to uint8 0 to 255",
+            )
+        return (values * 255).round().astype(np.uint8)
+    if least < 0 or most > 255:  # noqa: PLR2004
+        raise BadImage(
+            f"an array of {values.dtype} must hold 0 to 255; this one goes from {least} to {most}.",
+            hint="scale it and convert it to uint8: (array / array.max() * 255).astype('uint8')",
+        )
+    if most == 1:
+        raise BadImage(
+            f"an array of {values.dtype} that holds 0 and 1 alone would be a black picture.",
+            hint="a mask times 255 is black and white: array * 255",
+        )
+    return values.astype(np.uint8)
+
+
+def _from_cmyk(image: Any, profile: bytes | None) -> Any:
+    """Inks as colours, by their own profile where it can be used."""
+    if profile:
+        from PIL import ImageCms
+
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError):
+            inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return image.convert("RGB")
+
+
+def _fits(profile: bytes, mode: str) -> bool:
+    """Whether a colour profile is of the colours that *mode* has (ICC.1, 7.2.6)."""
+    return profile[16:20] == (b"GRAY" if mode in {"L", "LA"} else b"RGB ")

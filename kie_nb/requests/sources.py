@@ -1,0 +1,254 @@
+"""What people hold a picture in → an address, a file's bytes, or a picture of Pillow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from ..errors import BadImage
+from ..home import open_file
+from .pixels import from_array
+
+MOST_READ = 100_000_000  # bytes; what is above what the service takes may be scaled
+_COUNTS_FROM = "check the path; it counts from the notebook's folder"
+_NEEDED = "a path, a URL, bytes, an open file, a PIL.Image, an array or a matplotlib figure is needed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """A picture at hand.
+
+    Attributes:
+        content: A file's bytes; None for a picture of Pillow.
+        image: A picture of Pillow; None for a file's bytes.
+        name: The file's name; None for what has none.
+        what: What it was held in.
+    """
+
+    content: bytes | None = None
+    image: Any = None
+    name: str | None = None
+    what: str = "bytes"
+
+
+def is_url(source: Any) -> bool:
+    """Whether *source* is an address rather than a path; a `file:` URL is a path."""
+    return isinstance(source, str) and source.lstrip().lower().startswith(
+        ("http:", "https:", "data:", "ftp:")
+    )
+
+
+def unwrapped(source: Any) -> Any:
+    """The address or the path where *source* is a text of one or a display that shows one; else *source* itself.
+
+    Raises:
+        BadImage: a `file:` URL of another machine.
+    """
+    if _is(source, "IPython.display", "Image") and source.data is None:
+        return source.url or source.filename
+    if _is(source, "ipywidgets", "Image") and source.format == "url":
+        return bytes(source.value).decode(errors="replace")
+    if isinstance(source, str) and source.strip().lower().startswith("file:"):
+        parts = urlsplit(source.strip())
+        if parts.netloc.lower() not in {"", "localhost"}:
+            raise BadImage(f"{source[:80]!r} is a file of another machine.", hint=_NEEDED)
+        return url2pathname(parts.path)
+    return source
+
+
+def held_in(source: Any) -> Held:
+    """The picture that *source* holds: everything but a URL.
+
+    Raises:
+        BadImage: it holds none.
+    """
+    source = unwrapped(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Held(content=bytes(source))
+    if isinstance(source, str | os.PathLike):
+        return _in_file(source)
+    for find in (_in_widget, _in_pillow, _in_figure, _in_stream, _in_array):
+        held = find(source)
+        if held is not None:
+            return held
+    if source is ...:
+        raise BadImage(
+            "`...` stands for a picture that was not at hand when this call was written.",
+            hint="put the picture in its place: a path or a URL; the sha256 beside the call tells which one it was",
+        )
+    raise BadImage(f"a {type(source).__name__} is not a picture.", hint=_NEEDED)
+
+
+def _is(source: Any, module: str, name: str) -> bool:
+    """Whether *source* is of a class that can only exist if its module was imported already."""
+    found = getattr(sys.modules.get(module), name, None)
+    return found is not None and isinstance(source, found)
+
+
+def _in_widget(source: Any) -> Held | None:
+    """Displays and widgets that keep a file's bytes."""
+    if _is(source, "IPython.display", "Image"):
+        if not isinstance(source.data, bytes):
+            raise BadImage("this Image display holds a text, not a picture.", hint=_NEEDED)
+        return Held(
+            content=source.data, name=Path(source.filename).name if source.filename else None, what="display"
+        )
+    if _is(source, "ipywidgets", "Image"):
+        return Held(content=bytes(source.value), what="widget")
+    if _is(source, "ipywidgets", "FileUpload"):
+        source = source.value
+    elif not _is_uploads(source):
+        return None
+    uploads = list(_uploads(source))
+    if len(uploads) != 1:
+        found = "holds no picture yet" if not uploads else f"holds {len(uploads)} pictures"
+        raise BadImage(f"the upload {found}.", hint="upload one; of several pass one: upload.value[0]")
+    name, content = uploads[0]
+    return Held(content=bytes(content), name=Path(name).name or None, what="upload")
+
+
+def _is_uploads(source: Any) -> bool:
+    """Whether it is a `FileUpload`'s value: of ipywidgets 8 a tuple of dicts, of 7 a dict of dicts, or one of them."""
+    if isinstance(source, Mapping):
+        return "content" in source or any(
+            isinstance(one, Mapping) and "content" in one for one in source.values()
+        )
+    return isinstance(source, tuple) and all(isinstance(one, Mapping) and "content" in one for one in source)
+
+
+def _uploads(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and "content" in value:
+        yield str(value.get("name") or (value.get("metadata") or {}).get("name") or ""), value["content"]
+    elif isinstance(value, Mapping):
+        yield from ((str(name), one["content"]) for name, one in value.items())
+    else:
+        for one in value:
+            yield from _uploads(one)
+
+
+def _in_pillow(source: Any) -> Held | None:
+    if not _is(source, "PIL.Image", "Image"):
+        return None
+    return Held(image=source, what="PIL")
+
+
+def _in_figure(source: Any) -> Held | None:
+    if _is(source, "matplotlib.axes", "Axes"):
+        source = source.get_figure()
+    while _is(source, "matplotlib.figure", "SubFigure"):
+        source = source.figure if source.figure is not source else source.get_figure(root=True)
+    if not _is(source, "matplotlib.figure", "Figure"):
+        return None
+    from .figures import rendered
+
+    return Held(content=rendered(source), what="figure")
+
+
+def _in_stream(source: Any) -> Held | None:
+    """An open file, a `BytesIO`, or a resource of a package."""
+    read = getattr(source, "read", None)
+    if read is None and callable(getattr(source, "read_bytes", None)):
+        return Held(content=source.read_bytes(), name=str(getattr(source, "name", "")) or None, what="file")
+    if not callable(read):
+        return None
+    try:
+        place = source.tell() if source.seekable() else None
+        if place is not None:
+            source.seek(0)
+        content = read(MOST_READ + 1)
+        if place is not None:
+            source.seek(place)
+    except (OSError, ValueError, UnicodeDecodeError) as exc:
+        raise BadImage(
+            f"the open file cannot be read: {exc}.", hint="open it in mode 'rb' and pass it open"
+        ) from None
+    if not isinstance(content, bytes):
+        raise BadImage("the file is open as text.", hint="open it in mode 'rb'")
+    named = getattr(source, "name", None)
+    return Held(content=content, name=Path(named).name if isinstance(named, str) else None, what="file")
+
+
+def _in_array(source: Any) -> Held | None:
+    """numpy's, and whatever gives itself as one: torch, jax, OpenCV."""
+    if not (_is(source, "numpy", "ndarray") or hasattr(source, "__array__")):
+        return None
+    import numpy as np
+
+    try:
+        array = np.asarray(source)
+    except Exception as exc:  # noqa: BLE001 - a library's own classes
+        reason = str(exc).partition("\n")[0][:200]
+        raise BadImage(
+            f"a {type(source).__name__} cannot be read as an array: {reason}.",
+            hint="of a tensor pass tensor.detach().cpu().numpy()",
+        ) from None
+    return Held(image=from_array(array), what="array")
+
+
+def _in_file(source: str | os.PathLike[str]) -> Held:
+    text = os.fspath(source)
+    try:
+        path = Path(source).expanduser()
+        is_folder = path.is_dir()
+        file = None if is_folder else open_file(path)
+    except FileNotFoundError:
+        # The folder's name alone: this is shown in notebooks, whose readers the folders above it do not concern.
+        where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"
+        raise BadImage(f"there is no file {text!r}{where}.", hint=_hint(text, path)) from None
+    except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
+        raise BadImage(
+            f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}.",
+            hint=_quoting(text) or "",
+        ) from None
+    if file is None:
+        raise BadImage(f"{text or '.'} is a folder, not a picture.", hint="name a file in it")
+    with file:
+        try:
+            return Held(content=file.read(MOST_READ + 1), name=path.name, what="file")
+        except OSError as exc:
+            raise BadImage(f"{path.name} cannot be read: {exc.strerror or exc}.") from None
+
+
+def _hint(text: str, path: Path) -> str:
+    """What was meant, where the text itself tells."""
+    if (quoting := _quoting(text)) is not None:
+        return quoting
+    if "{" in text:
+        return "--format on the line fills {names} in; in Python an f-string does"
+    with contextlib.suppress(RuntimeError):
+        home, expanded = str(Path.home()), os.path.expandvars(text)
+        plain = f"~{expanded.removeprefix(home)}" if expanded.startswith(home + os.sep) else expanded
+        if expanded != text:
+            return f"variables of the shell are not filled in; write {plain}"
+    return _similar(path)
+
+
+def _quoting(text: str) -> str | None:
+    bare = text.strip()
+    for first, last, name in (
+        ('"', '"', "quotes"),
+        ("'", "'", "quotes"),
+        ("<", ">", "angle brackets"),
+        ("`", "`", "backquotes"),
+    ):
+        if len(bare) > 2 and bare.startswith(first) and bare.endswith(last):  # noqa: PLR2004
+            return f"leave the {name} out: {bare[1:-1]}"
+    return None
+
+
+def _similar(path: Path) -> str:
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return _COUNTS_FROM
+    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else _COUNTS_FROM
