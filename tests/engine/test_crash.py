@@ -182,7 +182,7 @@ def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
     settle(home, cells, unknown=first == moved("accepted"))
 
 
-WATCHES = {"call": "engine/record.py:reread", "goes_on": True}
+WATCHES = {"call": "engine/supervisor.py:_reread", "goes_on": True}
 
 
 @pytest.mark.parametrize(
