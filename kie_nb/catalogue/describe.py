@@ -14,13 +14,8 @@ from .base import ModelInput
 from .wan import MODELS
 
 # What people call a field that has another name.
-_SYNONYMS = {
-    "length": "duration",
-    "seconds": "duration",
-    "time": "duration",
-    "size": "resolution",
-    "quality": "resolution",
-}
+_SYNONYMS = dict.fromkeys(("length", "seconds", "time"), "duration")
+_SYNONYMS |= dict.fromkeys(("size", "quality"), "resolution")
 _BY_ID = {model.model_id: model for model in MODELS}
 
 

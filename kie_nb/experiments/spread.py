@@ -172,7 +172,7 @@ def _missing(session: Session, run: Run, repeats: int) -> int:
 
     def stands(row: RunRow) -> bool:
         with session.begin_lock:
-            return bool(row.live_key) and not session.supervisor.is_abandoned(Record(row, ledger))
+            return bool(row.active_key) and not session.supervisor.is_abandoned(Record(row, ledger))
 
     numbers = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
     prints = [replace(run.request, replicate=number).fingerprint(identity) for number in numbers]

@@ -221,13 +221,13 @@ def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
 
 
 def _metrics(run: Run) -> dict[str, float | None]:
-    row = run.row
+    first = next(iter(run.row.files), None)
     return {
         "credits": run.credits,
         "estimate_credits": run.estimate.credits if run.estimate else None,
         "duration_s": run.duration_s,
-        "video_seconds": row.video_seconds,
-        "video_bytes": None if row.video_bytes is None else float(row.video_bytes),
+        "video_seconds": first.seconds if first else None,
+        "video_bytes": float(first.bytes) if first and first.bytes is not None else None,
         "rating": None if run.rating is None else float(run.rating),
     }
 

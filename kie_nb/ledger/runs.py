@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 import uuid
 from collections.abc import Collection
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
-from . import money, owner, search
+from . import money, owner
 from .budgets import Budgets
 from .clock import now_in
 from .database import Database
@@ -29,6 +28,7 @@ from .publishing import Publishing
 from .reading import read_events
 from .rows import NewRun, RunRow
 from .schema import CAME, event, run
+from .search import Queries
 
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.
@@ -39,7 +39,7 @@ _KEPT_AS_WRITTEN = (
     "model",
     "fingerprint",
     "family",
-    "live_key",
+    "active_key",
     "seed",
     "state",
     "estimate",
@@ -49,8 +49,8 @@ _KEPT_AS_WRITTEN = (
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
 # One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
-_STANDS = sa.or_(run.c.live_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
-_LATEST = sa.select(run).where(_STANDS).order_by(run.c.live_key.is_(None), CAME.desc()).limit(1)
+_STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
+_LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
 _HOLDER = sa.select(run.c.id).where(
@@ -59,7 +59,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(ImageRegistry, Budgets, Driving, Publishing):
+class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -117,7 +117,7 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
             self._db.close()
             self._open()
             videos = Files(self.home)
-            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
+            put_back(self._db, [row for row in rows if row.state != "fetched" or videos.find(row.video)])
 
     def intend(
         self,
@@ -157,8 +157,10 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
             values |= {
                 "id": run_id,
                 "state": "intent",
-                "live_key": f"{new.fingerprint}:{take}",
+                "active_key": f"{new.fingerprint}:{take}",
                 "created_at": moment,
+                "files": (),
+                "beat": 0,
             }
             db.execute(run.insert(), values)
             self._append(db, run_id, None, "intent", {"estimate": new.estimate})
@@ -199,7 +201,7 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in self._events(db, row.id)]
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
-        others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
+        others = (run.c.fingerprint == row.fingerprint, run.c.active_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
         return self._db.reading.run(
             db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).mappings().first()
@@ -262,10 +264,10 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
             return None
         if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
             return None
-        values = {**changes, "state": to, **({"live_key": None} if release else {})}
-        if changes.get("task_id") and before.live_key is None and not release:
+        values = {**changes, "state": to, **({"active_key": None} if release else {})}
+        if changes.get("task_id") and before.active_key is None and not release:
             # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
-            values["live_key"] = f"{before.fingerprint}:{run_id}"
+            values["active_key"] = f"{before.fingerprint}:{run_id}"
         if hand_to is not None:
             values |= {"owner": hand_to, "beat": before.beat + 1}
         if stamp is not None:
@@ -275,7 +277,7 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
         db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
         if to != before.state or evidence:
             self._append(db, run_id, before.state, to, evidence)
-        if release and before.live_key is not None:
+        if release and before.active_key is not None:
             stand_in(db, before)
         return after
 
@@ -313,62 +315,6 @@ class Ledger(ImageRegistry, Budgets, Driving, Publishing):
             row = self._db.reading.sure(db.execute(_GET, {"run_id": run_id}).mappings().first())
         self.leases.saw(began, row)
         return row
-
-    def find(self, text: str) -> list[RunRow]:
-        """Runs whose id or task id begins with *text*."""
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def of_video(self, sha256: str) -> RunRow | None:
-        """The newest run whose video has these bytes."""
-        query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
-        with self._db.read() as db:
-            return self._db.reading.run(db.execute(query.limit(1)).mappings().first())
-
-    def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
-        """Earlier runs of a request, newest first: with its seed, or with any."""
-        where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
-        """Runs, newest first; the filters are those of `search.where`."""
-        query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
-        began = time.monotonic()
-        with self._db.read() as db:
-            rows = self._db.reading.runs(db.execute(query.limit(limit)).mappings())
-        self.leases.saw(began, *rows)
-        return rows
-
-    def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> search.Page:
-        """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
-        began = time.monotonic()
-        with self._db.read() as db:
-            found = search.page(db, number, size, order, filters, read=self._db.reading.runs)
-        self.leases.saw(began, *found.rows)
-        return found
-
-    def choices(self, **filters: Any) -> search.Choices:
-        """The models, experiments and tags of the runs that match."""
-        with self._db.read() as db:
-            return search.choices(db, **filters)
-
-    def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
-        """The runs of *account* that were sent in this time, oldest first."""
-        with self._db.read() as db:
-            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)).mappings())
-
-    def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
-        """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
-        with self._db.read() as db:
-            found = db.execute(search.durations(service, model, key).limit(limit))
-            return [float(value) for value in found.scalars()]
 
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """The history of a run, oldest first."""

@@ -23,7 +23,7 @@ from ..engine.waiting import wait_blocking
 from ..errors import KieError
 from ..fileops import hash_of
 from ..home import is_plain_file, make_folder
-from ..ledger import Files, KeptFile, files_made, kept_files
+from ..ledger import Files, KeptFile, files_made
 from ..ledger.schema import moment
 from ..service.media import version_at
 from ..video import MEDIA, inspect
@@ -93,7 +93,7 @@ class _Visit:
 
     async def _run(self, run: Record) -> list[Finding]:
         if run.state is State.FETCHED:
-            looks = [await self._file(run, kept) for kept in kept_files(run.row)]
+            looks = [await self._file(run, kept) for kept in run.row.files]
             found = [finding for finding in looks if finding is not None]
             found += [await self._not_fetched(run, number) for number in (await self._now(run)).missing]
             run = await self._now(run)
@@ -173,7 +173,7 @@ class _Visit:
         apart = path.parent / f".again-{secrets.token_hex(4)}"
         try:
             make_folder(path.parent)
-            before = next((kept.sha256 for kept in kept_files(run.row) if kept.number == number), None)
+            before = next((kept.sha256 for kept in run.row.files if kept.number == number), None)
             channel = self.workspace.channel_of(run)
             fetched = await bring(
                 run,

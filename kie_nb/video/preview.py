@@ -5,7 +5,6 @@ browser plays, so it is always made anew. The same file gives the same copy, byt
 """
 
 import math
-import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..fileops import finished_in_one_step
 from .bounds import Budget
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened, upright
 
 if TYPE_CHECKING:
@@ -35,8 +34,8 @@ _UNKNOWN_LENGTH_S = 5.0
 
 
 def make_preview(
-    path: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    path: AnyPath,
+    target: AnyPath,
     *,
     max_height: int = 480,
     max_bytes: int = 1_000_000,
@@ -55,9 +54,8 @@ def make_preview(
     with finished_in_one_step(target) as part:
         with opened(path, whole=False) as (source, picture):
             length_s = duration_s(source, picture) or _UNKNOWN_LENGTH_S
-            first = next(
-                (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0]), None
-            )
+            frames = (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0])
+            first = next(frames, None)
         if first is None:
             raise NotAVideo(f"no preview of {Path(path).name}: it is {NO_FRAME}", seems=NO_FRAME)
         is_lying = cast("VideoFrame", first).rotation % 180 != 0
@@ -91,9 +89,7 @@ def _preview_rate(rate: Fraction) -> Fraction:
     return (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
 
 
-def _write(
-    path: str | os.PathLike[str], part: Path, max_short: int, bits_per_s: int, *, is_lying: bool
-) -> float:
+def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lying: bool) -> float:
     """Encode all that can be decoded to *part*; the seconds of picture written."""
     import av
 
@@ -104,9 +100,7 @@ def _write(
     ):
         start_s = source.start_time / 1_000_000 if source.start_time else 0.0
         size = _preview_size(picture.width, picture.height, max_short)
-        screen = _Screen(
-            copy, picture, size=size[::-1] if is_lying else size, bits_per_s=bits_per_s, start_s=start_s
-        )
+        screen = _Screen(copy, picture, size[::-1] if is_lying else size, bits_per_s, start_s)
         tracks: dict[int, _Screen | _Speaker] = {picture.index: screen}
         for sound in [sound for sound in source.streams.audio if can_be_heard(sound)][:1]:
             tracks[sound.index] = _Speaker(copy, sound, start_s=start_s)
@@ -129,7 +123,6 @@ class _Screen:
         self,
         copy: "OutputContainer",
         source: "VideoStream",
-        *,
         size: tuple[int, int],
         bits_per_s: int,
         start_s: float,
@@ -166,13 +159,8 @@ class _Screen:
         if place <= self._last:
             return []
         self._last = place
-        small = self._scaler.reformat(
-            upright(cast("VideoFrame", frame)),
-            self.stream.width,
-            self.stream.height,
-            "yuv420p",
-            interpolation="AREA",
-        )
+        picture, size = upright(cast("VideoFrame", frame)), (self.stream.width, self.stream.height)
+        small = self._scaler.reformat(picture, *size, "yuv420p", interpolation="AREA")
         small.pts, small.time_base = place, 1 / self._rate
         small.pict_type = 0  # the source's key frames are of no use here: the encoder chooses
         return self.stream.encode(small)

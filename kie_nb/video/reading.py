@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..home import open_file
 from .bounds import MOST_PIXELS, Budget, TooManyPixels, refuse_pixels
-from .facts import NotAVideo, VideoFacts
+from .facts import AnyPath, NotAVideo, VideoFacts
 from .sniff import HEAD_BYTES, describe, describe_head, looks_like_video, missing_part
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ SOUND_ALONE = "sound without a picture"
 NO_FRAME = "a video without a single frame that can be decoded"
 
 
-def probe(path: str | os.PathLike[str]) -> VideoFacts:
+def probe(path: AnyPath) -> VideoFacts:
     """Read what the container says about a video: codecs, size, length.
 
     Raises:
@@ -70,9 +70,7 @@ def _container(place: Path) -> "InputContainer":
 
 
 @contextmanager
-def opened(
-    path: str | os.PathLike[str], *, whole: bool = True
-) -> "Iterator[tuple[InputContainer, VideoStream]]":
+def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContainer, VideoStream]]":
     """The open container and its first moving picture; the cover of a sound file is none.
 
     Args:

@@ -5,13 +5,13 @@ already are kept, whatever becomes of ours.
 """
 
 import json
-import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..fileops import finished_in_one_step
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .reading import opened, probe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class CannotTag(ValueError):
     """A note cannot be written into this file without changing something else in it."""
 
 
-def write_request(source: str | os.PathLike[str], target: str | os.PathLike[str], text: str) -> Path:
+def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
     """Copy the video *source* to *target* with *text* in its tags; returns that path.
 
     Pictures and sound are copied packet by packet, and compared before the copy gets its name. A note of ours that is there is replaced.
@@ -70,7 +70,7 @@ def write_request(source: str | os.PathLike[str], target: str | os.PathLike[str]
     return Path(target)
 
 
-def read_request(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+def read_request(path: AnyPath) -> dict[str, Any] | None:
     """The note that `write_request` left in a video, or None.
 
     Raises:
@@ -98,21 +98,15 @@ def _is_free(text: str | None) -> bool:
     return text is None or _as_note(text) is not None
 
 
-def _tags_of(path: str | os.PathLike[str]) -> dict[str, str]:
+def _tags_of(path: AnyPath) -> dict[str, str]:
     """The tags of the file as a whole; Matroska writes their names in capitals."""
     with opened(path) as (container, _):
         return {name.lower(): text for name, text in container.metadata.items()}
 
 
 def _what_is_lost(wanted: dict[str, str], found: dict[str, str]) -> str:
-    return next(
-        (
-            name
-            for name, text in wanted.items()
-            if name not in _OF_THE_CONTAINER and found.get(name) != text and text
-        ),
-        "",
-    )
+    ours = {name: text for name, text in wanted.items() if text and name not in _OF_THE_CONTAINER}
+    return next((name for name, text in ours.items() if found.get(name) != text), "")
 
 
 def _copy(source: Path, target: Path, kind: str, tags: dict[str, str], place: str) -> None:
@@ -159,7 +153,7 @@ def _kept(tags: dict[str, str], place: str) -> dict[str, str]:
     return kept
 
 
-def _same_packets(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def _same_packets(one: AnyPath, other: AnyPath) -> bool:
     """Whether both files hold the same pictures and sounds, each at the same moment."""
     with opened(one) as (first, _), opened(other) as (second, _):
         if [_look(stream) for stream in first.streams] != [_look(stream) for stream in second.streams]:
@@ -167,11 +161,7 @@ def _same_packets(one: str | os.PathLike[str], other: str | os.PathLike[str]) ->
         for index in range(len(first.streams)):
             first.seek(0)
             second.seek(0)
-            pairs = zip(_packets(first, index), _packets(second, index), strict=True)
-            try:
-                if any(a != b for a, b in pairs):
-                    return False
-            except ValueError:  # one has more of them
+            if any(a != b for a, b in zip_longest(_packets(first, index), _packets(second, index))):
                 return False
     return True
 

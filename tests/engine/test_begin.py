@@ -13,6 +13,7 @@ import kie_nb as kie
 from kie_nb.handles import get_session
 from kie_nb.handles import session as session_
 from kie_nb.handles.begin import intend
+from kie_nb.ledger import KeptFile
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -117,7 +118,8 @@ def test_a_late_look_moves_nothing_back(simulate):
     run = kie.generate("Waves.", **TEXT)
     while run.task_id is None:
         time.sleep(0.01)
-    done = {"video": "videos/a.mp4", "video_sha256": "ab" * 32, "duration_s": 9.0, "hand_to": "other|1|1"}
+    file = KeptFile(name="videos/a.mp4", number=0, sha256="ab" * 32)
+    done = {"files": (file,), "duration_s": 9.0, "hand_to": "other|1|1"}
     under_way = {"accepted", "waiting", "queuing", "generating"}
     known = run.ledger.move(run.id, "fetched", expect=under_way, **done)
     end = time.monotonic() + SHORT_S

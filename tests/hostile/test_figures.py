@@ -177,7 +177,7 @@ def test_imported_runs_teach_nothing(simulate, tmp_path, cat):
 
 @pytest.mark.parametrize(
     "change",
-    [{"duration_s": 1e9}, {"credits": 1e9}, {"credits": -1}, {"estimate": 1e300}, {"video_seconds": 1e7}],
+    [{"duration_s": 1e9}, {"credits": 1e9}, {"credits": -1}, {"estimate": 1e300}, {"files_made": 10**7}],
 )
 def test_a_folder_with_impossible_figures_is_refused(simulate, tmp_path, cat, change):
     """Nothing of it comes in."""
