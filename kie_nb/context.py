@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import headless
+from . import frontend
 
 
 def place() -> tuple[str | None, int | None]:
@@ -16,7 +16,7 @@ def place() -> tuple[str | None, int | None]:
 
 def _cell() -> int | None:
     # `execution_count` is the next cell's from some IPython on; the display hook knows which it is.
-    count = getattr(getattr(headless.shell(), "displayhook", None), "prompt_count", None)
+    count = getattr(getattr(frontend.shell(), "displayhook", None), "prompt_count", None)
     return count if isinstance(count, int) else None
 
 
@@ -27,19 +27,19 @@ def _name() -> str | None:
 
 def _from_front_end() -> str | None:
     """What Jupyter Server and VS Code say; nbclient, papermill and nbconvert say nothing."""
-    shell = headless.shell()
+    shell = frontend.shell()
     if shell is None:
         return None
     if isinstance(told := shell.user_ns.get("__vsc_ipynb_file__"), str):
         return told
     # A kernel that a runner has started from a cell inherits the variable of that cell's notebook.
-    if not headless.has_kernel() or headless.is_run_by_a_runner():
+    if not frontend.has_kernel() or not frontend.is_watched() or frontend.is_run_by_a_runner():
         return None
     return os.environ.get("JPY_SESSION_NAME")
 
 
 def _script() -> str | None:
-    if headless.has_kernel() or not sys.argv:
+    if frontend.has_kernel() or not sys.argv:
         return None
     path = Path(sys.argv[0])
     return path.name if path.suffix == ".py" and path.name != "__main__.py" else None

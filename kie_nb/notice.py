@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from . import headless
+from . import frontend
 from . import settings as settings_
 
 # Short: Lab breaks long lines inside words.
@@ -37,4 +37,4 @@ def say_simulator_once() -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr if headless.shell() is None else sys.stdout)
+    print(line, file=sys.stderr if frontend.shell() is None else sys.stdout)

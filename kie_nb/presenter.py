@@ -14,6 +14,9 @@ class Presenter(Protocol):
     def echo(self, run: Any) -> None:
         """A cell ends with the run."""
 
+    def bundle(self, run: Any) -> dict[str, Any]:
+        """The run as data by MIME type, static."""
+
     def show_experiment(self, exp: Any) -> None:
         """A cell ends with an experiment."""
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from . import hosts
 from .errors import AuthError, InvalidRequest
+from .frontend import notebook_folder
 from .keys import Secret, keyring_key, read_dotenv
 
 Embed = Literal["preview", "full", "link"]
@@ -170,9 +171,18 @@ def current(service: ServiceName | None = None) -> Settings:
     )
 
 
+def chosen_home() -> str | os.PathLike[str] | None:
+    """The folder of the runs that the user has named; None: `kie-runs` beside the notebook."""
+    return _overrides.get("home") or os.environ.get("KIE_NB_HOME")
+
+
 def _home() -> Path:
-    named = Path(_overrides.get("home") or os.environ.get("KIE_NB_HOME") or "kie-runs").expanduser()
-    home = start_folder() / named
+    named = chosen_home()
+    home = (
+        start_folder() / Path(named).expanduser()
+        if named
+        else (notebook_folder() or start_folder()) / "kie-runs"
+    )
     try:
         return home.resolve()  # one folder under two names must not be two ledgers
     except (OSError, ValueError, RuntimeError) as exc:

@@ -18,6 +18,7 @@ from ..engine.record import Record
 from ..engine.states import OPEN, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..frontend import takes_results
 from ..handles import Run, get_session
 from ..ledger import Standing
 from ..notice import say_simulator_once
@@ -367,6 +368,8 @@ class Experiment:
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
+        if not takes_results():
+            raise NotImplementedError  # IPython takes the text then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.show_experiment(self)

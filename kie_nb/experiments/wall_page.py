@@ -21,7 +21,17 @@ from .wall_tiles import Tile, Tiles
 
 _BROWSER = Path(__file__).with_name("browser")
 # One module of several files, joined here: a widget and a saved page get it as text and could not follow imports between them.
-PARTS = ("elements.js", "player.js", "media.js", "difference.js", "view.js", "start.js")
+PARTS = (
+    "elements.js",
+    "layout.js",
+    "player.js",
+    "media.js",
+    "difference.js",
+    "marks.js",
+    "stage.js",
+    "view.js",
+    "start.js",
+)
 MOST_PRELOADED = 12  # the others show their still until they are played
 
 

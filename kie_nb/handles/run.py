@@ -26,6 +26,7 @@ from ..errors import (
     WaitInterrupted,
     explain_cancelled,
 )
+from ..frontend import takes_results
 from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
@@ -299,11 +300,18 @@ class Run(Record):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
+        if not takes_results():
+            raise NotImplementedError  # IPython takes `_repr_mimebundle_` then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.echo(self)
         else:
             self.show()
+
+    def _repr_mimebundle_(self, **_asked: Any) -> dict[str, Any]:
+        """The same as a value, where a result may not show itself."""
+        shown_by = presenter.current()
+        return {"text/plain": repr(self)} if shown_by is None else shown_by.bundle(self)
 
 
 def _check_words(text: str, most: int, what: str) -> None:
