@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import headless
+from . import frontend
 from . import settings as settings_
 from .engine import run_coroutine
 from .errors import InvalidRequest
@@ -316,7 +316,7 @@ def panel() -> Panel:
     """The panel: a form, the queue and the finished runs, in the cell that ends with it; the same one at every call."""
     from .notebook.panel import panel
 
-    shell = headless.shell()
+    shell = frontend.shell()
     if shell is not None:  # the cells that it gives begin with a magic
         shell.extension_manager.load_extension("kie_nb")
     return panel()

@@ -35,6 +35,7 @@ class CellRuns:
         made_for: The settings when it was made.
 
     Attributes:
+        key: Tells the experiment from others of this process.
         cells: By fingerprint, in the order of the grid.
     """
 
@@ -43,6 +44,7 @@ class CellRuns:
     def __init__(self, session: Session, name: str, made_for: settings_.Settings) -> None:
         self._session, self._name, self._home = session, name, made_for.home
         self._service, self._identity = made_for.service, session.channel(made_for).identity
+        self.key = (self._home, self._identity, name)
 
     # --- checks ------------------------------------------------------------------------------------------------
 

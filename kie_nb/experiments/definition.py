@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from .. import headless
+from .. import frontend
 from ..bounds import MAX_JSON, Text
 from ..engine.tables import counted
 from ..errors import InvalidRequest
@@ -192,7 +192,7 @@ def _agree(name: str, outside: Sequence[Path]) -> None:
     """
     listed = ", ".join(map(str, outside))
     words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
-    can_answer = headless.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
+    can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
     if not can_answer or not ask(f"{words}. Send what they show to the service?"):
         raise InvalidRequest(
             f"{words}; nothing was sent.",

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
     from .limits import Limits
 
 NEEDED_BYTES = 500_000_000  # room for the open videos, and for what else lives on the disk
+_runners: WeakSet[Runner] = WeakSet()
+
+
+def stop_all(experiment: object, why: str) -> None:
+    """Stop the runners of *experiment*: a cell that ran twice has two, and its card the button of the second alone."""
+    for runner in list(_runners):
+        if runner.experiment == experiment:
+            runner.stop(why)
 
 
 class Runner:
     """Buys cells once; another `Experiment.run` gets another runner.
 
     Args:
+        experiment: Which it is for, in this process.
         todo: The cells to buy, in order.
         joined: Runs of other cells that are open, or looked for again; the end waits for them too.
         limits: `max_credits` is checked by the ledger before each request is recorded: the service may charge more than the
@@ -35,13 +45,14 @@ class Runner:
     def __init__(
         self,
         session: Session,
+        experiment: object,
         todo: Sequence[Prepared],
         joined: Sequence[Run],
         limits: Limits,
         *,
         unknowns: int,
     ) -> None:
-        self.limits = limits
+        self.experiment, self.limits = experiment, limits
         self.started = time.monotonic()
         self.stopped = ""
         self.done: Future[None] = Future()
@@ -54,6 +65,7 @@ class Runner:
 
     def start(self) -> None:
         """Begin; returns at once."""
+        _runners.add(self)
         self._session.dispatcher.start(self._work())
 
     def stop(self, why: str) -> None:
@@ -63,12 +75,17 @@ class Runner:
 
     async def add(self, more: Sequence[Prepared]) -> bool:
         """Buy these cells too; False where it has stopped or ended."""
-        if self.stopped or self.done.done():
+        if self.stopped or not self.is_running:
             return False
         waiting = {prepared.fingerprint for prepared in self._todo}
         self._todo.extend(prepared for prepared in more if prepared.fingerprint not in waiting)
         self._changed.set()
         return True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it buys, or waits for what it has bought."""
+        return not self.done.done()
 
     @property
     def left(self) -> int:

@@ -16,6 +16,7 @@ from ..engine.record import Record
 from ..engine.states import State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
+from ..frontend import takes_results
 from ..paths import shown_path
 from ..text import in_line, say
 from .words import charged, come_back, goes_on, what_goes_on
@@ -305,11 +306,18 @@ class Run(Record):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
+        if not takes_results():
+            raise NotImplementedError  # IPython takes `_repr_mimebundle_` then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.echo(self)
         else:
             self.show()
+
+    def _repr_mimebundle_(self, **_asked: Any) -> dict[str, Any]:
+        """The same as a value, where a result may not show itself."""
+        shown_by = presenter.current()
+        return {"text/plain": repr(self)} if shown_by is None else shown_by.bundle(self)
 
 
 def _check_words(text: str, most: int, what: str) -> None:
