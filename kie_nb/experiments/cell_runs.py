@@ -168,8 +168,8 @@ class CellRuns:
             if row.state in _LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1
         ]
         for run in found:
-            self._session.look_for(run)
-        return [run for run in found if not run.is_final or self._session.is_coming(run)]
+            self._session.supervisor.ensure_driven(run, look_again=True)
+        return [run for run in found if not run.is_final or self._session.supervisor.is_coming(run)]
 
 
 def _shown(identity: str) -> str:

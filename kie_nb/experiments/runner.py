@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from ..engine.intents import cancel_unsent
 from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
 from ..handles import Run
@@ -135,12 +136,12 @@ class Runner:
     async def _cancel_unsent(self) -> None:
         for run in list(self._open):
             if run.state is State.INTENT and run.id in self._ours:
-                await self._session.dispatcher.ledger(self._session.withdraw, run)
+                await self._session.dispatcher.ledger(cancel_unsent, run)
 
     def _release_ended(self) -> None:
         for run, prepared in list(self._open.items()):
             error = run.error
-            is_open = not run.is_final or self._session.is_coming(run)
+            is_open = not run.is_final or self._session.supervisor.is_coming(run)
             if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             del self._open[run]

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
+from ..engine.record import Record
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
-from ..handles.prepare import again
-from ..handles.settling import ask
+from ..handles.preparation import again
+from ..handles.words import ask
 from ..ledger import RunRow
 from ..markup import Html, joined
 from ..operations.integrity import video_as_fetched
@@ -160,7 +161,7 @@ def _missing(session: Session, run: Run, replicates: Sequence[int]) -> int:
 
     def stands(row: RunRow) -> bool:
         with session.begin_lock:
-            return bool(row.active_key) and not session.was_left(session.handle(ledger.home, row))
+            return bool(row.active_key) and not session.supervisor.is_abandoned(Record(row, ledger))
 
     prints = [replace(run.request, replicate=number).fingerprint(identity) for number in replicates]
     return sum(not any(map(stands, ledger.same_request(fingerprint=each))) for each in prints)
