@@ -33,11 +33,7 @@ _UNKNOWN_LENGTH_S = 5.0
 
 
 def make_preview(
-    path: AnyPath,
-    target: AnyPath,
-    *,
-    max_height: int = 480,
-    max_bytes: int = 1_000_000,
+    path: AnyPath, target: AnyPath, *, max_height: int = 480, max_bytes: int = 1_000_000
 ) -> Path:
     """Write a small H.264 copy of a video to *target* and return that path.
 
