@@ -125,11 +125,9 @@ def classify(code: int, text: str) -> Kind:
 
 
 def read(call: Call, status: int, body: bytes) -> Any:
-    """The `data` of an accepted reply.
+    """The `data` of an accepted reply, or the error that says what a caller should do.
 
-    Raises:
-        KieError: the class that says what a caller should do. For `Call.CREATE`, whatever is not a clear refusal is
-            `OutcomeUnknown`, because a task may exist.
+    For `Call.CREATE`, whatever is not a clear refusal is `OutcomeUnknown`, because a task may exist.
     """
     reply = _object(body)
     if reply is None:
