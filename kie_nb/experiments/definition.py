@@ -17,7 +17,7 @@ from .. import frontend
 from ..bounds import MAX_JSON, Text
 from ..engine.tables import counted
 from ..errors import InvalidRequest
-from ..handles.settling import ask
+from ..handles.words import ask
 from ..home import open_file
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped

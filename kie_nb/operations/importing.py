@@ -88,6 +88,10 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
             _carry_out(workspace, plan, source, ledger, files)
         except OSError as exc:
             raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+        for entry, _ in plan.entries:
+            row = ledger.get(entry.id)
+            if row is not None:
+                ledger.publish(row)
     return Imported(
         added=tuple(entry.id for entry, ours in plan.entries if ours is None),
         updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
