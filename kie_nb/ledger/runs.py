@@ -15,7 +15,6 @@ from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
 from . import money, owner
-from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
@@ -58,7 +57,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Queries, ImageRegistry, Budgets, Driving):
+class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
