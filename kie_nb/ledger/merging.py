@@ -131,9 +131,7 @@ def _active_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | 
     values = arrival.values
     if not arrival.stands or values["state"] in RELEASED:
         return None
-    same = run.c.fingerprint == values["fingerprint"]
-    if values["seed_drawn"]:
-        same = sa.or_(same, sa.and_(run.c.family == values["family"], run.c.seed_drawn.is_(True)))
+    same = _same_request(values["fingerprint"], values["family"], seed_drawn=values["seed_drawn"])
     standing = db.execute(sa.select(run.c.id, run.c.state).where(same, run.c.active_key.is_not(None)))
     free = {"intent"} | ({"unknown"} if values["task_id"] else set())
     ahead = {found.state for found in standing if found.id not in coming} - free
@@ -142,14 +140,17 @@ def _active_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | 
     return f"{values['fingerprint']}:{values['id']}"
 
 
+def _same_request(fingerprint: str, family: str, *, seed_drawn: bool) -> sa.ColumnElement[bool]:
+    same = run.c.fingerprint == fingerprint
+    return same | ((run.c.family == family) & run.c.seed_drawn.is_(True)) if seed_drawn else same
+
+
 def stand_in(db: sa.Connection, released: Any) -> None:
     """Let a run that came in and did not stand do so now, where *released* was the last to stand for its request.
 
     Else the request would be sent again, though another machine has paid for it.
     """
-    same = run.c.fingerprint == released.fingerprint
-    if released.seed_drawn:
-        same = sa.or_(same, sa.and_(run.c.family == released.family, run.c.seed_drawn.is_(True)))
+    same = _same_request(released.fingerprint, released.family, seed_drawn=released.seed_drawn)
     others = sa.and_(same, run.c.id != released.id)
     if db.execute(sa.select(run.c.id).where(others, run.c.active_key.is_not(None)).limit(1)).first():
         return
