@@ -23,7 +23,8 @@ from .history import add_step, steps_of
 from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
 from .merging import RELEASED, in_hand, put_back, stand_in
-from .opening import open_database
+from .opening import file_identity, open_database
+from .publishing import Publishing
 from .rows import NewRun, RunRow
 from .schema import CAME, run
 from .search import Queries
@@ -49,7 +50,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
+class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -67,13 +68,14 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
         self.leases = Leases(lease_s)
+        super().__init__()
         self._url = Secret(url) if isinstance(url, str) and url else url or None
         del url  # no frame of ours holds its password
         self._open()
 
     def _open(self) -> None:
         self._db, self._remarks = open_database(self.home, self._url)
-        self._opened = _identity(self._db)
+        self._opened = file_identity(self._db)
         self.read_clock()
         with self._db.read() as db:
             self._db.reading.look_for_doubtful(db)
@@ -101,7 +103,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
 
         What this process has under way goes along: it is paid for, and would be bought again.
         """
-        if self._opened != _identity(self._db):
+        if self._opened != file_identity(self._db):
             rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
@@ -204,13 +206,16 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         return self._db.reading.standing(found, new)
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
-        """`moved`, in a transaction of its own.
+        """`moved`, in a transaction of its own; the committed row is published.
 
         Raises:
             LedgerError: it could not be written.
         """
         with self._db.write() as db:
-            return self.moved(db, run_id, to, **step)
+            row = self.moved(db, run_id, to, **step)
+        if row is not None:
+            self.publish(row)
+        return row
 
     def moved(
         self,
@@ -268,14 +273,16 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         return after
 
     def mark(self, run_id: str, **words: Any) -> RunRow | None:
-        """What people say of a run: `tags`, `note`, `rating`; kept as an event too."""
+        """What people say of a run: `tags`, `note`, `rating`; kept as an event too, and published."""
         with self._db.write() as db:
             before = self._get(db, run_id)
             if before is None:
                 return None
+            after = replace(before, **words)
             db.execute(_UPDATE, {"run_id": run_id, **words})
             add_step(db, run_id, before.state, before.state, words)
-        return replace(before, **words)
+        self.publish(after)
+        return after
 
     def add_origin(self, run_id: str, **facts: Any) -> None:
         """Add what is known by now of where a run was asked for."""
@@ -304,12 +311,3 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
         return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).mappings().first())
-
-
-def _identity(database: Database) -> tuple[int, int] | None:
-    """Which file is under the name of the one that was opened; None for a server, or if there is none."""
-    file = getattr(database, "file", None)
-    try:
-        return (file.lstat().st_dev, file.lstat().st_ino) if file is not None else None
-    except OSError:
-        return None

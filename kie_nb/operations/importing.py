@@ -86,6 +86,9 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
     except OSError as exc:
         raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
     ids = {entry.id for entry, _ in taken}
+    for each in ids:
+        if (row := ledger.get(each)) is not None:
+            ledger.publish(row)
     return Imported(
         added=tuple(entry.id for entry, ours in taken if ours is None),
         updated=tuple(entry.id for entry, ours in taken if ours is not None),

@@ -6,7 +6,6 @@ browser plays, so it is always made anew. The same file gives the same copy, byt
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -84,11 +83,6 @@ def _even(wanted: float, at_most: int) -> int:
     return max(2, min(round(wanted / 2), at_most // 2) * 2)
 
 
-def _preview_rate(rate: Fraction) -> Fraction:
-    """The frame rate, divided by a whole number when it is above the limit: 60 becomes 30, 50 becomes 25."""
-    return (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
-
-
 def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lying: bool) -> float:
     """Encode all that can be decoded to *part*; the seconds of picture written."""
     import av
@@ -129,7 +123,8 @@ class _Screen:
     ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._rate = _preview_rate(frame_rate(source))
+        rate = frame_rate(source)  # divided by a whole number above the limit: 60 becomes 30, 50 becomes 25
+        self._rate = (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
         self._start_s = start_s
         self._last = -1
         self._scaler = VideoReformatter()

@@ -1,4 +1,4 @@
-"""A strip of frames: the same moments of several videos above each other, to be compared by eye."""
+"""A strip of frames: the same moments of several videos above each other, to compare them by eye."""
 
 import math
 from collections.abc import Iterator
