@@ -27,7 +27,7 @@ _runners: WeakSet[Runner] = WeakSet()
 def stop_all(experiment: object, why: str) -> None:
     """Stop the runners of *experiment*: a cell that ran twice has two, and its card the button of the second alone."""
     for runner in list(_runners):
-        if runner.experiment == experiment:
+        if runner.experiment == experiment and runner.is_running:
             runner.stop(why)
 
 
