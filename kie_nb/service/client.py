@@ -252,7 +252,11 @@ class Client:
         return balance
 
     async def upload(self, content: bytes, name: str, *, mime: str, folder: str = "images/kie-nb") -> Upload:
-        """Upload a file (free); *name* should hold a hash of it, for the same name serves old bytes (kie-api §9)."""
+        """Upload a file (free). Put a hash of the content in *name*: the same name serves old bytes (kie-api §9).
+
+        Raises:
+            ServiceTrouble, AuthError, InvalidRequest: as the service says; uploading again is safe.
+        """
         data = await self._ask(
             Call.UPLOAD,
             "POST",
