@@ -1,4 +1,4 @@
-"""The notebook and cell that are running, as the front end reports them; nothing is guessed."""
+"""The running notebook and cell, as the front end reports them; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,15 @@ from . import frontend
 
 def place() -> tuple[str | None, int | None]:
     """The notebook's (or script's) file name without folders, and the number of the cell that runs; None for unknown."""
-    return _name(), _cell()
-
-
-def _cell() -> int | None:
+    told = os.environ.get("KIE_NB_NOTEBOOK") or _from_front_end() or _script()
+    name = told.replace("\\", "/").rsplit("/", 1)[-1] or None if told else None
     # `execution_count` is the next cell's from some IPython on; the display hook knows which it is.
     count = getattr(getattr(frontend.shell(), "displayhook", None), "prompt_count", None)
-    return count if isinstance(count, int) else None
-
-
-def _name() -> str | None:
-    told = os.environ.get("KIE_NB_NOTEBOOK") or _from_front_end() or _script()
-    return told.replace("\\", "/").rsplit("/", 1)[-1] or None if told else None
+    return name, count if isinstance(count, int) else None
 
 
 def _from_front_end() -> str | None:
-    """What Jupyter Server and VS Code say; nbclient, papermill and nbconvert say nothing."""
+    """The name from Jupyter Server or VS Code; nbclient, papermill and nbconvert set none."""
     shell = frontend.shell()
     if shell is None:
         return None

@@ -1,4 +1,4 @@
-"""Does anybody watch? Where nobody does, every cell waits, so that the executed notebook holds its videos."""
+"""Headless detection: where nobody watches, every cell waits, so that the executed notebook holds its videos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .frontend import has_kernel, is_run_by_a_runner, is_watched, shows_html
 
 
 def must_wait(asked: bool | None) -> bool:
-    """Whether a cell waits for its video: as asked, else as configured, else as found out."""
+    """Whether a cell waits for its video: as asked, else as configured, else as detected."""
     if asked is not None:
         return asked
     configured = settings_.current().wait
@@ -17,7 +17,7 @@ def must_wait(asked: bool | None) -> bool:
 
 
 def has_widgets() -> bool:
-    """Whether a live card can be shown: in a kernel that somebody watches."""
+    """Whether a live card can be shown: in a kernel that is not headless."""
     return has_kernel() and not _nobody_watches() and not settings_.env_wait()
 
 

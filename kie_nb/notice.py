@@ -1,4 +1,4 @@
-"""What is said once in the life of a process; above all that the simulator, or a gateway, is the service."""
+"""Notices shown once per process, above all that the simulator, or a gateway, is the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _said: set[object] = set()
 
 
 def is_new(key: object) -> bool:
-    """Whether *key* has not been asked about in this process: what belongs to it is said now, and not again."""
+    """Whether this is the first call with *key* in this process: its notice is shown now, and not again."""
     if key in _said:
         return False
     _said.add(key)

@@ -31,11 +31,11 @@ _current: Presenter | None = None
 
 
 def install(presenter: Presenter | None) -> None:
-    """Let *presenter* show everything from now on; None takes it back."""
+    """Show everything with *presenter* from now on; None removes it."""
     global _current  # noqa: PLW0603
     _current = presenter
 
 
 def current() -> Presenter | None:
-    """The one that is installed; None where there is no notebook."""
+    """The installed presenter; None where there is no notebook."""
     return _current

@@ -1,6 +1,6 @@
 """A request: what the service is asked to make, checked and with every default made explicit.
 
-Pure: pictures are known here by what identifies them; reading and uploading them is the engine's business.
+Pure: a picture is its identity here; it is read and uploaded elsewhere.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def build_request(
     sent_as_is = {name: value for name, value in (raw or {}).items() if value is not None}
     description = find(model)
     if description is None and not raw:
-        # Raises, with the near name: raw inputs are asked for by word, a typing mistake is likelier.
+        # Raises, with the nearest name: raw inputs are given explicitly, so this is a typing mistake.
         describe(model)
     if twice := next((name for name in sent_as_is if name in given), None):
         raise InvalidRequest(f"{twice} is given twice, once of it as a raw input.", hint="keep one of them")

@@ -61,7 +61,7 @@ class Downloading(Step):
         came, error = await self._fetch_all(missing, (0.0,))
         if came:
             await self._keep(came)
-        self.run.say(error.message if error else "")
+        self.say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
@@ -118,13 +118,11 @@ class Downloading(Step):
                     failed.pop(number, None)
                 except DownloadFailed as exc:
                     failed[number] = exc
-                    self.run.say(
-                        exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again."
-                    )
+                    self.say(exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again.")
             if all(isinstance(exc, NotFetched) for exc in failed.values()):
                 break
         if not failed:
-            self.run.say("")
+            self.say("")
         self.workspace.not_fetched |= {
             (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
         }

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, Request
-from ..ledger import Files, files_made
+from ..ledger import Files, Ledger, files_made
 from ..ledger.schema import moment
 from ..requests import provenance
 from .states import FINAL, State
 
 if TYPE_CHECKING:
-    from ..ledger import Ledger, RunRow
+    from ..ledger import RunRow
 
 LENGTH_SLACK_S = 0.5  # encoders end on whole frames, and some add a few
 LINK_LIFE = dt.timedelta(days=1)  # kie-api §8.2: 24 h or 14 days; assume the shorter
+
+
+Key = tuple[Ledger, str]
 
 
 class Record:
@@ -30,6 +33,20 @@ class Record:
     def ledger(self) -> Ledger:
         """The ledger that it is in."""
         return self._ledger
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the runs of all ledgers."""
+        return self._ledger, self.row.id
+
+    def reread(self) -> Record:
+        """The same run as the ledger has it now; what is news is published."""
+        row = self.ledger.get(self.id)
+        if row is None:
+            return self
+        if row != self.row:
+            self.ledger.publish(row)
+        return Record(row, self.ledger)
 
     @property
     def id(self) -> str:

@@ -35,6 +35,7 @@ class CellRuns:
         made_for: The settings when it was made.
 
     Attributes:
+        key: Tells the experiment from others of this process.
         cells: By fingerprint, in the order of the grid.
     """
 
@@ -43,6 +44,7 @@ class CellRuns:
     def __init__(self, session: Session, name: str, made_for: settings_.Settings) -> None:
         self._session, self._name, self._home = session, name, made_for.home
         self._service, self._identity = made_for.service, session.channel(made_for).identity
+        self.key = (self._home, self._identity, name)
 
     # --- checks ------------------------------------------------------------------------------------------------
 
@@ -158,7 +160,7 @@ class CellRuns:
         return [row for row in rows if row is not None], todo
 
     def look_for(self, rows: Sequence[RunRow]) -> list[Run]:
-        """Take up what was sent, and what may be fetched again; the runs that then are under way."""
+        """Resume what was sent, and fetch again what is missing; the runs that then are under way."""
         gone = self._gone(rows)
         found = [
             self._handle(row)
@@ -166,8 +168,8 @@ class CellRuns:
             if row.state in _LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1
         ]
         for run in found:
-            self._session.look_for(run)
-        return [run for run in found if not run.is_final or self._session.is_coming(run)]
+            self._session.supervisor.ensure_driven(run, look_again=True)
+        return [run for run in found if not run.is_final or self._session.supervisor.is_coming(run)]
 
 
 def _shown(identity: str) -> str:

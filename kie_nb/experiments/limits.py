@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, Self
 
 from ..errors import BudgetExceeded, InvalidRequest
 from ..handles import Prepared
-from ..handles.prepare import check_number
 from ..ledger.money import Figures
+from ..requests.prepare import check_number
 
 PARALLEL, FAILURES, UNKNOWNS = 40, 3, 1
 
@@ -65,7 +65,7 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         BudgetExceeded: it would, or a price is not known.
     """
     if not todo:
-        return  # what was spent before is spent, and nothing more is
+        return  # nothing more is spent
     estimates = [prepared.request.estimate for prepared in todo]
     if None in estimates:
         model = next(prepared.request.model for prepared in todo if prepared.request.estimate is None)

@@ -13,7 +13,17 @@ from urllib.parse import quote
 from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..settings import start_folder
-from ..video import open_media, open_picture, read_media
+from ..video import (
+    PLAYED,
+    NotAVideo,
+    is_media,
+    make_poster,
+    make_preview,
+    open_media,
+    open_picture,
+    probe,
+    read_media,
+)
 from .wall_tiles import Tile
 
 log = logging.getLogger("kie_nb")
@@ -54,31 +64,27 @@ Media = Callable[[Tile], Medium | None]
 
 def is_ready(video: Path) -> bool:
     """Whether the small copy and the still of *video* are there already."""
-    from .. import video as room
-
     files = Files.of(video)
-    return is_picture(video) or (room.is_media(files.preview(video)) and room.is_media(files.poster(video)))
+    return is_picture(video) or (is_media(files.preview(video)) and is_media(files.poster(video)))
 
 
 def make_clip(video: Path) -> Clip | None:
     """The small copy and the still of *video* (cached beside it), or None: it is no video that plays."""
-    from .. import video as room
-
     if is_picture(video):
         return None
     preview = Files.of(video).preview(video)
     chosen = preview
     try:
-        if not room.is_media(preview):
-            room.make_preview(video, preview)
+        if not is_media(preview):
+            make_preview(video, preview)
     except Exception:  # a copy less is no reason to hide a paid video
         log.exception("no preview for %s", video)
-        if video.suffix[1:] not in room.PLAYED:
+        if video.suffix[1:] not in PLAYED:
             return None
         chosen = video
     try:
-        facts = room.probe(chosen)
-    except (OSError, room.NotAVideo):
+        facts = probe(chosen)
+    except (OSError, NotAVideo):
         log.exception("%s cannot be read", chosen)
         return None
     frames = facts.frames or max(1, round(facts.duration_s * facts.fps))
@@ -88,12 +94,10 @@ def make_clip(video: Path) -> Clip | None:
 
 def make_still(video: Path) -> bytes | None:
     """A small JPEG of *video*, from its poster (cached beside it); None where none can be made."""
-    from .. import video as room
-
     poster = video if is_picture(video) else Files.of(video).poster(video)
     try:
-        if not room.is_media(poster):
-            room.make_poster(video, poster)
+        if not is_media(poster):
+            make_poster(video, poster)
         return small_jpeg(poster, STILL_WIDTH, quality=STILL_QUALITY)
     except Exception:
         log.exception("no still for %s", video)

@@ -120,3 +120,13 @@ def _is_emptied(file: Path, home: Path) -> bool:
 def _has_tables(file: Path) -> bool:
     with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
         return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def file_identity(database: Database) -> tuple[int, int] | None:
+    """Which file is under the name of the one that was opened; None for a server, or if there is none."""
+    file = getattr(database, "file", None)
+    try:
+        found = file.lstat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None

@@ -225,7 +225,7 @@ class Card:
 
     def _learn_usual(self) -> None:
         async def learn() -> None:
-            usual = await get_session().usual(self.run)
+            usual = await get_session().durations.usual(self.run)
             self._usual_s = usual.median if usual else 0.0
 
         self._usual_s = 0.0

@@ -39,7 +39,7 @@ def show(run: Run) -> None:
     from ..engine.states import UNSETTLED
     from ..handles import get_session
 
-    get_session().revive(run)
+    get_session().supervisor.ensure_driven(run)
     note = _when(run) if run.is_final else ""
     if run.state in UNSETTLED:
         mark(run)

@@ -21,11 +21,7 @@ _RATE = 48_000  # where the rates differ
 
 
 def compare_sound(first: AnyPath, second: AnyPath) -> SoundLikeness | None:
-    """How alike the sound of two videos is; None where one of them, or both, have none.
-
-    Raises:
-        NotAVideo: one is no video, or its sound is damaged.
-    """
+    """How alike the sound of two videos is, None where one has none; NotAVideo where it is damaged."""
     with opened(first) as (one, _), opened(second) as (other, _):
         if not (one.streams.audio and other.streams.audio):
             return None

@@ -1,4 +1,4 @@
-"""What came: its true ending, how long it plays, and what is wrong with it, in a sentence. It decides what is said, never what is kept."""
+"""What a downloaded file is: its true ending, its length, and what is wrong with it. It decides what is reported, not what is kept."""
 
 import os
 from dataclasses import dataclass
@@ -49,11 +49,7 @@ class Look:
 
 
 def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind
-    """Look at a file that may be anything: all of it is decoded, and nothing but the disk's own errors is raised.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """Decode all of a file that may be anything, and say what it is; nothing but OSError is raised."""
     place = Path(path)
     with open_file(place) as file:
         head = file.read(HEAD_BYTES)
@@ -176,9 +172,7 @@ class _Watched:
             return ""
         played = self.end_s - (self.first_s or 0.0)
         expected = self._expected
-        if (
-            not self.has_own_length
-        ):  # the header speaks of the whole file, and some count from before its start
+        if not self.has_own_length:  # it is that of the whole file, and some count from before its start
             played = max(played, self.end_s)
             expected = 0.0 if self.sound_end_s >= expected - _SLACK_S else expected
         is_short = played < expected - _SLACK_S

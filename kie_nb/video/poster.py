@@ -25,12 +25,9 @@ def make_poster(
     max_width: int = 854,
     at_s: float | None = None,
 ) -> Path:
-    """Write one frame of a video to *target* as a progressive JPEG and return that path.
+    """Write one frame of a video to *target*, in one step, as a progressive JPEG of at most *max_width* pixels; returns that path.
 
     Args:
-        path: the video.
-        target: the picture to write; it appears in one step.
-        max_width: wider frames are scaled down, in pixels.
         at_s: take the frame shown at this second; by default the one with the most contrast of three.
     """
     frame = _frame_at(path, at_s) if at_s is not None else _best_frame(path)
@@ -53,16 +50,14 @@ def _best_frame(path: AnyPath) -> "VideoFrame":
         start_s = float((stream.start_time or 0) * (stream.time_base or 0))
     moments = [start_s + length_s * share for share in (_LOOK_AT if length_s else (0.0,))]
     candidates = [_frame_at(path, moment) for moment in moments]
-    return max(
-        candidates, key=lambda frame: (not frame.is_corrupt, _contrast(frame))
-    )  # of equals the earliest
+    # Of equals the earliest.
+    return max(candidates, key=lambda frame: (not frame.is_corrupt, frame.to_ndarray(format="gray").std()))
 
 
 def _frame_at(path: AnyPath, at_s: float) -> "VideoFrame":
     """The frame on screen at *at_s*, the last one that can be decoded when the video is over by then."""
-    shown = _last_until(path, at_s, start_s=at_s) or _last_until(
-        path, at_s, start_s=0.0
-    )  # the end may be cut off
+    # The end may be cut off: then all of it is looked through.
+    shown = _last_until(path, at_s, start_s=at_s) or _last_until(path, at_s, start_s=0.0)
     if shown is None:
         raise NotAVideo(f"{Path(path).name} is {NO_FRAME}", seems=NO_FRAME)
     return shown
@@ -79,7 +74,3 @@ def _last_until(path: AnyPath, at_s: float, *, start_s: float) -> "VideoFrame | 
                     return shown
                 shown = frame
     return shown
-
-
-def _contrast(frame: "VideoFrame") -> float:
-    return float(frame.to_ndarray(format="gray").std())

@@ -6,7 +6,6 @@ browser plays, so it is always made anew. The same file gives the same copy, byt
 
 import math
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,20 +33,14 @@ _UNKNOWN_LENGTH_S = 5.0
 
 
 def make_preview(
-    path: AnyPath,
-    target: AnyPath,
-    *,
-    max_height: int = 480,
-    max_bytes: int = 1_000_000,
+    path: AnyPath, target: AnyPath, *, max_height: int = 480, max_bytes: int = 1_000_000
 ) -> Path:
-    """Write a small H.264 copy of a video to *target* and return that path.
+    """Write a small H.264 copy of a video to *target*, in one step, and return that path.
 
     The copy keeps length, sound and frame rate (at most 30 a second). A damaged part is left out, and so is the end of a
     video of many minutes.
 
     Args:
-        path: a video in any codec that PyAV decodes.
-        target: the MP4 to write; it appears in one step.
         max_height: the longest the shorter side may be, in pixels, so that portrait and landscape look alike.
         max_bytes: what the copy should weigh at most; only very long videos come out heavier.
     """
@@ -82,11 +75,6 @@ def _preview_size(width: int, height: int, max_short: int) -> tuple[int, int]:
 
 def _even(wanted: float, at_most: int) -> int:
     return max(2, min(round(wanted / 2), at_most // 2) * 2)
-
-
-def _preview_rate(rate: Fraction) -> Fraction:
-    """The frame rate, divided by a whole number when it is above the limit: 60 becomes 30, 50 becomes 25."""
-    return (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
 
 
 def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lying: bool) -> float:
@@ -129,7 +117,8 @@ class _Screen:
     ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._rate = _preview_rate(frame_rate(source))
+        rate = frame_rate(source)  # divided by a whole number above the limit: 60 becomes 30, 50 becomes 25
+        self._rate = (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
         self._start_s = start_s
         self._last = -1
         self._scaler = VideoReformatter()

@@ -1,8 +1,7 @@
-"""What a file seems to be, judged by its first bytes.
+"""What a file is, by its first bytes. Standard library only.
 
-A download that went wrong is rarely random: it is an error page, a JSON refusal, a picture, or the first half of a
-video. These rules name it, so that the message a user reads says what happened rather than "invalid data". They name the
-kind only: the text of an answer may hold anything, and is never quoted. Standard library only.
+A failed download is an error page, a JSON refusal, a picture, or the first half of a video; the message names it. Only the
+kind is named: the text of a reply may hold anything, and is never quoted.
 """
 
 import os

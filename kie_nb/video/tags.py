@@ -53,7 +53,7 @@ def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
     if kind not in _WRITERS:
         raise CannotTag(f"{Path(source).name} is {kind}, which holds no such tags")
     tags = _tags_of(source)
-    name = next((name for name in _TAGS if _is_free(tags.get(name))), None)
+    name = next((name for name in _TAGS if name not in tags or _as_note(tags[name]) is not None), None)
     if name is None:
         raise CannotTag(f"{Path(source).name} has no tag that is free")
     with finished_in_one_step(target) as part:
@@ -71,11 +71,7 @@ def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
 
 
 def read_request(path: AnyPath) -> dict[str, Any] | None:
-    """The note that `write_request` left in a video, or None.
-
-    Raises:
-        NotAVideo: the file is none.
-    """
+    """The note that `write_request` left in a video, or None; NotAVideo for another file."""
     try:
         notes = map(_as_note, _tags_of(path).values())
     except UnicodeDecodeError:
@@ -92,10 +88,6 @@ def _as_note(text: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return note if isinstance(note, dict) and MARK in note else None
-
-
-def _is_free(text: str | None) -> bool:
-    return text is None or _as_note(text) is not None
 
 
 def _tags_of(path: AnyPath) -> dict[str, str]:
@@ -119,23 +111,18 @@ def _copy(source: Path, target: Path, kind: str, tags: dict[str, str], place: st
         with opened(source) as (film, _), av.open(str(target), "w", format=kind, options=options) as copy:
             if film.chapters():
                 raise CannotTag(f"{source.name} has chapters")
-            tracks = {stream.index: _track(copy, stream) for stream in film.streams if _is_wanted(stream)}
+            if strange := next((stream.type for stream in film.streams if stream.type not in _COPIED), None):
+                raise CannotTag(f"it has a track of another kind ({strange})")
+            tracks = {stream.index: _track(copy, stream) for stream in film.streams}
             copy.metadata.update(_kept(tags, place))
             for packet in film.demux(list(film.streams)):
-                if packet.dts is None or packet.stream.index not in tracks:
-                    continue  # the empty packet at the end of each stream
-                packet.stream = tracks[packet.stream.index]
-                copy.mux(packet)
+                if packet.dts is not None:  # as in the empty packet at the end of each stream
+                    packet.stream = tracks[packet.stream.index]
+                    copy.mux(packet)
     except (av.FFmpegError, ValueError) as exc:
         if isinstance(exc, CannotTag | NotAVideo):
             raise
         raise CannotTag(f"{source.name} cannot be copied: {exc}") from exc
-
-
-def _is_wanted(stream: "Stream") -> bool:
-    if stream.type in _COPIED:
-        return True
-    raise CannotTag(f"it has a track of another kind ({stream.type})")
 
 
 def _track(copy: "OutputContainer", stream: "Stream") -> "Stream":

@@ -37,9 +37,9 @@ def fill(exp, share=1.0):
     from dataclasses import asdict
 
     from kie_nb.handles import get_session
-    from kie_nb.handles.prepare import new_run
     from kie_nb.ledger import KeptFile
     from kie_nb.ledger.schema import run
+    from kie_nb.requests.prepare import new_run
 
     prepared = [cell.prepared for cell in exp.plan().cells]
     prepared = prepared[: int(len(prepared) * share)]

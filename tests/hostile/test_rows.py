@@ -16,13 +16,13 @@ from kie_nb.cli import main
 from kie_nb.engine.states import State
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
-from kie_nb.handles.doctor import doctor
 from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
 from kie_nb.notebook import page
 from kie_nb.notebook.cell_text import cell_text
 from kie_nb.notebook.line import parse
+from kie_nb.operations.doctor import doctor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*in the ledger:UserWarning"
@@ -316,7 +316,7 @@ def test_a_good_run_is_shown_beside_a_bad_one(home, simulate):
 
     assert [found.id for found in runs] == [run.id]
     assert [found.id for found in kie.runs(text="take")] == [run.id]
-    assert doctor(get_session()).runs == 1
+    assert doctor(get_session().supervisor).runs == 1
 
 
 def test_a_row_that_no_export_takes_leaves_the_others_in(home, simulate, tmp_path):

@@ -318,7 +318,7 @@ class Panel:
         return [run for run, _ in runs]
 
     def _show(self, run: Run) -> None:
-        get_session().revive(run)
+        get_session().supervisor.ensure_driven(run)
         self.run_view.show(run)
 
     def _fill_from_video(self, content: bytes, name: str) -> None:
