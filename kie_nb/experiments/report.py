@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,8 @@ from ..home import make_folder
 from ..markup import data_url
 from ..paths import shown_path
 from ..redact import places_of
-from ..video import copy_media, open_media, open_picture, read_media
+from ..requests.pixels import small_jpeg
+from ..video import copy_media, open_media, read_media
 from .data import Cells
 from .definition import Definition
 from .report_page import page
@@ -137,11 +137,7 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
 
 def _small(path: Path) -> bytes | None:
     try:
-        with open_media(path) as file, open_picture(file) as picture:
-            small = picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError):  # Pillow's words for what is no picture, and too many pixels
+        with open_media(path) as file:
+            return small_jpeg(file, _PICTURE_WIDTH)
+    except Exception:  # noqa: BLE001 - Pillow raises many classes for what is no picture
         return None
-    small.thumbnail((_PICTURE_WIDTH, _PICTURE_WIDTH))
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=80, progressive=True, optimize=True)
-    return buffer.getvalue()

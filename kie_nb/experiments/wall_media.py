@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from ..ledger import Files, is_picture
 from ..markup import data_url
+from ..requests.pixels import small_jpeg
 from ..settings import start_folder
 from ..video import read_media
 from .wall_tiles import Tile
@@ -102,12 +102,8 @@ def make_still(video: Path, width: int = STILL_WIDTH) -> bytes | None:
     try:
         if not room.is_media(poster):
             room.make_poster(video, poster)
-        with room.open_media(poster) as file, room.open_picture(file) as still:
-            small = still.convert("RGB")
-            small.thumbnail((width, width))
-            buffer = io.BytesIO()
-            small.save(buffer, format="JPEG", quality=STILL_QUALITY, progressive=True, optimize=True)
-        return buffer.getvalue()
+        with room.open_media(poster) as file:
+            return small_jpeg(file, width, quality=STILL_QUALITY)
     except Exception:
         log.exception("no still for %s", video)
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..addresses import shareable
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
 from ..video.bounds import MOST_PIXELS, TooManyPixels, open_picture, open_shrunk
@@ -25,7 +26,9 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 SEND_FILE = "download the picture and pass the file; it is uploaded"
 FIT = "scale it: --fit on the line, fit=True in Python"
 CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
-_CODEC = "kie_nb reads it where the package pillow-heif is installed: %pip install pillow-heif; or save it as JPEG"
+_CODEC = (
+    "kie_nb reads it where the package pillow-heif is installed: %pip install pillow-heif; or save it as JPEG"
+)
 _SHRINK = (
     "shrink it with Pillow: Image.MAX_IMAGE_PIXELS = None; image = Image.open(...); image.thumbnail((4096, 4096)); "
     "and pass image"
@@ -117,7 +120,8 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
         )
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
         raise BadImage(
-            f"{url[:80]!r} is not an http(s) address.", hint="pass a local file as a path; it is uploaded"
+            f"{(shareable(url) or url)[:80]!r} is not an http(s) address.",
+            hint="pass a local file as a path; it is uploaded",
         )
     if _is_private(parts.hostname):
         raise BadImage(
@@ -156,7 +160,7 @@ def _sendable(content: bytes, label: str, *, fit: bool) -> tuple[bytes, tuple[st
         kind = image.format or ""
         is_deep = kind in MIMES and image.mode.startswith("I")
         is_fine = len(content) <= MAX_BYTES and max(shown_size(image)) <= _USUAL_SIDES[1]
-        if not is_deep and (kind in MIMES and (is_fine or not fit) or not (fit or is_phones)):
+        if not is_deep and ((kind in MIMES and (is_fine or not fit)) or not (fit or is_phones)):
             return content, ()
         kind, full = "16-bit grey" if is_deep else kind, image.info.get("full_size")
         made, done = _made_of(as_shown(image), label, fit=fit, kind=kind, full=full)
@@ -180,9 +184,7 @@ def _made_of(
             f"{label} has {shown.width} × {shown.height} pixels; at most {MOST_PIXELS / 1e6:g} million are sent.",
             hint=FIT,
         )
-    content, size = (
-        fitted(shown, most=MAX_BYTES) if fit else (encode(shown, most=MAX_BYTES), shown.size)
-    )
+    content, size = fitted(shown, most=MAX_BYTES) if fit else (encode(shown, most=MAX_BYTES), shown.size)
     now = _KINDS[ending_of(content[:HEAD_BYTES])]
     done = [f"{label} is {kind} and is sent as {now}"] if kind and now.upper() != kind else []
     before = full if full and (full[0] > full[1]) is (shown.width > shown.height) else full and full[::-1]
@@ -289,6 +291,8 @@ def _fix(head: bytes) -> str:
         return _CODEC
     if ending_of(head) == "avif":
         return "the Pillow that is installed here cannot read it: %pip install --upgrade pillow; or save it as JPEG"
+    if ending_of(head) == "svg":
+        return "export it as PNG from the program that shows it"
     if head.startswith(b"version https://git-lfs"):
         return "`git lfs pull` brings the file itself"
     return "a jpeg, png or webp file is needed"

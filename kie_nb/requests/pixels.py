@@ -76,7 +76,9 @@ def refuse_mask(image: Any) -> None:
 
 def is_dark(image: Any) -> bool:
     """Whether a picture holds no value above 1 of 255: it is black, whatever it was meant to show."""
-    return image.mode in {"L", "LA", "P", "PA", "RGB", "RGBA"} and all(most <= 1 for _, most in _ranges(image))
+    return image.mode in {"L", "LA", "P", "PA", "RGB", "RGBA"} and all(
+        most <= 1 for _, most in _ranges(image)
+    )
 
 
 def _ranges(image: Any) -> list[tuple[Any, Any]]:
@@ -87,7 +89,7 @@ def _ranges(image: Any) -> list[tuple[Any, Any]]:
     return [pair for name, pair in zip(colours.getbands(), each, strict=True) if name != "A"]
 
 
-def small_jpeg(source: IO[bytes], side: int) -> bytes:
+def small_jpeg(source: IO[bytes], side: int, *, quality: int = 80) -> bytes:
     """A small copy of a picture's file as a viewer shows it, *side* pixels at the most; white where it is transparent.
 
     Raises:
@@ -101,7 +103,7 @@ def small_jpeg(source: IO[bytes], side: int) -> bytes:
     if "A" in still.mode:
         ground = Image.new("RGBA", still.size, "white")
         still = Image.alpha_composite(ground, still.convert("RGBA"))
-    return _written(still.convert("RGB"), "JPEG", quality=80, progressive=True, optimize=True)
+    return _written(still.convert("RGB"), "JPEG", quality=quality, progressive=True, optimize=True)
 
 
 def from_array(array: Any) -> Any:

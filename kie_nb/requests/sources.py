@@ -238,14 +238,8 @@ def _hint(text: str, path: Path) -> str:
     """What was meant, where the text itself tells."""
     if (quoting := _quoting(text)) is not None:
         return quoting
-    if variable := re.search(r"\$\{?(\w+)\}?|%(\w+)%", text):
-        with contextlib.suppress(RuntimeError):
-            home, expanded = str(Path.home()), os.path.expandvars(text)
-            plain = f"~{expanded.removeprefix(home)}" if expanded.startswith(home + os.sep) else expanded
-            if expanded != text:
-                return f"variables of the shell are not filled in; write {plain}"
-        if variable[1]:
-            return f"variables of the shell are not filled in, and {variable[1]} is not set: write the path"
+    if (variable := _shell_variable(text)) is not None:
+        return variable
     if "{" in text:
         return "--format on the line fills {names} in; in Python an f-string does"
     if scheme := re.match(r"([a-z][a-z0-9+.-]+):/", text, re.IGNORECASE):
@@ -253,6 +247,20 @@ def _hint(text: str, path: Path) -> str:
     if not path.is_absolute() and re.match(r"(www\.|[\w-]+(\.[\w-]+)*\.(com|org|net|io|dev|ai|co)/)", text):
         return f"if it is an address: https://{text}"
     return _similar(path)
+
+
+def _shell_variable(text: str) -> str | None:
+    found = re.search(r"\$\{?(\w+)\}?|%\w+%", text)
+    if found is None:
+        return None
+    expanded = os.path.expandvars(text)
+    if expanded != text:
+        with contextlib.suppress(RuntimeError):
+            home = str(Path.home())
+            if expanded.startswith(home + os.sep):  # the folders above it concern no reader of the notebook
+                expanded = f"~{expanded.removeprefix(home)}"
+        return f"variables of the shell are not filled in; write {expanded}"
+    return f"variables of the shell are not filled in, and {found[1]} is not set" if found[1] else None
 
 
 def _quoting(text: str) -> str | None:

@@ -33,7 +33,10 @@ def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
 
     try:
         opened = Image.open(source)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:  # a warning where those are errors
+    except (
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as exc:  # a warning where those are errors
         told = re.search(r"\((\d+) pixels\)", str(exc))
         has = f"it has {int(told[1]) / 1e6:.0f} million pixels; " if told else ""
         raise TooManyPixels(f"{has}at most {MOST_PIXELS / 1e6:g} million are decoded") from None
