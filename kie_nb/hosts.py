@@ -1,4 +1,4 @@
-"""Which hosts are Kie's own, what the address of a service may look like, and what is shown of it.
+"""Kie's own hosts, and checks of the address of a service.
 
 A key goes to Kie's own hosts; to another one only over https and from the place that names that host too (the environment, or one
 call); to this machine by the word `KIE_NB_SERVICE=kie`.
@@ -21,21 +21,13 @@ _ADDRESS = re.compile(
 
 
 def from_environment(name: str) -> str:
-    """The address in the variable *name*, without a slash at its end; empty if there is none.
-
-    Raises:
-        InvalidRequest: it is none; its text is not repeated, for it may hold a password.
-    """
+    """The address in the variable *name*, or ""; InvalidRequest, without its text (a password?), if it is none."""
     # No local holds it: it may be a password.
     return checked(os.environ[name].strip(), name) if os.environ.get(name, "").strip() else ""
 
 
 def checked(url: str, name: str) -> str:
-    """*url* as the address of a service, without a slash at its end.
-
-    Raises:
-        InvalidRequest: as above.
-    """
+    """*url* as the address of a service, without a slash at its end; InvalidRequest if it is none."""
     if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
         is_named = "@" in str(url)
         url = ""  # not in a traceback either
@@ -70,11 +62,7 @@ def is_loopback(url: str) -> bool:
 
 
 def check_encrypted(*urls: str) -> None:
-    """Refuse to send a key where anybody on the way could read it.
-
-    Raises:
-        InvalidRequest: an address is neither https nor on this machine.
-    """
+    """Raise InvalidRequest where a key could be read on the way: neither https nor on this machine."""
     for url in urls:
         if not url.startswith("https://") and not is_loopback(url):
             raise InvalidRequest(

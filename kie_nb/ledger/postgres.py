@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ..errors import LedgerError
 from ..keys import Secret
 from .database import BUSY_TIMEOUT_MS, Database
-from .reading import json_column
+from .reading import json_column, json_text
 
 CONNECT_TIMEOUT_S = 10
 OPEN_PAUSES_S = (0.2, 1.0, 3.0)  # a server that restarts is back in seconds
@@ -73,36 +73,21 @@ class Postgres(Database):
         finally:
             db.close()
 
-    def _open(self, engine: sa.Engine, first: sa.TextClause) -> tuple[sa.Connection, Any]:
-        """A connection on which *first* was answered, and the answer; a line that was cut meanwhile is made anew."""
-        pauses = iter(OPEN_PAUSES_S)
-        while True:
-            db = self._patiently(engine)
-            try:
-                answer = db.execute(first).scalar_one()
-            except sa.exc.DBAPIError as exc:
-                db.close()
-                pause = next(pauses, None)
-                if pause is None or not exc.connection_invalidated:
-                    raise
-                time.sleep(pause)
-            except BaseException:
-                db.close()
-                raise
-            else:
-                return db, answer
-
     @staticmethod
-    def _patiently(engine: sa.Engine) -> sa.Connection:
-        for pause in OPEN_PAUSES_S:
+    def _open(engine: sa.Engine, first: sa.TextClause) -> tuple[sa.Connection, Any]:
+        """A connection on which *first* was answered, and the answer; while a server restarts, and after a lost line, anew."""
+        for pause in (*OPEN_PAUSES_S, None):
+            db = None
             try:
-                return engine.connect()
-            except sa.exc.OperationalError as exc:
-                said = str(exc.orig)
-                if "FATAL" in said and not any(word in said for word in _PASSING):
-                    raise  # a wrong password stays wrong
+                db = engine.connect()
+                return db, db.execute(first).scalar_one()
+            except BaseException as exc:
+                if db is not None:
+                    db.close()
+                if pause is None or not _may_pass(exc, is_connected=db is not None):
+                    raise
             time.sleep(pause)
-        return engine.connect()
+        raise AssertionError  # the last try has returned or raised
 
     def _commit(self, db: sa.Connection, number: int) -> None:
         """Commit; if the line breaks just then, ask the server what came of it instead of guessing."""
@@ -131,10 +116,18 @@ class Postgres(Database):
         return said
 
 
+def _may_pass(exc: BaseException, *, is_connected: bool) -> bool:
+    if is_connected:
+        return isinstance(exc, sa.exc.DBAPIError) and exc.connection_invalidated
+    said = str(exc.orig) if isinstance(exc, sa.exc.OperationalError) else "FATAL"
+    return "FATAL" not in said or any(word in said for word in _PASSING)  # a wrong password stays wrong
+
+
 def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
     try:
         engine = sa.create_engine(
             parsed,
+            json_serializer=json_text,
             json_deserializer=json_column,
             isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
             # No prepared statements: a pooler in between may give each transaction another server process.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 import uuid
 from collections.abc import Collection
@@ -15,41 +14,34 @@ import sqlalchemy as sa
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
-from . import money, owner, search
-from .budgets import Budgets
+from . import money, owner
 from .clock import now_in
 from .database import Database
 from .driving import Driving
 from .files import Files
+from .history import add_step, steps_of
 from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
 from .merging import RELEASED, in_hand, put_back, stand_in
-from .opening import open_database
-from .reading import read_events
+from .opening import file_identity, open_database
+from .publishing import Publishing
 from .rows import NewRun, RunRow
-from .schema import CAME, event, run
+from .schema import CAME, run
+from .search import Queries
 
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.
 _KEPT_AS_WRITTEN = (
-    "id",
-    "service",
-    "account",
-    "model",
-    "fingerprint",
-    "family",
-    "live_key",
-    "seed",
-    "state",
-    "estimate",
-    "owner",
+    *("id", "service", "account", "model", "fingerprint", "family", "active_key"),
+    *("seed", "state", "estimate", "owner"),
 )
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
+_UPDATE = run.update().where(run.c.id == sa.bindparam("run_id"))
 # One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
-_STANDS = sa.or_(run.c.live_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
-_LATEST = sa.select(run).where(_STANDS).order_by(run.c.live_key.is_(None), CAME.desc()).limit(1)
+_STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
+_LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
 _HOLDER = sa.select(run.c.id).where(
@@ -58,7 +50,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(ImageRegistry, Budgets, Driving):
+class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -76,13 +68,14 @@ class Ledger(ImageRegistry, Budgets, Driving):
     def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
         self.leases = Leases(lease_s)
+        super().__init__()
         self._url = Secret(url) if isinstance(url, str) and url else url or None
         del url  # no frame of ours holds its password
         self._open()
 
     def _open(self) -> None:
         self._db, self._remarks = open_database(self.home, self._url)
-        self._opened = _identity(self._db)
+        self._opened = file_identity(self._db)
         self.read_clock()
         with self._db.read() as db:
             self._db.reading.look_for_doubtful(db)
@@ -110,12 +103,12 @@ class Ledger(ImageRegistry, Budgets, Driving):
 
         What this process has under way goes along: it is paid for, and would be bought again.
         """
-        if self._opened != _identity(self._db):
+        if self._opened != file_identity(self._db):
             rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
             videos = Files(self.home)
-            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
+            put_back(self._db, [row for row in rows if row.state != "fetched" or videos.find(row.video)])
 
     def intend(
         self,
@@ -155,14 +148,16 @@ class Ledger(ImageRegistry, Budgets, Driving):
             values |= {
                 "id": run_id,
                 "state": "intent",
-                "live_key": f"{new.fingerprint}:{take}",
+                "active_key": f"{new.fingerprint}:{take}",
                 "created_at": moment,
+                "files": (),
+                "beat": 0,
             }
             db.execute(run.insert(), values)
-            self._append(db, run_id, None, "intent", {"estimate": new.estimate})
+            add_step(db, run_id, None, "intent", {"estimate": new.estimate})
             if instead_of is not None:
                 state = instead_of.state
-                self._append(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
+                add_step(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
             found = self._get(db, run_id)
             if found is None or any(getattr(found, name) != values[name] for name in _KEPT_AS_WRITTEN):
                 raise LedgerError(
@@ -195,9 +190,9 @@ class Ledger(ImageRegistry, Budgets, Driving):
         return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
 
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
-        named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in self._events(db, row.id)]
+        named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in steps_of(db, row.id)]
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
-        others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
+        others = (run.c.fingerprint == row.fingerprint, run.c.active_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
         return self._db.reading.run(
             db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).mappings().first()
@@ -211,13 +206,16 @@ class Ledger(ImageRegistry, Budgets, Driving):
         return self._db.reading.standing(found, new)
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
-        """`moved`, in a transaction of its own.
+        """`moved`, in a transaction of its own; the committed row is published.
 
         Raises:
             LedgerError: it could not be written.
         """
         with self._db.write() as db:
-            return self.moved(db, run_id, to, **step)
+            row = self.moved(db, run_id, to, **step)
+        if row is not None:
+            self.publish(row)
+        return row
 
     def moved(
         self,
@@ -257,32 +255,33 @@ class Ledger(ImageRegistry, Budgets, Driving):
             return None
         if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
             return None
-        values = {**changes, "state": to, **({"live_key": None} if release else {})}
-        if changes.get("task_id") and before.live_key is None and not release:
+        values = {**changes, "state": to, **({"active_key": None} if release else {})}
+        if changes.get("task_id") and before.active_key is None and not release:
             # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
-            values["live_key"] = f"{before.fingerprint}:{run_id}"
+            values["active_key"] = f"{before.fingerprint}:{run_id}"
         if hand_to is not None:
             values |= {"owner": hand_to, "beat": before.beat + 1}
         if stamp is not None:
             values[stamp] = now_in(db)
         after = replace(before, **values)  # before the write: a column that does not exist spoils all of it
         # Named columns keep the statement's compiled form in SQLAlchemy's cache; this is the ledger's hot path.
-        db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
+        db.execute(_UPDATE, {"run_id": run_id, **values})
         if to != before.state or evidence:
-            self._append(db, run_id, before.state, to, evidence)
-        if release and before.live_key is not None:
+            add_step(db, run_id, before.state, to, evidence)
+        if release and before.active_key is not None:
             stand_in(db, before)
         return after
 
     def mark(self, run_id: str, **words: Any) -> RunRow | None:
-        """What people say of a run: `tags`, `note`, `rating`; kept as an event too."""
+        """What people say of a run: `tags`, `note`, `rating`; kept as an event too, and published."""
         with self._db.write() as db:
             before = self._get(db, run_id)
             if before is None:
                 return None
             after = replace(before, **words)
-            db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **words})
-            self._append(db, run_id, before.state, before.state, words)
+            db.execute(_UPDATE, {"run_id": run_id, **words})
+            add_step(db, run_id, before.state, before.state, words)
+        self.publish(after)
         return after
 
     def add_origin(self, run_id: str, **facts: Any) -> None:
@@ -291,10 +290,7 @@ class Ledger(ImageRegistry, Budgets, Driving):
             before = self._get(db, run_id)
             if before is not None:
                 known = {**(before.origin or {}), **facts}
-                db.execute(
-                    run.update().where(run.c.id == sa.bindparam("run_id")),
-                    {"run_id": run_id, "origin": known},
-                )
+                db.execute(_UPDATE, {"run_id": run_id, "origin": known})
 
     def get(self, run_id: str) -> RunRow | None:
         """The run with this id.
@@ -308,89 +304,10 @@ class Ledger(ImageRegistry, Budgets, Driving):
         self.leases.saw(began, row)
         return row
 
-    def find(self, text: str) -> list[RunRow]:
-        """Runs whose id or task id begins with *text*."""
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def of_video(self, sha256: str) -> RunRow | None:
-        """The newest run whose video has these bytes."""
-        query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
-        with self._db.read() as db:
-            return self._db.reading.run(db.execute(query.limit(1)).mappings().first())
-
-    def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
-        """Earlier runs of a request, newest first: with its seed, or with any."""
-        where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
-        """Runs, newest first; the filters are those of `search.where`."""
-        query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
-        began = time.monotonic()
-        with self._db.read() as db:
-            rows = self._db.reading.runs(db.execute(query.limit(limit)).mappings())
-        self.leases.saw(began, *rows)
-        return rows
-
-    def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> search.Page:
-        """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
-        began = time.monotonic()
-        with self._db.read() as db:
-            found = search.page(db, number, size, order, filters, read=self._db.reading.runs)
-        self.leases.saw(began, *found.rows)
-        return found
-
-    def choices(self, **filters: Any) -> search.Choices:
-        """The models, experiments and tags of the runs that match."""
-        with self._db.read() as db:
-            return search.choices(db, **filters)
-
-    def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
-        """The runs of *account* that were sent in this time, oldest first."""
-        with self._db.read() as db:
-            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)).mappings())
-
-    def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
-        """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
-        with self._db.read() as db:
-            found = db.execute(search.durations(service, model, key).limit(limit))
-            return [float(value) for value in found.scalars()]
-
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """The history of a run, oldest first."""
         with self._db.read() as db:
-            return self._events(db, run_id)
-
-    @staticmethod
-    def _events(db: sa.Connection, run_id: str) -> list[dict[str, Any]]:
-        return read_events(
-            db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
-        )
+            return steps_of(db, run_id)
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
         return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).mappings().first())
-
-    @staticmethod
-    def _append(
-        db: sa.Connection, run_id: str, before: str | None, after: str, evidence: dict[str, Any] | None
-    ) -> None:
-        values = {"at": now_in(db), "run_id": run_id, "from_state": before, "to_state": after}
-        db.execute(event.insert(), {**values, "evidence": evidence})
-
-
-def _identity(database: Database) -> tuple[int, int] | None:
-    """Which file is under the name of the one that was opened; None for a server, or if there is none."""
-    file = getattr(database, "file", None)
-    try:
-        found = file.lstat() if file is not None else None
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if found is not None else None

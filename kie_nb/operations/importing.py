@@ -8,23 +8,23 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from .. import settings as settings_
-from ..bounds import MAX_FILES
 from ..catalogue import read_request
 from ..engine import tables
-from ..engine.states import AT_SERVICE, RELEASED, State
+from ..engine.states import RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..home import is_plain_file, make_folder, open_plain
-from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
-from ..ledger.artifacts import numbers_of
-from ..ledger.merging import Arrival, merge
+from ..ledger import KeptFile, RunRow, files_made, with_kept
+from ..ledger.merging import Arrival, Known, is_news, merge
+from ..ledger.rows import PublicColumns
 from ..ledger.schema import IMPORTED
 from ..video import Look, inspect, is_media
 from . import manifest as manifest_
@@ -35,33 +35,6 @@ if TYPE_CHECKING:
     from ..ledger import Files, Ledger
 
 _MARK = "as it was imported: "
-_PLAIN_COLUMNS = (
-    *(
-        "id",
-        "service",
-        "model",
-        "seed",
-        "seed_drawn",
-        "task_id",
-        "credits",
-        "video_seconds",
-        "created_at",
-    ),
-    *(
-        "sent_at",
-        "accepted_at",
-        "started_at",
-        "completed_at",
-        "duration_s",
-        "made_by",
-        "experiment",
-        "tags",
-        "note",
-    ),
-    "rating",
-)
-# How far a run is: one that is further along brings another up to date, never the other way.
-_FURTHER = {State.INTENT: 0, State.NOT_SENT: 1, State.SENDING: 1, State.UNKNOWN: 2, State.ACCEPTED: 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +62,8 @@ class Imported:
         return tables.as_html((), (), caption=self._caption)
 
 
-@dataclass(kw_only=True)
-class _Plan:
-    """What an import will do."""
-
-    entries: list[tuple[RunEntry, RunRow | None]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+_Staged = dict[str, tuple[Path, Look]]  # the checked copy of each file of the folder
+_Entries = Sequence[tuple[RunEntry, RunRow | None]]  # of the folder, each with the run of its id here
 
 
 def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Imported:
@@ -109,32 +78,27 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
     source = Path(folder).expanduser()
     home = settings_.current().home
     ledger, files = workspace.ledger(home), workspace.files(home)
-    manifest = manifest_.read(source)
-    plan = _plan(ledger, files, manifest.runs)
-    if plan.entries:
-        try:
-            _carry_out(workspace, plan, source, ledger, files)
-        except OSError as exc:
-            raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+    found = [(entry, ledger.get(entry.id)) for entry in manifest_.read(source).runs]
+    taken = [(entry, ours) for entry, ours in found if _is_further(entry, ours, ledger, files)]
+    try:
+        if taken:
+            _carry_out(workspace, taken, source, ledger, files)
+    except OSError as exc:
+        raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+    ids = {entry.id for entry, _ in taken}
+    for each in ids:
+        if (row := ledger.get(each)) is not None:
+            ledger.publish(row)
     return Imported(
-        added=tuple(entry.id for entry, ours in plan.entries if ours is None),
-        updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
-        skipped=tuple(plan.skipped),
+        added=tuple(entry.id for entry, ours in taken if ours is None),
+        updated=tuple(entry.id for entry, ours in taken if ours is not None),
+        skipped=tuple(entry.id for entry, _ in found if entry.id not in ids),
     )
 
 
-def _plan(ledger: Ledger, files: Files, entries: list[RunEntry]) -> _Plan:
-    plan = _Plan()
-    for entry in entries:
-        ours = ledger.get(entry.id)
-        if ours is None or _is_further(entry, ours, ledger, files):
-            plan.entries.append((entry, ours))
-        else:
-            plan.skipped.append(entry.id)
-    return plan
-
-
-def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> bool:
+def _is_further(entry: RunEntry, ours: RunRow | None, ledger: Ledger, files: Files) -> bool:
+    if ours is None:
+        return True
     theirs = read_request(entry.request).fingerprint(entry.service)
     is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
     if is_other_task or theirs != read_request(ours.request).fingerprint(ours.service):
@@ -142,32 +106,15 @@ def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> 
             f"run {entry.id[:8]} of the folder is not the run of that id here.",
             hint="nothing was imported; export the others without it",
         )
-    if ours.state != State.FETCHED and not ledger.leases.is_dead(ours):
-        return False  # somebody is at it
     if ours.state == State.FETCHED:
         return bool(_lacking(entry, ours, files))
-    return _rank(_state_of(entry)) > _rank(State(ours.state))
+    return is_news(Known.of(ours, ledger.leases), _state_of(entry), entry.task_id)
 
 
-def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> dict[int, VideoEntry]:
-    """The videos of the folder that are not on disk here, by their number."""
-    numbers = numbers_of([_told(entry, one) for one in entry.videos])
-    kept = kept_files(ours) if ours else ()
-    here = {one.number for one in kept if files.find(one.name)}
-    found = zip(numbers, entry.videos, strict=True)
-    return {number: one for number, one in found if number not in here}
-
-
-def _told(entry: RunEntry, video: VideoEntry) -> int | None:
-    """Its number, as the folder says it; one of an earlier kie_nb says it by the file's name, if at all."""
-    number = number_of(Path(video.file).name, str(entry.task_id)) if video.number is None else video.number
-    return number if number is not None and number < (entry.files_made or MAX_FILES) else None
-
-
-def _rank(state: State) -> int:
-    if state in _FURTHER:
-        return _FURTHER[state]
-    return {State.FETCHED: 7, State.SUCCESS: 6}.get(state, 4 if state in AT_SERVICE else 5)
+def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> list[VideoEntry]:
+    """The videos of the folder that are not on disk here."""
+    here = {one.number for one in (ours.files if ours else ()) if files.find(one.name)}
+    return [one for one in entry.videos if one.number not in here]
 
 
 def _state_of(entry: RunEntry) -> State:
@@ -178,22 +125,15 @@ def _state_of(entry: RunEntry) -> State:
     return State.NOT_SENT if state is State.INTENT else state
 
 
-def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
+def _carry_out(workspace: Workspace, taken: _Entries, source: Path, ledger: Ledger, files: Files) -> None:
     staging = files.home / f".import-{secrets.token_hex(4)}"
     placed: list[Path] = []
     try:
         staging.mkdir(parents=True)
-        staged = _stage(workspace, plan, source, staging)
+        staged = _stage(workspace, taken, source, staging)
         arrivals = []
-        for entry, ours in plan.entries:
-            came = []
-            for number, video in _lacking(entry, ours, files).items():
-                staged_at, look = staged[video.file]
-                path = _place(staged_at, _video_place(files, entry, look, number), video, placed)
-                # The hash is that of the copy, which carries its request; the original's is another.
-                name, sha256, remark = files.relative(path), video.sha256, look.remark or None
-                kept = KeptFile(name=name, number=number, sha256=sha256, bytes=video.bytes, remark=remark)
-                came.append(kept)
+        for entry, ours in taken:
+            came = [_take_in(files, entry, video, staged, placed) for video in _lacking(entry, ours, files)]
             for one in entry.inputs:
                 _place(staged[one.file][0], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))
@@ -206,9 +146,9 @@ def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, 
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _stage(workspace: Workspace, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
+def _stage(workspace: Workspace, taken: _Entries, source: Path, staging: Path) -> _Staged:
     """Copy what is needed, and look at each file, in workers: what is wrong with it is found here, whatever the folder says."""
-    wanted = {one.file: one for entry, _ in plan.entries for one in (*entry.videos, *entry.inputs)}
+    wanted = {one.file: one for entry, _ in taken for one in (*entry.videos, *entry.inputs)}
     jobs = {
         name: workspace.downloads.submit(
             copy_checked, source / name, staging / f"{number}{Path(name).suffix}", one.sha256, one.bytes
@@ -241,14 +181,19 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
     return target, look
 
 
-def _video_place(files: Files, entry: RunEntry, look: Look, number: int) -> Path:
-    request = read_request(entry.request)
-    return files.video(
-        prompt=request.prompt,
-        seed=request.seed,
-        task_id=str(entry.task_id),
-        number=number,
-        extension=look.ending,
+def _take_in(
+    files: Files, entry: RunEntry, video: VideoEntry, staged: _Staged, placed: list[Path]
+) -> KeptFile:
+    request, (copy, look) = read_request(entry.request), staged[video.file]
+    named: dict[str, Any] = {"prompt": request.prompt, "seed": request.seed, "task_id": str(entry.task_id)}
+    target = files.video(**named, number=video.number, extension=look.ending)
+    return KeptFile(
+        name=files.relative(_place(copy, target, video, placed)),
+        number=video.number,
+        sha256=video.sha256,  # of the copy, which carries its request; the original's is another
+        bytes=video.bytes,
+        seconds=video.seconds,
+        remark=look.remark or None,
     )
 
 
@@ -273,13 +218,11 @@ def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> 
 def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arrival:
     request = read_request(entry.request)
     state, estimate = _state_of(entry), request.estimate
-    told = entry.files_made if state in {State.SUCCESS, State.FETCHED} else None
-    made = max(files_made(ours) if ours else 0, told or 0)
-    values: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN_COLUMNS}
-    values |= {
+    made = max(files_made(ours) if ours else 0, entry.files_made or 0)
+    values = {column.name: getattr(entry, column.name) for column in fields(PublicColumns)} | {
+        "origin": entry.origin,
         "account": IMPORTED,
         "estimate": estimate.credits if estimate else None,
-        "origin": entry.origin.model_dump() if entry.origin else None,
         "request": {**request.to_json(), "callBackUrl": None},
         "fingerprint": request.fingerprint(entry.service),
         "family": request.family(entry.service),
@@ -288,12 +231,10 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
         **with_kept(ours, came, made=made),  # what is here of them stays
         "error": _error(entry) if state not in {State.FETCHED, State.SUCCESS} else None,
     }
-    if ours is not None and values["video"] is not None and values["video"] == ours.video:
-        values["video_seconds"] = ours.video_seconds  # theirs may be that of another of its files
     evidence = {"imported": entry.state, "files": [one.to_json() for one in came]}
     return Arrival(
         values=values,
-        events=[step.model_dump() for step in entry.events],
+        events=[{**step} for step in entry.events],
         stands=entry.stands and state not in RELEASED,
         seen=ours.state if ours else None,
         evidence=evidence,
@@ -301,15 +242,12 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
 
 
 def _error(entry: RunEntry) -> dict[str, Any] | None:
+    """Its words, which anybody may have written, are marked: they must not be read as ours."""
     if entry.error is None:
         return None
-    kind = getattr(errors, entry.error.kind, None)
+    name = entry.error.get("class", "")
+    kind = getattr(errors, name, None)
     known = isinstance(kind, type) and issubclass(kind, KieError)
-    kept = entry.error.model_dump(by_alias=True)
-    return {**kept, **_marked(kept), "class": entry.error.kind if known else "KieError"}
-
-
-def _marked(error: dict[str, Any]) -> dict[str, str]:
-    """Its words, which anybody may have written: they must not be read as ours."""
-    words = {name: error[name] for name in ("message", "hint", "charged") if error[name]}
-    return {name: _MARK + text.removeprefix(_MARK) for name, text in words.items()}
+    words = {key: entry.error.get(key) for key in ("message", "hint", "charged")}
+    marked = {key: _MARK + str(text).removeprefix(_MARK) for key, text in words.items() if text}
+    return {"message": "", "hint": "", **marked, "class": name if known else "KieError"}

@@ -4,31 +4,22 @@ Figures only; what they mean is judged elsewhere. Both videos are decoded once, 
 more memory than a short one.
 """
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..fileops import hash_of
-from .facts import Likeness, Side, is_one_length
+from .facts import AnyPath, Likeness, Side, is_one_length
 
 if TYPE_CHECKING:
     from .pairing import Film
 
 
-def compare_videos(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Likeness:
-    """Measure how alike two videos are.
+def compare_videos(first: AnyPath, second: AnyPath) -> Likeness:
+    """Measure how alike two videos are; NotAVideo if one of them is something else, or damaged.
 
     Frames are paired by their moment, counted from the first frame; what only one of them has at its end is not compared. Different
     sizes are compared in the smaller, different frame rates in the lower.
-
-    Args:
-        first: a video in any codec that PyAV decodes.
-        second: the one it is set against.
-
-    Raises:
-        NotAVideo: one of them is something else, or damaged.
-        OSError: one of them cannot be read at all.
     """
     from .hearing import compare_sound
     from .metrics import Gauge
@@ -60,7 +51,7 @@ def compare_videos(first: str | os.PathLike[str], second: str | os.PathLike[str]
     )
 
 
-def _side(path: str | os.PathLike[str], film: "Film") -> Side:
+def _side(path: AnyPath, film: "Film") -> Side:
     return Side(
         name=film.name,
         sha256=hash_of(Path(path), follow=True),
