@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import frontend, headless
+from ..addresses import shareable_value
 from ..catalogue import nearest
 from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
@@ -188,8 +189,10 @@ def _show_dry_run(found: DryRun) -> None:
     """The exact JSON, the estimate, and what there is already."""
     lines = [
         f"POST createTask at {found.who} (nothing was sent)",
-        json.dumps(found.body, indent=2, ensure_ascii=False),
+        json.dumps(shareable_value(found.body), indent=2, ensure_ascii=False),
     ]
+    if shareable_value(found.body) != found.body:
+        lines.append("(a password or a signature in an address is sent, and not shown here)")
     if found.picture and found.picture.width:
         picture = found.picture
         lines.append(
