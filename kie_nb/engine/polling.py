@@ -55,7 +55,7 @@ class Polling(Step):
                         await self._give_up(exc)
                 continue
             unseen_since, unseen = 0.0, 0
-            self.say("")
+            self.say(_strange(record))
             before = self.run.state
             await self._take_in(record)
             if record.is_final:
@@ -141,6 +141,12 @@ class Polling(Step):
             end = record.completed_ms / 1000 if record.completed_ms else self._now()
             return number_of(end - self._clock(), least=0.0, most=MAX_SECONDS)
         return record.duration_s
+
+
+def _strange(record: TaskRecord) -> str:
+    """A word of the service's that nobody knows, for the card; "" for the usual ones."""
+    is_known = record.state in {"waiting", "queuing", "generating", "success", "fail"}
+    return "" if is_known else f"the service says {record.state!r}, which is taken as running"
 
 
 def _passes(error: KieError) -> bool:
