@@ -12,10 +12,11 @@ from ..engine.states import UNSETTLED, State
 from ..errors import InvalidRequest, KieError, OutcomeUnknown
 from ..ledger import owner
 from ..operations.task_matching import Comparison, compare, not_asked
+from ..presenter import agreed
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS
-from ..text import in_line, visible
+from ..text import in_line
 from .begin import intend
 from .prepare import again
 
@@ -70,7 +71,7 @@ def adopt(handles: Handles, run: Run, named: str | Mapping[str, Any], *, yes: bo
     """
     record, found = _compared(handles, run, named)
     doubt = _doubt(record, found)
-    if doubt and not yes and not ask(doubt):
+    if doubt and not yes and not agreed(doubt):
         raise OutcomeUnknown(
             f"{run.label} was left as it was: whether it made task {record.task_id} is not known.",
             hint=f"kie.get({run.id[:8]!r}).adopt({record.task_id!r}, yes=True) takes it at your word",
@@ -230,9 +231,12 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
     home = handles.home_of(run).home
     row = handles.ledger_of(run).later(run.row)
     if row is None:
-        if not yes and not ask(question(handles, run)):
+        if not yes and not agreed(question(handles, run)):
             raise OutcomeUnknown(
-                f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
+                f"{run.label} was left as it is; nothing was sent.",
+                hint=f"kie.get({run.id[:8]!r}).resend(yes=True) sends it once more",
+                charged="nothing now",
+                run_id=run.id,
             )
         prepared = again(handles, run, handles.channel_of(run), home)  # with the picture that was kept
         with handles.begin_lock:
@@ -307,11 +311,3 @@ def _nothing_to_settle(handles: Handles, run: Run) -> InvalidRequest:
         hint="only an unknown or lost run is settled",
         charged="",
     )
-
-
-def ask(words: str) -> bool:
-    """Ask the person at the keyboard; where there is none, the answer is no."""
-    try:
-        return input(visible(f"{words} [y/N] ")).strip().lower() in {"y", "yes"}
-    except (EOFError, OSError, RuntimeError):  # no keyboard, or a front end without one
-        return False
