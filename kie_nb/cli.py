@@ -34,7 +34,7 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, or 1 with the reason on stderr, or one that its help names."""
+    """Run one command; returns 0, or 1 with the reason on stderr, or a code that its help names."""
     args = _parser().parse_args(argv)
     try:
         return int(args.run(args))

@@ -35,9 +35,7 @@ def run(folder: Path) -> int:
     notebook = nbformat.read(_shipped_beside(_unpack(folder)), as_version=4)
     before = set(folder.glob("kie-runs/videos/*.mp4"))
     start = time.monotonic()
-    os.environ.setdefault(
-        "JUPYTER_PREFER_ENV_PATH", "1"
-    )  # this environment's kernel, not another of the user's
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, no other
     client = nbclient.NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
@@ -70,9 +68,9 @@ def run(folder: Path) -> int:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables of the demo's kernel: free whatever lies around, alone in *folder*, and every cell waits for its video.
+    """The environment of the demo's kernel: the simulator, its own home in *folder*, and every cell waits for its video.
 
-    A limit, a team's ledger or an address that the user has set is for the user's own runs.
+    The user's own limits, team ledger and addresses do not apply.
     """
     state = os.environ.get("KIE_NB_STATE")  # where this machine can be written; no run is kept there
     return {

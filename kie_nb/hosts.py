@@ -1,4 +1,4 @@
-"""Which hosts are Kie's own, what the address of a service may look like, and what is shown of it.
+"""Kie's own hosts, and checks of the address of a service.
 
 A key goes to Kie's own hosts; to another one only over https and from the place that names that host too (the environment, or one
 call); to this machine by the word `KIE_NB_SERVICE=kie`.
@@ -70,11 +70,7 @@ def is_loopback(url: str) -> bool:
 
 
 def check_encrypted(*urls: str) -> None:
-    """Refuse to send a key where anybody on the way could read it.
-
-    Raises:
-        InvalidRequest: an address is neither https nor on this machine.
-    """
+    """Raise InvalidRequest where a key could be read on the way: neither https nor on this machine."""
     for url in urls:
         if not url.startswith("https://") and not is_loopback(url):
             raise InvalidRequest(

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from . import hosts
 from .errors import AuthError, InvalidRequest
+from .frontend import notebook_folder
 from .keys import Secret, keyring_key, read_dotenv
 
 Embed = Literal["preview", "full", "link"]
@@ -75,7 +76,7 @@ class Settings:
 
     @property
     def via(self) -> str:
-        """The same where a host that is not Kie's answers for it, else empty."""
+        """The same where the host is not Kie's, else empty."""
         urls = (self.base_url, self.upload_url) if self.service == "kie" else ()
         foreign = dict.fromkeys(hosts.shown(url) for url in urls if not hosts.is_kie(url))
         return f"kie via {' and '.join(foreign)}" if foreign else ""
@@ -137,7 +138,7 @@ def current(service: ServiceName | None = None) -> Settings:
     embedded = chosen == "simulator" and not is_here
     if embedded:
         base_url = ""
-    # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another house.
+    # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another host.
     upload_url = hosts.from_environment("KIE_UPLOAD_URL") or base_url or KIE_UPLOAD_URL
     base_url = base_url or KIE_BASE_URL
     withheld_from = ""
@@ -170,9 +171,18 @@ def current(service: ServiceName | None = None) -> Settings:
     )
 
 
+def chosen_home() -> str | os.PathLike[str] | None:
+    """The folder of the runs that the user has named; None: `kie-runs` beside the notebook."""
+    return _overrides.get("home") or os.environ.get("KIE_NB_HOME")
+
+
 def _home() -> Path:
-    named = Path(_overrides.get("home") or os.environ.get("KIE_NB_HOME") or "kie-runs").expanduser()
-    home = start_folder() / named
+    named = chosen_home()
+    home = (
+        start_folder() / Path(named).expanduser()
+        if named
+        else (notebook_folder() or start_folder()) / "kie-runs"
+    )
     try:
         return home.resolve()  # one folder under two names must not be two ledgers
     except (OSError, ValueError, RuntimeError) as exc:
@@ -194,11 +204,7 @@ def may_have(url: str, key: Secret, source: str) -> bool:
 
 
 def require_key(settings: Settings) -> Secret:
-    """The key, or an error that says where to put one.
-
-    Raises:
-        AuthError: there is none, or it may not go to the host that answers.
-    """
+    """The key; AuthError, saying where to put one, where there is none or it may not go to the host that answers."""
     if settings.withheld_from:
         raise AuthError(
             f"the key ({settings.key_source}) is for Kie.ai, and {settings.withheld_from} is not: it was not sent.",
@@ -238,12 +244,12 @@ def describe() -> list[tuple[str, str]]:
 
 @functools.cache
 def start_folder() -> Path:
-    """Where this process was at first use: the notebook's folder. An `os.chdir` later must not lead to another ledger."""
+    """The current folder at first use: the notebook's. A later `os.chdir` must not lead to another ledger."""
     return Path.cwd()
 
 
 def find_key() -> tuple[Secret | None, str]:
-    """The key, wherever it may go, and where it was found."""
+    """The key and where it was found, whichever host it may go to."""
     if "key" in _overrides:
         return _overrides["key"], "%kie login"
     if os.environ.get("KIE_API_KEY", "").strip():
@@ -287,7 +293,7 @@ def is_chosen() -> bool:
 
 
 def env_wait() -> bool:
-    """Whether the environment says that nobody watches (`KIE_NB_WAIT=1`)."""
+    """Whether the environment sets headless mode (`KIE_NB_WAIT=1`)."""
     return bool(_flag("KIE_NB_WAIT"))
 
 

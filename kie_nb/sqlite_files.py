@@ -1,4 +1,4 @@
-"""What may lie at the places that SQLite opens by itself: a database of a folder that may be somebody else's, and the files beside it."""
+"""Checks of a database from an untrusted folder, and of the files beside it that SQLite opens by itself."""
 
 from __future__ import annotations
 

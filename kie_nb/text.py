@@ -1,4 +1,4 @@
-"""Text as it is shown: what a terminal would obey, or what nobody would see, is written as an escape."""
+"""Text as it is shown: control characters and invisible characters are written as escapes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~$&])")
 
 
 def visible(text: str) -> str:
-    r"""*text* with each sign that is obeyed or not seen as an escape (`\x1b`, `\u202e`).
+    r"""*text* with each control or invisible character as an escape (`\x1b`, `\u202e`).
 
     Line breaks, tabs, blanks of all widths and what joins an emoji or a letter of its script stay.
     """
@@ -46,7 +46,7 @@ def in_markdown(text: str) -> str:
 
 
 def say(text: object, *, file: TextIO | None = None) -> None:
-    """Print *text*, as it is safe on a terminal."""
+    """Print *text*, escaped for a terminal."""
     print(visible(str(text)), file=file, flush=True)
 
 

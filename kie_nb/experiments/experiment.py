@@ -18,6 +18,7 @@ from ..engine.record import Record
 from ..engine.states import OPEN, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..frontend import takes_results
 from ..handles import Run, get_session
 from ..ledger import Standing
 from ..notice import say_simulator_once
@@ -31,7 +32,7 @@ from .definition_store import keep, keep_seed, refusal
 from .grid import Grid, Where
 from .limits import NOT_GIVEN, PARALLEL, Limits, NotGiven
 from .plan import Plan, untold
-from .runner import Runner
+from .runner import Runner, stop_all
 from .spread import Spread, Verified, spread_of, verify
 from .status import FAILED, Status, status_of
 from .wall import Wall
@@ -269,7 +270,9 @@ class Experiment:
         say_simulator_once()
         self._tell()
         unknowns = sum(1 for row in rows if row.state == State.UNKNOWN)
-        self._runner = Runner(self._session, [cell for cell, _ in todo], joined, limits, unknowns=unknowns)
+        self._runner = Runner(
+            self._session, cells.key, [cell for cell, _ in todo], joined, limits, unknowns=unknowns
+        )
         self._runner.start()
         return self
 
@@ -302,14 +305,13 @@ class Experiment:
         return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
     def stop(self) -> None:
-        """Buy no more cells; tasks that were sent go on, and their videos are fetched."""
-        if self._runner is not None:
-            self._runner.stop("you stopped it")
+        """Buy no more cells, by other handles of it neither; tasks that were sent go on, and their videos are fetched."""
+        stop_all(self._cells.key, "you stopped it")
 
     @property
     def is_running(self) -> bool:
         """Whether cells are still bought or under way here."""
-        return self._runner is not None and not self._runner.done.done()
+        return self._runner is not None and self._runner.is_running
 
     def wait(self, timeout_s: float | None = None) -> Self:
         """Block until all that was begun has ended.
@@ -367,6 +369,8 @@ class Experiment:
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
+        if not takes_results():
+            raise NotImplementedError  # IPython takes the text then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.show_experiment(self)

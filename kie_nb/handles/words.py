@@ -28,13 +28,13 @@ def come_back(run: Record) -> str:
     return f"run the cell again or `%kie show {run.id[:8]}`; after a restart `%kie resume`"
 
 
-def what_goes_on(run: Record, *, is_withdrawn: bool) -> tuple[str, dict[str, str]]:
+def what_goes_on(run: Record, *, is_cancelled: bool) -> tuple[str, dict[str, str]]:
     """What an interrupted wait means, its cost and the next step.
 
     Args:
-        is_withdrawn: What was not sent yet was taken back, and will not be sent behind anyone's back.
+        is_cancelled: What was not sent yet was cancelled, and will not be sent behind anyone's back.
     """
-    if is_withdrawn:
+    if is_cancelled:
         return (
             f"{run.label} was not sent yet and will not be: nothing was charged.",
             {"hint": "run the cell to send it"},

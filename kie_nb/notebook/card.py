@@ -221,7 +221,7 @@ class Card:
 
     def _learn_usual(self) -> None:
         async def learn() -> None:
-            usual = await get_session().usual(self.run)
+            usual = await get_session().durations.usual(self.run)
             self._usual_s = usual.median if usual else 0.0
 
         self._usual_s = 0.0
@@ -229,9 +229,7 @@ class Card:
 
     def _way_back(self) -> str:
         at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return (
-            f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it."
-        )
+        return f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it. {page.HOW_TO_WAIT}"
 
     def _stop(self, _button: Any) -> None:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""

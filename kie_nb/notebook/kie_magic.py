@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import api, headless, notice
+from .. import api, frontend, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest, price_remarks
 from ..engine import tables
@@ -264,7 +264,7 @@ def _show_table(
 
 
 def _show(bundle: dict[str, str]) -> None:
-    if not headless.has_kernel():
+    if not frontend.has_kernel():
         say(bundle["text/plain"])
         return
     from IPython.display import display

@@ -23,6 +23,7 @@ from ..video import is_media
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 BOX = f"{FONT};border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:10px 12px;margin-top:4px;max-width:854px;box-sizing:border-box"
+HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."
 MUTED = "opacity:.72"
 SHORT_TASK = 13  # whole in the history, in `run.task_id` and at https://kie.ai/logs
 LIVE_CLASS = "kie-nb-card"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .. import headless, presenter
+from .. import frontend, headless, presenter
 from ..text import say, visible
 
 if TYPE_CHECKING:
@@ -15,19 +15,36 @@ if TYPE_CHECKING:
 _shown_in: dict[str, int] = {}
 
 
-def present(run: Run, *, note: str = "", embed: Embed | None = None, with_error: bool = True) -> Any:
-    """Show *run* in the current cell; gives its `Card` if it goes on and somebody watches, else a display for `final`."""
+def present(
+    run: Run,
+    *,
+    note: str = "",
+    embed: Embed | None = None,
+    with_error: bool = True,
+    is_waited_for: bool = False,
+) -> Any:
+    """Show *run* in the current cell; gives its `Card` if it goes on and somebody watches, else a display for `final`.
+
+    Args:
+        is_waited_for: `final` follows.
+    """
     from ..engine.states import State
+    from . import page
 
     mark(run)
-    if not headless.has_kernel() or (run.state is State.FETCHED and run.is_here):
-        return final(run, note=note, embed=embed)
-    if headless.has_widgets() and not run.is_final:
-        from .card import Card
+    if not run.is_final:
+        if headless.has_widgets():
+            from .card import Card
 
-        card = Card(run, note=note, embed=embed)
-        card.show()
-        return card
+            card = Card(run, note=note, embed=embed)
+            card.show()
+            return card
+        if is_waited_for and not frontend.has_kernel():  # no display can be replaced
+            return None
+        if not is_waited_for and frontend.shows_html():
+            note = f"{note} {page.HOW_TO_WAIT}".strip()
+    if not frontend.shows_html() or (run.state is State.FETCHED and run.is_here):
+        return final(run, note=note, embed=embed)
     return _display_page(run, note=note, with_error=with_error)
 
 
@@ -35,7 +52,7 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
     """The finished video, in place of *handle*'s display if there is one."""
     from .video import show_video
 
-    if not headless.has_kernel():
+    if not frontend.shows_html():
         _print(run, note)
         return None
     if run.video is None:  # the ledger may be anybody's
@@ -43,11 +60,21 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
     return _display(show_video(run, embed=embed, note=note), handle)
 
 
-def _display_page(run: Run, *, note: str, with_error: bool = True, handle: Any = None) -> Any:
+def bundle(run: Run) -> dict[str, Any]:
+    """The static page of *run*, by MIME type."""
+    from .video import show_video
+
+    return show_video(run)._repr_mimebundle_() if run.video is not None else _page(run)
+
+
+def _page(run: Run, *, note: str = "", with_error: bool = True) -> dict[str, Any]:
     from . import page
 
-    shown = {"text/html": page.card(run, note=note, with_error=with_error), "text/plain": repr(run)}
-    return _display(shown, handle, raw=True)
+    return {"text/html": page.card(run, note=note, with_error=with_error), "text/plain": repr(run)}
+
+
+def _display_page(run: Run, *, note: str, with_error: bool = True, handle: Any = None) -> Any:
+    return _display(_page(run, note=note, with_error=with_error), handle, raw=True)
 
 
 def _display(shown: Any, handle: Any, *, raw: bool = False) -> Any:
@@ -73,7 +100,7 @@ def show(run: Run) -> None:
     from ..engine.states import UNSETTLED
     from ..handles import get_session
 
-    get_session().revive(run)
+    get_session().supervisor.ensure_driven(run)
     is_unsettled = run.state in UNSETTLED
     present(run, note=_when(run) if run.is_final else "", with_error=not is_unsettled)
     if is_unsettled:
@@ -82,7 +109,7 @@ def show(run: Run) -> None:
 
 def show_value(value: object) -> None:
     """Show a table or a report: as HTML in a notebook, as text elsewhere."""
-    if not headless.has_kernel():
+    if not frontend.shows_html():
         say(repr(value))
         return
     from IPython.display import display
@@ -140,13 +167,13 @@ def mark_experiment(name: str) -> None:
 
 
 def _mark(key: str) -> None:
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None:
         _shown_in[key] = ipython.execution_count
 
 
 def _is_shown(key: str) -> bool:
-    ipython = headless.shell()
+    ipython = frontend.shell()
     return ipython is not None and _shown_in.get(key) == ipython.execution_count
 
 
@@ -164,6 +191,7 @@ class NotebookPresenter:
 
     show = staticmethod(show)
     echo = staticmethod(echo)
+    bundle = staticmethod(bundle)
     show_experiment = staticmethod(show_experiment)
     watch_experiment = staticmethod(watch_experiment)
     show_wall = staticmethod(show_wall)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .. import headless
+from .. import frontend, headless
 from ..catalogue import nearest
 from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
@@ -73,7 +73,8 @@ def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> R
         _show_dry_run(get_session().dry_run(prompt, **limits, **wanted))
         return None
     warn_about_nest_asyncio()
-    return _Cell(output, asked).run(prompt, wanted)
+    run = _Cell(output, asked).run(prompt, wanted)
+    return run if cell is None or frontend.takes_results() else None
 
 
 class _Cell:
@@ -113,7 +114,7 @@ class _Cell:
             presenter.mark(run)
             return
         self.note, was_final = note_of(run, started.how), run.is_final
-        self.handle = presenter.present(run, note=self.note, embed=self.embed)
+        self.handle = presenter.present(run, note=self.note, embed=self.embed, is_waited_for=self.must_wait)
         self.card = self.handle if isinstance(self.handle, Card) else None
         self.needs_end = self.card is None and not was_final
 

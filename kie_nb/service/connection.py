@@ -1,4 +1,4 @@
-"""Two connections to one service: opened without a word of secrets, and asked so that no error leads to the key."""
+"""The HTTP clients of one service, and the exchange of one request: no error of either leads to the key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NEVER_SENT = (
 
 
 class NoReply(Exception):
-    """What is known of an exchange that failed; it leads to no frame that holds the request with its header.
+    """A failed exchange; it leads to no stack frame that holds the request with its header.
 
     Attributes:
         why: In words.
@@ -56,7 +56,7 @@ class _Sent:
 
 
 class _Odd(httpx.HTTPError):
-    """What came is no reply of the service's."""
+    """An impossible reply."""
 
 
 def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
@@ -98,11 +98,7 @@ def _without_path(url: str) -> str:
 async def exchange(
     client: httpx.AsyncClient, redactor: Redactor, method: str, url: str, *, whole_s: float, **more: Any
 ) -> tuple[int, bytes]:
-    """Status and body of the reply, without the key, read no further than any reply of the service is long, nor for longer than *whole_s*.
-
-    Raises:
-        NoReply: there is none.
-    """
+    """Status and body of the reply, without the key; NoReply where it does not come within *whole_s*, or has no end."""
     sent = _Sent()
     try:
         async with asyncio.timeout(whole_s):
@@ -122,7 +118,7 @@ async def exchange(
 
 
 async def _asked(client: httpx.AsyncClient, method: str, url: str, more: dict[str, Any]) -> tuple[int, bytes]:
-    """The exchange itself, in a frame of its own: the response knows its request, and that its header."""
+    """The exchange itself, in a frame of its own: the response holds its request, with its header."""
     async with client.stream(method, url, **more) as response:
         body = bytearray()
         async for piece in response.aiter_raw():

@@ -163,11 +163,7 @@ def _leaves_open(status: int, code: int, text: str) -> bool:
 
 
 def task_id_in(data: Any) -> str:
-    """The id in the `data` of an accepted create.
-
-    Raises:
-        OutcomeUnknown: there is none, or one that neither the ledger nor an address can hold; it is told as far as it can be.
-    """
+    """The id in the `data` of an accepted create; OutcomeUnknown, naming what there is, where none can be kept."""
     found = (data.get("taskId") or data.get("recordId")) if isinstance(data, dict) else None
     found = found or _task_named_in(data)
     if isinstance(found, int) and not isinstance(found, bool):

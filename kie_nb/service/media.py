@@ -1,4 +1,4 @@
-"""Fetching a result, or a picture by its address: no key, a temporary name, Range after a break, a check, then the rename (kie-api §8).
+"""Downloads of results and pictures: no key, a temporary name, Range after a break, a check, then the rename (kie-api §8).
 
 Plain blocking code: it runs in a worker thread, where streaming costs half of what it does on an event loop.
 """
@@ -17,7 +17,7 @@ import httpx
 
 from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
 from ..fileops import hash_of
-from .pace import Pace, Patience, TooSlow
+from .pace import USUAL, Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
 CHUNK = 1 << 16
@@ -64,7 +64,7 @@ class Received:
     version: str
 
 
-def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience | None = None) -> bytes:
+def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience = USUAL) -> bytes:
     """What *url* serves now, read no further than just beyond *most* bytes; the key is not sent along.
 
     Args:
@@ -77,7 +77,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
     """
     content = b""
     try:
-        with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+        with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code in _DEAD:
                 raise NotThere(f"HTTP {response.status_code}")
             if response.status_code != httpx.codes.OK:
@@ -108,7 +108,7 @@ def download(
     *,
     own: Sequence[str] = (),
     on_progress: Progress | None = None,
-    patience: Patience | None = None,
+    patience: Patience = USUAL,
 ) -> Received:
     """Fetch *url*, whatever it serves, into *target*; a half file never has the final name.
 
@@ -126,12 +126,10 @@ def download(
         DownloadFailed: the connection broke too often or was too slow, or the disk refused.
     """
     part = target.with_name(f"{target.name}.part")
-    state = _State(part, own, patience or Patience())
+    state = _State(part, own, patience)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(
-            missing_ok=True
-        )  # another link may serve other bytes: ranges are joined within one call only
+        part.unlink(missing_ok=True)  # another link may serve other bytes
         _fetch(url, state, on_progress)
         os.replace(part, target)
     except (OSError, NotTheFile, NotFetched) as exc:
@@ -144,16 +142,14 @@ def download(
     return Received(size=state.have, is_announced=state.total is not None, version=state.version)
 
 
-def version_at(
-    url: str, *, own: Sequence[str] = (), patience: Patience | None = None
-) -> tuple[int | None, str]:
+def version_at(url: str, *, own: Sequence[str], patience: Patience = USUAL) -> tuple[int | None, str]:
     """Length and `Received.version` of what *url* serves now, by its headers alone; None and "" for what they do not say.
 
     Raises:
         DownloadFailed: there is no usable answer, or the link leads where nothing is fetched from.
     """
     try:
-        with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+        with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code != _WHOLE:
                 raise DownloadFailed(f"the link does not serve the video now (HTTP {response.status_code}).")
             return _announced(response), _version(response)

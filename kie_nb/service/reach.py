@@ -1,4 +1,4 @@
-"""GET from addresses that strangers name: a transport that judges the address which is connected to.
+"""GET from untrusted addresses: a transport that checks the address it connects to.
 
 A host's text says little: `127.1`, a name that resolves to loopback, a redirect, a name that resolves anew between the look
 and the connection. So names are resolved here, once, and the connection is made to an address that was judged.
@@ -32,7 +32,7 @@ READ_S = 30.0
 
 
 class ForbiddenAddress(Exception):
-    """An address that somebody else named leads where nothing of ours may be sent."""
+    """An untrusted address leads to this machine or to a private network."""
 
 
 @contextlib.contextmanager
@@ -143,7 +143,7 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose reads and writes keep the pace, those of a handshake and of headers too."""
+    """A connection whose reads and writes have the pace's deadlines, those of the TLS handshake too."""
 
     def __init__(self, stream: httpcore.NetworkStream, pace: Pace) -> None:
         self._stream, self._pace = stream, pace
@@ -154,9 +154,7 @@ class _Stream(httpcore.NetworkStream):
             within = min(end - time.monotonic(), self._pace.left_s())
             try:
                 found = self._stream.read(max_bytes, max(0.001, within))
-            except (
-                httpcore.ReadTimeout
-            ):  # perhaps a stretch has ended: `left_s` says whether enough came in it
+            except httpcore.ReadTimeout:  # a stretch may have ended: `left_s` judges it
                 if time.monotonic() >= end:
                     raise
             else:
@@ -240,11 +238,7 @@ def _resolved(host: str, port: int) -> list[Address]:
 
 
 def _judged(addresses: Sequence[Address], host: str, own: Sequence[str]) -> list[Address]:
-    """Those of *addresses* that may be connected to.
-
-    Raises:
-        ForbiddenAddress: none of them.
-    """
+    """Those of *addresses* that may be connected to; ForbiddenAddress where none may."""
     refused = {address: where for address in addresses if (where := why_not_public(address))}
     ours = _own_addresses(own) if refused else set()
     is_faked = any(address in FAKE_IP for address in ours if address.version == FAKE_IP.version)

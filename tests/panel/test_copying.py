@@ -10,7 +10,8 @@ from PIL import Image
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.handles import get_session, prepare
+from kie_nb.handles import get_session
+from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
 

@@ -8,10 +8,11 @@ import owners
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine.evidence import UNSETTLED
-from kie_nb.handles import get_session, prepare
+from kie_nb.handles import get_session
 from kie_nb.ledger import search
 from kie_nb.notebook.panel.queue import STEP
+from kie_nb.operations.evidence import UNSETTLED
+from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
 LOST = Fault(call="create", kind="lost_reply", times=1)

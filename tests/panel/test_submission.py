@@ -15,10 +15,11 @@ from ipywidgets.widgets.widget import _instances
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.handles import get_session, prepare
+from kie_nb.handles import get_session
 from kie_nb.notebook.card import shared_layout
 from kie_nb.notebook.panel import Panel
 from kie_nb.notebook.panel.filling import draft_of, draft_of_video
+from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
 TEXT = "wan/2-5-text-to-video"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as kit
 
-from ... import headless
+from ... import frontend, headless
 from ... import settings as settings_
 from ...catalogue import Request
 from ...context import place
@@ -184,7 +184,7 @@ class Panel:
         self.callbacks.say(text, bad=bad, add=add)
 
     def _ipython_display_(self) -> None:
-        if not headless.has_kernel():
+        if not frontend.has_kernel():
             say(static_page(text=True))
             return
         from IPython.display import display
@@ -318,7 +318,7 @@ class Panel:
         return [run for run, _ in runs]
 
     def _show(self, run: Run) -> None:
-        get_session().revive(run)
+        get_session().supervisor.ensure_driven(run)
         self.run_view.show(run)
 
     def _fill_from_video(self, content: bytes, name: str) -> None:

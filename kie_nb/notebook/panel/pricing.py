@@ -10,13 +10,13 @@ from ...catalogue import Estimate, ImageIdentity, build_request
 from ...engine.states import State
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import get_session
-from ...handles.prepare import check_limit
 from ...keys import Secret
 from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
 from ...requests.images import Picture
+from ...requests.prepare import check_limit
 from ...requests.sources import is_url
 from .. import page
 from ..run_cell import standing_row

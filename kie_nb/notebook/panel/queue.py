@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 import ipywidgets as kit
 
+from ...engine.intents import cancel_unsent
 from ...engine.states import OPEN, UNSETTLED, WORDS, State
 from ...handles import Run, get_session
 from ...handles.words import goes_on
@@ -127,7 +128,7 @@ class Queue:
             if self._is_closed:
                 return
             for run_id, run in new.items():
-                usual = await session.usual(run)
+                usual = await session.durations.usual(run)
                 self._shown[run_id] = QueueRow(
                     run, usual.median if usual else None, self._callbacks, self.actions
                 )
@@ -201,7 +202,7 @@ class Queue:
     def _take_back(self, run: Run) -> None:
         """Cancel a run that was never sent."""
         self.told.add((run.id, State.NOT_SENT))
-        if get_session().withdraw(run):
+        if cancel_unsent(run):
             words = "was never sent and will not be: nothing was charged."
         else:
             words = f"could not be cancelled: another process is handling it ({WORDS[run.state]})."

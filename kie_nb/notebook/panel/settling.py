@@ -12,8 +12,8 @@ from IPython.core.formatters import HTMLFormatter
 
 from ...engine.states import UNSETTLED
 from ...handles import Run, get_session
-from ...handles.settling import adopt_question, question
 from ...markup import ROOT, html
+from ...operations.settling import adopt_question, question
 from .callbacks import Callbacks
 from .controls import LABEL
 from .widgets import column, row, show
