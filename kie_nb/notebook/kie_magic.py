@@ -21,11 +21,7 @@ from .files_magic import split
 
 
 def kie(_ipython: Any, line: str) -> Any:
-    """What `%kie COMMAND` does.
-
-    Raises:
-        InvalidRequest: for a command that does not exist.
-    """
+    """What `%kie COMMAND` does."""
     words = line.split()
     name = words[0] if words else "help"
     if name in {"--help", "-h"}:

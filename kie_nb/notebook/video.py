@@ -96,11 +96,7 @@ def _cached(video: Path, target: Path, make: Callable[[Path, Path], object]) -> 
 
 
 def write_still(video: Path, target: Path, width: int) -> None:
-    """A JPEG of *video*, *width* pixels wide at the most, into *target*; by way of its poster, which is kept too.
-
-    Raises:
-        Exception: of whatever kind, where it cannot be read or made.
-    """
+    """A JPEG of *video*, *width* pixels wide at the most, into *target*; by way of its poster, which is kept too."""
     from .. import video as room
 
     poster = Files.of(video).poster(video)

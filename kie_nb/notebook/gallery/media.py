@@ -38,11 +38,7 @@ def picture(video: Path) -> bytes | None:
 
 
 def moving(video: Path | None) -> tuple[bytes, str]:
-    """The preview of *video*, and its MIME type.
-
-    Raises:
-        KieError: the file is gone, or none can be made.
-    """
+    """The preview of *video*, and its MIME type."""
     if video is None or not is_plain_file(video):
         raise KieError(f"{GONE}.")
     assets = make_assets(video, "preview")

@@ -57,11 +57,7 @@ class Results:
             self._parts[2].value = ""
 
     async def compare(self, runs: list[Run]) -> str:
-        """Measure how alike two runs are, and show it; gives the verdict, or nothing if the place was emptied meanwhile.
-
-        Raises:
-            InvalidRequest: there are not two, or a video is missing or damaged.
-        """
+        """Measure how alike two runs are, and show it; gives the verdict, or nothing if the place was emptied meanwhile."""
         if len(runs) != TWO:
             raise InvalidRequest("exactly two runs can be compared.", charged="")
         names = f"{runs[0].label} and {runs[1].label}"
@@ -73,11 +69,7 @@ class Results:
         return verdict
 
     async def wall(self, runs: list[Run]) -> str:
-        """Show runs side by side; gives what is shown, in a line.
-
-        Raises:
-            InvalidRequest: there are none.
-        """
+        """Show runs side by side; gives what is shown, in a line."""
         from ..wall_widget import LiveWall
 
         words = f"Wall of {counted(len(runs), 'run')}"

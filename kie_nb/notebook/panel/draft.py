@@ -59,11 +59,7 @@ class Draft:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that are asked for.
-
-        Raises:
-            InvalidRequest: one of them is none.
-        """
+        """The seeds that are asked for."""
         if self.seed is None:
             raise InvalidRequest("there is no seed yet.")
         if not self._is_seed():
@@ -84,11 +80,7 @@ class Draft:
         return {"model": self.model, "image": source, "seed": seed, **self.fields}
 
     def request(self, *, seed: Any = 0) -> Request:
-        """The request but for its picture, which is taken to be there.
-
-        Raises:
-            InvalidRequest: a field is wrong.
-        """
+        """The request but for its picture, which is taken to be there."""
         image = _ANY if self.image_field else None
         return build_request(model=self.model, image=image, seed=seed, **self.fields)
 

@@ -19,11 +19,7 @@ from .draft import Draft
 
 
 def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Draft:
-    """The draft of *source*.
-
-    Raises:
-        InvalidRequest: it carries no request, or its model is not described.
-    """
+    """The draft of *source*."""
     if not isinstance(source, Run | Request | Recalled):
         source = _maker(source)
     if isinstance(source, Run):
