@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, wi
 from typing_extensions import TypedDict
 
 from .. import frontend
+from ..addresses import shareable_value
 from ..bounds import MAX_JSON, Text
 from ..engine.tables import counted
 from ..errors import InvalidRequest
@@ -142,10 +143,10 @@ class Definition:
         return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
-        """The text of its file."""
+        """As a file holds it: no address of a picture has a password or a signature there."""
         import tomli_w
 
-        return tomli_w.dumps(self.to_json(), multiline_strings=True)
+        return tomli_w.dumps(shareable_value(self.to_json()), multiline_strings=True)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as TOML."""
@@ -218,6 +219,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def _flat(kept: Mapping[str, Any]) -> dict[str, Any]:
+    kept = shareable_value(kept)  # as a message may name it
     parts = {name: kept.get(name) for name in ("model", "repeats", "zip", "dropped")}
     return {**parts, **kept.get("fixed", {}), **kept.get("axes", {})}
 

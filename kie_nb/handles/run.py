@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import inspect
 import os
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
@@ -198,7 +199,7 @@ class Run(Record):
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Run:
-        self._attend()
+        await asyncio.to_thread(self._attend)  # it reads the ledger, and the loop is the user's
         try:
             if not await wait_async(self._tracked.done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
@@ -287,9 +288,22 @@ class Run(Record):
         """Stop calling *listener*."""
         self._tracked.unlisten(_Heard(listener, self))
 
+    # --- as a value --------------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Run:
+        return self  # a copy of a handle would be a second one of the same run
+
+    def __deepcopy__(self, _known: dict[int, Any]) -> Run:
+        return self
+
     # --- looks -------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
+        caller = getattr(inspect.currentframe(), "f_back", None)
+        if (
+            caller is not None and caller.f_globals.get("__package__") == "asyncio"
+        ):  # it wants a coroutine, and says what it got
+            return f"run {self.id[:8]}: write `await run`, or run.wait()"
         seed = f" seed={self.seed}" if self.seed is not None else ""
         where = (
             f" {shown_path(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""

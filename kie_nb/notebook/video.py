@@ -14,11 +14,13 @@ from urllib.parse import quote
 from IPython.display import Video
 
 from .. import settings as settings_
+from ..fileops import write_whole
 from ..handles import Run
 from ..home import is_plain_file
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url
 from ..paths import shown_path
+from ..requests.pixels import small_jpeg
 from ..video import PLAYED, SOUNDS
 from . import page
 
@@ -104,9 +106,8 @@ def write_still(video: Path, target: Path, width: int) -> None:
         poster = video
     elif not room.is_media(poster):
         room.make_poster(video, poster)
-    with room.open_media(poster) as file, room.open_picture(file) as still:
-        still.thumbnail((width, width))
-        room.write_jpeg(still, target)
+    with room.open_media(poster) as file:
+        write_whole(target, small_jpeg(file, width))
 
 
 def still_of(video: Path, target: Path, width: int) -> bytes | None:
