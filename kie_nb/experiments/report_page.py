@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
@@ -79,7 +80,7 @@ def page(
 def _facts(
     definition: Definition, status: Status, runs: Sequence[Run], *, simulated: bool
 ) -> Iterator[tuple[str, str]]:
-    kept = definition.to_json()
+    kept = shareable_value(definition.to_json())
     yield "state", _standing(status)
     yield "would have cost" if simulated else "cost", _money(status)
     yield "answered by", _service(runs)
