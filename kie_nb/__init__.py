@@ -124,9 +124,18 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'kie_nb' has no attribute {name!r}")
     from importlib import import_module
 
+    from .presenter import ask_with
+
+    ask_with(_ask)
     # Functions are written small, and all of them stand in one place; what is not placed is an error.
     place = ".api" if name.islower() else _PLACES.get(name, ".errors")
     return getattr(import_module(place, __name__), name)
+
+
+def _ask(words: str) -> bool:
+    from .notebook.presenter import ask
+
+    return ask(words)
 
 
 def __dir__() -> list[str]:

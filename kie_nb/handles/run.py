@@ -32,7 +32,7 @@ from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
 from ..text import in_line, say
-from .words import ask, charged, come_back, goes_on, what_goes_on
+from .words import charged, come_back, goes_on, what_goes_on
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor
@@ -149,7 +149,7 @@ class Run(Record):
             InvalidRequest: it does not match, or there is nothing to settle.
             OutcomeUnknown: it cannot be compared, and it was not agreed to.
         """
-        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or ask(words))
+        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or presenter.agreed(words))
         return self
 
     def resend(self, *, yes: bool = False) -> Run:

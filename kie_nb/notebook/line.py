@@ -68,9 +68,6 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
 
     Args:
         variables: The notebook's, from which `--format` fills `{name}` in the values of options.
-
-    Raises:
-        InvalidRequest: for an option that does not exist, or one without its value.
     """
     model = model_on(line, variables)
     known = by_name(model)
@@ -192,11 +189,7 @@ def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
 
 
 def seeds(text: Any) -> list[int]:
-    """`0-3` as 0, 1, 2, 3; `1,5,9` as those; a variable's numbers as they are.
-
-    Raises:
-        InvalidRequest: for anything else.
-    """
+    """`0-3` as 0, 1, 2, 3; `1,5,9` as those; a variable's numbers as they are."""
     if isinstance(text, AXES):
         text = ",".join(map(str, text))
     found: list[int] = []

@@ -19,6 +19,7 @@ from ..requests.sources import is_url
 from ..text import say
 from ..video import PICTURES
 from . import presenter
+from .card import Card
 from .filling import Filler
 from .line import Line, parse, with_options_below
 from .notes import note_of
@@ -28,7 +29,6 @@ from .output import Output
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment
     from ..settings import Embed
-    from .card import Card
 
 
 def kie_wan(
@@ -100,22 +100,18 @@ class _Cell:
         self.embed = cast("Embed | None", asked.embed)
         self.must_wait = headless.must_wait(asked.wait)
         self.card: Card | None = None
-        self.is_pending, self.handle = False, None
+        self.handle: Any = None
+        self.needs_end = False  # a card shows the end by itself; a static display is replaced
         self.note = ""
 
     def run(self, prompt: str | None, wanted: dict[str, Any]) -> Run:
+        limits: dict[str, Any] = {"fresh": self.asked.fresh, "max_credits": self.asked.max_credits}
         try:
-            started = get_session().start(
-                prompt,
-                fresh=self.asked.fresh,
-                max_credits=self.asked.max_credits,
-                on_start=self._show,
-                **wanted,
-            )
-            run = started.run
+            run = get_session().start(prompt, on_start=self._show, **limits, **wanted).run
             if self.must_wait:
                 run.wait()
-                self._show_end(run)
+                if self.needs_end:
+                    presenter.final(run, note=self.note, embed=self.embed, handle=self.handle)
         except KieError:
             if self.card is not None:
                 self.card.leave_error_to_cell()
@@ -129,21 +125,13 @@ class _Cell:
         for text in started.warnings:
             say(f"kie_nb: {text}")
         say_simulator_once()
-        self.note = note_of(started.run, started.how)
         if self.asked.quiet:
             presenter.mark(run)
-        elif self.must_wait and not run.is_final and not headless.has_widgets():
-            presenter.mark(run)
-            self.is_pending = True
-            if frontend.has_kernel():  # elsewhere no display can be replaced
-                self.handle = presenter.pending(run, note=self.note)
-        else:
-            self.card = presenter.present(run, note=self.note, embed=self.embed)
-
-    def _show_end(self, run: Run) -> None:
-        """A card shows the end by itself; the static display of a headless run is replaced here."""
-        if self.is_pending:
-            presenter.final(run, note=self.note, embed=self.embed, handle=self.handle)
+            return
+        self.note, was_final = note_of(run, started.how), run.is_final
+        self.handle = presenter.present(run, note=self.note, embed=self.embed, is_waited_for=self.must_wait)
+        self.card = self.handle if isinstance(self.handle, Card) else None
+        self.needs_end = self.card is None and not was_final
 
 
 def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | None:
@@ -208,7 +196,7 @@ def _show_dry_run(found: DryRun) -> None:
         ("earlier runs of this request", found.same),
         ("with other seeds", found.other_seeds),
     ):
-        lines += [f"{title}: {len(runs)}"] if runs else []
+        lines += [f"{title}: {len(runs)}"] * bool(runs)
         lines += [
             f"  {run.id[:8]}  {run.created_at:%Y-%m-%d %H:%M}  {run.state}  seed {run.seed}"
             for run in runs[:5]
