@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ..engine.record import Record
 from ..engine.states import State
-from ..errors import SIMULATED
+from ..errors import MADE, SIMULATED
 
 
 def goes_on(run: Record) -> str:
     """What becomes of it now."""
+    if run.state is State.SUCCESS:
+        return f"task {run.task_id} is done; its video is still to be fetched."
     if run.task_id:
         return f"task {run.task_id} goes on at the service; its video will still be fetched."
     if run.state is State.INTENT:
@@ -20,7 +22,9 @@ def charged(run: Record) -> str:
     """What a task costs that is no longer waited for; empty while there is none."""
     if not run.task_id:
         return ""
-    return SIMULATED if run.service == "simulator" else "the task goes on and is billed"
+    if run.service == "simulator":
+        return SIMULATED
+    return MADE if run.state is State.SUCCESS else "the task goes on and is billed"
 
 
 def come_back(run: Record) -> str:
