@@ -23,6 +23,7 @@ FLOORS = {
                 "markup",
                 "programs",
                 "redact",
+                "tables",
                 "sqlite_files",
                 "text",
                 "version",

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..catalogue import find
-from ..engine.states import OPEN, WORDS, State
 from ..handles import Run
+from ..ledger.states import OPEN, WORDS, State
 from ..operations.embedded_request import call_of
 from ..redact import Places, redacted
 

@@ -15,13 +15,13 @@ from typing_extensions import TypedDict
 
 from .. import frontend
 from ..bounds import MAX_JSON, Text
-from ..engine.tables import counted
 from ..errors import InvalidRequest
 from ..handles.words import ask
 from ..home import open_file
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
+from ..tables import counted
 from .grid import Grid
 
 VERSION = 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..engine.record import Record
-from ..engine.states import State
 from ..errors import SIMULATED
+from ..ledger.states import State
 from ..text import visible
 
 

@@ -18,13 +18,13 @@ from ..catalogue import Request, read_request
 from ..errors import NOTHING, BudgetExceeded, LedgerError
 from .clock import now_in
 from .reading import other_row
-from .rows import STATES
 from .schema import IMPORTED, budget, run, within
+from .states import OPEN, UNSETTLED, State
 
 BILLED = ("success", "fetched", "written_off")
 MADE = (*BILLED, "fail")
-UNDER_WAY = ("intent", "sending", "accepted", "waiting", "queuing", "generating")
-AT_RISK = ("unknown", "lost")
+UNDER_WAY = tuple(OPEN - {State.SUCCESS})
+AT_RISK = tuple(UNSETTLED)
 SCOPES = ("notebook", "day", "experiment")
 
 
@@ -123,7 +123,7 @@ def counts(db: sa.Connection) -> list[Count]:
     )
     query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
     found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
-    return [Count(**entry) for entry in found if entry["state"] in STATES]
+    return [Count(**entry) for entry in found if entry["state"] in set(State)]
 
 
 def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]]:

@@ -18,7 +18,7 @@ _shown_in: dict[str, int] = {}
 
 def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:
     """Show *run* in the current cell; a card if it goes on and somebody watches."""
-    from ..engine.states import State
+    from ..ledger.states import State
 
     mark(run)
     if run.state is State.FETCHED and run.is_here:
@@ -36,8 +36,8 @@ def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | N
 
 def show(run: Run) -> None:
     """What `run.show()` does: the card or the video, in this cell."""
-    from ..engine.states import UNSETTLED
     from ..handles import get_session
+    from ..ledger.states import UNSETTLED
 
     get_session().supervisor.ensure_driven(run)
     note = _when(run) if run.is_final else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ...engine.tables import counted
 from ...errors import InvalidRequest, KieError
 from ...handles import Run
 from ...markup import ROOT, Html, html
+from ...tables import counted
 from .. import page
 from ..card import widgets
 from . import media
