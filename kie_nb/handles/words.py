@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..engine.record import Record
-from ..engine.states import State
 from ..errors import MADE, SIMULATED
+from ..ledger.states import State
 
 
 def goes_on(run: Record) -> str:
@@ -14,7 +14,7 @@ def goes_on(run: Record) -> str:
     if run.task_id:
         return f"task {run.task_id} goes on at the service; its video will still be fetched."
     if run.state is State.INTENT:
-        return f"run {run.id[:8]} is recorded; another kernel is about to send it."
+        return f"run {run.id[:8]} is recorded and not sent yet."
     return f"run {run.id[:8]} is recorded; if it was sent, it goes on at the service."
 
 
