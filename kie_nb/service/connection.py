@@ -20,7 +20,9 @@ CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (
 READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
 NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
-OPENING_HINT = "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
+OPENING_HINT = (
+    "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
+)
 # Before any byte of the request was sent; only these make sending a create again safe (kie-api §5.3).
 _NEVER_SENT = (
     httpx.ConnectError,
