@@ -62,7 +62,8 @@ class Draft:
         """The seeds that are asked for."""
         if self.seed is None:
             raise InvalidRequest("there is no seed yet.")
-        if not self._is_seed():
+        is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        if not is_whole or not 0 <= self.seed <= SEED_MAX:
             self.request(seed=self.seed)  # raises, in the words of the description
         last = int(self.seed) + self.count - 1
         if last > SEED_MAX:
@@ -70,9 +71,6 @@ class Draft:
                 f"seed={self.seed}: with {self.count} runs the last would be {last}, above {SEED_MAX}."
             )
         return list(range(int(self.seed), last + 1))
-
-    def _is_seed(self) -> bool:
-        return isinstance(self.seed, int) and not isinstance(self.seed, bool) and 0 <= self.seed <= SEED_MAX
 
     def asked(self, seed: int) -> dict[str, Any]:
         """What the session is asked, as keywords."""
