@@ -45,7 +45,7 @@ def load(ipython: Any) -> None:
     ipython.register_magic_function(kie, "line", "kie")
     _remove_hooks(ipython)
     ipython.Completer.custom_matchers.append(_matcher(ipython))
-    ipython.input_transformers_cleanup += _TRANSFORMS
+    ipython.input_transformers_cleanup.extend(_TRANSFORMS)
 
 
 def unload(ipython: Any) -> None:
