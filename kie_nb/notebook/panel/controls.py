@@ -46,7 +46,7 @@ class Control:
         return self.widget.value
 
     def show(self, value: Any) -> None:
-        """Show *value*, or what stands for nothing."""
+        """Show *value*, or the choice that means nothing was given."""
         if self.entry.kind == "str":
             self.widget.value = value or ""
         else:

@@ -79,7 +79,7 @@ class Form:
         self._callbacks.changed()
 
     def close(self) -> None:
-        """Let go of the controls, also of those that are not shown."""
+        """Close the controls, also those that are not shown."""
         for box in (self.box, self.picture.box, *(control.box for control in self._controls.values())):
             close_all(box)
 

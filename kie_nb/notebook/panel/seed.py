@@ -1,4 +1,4 @@
-"""The seed: shown before it is sent, drawn anew by the dice, kept by the lock, counted up for several runs."""
+"""The seed: shown before it is sent, drawn by the dice, kept by the lock, counted up for several runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SeedControl:
         )  # fmt: skip
         self.words = kit.HTML()
         self.error = error_place()
-        # What finds no room beside the seed stands below its number, not below its label.
+        # What has no room beside the seed wraps below its number, not below its label.
         controls = row(self.text, self.dice, self.lock, self.count, self.words, padding="0 0 0 128px")
         self.box = column(controls, self.error)
         self.draw()
@@ -46,7 +46,7 @@ class SeedControl:
 
     @property
     def seed(self) -> Any:
-        """The number, or what stands there instead of one; None for nothing."""
+        """The number, or the text that is none; None for nothing."""
         text = self.text.value.strip()
         try:
             return int(text)
