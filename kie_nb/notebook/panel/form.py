@@ -9,10 +9,9 @@ import ipywidgets as kit
 
 from ...catalogue import Field, describe, find, known_models
 from .callbacks import Callbacks
-from .controls import LABEL, Control
+from .controls import LABEL, Control, SeedControl
 from .draft import Draft
 from .picture import PictureControl
-from .seed import SeedControl
 from .widgets import close_all, column, row
 
 
