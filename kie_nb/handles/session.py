@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
-from ..engine.channel import Channel
 from ..engine.dispatcher import dispatcher
 from ..engine.executor import Executor, Threads
 from ..engine.intents import cancel_unsent
@@ -117,26 +116,26 @@ class Session(Handles):
             prepared: The request.
             fresh: As for `start`.
             max_credits: As for `start`.
-            experiment_limit: The most that all runs of its experiment may cost, in credits: asked where it is written down.
+            experiment_limit: The most that all runs of its experiment may cost, in credits: checked where the intent is recorded.
 
         Raises:
             KieError: as `start`, but for what the service will answer.
         """
 
-        def write_down() -> tuple[RunRow, bool]:
+        def record() -> tuple[RunRow, bool]:
             with nothing_charged():
                 return intend(
                     self, prepared, fresh=fresh, max_credits=max_credits, experiment_limit=experiment_limit
                 )
 
         with self.begin_lock:
-            row, is_new = write_down()
+            row, is_new = record()
             run = self.handle(prepared.home, row)
             if not is_new and self.supervisor.is_abandoned(run):
                 # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
                 # another process that has found it at the same moment.
                 cancel_unsent(run)
-                row, is_new = write_down()
+                row, is_new = record()
                 run = self.handle(prepared.home, row)
             may_send = to_send(self, prepared) if is_new else self._joined(run, prepared, max_credits)
             is_lost = run.state is State.LOST
@@ -193,7 +192,7 @@ class Session(Handles):
     # --- looking -----------------------------------------------------------------------------------------------
 
     def resume(self) -> list[Run]:
-        """Take up every task of the current home that is at its service, and take back what was never sent.
+        """Drive every open run of the current home, and cancel abandoned intents.
 
         Files of a task that have not come are fetched too, while their links live.
         """
@@ -244,11 +243,11 @@ class Session(Handles):
     def credits(self) -> float:
         """The balance at the current service, in credits."""
         channel = self.channel(settings_.current())
-        return float(self.call(lambda: self._credits(channel)))
 
-    async def _credits(self, channel: Channel) -> float:
-        client = await channel.client()
-        return await client.credits()
+        async def ask() -> float:
+            return await (await channel.client()).credits()
+
+        return float(self.call(ask))
 
 
 def found_again(run_id: str, home: str) -> Run:
