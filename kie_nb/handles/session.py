@@ -16,7 +16,7 @@ from ..engine.dispatcher import dispatcher
 from ..engine.executor import Executor, Threads
 from ..engine.intents import cancel_unsent
 from ..engine.outcomes import error_of
-from ..engine.record import LINK_LIFE
+from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
 from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
@@ -196,14 +196,12 @@ class Session(Handles):
 
         Files of a task that have not come are fetched too, while their links live.
         """
-        home = settings_.current().home
-        found = [
-            self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
-        ]
-        lately = self.ledger(home).now() - 2 * LINK_LIFE  # a task takes less than a day
-        done = self.ledger(home).runs(states={State.FETCHED}, since=lately, limit=None)
-        some = [row for row in done if len(row.urls or ()) > 1]
-        found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
+        found = self.runs(None, states=OPEN | {State.LOST})
+        ledger = self.here
+        lately = ledger.now() - 2 * LINK_LIFE  # a task takes less than a day
+        done = ledger.runs(states={State.FETCHED}, since=lately, limit=None)
+        several = [Record(row, ledger) for row in done if len(row.urls or ()) > 1]
+        found += [self.handle_of(run) for run in several if run.missing and run.link_lives]
         for run in found:
             with self.begin_lock:
                 if self.supervisor.is_abandoned(run):
@@ -213,10 +211,7 @@ class Session(Handles):
         return found
 
     def _await_judgement(self, runs: list[Run]) -> None:
-        """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
-
-        One that a living process is sending is not waited for.
-        """
+        """Wait the moments that it takes to record an unknown outcome for requests whose process died while sending."""
         end = time.monotonic() + self.timing.judged_wait_s
         dead = [
             run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
@@ -226,8 +221,7 @@ class Session(Handles):
 
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""
-        home = settings_.current().home
-        return [self.handle(home, row) for row in self.ledger(home).runs(states=UNSETTLED, limit=None)]
+        return self.runs(None, states=UNSETTLED)
 
     # --- money and settling ------------------------------------------------------------------------------------
 
