@@ -49,7 +49,7 @@ _PRIVATE_NAMES = (".localhost", ".localdomain", ".local", ".internal", ".home.ar
 
 
 def why_not_public(address: Address) -> str:
-    """Where *address* leads instead of to the public internet, in words; "" for a public one."""
+    """Why *address* is not on the public internet, in words; "" for a public one."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return why_not_public(address.ipv4_mapped)

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import headless
+from . import frontend
 from . import settings as settings_
 from .engine import run_coroutine
 from .errors import InvalidRequest
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .experiments.spread import Spread
     from .experiments.wall import Wall
     from .experiments.wall_layout import Names
-    from .handles.settling import Settled
+    from .handles.session import Settled
     from .notebook.panel import Panel
     from .notebook.run_list import RunList
     from .operations.embedded_request import Recalled
@@ -203,9 +203,7 @@ def settle(*tasks: str | Mapping[str, Any]) -> list[Settled]:
     Raises:
         KieError: the service does not show a task; the ones before it are settled.
     """
-    from .handles.settling import settle
-
-    return [settle(get_session(), task) for task in tasks]
+    return [get_session().settle(task) for task in tasks]
 
 
 def credits() -> float:  # noqa: A001 - the service's word
@@ -228,9 +226,9 @@ def doctor(*, mend: bool = True) -> Report:
     Raises:
         LedgerError: the ledger cannot be read or written. What is wrong with a single run or file is told in the report.
     """
-    from .handles.doctor import doctor
+    from .operations.doctor import doctor
 
-    return doctor(get_session(), mend=mend)
+    return doctor(get_session().supervisor, mend=mend)
 
 
 def compare(
@@ -298,7 +296,9 @@ def import_runs(folder: str | os.PathLike[str]) -> Imported:
     Raises:
         LedgerError: the folder is not what its manifest says; nothing was changed.
     """
-    return get_session().import_runs(folder)
+    from .operations.importing import import_runs
+
+    return import_runs(get_session(), folder)
 
 
 def read_request(path: str | os.PathLike[str]) -> Recalled:
@@ -316,7 +316,7 @@ def panel() -> Panel:
     """The panel: a form, the queue and the finished runs, in the cell that ends with it; the same one at every call."""
     from .notebook.panel import panel
 
-    shell = headless.shell()
+    shell = frontend.shell()
     if shell is not None:  # the cells that it gives begin with a magic
         shell.extension_manager.load_extension("kie_nb")
     return panel()

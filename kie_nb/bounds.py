@@ -1,4 +1,4 @@
-"""What a value from outside may be at most: texts, figures, moments, JSON. A figure beyond its bounds counts as not reported."""
+"""Limits of values from outside: texts, numbers, timestamps, JSON. A number beyond its limit counts as not reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST = 2**63 - 1
 
 
 def can_be_kept(text: Any, most: int) -> bool:
-    """Whether *text* is one that can be in the ledger and in every export."""
+    """Whether *text* can be stored in the ledger and in every export."""
     try:
         return isinstance(text, str) and len(text.encode()) > 0 and len(text) <= most and "\0" not in text
     except UnicodeEncodeError:
@@ -31,11 +31,7 @@ def can_be_kept(text: Any, most: int) -> bool:
 
 
 def read_json(text: str | bytes, *, most: int = MAX_JSON) -> Any:
-    """The value that JSON *text* holds: of bounded depth, with finite numbers and whole characters.
-
-    Raises:
-        ValueError: it is no such JSON.
-    """
+    """The value of JSON *text* of bounded depth, with finite numbers and whole characters; ValueError for any other."""
     if isinstance(text, bytes):
         text = text.decode()
     if not isinstance(text, str) or len(text) > most:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .errors import KieError
 from .keys import Secret
@@ -33,7 +34,7 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, or 1 with the reason on stderr, or one that its help names."""
+    """Run one command; returns 0, or 1 with the reason on stderr, or a code that its help names."""
     args = _parser().parse_args(argv)
     try:
         return int(args.run(args))
@@ -51,80 +52,50 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"kie_nb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    demo = commands.add_parser("demo", help=COMMANDS["demo"])
-    demo.add_argument(
-        "--dir", type=Path, default=Path("kie-demo"), help="folder for the results (default: kie-demo)"
-    )
-    demo.add_argument(
-        "--lab", action="store_true", help="open the quickstart in JupyterLab instead of running it"
-    )
-    demo.add_argument("rest", nargs="*", metavar="-- ARG", help="arguments for JupyterLab, after --")
-    demo.set_defaults(run=_demo)
+    def command(name: str, run: Callable[[argparse.Namespace], int], **more: Any) -> Callable[..., Any]:
+        added = commands.add_parser(name, help=COMMANDS[name], **more)
+        added.set_defaults(run=run)
+        return added.add_argument
 
-    run = commands.add_parser(
-        "run",
-        help=COMMANDS["run"],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=RUN_CODES,
-    )
-    run.add_argument(
-        "file",
-        type=Path,
-        metavar="FILE",
-        help="the definition, a .toml file; its pictures are looked for beside it, then from here",
-    )
-    run.add_argument(
-        "--max-credits", type=_credits, metavar="N", help="the most that the experiment may cost"
-    )
-    run.add_argument(
-        "--plan", action="store_true", help="print the cells and what they should cost; send nothing"
-    )
-    run.add_argument("--retry-failed", action="store_true", help="ask again for cells that have failed")
-    run.add_argument(
-        "--extend", action="store_true", help="the definition has changed: keep the earlier cells too"
-    )
-    run.add_argument(
-        "--allow-outside",
-        action="store_true",
-        help="take pictures outside the definition's folder without asking; else each is shown and asked about",
-    )
-    run.add_argument(
-        "--report",
-        type=Path,
-        metavar="FILE.html",
-        help="write a page of what came of it, that plays from disk",
-    )
-    run.set_defaults(run=_run)
+    add = command("demo", _demo)
+    add("--dir", type=Path, default=Path("kie-demo"), help="folder for the results (default: kie-demo)")
+    add("--lab", action="store_true", help="open the quickstart in JupyterLab instead of running it")
+    add("rest", nargs="*", metavar="-- ARG", help="arguments for JupyterLab, after --")
 
-    doctor = commands.add_parser("doctor", help=COMMANDS["doctor"])
-    doctor.add_argument("--look", action="store_true", help="look only: fetch and remove nothing")
-    doctor.set_defaults(run=_doctor)
-
-    export = commands.add_parser("export", help=COMMANDS["export"])
-    export.add_argument("dir", type=Path, metavar="DIR", help="where to; an earlier export there is added to")
-    export.add_argument(
-        "ids", nargs="*", metavar="ID", help="runs, by the beginning of their ids (default: all)"
+    raw = argparse.RawDescriptionHelpFormatter
+    add = command("run", _run, formatter_class=raw, epilog=RUN_CODES)
+    where = "the definition, a .toml file; its pictures are looked for beside it, then from here"
+    add("file", type=Path, metavar="FILE", help=where)
+    add("--max-credits", type=_credits, metavar="N", help="the most that the experiment may cost")
+    add("--plan", action="store_true", help="print the cells and what they should cost; send nothing")
+    add("--retry-failed", action="store_true", help="ask again for cells that have failed")
+    add("--extend", action="store_true", help="the definition has changed: keep the earlier cells too")
+    outside = (
+        "take pictures outside the definition's folder without asking; else each is shown and asked about"
     )
-    export.set_defaults(run=_export)
+    add("--allow-outside", action="store_true", help=outside)
+    report = "write a page of what came of it, that plays from disk"
+    add("--report", type=Path, metavar="FILE.html", help=report)
 
-    import_ = commands.add_parser("import", help=COMMANDS["import"])
-    import_.add_argument("dir", type=Path, metavar="DIR", help="a folder that export has made")
-    import_.set_defaults(run=_import)
+    add = command("doctor", _doctor)
+    add("--look", action="store_true", help="look only: fetch and remove nothing")
 
-    ledger = commands.add_parser("ledger", help=COMMANDS["ledger"])
-    verbs = ledger.add_subparsers(required=True, metavar="VERB")
+    add = command("export", _export)
+    add("dir", type=Path, metavar="DIR", help="where to; an earlier export there is added to")
+    add("ids", nargs="*", metavar="ID", help="runs, by the beginning of their ids (default: all)")
+
+    add = command("import", _import)
+    add("dir", type=Path, metavar="DIR", help="a folder that export has made")
+
+    verbs = commands.add_parser("ledger", help=COMMANDS["ledger"]).add_subparsers(
+        required=True, metavar="VERB"
+    )
     copy = verbs.add_parser("copy", help="copy the runs of kie-runs to a PostgreSQL database, once each")
-    copy.add_argument(
-        "--to",
-        type=Secret,
-        metavar="URL",
-        help="postgresql+psycopg://user:password@host/database (default: KIE_NB_LEDGER)",
-    )
+    address = "postgresql+psycopg://user:password@host/database (default: KIE_NB_LEDGER)"
+    copy.add_argument("--to", type=Secret, metavar="URL", help=address)
     copy.set_defaults(run=_copy_ledger)
 
-    server = commands.add_parser("simulator", help=COMMANDS["simulator"])
-    simulator.add_arguments(server)
-    server.set_defaults(run=simulator.run)
+    simulator.add_arguments(commands.add_parser("simulator", help=COMMANDS["simulator"]))
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The notebook and cell that are running, as the front end reports them; nothing is guessed."""
+"""The running notebook and cell, as the front end reports them; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -6,40 +6,33 @@ import os
 import sys
 from pathlib import Path
 
-from . import headless
+from . import frontend
 
 
 def place() -> tuple[str | None, int | None]:
     """The notebook's (or script's) file name without folders, and the number of the cell that runs; None for unknown."""
-    return _name(), _cell()
-
-
-def _cell() -> int | None:
-    # `execution_count` is the next cell's from some IPython on; the display hook knows which it is.
-    count = getattr(getattr(headless.shell(), "displayhook", None), "prompt_count", None)
-    return count if isinstance(count, int) else None
-
-
-def _name() -> str | None:
     told = os.environ.get("KIE_NB_NOTEBOOK") or _from_front_end() or _script()
-    return told.replace("\\", "/").rsplit("/", 1)[-1] or None if told else None
+    name = told.replace("\\", "/").rsplit("/", 1)[-1] or None if told else None
+    # `execution_count` is the next cell's from some IPython on; the display hook knows which it is.
+    count = getattr(getattr(frontend.shell(), "displayhook", None), "prompt_count", None)
+    return name, count if isinstance(count, int) else None
 
 
 def _from_front_end() -> str | None:
-    """What Jupyter Server and VS Code say; nbclient, papermill and nbconvert say nothing."""
-    shell = headless.shell()
+    """The name from Jupyter Server or VS Code; nbclient, papermill and nbconvert set none."""
+    shell = frontend.shell()
     if shell is None:
         return None
     if isinstance(told := shell.user_ns.get("__vsc_ipynb_file__"), str):
         return told
     # A kernel that a runner has started from a cell inherits the variable of that cell's notebook.
-    if not headless.has_kernel() or headless.is_run_by_a_runner():
+    if not frontend.has_kernel() or not frontend.is_watched() or frontend.is_run_by_a_runner():
         return None
     return os.environ.get("JPY_SESSION_NAME")
 
 
 def _script() -> str | None:
-    if headless.has_kernel() or not sys.argv:
+    if frontend.has_kernel() or not sys.argv:
         return None
     path = Path(sys.argv[0])
     return path.name if path.suffix == ".py" and path.name != "__main__.py" else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -36,9 +35,7 @@ def run(folder: Path) -> int:
     notebook = nbformat.read(_shipped_beside(_unpack(folder)), as_version=4)
     before = set(folder.glob("kie-runs/videos/*.mp4"))
     start = time.monotonic()
-    os.environ.setdefault(
-        "JUPYTER_PREFER_ENV_PATH", "1"
-    )  # this environment's kernel, not another one of the user's
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, no other
     client = nbclient.NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT_S,
@@ -50,21 +47,19 @@ def run(folder: Path) -> int:
     try:
         client.execute(env=environment(folder))
     except nbclient.exceptions.CellExecutionError as exc:
-        print(file=sys.stdout)
-        raise KieError(
-            f"a cell of the quickstart failed: {exc.ename}: {exc.evalue}", hint=f"see {folder}"
-        ) from exc
+        print()
+        words = f"a cell of the quickstart failed: {exc.ename}: {exc.evalue}"
+        raise KieError(words, hint=f"see {folder}") from exc
     finally:
         executed = folder / "quickstart-executed.ipynb"
         nbformat.write(notebook, executed)
     page = folder / "quickstart.html"
     page.write_text(_html(notebook), encoding="utf-8")
-    videos = [path for path in folder.glob("kie-runs/videos/*.mp4") if not path.name.endswith(".preview.mp4")]
-    made = [path for path in videos if path not in before]
+    videos = {path for path in folder.glob("kie-runs/videos/*.mp4") if not path.name.endswith(".preview.mp4")}
     print(f"\ndone in {time.monotonic() - start:.0f} s; nothing was spent, the videos are simulated\n")
     print(f"  notebook  {executed}")
     print(f"  page      {page}   (plays with no server: open it in a browser)")
-    for path in sorted(made or videos):
+    for path in sorted(videos - before or videos):
         print(f"  video     {path}")
     print(
         "\nnext: `kie-nb demo --lab` opens the notebook; with KIE_API_KEY set, `%kie use kie` makes real videos"
@@ -73,9 +68,9 @@ def run(folder: Path) -> int:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables of the demo's kernel: free whatever lies around, alone in *folder*, and every cell waits for its video.
+    """The environment of the demo's kernel: the simulator, its own home in *folder*, and every cell waits for its video.
 
-    A limit, a team's ledger or an address that the user has set is for the user's own runs.
+    The user's own limits, team ledger and addresses do not apply.
     """
     state = os.environ.get("KIE_NB_STATE")  # where this machine can be written; no run is kept there
     return {
@@ -91,9 +86,8 @@ def environment(folder: Path) -> dict[str, str]:
 def open_lab(folder: Path, rest: Sequence[str]) -> int:
     """Open the quickstart in JupyterLab; what was changed in *folder* stays."""
     if find_spec("jupyterlab") is None:
-        raise KieError(
-            "JupyterLab is not installed here.", hint="pip install 'kie_nb[lab]', then kie-nb demo --lab"
-        )
+        hint = "pip install 'kie_nb[lab]', then kie-nb demo --lab"
+        raise KieError("JupyterLab is not installed here.", hint=hint)
     folder = folder.absolute()
     _unpack(folder)
     print(f"JupyterLab opens {folder / NOTEBOOK}; Ctrl-C ends it")
@@ -109,9 +103,8 @@ def _unpack(folder: Path) -> Path:
             if not (folder / name).exists():
                 shutil.copyfile(source / name, folder / name)
     except OSError as exc:
-        raise KieError(
-            f"{folder} cannot be written: {exc.strerror or exc}.", hint="choose another with --dir"
-        ) from exc
+        words = f"{folder} cannot be written: {exc.strerror or exc}."
+        raise KieError(words, hint="choose another with --dir") from exc
     return folder / NOTEBOOK
 
 

@@ -61,11 +61,7 @@ class KieError(Exception):
 
     def lines(self) -> list[str]:
         """The message, what was charged and the next step, a line each."""
-        charged = [f"  charged: {self.charged}"] if self.charged else []
-        hint = [f"  next: {self.hint}"] if self.hint else []
-        return [
-            visible(line) for line in (self.message, *charged, *hint)
-        ]  # any of them may have been set since
+        return _lines(self.message, self.charged, self.hint)
 
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython shows instead of a stack."""
@@ -80,6 +76,11 @@ class KieError(Exception):
         """The same words as *other*, as this class."""
         kept = {"hint": other.hint, "charged": other.charged, "run_id": other.run_id} | changes
         return cls(other.message, **kept)
+
+
+def _lines(message: str, charged: str, hint: str) -> list[str]:
+    rest = ([f"  charged: {charged}"] if charged else []) + ([f"  next: {hint}"] if hint else [])
+    return [visible(line) for line in (message, *rest)]
 
 
 def _readable(text: str) -> str:
@@ -217,9 +218,7 @@ class WaitInterrupted(KeyboardInterrupt):
         self.charged = visible(charged)
 
     def _render_traceback_(self) -> list[str]:
-        charged = [f"  charged: {self.charged}"] if self.charged else []
-        hint = [f"  next: {self.hint}"] if self.hint else []
-        return [f"Interrupted: {self.args[0]}", *charged, *hint]
+        return _lines(f"Interrupted: {self.args[0]}", self.charged, self.hint)
 
 
 def explain_cancelled(

@@ -1,7 +1,7 @@
 """The one way from a stored name to a file.
 
-Rows, notes, manifests and definitions come from strangers. A name in them is ours only in the form that we give names; what stands
-under it is read only if it is a plain file, in a folder that is no link. The home itself may be wherever its user has put it.
+Rows, notes, manifests and definitions are untrusted. A name in them is accepted only in the form that we give names, and is read
+only if it is a plain file, in a folder that is no link. The home itself may be anywhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_name(text: object) -> TypeGuard[str]:
-    """Whether *text* is a bare file name as we give them."""
+    """Whether *text* is a bare file name in the form that we give."""
     return isinstance(text, str) and _NAME.fullmatch(text) is not None and not _WINDOWS_DEVICE.fullmatch(text)
 
 
@@ -43,8 +43,7 @@ def stored_place(home: Path, stored: object, folder: str = VIDEOS) -> Path | Non
 
     None too if something stands there that must not be read: a link, a pipe, a device, a folder, or anything in a linked folder.
     """
-    name = stored_name(stored, folder)
-    if name is None:
+    if (name := stored_name(stored, folder)) is None:
         return None
     path = home / folder / name
     return path if _may_be(path.parent, stat.S_ISDIR) and _may_be(path, stat.S_ISREG) else None
@@ -61,11 +60,7 @@ def is_real_folder(path: Path) -> bool:
 
 
 def make_folder(path: Path) -> Path:
-    """Make the folder *path* where it is not there yet.
-
-    Raises:
-        OSError: it cannot be made, or a link or a file stands there.
-    """
+    """Make the folder *path* where it is missing; OSError where a link or a file stands there."""
     if not is_real_folder(path):
         path.mkdir(parents=True, exist_ok=True)
     if not is_real_folder(path):
@@ -74,22 +69,14 @@ def make_folder(path: Path) -> Path:
 
 
 def open_plain(path: Path) -> io.BufferedReader:
-    """Open a plain file to be read, in a folder that is no link.
-
-    Raises:
-        OSError: it is not there, or is something else; a pipe is never waited for.
-    """
+    """Open a plain file, in a folder that is no link; OSError for anything else, and a pipe is never waited for."""
     if not is_real_folder(path.parent):
         raise OSError(errno.ENOENT, "its folder is not there, or is a link", path.name)
     return open_file(path, follow=False)
 
 
 def open_file(path: Path, *, follow: bool = True) -> io.BufferedReader:
-    """Open a file of the user's own choice, which may be a link, but no pipe, device or folder.
-
-    Raises:
-        OSError: it is not there, or is something else; a pipe is never waited for.
-    """
+    """Open a file of the user's choice, which may be a link; OSError for a pipe (never waited for), a device, a folder."""
     _check_is_file(path, os.stat(path, follow_symlinks=follow))  # noqa: PTH116 - before: to open a device may move it
     flags = os.O_RDONLY
     for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK", *(() if follow else ("O_NOFOLLOW",))):
@@ -104,11 +91,7 @@ def open_file(path: Path, *, follow: bool = True) -> io.BufferedReader:
 
 
 def read_plain(path: Path) -> bytes:
-    """What is in a plain file, in a folder that is no link.
-
-    Raises:
-        OSError: as `open_plain`.
-    """
+    """What is in a plain file, in a folder that is no link; OSError as `open_plain`."""
     with open_plain(path) as file:
         return file.read()
 

@@ -1,4 +1,4 @@
-"""Which hosts are Kie's own, what the address of a service may look like, and what is shown of it.
+"""Kie's own hosts, and checks of the address of a service.
 
 A key goes to Kie's own hosts; to another one only over https and from the place that names that host too (the environment, or one
 call); to this machine by the word `KIE_NB_SERVICE=kie`.
@@ -11,7 +11,7 @@ import os
 import re
 from urllib.parse import urlsplit
 
-from .errors import NOTHING, InvalidRequest
+from .errors import InvalidRequest
 
 KIE = frozenset({"https://api.kie.ai", "https://kieai.redpandaai.co"})  # kie-api §1
 # No user, no password, no query, nothing that two readers could take for two hosts.
@@ -26,7 +26,8 @@ def from_environment(name: str) -> str:
     Raises:
         InvalidRequest: it is none; its text is not repeated, for it may hold a password.
     """
-    return checked(os.environ.get(name, "").strip(), name) if os.environ.get(name, "").strip() else ""
+    # No local holds it: it may be a password.
+    return checked(os.environ[name].strip(), name) if os.environ.get(name, "").strip() else ""
 
 
 def checked(url: str, name: str) -> str:
@@ -35,15 +36,12 @@ def checked(url: str, name: str) -> str:
     Raises:
         InvalidRequest: as above.
     """
-    is_address, has_user = isinstance(url, str) and _ADDRESS.fullmatch(url), "@" in str(url)
-    if not is_address:
+    if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
+        is_named = "@" in str(url)
         url = ""  # not in a traceback either
         raise InvalidRequest(
-            f"{name} holds a user or a password, which would be sent and shown."
-            if has_user
-            else f"{name} is not the address of a service.",
+            f"{name} {'holds a user or a password, which would be sent and shown' if is_named else 'is not the address of a service'}.",
             hint="it looks like https://gateway.example: a key of its own goes into KIE_API_KEY",
-            charged=NOTHING,
         )
     return url.rstrip("/")
 
@@ -72,15 +70,10 @@ def is_loopback(url: str) -> bool:
 
 
 def check_encrypted(*urls: str) -> None:
-    """Refuse to send a key where anybody on the way could read it.
-
-    Raises:
-        InvalidRequest: an address is neither https nor on this machine.
-    """
+    """Raise InvalidRequest where a key could be read on the way: neither https nor on this machine."""
     for url in urls:
         if not url.startswith("https://") and not is_loopback(url):
             raise InvalidRequest(
                 f"{shown(url)} is not asked over https: the key could be read on the way.",
                 hint="begin KIE_BASE_URL and KIE_UPLOAD_URL with https://",
-                charged=NOTHING,
             )

@@ -1,4 +1,4 @@
-"""The key: where it may be found, and the box that keeps it from being shown. It is never stored."""
+"""The API key: where it is read from, and `Secret`, which never shows it. It is never stored."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 
 from .errors import AuthError
 
-MOST_BYTES = (
-    1 << 16
-)  # of a `.env` file, which is read for each request: a megabyte of them takes many seconds
+# Of a `.env` file, which is read for each request: a megabyte of them takes many seconds.
+MOST_BYTES = 1 << 16
 
 
 class Secret:
@@ -54,11 +53,7 @@ SIMULATORS = Secret("simulator")  # what the simulator is sent: a real key has n
 
 
 def check_key(key: Secret) -> Secret:
-    """*key* if a request can carry it.
-
-    Raises:
-        AuthError: it is empty, or holds a space, a line break or a letter that no header can.
-    """
+    """*key*; AuthError if it is empty, or holds a space, a line break or a letter that no header can carry."""
     if not key.reveal():
         raise AuthError("the key is empty.", hint="copy it from https://kie.ai/api-key")
     if not all("!" <= letter <= "~" for letter in key.reveal()):
@@ -103,9 +98,7 @@ def read_dotenv(start: Path) -> DotEnv:
         except (OSError, UnicodeDecodeError):
             refused.append(name)
             continue
-        found = dotenv_values(
-            stream=io.StringIO(text), interpolate=False
-        )  # a variable of ours is nothing to put in
+        found = dotenv_values(stream=io.StringIO(text), interpolate=False)  # a variable may be the key
         addresses |= {
             (found.get(each) or "").strip().rstrip("/") for each in ("KIE_BASE_URL", "KIE_UPLOAD_URL")
         }
@@ -117,7 +110,7 @@ def read_dotenv(start: Path) -> DotEnv:
 def _up_to_the_root(start: Path) -> list[Path]:
     try:
         home = Path.home().resolve()
-    except (RuntimeError, OSError):  # nobody's
+    except (RuntimeError, OSError):  # the user has no home
         home = start
     found = []
     for folder in (start, *start.parents):
@@ -128,11 +121,7 @@ def _up_to_the_root(start: Path) -> list[Path]:
 
 
 def _own_text(file: Path) -> str:
-    """What is in a plain file of this user's (or of the machine's keeper).
-
-    Raises:
-        OSError: there is none, it is a link, a pipe or very long, or somebody else could have put it there.
-    """
+    """The text of a plain file of this user's or root's; OSError if it is a link, a pipe, long, or another's."""
     if not stat.S_ISREG(file.lstat().st_mode):  # opening a pipe might never end
         raise PermissionError
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -1,21 +1,20 @@
-"""What is said once in the life of a process; above all that the simulator, or a gateway, is the service."""
+"""Notices shown once per process, above all that the simulator, or a gateway, is the service."""
 
 from __future__ import annotations
 
 import sys
 
-from . import headless
+from . import frontend
 from . import settings as settings_
 
-SIMULATOR_LINE = (
-    "kie_nb: no key is set: the simulator answers (free)"  # short: Lab breaks long lines inside words
-)
+# Short: Lab breaks long lines inside words.
+SIMULATOR_LINE = "kie_nb: no key is set: the simulator answers (free)"
 CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
 _said: set[object] = set()
 
 
 def is_new(key: object) -> bool:
-    """Whether *key* has not been asked about in this process: what belongs to it is said now, and not again."""
+    """Whether this is the first call with *key* in this process: its notice is shown now, and not again."""
     if key in _said:
         return False
     _said.add(key)
@@ -38,4 +37,4 @@ def say_simulator_once() -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr if headless.shell() is None else sys.stdout)
+    print(line, file=sys.stderr if frontend.shell() is None else sys.stdout)

@@ -1,4 +1,4 @@
-"""Paths as they are shown: a saved notebook should not tell on whose machine, or in which folder, it was run."""
+"""Paths as they are shown: a saved notebook should not reveal the machine or the folder in which it was run."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def shown_path(path: Path) -> str:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder of the user's own, which nobody else may look into; one that is there already stays as it is shared.
+    """Make a folder that only its user can read; an existing one keeps its permissions.
 
-    The default place is ours alone, and is closed whatever made it.
+    The default folder is made private whoever created it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.environ.get("KIE_NB_STATE"):
@@ -32,14 +32,10 @@ def make_private(folder: Path) -> None:
 
 
 def open_private(file: Path, flags: int) -> int:
-    """A handle of *file*, made if it is missing, which only its owner may read or write; never through a link.
-
-    Raises:
-        OSError: it is a link, or cannot be opened.
-    """
+    """A handle of *file*, made if missing, for its owner alone; OSError for a link: it is never followed."""
     handle = os.open(file, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     if hasattr(os, "fchmod"):
-        with contextlib.suppress(OSError):  # another user's: it is as that user made it
+        with contextlib.suppress(OSError):  # another user's file keeps its permissions
             os.fchmod(handle, 0o600)
     return handle
 
@@ -47,5 +43,5 @@ def open_private(file: Path, flags: int) -> int:
 def _own_folder() -> Path | None:
     try:
         return Path.home()
-    except RuntimeError:  # nobody's
+    except RuntimeError:  # the user has no home
         return None

@@ -14,6 +14,9 @@ class Presenter(Protocol):
     def echo(self, run: Any) -> None:
         """A cell ends with the run."""
 
+    def bundle(self, run: Any) -> dict[str, Any]:
+        """The run as data by MIME type, static."""
+
     def show_experiment(self, exp: Any) -> None:
         """A cell ends with an experiment."""
 
@@ -28,11 +31,11 @@ _current: Presenter | None = None
 
 
 def install(presenter: Presenter | None) -> None:
-    """Let *presenter* show everything from now on; None takes it back."""
+    """Show everything with *presenter* from now on; None removes it."""
     global _current  # noqa: PLW0603
     _current = presenter
 
 
 def current() -> Presenter | None:
-    """The one that is installed; None where there is no notebook."""
+    """The installed presenter; None where there is no notebook."""
     return _current

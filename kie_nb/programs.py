@@ -1,7 +1,7 @@
-"""Other programs: found outside of the folder at hand, started without our settings, ended after a while.
+"""Child processes: programs found outside of the current folder, started without our settings, with a timeout.
 
-Everything that this package starts is started here. A folder from somebody else may hold a program of any name; the key is
-in the environment of this process, and no child has any use for it.
+Every child process is started here. A folder from somebody else may hold a program of any name; the key is
+in the environment of this process, and no child needs it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OURS = "KIE_"
 
 
 def environment() -> dict[str, str]:
-    """The variables of this process without ours: what a child may have."""
+    """The environment of a child: that of this process without `KIE_*`."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
 
 
@@ -45,7 +45,7 @@ def _find(name: str, path: str, shunned: tuple[Path, ...]) -> Path | None:
 
 
 def _root(folder: Path) -> Path:
-    """The repository that *folder* is in, or itself; a repository of the whole disk is none."""
+    """The repository that *folder* is in, or the folder itself; one at the root of the disk does not count."""
     here = folder.resolve()
     tops = (each for each in (here, *here.parents[:-1]) if os.path.lexists(each / ".git"))
     return next(tops, here)
@@ -67,7 +67,7 @@ def ask(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # ■ is not for it, and what it starts ends with it
+            start_new_session=True,  # an interrupt does not reach it, and its own children end with it
         )
     except (OSError, ValueError):
         return None
@@ -81,7 +81,7 @@ def ask(
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Also what it has started, which would hold the pipe open."""
+    """Kill it with its children, which would hold the pipe open."""
     with contextlib.suppress(OSError):
         if hasattr(os, "killpg"):
             os.killpg(child.pid, signal.SIGKILL)

@@ -15,48 +15,25 @@ from .notebook.kie_magic import COMMANDS
 from .notebook.options import Option, options
 
 # The environment variable, the name in `configure()` ("" where there is none), and what it sets.
-VARIABLES = (
-    (
-        "KIE_API_KEY",
-        "",
-        "The Kie.ai key. Also read from a `.env` file or the keyring; `%kie login` asks for it.",
-    ),
-    ("KIE_BASE_URL", "", "Another address in place of Kie.ai's, such as a gateway or a simulator."),
-    ("KIE_UPLOAD_URL", "", "The address that takes uploads, where it is not `KIE_BASE_URL`."),
-    (
-        "KIE_NB_SERVICE",
-        "service",
-        "`kie` or `simulator`. Default: `kie` where there is a key, else `simulator`.",
-    ),
-    (
-        "KIE_NB_HOME",
-        "home",
-        "Folder of the ledger, videos and pictures. Default: `kie-runs` beside the notebook.",
-    ),
-    ("KIE_NB_LEDGER", "", "PostgreSQL address of a team's ledger. Default: a file in the home folder."),
-    ("KIE_NB_STATE", "", "Folder for what all notebooks of a user share: the rate grants."),
-    (
-        "KIE_NB_WAIT",
-        "wait",
-        "`1`: every cell waits for its video; `0`: none does. Default: found out by the runner.",
-    ),
-    ("KIE_NB_EMBED", "embed", "`preview` (a small copy, default), `full` (the file) or `link`."),
-    (
-        "KIE_NB_MAX_CREDITS",
-        "max_credits",
-        "The most that one run may be estimated at, in credits. Default: no limit.",
-    ),
-    (
-        "KIE_NB_CREATES_PER_WINDOW",
-        "creates_per_window",
-        "New tasks in any 10 s. Default: 18; Kie.ai allows 20.",
-    ),
-    ("KIE_NB_NOTEBOOK", "", "The notebook's name, where the front end does not tell it."),
-    ("KIE_NB_SIMULATOR_SPEED", "simulator_speed", "How many times faster than Kie.ai the simulator works."),
-    ("KIE_SIM_DRIFT", "", "0 to 1: the simulator draws other pixels for the same request."),
-    ("KIE_SIM_FAULTS", "", "Faults that the simulator plays, as JSON; `kie-nb simulator --help` lists them."),
-    ("KIE_SIM_FAULTS_FILE", "", "The same in a file, read at each request."),
-)
+_VARIABLES = """
+KIE_API_KEY | | The Kie.ai key. Also read from a `.env` file or the keyring; `%kie login` asks for it.
+KIE_BASE_URL | | Another address in place of Kie.ai's, such as a gateway or a simulator.
+KIE_UPLOAD_URL | | The address that takes uploads, where it is not `KIE_BASE_URL`.
+KIE_NB_SERVICE | service | `kie` or `simulator`. Default: `kie` where there is a key, else `simulator`.
+KIE_NB_HOME | home | Folder of the ledger, videos and pictures. Default: `kie-runs` beside the notebook.
+KIE_NB_LEDGER | | PostgreSQL address of a team's ledger. Default: a file in the home folder.
+KIE_NB_STATE | | Folder for what all notebooks of a user share: the rate grants.
+KIE_NB_WAIT | wait | `1`: every cell waits for its video; `0`: none does. Default: found out by the runner.
+KIE_NB_EMBED | embed | `preview` (a small copy, default), `full` (the file) or `link`.
+KIE_NB_MAX_CREDITS | max_credits | The most that one run may be estimated at, in credits. Default: no limit.
+KIE_NB_CREATES_PER_WINDOW | creates_per_window | New tasks in any 10 s. Default: 18; Kie.ai allows 20.
+KIE_NB_NOTEBOOK | | The notebook's name, where the front end does not tell it.
+KIE_NB_SIMULATOR_SPEED | simulator_speed | How many times faster than Kie.ai the simulator works.
+KIE_SIM_DRIFT | | 0 to 1: the simulator draws other pixels for the same request.
+KIE_SIM_FAULTS | | Faults that the simulator plays, as JSON; `kie-nb simulator --help` lists them.
+KIE_SIM_FAULTS_FILE | | The same in a file, read at each request.
+"""
+VARIABLES = [tuple(map(str.strip, line.split("|", 2))) for line in _VARIABLES.strip().splitlines()]
 
 
 def markdown() -> str:
@@ -107,7 +84,7 @@ def _spelled(option: Option) -> str:
     if option.choices:
         return f"{names} {' or '.join(f'`{choice}`' for choice in option.choices)}"
     if option.is_boolean:
-        return f"{names}, `--no-{option.names[-1].removeprefix('--')}`"
+        return f"{names}, `{option.no}`"
     return f"{names} `{option.metavar}`" if option.takes_value else names
 
 

@@ -11,11 +11,7 @@ from .handles import get_session
 
 
 def check_numbers(*, rating: object, seed: object, limit: object) -> None:
-    """Refuse a number that cannot be meant; None is no filter.
-
-    Raises:
-        InvalidRequest: one of them is no such number.
-    """
+    """Raise InvalidRequest for a number that cannot be meant; None is no filter."""
     if rating is not None and rating not in range(1, 6):
         raise InvalidRequest(f"rating={rating!r}: a whole number from 1 to 5 is needed.", charged="")
     for name, number in (("seed", seed), ("limit", limit)):
@@ -24,11 +20,7 @@ def check_numbers(*, rating: object, seed: object, limit: object) -> None:
 
 
 def state_of(name: str) -> State:
-    """The state called *name*, or shown as *name* in the table.
-
-    Raises:
-        InvalidRequest: there is none.
-    """
+    """The state called *name*, or shown as *name* in the table; InvalidRequest for another name."""
     found = named(name)
     if found is None:
         raise InvalidRequest(
@@ -40,11 +32,7 @@ def state_of(name: str) -> State:
 
 
 def moment_of(since: dt.datetime | dt.timedelta | str | None) -> dt.datetime | None:
-    """The moment that *since* means: a moment, so long ago, or a text in ISO format.
-
-    Raises:
-        InvalidRequest: it is none of these.
-    """
+    """The moment that *since* means: a moment, so long ago, or a text in ISO format; else InvalidRequest."""
     if isinstance(since, dt.datetime) or since is None:
         return since
     try:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from . import hosts
 from .errors import AuthError, InvalidRequest
+from .frontend import notebook_folder
 from .keys import Secret, keyring_key, read_dotenv
 
 Embed = Literal["preview", "full", "link"]
@@ -74,7 +76,7 @@ class Settings:
 
     @property
     def via(self) -> str:
-        """The same where a host that is not Kie's answers for it, else empty."""
+        """The same where the host is not Kie's, else empty."""
         urls = (self.base_url, self.upload_url) if self.service == "kie" else ()
         foreign = dict.fromkeys(hosts.shown(url) for url in urls if not hosts.is_kie(url))
         return f"kie via {' and '.join(foreign)}" if foreign else ""
@@ -83,28 +85,13 @@ class Settings:
     def account(self) -> str:
         """A salted hash that tells accounts apart without holding the key."""
         key = self.key.reveal() if self.key else ""
-        seed = (
-            f"{self.service}\n{key}"
-            if self.service == "kie"
-            else f"simulator\n{'' if self.embedded else self.base_url}"
-        )
-        return hashlib.blake2b(
-            seed.encode(), digest_size=8, salt=b"kie_nb/account", person=b"account"
-        ).hexdigest()
+        whose = key if self.service == "kie" else "" if self.embedded else self.base_url
+        seed = f"{self.service}\n{whose}".encode()
+        return hashlib.blake2b(seed, digest_size=8, salt=b"kie_nb/account", person=b"account").hexdigest()
 
 
 is_loopback = hosts.is_loopback
 _overrides: dict[str, Any] = {}
-_SETTABLE = (
-    "service",
-    "home",
-    "wait",
-    "embed",
-    "max_credits",
-    "creates_per_window",
-    "simulator_speed",
-    "key",
-)
 
 
 def configure(**changes: Any) -> None:
@@ -113,28 +100,25 @@ def configure(**changes: Any) -> None:
     Raises:
         InvalidRequest: for a name or a value that cannot be meant; nothing is changed then.
     """
-    allowed = [name for name in _SETTABLE if name != "key"]
     for name, value in changes.items():
-        if name not in allowed:
-            raise InvalidRequest(
-                f"configure() has no setting {name!r}.",
-                hint=f"settings are: {', '.join(allowed)}",
-                charged="",
-            )
+        if name not in _SETTABLE:
+            hint = f"settings are: {', '.join(_SETTABLE)}"
+            raise InvalidRequest(f"configure() has no setting {name!r}.", hint=hint, charged="")
         _check(name, value)
     for name, value in changes.items():
-        if value is None:
-            _overrides.pop(name, None)
-        else:
-            _overrides[name] = value
+        _override(name, value)
 
 
 def set_key(key: str | None) -> None:
     """Use *key* for this process (what `%kie login` does); it is kept in memory alone."""
-    if key:
-        _overrides["key"] = Secret(key)
+    _override("key", Secret(key) if key else None)
+
+
+def _override(name: str, value: Any) -> None:
+    if value is None:
+        _overrides.pop(name, None)
     else:
-        _overrides.pop("key", None)
+        _overrides[name] = value
 
 
 def current(service: ServiceName | None = None) -> Settings:
@@ -145,57 +129,36 @@ def current(service: ServiceName | None = None) -> Settings:
     """
     key, key_source = find_key()
     base_url = hosts.from_environment("KIE_BASE_URL")
+    is_here = bool(base_url) and is_loopback(base_url)
     chosen = service or _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or None
     _check("service", chosen)
-    elsewhere = bool(base_url) and chosen is None and is_loopback(base_url)
-    service_: ServiceName
-    if chosen is not None:
-        service_ = cast("ServiceName", chosen)
-    elif elsewhere:
-        service_ = "simulator"
-    else:
+    if chosen is None:
         # A base URL without a key is a mistake to report, not a reason to simulate.
-        service_ = "kie" if key or base_url else "simulator"
-    embedded = service_ == "simulator" and not (base_url and is_loopback(base_url))
+        chosen = "kie" if (key or base_url) and not is_here else "simulator"
+    embedded = chosen == "simulator" and not is_here
     if embedded:
         base_url = ""
-    upload_url = hosts.from_environment("KIE_UPLOAD_URL")
-    if not upload_url:
-        # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another house.
-        upload_url = base_url or KIE_UPLOAD_URL
-    home = (
-        start_folder()
-        / Path(_overrides.get("home") or os.environ.get("KIE_NB_HOME") or "kie-runs").expanduser()
-    )
-    try:
-        home = home.resolve()  # one folder under two names must not be two ledgers
-    except (OSError, ValueError, RuntimeError) as exc:
-        raise InvalidRequest(
-            f"no folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
-            hint="choose another with KIE_NB_HOME or configure(home=...)",
-        ) from exc
+    # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another host.
+    upload_url = hosts.from_environment("KIE_UPLOAD_URL") or base_url or KIE_UPLOAD_URL
     base_url = base_url or KIE_BASE_URL
     withheld_from = ""
-    if service_ == "kie":
+    if chosen == "kie":
         hosts.check_encrypted(base_url, upload_url)
-        foreign = [
-            url for url in (base_url, upload_url) if not (key is None or may_have(url, key, key_source))
-        ]
+        foreign = [url for url in (base_url, upload_url) if key and not may_have(url, key, key_source)]
         withheld_from = hosts.shown(foreign[0]) if foreign else ""
     return Settings(
-        service=service_,
+        service=cast("ServiceName", chosen),
         embedded=embedded,
         base_url=base_url,
         upload_url=upload_url,
         key=None if embedded or withheld_from else key,
         key_source=key_source,
         withheld_from=withheld_from,
-        home=home,
+        home=_home(),
         ledger_url=ledger_url(),
         state_home=_state_home(),
         wait=_overrides.get("wait", _flag("KIE_NB_WAIT")),
-        embed=_overrides.get("embed")
-        or cast("Embed", _checked("embed", os.environ.get("KIE_NB_EMBED") or "preview")),
+        embed=_overrides.get("embed") or _embed(),
         max_credits=_overrides.get("max_credits", _number("KIE_NB_MAX_CREDITS", "max_credits")),
         creates_per_window=int(
             _overrides.get("creates_per_window")
@@ -206,6 +169,27 @@ def current(service: ServiceName | None = None) -> Settings:
             _overrides.get("simulator_speed") or _number("KIE_NB_SIMULATOR_SPEED", "simulator_speed") or 1.0
         ),
     )
+
+
+def chosen_home() -> str | os.PathLike[str] | None:
+    """The folder of the runs that the user has named; None: `kie-runs` beside the notebook."""
+    return _overrides.get("home") or os.environ.get("KIE_NB_HOME")
+
+
+def _home() -> Path:
+    named = chosen_home()
+    home = (
+        start_folder() / Path(named).expanduser()
+        if named
+        else (notebook_folder() or start_folder()) / "kie-runs"
+    )
+    try:
+        return home.resolve()  # one folder under two names must not be two ledgers
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise InvalidRequest(
+            f"no folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
+            hint="choose another with KIE_NB_HOME or configure(home=...)",
+        ) from exc
 
 
 def may_have(url: str, key: Secret, source: str) -> bool:
@@ -220,11 +204,7 @@ def may_have(url: str, key: Secret, source: str) -> bool:
 
 
 def require_key(settings: Settings) -> Secret:
-    """The key, or an error that says where to put one.
-
-    Raises:
-        AuthError: there is none, or it may not go to the host that answers.
-    """
+    """The key; AuthError, saying where to put one, where there is none or it may not go to the host that answers."""
     if settings.withheld_from:
         raise AuthError(
             f"the key ({settings.key_source}) is for Kie.ai, and {settings.withheld_from} is not: it was not sent.",
@@ -264,12 +244,12 @@ def describe() -> list[tuple[str, str]]:
 
 @functools.cache
 def start_folder() -> Path:
-    """Where this process was at first use: the notebook's folder. An `os.chdir` later must not lead to another ledger."""
+    """The current folder at first use: the notebook's. A later `os.chdir` must not lead to another ledger."""
     return Path.cwd()
 
 
 def find_key() -> tuple[Secret | None, str]:
-    """The key, wherever it may go, and where it was found."""
+    """The key and where it was found, whichever host it may go to."""
     if "key" in _overrides:
         return _overrides["key"], "%kie login"
     if os.environ.get("KIE_API_KEY", "").strip():
@@ -313,19 +293,19 @@ def is_chosen() -> bool:
 
 
 def env_wait() -> bool:
-    """Whether the environment says that nobody watches (`KIE_NB_WAIT=1`)."""
+    """Whether the environment sets headless mode (`KIE_NB_WAIT=1`)."""
     return bool(_flag("KIE_NB_WAIT"))
 
 
 def _flag(name: str) -> bool | None:
-    text = os.environ.get(name)
-    if text is None or text.strip().lower() in {"", "auto"}:
+    text = os.environ.get(name, "").strip().lower()
+    if text in {"", "auto"}:
         return None
-    if text.strip().lower() in _TRUE:
-        return True
-    if text.strip().lower() in _FALSE:
-        return False
-    raise InvalidRequest(f"{name}={text!r} is neither yes nor no.", hint="use 1 or 0", charged="")
+    if text not in _TRUE | _FALSE:
+        raise InvalidRequest(
+            f"{name}={os.environ[name]!r} is neither yes nor no.", hint="use 1 or 0", charged=""
+        )
+    return text in _TRUE
 
 
 def _number(name: str, setting: str) -> float | None:
@@ -336,36 +316,14 @@ def _number(name: str, setting: str) -> float | None:
         number = float(text)
     except ValueError:
         raise InvalidRequest(f"{name}={text!r} is not a number.", charged="") from None
-    try:
-        _check(setting, int(number) if number.is_integer() else number)
-    except InvalidRequest as exc:
-        raise InvalidRequest(f"{name}={text!r}: {exc.message.partition(': ')[2]}", charged="") from None
+    _check(setting, int(number) if number.is_integer() else number, shown=f"{name}={text!r}")
     return number
 
 
-def _checked(name: str, value: Any) -> Any:
-    _check(name, value)
-    return value
-
-
-def _check(name: str, value: Any) -> None:
-    """Raise for a value that cannot be meant."""
-    if value is None:
-        return
-    choices = {"service": ("kie", "simulator"), "embed": ("preview", "full", "link")}.get(name)
-    needed = ""
-    if choices and value not in choices:
-        needed = f"allowed is one of {', '.join(map(repr, choices))}"
-    elif name == "wait" and value is not True and value is not False:
-        needed = "True, False or None is needed"
-    elif name == "home" and not _is_folder_name(value):
-        needed = "the path of a folder is needed"
-    elif name in {"max_credits", "simulator_speed"} and not is_amount(value):
-        needed = f"a number above 0 and below {MOST:g} is needed"
-    elif name == "creates_per_window" and not (is_amount(value) and isinstance(value, int)):
-        needed = "a whole number above 0 is needed"
-    if needed:
-        raise InvalidRequest(f"{name}={value!r}: {needed}.", charged="")
+def _embed() -> Embed:
+    embed = os.environ.get("KIE_NB_EMBED") or "preview"
+    _check("embed", embed)
+    return cast("Embed", embed)
 
 
 def is_amount(value: Any) -> bool:
@@ -377,3 +335,28 @@ def _is_folder_name(value: Any) -> bool:
     return (
         isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
     )
+
+
+# What `configure` takes: whether a value can be meant, and what is needed.
+_SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "service": (lambda value: value in ("kie", "simulator"), "allowed is one of 'kie', 'simulator'"),
+    "home": (_is_folder_name, "the path of a folder is needed"),
+    "wait": (lambda value: value is True or value is False, "True, False or None is needed"),
+    "embed": (
+        lambda value: value in ("preview", "full", "link"),
+        "allowed is one of 'preview', 'full', 'link'",
+    ),
+    "max_credits": (is_amount, f"a number above 0 and below {MOST:g} is needed"),
+    "creates_per_window": (
+        lambda value: is_amount(value) and isinstance(value, int),
+        "a whole number above 0 is needed",
+    ),
+    "simulator_speed": (is_amount, f"a number above 0 and below {MOST:g} is needed"),
+}
+
+
+def _check(name: str, value: Any, *, shown: str = "") -> None:
+    """Raise for a value that cannot be meant; None always can."""
+    is_good, needed = _SETTABLE[name]
+    if value is not None and not is_good(value):
+        raise InvalidRequest(f"{shown or f'{name}={value!r}'}: {needed}.", charged="")

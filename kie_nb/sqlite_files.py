@@ -1,4 +1,4 @@
-"""What may lie at the places that SQLite opens by itself: a database of a folder that may be somebody else's, and the files beside it."""
+"""Checks of a database from an untrusted folder, and of the files beside it that SQLite opens by itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 
 from .home import open_plain
 
-_NAMES_ANOTHER_FILE = bytes.fromhex(
-    "d9d505f920a163d7"
-)  # how a journal ends that belongs to several databases
+# How a journal ends that belongs to several databases.
+_NAMES_ANOTHER_FILE = bytes.fromhex("d9d505f920a163d7")
 
 
 def check_files(path: Path) -> None:
@@ -39,8 +38,5 @@ def check_files(path: Path) -> None:
     except FileNotFoundError:  # the usual case, or another process has just finished with it
         return
     if names_another:
-        raise OSError(
-            errno.EINVAL,
-            "its journal names a file of somebody else's, which SQLite would delete",
-            journal.name,
-        )
+        why = "its journal names a file of somebody else's, which SQLite would delete"
+        raise OSError(errno.EINVAL, why, journal.name)

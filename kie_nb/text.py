@@ -1,4 +1,4 @@
-"""Text as it is shown: what a terminal would obey, or what nobody would see, is written as an escape."""
+"""Text as it is shown: control characters and invisible characters are written as escapes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import re
 import unicodedata
 from typing import Any, TextIO
 
-_HIDDEN = frozenset(
-    {"Cc", "Cf", "Cs", "Zl", "Zp"}
-)  # controls, invisible formats, halves of characters, line separators
+# Controls, invisible formats, halves of characters, line separators.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"
 _FLAG = "\U0001f3f4"  # the tags behind it name a region; anywhere else they are text that nobody sees
 _MOST_TAGS = 6
@@ -17,7 +16,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>#!|~$&])")
 
 
 def visible(text: str) -> str:
-    r"""*text* with each sign that is obeyed or not seen as an escape (`\x1b`, `\u202e`).
+    r"""*text* with each control or invisible character as an escape (`\x1b`, `\u202e`).
 
     Line breaks, tabs, blanks of all widths and what joins an emoji or a letter of its script stay.
     """
@@ -47,7 +46,7 @@ def in_markdown(text: str) -> str:
 
 
 def say(text: object, *, file: TextIO | None = None) -> None:
-    """Print *text*, as it is safe on a terminal."""
+    """Print *text*, escaped for a terminal."""
     print(visible(str(text)), file=file, flush=True)
 
 

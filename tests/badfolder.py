@@ -5,6 +5,7 @@ Beside the home lies what it is after: a secret text, a film and a photograph, e
 
 import base64
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
@@ -15,7 +16,6 @@ from kie_nb.simulator.draw import Plan, draw
 
 SECRET = b"-----BEGIN OPENSSH PRIVATE KEY-----\n" + b"7f3a91c2 of the user alone " * 40
 MARK_BYTES = 48
-OWN = {"video_sha256": None, "video_bytes": None, "files": None}  # what else a row says of its files
 
 
 class BadFolder:
@@ -44,6 +44,10 @@ class BadFolder:
         names = ", ".join(f"{name} = ?" for name in columns)
         with contextlib.closing(sqlite3.connect(self.home / "ledger.sqlite")) as db, db:
             db.execute(f"UPDATE run SET {names}", tuple(columns.values()))  # noqa: S608 - names of ours
+
+    def set_files(self, *names):
+        """Overwrite the files of every run: their names, and nothing else is told of them."""
+        self.set(files=json.dumps([{"name": name, "number": number} for number, name in enumerate(names)]))
 
     def set_picture(self, sha256):
         """Overwrite what the request says of its picture."""

@@ -301,9 +301,11 @@ def read_rows(file, mode="ro"):
         db.row_factory = sqlite3.Row
         if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone() is None:
             return []
-        wanted = "id, state, seed, task_id, video, video_sha256, fingerprint, estimate, request, error"
+        wanted = "id, state, seed, task_id, files, fingerprint, estimate, request, error"
         found = [dict(row) for row in db.execute(f"SELECT {wanted} FROM run ORDER BY created_at")]  # noqa: S608
     for row in found:
+        (file,) = json.loads(row.pop("files")) or ({},)
+        row |= {"video": file.get("name"), "video_sha256": file.get("sha256")}
         row["prompt"] = json.loads(row.pop("request"))["input"]["prompt"]
     return found
 

@@ -83,7 +83,16 @@ class Kernel:
 
     def submit(self, code):
         """Queue a cell."""
-        number = self._client.execute(code, allow_stdin=bool(self.answers))
+        content = {
+            "code": code, "silent": False, "store_history": True, "user_expressions": {},
+            "allow_stdin": bool(self.answers), "stop_on_error": True,
+        }  # fmt: skip
+        # As Lab does, so that the kernel knows that somebody watches.
+        message = self._client.session.msg(
+            "execute_request", content, metadata={"cellId": f"cell-{len(self.cells)}"}
+        )
+        self._client.shell_channel.send(message)
+        number = message["header"]["msg_id"]
         self.cells[number] = Cell()
         return number
 

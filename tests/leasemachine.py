@@ -70,7 +70,7 @@ def watch(ids):
         report = told(run)
         report(run)
         run.listen(report)
-        get_session().revive(run)
+        get_session().supervisor.ensure_driven(run)
 
 
 def told(run):

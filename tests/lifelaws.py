@@ -68,11 +68,10 @@ def read(home):
 
 def _row(found):
     request = json.loads(found["request"])
-    known = {
-        name: found[name] for name in ("id", "state", "task_id", "owner_hint", "estimate", "credits", "video")
-    }
+    known = {name: found[name] for name in ("id", "state", "task_id", "owner_hint", "estimate", "credits")}
+    known["video"] = next((file["name"] for file in json.loads(found["files"])), None)
     image = request["image"]["sha256"] if request["image"] else None
-    stands = found["live_key"] is not None
+    stands = found["active_key"] is not None
     return Row(**known, key=(request["input"]["prompt"], found["seed"]), image=image, stands=stands)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from kie_nb.catalogue import build_request
 from kie_nb.catalogue.request import ImageIdentity
-from kie_nb.ledger import Ledger
+from kie_nb.ledger import KeptFile, Ledger
 from kie_nb.ledger.schema import run
 
 MODELS = ("wan/2-5-text-to-video", "wan/2-5-image-to-video")
@@ -74,6 +74,9 @@ def _row(number, videos, sums):
         model=model, image=PICTURE if "image" in model else None, prompt=prompt_of(number), seed=number
     )
     name = request.fingerprint("simulator")
+    file = KeptFile(
+        name=f"videos/{videos[which].name}", number=0, sha256=sums[which], bytes=videos[which].stat().st_size, seconds=2.0
+    )  # fmt: skip
     return {
         "id": name[:12],
         "service": "simulator",
@@ -82,16 +85,14 @@ def _row(number, videos, sums):
         "request": request.to_json(),
         "fingerprint": name,
         "family": request.family("simulator"),
-        "live_key": f"{name}:0",
+        "active_key": f"{name}:0",
         "seed": number,
         "seed_drawn": False,
         "state": "fetched",
         "task_id": f"task-{number}",
         "credits": (60.0, 120.0, 100.0)[number % 3],
-        "video": f"videos/{videos[which].name}",
-        "video_sha256": sums[which],
-        "video_bytes": videos[which].stat().st_size,
-        "video_seconds": 2.0,
+        "files": (file,),
+        "beat": 0,
         "created_at": at,
         "completed_at": at,
         "duration_s": 60.0,

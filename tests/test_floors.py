@@ -17,6 +17,7 @@ FLOORS = {
                 "addresses",
                 "bounds",
                 "fileops",
+                "frontend",
                 "home",
                 "hosts",
                 "markup",

@@ -17,6 +17,7 @@ exp = kie.Experiment(
 """
 MAKE = f"""
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -55,8 +56,8 @@ if __name__ == "__main__":
         jobs.append(pool.submit(film, "short", 1, 1, "short.mp4"))
         [job.result() for job in jobs]
     for run in exp:  # as if they had been fetched: what was altered since is not shown
-        facts = {{"video_sha256": hash_of(run.video), "video_bytes": run.video.stat().st_size}}
-        get_session().ledger_of(run).move(run.id, "fetched", expect={{"fetched"}}, evidence={{}}, **facts)
+        files = (replace(run.row.files[0], sha256=hash_of(run.video), bytes=run.video.stat().st_size),)
+        get_session().ledger_of(run).move(run.id, "fetched", expect={{"fetched"}}, evidence={{}}, files=files)
     exp.wall().save("wall.html")
 
     def unlike(tile):

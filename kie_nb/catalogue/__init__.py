@@ -5,8 +5,9 @@ Validation, the magic's options, help, completion and estimates are all derived 
 
 from .describe import Field, describe, find, known_models, nearest
 from .prices import USD_PER_CREDIT, Estimate, estimate, is_far, price_remarks
-from .request import SEED_MAX, ImageIdentity, Request, build_request
+from .request import ImageIdentity, Request, build_request
 from .stored import read_image, read_request
+from .wan import SEED_MAX
 
 __all__ = [
     "SEED_MAX",

@@ -1,4 +1,4 @@
-"""Descriptions as data: what the options, the help, completion and later the panel are made of."""
+"""Models as data: the options, the help, completion and the panel are made of it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,8 @@ from .base import ModelInput
 from .wan import MODELS
 
 # What people call a field that has another name.
-_SYNONYMS = {
-    "length": "duration",
-    "seconds": "duration",
-    "time": "duration",
-    "size": "resolution",
-    "quality": "resolution",
-}
+_SYNONYMS = dict.fromkeys(("length", "seconds", "time"), "duration")
+_SYNONYMS |= dict.fromkeys(("size", "quality"), "resolution")
 _BY_ID = {model.model_id: model for model in MODELS}
 
 
@@ -60,11 +55,7 @@ def find(model_id: str) -> type[ModelInput] | None:
 
 @functools.cache
 def describe(model_id: str) -> tuple[Field, ...]:
-    """The fields of a described model, in the order people meet them.
-
-    Raises:
-        InvalidRequest: if the model is not described.
-    """
+    """The fields of a described model, in the order people meet them; InvalidRequest for another model."""
     model = find(model_id)
     if model is None:
         raise InvalidRequest(

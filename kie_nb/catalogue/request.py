@@ -1,13 +1,13 @@
 """A request: what the service is asked to make, checked and with every default made explicit.
 
-Pure: pictures are known here by what identifies them; reading and uploading them is the engine's business.
+Pure: a picture is its identity here; it is read and uploaded elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ..errors import InvalidRequest
 from .describe import describe, find, nearest
 from .prices import Estimate, estimate
-from .wan import DEFAULT_MODEL, SEED_MAX
+from .wan import DEFAULT_MODEL
 
 UNDESCRIBED_IMAGE_FIELD = "image_url"
 
@@ -112,13 +112,10 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """A plain object for the ledger."""
-        image = None
-        if self.image:
-            image = {name: getattr(self.image, name) for name in ImageIdentity.__slots__}
         return {
             "model": self.model,
             "input": self.inputs,
-            "image": image,
+            "image": asdict(self.image) if self.image else None,
             "seed": self.seed,
             "callBackUrl": self.call_back_url,
             "replicate": self.replicate,
@@ -164,13 +161,10 @@ def build_request(
     sent_as_is = {name: value for name, value in (raw or {}).items() if value is not None}
     description = find(model)
     if description is None and not raw:
-        # Raises, with the near name: raw inputs are asked for by word, a typing mistake is likelier.
+        # Raises, with the nearest name: raw inputs are given explicitly, so this is a typing mistake.
         describe(model)
-    for name in sent_as_is:
-        if name in given:
-            raise InvalidRequest(
-                f"{name} is given twice, once of it as a raw input.", hint="keep one of them"
-            )
+    if twice := next((name for name in sent_as_is if name in given), None):
+        raise InvalidRequest(f"{twice} is given twice, once of it as a raw input.", hint="keep one of them")
     given |= sent_as_is
     if description is None:
         _refuse_two_pictures(UNDESCRIBED_IMAGE_FIELD, given, image)
@@ -219,12 +213,9 @@ def _need_json(inputs: dict[str, Any]) -> None:
 
 def _refuse_unknown(model: str, given: dict[str, Any]) -> None:
     names = [entry.name for entry in describe(model)]
-    for name in given:
-        if name not in names:
-            raise InvalidRequest(
-                f"{model} has no field {name!r}{nearest(name, names)}",
-                hint=f"its fields are: {', '.join(names)}",
-            )
+    if wrong := next((name for name in given if name not in names), None):
+        hint = f"its fields are: {', '.join(names)}"
+        raise InvalidRequest(f"{model} has no field {wrong!r}{nearest(wrong, names)}", hint=hint)
 
 
 def _need_image(model: str, image_field: str | None, image: ImageIdentity | None) -> None:
@@ -234,18 +225,14 @@ def _need_image(model: str, image_field: str | None, image: ImageIdentity | None
             hint="--image cat.png on the magic's line, image=... in Python",
         )
     if image is not None and image_field is None:
-        raise InvalidRequest(
-            f"{model} takes no image.", hint="leave --image out, or use wan/2-5-image-to-video"
-        )
+        hint = "leave --image out, or use wan/2-5-image-to-video"
+        raise InvalidRequest(f"{model} takes no image.", hint=hint)
 
 
 def _explain(model: str, exc: ValidationError, given: dict[str, Any]) -> str:
     fields_ = {entry.name: entry for entry in describe(model)}
-    lines = []
-    for error in exc.errors():
-        name = str(error["loc"][0])
-        entry, value = fields_[name], given.get(name)
-        lines.append(_explain_one(entry, value, error["type"]))
+    wrong = [(str(error["loc"][0]), error["type"]) for error in exc.errors()]
+    lines = (_explain_one(fields_[name], given.get(name), kind) for name, kind in wrong)
     return "\n".join(dict.fromkeys(lines))
 
 
@@ -270,6 +257,3 @@ def _explain_one(entry: Any, value: Any, kind: str) -> str:
 def _digest(identity: dict[str, Any]) -> str:
     canonical = json.dumps(identity, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-__all__ = ["SEED_MAX", "ImageIdentity", "Request", "build_request"]

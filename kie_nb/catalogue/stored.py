@@ -1,4 +1,4 @@
-"""A request as ledgers, exports and videos keep it, read back with suspicion: they may be anybody's."""
+"""A request as ledgers, exports and videos keep it, checked when it is read back: they are untrusted."""
 
 from __future__ import annotations
 
@@ -43,20 +43,12 @@ class _StoredRequest(_Part):
 
 
 def read_image(stored: Any) -> ImageIdentity:
-    """The picture that *stored* names.
-
-    Raises:
-        ValueError: it names none.
-    """
+    """The picture that *stored* names; ValueError where it names none."""
     return StoredImage.model_validate(stored).identity()
 
 
 def read_request(stored: Any) -> Request:
-    """The request that `Request.to_json` gave.
-
-    Raises:
-        ValueError: it is none that could be shown and sent.
-    """
+    """The request that `Request.to_json` gave; ValueError for one that could not be shown and sent."""
     if is_deeper(stored, MAX_DEPTH):
         raise ValueError("it is nested too deeply")
     found = _StoredRequest.model_validate(stored)

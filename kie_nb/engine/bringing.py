@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DownloadFailed
 from ..fileops import hash_of
 from ..home import is_plain_file, is_real_folder, make_folder
-from ..ledger import kept_files, owner
+from ..ledger import owner
 from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
 from ..service.pace import Patience
 from ..video import ENDINGS, MEDIA, PAGES, Look, inspect, said_size
@@ -59,7 +59,7 @@ async def bring(
     """
     # What the ledger knows was changed since, if it is there: that is no file to take. What it does not know, a process
     # has left that died before it was written down.
-    is_known = any(kept.number == number for kept in kept_files(run.row))
+    is_known = any(kept.number == number for kept in run.row.files)
     is_known = is_known and await work(is_plain_file, place)
     await work(save_left, place)
     here = None if is_known else await work(named_here, place)

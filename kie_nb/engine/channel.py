@@ -19,10 +19,10 @@ from ..keys import SIMULATORS, Secret
 from ..ledger import GrantStore, Leave, Ledger, RunRow, owner
 from ..service import Client
 from ..settings import Settings
+from .balance import Reading
 from .dispatcher import Dispatcher, before_exit
 from .states import State
 from .timing import Timing
-from .weigh import Reading
 
 SHORTEST_PAUSE_S = 0.01
 

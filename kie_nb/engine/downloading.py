@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
-from ..ledger import Files, KeptFile, files_made, kept_files, with_kept
+from ..ledger import Files, KeptFile, files_made, with_kept
 from ..paths import shown_path
 from ..settings import LOGS
 from .bringing import bring, received
@@ -36,7 +36,7 @@ class Downloading(Step):
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
-        kept = kept_files(self.run.row)
+        kept = self.run.row.files
         # What is there stays, though its owner may have changed it or it is damaged: that is the doctor's to say.
         here = {one.number for one in kept if self.files.find(one.name)}
         wanted = [number for number in range(len(urls)) if number not in here]
@@ -61,7 +61,7 @@ class Downloading(Step):
         came, error = await self._fetch_all(missing, (0.0,))
         if came:
             await self._keep(came)
-        self.run.say(error.message if error else "")
+        self.say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
         run = self.run
@@ -118,13 +118,11 @@ class Downloading(Step):
                     failed.pop(number, None)
                 except DownloadFailed as exc:
                     failed[number] = exc
-                    self.run.say(
-                        exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again."
-                    )
+                    self.say(exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again.")
             if all(isinstance(exc, NotFetched) for exc in failed.values()):
                 break
         if not failed:
-            self.run.say("")
+            self.say("")
         self.workspace.not_fetched |= {
             (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
         }
@@ -181,7 +179,7 @@ def _told(run: Record) -> bool:
 
 def place_of(run: Record, files: Files, number: int) -> Path:
     """Where file *number* of the task of *run* belongs: under the name that it has, which may be an import's, or will have."""
-    for kept in kept_files(run.row):
+    for kept in run.row.files:
         if kept.number == number and (path := files.place(kept.name)) is not None:
             return path
     return files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
@@ -193,14 +191,8 @@ def with_files(run: Record, files: Files, came: Mapping[int, dict[str, Any]]) ->
         KeptFile(
             name=files.relative(facts["path"]),
             number=number,
-            **{name: facts[name] for name in ("sha256", "bytes", "remark", "version")},
+            **{name: facts[name] for name in ("sha256", "bytes", "seconds", "remark", "version")},
         )
         for number, facts in came.items()
     ]
-    changes = {**with_kept(run.row, fresh, made=files_made(run.row)), "error": None}
-    first = changes["files"][0]
-    if first["number"] in came:
-        changes["video_seconds"] = came[first["number"]]["seconds"]
-    elif first["name"] != run.row.video:  # it stands in the place of one whose length that was
-        changes["video_seconds"] = None
-    return changes
+    return {**with_kept(run.row, fresh, made=files_made(run.row)), "error": None}

@@ -1,30 +1,27 @@
-"""Runs that are written down and not sent yet: they can be taken back."""
+"""Runs that are recorded and not sent yet: they can be cancelled."""
 
 from __future__ import annotations
 
 from ..errors import NotSent
 from .outcomes import stored
+from .record import Record
 from .states import State
-from .tracked import Tracked
 
 
-def cancel_unsent(run: Tracked) -> bool:
-    """Take back an intention that was not sent; False if it is too late for that, or another living process's."""
-    held_by = run.row.owner
-    if run.ledger.leases.is_others(run.row):
+def cancel_unsent(run: Record) -> bool:
+    """Cancel an intention that was not sent; False if it is too late for that, or another living process's."""
+    row = run.row
+    if run.ledger.leases.is_others(row):
         return False
-    words = "it was taken back before it was sent."
+    words = "it was cancelled before it was sent."
     error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
-    row = run.ledger.move(
+    moved = run.ledger.move(
         run.id,
         State.NOT_SENT,
         expect={State.INTENT},
-        owner=held_by,
+        owner=row.owner,
         evidence={"because": words},
         release=True,
         error=stored(error),
     )
-    if row is not None:
-        run.update(row)
-        run.finish(error)
-    return row is not None
+    return moved is not None

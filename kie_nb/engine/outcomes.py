@@ -9,6 +9,7 @@ from ..errors import KieError, Refused, TaskFailed
 from ..service import TaskRecord
 from ..settings import LOGS
 from .record import Record
+from .states import State
 
 _KEPT = ("message", "hint", "charged", "code", "fail_code")
 
@@ -22,13 +23,14 @@ def stored(error: KieError) -> dict[str, Any]:
 
 def error_of(run: Record) -> KieError:
     """The error that a run in the ledger ended with."""
+    if run.state is State.WRITTEN_OFF:
+        words = f"{run.label} is written off."
+        return KieError(words, hint="run its cell to send the request anew", charged="", run_id=run.id)
     kept = run.row.error or {}
     kind = getattr(errors, str(kept.get("class")), KieError)
     if not (isinstance(kind, type) and issubclass(kind, KieError)):
         kind = KieError
     message = kept.get("message") or f"run {run.id[:8]} is {run.state}."
-    if kept.get("evidence"):
-        message = f"{message} {kept['evidence']}"
     taken = {Refused: "code", TaskFailed: "fail_code"}
     more: Any = {name: kept.get(name) for base, name in taken.items() if issubclass(kind, base)}
     return kind(message, hint=kept.get("hint") or "", charged=kept.get("charged"), run_id=run.id, **more)

@@ -16,7 +16,7 @@ from ..settings import LOGS
 from .outcomes import failure
 from .schedule import Usual, next_look_s
 from .states import State, from_service
-from .transitions import Step, TakenOver, log
+from .transitions import OwnershipLost, Step, log
 
 MOST_STRANGE = 50  # words of the service's that are logged: a new one at every look would have no end
 
@@ -45,7 +45,7 @@ class Polling(Step):
                 raise
             except KieError as exc:
                 is_lost = isinstance(exc, TaskLost)
-                self.run.say("the service does not show the task yet" if is_lost else exc.message)
+                self.say("the service does not show the task yet" if is_lost else exc.message)
                 if not _passes(exc):
                     unseen, unseen_since = unseen + 1, unseen_since or time.monotonic()
                     if (
@@ -55,7 +55,7 @@ class Polling(Step):
                         await self._give_up(exc)
                 continue
             unseen_since, unseen = 0.0, 0
-            self.run.say("")
+            self.say("")
             before = self.run.state
             await self._take_in(record)
             if record.is_final:
@@ -124,7 +124,7 @@ class Polling(Step):
                 await self.db(self.ledger.forget_upload, self.channel.account, sha256)
             await self.end(State.FAIL, error, **changes)
             if self.run.state is not State.FAIL:
-                raise TakenOver
+                raise OwnershipLost
             raise error
         if state is State.SUCCESS:
             changes |= {"urls": list(record.urls), "duration_s": self._work_s(record)}

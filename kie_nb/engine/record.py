@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, Request
-from ..ledger import Files, files_made, kept_files
+from ..ledger import Files, Ledger, files_made
 from ..ledger.schema import moment
 from ..requests import provenance
 from .states import FINAL, State
 
 if TYPE_CHECKING:
-    from ..ledger import Ledger, RunRow
+    from ..ledger import RunRow
 
 LENGTH_SLACK_S = 0.5  # encoders end on whole frames, and some add a few
 LINK_LIFE = dt.timedelta(days=1)  # kie-api §8.2: 24 h or 14 days; assume the shorter
+
+
+Key = tuple[Ledger, str]
 
 
 class Record:
@@ -30,6 +33,20 @@ class Record:
     def ledger(self) -> Ledger:
         """The ledger that it is in."""
         return self._ledger
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the runs of all ledgers."""
+        return self._ledger, self.row.id
+
+    def reread(self) -> Record:
+        """The same run as the ledger has it now; what is news is published."""
+        row = self.ledger.get(self.id)
+        if row is None:
+            return self
+        if row != self.row:
+            self.ledger.publish(row)
+        return Record(row, self.ledger)
 
     @property
     def id(self) -> str:
@@ -100,16 +117,15 @@ class Record:
     def videos(self) -> tuple[Path, ...]:
         """All files, where the task made more than one."""
         files = Files(self.ledger.home)
-        names = [self.row.video, *(self.row.more_videos or [])]
-        return tuple(path for path in map(files.place, names) if path is not None)
+        return tuple(path for kept in self.row.files if (path := files.place(kept.name)) is not None)
 
     @property
     def missing(self) -> tuple[int, ...]:
         """Which files of the task have not come, counted from 0: it made several, and not all could be fetched yet."""
         count = files_made(self.row)
-        if self.state is not State.FETCHED or count <= 1 + len(self.row.more_videos or ()):
+        if self.state is not State.FETCHED or count <= max(1, len(self.row.files)):
             return ()
-        here = {kept.number for kept in kept_files(self.row)}
+        here = {kept.number for kept in self.row.files}
         return tuple(number for number in range(count) if number not in here)
 
     @property
@@ -125,8 +141,7 @@ class Record:
     @property
     def name_remark(self) -> str:
         """That the ledger names a file for it that is not read, in words; "" where all is well."""
-        named = [name for name in (self.row.video, *(self.row.more_videos or ())) if name]
-        if len(named) == len(self.videos):
+        if len(self.row.files) == len(self.videos):
             return ""
         return "The ledger names a file for it that is no plain file of kie-runs/videos: it is not read."
 
@@ -138,14 +153,15 @@ class Record:
             f"{kept.remark[:1].upper()}{kept.remark[1:]}."
             if is_one
             else f"File {kept.number + 1}: {kept.remark}."
-            for kept in kept_files(self.row)
+            for kept in self.row.files
             if kept.remark
         )
 
     @property
     def length_remark(self) -> str:
         """That the video is not as long as asked, in words; "" where it is, or where nobody knows."""
-        wanted, seconds = self.request.asked_seconds, self.row.video_seconds
+        wanted = self.request.asked_seconds
+        seconds = self.row.files[0].seconds if self.row.files else None
         if wanted is None or seconds is None or abs(seconds - wanted) <= LENGTH_SLACK_S:
             return ""
         return f"Asked for {wanted:g} s; the video has {seconds:.1f} s."

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..catalogue import ImageIdentity, Request
 from ..errors import (
@@ -23,71 +21,46 @@ from ..ledger import owner
 from ..ledger.leases import elapsed_s
 from ..requests.images import upload_name
 from ..service.envelope import outcome_unknown
-from .evidence import gather
+from .balance import Reading
 from .states import State
-from .transitions import Step, TakenOver, noted_task
-from .weigh import Reading
-
-if TYPE_CHECKING:
-    from .channel import Channel
-    from .tracked import Tracked
-    from .workspace import Workspace
+from .transitions import OwnershipLost, Step, ToSend, noted_task
 
 RATE_TRIES = 30  # each after the ten seconds that the gate keeps closed
 UPLOAD_LIFE = dt.timedelta(hours=20)  # the docs say 24 h and 3 days; assume less than the shorter
 
 
-@dataclass(frozen=True, slots=True)
-class ToSend:
-    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's.
-
-    Attributes:
-        content: The picture, where it is to be uploaded.
-    """
-
-    request: Request
-    content: bytes | None = None
-
-
 class Sending(Step):
-    """Uploads the picture, waits for the right to send, and sends once.
-
-    Args:
-        to_send: What is sent; None where nothing may be.
-    """
-
-    def __init__(self, run: Tracked, workspace: Workspace, channel: Channel, to_send: ToSend | None) -> None:
-        super().__init__(run, workspace, channel)
-        self.to_send = to_send
+    """Uploads the picture, waits for the right to send, and sends once."""
 
     async def send(self) -> None:
         """Send the run, or end it as not sent, refused or unknown and raise that.
 
         Raises:
-            TakenOver: somebody else sends it, or it was withdrawn.
+            OwnershipLost: somebody else sends it, or it was cancelled.
         """
-        if self.to_send is None:
-            raise TakenOver
+        to_send = self.drive.may_send
+        if to_send is None:
+            raise OwnershipLost
         counting = asyncio.get_running_loop().create_task(
             self.channel.balance(max_age_s=self.timing.balance_age_s)
         )
         try:
             await self.channel.client()  # one that cannot be opened is not tried again
-            image_url = await self._image_url(self.to_send)
+            image_url = await self._image_url(to_send)
             balance = await counting
             tries, refusals = iter(self.timing.connect_pauses_s), iter(range(RATE_TRIES))
             while True:
                 try:
-                    return await self._send_once(self.to_send.request, image_url, balance)
+                    return await self._send_once(to_send.request, image_url, balance)
                 except RateLimited:
                     if next(refusals, None) is None:
                         raise
-                    self.run.say("the service is rate limiting; waiting for its window")
+                    self.say("the service is rate limiting; waiting for its window")
                 except NotSent as exc:
                     pause = next(tries, None)
                     if pause is None:
                         raise
-                    self.run.say(f"{exc.message} Trying again.")
+                    self.say(f"{exc.message} Trying again.")
                     await asyncio.sleep(pause)
         except KieError as exc:
             if self.run.state is State.INTENT:
@@ -111,12 +84,15 @@ class Sending(Step):
         await self._unknown(outcome_unknown("the process ended while the request was under way"))
 
     async def _unknown(self, error: OutcomeUnknown) -> None:
-        """A task may exist: that is on disk before anything else; then the balance is asked as a witness."""
+        """A task may exist: that is on disk before anything else; then the balance is read as evidence."""
         error.hint = f"`%kie show {self.run.id[:8]}` tells how to settle it; kie.get({self.run.id[:8]!r}).resend() asks, and sends it again"
         await self.end(State.UNKNOWN, error)
         with contextlib.suppress(KieError):
-            found = await gather(self.workspace, self.run, self.channel)
-            error.message = f"{error.message} {found.words}"
+            is_same = self.run.row.account == self.channel.account
+            reading = await self.channel.balance(max_age_s=0.0) if is_same else None
+            if reading is not None:
+                evidence = {"balance_after": reading.to_json()}
+                await self.move(State.UNKNOWN, evidence=evidence, balance_after=reading.credits)
 
     async def _send_once(self, request: Request, image_url: str | None, balance: Reading | None) -> None:
         client = await self.channel.client()
@@ -124,11 +100,9 @@ class Sending(Step):
         async with self.channel.permission(self.ledger, self.run.id, balance) as row:
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
             if row is None:
-                raise TakenOver
-            self.run.update(row)
-            if (
-                elapsed_s() - began > self.ledger.leases.lease_s / 2
-            ):  # for the right, or we were stopped in between
+                raise OwnershipLost
+            # It was waited for long, or this process was stopped in between.
+            if elapsed_s() - began > self.ledger.leases.lease_s / 2:
                 await self._ensure_ours()
             try:
                 task_id = await client.create(
@@ -157,14 +131,14 @@ class Sending(Step):
 
     async def _accepted(self, task_id: str) -> None:
         """The answer is in: from here on its id is on disk, or told to whoever watches."""
-        self.run.say("")
+        self.say("")
         try:
             await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
         except Exception as exc:  # no word of a database's may stand for what the service has said
             error = outcome_unknown(
                 f"its task {task_id} was accepted and could not be written down ({type(exc).__name__})"
             )
-            self._note_task(task_id)
+            self.note_task(task_id)
             await self._unknown(error)
             raise error from exc
 
@@ -172,10 +146,10 @@ class Sending(Step):
         """Who took us for dead has written down that the outcome is unknown, and may have sent it again.
 
         Raises:
-            TakenOver: then nothing is sent here any more.
+            OwnershipLost: then nothing is sent here any more.
         """
         if not await self.db(self.ledger.renew, [self.run.id], owner.me()):
-            raise TakenOver
+            raise OwnershipLost
 
     async def _have_and_need(self) -> str:
         estimate = self.run.estimate
@@ -208,7 +182,7 @@ class Sending(Step):
                     raise NotSent(
                         f"the picture could not be uploaded: {exc.message}", hint="run the cell again"
                     ) from exc
-                self.run.say(f"{exc.message} Uploading again.")
+                self.say(f"{exc.message} Uploading again.")
                 await asyncio.sleep(self.timing.rate_pause_s if isinstance(exc, RateLimited) else pause)
         await self.db(self.ledger.remember_upload, self.channel.account, image.sha256, done.url)
         return done.url

@@ -1,4 +1,4 @@
-"""What the steps of a run's life share: the run, its ledger, and transitions that are not lost."""
+"""One run that is being driven, and its transitions: each is one compare-and-set in the ledger, tried until it is written."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import contextlib
 import logging
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, LedgerError
-from ..ledger import UnreadableRun, owner
+from ..ledger import Files, UnreadableRun, owner
 from ..paths import make_private, open_private
 from .outcomes import stored
 from .states import OPEN, RELEASED, State, sources
 
 if TYPE_CHECKING:
+    from ..catalogue import Request
     from .channel import Channel
-    from .tracked import Tracked
+    from .record import Record
     from .workspace import Workspace
 
 log = logging.getLogger("kie_nb")
@@ -26,20 +29,60 @@ log = logging.getLogger("kie_nb")
 NOTES = "tasks-to-save.txt"
 
 
-class TakenOver(Exception):
-    """Another process drives this run now, or it was withdrawn before it was sent."""
+class OwnershipLost(Exception):
+    """Another process drives this run now, or it was cancelled before it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's.
+
+    Attributes:
+        content: The picture, where it is to be uploaded.
+        channel: The way to its service.
+    """
+
+    request: Request
+    content: bytes | None
+    channel: Channel
+
+
+@dataclass(eq=False)
+class Drive:
+    """One run in this process, on its way to its end.
+
+    Attributes:
+        run: Its latest record; replaced whenever its ledger publishes a row of it.
+        may_send: What somebody here wants sent; None where nothing may be.
+        on_trouble: Called with what has gone wrong and will pass; "" when it has.
+    """
+
+    run: Record
+    workspace: Workspace
+    channel: Channel
+    may_send: ToSend | None
+    on_trouble: Callable[[Record, str], None]
 
 
 class Step:
     """One part of a run's life, on the dispatcher's loop."""
 
-    def __init__(self, run: Tracked, workspace: Workspace, channel: Channel) -> None:
-        self.run = run
-        self.workspace = workspace
-        self.timing = workspace.timing
-        self.channel = channel
-        self.ledger = run.ledger
-        self.files = workspace.home_of(run)
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+        self.workspace = drive.workspace
+        self.timing = drive.workspace.timing
+        self.channel = drive.channel
+        self.ledger = drive.run.ledger
+        self.files = Files(self.ledger.home)
+
+    @property
+    def run(self) -> Record:
+        """The latest record of the run."""
+        return self.drive.run
+
+    def say(self, trouble: str) -> None:
+        """Show something that passes; it is raised nowhere."""
+        self.drive.on_trouble(self.run, trouble)
 
     async def db(self, fn: Any, *args: Any, **more: Any) -> Any:
         """A ledger call; in the thread for them, or, once the interpreter is on its way out, here."""
@@ -55,6 +98,7 @@ class Step:
 
         Raises:
             UnreadableRun: the run is no run any more, which waiting does not cure; its task is noted beside the ledger.
+            OwnershipLost: another process drives the run.
         """
         told = ""
         while True:
@@ -62,22 +106,22 @@ class Step:
                 is_moved = await self.move(to, **changes)
             except UnreadableRun:
                 if changes.get("task_id"):
-                    self._note_task(changes["task_id"])
+                    self.note_task(changes["task_id"])
                 raise
             except LedgerError as exc:
                 if not told and "task_id" in changes:
                     told = f" Its task is {changes['task_id']}: write it down."
                     log.error("%s%s", exc.message, told)  # noqa: TRY400 - not our stack but the words matter
-                    self._note_task(changes["task_id"])
-                self.run.say(f"{exc.message}{told} Trying again.")
+                    self.note_task(changes["task_id"])
+                self.say(f"{exc.message}{told} Trying again.")
                 await asyncio.sleep(self.timing.ledger_pause_s)
             else:
                 if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
                     # Settled meanwhile, by a kernel that took us for dead: the id must not go with it.
-                    self._note_task(changes["task_id"])
+                    self.note_task(changes["task_id"])
                     log.error("%s is %s, but has task %s", self.run.label, self.run.state, changes["task_id"])
                 if not is_moved and self.run.state in OPEN and self.run.row.owner != owner.me():
-                    raise TakenOver
+                    raise OwnershipLost
                 return
 
     async def move(
@@ -100,18 +144,14 @@ class Step:
             self.ledger.move, self.run.id, to, expect=expect, evidence=evidence, release=release, **changes
         )
         if row is None:
-            current = await self.db(self.ledger.get, self.run.id)
-            if current is not None:
-                self.run.update(current)
-            return False
-        self.run.update(row)
-        return True
+            await self.db(self.run.reread)
+        return row is not None
 
     async def end(self, to: State, error: KieError, **changes: Any) -> None:
         """A transition to a state that has an error, which is kept with it."""
         await self.surely(to, error=stored(error), evidence={"because": error.message}, **changes)
 
-    def _note_task(self, task_id: str) -> None:
+    def note_task(self, task_id: str) -> None:
         """A second place for an id that the ledger cannot take now."""
         with contextlib.suppress(OSError):
             folder = self.channel.settings.state_home

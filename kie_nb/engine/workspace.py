@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, KieError
 from ..keys import Secret
-from ..ledger import Database, Files, GrantStore, Ledger
+from ..ledger import Database, Files, GrantStore, Ledger, RunRow
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .durations import Durations
 from .executor import Executor, Threads
 from .record import Record
 from .timing import Timing
+from .waiting import wait_blocking
 
 
 class Workspace:
@@ -30,6 +33,7 @@ class Workspace:
         self.strange_states: set[str] = set()  # words of the service's that were logged
         self.not_fetched: set[tuple[str, int]] = set()  # files of runs that are not tried again
         self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
+        self._listeners: list[Callable[[Ledger, RunRow], None]] = []
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
         self._lock = threading.RLock()
@@ -44,10 +48,25 @@ class Workspace:
         url = settings_.ledger_url()
         with self._lock:
             if (home, url) not in self._ledgers:
-                self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.timing.lease_s)
+                opened = self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.timing.lease_s)
+                for listener in self._listeners:
+                    opened.listen(partial(listener, opened))
             found = self._ledgers[home, url]
             found.ensure_in_place()
             return found
+
+    def listen(self, listener: Callable[[Ledger, RunRow], None]) -> None:
+        """Call *listener* with each row that a ledger of this workspace publishes; before the first of them is opened."""
+        self._listeners.append(listener)
+
+    def call(self, make: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
+        """Run a short coroutine on the dispatcher and wait for it, interruptibly."""
+        future = self.dispatcher.submit(make())
+        goes_on = "the question was dropped; it costs nothing."
+        if not wait_blocking(future, timeout_s=timeout_s, goes_on=goes_on):
+            future.cancel()
+            raise KieError("the service did not answer in time.", hint="try again")
+        return future.result()
 
     def find(self, text: str) -> Record:
         """The run of the current home whose id or task id begins with *text*.

@@ -16,7 +16,6 @@ from ..engine.states import OPEN, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
 from ..ledger import Experiments, RunRow, Standing
-from ..ledger.artifacts import kept_files
 from ..ledger.money import Figures
 from ..requests.provenance import here
 from .cell_requests import Cells, credits_of
@@ -36,6 +35,7 @@ class CellRuns:
         made_for: The settings when it was made.
 
     Attributes:
+        key: Tells the experiment from others of this process.
         cells: By fingerprint, in the order of the grid.
     """
 
@@ -44,6 +44,7 @@ class CellRuns:
     def __init__(self, session: Session, name: str, made_for: settings_.Settings) -> None:
         self._session, self._name, self._home = session, name, made_for.home
         self._service, self._identity = made_for.service, session.channel(made_for).identity
+        self.key = (self._home, self._identity, name)
 
     # --- checks ------------------------------------------------------------------------------------------------
 
@@ -108,11 +109,14 @@ class CellRuns:
     def standings(self) -> list[Standing | None]:
         """As much of each row as is shown each second."""
         found = self.store.standings(list(self.cells))
-        gone = self._gone(found.values())
-        incomplete = self._incomplete(found.values()) - gone
+        is_here = self._is_here()
         for fingerprint, row in found.items():
-            if row.id in gone or row.id in incomplete:
-                found[fingerprint] = replace(row, is_gone=row.id in gone, is_incomplete=row.id in incomplete)
+            if row.state == State.FETCHED:
+                here = [is_here(one.name) for one in row.files]
+                is_gone = not any(here[:1])
+                is_whole = all(here) and len(here) >= (row.files_made or 0)
+                if is_gone or not is_whole:
+                    found[fingerprint] = replace(row, is_gone=is_gone, is_incomplete=not is_gone)
         return [found.get(fingerprint) for fingerprint in self.cells]
 
     def _rows(self) -> list[RunRow | None]:
@@ -122,22 +126,10 @@ class CellRuns:
     def _handle(self, row: RunRow) -> Run:
         return self._session.handle(self._home, row)
 
-    def _gone(self, rows: Iterable[RunRow | Standing]) -> set[str]:
+    def _gone(self, rows: Iterable[RunRow]) -> set[str]:
         """The ids of the runs that are done, and whose video is not on this machine."""
         is_here = self._is_here()
         return {row.id for row in rows if row.state == State.FETCHED and not is_here(row.video)}
-
-    def _incomplete(self, rows: Iterable[Standing]) -> set[str]:
-        """The ids of the runs that are done, and of whose task a file is not on this machine."""
-        several = [row.fingerprint for row in rows if row.has_several and row.state == State.FETCHED]
-        if not several:
-            return set()
-        is_here, ledger = self._is_here(), self._session.ledger(self._home)
-        return {
-            row.id
-            for row in self.store.runs(several).values()
-            if Record(row, ledger).missing or not all(is_here(kept.name) for kept in kept_files(row))
-        }
 
     def _is_here(self) -> Callable[[str | None], bool]:
         files = self._session.files(self._home)
@@ -176,8 +168,8 @@ class CellRuns:
             if row.state in _LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1
         ]
         for run in found:
-            self._session.look_for(run)
-        return [run for run in found if not run.is_final or self._session.is_coming(run)]
+            self._session.supervisor.ensure_driven(run, look_again=True)
+        return [run for run in found if not run.is_final or self._session.supervisor.is_coming(run)]
 
 
 def _shown(identity: str) -> str:

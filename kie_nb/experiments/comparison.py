@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,9 +22,7 @@ from ..video import Likeness, NotAVideo, Side, compare_videos, is_media, make_st
 from .verdict import Judgement, Verdict, judge
 
 T = TypeVar("T")
-_SIDES = ("", "first", "second")
-_FIGURES = ("", "", "")  # a figure belongs to both: nothing of it stands below "first" or "second"
-_MEASURED = "measured between the two"
+Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,22 +47,21 @@ class Comparison:
         return self.judgement.verdict
 
     def __repr__(self) -> str:
-        sides = tables.as_text(_SIDES, self._sides, caption=self._caption)
-        figures = tables.as_text(_FIGURES, self._figures, caption=_MEASURED)
-        return "\n".join([sides, figures, *(visible(f"- {reason}") for reason in self.judgement.reasons)])
+        shown = [tables.as_text(heads, rows, caption=caption) for heads, rows, caption in self._tables]
+        return "\n".join([*shown, *(visible(f"- {reason}") for reason in self.judgement.reasons)])
 
     def html(self) -> Html:
         """Tables of both videos and of the figures, the reasons of the verdict, and the strip of frames."""
-        sides = tables.as_html(_SIDES, self._sides, caption=self._caption)
-        figures = tables.as_html(_FIGURES, self._figures, caption=_MEASURED)
-        why = joined(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons)
+        sides, figures = (
+            tables.as_html(heads, rows, caption=caption) for heads, rows, caption in self._tables
+        )
         return html(
             '<div {}>{}<div style="padding-top:8px">{}</div><div style="padding:4px 0">{}</div>'
             '<img alt="{}" style="display:block;max-width:100%" src="{}"></div>',
             ROOT,
             sides,
             figures,
-            why,
+            joined(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons),
             f"Frames of {self.first}, above those of {self.second}",
             data_url(self.strip),
         )
@@ -72,39 +69,28 @@ class Comparison:
     _repr_html_ = html
 
     @property
-    def _caption(self) -> str:
-        return f"{self.verdict}: {self.first} and {self.second}"
-
-    @property
-    def _sides(self) -> list[tuple[str, str, str]]:
-        one, other = self.likeness.first, self.likeness.second
-        return [
+    def _tables(self) -> Iterator[tuple[Row, Sequence[Row], str]]:
+        """Headings, rows and caption: first of each video by itself, then of both together."""
+        found, share = self.likeness, self.judgement.share
+        one, other = found.first, found.second
+        if found.sound is not None:
+            sound = (_loudness(found.sound.rms[0]), _loudness(found.sound.rms[1]))
+        else:
+            sound = ("yes" if one.has_sound else "none", "yes" if other.has_sound else "none")
+        sides = [
             ("file", one.name, other.name),
             ("sha256", one.sha256[:12], other.sha256[:12]),
             ("picture", _picture(one), _picture(other)),
-            ("sound", *self._sound),
+            ("sound", *sound),
         ]
-
-    @property
-    def _figures(self) -> list[tuple[str, str, str]]:
-        found = self.likeness
-        return [
+        yield ("", "first", "second"), sides, f"{self.verdict}: {self.first} and {self.second}"
+        against = f"{share:.2f} of the {self.judgement.spread:.4f} between seeds" if share is not None else ""
+        figures = [
             ("SSIM", f"{found.ssim:.4f}", f"at worst {found.ssim_min:.4f}"),
-            ("distance (1 - SSIM)", f"{found.distance:.4f}", self._against_seeds),
+            ("distance (1 - SSIM)", f"{found.distance:.4f}", against),
             ("compared", f"{tables.counted(found.pairs, 'pair')} of frames", f"{found.compared_s:g} s"),
         ]
-
-    @property
-    def _against_seeds(self) -> str:
-        share, spread = self.judgement.share, self.judgement.spread
-        return "" if share is None else f"{share:.2f} of the {spread:.4f} between seeds"
-
-    @property
-    def _sound(self) -> tuple[str, str]:
-        found = self.likeness
-        if found.sound is not None:
-            return _loudness(found.sound.rms[0]), _loudness(found.sound.rms[1])
-        return ("yes" if found.first.has_sound else "none"), ("yes" if found.second.has_sound else "none")
+        yield ("", "", ""), figures, "measured between the two"
 
 
 def compare(
@@ -127,10 +113,7 @@ def compare(
         raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
     except ValueError as exc:  # a name that no file can have, or a spread that is none
         raise InvalidRequest(f"nothing was compared: {exc}.", charged="") from exc
-    names = [
-        each.label if isinstance(each, Run) else path.name
-        for each, path in zip((first, second), paths, strict=True)
-    ]
+    names = [each.label if isinstance(each, Run) else Path(each).name for each in (first, second)]
     return Comparison(
         first=names[0],
         second=names[1],
@@ -141,14 +124,13 @@ def compare(
 
 
 def _altered(*sides: tuple[object, Side]) -> list[str]:
-    """What limits the verdict: the file that was read is damaged, or not the one that the run has brought."""
-    damaged = [
-        f"{given.label}: {text}" for given, _ in sides if isinstance(given, Run) for text in given.damage
-    ]
+    """What limits the verdict: a file is damaged, or is not the one that the run fetched."""
+    runs = [(given, side) for given, side in sides if isinstance(given, Run)]
+    damaged = [f"{run.label}: {text}" for run, _ in runs for text in run.damage]
     return damaged + [
-        f"the video of {given.label} was altered since it was fetched: this is said of the file as it is now"
-        for given, side in sides
-        if isinstance(given, Run) and given.row.video_sha256 not in {None, side.sha256}
+        f"the video of {run.label} was altered since it was fetched: this is said of the file as it is now"
+        for run, side in runs
+        if run.row.video_sha256 not in {None, side.sha256}
     ]
 
 

@@ -20,7 +20,6 @@ from ..errors import InvalidRequest, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..handles import Run, Session
 from ..home import is_name
-from ..ledger import kept_files
 from ..operations.manifest import plain_json
 from ..paths import shown_path
 from ..redact import places_of
@@ -144,17 +143,16 @@ class _Crate:
         if run.state is not State.FETCHED:
             return
         files = self._session.home_of(run)
-        for kept in kept_files(run.row):
+        for kept in run.row.files:
             path = files.place(kept.name)
             if path is None:
                 raise _not_whole(f"{run.label} has a file that is none of ours", "its own")
-            seconds = run.row.video_seconds if kept.name == run.row.video else None
             yield self._copy(
                 path,
                 [f"videos/{path.name}", f"videos/{run.id}_{kept.number + 1}{path.suffix}"],
                 kept.sha256,
                 description=SIMULATED if run.service == "simulator" else "",
-                duration=f"PT{seconds:g}S" if seconds else "",
+                duration=f"PT{kept.seconds:g}S" if kept.seconds else "",
                 keywords=", ".join(run.tags),
             )[1]
 

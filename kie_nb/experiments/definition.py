@@ -1,4 +1,4 @@
-"""What an experiment asks for, as it is kept, compared and written to a file: plain, without keys and machine paths."""
+"""What an experiment asks for, as it is stored and compared: plain values, no keys, no paths of this machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Required
 
-from pydantic import Field, Strict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from .. import headless
+from .. import frontend
 from ..bounds import MAX_JSON, Text
 from ..engine.tables import counted
 from ..errors import InvalidRequest
-from ..handles.settling import ask
+from ..handles.words import ask
 from ..home import open_file
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
@@ -37,10 +37,12 @@ _Value = (
 )
 
 
-class _Kept(TypedDict, total=False):
-    """The shape of a definition: a file or a row may be anybody's."""
+@with_config(ConfigDict(extra="forbid"))
+class _Shape(TypedDict, total=False):
+    """A definition as it is stored: a file or a row may be anybody's."""
 
-    name: Text
+    kie_nb: Required[Literal[1]]
+    name: Required[Text]
     model: Text
     repeats: Annotated[int, Strict()]
     zip: list[list[Text]]
@@ -49,7 +51,7 @@ class _Kept(TypedDict, total=False):
     dropped: list[dict[Text, _Value]]
 
 
-_KEPT = TypeAdapter(_Kept)
+_SHAPE = TypeAdapter(_Shape)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,17 +68,18 @@ class Definition:
     dropped: tuple[dict[str, Any], ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
-        """As the ledger and a file keep it; pictures by their names."""
-        kept: dict[str, Any] = {"kie_nb": VERSION, "name": self.name, "model": self.model}
-        if self.grid.repeats != 1:
-            kept["repeats"] = self.grid.repeats
-        if self.grid.zipped:
-            kept["zip"] = [list(group) for group in self.grid.zipped]
-        kept["fixed"] = {name: plain(value) for name, value in self.grid.fixed.items() if value is not None}
-        kept["axes"] = {name: [plain(value) for value in values] for name, values in self.grid.axes.items()}
-        if self.dropped:
-            kept["dropped"] = [dict(place) for place in self.dropped]
-        return kept
+        """As the ledger and a file store it; pictures by their names."""
+        grid = self.grid
+        return {
+            "kie_nb": VERSION,
+            "name": self.name,
+            "model": self.model,
+            **({"repeats": grid.repeats} if grid.repeats != 1 else {}),
+            **({"zip": [list(group) for group in grid.zipped]} if grid.zipped else {}),
+            "fixed": {name: plain(value) for name, value in grid.fixed.items() if value is not None},
+            "axes": {name: [plain(value) for value in values] for name, values in grid.axes.items()},
+            **({"dropped": [dict(place) for place in self.dropped]} if self.dropped else {}),
+        }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Definition:
@@ -91,12 +94,17 @@ class Definition:
                 hint="it needs kie_nb = 1, a name, and [fixed] and [axes]",
                 charged="",
             )
-        if wrong := _what_is_wrong(kept):
+        try:
+            _SHAPE.validate_python(kept)
+        except ValidationError as exc:
+            error = exc.errors(include_url=False)[0]
+            where = ".".join(map(str, error["loc"][:2]))
+            wrong = {"missing": "is missing", "extra_forbidden": "is unknown"}.get(error["type"], "is wrong")
             raise InvalidRequest(
-                f"the definition cannot be read: {wrong}.",
+                f"the definition cannot be read: {where} {wrong}.",
                 hint="values are text, numbers, true or false; an axis is a list of them",
                 charged="",
-            )
+            ) from None
         return cls(
             name=kept["name"],
             model=kept.get("model", ""),
@@ -110,7 +118,7 @@ class Definition:
         )
 
     def with_pictures_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
-        """The same with its pictures found: in *folder*, where its file lies, else from the notebook's; and those outside *folder*."""
+        """The same with its pictures found: in *folder*, the file's, else from the notebook's; and those outside *folder*."""
         outside: dict[Path, None] = {}
 
         def found(value: Any) -> Any:
@@ -133,7 +141,7 @@ class Definition:
         return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
-        """As a file holds it."""
+        """The text of its file."""
         import tomli_w
 
         return tomli_w.dumps(self.to_json(), multiline_strings=True)
@@ -176,28 +184,15 @@ class Definition:
         return definition
 
 
-def _what_is_wrong(kept: Mapping[str, Any]) -> str:
-    """Why *kept* is no definition; "" if it is one."""
-    if unknown := set(kept) - {"kie_nb", *_Kept.__annotations__}:
-        return f"it has {', '.join(sorted(map(repr, unknown)))}"
-    if "name" not in kept:
-        return "it has no name"
-    try:
-        _KEPT.validate_python({name: value for name, value in kept.items() if name != "kie_nb"})
-    except ValidationError as exc:
-        return f"{'.'.join(map(str, exc.errors(include_url=False)[0]['loc'][:2]))} is wrong"
-    return ""
-
-
 def _agree(name: str, outside: Sequence[Path]) -> None:
-    """Ask about pictures that a definition, which may be anybody's, has not brought along: they would be sent.
+    """Ask about pictures outside the definition's folder: it may be anybody's, and they would be sent.
 
     Raises:
         InvalidRequest: the answer is no, or nobody is there to give one.
     """
     listed = ", ".join(map(str, outside))
     words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
-    can_answer = headless.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
+    can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
     if not can_answer or not ask(f"{words}. Send what they show to the service?"):
         raise InvalidRequest(
             f"{words}; nothing was sent.",
@@ -207,10 +202,10 @@ def _agree(name: str, outside: Sequence[Path]) -> None:
 
 
 def _expanded(value: str) -> Path:
-    """*value* as `~` is read in it when the picture is."""
+    """*value* with `~` as it is when the picture is read."""
     try:
         return Path(value).expanduser()
-    except RuntimeError:  # the home of a user that there is not
+    except RuntimeError:  # the home of an unknown user
         return Path(value)
 
 
@@ -219,14 +214,13 @@ def _is_there(path: Path) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """*value* as JSON and TOML can hold it: a picture by its name, a path from the notebook's folder."""
+    """*value* for JSON and TOML: a picture by its name, a path from the notebook's folder."""
     if isinstance(value, Picture):
         return value.identity.label
     if hasattr(value, "__fspath__"):
-        path = start_folder() / value
-        return (
-            path.relative_to(start_folder()).as_posix() if path.is_relative_to(start_folder()) else path.name
-        )
+        start = start_folder()
+        path = start / value
+        return path.relative_to(start).as_posix() if path.is_relative_to(start) else path.name
     if isinstance(value, str | int | float | bool):
         return value
     return f"<{type(value).__name__}>"
@@ -251,12 +245,12 @@ def short(value: Any) -> str:
     """A value or an axis in a few words."""
     if value is None:
         return "not given"
-    if isinstance(value, list) and len(value) >= _RANGE_FROM and _is_run(value):
+    if isinstance(value, list) and len(value) >= _RANGE_FROM and _is_range(value):
         return f"{value[0]}-{value[-1]}"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004
 
 
-def _is_run(values: Sequence[Any]) -> bool:
+def _is_range(values: Sequence[Any]) -> bool:
     numbers = all(isinstance(value, int) and not isinstance(value, bool) for value in values)
     return numbers and list(values) == list(range(values[0], values[0] + len(values)))

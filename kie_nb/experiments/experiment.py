@@ -9,15 +9,16 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.record import Record
-from ..engine.states import OPEN, State
+from ..engine.states import State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
+from ..frontend import takes_results
 from ..handles import Run, get_session
 from ..ledger import Standing
 from ..notice import say_simulator_once
@@ -31,32 +32,28 @@ from .definition_store import keep, keep_seed, refusal
 from .grid import Grid, Where
 from .limits import NOT_GIVEN, PARALLEL, Limits, NotGiven
 from .plan import Plan, untold
-from .runner import Runner
+from .runner import Runner, stop_all
 from .spread import Spread, Verified, spread_of, verify
 from .status import FAILED, Status, status_of
 from .wall import Wall
 from .wall_layout import Names
 
-if TYPE_CHECKING:
-    pass
-
 GO_ON = "exp.run() goes on where it stopped"
-LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
 
 
 class Experiment:
     """A named grid of requests.
 
     Args:
-        name: Under which it is kept in the folder's ledger.
+        name: Under which it is stored in the folder's ledger.
         model: A model id; by default wan/2-5-image-to-video.
-        zip: Axes that go side by side instead of being crossed: `("prompt", "duration")`, or several such groups.
+        zip: Axes that advance together instead of being crossed: `("prompt", "duration")`, or several such groups.
         where: Is given a cell's place on every axis, and says whether it is wanted.
         repeats: Runs of each request.
         **asked: The model's fields, `image`, and the placeholders of the prompt. A list, tuple, range or row of
             numpy is an axis.
 
-    A seed that is left out is drawn once for the experiment and kept. Prompt expansion is off unless it is asked for:
+    A seed that is left out is drawn once for the experiment and stored. Prompt expansion is off unless it is asked for:
     the service would rewrite each prompt, and cells would differ by more than their axes; `plan` or `run` says so once.
 
     Attributes:
@@ -97,7 +94,7 @@ class Experiment:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Experiment:
-        """The experiment that `save` has written; a picture is looked for beside the file, then from the notebook's folder.
+        """Load what `save` has written; a picture is looked for beside the file, then from the notebook's folder.
 
         Args:
             path: The file; it may be anybody's.
@@ -124,7 +121,7 @@ class Experiment:
         self._tell()
         return self.definition.save(path)
 
-    # --- looking: buys and sends nothing -----------------------------------------------------------------------
+    # --- reading: buys and sends nothing -----------------------------------------------------------------------
 
     def __len__(self) -> int:
         return len(self._cells.cells)
@@ -172,7 +169,7 @@ class Experiment:
         return self.look()[0]
 
     def look(self) -> tuple[Status, list[tuple[dict[str, Any], Standing | None]]]:
-        """How it stands now, and the place and the standing run of each cell, by one reading of the ledger."""
+        """The status, and the place and run of each cell, from one reading of the ledger."""
         rows, runner = self._cells.standings(), self._runner
         status = status_of(
             rows,
@@ -222,7 +219,7 @@ class Experiment:
         stop_after_failures: int | NotGiven = NOT_GIVEN,
         stop_after_unknowns: int | NotGiven = NOT_GIVEN,
     ) -> Self:
-        """Buy the cells that are missing, and return at once; `wait()` or `await` see it to the end.
+        """Buy the cells that are missing, and return at once; `wait()` or `await` until the end.
 
         Videos that are not on this machine any more are fetched again, and tasks that the service did not show are looked for.
         While it is running its limits cannot be changed: call `stop` first.
@@ -234,8 +231,8 @@ class Experiment:
             extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
                 ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
             parallel: The most that are under way at once; by default 40.
-            stop_after_failures: So many failures in a row, and no more is bought; by default 3.
-            stop_after_unknowns: So many unknown outcomes, and no more is bought; by default 1. Those not settled yet count.
+            stop_after_failures: Buy no more after this many failures in a row; by default 3.
+            stop_after_unknowns: Buy no more at this many unknown outcomes, earlier ones that are not settled included; by default 1.
 
         Raises:
             InvalidRequest: the experiment of this name asked for something else, it was made for another service than the
@@ -269,12 +266,14 @@ class Experiment:
         say_simulator_once()
         self._tell()
         unknowns = sum(1 for row in rows if row.state == State.UNKNOWN)
-        self._runner = Runner(self._session, [cell for cell, _ in todo], joined, limits, unknowns=unknowns)
+        self._runner = Runner(
+            self._session, cells.key, [cell for cell, _ in todo], joined, limits, unknowns=unknowns
+        )
         self._runner.start()
         return self
 
     def _retry_meanwhile(self, runner: Runner) -> bool:
-        """Let the *runner* that is at work buy the failed cells, too; False where it has come to its end.
+        """Let the *runner* buy the failed cells, too; False where it has ended.
 
         Raises:
             BudgetExceeded: with them its limit would be passed; it goes on without them.
@@ -302,17 +301,16 @@ class Experiment:
         return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
 
     def stop(self) -> None:
-        """Buy no more cells; tasks that were sent go on, and their videos are fetched."""
-        if self._runner is not None:
-            self._runner.stop("you stopped it")
+        """Buy no more cells, from any handle of it in this process; what was sent goes on, and its videos are fetched."""
+        stop_all(self._cells.key, "you stopped it")
 
     @property
     def is_running(self) -> bool:
         """Whether cells are still bought or under way here."""
-        return self._runner is not None and not self._runner.done.done()
+        return self._runner is not None and self._runner.is_running
 
     def wait(self, timeout_s: float | None = None) -> Self:
-        """Block until all that was begun has ended.
+        """Block until everything that was bought has ended.
 
         Args:
             timeout_s: The most to wait, in seconds; None for ever.
@@ -367,6 +365,8 @@ class Experiment:
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
+        if not takes_results():
+            raise NotImplementedError  # IPython takes the text then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.show_experiment(self)

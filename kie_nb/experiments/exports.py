@@ -1,4 +1,4 @@
-"""What an experiment is written to: a data frame, files, a crate, MLflow, a report; its methods of the same names."""
+"""The exports of an experiment: a data frame, files, a crate, MLflow, a report. They are its methods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """An experiment, as exports see it."""
+    """What exports need of an experiment."""
 
     name: str
     definition: Definition

@@ -1,4 +1,4 @@
-"""Axes → cells: what an experiment asks for, worked out with no I/O.
+"""Axes → cells: what an experiment asks for; no I/O.
 
 An axis is a field of the model, the picture, or a placeholder in the prompt: `{who}` takes the values of the axis `who`.
 Axes are crossed; those that are zipped go along side by side.
@@ -7,6 +7,7 @@ Axes are crossed; those that are zipped go along side by side.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -35,12 +36,6 @@ class Cell:
     at: dict[str, Any]
     asked: dict[str, Any]
     replicate: int = 0
-
-    @property
-    def name(self) -> str:
-        """Its place in words."""
-        parts = [f"{name}={value}" for name, value in self.at.items()]
-        return ", ".join([*parts, f"repeat {self.replicate + 1}"] if self.replicate else parts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +73,6 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
     """The cells of *grid*, each request once, in order.
 
     Args:
-        grid: What is varied.
         fields: The names of the model's fields, and `image`.
         where: Is given the place of a cell on every axis, and says whether it is wanted.
 
@@ -86,7 +80,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
         InvalidRequest: an axis is empty, has no meaning, or the zipped ones differ in length.
     """
     placeholders = _check(grid, fields)
-    size = _size(grid)
+    size = grid.repeats * math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
     if size > MAX_CELLS:
         raise InvalidRequest(
             f"this grid has {size:,} cells; {MAX_CELLS:,} are allowed.", hint="leave out an axis"
@@ -105,13 +99,13 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
 
 
 def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
-    """Remarks on what looks like a placeholder and stays as it is typed; in other fields than the prompt, where it is filled.
+    """Remarks on what looks like a placeholder and is sent as it is typed; only those of the prompt are filled.
 
     Raises:
-        InvalidRequest: it is near one that is filled: a slip would be sent, and paid for, in each cell.
+        InvalidRequest: it is like one that is filled: a slip would be sent, and paid for, in each cell.
     """
     placeholders = [name for name in (*grid.axes, *grid.fixed) if name not in fields]
-    remarks: dict[str, None] = {}
+    remarks: list[str] = []
     for name in _named(grid, "prompt"):
         if name in placeholders:
             continue
@@ -121,32 +115,32 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
                 f"a prompt has {{{name}}}, and no axis is called so{near}",
                 hint="every cell would be sent, and paid for, with these letters",
             )
-        remarks[f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}."] = None
-    for field_ in fields if placeholders else ():
-        if field_ != "prompt":
-            for name in _named(grid, field_):
-                if name in placeholders:
-                    remarks[f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."] = (
-                        None
-                    )
+        remarks.append(f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}.")
+    for field_ in fields:
+        if placeholders and field_ != "prompt":
+            remarks += [
+                f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."
+                for name in _named(grid, field_)
+                if name in placeholders
+            ]
     return tuple(remarks)
 
 
 def _named(grid: Grid, field_: str) -> list[str]:
-    """What stands in braces in the texts of a field."""
+    """The names in braces in the texts of a field."""
     texts = [text for text in (*grid.axes.get(field_, ()), grid.fixed.get(field_)) if isinstance(text, str)]
     return list(dict.fromkeys(name for text in texts for name in _PLACEHOLDER.findall(text)))
 
 
 def identity(value: Any) -> Any:
-    """What tells *value* from others: itself, or the object where it cannot be compared by value."""
+    """A key for *value*: by value where it can be compared so, else by the object."""
     if isinstance(value, str | int | float | bool | bytes | None):
         return (type(value).__name__, value)
     return (type(value).__name__, str(value) if hasattr(value, "__fspath__") else id(value))
 
 
 def _check(grid: Grid, fields: Sequence[str]) -> set[str]:
-    """The axes that are placeholders."""
+    """The names that are placeholders of the prompt."""
     if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
         raise InvalidRequest(f"repeats={grid.repeats!r}: a whole number above 0 is needed.")
     named = _named(grid, "prompt")
@@ -181,30 +175,17 @@ def _check_zipped(grid: Grid) -> None:
 
 
 def _groups(grid: Grid) -> list[tuple[str, ...]]:
-    """The axes in order, those that are zipped together at the place of the first."""
+    """The axes in order; those zipped together stand at the place of the first."""
     group_of = {name: group for group in grid.zipped for name in group}
     return list(dict.fromkeys(group_of.get(name, (name,)) for name in grid.axes))
 
 
-def _size(grid: Grid) -> int:
-    size = grid.repeats
-    for group in _groups(grid):
-        size *= len(grid.axes[group[0]])
-    return size
-
-
 def _places(grid: Grid) -> Iterator[dict[str, Any]]:
-    steps = [
-        [
-            dict(zip(group, values, strict=True))
-            for values in zip(*(grid.axes[name] for name in group), strict=True)
-        ]
-        for group in _groups(grid)
-    ]
-    order = list(grid.axes)
+    groups = _groups(grid)
+    steps = [list(zip(*(grid.axes[name] for name in group), strict=True)) for group in groups]
     for chosen in itertools.product(*steps):
-        merged = {name: value for part in chosen for name, value in part.items()}
-        yield {name: merged[name] for name in order}
+        place = dict(zip(itertools.chain(*groups), itertools.chain(*chosen), strict=True))
+        yield {name: place[name] for name in grid.axes}
 
 
 def _fill(values: dict[str, Any], placeholders: set[str]) -> tuple[dict[str, Any], set[str]]:

@@ -96,24 +96,17 @@ def _watch(exp: Experiment) -> None:
 
 
 def _are_on_disk(exp: Experiment) -> bool:
-    """Whether the videos that were made have come, and are there still; those that are not are named."""
+    """Whether the videos that were made are on disk; those that are not, or are damaged, are named."""
     made = [run for run in exp.runs if run.state is State.FETCHED]
     gone = [path.name for run in made for path in troubles(run)]
-    if gone:
-        say(
-            f"not on disk as fetched: {_named(gone)}. Nothing is bought for that; `kie-nb doctor` fetches it again."
-        )
     damaged = [f"{run.label} ({' '.join(run.damage)})" for run in made if run.damage]
-    if damaged:
-        say(f"damaged as the service sent it: {_named(damaged)}. The files are kept.")
     late = [f"file {number + 1} of {run.label}" for run in made for number in run.missing]
-    if late:
-        say(
-            f"not on disk yet: {_named(late)}. Nothing is bought for that; run it again while the links live."
-        )
+    for what, names, advice in (
+        ("not on disk as fetched", gone, "Nothing is bought for that; `kie-nb doctor` fetches it again."),
+        ("damaged as the service sent it", damaged, "The files are kept."),
+        ("not on disk yet", late, "Nothing is bought for that; run it again while the links live."),
+    ):
+        if names:
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+            say(f"{what}: {', '.join(names[:MOST_NAMED])}{more}. {advice}")
     return not gone and not late
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f"{', '.join(names[:MOST_NAMED])}{more}"

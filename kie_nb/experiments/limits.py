@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, Self
 
 from ..errors import BudgetExceeded, InvalidRequest
 from ..handles import Prepared
-from ..handles.prepare import check_number
 from ..ledger.money import Figures
+from ..requests.prepare import check_number
 
 PARALLEL, FAILURES, UNKNOWNS = 40, 3, 1
 

@@ -1,32 +1,28 @@
-"""The cells of an experiment as Parquet, each column of a type that does not hang on what its values happen to be.
-
-Types that were guessed from the values would differ from one file to the next: a column of ratings without a rating has none.
-"""
+"""The cells of an experiment as Parquet: a column has the same type whatever its values, also with none at all."""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import KieError
 
-_WHOLE = ("seed", "rating", "execution_count", "image_width", "image_height")
-_REAL = ("credits", "estimate", "duration_s")
-_YES_NO = ("git_dirty",)
+_TYPES = {
+    **dict.fromkeys(("seed", "rating", "execution_count", "image_width", "image_height"), "int64"),
+    **dict.fromkeys(("credits", "estimate", "duration_s"), "float64"),
+    "git_dirty": "bool",
+}
 _INT64 = range(-(2**63), 2**63)
 
 
-def write_parquet(found: Sequence[dict[str, Any]], axes: Sequence[str], path: str | os.PathLike[str]) -> Path:
+def write_parquet(found: Sequence[Mapping[str, Any]], axes: Sequence[str], path: Path) -> Path:
     """Write the rows of `data.rows`; an axis whose values are of several kinds is text.
 
     Args:
-        found: The rows.
         axes: The names of the columns that are axes; the others are facts of the runs.
-        path: The file.
 
     Raises:
         KieError: pyarrow is not installed.
@@ -41,31 +37,24 @@ def write_parquet(found: Sequence[dict[str, Any]], axes: Sequence[str], path: st
         name: _axis(pa, values) if name in axes else _fact(pa, name, values)
         for name, values in columns.items()
     }
-    target = Path(path)
-    pq.write_table(pa.table(arrays), target)
-    return target
+    pq.write_table(pa.table(arrays), path)
+    return path
 
 
 def _fact(pa: Any, name: str, values: Sequence[Any]) -> Any:
-    plain = re.sub("^(run_)+", "", name)  # an axis of the same name stands before it
+    plain = re.sub("^(run_)+", "", name)  # an axis has the name itself
     if plain == "tags":
         return pa.array(values, pa.list_(pa.string()))
     if plain == "created_at":
         moments = [dt.datetime.fromisoformat(value) if value else None for value in values]
         return pa.array(moments, pa.timestamp("us", tz="UTC"))
-    if plain in _WHOLE:
-        return pa.array(values, pa.int64())
-    if plain in _YES_NO:
-        return pa.array(values, pa.bool_())
-    return pa.array(values, pa.float64() if plain in _REAL else pa.string())
+    return pa.array(values, _TYPES.get(plain, "string"))
 
 
 def _axis(pa: Any, values: Sequence[Any]) -> Any:
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pa.array(values, pa.bool_())
-    if kinds == {int} and all(value is None or value in _INT64 for value in values):
-        return pa.array(values, pa.int64())
-    if kinds in ({float}, {int, float}):
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([None if value is None else str(value) for value in values], pa.string())
+    known = [value for value in values if value is not None]
+    kinds = {type(value) for value in known}
+    if kinds == {bool} or (kinds == {int} and all(value in _INT64 for value in known)):
+        return pa.array(values, "bool" if kinds == {bool} else "int64")
+    kind, convert = ("float64", float) if kinds in ({float}, {int, float}) else ("string", str)
+    return pa.array([None if value is None else convert(value) for value in values], kind)

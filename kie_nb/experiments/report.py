@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,17 +14,16 @@ from ..errors import InvalidRequest, LedgerError
 from ..fileops import finished_in_one_step
 from ..handles import Session
 from ..home import make_folder
-from ..markup import data_url
 from ..paths import shown_path
 from ..redact import places_of
-from ..video import copy_media, open_media, open_picture, read_media
+from ..video import copy_media
 from .data import Cells
 from .definition import Definition
 from .report_page import page
 from .spread import spread_of
 from .status import Status
 from .wall import Wall
-from .wall_media import Clip, Medium, make_clip, make_still
+from .wall_media import Clip, Medium, embedded, make_clip, medium_of, small_jpeg
 from .wall_page import wall_part
 from .wall_tiles import Tile
 
@@ -47,7 +46,7 @@ def write_report(
     check_name(target)
     wall = Wall(cells)
     try:
-        media = _media([tile for tile in wall.tiles if tile.video is not None], target, int(embed_mb * 1e6))
+        media = _media(wall.tiles, target, int(embed_mb * 1e6))
         text = page(
             definition=definition,
             cells=cells,
@@ -80,25 +79,12 @@ def files_folder(target: Path) -> Path:
     return target.with_name(f"{target.stem}_files")
 
 
-def _media(tiles: list[Tile], target: Path, limit: int) -> Callable[[Tile], Medium | None]:
+def _media(tiles: Sequence[Tile], target: Path, limit: int) -> Callable[[Tile], Medium | None]:
     """All videos inside the page if there is room for them, else all of them beside it: one file, or a light one."""
     clips = {tile.video: make_clip(tile.video) for tile in tiles if tile.video is not None}
     weight = sum(clip.path.stat().st_size for clip in clips.values() if clip is not None) * _AS_TEXT
-    source = _inside if weight <= limit else _beside(files_folder(target))
-
-    def media(tile: Tile) -> Medium | None:
-        if tile.video is None:
-            return None
-        clip = clips[tile.video]
-        if clip is None:
-            return Medium(source="", still=make_still(tile.video), remark="only a still is shown here")
-        return Medium(source=source(clip), fps=clip.fps, frames=clip.frames, still=clip.still)
-
-    return media
-
-
-def _inside(clip: Clip) -> str:
-    return data_url(read_media(clip.path))
+    source = embedded if weight <= limit else _beside(files_folder(target))
+    return lambda tile: medium_of(tile.video, clips[tile.video], source) if tile.video is not None else None
 
 
 def _beside(folder: Path) -> Callable[[Clip], str]:
@@ -126,22 +112,8 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
         ):
             continue
         kept = session.home_of(run).find_input(image.sha256)
-        still = _small(kept) if kept is not None else None
-        if still is not None:
-            found[image.sha256] = (
-                f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256}",
-                still,
-            )
+        with contextlib.suppress(OSError, ValueError, SyntaxError):  # it is no picture any more
+            if kept is not None:
+                caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256}"
+                found[image.sha256] = (caption, small_jpeg(kept, _PICTURE_WIDTH, quality=80))
     return list(found.values())
-
-
-def _small(path: Path) -> bytes | None:
-    try:
-        with open_media(path) as file, open_picture(file) as picture:
-            small = picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError):  # Pillow's words for what is no picture, and too many pixels
-        return None
-    small.thumbnail((_PICTURE_WIDTH, _PICTURE_WIDTH))
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=80, progressive=True, optimize=True)
-    return buffer.getvalue()

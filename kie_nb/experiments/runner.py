@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
+from ..engine.intents import cancel_unsent
 from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
 from ..handles import Run
@@ -19,12 +21,21 @@ if TYPE_CHECKING:
     from .limits import Limits
 
 NEEDED_BYTES = 500_000_000  # room for the open videos, and for what else lives on the disk
+_runners: WeakSet[Runner] = WeakSet()
+
+
+def stop_all(experiment: object, why: str) -> None:
+    """Stop the runners of *experiment*: a cell that ran twice has two, and its card the button of the second alone."""
+    for runner in list(_runners):
+        if runner.experiment == experiment and runner.is_running:
+            runner.stop(why)
 
 
 class Runner:
     """Buys cells once; another `Experiment.run` gets another runner.
 
     Args:
+        experiment: Which it is for, in this process.
         todo: The cells to buy, in order.
         joined: Runs of other cells that are open, or looked for again; the end waits for them too.
         limits: `max_credits` is checked by the ledger before each request is recorded: the service may charge more than the
@@ -35,13 +46,14 @@ class Runner:
     def __init__(
         self,
         session: Session,
+        experiment: object,
         todo: Sequence[Prepared],
         joined: Sequence[Run],
         limits: Limits,
         *,
         unknowns: int,
     ) -> None:
-        self.limits = limits
+        self.experiment, self.limits = experiment, limits
         self.started = time.monotonic()
         self.stopped = ""
         self.done: Future[None] = Future()
@@ -54,6 +66,7 @@ class Runner:
 
     def start(self) -> None:
         """Begin; returns at once."""
+        _runners.add(self)
         self._session.dispatcher.start(self._work())
 
     def stop(self, why: str) -> None:
@@ -63,12 +76,17 @@ class Runner:
 
     async def add(self, more: Sequence[Prepared]) -> bool:
         """Buy these cells too; False where it has stopped or ended."""
-        if self.stopped or self.done.done():
+        if self.stopped or not self.is_running:
             return False
         waiting = {prepared.fingerprint for prepared in self._todo}
         self._todo.extend(prepared for prepared in more if prepared.fingerprint not in waiting)
         self._changed.set()
         return True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it buys, or waits for what it has bought."""
+        return not self.done.done()
 
     @property
     def left(self) -> int:
@@ -118,12 +136,12 @@ class Runner:
     async def _cancel_unsent(self) -> None:
         for run in list(self._open):
             if run.state is State.INTENT and run.id in self._ours:
-                await self._session.dispatcher.ledger(self._session.withdraw, run)
+                await self._session.dispatcher.ledger(cancel_unsent, run)
 
     def _release_ended(self) -> None:
         for run, prepared in list(self._open.items()):
             error = run.error
-            is_open = not run.is_final or self._session.is_coming(run)
+            is_open = not run.is_final or self._session.supervisor.is_coming(run)
             if is_open and (error is None or isinstance(error, StillRunning)):
                 continue
             del self._open[run]

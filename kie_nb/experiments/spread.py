@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
+from ..engine.record import Record
 from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
-from ..handles.prepare import again
-from ..handles.settling import ask
+from ..handles.preparation import again
+from ..handles.words import ask
 from ..ledger import RunRow
 from ..markup import Html, joined
 from ..operations.integrity import video_as_fetched
@@ -82,7 +83,7 @@ def _pairs_of(cells: Cells) -> list[Pair]:
 
 
 def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
-    """As many as are measured, from all over; those with a video that is damaged, or not on disk as it was fetched, are left out."""
+    """At most `MOST_PAIRS`, evenly spaced; those with a video that is damaged, or not on disk as it was fetched, are left out."""
     step = max(1, -(-len(pairs) // MOST_PAIRS))
     return [pair for pair in pairs[::step] if not any(run.damage or video_as_fetched(run) for run in pair)]
 
@@ -103,7 +104,7 @@ def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]
 
 
 def _distance(first: str, second: str) -> _Measured:
-    """Runs in a worker: what is kept is known of the bytes that it has read, whatever was recorded of them."""
+    """Runs in a worker; its result is kept by the hashes of the bytes that were read, whatever was recorded of them."""
     found = compare_videos(first, second)
     return (found.first.sha256, found.second.sha256), found.distance
 
@@ -114,8 +115,8 @@ def _keep(done: Future[_Measured]) -> None:
         _known[key] = distance
 
 
-def _yardstick(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
-    """The pairs of seeds that a repetition of *run* is set against, and what must be said of them.
+def _pairs_for(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
+    """The pairs of seeds that a repetition of *run* is judged by, and what must be said of them.
 
     Those of its own request; where it has none, those of the whole experiment; for a run of another experiment, none.
     """
@@ -151,39 +152,19 @@ class Verified:
         return joined(found.html() for found in self.comparisons)
 
 
-def _price_of(run: Run, repeats: int) -> str:
-    """What asking again costs, in words; a simulated price is never money."""
-    words, estimate = f"{tables.counted(repeats, 'more run')} of the same request", run.estimate
-    if run.service == "simulator":
-        return f"{words}, simulated and free"
-    if estimate is None:
-        return f"{words}, of a model whose price is not known here"
-    whole = estimate.credits * repeats
-    return f"{words}, about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
+def _missing(session: Session, run: Run, replicates: Sequence[int]) -> int:
+    """How many of *replicates* have to be bought; the others are there, or under way.
 
-
-def _missing(session: Session, run: Run, repeats: int) -> int:
-    """How many of *repeats* repetitions of a run's request have to be bought; the others are there, or under way.
-
-    One that was written down and left unsent is bought like one that was never asked for.
+    One that was recorded but is unsent, and whose owner process is dead, is bought like one that was never asked for.
     """
     ledger, identity = session.ledger_of(run), session.channel_of(run).identity
 
     def stands(row: RunRow) -> bool:
         with session.begin_lock:
-            return bool(row.live_key) and not session.was_left(session.handle(ledger.home, row))
+            return bool(row.active_key) and not session.supervisor.is_abandoned(Record(row, ledger))
 
-    numbers = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
-    prints = [replace(run.request, replicate=number).fingerprint(identity) for number in numbers]
-    there = [any(stands(row) for row in ledger.same_request(fingerprint=each)) for each in prints]
-    return there.count(False)
-
-
-def _replicate(session: Session, run: Run, number: int) -> Run:
-    """The repetition *number* of a run's request: bought, or the one that there is."""
-    home = session.home_of(run).home
-    found, _ = session.begin(again(session, run, session.channel_of(run), home, replicate=number))
-    return found
+    prints = [replace(run.request, replicate=number).fingerprint(identity) for number in replicates]
+    return sum(not any(map(stands, ledger.same_request(fingerprint=each))) for each in prints)
 
 
 def _check_video(run: Run) -> None:
@@ -215,13 +196,17 @@ def _run_of(given: Run | Cell) -> Run:
     )
 
 
-def _agree(session: Session, run: Run, *, repeats: int, yes: bool) -> None:
-    """Say what *repeats* repetitions cost, where there is anything to buy, and ask about it where that is money."""
-    to_buy = _missing(session, run, repeats)
-    if not to_buy:
-        return
+def _agree(session: Session, run: Run, count: int, *, yes: bool) -> None:
+    """Say what *count* repetitions cost, and ask about it where that is money; a simulated price never is."""
+    if run.service == "simulator":
+        price = "simulated and free"
+    elif run.estimate is None:
+        price = "of a model whose price is not known here"
+    else:
+        whole = run.estimate.credits * count
+        price = f"about {whole:g} credits (${whole * USD_PER_CREDIT:.2f})"
     via = session.channel_of(run).settings.via
-    words = f"This buys {_price_of(run, to_buy)}{f' ({via})' if via else ''}."
+    words = f"This buys {tables.counted(count, 'more run')} of the same request, {price}{f' ({via})' if via else ''}."
     if yes or run.service == "simulator":
         say(f"kie_nb: {words}")
     elif not ask(f"{words} Go on?"):
@@ -242,10 +227,12 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise InvalidRequest(f"repeats={repeats!r}: a whole number from 1 is needed.")
     _check_video(run)
-    _agree(session, run, repeats=repeats, yes=yes)
-    first = run.request.replicate
-    runs = [_replicate(session, run, first + number) for number in range(1, repeats + 1)]
-    pairs, remarks = _yardstick(cells, run)
+    replicates = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
+    if count := _missing(session, run, replicates):
+        _agree(session, run, count, yes=yes)
+    channel, home = session.channel_of(run), session.home_of(run).home
+    runs = [session.begin(again(session, run, channel, home, replicate=number))[0] for number in replicates]
+    pairs, remarks = _pairs_for(cells, run)
     jobs = _measured(session, pairs)
     try:
         for other in runs:

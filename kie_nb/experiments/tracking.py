@@ -22,11 +22,11 @@ from ..errors import InvalidRequest, KieError
 from ..handles import Run, Session
 from ..ledger import Files
 from ..ledger.schema import moment
-from ..operations.integrity import Trouble, troubles
+from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
 from ..redact import Places, places_of, redacted
 from ..text import in_markdown
-from ..video import is_media
+from ..video import is_media, make_poster
 from .data import Cells
 
 RUN_TAG, FILES_TAG, WHOLE = "kie_nb.run", "kie_nb.files", "whole"
@@ -72,16 +72,27 @@ def log_cells(
     ]
     if not chosen:
         raise InvalidRequest("no cell has ended yet: there is nothing to log.", charged="")
+    called = experiment or name
     with _told(MlflowException):
         client = mlflow.MlflowClient(tracking_uri=tracking_uri)
-        called = experiment or name
         store = _experiment(client, called)
-        log = _Log(client=client, store=store, session=session, name=name)
+        there, made, logged = _known(client, store), 0, {}
         for place, run in chosen:
-            log.add(place, run)
-    return Logged(
-        experiment=called, experiment_id=store, store=tracking_uri or "", runs=log.runs, made=log.made
-    )
+            found = there.get(run.id)
+            if found is None:
+                found, made = (
+                    _create(
+                        client,
+                        store,
+                        ", ".join(f"{axis}={value}" for axis, value in place.items()) or name,
+                        run,
+                    ),
+                    made + 1,
+                )
+            logged[run.id] = found.info.run_id
+            if found.data.tags.get(FILES_TAG) != WHOLE:
+                _log(client, found, run, session.home_of(run), place=place, name=name)
+    return Logged(experiment=called, experiment_id=store, store=tracking_uri or "", runs=logged, made=made)
 
 
 @contextmanager
@@ -115,93 +126,66 @@ def _experiment(client: Any, name: str) -> str:
     return str(found.experiment_id)
 
 
-class _Log:
-    """One pass over the cells."""
-
-    def __init__(self, *, client: Any, store: str, session: Session, name: str) -> None:
-        self.runs: dict[str, str] = {}
-        self.made = 0
-        self._client, self._store, self._session, self._name = client, store, session, name
-        self._there = self._known()
-
-    def _known(self) -> dict[str, Any]:
-        """MLflow's runs by our ids."""
-        found: dict[str, Any] = {}
-        page = None
-        while page is None or page.token:
-            page = self._client.search_runs(
-                [self._store], max_results=_PAGE, page_token=page.token if page is not None else None
-            )
-            found |= {run.data.tags[RUN_TAG]: run for run in page if RUN_TAG in run.data.tags}
-        return found
-
-    def add(self, place: Mapping[str, Any], run: Run) -> None:
-        """Log *run*, unless all of it is there."""
-        there = self._there.get(run.id)
-        if there is None:
-            name = ", ".join(f"{axis}={value}" for axis, value in place.items()) or self._name
-            there = self._client.create_run(
-                self._store,
-                start_time=_millis(run.row.sent_at or run.row.created_at),
-                tags={RUN_TAG: run.id},
-                run_name=name[:_NAME_LENGTH],
-            )
-            self.made += 1
-        self.runs[run.id] = there.info.run_id
-        if there.data.tags.get(FILES_TAG) != WHOLE:
-            self._log(there, place, run)
-
-    def _log(self, there: Any, place: Mapping[str, Any], run: Run) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        run_id, known, harm, now = there.info.run_id, there.data, troubles(run), int(time.time() * 1000)
-        tags = _tags(run, self._name, places_of(self._session.home_of(run).home))
-        tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
-        metrics = {key: value for key, value in _metrics(run).items() if value is not None}
-        self._client.log_batch(
-            run_id,
-            [Metric(key, value, now, 0) for key, value in metrics.items() if known.metrics.get(key) != value],
-            [Param(key, value) for key, value in _params(place, run).items() if key not in known.params][
-                :_MOST_AT_ONCE
-            ],
-            [RunTag(key, value) for key, value in tags.items()],
+def _known(client: Any, store: str) -> dict[str, Any]:
+    """MLflow's runs by our ids."""
+    found: dict[str, Any] = {}
+    page = None
+    while page is None or page.token:
+        page = client.search_runs(
+            [store], max_results=_PAGE, page_token=page.token if page is not None else None
         )
-        self._client.log_text(run_id, plain_json(stored_request(run.request), indent=2), "request.json")
-        for folder, paths in self._files(run, harm).items():
-            for path in paths:
-                self._client.log_artifact(run_id, str(path), folder)
-        if run.video is not None and run.video not in harm:
-            self._poster(run.video, run_id)
-        end = _millis(run.row.completed_at or run.row.sent_at or run.row.created_at)
-        self._client.set_terminated(
-            run_id, status="FINISHED" if run.state is State.FETCHED else "FAILED", end_time=end
-        )
-        if not harm and not run.missing and run.state not in UNSETTLED:
-            self._client.set_tag(run_id, FILES_TAG, WHOLE)
+        found |= {run.data.tags[RUN_TAG]: run for run in page if RUN_TAG in run.data.tags}
+    return found
 
-    def _files(self, run: Run, harm: Mapping[Path, Trouble]) -> dict[str, list[Path]]:
-        """The files to log, by folder; one that is gone from the disk, or was altered, is left out, and its hash is a tag."""
-        image = run.request.image
-        files = self._session.home_of(run)
-        picture = files.find_input(image.sha256) if image and not image.by_url else None
-        return {
-            "video": [path for path in run.videos if path not in harm],
-            "picture": [picture] if picture and is_media(picture) else [],
-        }
 
-    def _poster(self, video: Path, run_id: str) -> None:
-        from .. import video as room
+def _create(client: Any, store: str, name: str, run: Run) -> Any:
+    start = _millis(run.row.sent_at or run.row.created_at)
+    return client.create_run(store, start_time=start, tags={RUN_TAG: run.id}, run_name=name[:_NAME_LENGTH])
 
-        poster = Files.of(video).poster(video)
-        if room.is_media(poster):
-            self._client.log_artifact(run_id, str(poster), "poster")
+
+def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, Any], name: str) -> None:
+    """Log all of *run*; what is there already of its params and figures stays."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    run_id, known, harm, now = there.info.run_id, there.data, troubles(run), int(time.time() * 1000)
+    tags = _tags(run, name, places_of(home.home))
+    tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
+    metrics = {key: value for key, value in _metrics(run).items() if value is not None}
+    client.log_batch(
+        run_id,
+        [Metric(key, value, now, 0) for key, value in metrics.items() if known.metrics.get(key) != value],
+        [Param(key, value) for key, value in _params(place, run).items() if key not in known.params][
+            :_MOST_AT_ONCE
+        ],
+        [RunTag(key, value) for key, value in tags.items()],
+    )
+    client.log_text(run_id, plain_json(stored_request(run.request), indent=2), "request.json")
+    for path in run.videos:
+        if path not in harm:  # its hash is a tag
+            client.log_artifact(run_id, str(path), "video")
+    image = run.request.image
+    picture = home.find_input(image.sha256) if image and not image.by_url else None
+    if picture and is_media(picture):
+        client.log_artifact(run_id, str(picture), "picture")
+    if run.video is not None and run.video not in harm:
+        _log_poster(client, run_id, run.video)
+    end = _millis(run.row.completed_at or run.row.sent_at or run.row.created_at)
+    client.set_terminated(run_id, status="FINISHED" if run.state is State.FETCHED else "FAILED", end_time=end)
+    if not harm and not run.missing and run.state not in UNSETTLED:
+        client.set_tag(run_id, FILES_TAG, WHOLE)
+
+
+def _log_poster(client: Any, run_id: str, video: Path) -> None:
+    poster = Files.of(video).poster(video)
+    if is_media(poster):
+        client.log_artifact(run_id, str(poster), "poster")
+        return
+    with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:
+        try:
+            made = make_poster(video, Path(folder) / poster.name)
+        except (OSError, ValueError):  # a picture, or nothing that could be shown
             return
-        with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:
-            try:
-                made = room.make_poster(video, Path(folder) / poster.name)
-            except (OSError, ValueError):  # a picture, or nothing that could be shown
-                return
-            self._client.log_artifact(run_id, str(made), "poster")
+        client.log_artifact(run_id, str(made), "poster")
 
 
 def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
@@ -221,13 +205,13 @@ def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
 
 
 def _metrics(run: Run) -> dict[str, float | None]:
-    row = run.row
+    first = next(iter(run.row.files), None)
     return {
         "credits": run.credits,
         "estimate_credits": run.estimate.credits if run.estimate else None,
         "duration_s": run.duration_s,
-        "video_seconds": row.video_seconds,
-        "video_bytes": None if row.video_bytes is None else float(row.video_bytes),
+        "video_seconds": first.seconds if first else None,
+        "video_bytes": float(first.bytes) if first and first.bytes is not None else None,
         "rating": None if run.rating is None else float(run.rating),
     }
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..video import Likeness, SoundLikeness
+    from ..video import Likeness
 
 # Distances are 1 - SSIM. A good copy of a video, coded anew, stays below the first two; they are a convention, not a law.
 SAME_LOOK_DISTANCE = 0.02
@@ -67,7 +67,7 @@ def judge(likeness: Likeness, spread: float | None = None) -> Judgement:
     if spread is not None and not 0 <= spread <= 2:  # noqa: PLR2004 - SSIM goes down to -1
         raise ValueError(f"a spread is a distance from 0 to 2, not {spread!r}")
     verdict, why = _verdict(likeness, spread)
-    reasons = (why, *_yardstick(likeness, spread, verdict), *_unequal(likeness), _on_sound(likeness))
+    reasons = (why, *_on_spread(likeness, spread, verdict), *_unequal(likeness), _on_sound(likeness))
     return Judgement(verdict=verdict, distance=likeness.distance, spread=spread, reasons=reasons)
 
 
@@ -118,8 +118,8 @@ def _looks_the_same(likeness: Likeness) -> bool:
     )
 
 
-def _yardstick(likeness: Likeness, spread: float | None, verdict: Verdict) -> tuple[str, ...]:
-    """What the spread adds: nothing where it decided already."""
+def _on_spread(likeness: Likeness, spread: float | None, verdict: Verdict) -> tuple[str, ...]:
+    """What the spread adds; nothing where it has decided."""
     if spread is None:
         is_equal = verdict in {Verdict.SAME_BYTES, Verdict.SAME_FRAMES}
         return () if is_equal else ("the distance between different seeds is not known",)
@@ -150,7 +150,7 @@ def _unequal(likeness: Likeness) -> tuple[str, ...]:
 
 def _on_sound(likeness: Likeness) -> str:
     """The sound stands apart: no verdict on the picture depends on it."""
-    sound: SoundLikeness | None = likeness.sound
+    sound = likeness.sound
     if sound is None:
         which = [side.name for side in (likeness.first, likeness.second) if side.has_sound]
         return f"only {which[0]} has sound" if which else "neither has sound"

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import presenter
 from ..errors import LedgerError
 from ..fileops import finished_in_one_step
+from ..frontend import takes_results
 from ..handles import Run
 from ..paths import shown_path
 from ..text import say
@@ -55,6 +56,8 @@ class Wall(Tiles):
         return target
 
     def _ipython_display_(self) -> None:
+        if not takes_results():
+            raise NotImplementedError  # IPython takes the text then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.show_wall(self)

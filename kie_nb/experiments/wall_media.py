@@ -13,7 +13,17 @@ from urllib.parse import quote
 from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..settings import start_folder
-from ..video import read_media
+from ..video import (
+    PLAYED,
+    NotAVideo,
+    is_media,
+    make_poster,
+    make_preview,
+    open_media,
+    open_picture,
+    probe,
+    read_media,
+)
 from .wall_tiles import Tile
 
 log = logging.getLogger("kie_nb")
@@ -23,20 +33,12 @@ STILL_QUALITY = 72
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clip:
-    """A file that plays.
-
-    Attributes:
-        path: A small copy, or the video itself.
-        fps: Frames a second.
-        frames: How many.
-        aspect: Width by height.
-        still: A small JPEG; None where none could be made.
-    """
+    """A file that plays: a small copy, or the video itself; its still is None where none could be made."""
 
     path: Path
     fps: float
     frames: int
-    aspect: float
+    aspect: float  # width by height
     still: bytes | None
 
 
@@ -62,31 +64,27 @@ Media = Callable[[Tile], Medium | None]
 
 def is_ready(video: Path) -> bool:
     """Whether the small copy and the still of *video* are there already."""
-    from .. import video as room
-
     files = Files.of(video)
-    return is_picture(video) or (room.is_media(files.preview(video)) and room.is_media(files.poster(video)))
+    return is_picture(video) or (is_media(files.preview(video)) and is_media(files.poster(video)))
 
 
 def make_clip(video: Path) -> Clip | None:
     """The small copy and the still of *video* (cached beside it), or None: it is no video that plays."""
-    from .. import video as room
-
     if is_picture(video):
         return None
     preview = Files.of(video).preview(video)
     chosen = preview
     try:
-        if not room.is_media(preview):
-            room.make_preview(video, preview)
+        if not is_media(preview):
+            make_preview(video, preview)
     except Exception:  # a copy less is no reason to hide a paid video
         log.exception("no preview for %s", video)
-        if video.suffix[1:] not in room.PLAYED:
+        if video.suffix[1:] not in PLAYED:
             return None
         chosen = video
     try:
-        facts = room.probe(chosen)
-    except (OSError, room.NotAVideo):
+        facts = probe(chosen)
+    except (OSError, NotAVideo):
         log.exception("%s cannot be read", chosen)
         return None
     frames = facts.frames or max(1, round(facts.duration_s * facts.fps))
@@ -94,23 +92,46 @@ def make_clip(video: Path) -> Clip | None:
     return Clip(path=chosen, fps=facts.fps, frames=frames, aspect=aspect, still=make_still(video))
 
 
-def make_still(video: Path, width: int = STILL_WIDTH) -> bytes | None:
+def make_still(video: Path) -> bytes | None:
     """A small JPEG of *video*, from its poster (cached beside it); None where none can be made."""
-    from .. import video as room
-
     poster = video if is_picture(video) else Files.of(video).poster(video)
     try:
-        if not room.is_media(poster):
-            room.make_poster(video, poster)
-        with room.open_media(poster) as file, room.open_picture(file) as still:
-            small = still.convert("RGB")
-            small.thumbnail((width, width))
-            buffer = io.BytesIO()
-            small.save(buffer, format="JPEG", quality=STILL_QUALITY, progressive=True, optimize=True)
-        return buffer.getvalue()
+        if not is_media(poster):
+            make_poster(video, poster)
+        return small_jpeg(poster, STILL_WIDTH, quality=STILL_QUALITY)
     except Exception:
         log.exception("no still for %s", video)
         return None
+
+
+def small_jpeg(picture: Path, size: int, *, quality: int) -> bytes:
+    """*picture* in at most *size* pixels a side.
+
+    Raises:
+        OSError, ValueError, SyntaxError: Pillow's words for what is no picture, and too many pixels.
+    """
+    with open_media(picture) as file, open_picture(file) as opened:
+        small = opened.convert("RGB")
+    small.thumbnail((size, size))
+    buffer = io.BytesIO()
+    small.save(buffer, format="JPEG", quality=quality, progressive=True, optimize=True)
+    return buffer.getvalue()
+
+
+def medium_of(video: Path, clip: Clip | None, source: Callable[[Clip], str]) -> Medium:
+    """How a page reaches *video*, whose clip is at the address that *source* gives."""
+    if clip is None:
+        return Medium(source="", still=make_still(video), remark="only a still is shown here")
+    address = source(clip)
+    remark = "" if address else "no room for the video here; the file is kept beside the notebook"
+    return Medium(
+        source=address, remark=remark, fps=clip.fps, frames=clip.frames, aspect=clip.aspect, still=clip.still
+    )
+
+
+def embedded(clip: Clip) -> str:
+    """The clip as an address of its own."""
+    return data_url(read_media(clip.path))
 
 
 class Embedding:
@@ -118,11 +139,11 @@ class Embedding:
 
     Args:
         limit: Bytes of video in all, before they are written as text (which takes a third more).
-        link: The address of a file as the page reaches it, or None where it cannot.
+        link: The address of a file as the page reaches it; a ValueError where it cannot.
         make: False takes only copies that are there already.
     """
 
-    def __init__(self, limit: int, link: Callable[[Path], str | None], *, make: bool = True) -> None:
+    def __init__(self, limit: int, link: Callable[[Path], Path | str], *, make: bool = True) -> None:
         self._left, self._link, self._make = limit, link, make
 
     def __call__(self, tile: Tile) -> Medium | None:
@@ -131,45 +152,24 @@ class Embedding:
             return None
         if not self._make and not is_ready(tile.video):
             return Medium(source="", remark="its small copy is being made")
-        clip = make_clip(tile.video)
-        if clip is None:
-            return Medium(source="", still=make_still(tile.video), remark="only a still is shown here")
+        return medium_of(tile.video, make_clip(tile.video), self._source)
+
+    def _source(self, clip: Clip) -> str:
         size = clip.path.stat().st_size
         if size <= self._left:
             self._left -= size
-            source: str = data_url(read_media(clip.path))
-        else:
-            source = self._link(clip.path) or ""
-        remark = "" if source else "no room for the video here; the file is kept beside the notebook"
-        return Medium(
-            source=source,
-            fps=clip.fps,
-            frames=clip.frames,
-            aspect=clip.aspect,
-            still=clip.still,
-            remark=remark,
-        )
+            return embedded(clip)
+        try:
+            return quote(Path(self._link(clip.path)).as_posix())
+        except ValueError:
+            return ""
 
 
 def for_file(folder: Path, *, limit: int) -> Embedding:
-    """Media of a page that is written into *folder*."""
-
-    def link(path: Path) -> str | None:
-        try:
-            return quote(Path(os.path.relpath(path, folder)).as_posix())
-        except ValueError:  # another drive
-            return None
-
-    return Embedding(limit, link)
+    """Media of a page that is written into *folder*; on another drive nothing can be linked."""
+    return Embedding(limit, lambda path: os.path.relpath(path, folder))
 
 
 def for_notebook(*, limit: int, make: bool = True) -> Embedding:
     """Media of a cell's output: links lead below the notebook's folder only, elsewhere they would work nowhere."""
-
-    def link(path: Path) -> str | None:
-        try:
-            return quote(path.relative_to(start_folder()).as_posix())
-        except ValueError:
-            return None
-
-    return Embedding(limit, link, make=make)
+    return Embedding(limit, lambda path: path.relative_to(start_folder()), make=make)

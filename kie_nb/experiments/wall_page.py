@@ -21,8 +21,19 @@ from .wall_tiles import Tile, Tiles
 
 _BROWSER = Path(__file__).with_name("browser")
 # One module of several files, joined here: a widget and a saved page get it as text and could not follow imports between them.
-PARTS = ("elements.js", "player.js", "media.js", "difference.js", "view.js", "start.js")
+PARTS = (
+    "elements.js",
+    "layout.js",
+    "player.js",
+    "media.js",
+    "difference.js",
+    "marks.js",
+    "stage.js",
+    "view.js",
+    "start.js",
+)
 MOST_PRELOADED = 12  # the others show their still until they are played
+_NONE = Medium(source="")
 
 
 def wall_page(wall: Tiles, media: Media) -> str:
@@ -51,13 +62,12 @@ class Part:
 
 def wall_part(wall: Tiles, media: Media) -> Part:
     """The same as a part of a page."""
-    found = [media(tile) for tile in wall.tiles]
+    found, same = [media(tile) for tile in wall.tiles], wall.same
     data = script_json(wall_data(wall, found))
     name = hashlib.sha256(data.encode()).hexdigest()[:12]
     code = f'{script()}\nstart("{name}");\n'
-    tiles = [
-        _plain(number, *each, wall.same) for number, each in enumerate(zip(wall.tiles, found, strict=True))
-    ]
+    pairs = enumerate(zip(wall.tiles, found, strict=True))
+    tiles = [_plain(number, tile, medium or _NONE, same) for number, (tile, medium) in pairs]
     shown = rendered(
         "wall.html",
         root=ROOT,
@@ -102,7 +112,7 @@ def wall_data(wall: Tiles, media: Sequence[Medium | None] = ()) -> dict[str, Any
         "isGrid": wall.layout.is_grid,
         "same": list(same.items()),
         "simulated": any(map(_is_simulated, wall.tiles)),
-        "tiles": [_tile(tile, medium, same) for tile, medium in zip(wall.tiles, known, strict=True)],
+        "tiles": [_tile(tile, medium or _NONE, same) for tile, medium in zip(wall.tiles, known, strict=True)],
     }
     return dict(visible_in(told))
 
@@ -118,7 +128,7 @@ def label_of(tile: Tile, same: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in own) or "the only one"
 
 
-def _tile(tile: Tile, medium: Medium | None, same: dict[str, str]) -> dict[str, Any]:
+def _tile(tile: Tile, medium: Medium, same: dict[str, str]) -> dict[str, Any]:
     return {
         "row": tile.row,
         "col": tile.col,
@@ -126,23 +136,23 @@ def _tile(tile: Tile, medium: Medium | None, same: dict[str, str]) -> dict[str, 
         "facts": [item for item in tile.facts.items() if item[0] not in same],
         "run": tile.run.id[:8] if tile.run is not None else "",
         "state": tile.state,
-        "problem": tile.problem or (medium.remark if medium else ""),
+        "problem": tile.problem or medium.remark,
         "hasVideo": tile.video is not None,
-        "fps": medium.fps if medium else 0,
-        "frames": medium.frames if medium else 0,
-        "aspect": medium.aspect if medium else 0,
+        "fps": medium.fps,
+        "frames": medium.frames,
+        "aspect": medium.aspect,
         **(marks(tile.run) if tile.run is not None else {"rating": None, "tags": []}),
     }
 
 
-def _plain(number: int, tile: Tile, medium: Medium | None, same: dict[str, str]) -> dict[str, Any]:
+def _plain(number: int, tile: Tile, medium: Medium, same: dict[str, str]) -> dict[str, Any]:
     """A tile where scripts are stripped."""
     rating = f" {'★' * tile.run.rating}" if tile.run is not None and tile.run.rating else ""
     return {
         "number": number,
         "label": label_of(tile, same),
-        "source": medium.source if medium else "",
-        "still": data_url(medium.still) if medium and medium.still else "",
+        "source": medium.source,
+        "still": data_url(medium.still) if medium.still else "",
         "problem": tile.problem or "no video",
         "rating": f"{rating} · SIMULATED" if _is_simulated(tile) else rating,
     }

@@ -26,21 +26,13 @@ _TROUBLES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tile:
-    """One place on a wall.
+    """One place on a wall."""
 
-    Attributes:
-        place: Its value on every axis.
-        run: None where it was never asked for.
-        row: From 0.
-        col: From 0.
-        facts: Every parameter of its request in words.
-    """
-
-    place: dict[str, Any]
-    run: Run | None
-    row: int
+    place: dict[str, Any]  # its value on every axis
+    run: Run | None  # None where it was never asked for
+    row: int  # from 0
     col: int
-    facts: dict[str, str] = field(repr=False)
+    facts: dict[str, str] = field(repr=False)  # every parameter of its request in words
 
     @property
     def state(self) -> str:
@@ -64,17 +56,7 @@ class Tile:
 
 
 class Tiles:
-    """Videos in rows and columns, as they stand now.
-
-    Args:
-        cells: The place of each, and its run if it has one.
-        rows: The axis, or axes, of the rows; by default the one with most values besides the columns.
-        cols: The same of the columns; by default the seeds.
-        title: What it is called.
-
-    Raises:
-        InvalidRequest: there is nothing to show, or no such axis.
-    """
+    """Videos in rows and columns, as they stand now; `Wall` says what it takes."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """What people hold: the handle of a run, the session that makes and keeps it, and the client for one's own coroutines."""
 
+from ..requests.prepare import Prepared
 from .async_client import AsyncKie
 from .begin import DryRun, Started
-from .prepare import Prepared
 from .run import Run
 from .session import Session, get_session
 

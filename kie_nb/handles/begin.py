@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, ImageIdentity
+from ..engine.record import Record
 from ..engine.states import State
-from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, NotSent
+from ..engine.transitions import ToSend
+from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutcomeUnknown
 from ..ledger import RunRow
+from ..operations.evidence import need_unsettled, nothing_to_settle
+from ..operations.settling import question
 from ..requests.image_urls import remember
-from .prepare import Prepared, check, check_number, new_run
+from ..requests.prepare import Prepared, check, check_number, new_run
+from .preparation import again
 from .run import Run
+from .words import ask
 
 if TYPE_CHECKING:
     from .registry import Handles
@@ -92,12 +98,17 @@ def intend(
     return row, is_new
 
 
+def to_send(handles: Handles, prepared: Prepared) -> ToSend:
+    """What is sent of it."""
+    return ToSend(prepared.request, prepared.content, handles.channel(prepared.channel.settings))
+
+
 def look(
     handles: Handles, prepared: Prepared, *, fresh: bool = False, max_credits: float | None = None
 ) -> DryRun:
     """What would be sent, what there is already, and what would come of asking."""
     request, ledger = prepared.request, handles.ledger(prepared.home)
-    service, drawn = prepared.channel.service, prepared.seed_drawn
+    service, drawn = prepared.channel.settings.service, prepared.seed_drawn
     fingerprint = request.fingerprint(prepared.channel.identity)
     family = ledger.same_request(family=request.family(prepared.channel.identity))
     same = [] if drawn else ledger.same_request(fingerprint=fingerprint)
@@ -128,7 +139,7 @@ def standing(handles: Handles, prepared: Prepared) -> RunRow | None:
     if row is None or row.state != State.INTENT:
         return row
     with handles.begin_lock:
-        return None if handles.was_left(handles.handle(prepared.home, row)) else row
+        return None if handles.supervisor.is_abandoned(Record(row, handles.ledger(prepared.home))) else row
 
 
 def _refusal(handles: Handles, prepared: Prepared, max_credits: float | None) -> KieError | None:
@@ -158,3 +169,39 @@ def nothing_charged() -> Iterator[None]:
     except LedgerError as exc:
         exc.charged = exc.charged or NOTHING
         raise
+
+
+def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
+    """Send the request again although the first try may be billed: once, whoever asks for it how often.
+
+    A run of the same request that was begun since then is given instead, or this one if somebody has found its task
+    meanwhile; then nothing is sent.
+
+    Args:
+        yes: Go on without asking; else the worst case is said, and asked about once.
+
+    Raises:
+        OutcomeUnknown: it was not agreed to; nothing was sent.
+    """
+    need_unsettled(run)
+    home = run.ledger.home
+    row = run.ledger.later(run.row)
+    if row is None:
+        if not yes and not ask(question(handles, run)):
+            raise OutcomeUnknown(
+                f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
+            )
+        prepared = again(handles, run, handles.channel_of(run), home)  # with the picture that was kept
+        with handles.begin_lock:
+            row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
+            if is_new:
+                new = handles.handle(home, row)
+                handles.supervisor.ensure_driven(new, may_send=to_send(handles, prepared))
+        if is_new:
+            handles.wait_for_answer(new)
+            return new
+    new = handles.handle(home, row)
+    if new.state is State.WRITTEN_OFF:  # while the question stood
+        raise nothing_to_settle(new)
+    handles.supervisor.ensure_driven(new)
+    return new

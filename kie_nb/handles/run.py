@@ -1,55 +1,46 @@
-"""The handle of a run: what `clip` is after a cell. It never is None, and it always says the state that is true now."""
+"""The handle of a run: what `clip` is after a cell. It reflects the latest known ledger state."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import os
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
+from ..engine.intents import cancel_unsent
 from ..engine.record import Record
-from ..engine.states import State
+from ..engine.states import UNSETTLED, State
 from ..engine.waiting import wait_async, wait_blocking
-from ..errors import InvalidRequest, KieError, LedgerError, StillRunning, WaitInterrupted, explain_cancelled
+from ..errors import (
+    InvalidRequest,
+    KieError,
+    LedgerError,
+    OutcomeUnknown,
+    StillRunning,
+    WaitInterrupted,
+    explain_cancelled,
+)
+from ..frontend import takes_results
+from ..operations import settling
+from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
 from ..text import in_line, say
-from .words import charged, come_back, goes_on, what_goes_on
+from .words import ask, charged, come_back, goes_on, what_goes_on
 
 if TYPE_CHECKING:
-    from ..engine.evidence import Evidence
-    from ..engine.tracked import Tracked
+    from ..engine.supervisor import Supervisor
     from ..ledger import RunRow
+    from .tracked import Tracked
 
 DISPLAY_WAIT_S = 30.0
 WAIT_S = 1800.0  # recorded tasks took up to 13 minutes (kie-api §4.7)
 Listener = Callable[["Run"], None]
-
-
-class Keeper(Protocol):
-    """What a handle asks of those that keep it."""
-
-    def revive(self, run: Run) -> None:
-        """Follow *run* if it is open, or if its file is gone; sends nothing."""
-
-    def withdraw(self, run: Run) -> bool:
-        """Take back what was not sent; False if it is too late for that."""
-
-    def evidence(self, run: Run) -> Evidence:
-        """What is known of it, where its outcome is unknown."""
-
-    def adopt(self, run: Run, task_id: str | Mapping[str, Any], *, yes: bool) -> Run:
-        """Settle it with a task."""
-
-    def resend(self, run: Run, *, yes: bool) -> Run:
-        """Send its request again."""
-
-    def write_off(self, run: Run, *, charged: bool) -> Run:
-        """Give it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +60,11 @@ class Run(Record):
     `await run`, or `run.wait()`, gives the run when its video is on disk, and raises what went wrong otherwise.
     """
 
-    def __init__(self, tracked: Tracked, keeper: Keeper) -> None:
+    def __init__(self, tracked: Tracked, supervisor: Supervisor, resend: Callable[[Run, bool], Run]) -> None:
         super().__init__(tracked.row, tracked.ledger)
         self._tracked = tracked
-        self._keeper = keeper
+        self._supervisor = supervisor
+        self._resend = resend
 
     @property
     def row(self) -> RunRow:
@@ -82,8 +74,11 @@ class Run(Record):
     @property
     def error(self) -> KieError | None:
         """What went wrong, if anything did."""
-        error = self._tracked.error
-        return copy.copy(error) if error else None
+        error = copy.copy(self._tracked.error)
+        if isinstance(error, OutcomeUnknown) and self.state in UNSETTLED:
+            with contextlib.suppress(LedgerError):
+                error.message = f"{error.message} {from_ledger(self.ledger, self.row).words}"
+        return error
 
     @property
     def trouble(self) -> str:
@@ -127,9 +122,7 @@ class Run(Record):
         return self._mark(rating=stars)
 
     def _mark(self, **words: Any) -> Run:
-        row = self.ledger.mark(self.id, **words)
-        if row is not None:
-            self._tracked.update(row)
+        self.ledger.mark(self.id, **words)
         return self
 
     # --- settling ----------------------------------------------------------------------------------------------
@@ -142,7 +135,7 @@ class Run(Record):
         Raises:
             InvalidRequest: there is nothing to settle.
         """
-        return self._keeper.evidence(self)
+        return evidence(self._supervisor.workspace, self)
 
     def adopt(self, task_id: str | Mapping[str, Any], *, yes: bool = False) -> Run:
         """Settle an unknown outcome with the task it made; its request must match.
@@ -155,7 +148,8 @@ class Run(Record):
             InvalidRequest: it does not match, or there is nothing to settle.
             OutcomeUnknown: it cannot be compared, and it was not agreed to.
         """
-        return self._keeper.adopt(self, task_id, yes=yes)
+        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or ask(words))
+        return self
 
     def resend(self, *, yes: bool = False) -> Run:
         """Send an unknown run's request again, once; says the worst case and asks, unless *yes*.
@@ -166,7 +160,7 @@ class Run(Record):
             BadImage: its picture is gone, or its address serves another one now; nothing was sent.
             KieError: the service refused it, as `kie_nb.generate` says.
         """
-        return self._keeper.resend(self, yes=yes)
+        return self._resend(self, yes)
 
     def write_off(self, *, charged: bool = True) -> Run:
         """Give an unknown run up; its estimate counts as spent unless *charged* is False.
@@ -174,7 +168,8 @@ class Run(Record):
         Raises:
             InvalidRequest: there is nothing to settle.
         """
-        return self._keeper.write_off(self, charged=charged)
+        settling.write_off(self, charged=charged)
+        return self
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
@@ -223,10 +218,10 @@ class Run(Record):
                 hint=f"kie_nb.get({self.id[:8]!r}) gives its handle here",
             )
         self._tracked.is_stopped = False
-        self._keeper.revive(self)
+        self._supervisor.ensure_driven(self)
 
     def _what_goes_on(self) -> tuple[str, dict[str, str]]:
-        return what_goes_on(self, is_withdrawn=self._keeper.withdraw(self))
+        return what_goes_on(self, is_cancelled=cancel_unsent(self))
 
     def _interrupted(self) -> WaitInterrupted:
         words, more = self._what_goes_on()
@@ -238,10 +233,10 @@ class Run(Record):
             return
         self._tracked.is_stopped = True
         try:
-            if self.state is State.INTENT and self._keeper.withdraw(self):
+            if self.state is State.INTENT and cancel_unsent(self):
                 return
         except LedgerError as exc:
-            self._tracked.say(f"It could not be taken back: {exc.message}")
+            self._tracked.say(f"It could not be cancelled: {exc.message}")
         self._tracked.release()
 
     @property
@@ -305,11 +300,18 @@ class Run(Record):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
+        if not takes_results():
+            raise NotImplementedError  # IPython takes `_repr_mimebundle_` then
         shown_by = presenter.current()
         if shown_by is not None:
             shown_by.echo(self)
         else:
             self.show()
+
+    def _repr_mimebundle_(self, **_asked: Any) -> dict[str, Any]:
+        """The same as a value, where a result may not show itself."""
+        shown_by = presenter.current()
+        return {"text/plain": repr(self)} if shown_by is None else shown_by.bundle(self)
 
 
 def _check_words(text: str, most: int, what: str) -> None:

@@ -3,38 +3,56 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import settings as settings_
 from ..engine.channel import Channel
 from ..engine.dispatcher import dispatcher
-from ..engine.evidence import Evidence
 from ..engine.executor import Executor, Threads
+from ..engine.intents import cancel_unsent
+from ..engine.outcomes import error_of
 from ..engine.record import LINK_LIFE
-from ..engine.sending import ToSend
 from ..engine.states import OPEN, UNSETTLED, State
 from ..engine.timing import Timing
+from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
-from ..operations.importing import Imported, import_runs
+from ..operations import settling
+from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
-from . import settling
-from .begin import DryRun, Started, intend, look, nothing_charged
-from .prepare import Prepared, check, new_run, prepare
+from ..text import in_line
+from .begin import DryRun, Started, intend, look, nothing_charged, resend, to_send
+from .preparation import prepare
 from .registry import Handles
 from .run import Run
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What became of a task that was named.
+
+    Attributes:
+        run: The run it settled, or already belonged to; None if it fits none.
+        words: What was done, in words.
+    """
+
+    task_id: str
+    run: Run | None
+    words: str
+
+    def __repr__(self) -> str:
+        return in_line(f"task {self.task_id} {self.words}")
 
 
 class Session(Handles):
     """Everything of this process: what its runs share, their live handles, and what is done with them."""
 
     def __init__(self, timing: Timing) -> None:
-        super().__init__(lambda tracked: Run(tracked, self), timing)
+        super().__init__(timing, lambda run, yes: resend(self, run, yes=yes))
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
 
@@ -111,19 +129,20 @@ class Session(Handles):
         with self.begin_lock:
             row, is_new = write_down()
             run = self.handle(prepared.home, row)
-            if not is_new and self.was_left(run):
+            if not is_new and self.supervisor.is_abandoned(run):
                 # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
                 # another process that has found it at the same moment.
-                self.withdraw(run)
+                cancel_unsent(run)
                 row, is_new = write_down()
                 run = self.handle(prepared.home, row)
-            if is_new:
-                self.follow(run, prepared.channel, to_send=prepared.to_send)
-                return run, "new"
-            return run, self._supervisor.take_up(self.tracked(run), self._joined(run, prepared, max_credits))
+            may_send = to_send(self, prepared) if is_new else self._joined(run, prepared, max_credits)
+            is_lost = run.state is State.LOST
+            how = self.supervisor.ensure_driven(run, may_send=may_send, look_again=is_lost)
+            if not how:
+                raise run.error or error_of(run)
+            return run, "new" if is_new else how
 
-    @staticmethod
-    def _joined(run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
+    def _joined(self, run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
         """What may be sent for an intention of another process, should that die: the request that was checked here.
 
         None where the run is none of that request, or a limit of this call forbids it.
@@ -140,7 +159,7 @@ class Session(Handles):
             check(prepared, max_credits)
         except KieError:
             return None
-        return ToSend(request, prepared.content)
+        return to_send(self, replace(prepared, request=request))
 
     def prepare(
         self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
@@ -185,12 +204,9 @@ class Session(Handles):
         found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
         for run in found:
             with self.begin_lock:
-                if self.was_left(run):
-                    self.withdraw(run)
-                elif run.state is State.LOST:
-                    self._supervisor.look_again(self.tracked(run))
-                if run.state in OPEN or run.missing:
-                    self.follow(run)
+                if self.supervisor.is_abandoned(run):
+                    cancel_unsent(run)
+                self.supervisor.ensure_driven(run, look_again=True)
         self._await_judgement(found)
         return found
 
@@ -206,16 +222,6 @@ class Session(Handles):
         while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
             time.sleep(0.02)
 
-    def import_runs(self, folder: str | os.PathLike[str]) -> Imported:
-        """See `importing.import_runs`; handles that are held here are brought up to date."""
-        home = settings_.current().home
-        done = import_runs(self, folder)
-        for run_id in (*done.added, *done.updated):
-            row = self.ledger(home).get(run_id)
-            if row is not None and (run := self.handle(home, row)).state is State.FETCHED:
-                self.finish(run, None)
-        return done
-
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""
         home = settings_.current().home
@@ -223,21 +229,14 @@ class Session(Handles):
 
     # --- money and settling ------------------------------------------------------------------------------------
 
-    def evidence(self, run: Run) -> Evidence:
-        """See `settling.evidence`."""
-        return settling.evidence(self, run)
+    def settle(self, task: str | Mapping[str, Any]) -> Settled:
+        """Find the run of unknown outcome that made *task*, by all that was asked, and fetch its video.
 
-    def adopt(self, run: Run, task_id: str | Mapping[str, Any], *, yes: bool) -> Run:
-        """See `settling.adopt`."""
-        return settling.adopt(self, run, task_id, yes=yes)
-
-    def resend(self, run: Run, *, yes: bool) -> Run:
-        """See `settling.resend`."""
-        return settling.resend(self, run, yes=yes)
-
-    def write_off(self, run: Run, *, charged: bool) -> Run:
-        """See `settling.write_off`."""
-        return settling.write_off(self, run, charged=charged)
+        Raises:
+            KieError: the service does not show the task.
+        """
+        task_id, record, words = settling.settle(self.supervisor, task)
+        return Settled(task_id=task_id, run=self.handle_of(record) if record else None, words=words)
 
     def credits(self) -> float:
         """The balance at the current service, in credits."""
@@ -247,8 +246,6 @@ class Session(Handles):
     async def _credits(self, channel: Channel) -> float:
         client = await channel.client()
         return await client.credits()
-
-    # --- handles -----------------------------------------------------------------------------------------------
 
 
 def _unsure(row: RunRow) -> str:

@@ -1,10 +1,11 @@
-"""What a wait that ended says of a run that goes on."""
+"""What a wait that ended says of a run that goes on, and questions to the person at the keyboard."""
 
 from __future__ import annotations
 
 from ..engine.record import Record
 from ..engine.states import State
 from ..errors import SIMULATED
+from ..text import visible
 
 
 def goes_on(run: Record) -> str:
@@ -28,15 +29,23 @@ def come_back(run: Record) -> str:
     return f"run the cell again or `%kie show {run.id[:8]}`; after a restart `%kie resume`"
 
 
-def what_goes_on(run: Record, *, is_withdrawn: bool) -> tuple[str, dict[str, str]]:
+def what_goes_on(run: Record, *, is_cancelled: bool) -> tuple[str, dict[str, str]]:
     """What an interrupted wait means, its cost and the next step.
 
     Args:
-        is_withdrawn: What was not sent yet was taken back, and will not be sent behind anyone's back.
+        is_cancelled: What was not sent yet was cancelled, and will not be sent behind anyone's back.
     """
-    if is_withdrawn:
+    if is_cancelled:
         return (
             f"{run.label} was not sent yet and will not be: nothing was charged.",
             {"hint": "run the cell to send it"},
         )
     return goes_on(run), {"hint": come_back(run), "charged": charged(run)}
+
+
+def ask(words: str) -> bool:
+    """Ask the person at the keyboard; where there is none, the answer is no."""
+    try:
+        return input(visible(f"{words} [y/N] ")).strip().lower() in {"y", "yes"}
+    except (EOFError, OSError, RuntimeError):  # no keyboard, or a front end without one
+        return False

@@ -1,14 +1,14 @@
 """The record of runs: what was asked, what came of it, where the file is. Knows SQLAlchemy and the disk, not the wire."""
 
 from . import owner
-from .artifacts import KeptFile, files_made, kept_files, with_kept
+from .artifacts import files_made, with_kept
 from .database import Database
 from .experiments import Experiments, Standing
-from .files import Files, is_picture, number_of
+from .files import Files, is_picture
 from .grant_store import Grant, GrantStore, Leave
 from .image_registry import UploadRow
 from .reading import UnreadableRun
-from .rows import NewRun, RunRow
+from .rows import KeptFile, NewRun, RunRow
 from .runs import Ledger
 
 __all__ = [
@@ -27,8 +27,6 @@ __all__ = [
     "UploadRow",
     "files_made",
     "is_picture",
-    "kept_files",
-    "number_of",
     "owner",
     "with_kept",
 ]

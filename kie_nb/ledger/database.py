@@ -22,7 +22,7 @@ from ..errors import InvalidRequest, LedgerError, without_frames
 from ..paths import make_private, open_private, shown_path
 from .network_disk import check_locks, network_disk_of
 from .own_tables import Make, check_own, check_plain, harden, schema_number
-from .reading import Reading, json_column
+from .reading import Reading, json_column, json_text
 
 BUSY_TIMEOUT_MS = 30_000
 HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder
@@ -143,6 +143,7 @@ class SqliteFile(Database):
                 "sqlite", database=str(file)
             ),  # in a text, `?` and `%` of a folder's name would be syntax
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            json_serializer=json_text,
             json_deserializer=json_column,
         )
 

@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from ..bounds import MAX_TEXT, Credits, Seconds, Sha256, Text, Word, can_be_kept
+from ..bounds import MAX_TEXT, Credits, FileCount, Seconds, Sha256, Text, Word, can_be_kept
 from ..errors import NOTHING, LedgerError
 from .clock import now_in
 from .database import Database
 from .reading import other_row
-from .rows import ErrorColumn, RunRow, StateName
+from .rows import ErrorColumn, KeptFiles, RunRow, StateName
 from .schema import CAME, cell, experiment, run
 
 Places = dict[str, dict[str, Any]]
@@ -29,8 +29,6 @@ class Standing:
     """What is shown of the run that stands for a cell, without what it was asked for.
 
     Attributes:
-        has_several: Its task made several files.
-        is_damaged: Something is wrong with a file as the service sent it.
         is_gone: It is done, and its video is not on this machine; the ledger does not know that.
         is_incomplete: It is done, and another of its files is not on this machine; likewise.
     """
@@ -44,25 +42,18 @@ class Standing:
     duration_s: Seconds | None
     experiment: Text | None = None
     error: ErrorColumn | None = None
-    video: Word | None = None
-    has_several: bool = False
-    is_damaged: bool = False
+    files: KeptFiles = ()
+    files_made: FileCount | None = None
     is_gone: bool = False
     is_incomplete: bool = False
 
-
-# As text: lists of thousands are not taken apart each second to count them. Earlier versions wrote down the links alone.
-_HAS_SEVERAL = sa.or_(
-    sa.func.coalesce(run.c.files_made, 0) > 1, sa.cast(run.c.urls, sa.String).like('%", "%')
-)
-_IS_DAMAGED = sa.cast(run.c.files, sa.String).like('%"remark": "%')
-_STANDING = (
-    *(run.c[name] for name in Standing.__slots__ if name in run.c),
-    sa.func.coalesce(_HAS_SEVERAL, sa.false()).label("has_several"),
-    sa.func.coalesce(_IS_DAMAGED, sa.false()).label("is_damaged"),
-)
+    @property
+    def is_damaged(self) -> bool:
+        """Whether something is wrong with a file as the service sent it."""
+        return any(one.remark for one in self.files)
 
 
+_STANDING = sa.select(*(run.c[name] for name in Standing.__slots__ if name in run.c))
 _STANDING_ROW = TypeAdapter(Standing)
 
 
@@ -156,7 +147,7 @@ class Experiments:
 
     def standings(self, fingerprints: Sequence[str]) -> dict[str, Standing]:
         """The same, as much of it as is looked at each second."""
-        found = self._found(sa.select(*_STANDING), fingerprints)
+        found = self._found(_STANDING, fingerprints)
         kept = self._db.reading.typed_all(_STANDING_ROW, found)
         return {standing.fingerprint: standing for standing in kept}
 
@@ -165,7 +156,7 @@ class Experiments:
         with self._db.read() as db:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
-                order = (run.c.live_key.is_not(None), CAME)
+                order = (run.c.active_key.is_not(None), CAME)
                 yield from db.execute(query.where(some).order_by(*order)).mappings()
 
     def _is(self, column: Any, name: str) -> Sequence[Any]:

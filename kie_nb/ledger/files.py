@@ -152,14 +152,6 @@ def short_task(task_id: str) -> str:
     return hashlib.sha256(task_id.encode()).hexdigest()[:8]
 
 
-def number_of(name: str, task_id: str) -> int | None:
-    """Which of its task's files `Files.video` gave this name, from 0; None for a name that it did not give."""
-    tail = Path(name).stem.rpartition(short_task(task_id))[2]
-    if short_task(task_id) not in name or not re.fullmatch(r"(?:_[1-9][0-9]{0,5})?", tail):
-        return None
-    return int(tail[1:]) - 1 if tail else 0
-
-
 def is_picture(video: Path) -> bool:
     """Whether the service made a picture, by its file's name."""
     return (mimetypes.guess_type(video.name)[0] or "").startswith("image/")

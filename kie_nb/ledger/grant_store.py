@@ -94,6 +94,8 @@ class GrantStore:
                 row = ledger.moved(db, run_id, **step)
                 if row is None:
                     self._give_back(db, grant)
+            if row is not None:
+                ledger.publish(row)
             return Leave(row=row, grant=grant if row else None)
         grant, pause = self.take(account, limit=limit, window_s=window_s)
         if grant is None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
 from ..errors import LedgerError
 from .clock import now_in
 from .database import Database
+from .leases import Leases
 from .reading import read_events
+from .rows import RunRow, values_of
 from .schema import CAME, event, run
 
 RELEASED = ("refused", "not_sent", "fail", "written_off")  # nothing is billed, or somebody has said so
@@ -19,12 +21,47 @@ _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that ca
 _KEPT = ("tags", "note", "rating", "experiment", "seed_drawn", "account", "created_at", "made_by", "origin")
 
 
+_DRIVEN = ("intent", "sending", "accepted", "waiting", "queuing", "generating", "success")
+# How far a run is that has no task, and one that has.
+_SENT = {"intent": 0, "sending": 1, "not_sent": 1, "unknown": 2}
+_MADE = {"success": 1, "fetched": 2, "fail": 2}
+_NO_TASK_YET = ("intent", "sending", "not_sent", "unknown", "written_off")
+
+
+class Known(NamedTuple):
+    """What this ledger knows of a run that comes in."""
+
+    state: str
+    task_id: str | None
+    is_driven: bool
+
+    @classmethod
+    def of(cls, row: RunRow, leases: Leases) -> Self:
+        """The run of *row*; *leases* say whether its owner is dead."""
+        return cls(row.state, row.task_id, row.state in _DRIVEN and not leases.is_dead(row))
+
+
+def is_news(ours: Known | None, state: str, task_id: str | None) -> bool:
+    """Whether a run that comes in is taken: it is not here, nobody drives it here, and it is further along there.
+
+    A task that is known there settles a run without one here; a run of another task is not this one.
+    """
+    if ours is None or ours.is_driven:
+        return ours is None
+    if ours.task_id is None and task_id is not None:
+        return ours.state in _NO_TASK_YET
+    if ours.task_id is None:
+        was_settled = ours.state == "unknown" and state in {"refused", "not_sent"}
+        return was_settled or _SENT.get(state, 0) > _SENT.get(ours.state, 2)
+    return task_id == ours.task_id and _MADE.get(state, 0) > _MADE.get(ours.state, 0)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
     """A run that comes in.
 
     Attributes:
-        values: Its columns, without `live_key` and those of an owner: nobody drives it.
+        values: Its columns, without `active_key` and those of an owner: nobody drives it.
         stands: Whether it stood for its request where it comes from.
         seen: The state in which the run of this id was found here when this was decided; None if there was none.
         evidence: What is written into its history about the arrival.
@@ -37,26 +74,24 @@ class Arrival:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def in_hand(database: Database, driver: str) -> list[dict[str, Any]]:
-    """The runs of *driver* that may be billed, as their rows are; none where they cannot be read any more."""
+def in_hand(database: Database, driver: str) -> list[RunRow]:
+    """The runs of *driver* that may be billed; none where they cannot be read any more."""
     try:
         with database.read() as db:
             mine = sa.select(run).where(run.c.owner == driver, run.c.state.not_in(RELEASED))
-            return [dict(row) for row in db.execute(mine).mappings()]
+            return database.reading.runs(db.execute(mine).mappings())
     except LedgerError:
         return []
 
 
-def put_back(database: Database, rows: Sequence[dict[str, Any]]) -> None:
+def put_back(database: Database, rows: Sequence[RunRow]) -> None:
     """Write *rows* into the file that has taken the place of theirs; those that it has are left as they are there."""
     with database.write() as db:
         for row in rows:
-            if db.execute(sa.select(run.c.id).where(run.c.id == row["id"])).first() is None:
-                key = (
-                    row["live_key"] and f"{row['fingerprint']}:{row['id']}"
-                )  # another may have taken its own
-                db.execute(run.insert(), {**row, "live_key": key})
-                step = {"run_id": row["id"], "from_state": None, "to_state": row["state"]}
+            if db.execute(sa.select(run.c.id).where(run.c.id == row.id)).first() is None:
+                key = row.active_key and f"{row.fingerprint}:{row.id}"  # another may have taken its own
+                db.execute(run.insert(), {**values_of(row), "active_key": key})
+                step = {"run_id": row.id, "from_state": None, "to_state": row.state}
                 why = {"because": "the ledger was replaced while its process lived"}
                 db.execute(event.insert(), {**step, "at": now_in(db), "evidence": why})
 
@@ -81,27 +116,27 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
                     f"run {arrival.values['id'][:8]} has moved on during the import; nothing was imported.",
                     hint="import again",
                 )
-            key = before.live_key if before and arrival.values["state"] not in RELEASED else None
-            values = {**arrival.values, "live_key": key or _live_key(db, arrival, coming)}
+            key = before.active_key if before and arrival.values["state"] not in RELEASED else None
+            values = {**arrival.values, "active_key": key or _active_key(db, arrival, coming)}
             values |= {"owner": None, "owner_hint": None, "beat": 0}
             if before is None:
                 db.execute(run.insert(), values)
             else:
                 values |= {name: kept for name in _KEPT if (kept := getattr(before, name)) is not None}
                 db.execute(run.update().where(run.c.id == values.pop("id")).values(values))
-                if before.live_key and values["live_key"] is None:
+                if before.active_key and values["active_key"] is None:
                     stand_in(db, db.execute(query).one())
             _append(db, arrival, before.state if before else None)
 
 
-def _live_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | None:
+def _active_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | None:
     values = arrival.values
     if not arrival.stands or values["state"] in RELEASED:
         return None
     same = run.c.fingerprint == values["fingerprint"]
     if values["seed_drawn"]:
         same = sa.or_(same, sa.and_(run.c.family == values["family"], run.c.seed_drawn.is_(True)))
-    standing = db.execute(sa.select(run.c.id, run.c.state).where(same, run.c.live_key.is_not(None)))
+    standing = db.execute(sa.select(run.c.id, run.c.state).where(same, run.c.active_key.is_not(None)))
     free = {"intent"} | ({"unknown"} if values["task_id"] else set())
     ahead = {found.state for found in standing if found.id not in coming} - free
     if "fetched" in ahead or (ahead and values["state"] != "fetched"):
@@ -118,7 +153,7 @@ def stand_in(db: sa.Connection, released: Any) -> None:
     if released.seed_drawn:
         same = sa.or_(same, sa.and_(run.c.family == released.family, run.c.seed_drawn.is_(True)))
     others = sa.and_(same, run.c.id != released.id)
-    if db.execute(sa.select(run.c.id).where(others, run.c.live_key.is_not(None)).limit(1)).first():
+    if db.execute(sa.select(run.c.id).where(others, run.c.active_key.is_not(None)).limit(1)).first():
         return
     may_cost = run.c.state.not_in(["intent", *RELEASED])
     for found in db.execute(
@@ -127,7 +162,7 @@ def stand_in(db: sa.Connection, released: Any) -> None:
         told = read_events(db.execute(sa.select(event).where(event.c.run_id == found.id)).mappings())
         if any(name in (step["evidence"] or {}) for step in told for name in _FROM_ELSEWHERE):
             key = f"{found.fingerprint}:{found.id}"
-            db.execute(run.update().where(run.c.id == found.id).values(live_key=key))
+            db.execute(run.update().where(run.c.id == found.id).values(active_key=key))
             return
 
 

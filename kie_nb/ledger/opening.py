@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
 import sqlite3
 import time
 from pathlib import Path
 
+from .. import settings as settings_
 from ..errors import LedgerError
+from ..home import is_plain_file
 from ..keys import Secret
 from ..paths import shown_path
 from .database import DAMAGED, Database, SqliteFile
@@ -17,6 +21,7 @@ from .postgres import Postgres
 
 NAME = "ledger.sqlite"
 BEING_MADE_S = 1.0
+_MOST_NEAR = 200  # folders that are looked into
 
 
 def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
@@ -33,11 +38,42 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
         shared = Postgres(url)
         prepare(shared)
         return shared, _refusal(shared)
+    elsewhere = [] if settings_.chosen_home() or (home / NAME).exists() else _elsewhere(home)
     check_plain(home / NAME)
     _refuse_emptied(home / NAME, home)
     file = SqliteFile(home / NAME, all_tables)
     prepare(file)
-    return file, [*_network_disk(file), *_refusal(file)]
+    return file, [*elsewhere, *_network_disk(file), *_refusal(file)]
+
+
+def _elsewhere(home: Path) -> list[str]:
+    """That a folder nearby has runs, where a new ledger is made: the kernel may run in another folder than it did before."""
+    here = home.parent
+    near = [here.parent, *_folders(here.parent), *_folders(here)]
+    found = next(
+        (folder for folder in near if folder != here and is_plain_file(folder / home.name / NAME)), None
+    )
+    if found is None:
+        return []
+    old = shown_path(found / home.name)
+    return [
+        (
+            f"a new folder for runs is made, {shown_path(home)}; {old} has runs already, which are not found from here. "
+            f"%env KIE_NB_HOME={old} before the first cell uses those."
+        )
+    ]
+
+
+def _folders(of: Path) -> list[Path]:
+    try:
+        with os.scandir(of) as found:
+            return sorted(
+                Path(one.path)
+                for one in itertools.islice(found, _MOST_NEAR)
+                if one.is_dir(follow_symlinks=False)
+            )
+    except OSError:
+        return []
 
 
 def _refusal(database: Database) -> list[str]:
@@ -82,3 +118,13 @@ def _is_emptied(file: Path, home: Path) -> bool:
 def _has_tables(file: Path) -> bool:
     with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
         return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def file_identity(database: Database) -> tuple[int, int] | None:
+    """Which file is under the name of the one that was opened; None for a server, or if there is none."""
+    file = getattr(database, "file", None)
+    try:
+        found = file.lstat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found is not None else None

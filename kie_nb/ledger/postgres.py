@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ..errors import LedgerError
 from ..keys import Secret
 from .database import BUSY_TIMEOUT_MS, Database
-from .reading import json_column
+from .reading import json_column, json_text
 
 CONNECT_TIMEOUT_S = 10
 OPEN_PAUSES_S = (0.2, 1.0, 3.0)  # a server that restarts is back in seconds
@@ -135,6 +135,7 @@ def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
     try:
         engine = sa.create_engine(
             parsed,
+            json_serializer=json_text,
             json_deserializer=json_column,
             isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
             # No prepared statements: a pooler in between may give each transaction another server process.

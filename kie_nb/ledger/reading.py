@@ -6,6 +6,7 @@ a row whose identity, request or state is wrong is left out, with a remark, and 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..bounds import read_json
 from ..catalogue import read_request
 from ..errors import NOTHING, LedgerError
-from .rows import OTHER_ROWS, NewRun, RunRow
+from .rows import OTHER_ROWS, KeptFile, NewRun, RunRow
 from .schema import run
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ _RUN = TypeAdapter(RunRow)
 # Without these nobody knows which run it is, what it asked for, or whether it may be billed.
 _ESSENTIAL = frozenset(
     (
-        *("id", "service", "account", "model", "request", "fingerprint", "family", "live_key", "seed"),
+        *("id", "service", "account", "model", "request", "fingerprint", "family", "active_key", "seed"),
         *("seed_drawn", "state", "task_id", "created_at", "owner", "owner_hint", "beat"),
     )
 )
@@ -54,6 +55,11 @@ class NoJson:
 
     def __repr__(self) -> str:
         return "no JSON"
+
+
+def json_text(value: Any) -> str:
+    """What a JSON column is written as; for an engine."""
+    return json.dumps(value, default=KeptFile.to_json)
 
 
 def json_column(text: Any) -> Any:
@@ -153,8 +159,8 @@ class Reading:
             raise UnreadableRun(self._name, row.id, "request", _first_line(exc)) from None
         if request.seed != row.seed:
             raise UnreadableRun(self._name, row.id, "seed", "its request has another")
-        if row.live_key is not None and not row.live_key.startswith(f"{row.fingerprint}:"):
-            raise UnreadableRun(self._name, row.id, "live_key", "it is not of its fingerprint")
+        if row.active_key is not None and not row.active_key.startswith(f"{row.fingerprint}:"):
+            raise UnreadableRun(self._name, row.id, "active_key", "it is not of its fingerprint")
         if row.state in _UNSENT and row.task_id is not None:
             raise UnreadableRun(self._name, row.id, "state", "a run with a task was sent")
         if row.state in _ASKED_ABOUT and not row.task_id:
@@ -181,8 +187,8 @@ class Reading:
         """Find the runs that no look-up by their request would find; once, when the database is opened."""
         was_sent = run.c.task_id.is_not(None) & run.c.state.in_(_UNSENT)
         released = ("intent", "refused", "not_sent", "fail", "written_off")
-        kept = run.c.live_key.is_not(None) | run.c.state.not_in(released) | was_sent
-        key = sa.func.coalesce(run.c.live_key, run.c.fingerprint + ":")
+        kept = run.c.active_key.is_not(None) | run.c.state.not_in(released) | was_sent
+        key = sa.func.coalesce(run.c.active_key, run.c.fingerprint + ":")
         whole = (
             *(_is_hash(run.c.fingerprint), _is_hash(run.c.family), sa.not_(was_sent)),
             sa.func.substr(key, 1, HASH + 1) == run.c.fingerprint + ":",

@@ -1,11 +1,15 @@
-"""A run as the ledger keeps it: each column with what may be in it."""
+"""The columns of the ledger, each declared once: `schema.py` makes the tables of them, `reading.py` checks what is read.
+
+A released column keeps its meaning for ever; new ones come by a migration. Times are UTC ISO text with microseconds, so that
+they sort as text and read well in any SQLite browser.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, Strict, with_config
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, with_config
 from typing_extensions import TypedDict
 
 from ..bounds import (
@@ -56,23 +60,59 @@ class GitColumn(TypedDict):
     dirty: Flag
 
 
-class OriginColumn(TypedDict, total=False):
-    """Where a run was asked for."""
+class CellColumns(TypedDict, total=False):
+    """The cell that a run was asked for in, and the commit of its folder."""
 
-    notebook: Text | None
     execution_count: Whole | None
     git: GitColumn | None
 
 
-class FileColumn(TypedDict, total=False):
-    """A file that a run has."""
+class OriginColumn(CellColumns, total=False):
+    """Where a run was asked for."""
+
+    notebook: Text | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptFile:
+    """A file of a run, wherever it is stored.
+
+    Attributes:
+        name: Where it is, relative to the home.
+        number: Which of the task's files it is, from 0: its link has this place among the links.
+        sha256: Of what was put there; None where it was not recorded.
+        bytes: How many; None likewise.
+        seconds: How long the video is; None for what is no video.
+        remark: What is wrong with it, in a sentence; None for a file that is whole.
+        version: What the service said of such a file, to be asked whether it has another by now.
+    """
 
     name: Word
-    number: Whole | None
-    sha256: Sha256 | None
-    bytes: Whole | None
-    remark: Text | None
-    version: Text | None
+    number: Annotated[int, Strict(), Field(ge=0, lt=MAX_FILES)]
+    sha256: Sha256 | None = None
+    bytes: Whole | None = None
+    seconds: Seconds | None = None
+    remark: Text | None = None
+    version: Text | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known of it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _each_once(files: tuple[KeptFile, ...]) -> tuple[KeptFile, ...]:
+    for each in ({one.number for one in files}, {one.name for one in files}):
+        if len(each) != len(files):
+            raise ValueError("two files have one number or one name")
+    return files
+
+
+KeptFiles = Annotated[
+    tuple[KeptFile, ...],
+    Field(max_length=MAX_FILES),
+    BeforeValidator(lambda files: () if files is None else files),
+    AfterValidator(_each_once),
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,61 +142,85 @@ class NewRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunRow:
-    """A run as the ledger has it, checked where it was read; the columns are described in `schema.py`."""
+class PublicColumns:
+    """The columns of a run that an export gives away as they are."""
 
     id: Annotated[str, Strict(), Field(pattern=r"^[0-9A-Za-z_-]{4,64}$")]
-    service: Literal["kie", "simulator"]
-    account: Word
+    service: Annotated[str, Strict(), Field(pattern="^(kie|simulator)$")]
     model: Word
     request: dict[str, Any]
-    fingerprint: Sha256
-    family: Sha256
-    live_key: Word | None
-    seed: Seed | None
-    seed_drawn: Flag
+    seed: Seed | None = None
+    seed_drawn: Flag = False
     state: StateName
-    task_id: Text | None
-    estimate: Credits | None
-    credits: Credits | None
-    urls: Annotated[list[Url], Field(max_length=MAX_FILES)] | None
-    video: Word | None
-    video_sha256: Sha256 | None
-    video_bytes: Whole | None
-    video_seconds: Seconds | None
-    more_videos: Annotated[list[Word], Field(max_length=MAX_FILES)] | None
-    error: ErrorColumn | None
+    task_id: Text | None = None
+    estimate: Credits | None = None
+    credits: Credits | None = None
+    error: ErrorColumn | None = None
     created_at: Stamp
-    sent_at: Stamp | None
-    accepted_at: Stamp | None
-    started_at: Stamp | None
-    completed_at: Stamp | None
-    duration_s: Seconds | None
-    owner: Word | None
-    owner_hint: Word | None
-    beat: Beat
-    made_by: dict[Word, Word] | None
-    notebook: Text | None
-    experiment: Text | None
-    tags: Annotated[list[Word], Field(max_length=1000)] | None
-    note: Text | None
-    rating: Rating | None
-    balance_before: Balance | None
-    balance_after: Balance | None
-    origin: OriginColumn | None = None
-    files: Annotated[list[FileColumn], Field(max_length=MAX_FILES)] | None = None
+    sent_at: Stamp | None = None
+    accepted_at: Stamp | None = None
+    started_at: Stamp | None = None
+    completed_at: Stamp | None = None
+    duration_s: Seconds | None = None
+    made_by: dict[Word, Word] | None = None
+    experiment: Text | None = None
+    tags: Annotated[list[Word], Field(max_length=1000)] | None = None
+    note: Text | None = None
+    rating: Rating | None = None
+    # How many files the task made, whether they came or not: links die, and an import brings none.
     files_made: FileCount | None = None
 
 
-class EventRow(TypedDict):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRow(PublicColumns):
+    """A run as the ledger has it, checked where it was read."""
+
+    account: Word
+    fingerprint: Sha256
+    family: Sha256
+    # fingerprint and take while the run stands for its request; null once it cannot (refused, failed, not sent).
+    active_key: Word | None
+    urls: Annotated[list[Url], Field(max_length=MAX_FILES)] | None
+    files: KeptFiles  # as they are shown: what was asked for first
+    owner: Word | None
+    # What the process table may know of the owner, and what it counts up while it drives the run: see `leases.py`.
+    owner_hint: Word | None
+    beat: Beat
+    notebook: Text | None
+    origin: OriginColumn | None
+    balance_before: Balance | None
+    balance_after: Balance | None
+
+    @property
+    def video(self) -> str | None:
+        """The name of the file that is shown, once there is one."""
+        return self.files[0].name if self.files else None
+
+    @property
+    def video_sha256(self) -> str | None:
+        """Its hash."""
+        return self.files[0].sha256 if self.files else None
+
+
+def values_of(row: RunRow) -> dict[str, Any]:
+    """Its columns, by name."""
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+class PublicEvent(TypedDict):
     """A step of a run's history."""
 
-    id: Whole
     at: Stamp
-    run_id: Text
     from_state: Word | None
     to_state: Word
     evidence: dict[str, Any] | None
+
+
+class EventRow(PublicEvent):
+    """The same in the ledger."""
+
+    id: Whole
+    run_id: Text
 
 
 class UploadColumns(TypedDict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 import uuid
 from collections.abc import Collection
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
-from . import money, owner, search
+from . import money, owner
 from .budgets import Budgets
 from .clock import now_in
 from .database import Database
@@ -24,10 +23,12 @@ from .files import Files
 from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
 from .merging import RELEASED, in_hand, put_back, stand_in
-from .opening import open_database
+from .opening import file_identity, open_database
+from .publishing import Publishing
 from .reading import read_events
 from .rows import NewRun, RunRow
 from .schema import CAME, event, run
+from .search import Queries
 
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.
@@ -38,7 +39,7 @@ _KEPT_AS_WRITTEN = (
     "model",
     "fingerprint",
     "family",
-    "live_key",
+    "active_key",
     "seed",
     "state",
     "estimate",
@@ -48,8 +49,8 @@ _KEPT_AS_WRITTEN = (
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
 # One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
-_STANDS = sa.or_(run.c.live_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
-_LATEST = sa.select(run).where(_STANDS).order_by(run.c.live_key.is_(None), CAME.desc()).limit(1)
+_STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
+_LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
 _HOLDER = sa.select(run.c.id).where(
@@ -58,7 +59,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(ImageRegistry, Budgets, Driving):
+class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -76,13 +77,14 @@ class Ledger(ImageRegistry, Budgets, Driving):
     def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
         self.leases = Leases(lease_s)
+        super().__init__()
         self._url = Secret(url) if isinstance(url, str) and url else url or None
         del url  # no frame of ours holds its password
         self._open()
 
     def _open(self) -> None:
         self._db, self._remarks = open_database(self.home, self._url)
-        self._opened = _identity(self._db)
+        self._opened = file_identity(self._db)
         self.read_clock()
         with self._db.read() as db:
             self._db.reading.look_for_doubtful(db)
@@ -110,12 +112,12 @@ class Ledger(ImageRegistry, Budgets, Driving):
 
         What this process has under way goes along: it is paid for, and would be bought again.
         """
-        if self._opened != _identity(self._db):
+        if self._opened != file_identity(self._db):
             rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
             videos = Files(self.home)
-            put_back(self._db, [r for r in rows if r["state"] != "fetched" or videos.find(r["video"])])
+            put_back(self._db, [row for row in rows if row.state != "fetched" or videos.find(row.video)])
 
     def intend(
         self,
@@ -155,8 +157,10 @@ class Ledger(ImageRegistry, Budgets, Driving):
             values |= {
                 "id": run_id,
                 "state": "intent",
-                "live_key": f"{new.fingerprint}:{take}",
+                "active_key": f"{new.fingerprint}:{take}",
                 "created_at": moment,
+                "files": (),
+                "beat": 0,
             }
             db.execute(run.insert(), values)
             self._append(db, run_id, None, "intent", {"estimate": new.estimate})
@@ -197,7 +201,7 @@ class Ledger(ImageRegistry, Budgets, Driving):
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in self._events(db, row.id)]
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
-        others = (run.c.fingerprint == row.fingerprint, run.c.live_key.is_not(None), run.c.id != row.id)
+        others = (run.c.fingerprint == row.fingerprint, run.c.active_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
         return self._db.reading.run(
             db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).mappings().first()
@@ -211,13 +215,16 @@ class Ledger(ImageRegistry, Budgets, Driving):
         return self._db.reading.standing(found, new)
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
-        """`moved`, in a transaction of its own.
+        """`moved`, in a transaction of its own; the committed row is published.
 
         Raises:
             LedgerError: it could not be written.
         """
         with self._db.write() as db:
-            return self.moved(db, run_id, to, **step)
+            row = self.moved(db, run_id, to, **step)
+        if row is not None:
+            self.publish(row)
+        return row
 
     def moved(
         self,
@@ -257,10 +264,10 @@ class Ledger(ImageRegistry, Budgets, Driving):
             return None
         if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
             return None
-        values = {**changes, "state": to, **({"live_key": None} if release else {})}
-        if changes.get("task_id") and before.live_key is None and not release:
+        values = {**changes, "state": to, **({"active_key": None} if release else {})}
+        if changes.get("task_id") and before.active_key is None and not release:
             # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
-            values["live_key"] = f"{before.fingerprint}:{run_id}"
+            values["active_key"] = f"{before.fingerprint}:{run_id}"
         if hand_to is not None:
             values |= {"owner": hand_to, "beat": before.beat + 1}
         if stamp is not None:
@@ -270,12 +277,12 @@ class Ledger(ImageRegistry, Budgets, Driving):
         db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
         if to != before.state or evidence:
             self._append(db, run_id, before.state, to, evidence)
-        if release and before.live_key is not None:
+        if release and before.active_key is not None:
             stand_in(db, before)
         return after
 
     def mark(self, run_id: str, **words: Any) -> RunRow | None:
-        """What people say of a run: `tags`, `note`, `rating`; kept as an event too."""
+        """What people say of a run: `tags`, `note`, `rating`; kept as an event too, and published."""
         with self._db.write() as db:
             before = self._get(db, run_id)
             if before is None:
@@ -283,6 +290,7 @@ class Ledger(ImageRegistry, Budgets, Driving):
             after = replace(before, **words)
             db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **words})
             self._append(db, run_id, before.state, before.state, words)
+        self.publish(after)
         return after
 
     def add_origin(self, run_id: str, **facts: Any) -> None:
@@ -308,62 +316,6 @@ class Ledger(ImageRegistry, Budgets, Driving):
         self.leases.saw(began, row)
         return row
 
-    def find(self, text: str) -> list[RunRow]:
-        """Runs whose id or task id begins with *text*."""
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        where = sa.or_(run.c.id.like(pattern, escape="\\"), run.c.task_id.like(pattern, escape="\\"))
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def of_video(self, sha256: str) -> RunRow | None:
-        """The newest run whose video has these bytes."""
-        query = sa.select(run).where(run.c.video_sha256 == sha256).order_by(run.c.created_at.desc())
-        with self._db.read() as db:
-            return self._db.reading.run(db.execute(query.limit(1)).mappings().first())
-
-    def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
-        """Earlier runs of a request, newest first: with its seed, or with any."""
-        where = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
-        with self._db.read() as db:
-            return self._db.reading.runs(
-                db.execute(sa.select(run).where(where).order_by(run.c.created_at.desc()).limit(20)).mappings()
-            )
-
-    def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
-        """Runs, newest first; the filters are those of `search.where`."""
-        query = sa.select(run).where(*search.where(**filters)).order_by(run.c.created_at.desc())
-        began = time.monotonic()
-        with self._db.read() as db:
-            rows = self._db.reading.runs(db.execute(query.limit(limit)).mappings())
-        self.leases.saw(began, *rows)
-        return rows
-
-    def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> search.Page:
-        """One page of the runs that match; the order is one of `search.ORDERS`, the filters those of `search.where`."""
-        began = time.monotonic()
-        with self._db.read() as db:
-            found = search.page(db, number, size, order, filters, read=self._db.reading.runs)
-        self.leases.saw(began, *found.rows)
-        return found
-
-    def choices(self, **filters: Any) -> search.Choices:
-        """The models, experiments and tags of the runs that match."""
-        with self._db.read() as db:
-            return search.choices(db, **filters)
-
-    def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
-        """The runs of *account* that were sent in this time, oldest first."""
-        with self._db.read() as db:
-            return self._db.reading.runs(db.execute(search.sent_between(account, since, until)).mappings())
-
-    def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
-        """How long the last successful tasks took at work, in seconds: of this model and these inputs, newest first."""
-        with self._db.read() as db:
-            found = db.execute(search.durations(service, model, key).limit(limit))
-            return [float(value) for value in found.scalars()]
-
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """The history of a run, oldest first."""
         with self._db.read() as db:
@@ -384,13 +336,3 @@ class Ledger(ImageRegistry, Budgets, Driving):
     ) -> None:
         values = {"at": now_in(db), "run_id": run_id, "from_state": before, "to_state": after}
         db.execute(event.insert(), {**values, "evidence": evidence})
-
-
-def _identity(database: Database) -> tuple[int, int] | None:
-    """Which file is under the name of the one that was opened; None for a server, or if there is none."""
-    file = getattr(database, "file", None)
-    try:
-        found = file.lstat() if file is not None else None
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino) if found is not None else None

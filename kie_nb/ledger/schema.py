@@ -1,15 +1,15 @@
-"""The tables. A released column keeps its meaning for ever; new ones come by a migration.
-
-Times are UTC ISO text with microseconds, so that they sort as text and read well in any SQLite browser.
-"""
+"""The tables, made of the columns that `rows.py` declares."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
+
+from .rows import BudgetRow, CellRow, EventRow, ExperimentRow, PictureUrlRow, RunRow, UploadColumns
 
 metadata = sa.MetaData()
 
@@ -26,131 +26,47 @@ class Flag(sa.Boolean):
         )
 
 
-run = sa.Table(
+_WHOLE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_SQL: dict[Any, Any] = {str: sa.String, int: _WHOLE, float: sa.Float, bool: Flag}
+
+
+def _table(name: str, row: type, *indexes: sa.Index, key: tuple[str, ...]) -> sa.Table:
+    """The table of *row*: texts and numbers as they are, anything else as JSON."""
+    columns = []
+    for column, hint in get_type_hints(row).items():
+        is_optional = NoneType in get_args(hint)
+        sql = _SQL.get(get_args(hint)[0] if is_optional else hint, sa.JSON)
+        columns.append(sa.Column(column, sql, primary_key=column in key, nullable=is_optional))
+    return sa.Table(name, metadata, *columns, *indexes)
+
+
+run = _table(
     "run",
-    metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("service", sa.String, nullable=False),
-    sa.Column("account", sa.String, nullable=False),
-    sa.Column("model", sa.String, nullable=False),
-    sa.Column("request", sa.JSON, nullable=False),
-    sa.Column("fingerprint", sa.String, nullable=False),
-    sa.Column("family", sa.String, nullable=False),
-    # fingerprint and take while the run stands for its request; null once it cannot (refused, failed, not sent).
-    sa.Column("live_key", sa.String, nullable=True),
-    sa.Column("seed", sa.BigInteger, nullable=True),
-    sa.Column("seed_drawn", Flag, nullable=False),
-    sa.Column("state", sa.String, nullable=False),
-    sa.Column("task_id", sa.String, nullable=True),
-    sa.Column("estimate", sa.Float, nullable=True),
-    sa.Column("credits", sa.Float, nullable=True),
-    sa.Column("urls", sa.JSON, nullable=True),
-    sa.Column("video", sa.String, nullable=True),
-    sa.Column("video_sha256", sa.String, nullable=True),
-    sa.Column("video_bytes", sa.BigInteger, nullable=True),
-    sa.Column("video_seconds", sa.Float, nullable=True),
-    sa.Column("more_videos", sa.JSON, nullable=True),
-    sa.Column("error", sa.JSON, nullable=True),
-    sa.Column("created_at", sa.String, nullable=False),
-    sa.Column("sent_at", sa.String, nullable=True),
-    sa.Column("accepted_at", sa.String, nullable=True),
-    sa.Column("started_at", sa.String, nullable=True),
-    sa.Column("completed_at", sa.String, nullable=True),
-    sa.Column("duration_s", sa.Float, nullable=True),
-    sa.Column("owner", sa.String, nullable=True),
-    # What the process table may know of the owner, and what it counts up while it drives the run: see `leases.py`.
-    sa.Column("owner_hint", sa.String, nullable=True),
-    sa.Column("beat", sa.BigInteger, nullable=False, default=0, server_default="0"),
-    sa.Column("made_by", sa.JSON, nullable=True),
-    # What a budget counts, what people say of a run, and what settles an uncertain one.
-    sa.Column("notebook", sa.String, nullable=True),
-    sa.Column("experiment", sa.String, nullable=True),
-    sa.Column("tags", sa.JSON, nullable=True),
-    sa.Column("note", sa.String, nullable=True),
-    sa.Column("rating", sa.Integer, nullable=True),
-    sa.Column("balance_before", sa.Float, nullable=True),
-    sa.Column("balance_after", sa.Float, nullable=True),
-    # {"notebook", "execution_count", "git": {"commit", "dirty"}}, each as far as it is known; no path of a machine.
-    sa.Column("origin", sa.JSON, nullable=True),
-    # [{"name", "number", "sha256", "bytes"}], a file each, `video` first as it is shown. Which of its task's files, from 0;
-    # hash and size of what was put on the disk, or null.
-    sa.Column("files", sa.JSON, nullable=True),
-    # How many files the task made, whether they came or not: links die, and an import brings none.
-    sa.Column("files_made", sa.Integer, nullable=True),
-    sa.Index("run_live_key", "live_key", unique=True),
+    RunRow,
+    sa.Index("run_active_key", "active_key", unique=True),
     sa.Index("run_fingerprint", "fingerprint"),
     sa.Index("run_family", "family"),
     sa.Index("run_state", "state"),
     sa.Index("run_task", "task_id"),
     sa.Index("run_created", "created_at"),
+    key=("id",),
 )
-
 # Every transition, appended and never changed: history can be read back.
-event = sa.Table(
-    "event",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", sa.String, nullable=False),
-    sa.Column("run_id", sa.String, nullable=False),
-    sa.Column("from_state", sa.String, nullable=True),
-    sa.Column("to_state", sa.String, nullable=False),
-    sa.Column("evidence", sa.JSON, nullable=True),
-    sa.Index("event_run", "run_id"),
-)
+event = _table("event", EventRow, sa.Index("event_run", "run_id"), key=("id",))
+# One upload per content and account, for as long as the service keeps it.
+upload = _table("upload", UploadColumns, key=("account", "sha256"))
+# What an image's address served when a run was last made with it, and before that under "earlier".
+picture_url = _table("picture_url", PictureUrlRow, key=("url",))
+# Limits of the user's own: the most that the runs of one scope may cost, in credits.
+budget = _table("budget", BudgetRow, key=("scope",))
+# What an experiment asks for, as it was last defined; one for each service, whose fingerprints differ.
+experiment = _table("experiment", ExperimentRow, key=("name", "service"))
+# Its cells: a run stands for a cell by its fingerprint, whoever bought it.
+cell = _table("cell", CellRow, key=("experiment", "service", "fingerprint"))
 
 # When a run came into this ledger, among all that did: clocks may be set back. 0 for one without a history.
 CAME = sa.func.coalesce(
     sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run).scalar_subquery(), 0
-)
-
-# One upload per content and account, for as long as the service keeps it.
-upload = sa.Table(
-    "upload",
-    metadata,
-    sa.Column("account", sa.String, primary_key=True),
-    sa.Column("sha256", sa.String, primary_key=True),
-    sa.Column("url", sa.String, nullable=False),
-    sa.Column("uploaded_at", sa.String, nullable=False),
-)
-
-# What a picture's address served when a run was last made with it, and before that under "earlier".
-picture_url = sa.Table(
-    "picture_url",
-    metadata,
-    sa.Column("url", sa.String, primary_key=True),
-    sa.Column("identity", sa.JSON, nullable=False),
-    sa.Column("fetched_at", sa.String, nullable=False),
-)
-
-# Limits of the user's own: the most that the runs of one scope may cost, in credits.
-budget = sa.Table(
-    "budget",
-    metadata,
-    sa.Column("scope", sa.String, primary_key=True),
-    sa.Column("credits", sa.Float, nullable=False),
-    sa.Column("set_at", sa.String, nullable=False),
-)
-
-# What an experiment asks for, as it was last defined; one for each service, whose fingerprints differ.
-experiment = sa.Table(
-    "experiment",
-    metadata,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("service", sa.String, primary_key=True),
-    sa.Column("definition", sa.JSON, nullable=False),
-    sa.Column("made_at", sa.String, nullable=False),
-    sa.Column("changed_at", sa.String, nullable=False),
-)
-
-# Its cells: a run stands for a cell by its fingerprint, whoever bought it.
-cell = sa.Table(
-    "cell",
-    metadata,
-    sa.Column("experiment", sa.String, primary_key=True),
-    sa.Column("service", sa.String, primary_key=True),
-    sa.Column("fingerprint", sa.String, primary_key=True),
-    sa.Column("place", sa.JSON, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
 )
 
 # The creates of the last seconds, and until when an account must wait: beside the runs where machines share the database.

@@ -1,10 +1,11 @@
-"""Which runs: filters as conditions of one statement."""
+"""Finding runs: filters as conditions of one statement, pages, and what there is to choose from."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from ..bounds import MAX_CREDITS, MAX_SECONDS, MAX_TEXT, can_be_kept
+from .database import Database
+from .leases import Leases
 from .reading import read_tags
+from .rows import RunRow
 from .schema import IMPORTED, run, within
 
 MAX_RATING = 5
@@ -39,7 +43,7 @@ class Page:
         pages: How many there are; 1 where nothing matches.
     """
 
-    rows: list[Any]
+    rows: list[RunRow]
     count: int
     number: int
     pages: int
@@ -96,70 +100,98 @@ def where(
     return found
 
 
-def page(
-    db: sa.Connection,
-    number: int,
-    size: int,
-    order: str,
-    filters: dict[str, Any],
-    *,
-    read: Callable[[Any], list[Any]] = list,
-) -> Page:
-    """One page of the runs that match *filters* (see `where`).
+class Queries:
+    """The half of the ledger that finds runs; the filters are those of `where`."""
 
-    Args:
-        number: Which page, from 1.
-        size: Runs on a page.
-        order: A name in `ORDERS`.
-        read: Makes rows of what the database gives.
-    """
-    matching = where(**filters)
-    count = db.execute(sa.select(sa.func.count()).select_from(run).where(*matching)).scalar_one()
-    pages = max(1, -(-count // size))
-    number = min(max(number, 1), pages)
-    # Ids first: sorting whole rows, requests and all, takes four times as long (5 000 runs: 39 ms, not 10).
-    some = sa.select(run.c.id).where(*matching).order_by(*ORDERS[order])
-    ids = list(db.execute(some.limit(size).offset((number - 1) * size)).scalars())
-    rows = read(db.execute(sa.select(run).where(run.c.id.in_(ids))).mappings())
-    rows.sort(key=lambda row: ids.index(row.id))
-    return Page(rows=rows, count=count, number=number, pages=pages)
+    _db: Database
+    leases: Leases
 
+    def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
+        """Runs, newest first."""
+        began = time.monotonic()
+        rows = self._newest(*where(**filters), limit=limit)
+        self.leases.saw(began, *rows)
+        return rows
 
-def choices(db: sa.Connection, **filters: Any) -> Choices:
-    """The models, experiments and tags of the runs that match *filters*."""
-    matching = where(**filters)
+    def find(self, text: str) -> list[RunRow]:
+        """Runs whose id or task id begins with *text*."""
+        names = (run.c.id, run.c.task_id)
+        return self._newest(sa.or_(*(name.startswith(text, autoescape=True) for name in names)), limit=20)
 
-    def distinct(column: sa.ColumnElement[Any]) -> list[str]:
-        found = db.execute(sa.select(column).where(*matching, column.is_not(None)).distinct()).scalars()
-        return sorted(value for value in found if isinstance(value, str) and can_be_kept(value, MAX_TEXT))
+    def of_video(self, sha256: str) -> RunRow | None:
+        """The newest run whose file has these bytes."""
+        told = sa.cast(run.c.files, sa.String).contains(f'"sha256": "{sha256}"', autoescape=True)
+        return next(iter(self._newest(told, limit=1)), None)
 
-    # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
-    lists = [
-        tags for text in distinct(sa.cast(run.c.tags, sa.String)) if (tags := read_tags(text)) is not None
-    ]
-    return Choices(
-        models=distinct(run.c.model),
-        experiments=distinct(run.c.experiment),
-        tags=sorted({tag for tags in lists for tag in tags}),
-    )
+    def same_request(self, *, fingerprint: str | None = None, family: str | None = None) -> list[RunRow]:
+        """Earlier runs of a request, newest first: with its seed, or with any."""
+        same = run.c.fingerprint == fingerprint if fingerprint else run.c.family == family
+        return self._newest(same, limit=20)
 
+    def sent_between(self, account: str, since: dt.datetime, until: dt.datetime) -> list[RunRow]:
+        """The runs of *account* that were sent in this time, oldest first."""
+        first, last = (_stored(at) for at in (since, until))
+        found = sa.select(run).where(run.c.account == account, run.c.sent_at.between(first, last))
+        with self._db.read() as db:
+            return self._db.reading.runs(db.execute(found.order_by(run.c.sent_at)).mappings())
 
-def sent_between(account: str, since: dt.datetime, until: dt.datetime) -> sa.Select[Any]:
-    """The runs of *account* that were sent in this time, oldest first."""
-    first, last = (_stored(at) for at in (since, until))
-    found = sa.select(run).where(run.c.account == account, run.c.sent_at.between(first, last))
-    return found.order_by(run.c.sent_at)
+    def _newest(self, *conditions: Any, limit: int | None) -> list[RunRow]:
+        query = sa.select(run).where(*conditions).order_by(run.c.created_at.desc()).limit(limit)
+        with self._db.read() as db:
+            return self._db.reading.runs(db.execute(query).mappings())
 
+    def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> Page:
+        """One page of the runs that match.
 
-def durations(service: str, model: str, key: dict[str, Any]) -> sa.Select[Any]:
-    """How long successful tasks of this model and these inputs were at work, newest first; imported ones teach nothing."""
-    at_work = within(run.c.duration_s, MAX_SECONDS)
-    query = sa.select(at_work).where(
-        run.c.service == service, run.c.model == model, run.c.account != IMPORTED, at_work > 0
-    )
-    for name, value in key.items():
-        query = query.where(_asked(name) == str(value))
-    return query.order_by(run.c.completed_at.desc())
+        Args:
+            number: Which page, from 1.
+            size: Runs on a page.
+            order: A name in `ORDERS`.
+            **filters: See `where`.
+        """
+        began = time.monotonic()
+        matching = where(**filters)
+        with self._db.read() as db:
+            count = db.execute(sa.select(sa.func.count()).select_from(run).where(*matching)).scalar_one()
+            pages = max(1, -(-count // size))
+            number = min(max(number, 1), pages)
+            # Ids first: sorting whole rows, requests and all, takes four times as long (5 000 runs: 39 ms, not 10).
+            some = sa.select(run.c.id).where(*matching).order_by(*ORDERS[order])
+            ids = list(db.execute(some.limit(size).offset((number - 1) * size)).scalars())
+            rows = self._db.reading.runs(db.execute(sa.select(run).where(run.c.id.in_(ids))).mappings())
+        rows.sort(key=lambda row: ids.index(row.id))
+        self.leases.saw(began, *rows)
+        return Page(rows=rows, count=count, number=number, pages=pages)
+
+    def choices(self, **filters: Any) -> Choices:
+        """The models, experiments and tags of the runs that match."""
+        matching = where(**filters)
+
+        def distinct(column: sa.ColumnElement[Any]) -> list[str]:
+            query = sa.select(column).where(*matching, column.is_not(None)).distinct()
+            found = db.execute(query).scalars()
+            return sorted(text for text in found if isinstance(text, str) and can_be_kept(text, MAX_TEXT))
+
+        with self._db.read() as db:
+            # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
+            tags = [read_tags(text) or [] for text in distinct(sa.cast(run.c.tags, sa.String))]
+            return Choices(
+                models=distinct(run.c.model),
+                experiments=distinct(run.c.experiment),
+                tags=sorted({tag for some in tags for tag in some}),
+            )
+
+    def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
+        """How long the last successful tasks of this model and these inputs took at work, in seconds, newest first.
+
+        Imported ones teach nothing.
+        """
+        at_work = within(run.c.duration_s, MAX_SECONDS)
+        here = (run.c.service == service, run.c.model == model, run.c.account != IMPORTED)
+        asked = (_asked(name) == str(value) for name, value in key.items())
+        query = sa.select(at_work).where(*here, *asked, at_work > 0).order_by(run.c.completed_at.desc())
+        with self._db.read() as db:
+            return [float(value) for value in db.execute(query.limit(limit)).scalars()]
 
 
 class _Readable(sa.sql.functions.GenericFunction[bool]):

@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
-from ..engine import tables
 from ..engine.states import State
 from ..engine.waiting import wait_blocking
 from ..handles import Run, get_session
@@ -222,13 +221,11 @@ class Card:
     # --- words -----------------------------------------------------------------------------------------------------
 
     def _time(self) -> str:
-        usual = f" of usually about {tables.clock(self._usual_s)}" if self._usual_s else ""
-        words = html("{} {}{}", page.muted("elapsed"), tables.clock(self.run.age_s), usual)
-        return html('<span style="{}">{}</span>', page.FONT, words)
+        return html('<span style="{}">{}</span>', page.FONT, page.elapsed(self.run, self._usual_s))
 
     def _learn_usual(self) -> None:
         async def learn() -> None:
-            usual = await get_session().usual(self.run)
+            usual = await get_session().durations.usual(self.run)
             self._usual_s = usual.median if usual else 0.0
 
         self._usual_s = 0.0
@@ -236,9 +233,7 @@ class Card:
 
     def _way_back(self) -> str:
         at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return (
-            f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it."
-        )
+        return f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it. {page.HOW_TO_WAIT}"
 
     def _stop(self, _button: Any) -> None:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""

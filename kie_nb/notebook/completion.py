@@ -10,7 +10,7 @@ from ..catalogue import known_models
 from ..text import in_line
 from .kie_magic import COMMANDS
 from .line import model_on
-from .options import REPEATED, Option, all_names, options
+from .options import Option, by_name
 
 _MAGIC = re.compile(r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?(?P<sign>%%?)(?P<name>kie_wan|kie)[ \t]+(?P<rest>.*)$")
 
@@ -50,13 +50,13 @@ def _words(text: str, rest: str, word: str, variables: dict[str, Any]) -> list[s
         return [f"{name}={value}" for value in _values(option, word.partition("=")[2], variables)]
     if word.startswith("-") or not word:
         used = {piece for piece in before if piece.startswith("-")}
-        return [entry for entry in all_names(model) if entry not in used or entry in REPEATED]
+        return [entry for entry, option in by_name(model).items() if entry not in used or option.is_repeated]
     return []
 
 
 def _option(name: str, model: str) -> Option | None:
-    found = next((option for option in options(model) if name in option.names), None)
-    return found if found is not None and found.takes_value and not found.is_boolean else None
+    found = by_name(model).get(name)
+    return found if found is not None and found.takes_value else None
 
 
 def _values(option: Option, word: str, variables: dict[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from .. import headless
+from .. import frontend, headless
 from ..errors import KieError
 from ..experiments.experiment import Experiment
 from ..handles import get_session
@@ -24,7 +24,7 @@ HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset
 
 def show_experiment(exp: Experiment) -> None:
     """Show *exp* in the current cell; live if it runs and somebody watches."""
-    if not headless.has_kernel():
+    if not frontend.has_kernel():
         say(repr(exp))
         return
     if exp.is_running and headless.must_wait(None):

@@ -63,149 +63,113 @@ def experiment_parts(exp: Experiment) -> Parts:
     return Parts(
         head=head + _bar(status) + _line(status, is_free=is_free),
         squares=_squares(cells),
-        foot=_troubles(cells, is_over=not (exp.is_running or status.stopped)) + _stopped(status),
+        foot=_troubles(cells, status, is_over=not (exp.is_running or status.stopped)),
         said=_said(status),
     )
 
 
-def colour(state: str | None) -> str:
+def _colour(run: Standing | None) -> str:
     """Mid tones that stand out on white and on black alike."""
-    if state is None or state in TO_BUY:
+    if run is None or run.is_gone or run.is_incomplete or run.state in TO_BUY:
         return MISSING_COLOUR
-    return page.RUNNING if state in OPEN else page.COLOURS.get(State(state), MISSING_COLOUR)
-
-
-def _colour_of(run: Standing | None) -> str:
-    return MISSING_COLOUR if run is None or run.is_gone or run.is_incomplete else colour(run.state)
+    return page.RUNNING if run.state in OPEN else page.COLOURS.get(State(run.state), MISSING_COLOUR)
 
 
 def _line(status: Status, *, is_free: bool) -> Html:
+    colours = page.COLOURS
     counts = [
-        (colour(State.FETCHED), "done", f"{status.done} of {status.cells}", True),
-        (FINE, "of them damaged", str(status.damaged), status.damaged),
-        (colour(State.ACCEPTED), "under way", str(status.open), status.open),
-        (colour(State.FAIL), "failed", str(status.failed), status.failed),
-        (colour(State.UNKNOWN), "outcome unknown", str(status.unsettled), status.unsettled),
-        (FINE, GONE_WORDS, str(status.gone), status.gone),
-        (FINE, INCOMPLETE, str(status.incomplete), status.incomplete),
-        (FINE, "to come", str(status.missing), status.missing),
+        (colours[State.FETCHED], "done", f"{status.done} of {status.cells}"),
+        (FINE, "of them damaged", status.damaged),
+        (page.RUNNING, "under way", status.open),
+        (colours[State.FAIL], "failed", status.failed),
+        (colours[State.UNKNOWN], "outcome unknown", status.unsettled),
+        (FINE, GONE_WORDS, status.gone),
+        (FINE, INCOMPLETE, status.incomplete),
+        (FINE, "to come", status.missing),
     ]
+    of = f" of about {status.estimate:g}" if status.estimate is not None else ""
+    spent = f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
     facts = [
-        ("would have cost" if is_free else "spent", _money(status), True),
-        ("under way", f"about {status.reserved:g} credits", status.reserved),
-        ("at risk", f"{status.at_risk:g} credits", status.at_risk),
-        ("elapsed", tables.clock(status.elapsed_s), status.elapsed_s and status.left_s != 0),
-        ("left, about", tables.clock(status.left_s or 0), status.left_s),
+        ("would have cost" if is_free else "spent", spent),
+        ("under way", f"about {status.reserved:g} credits" if status.reserved else ""),
+        ("at risk", f"{status.at_risk:g} credits" if status.at_risk else ""),
+        ("elapsed", tables.clock(status.elapsed_s) if status.elapsed_s and status.left_s != 0 else ""),
+        ("left, about", tables.clock(status.left_s) if status.left_s else ""),
     ]
+    square = '<span aria-hidden="true" style="color:{}">&#9632;</span> {}'  # the legend of the squares
+    named = [(html(square, tone, page.muted(name)), value) for tone, name, value in counts]
+    named += [(page.muted(name), value) for name, value in facts]
     shown = [
-        *(
-            _fact(_square(tone) + page.muted(name), value)
-            for tone, name, value, is_shown in counts
-            if is_shown
-        ),
-        *(_fact(page.muted(name), value) for name, value, is_shown in facts if is_shown),
+        html('<span style="white-space:nowrap">{} {}</span>', name, value) for name, value in named if value
     ]
     return html('<div style="margin-top:6px">{}</div>', joined(shown, page.GAP))
 
 
-def _square(tone: str) -> Html:
-    """The legend of the squares."""
-    return html('<span aria-hidden="true" style="color:{}">&#9632;</span> ', tone)
-
-
-def _fact(name: Html, value: str) -> Html:
-    return html('<span style="white-space:nowrap">{} {}</span>', name, value)
-
-
-def _money(status: Status) -> str:
-    of = f" of about {status.estimate:g}" if status.estimate is not None else ""
-    return f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
-
-
 def _bar(status: Status) -> Html:
     shares = [
-        (colour(State.FETCHED), status.done),
+        (page.COLOURS[State.FETCHED], status.done),
         (page.RUNNING, status.open),
-        (colour(State.FAIL), status.failed),
-        (colour(State.UNKNOWN), status.unsettled),
+        (page.COLOURS[State.FAIL], status.failed),
+        (page.COLOURS[State.UNKNOWN], status.unsettled),
     ]
-    parts = joined(
-        html(
-            '<span style="display:inline-block;height:6px;width:{:.2f}%;background:{}"></span>',
-            100 * number / max(1, status.cells),
-            tone,
-        )
-        for tone, number in shares
-        if number
-    )
+    part = '<span style="display:inline-block;height:6px;width:{:.2f}%;background:{}"></span>'
+    parts = joined(html(part, 100 * number / max(1, status.cells), tone) for tone, number in shares if number)
     style = "margin-top:8px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap"
     return html('<div aria-hidden="true" style="{};background:{}">{}</div>', style, MISSING_COLOUR, parts)
 
 
 def _squares(cells: Cells) -> Html:
-    """A square a cell, which says its name when pointed at; where there are many, runs of one colour in one piece."""
+    """A square a cell, with its name as a tooltip; where there are many, neighbours of one colour in one piece."""
     if len(cells) > MOST_SQUARES:
         return NOTHING
     if len(cells) <= MOST_WITH_NAMES:
-        squares = joined(
-            html(
-                '<span title="{}" style="{};background:{}"></span>', _tip(place, run), SQUARE, _colour_of(run)
-            )
-            for place, run in cells
-        )
-        return html('<div aria-hidden="true" style="margin-top:8px;line-height:0">{}</div>', squares)
-    size = 14 if len(cells) <= MOST_LARGE else 7
-    tones = itertools.groupby(_colour_of(run) for _, run in cells)
-    pieces = joined(
-        html('<span style="color:{}">{}</span>', tone, "■" * len(list(run))) for tone, run in tones
-    )
-    return html(
-        '<div aria-hidden="true" style="margin-top:8px;{}">{}</div>', GLYPHS.format(size=size), pieces
-    )
+        style = "line-height:0"
+        square = '<span title="{}" style="{};background:{}"></span>'
+        pieces = [html(square, _tip(place, run), SQUARE, _colour(run)) for place, run in cells]
+    else:
+        style = GLYPHS.format(size=14 if len(cells) <= MOST_LARGE else 7)
+        tones = itertools.groupby(_colour(run) for _, run in cells)
+        piece = '<span style="color:{}">{}</span>'
+        pieces = [html(piece, tone, "■" * len(list(same))) for tone, same in tones]
+    return html('<div aria-hidden="true" style="margin-top:8px;{}">{}</div>', style, joined(pieces))
 
 
 def _tip(place: dict[str, Any], run: Standing | None) -> str:
-    where = ", ".join(f"{name}={_short(value)}" for name, value in place.items()) or "the only cell"
-    return f"{where}: {words_of(run) if run else 'to come'}{f', run {run.id[:8]}' if run else ''}"
+    values = {name: str(value) for name, value in place.items()}
+    where = ", ".join(
+        f"{name}={text if len(text) <= MOST_OF_A_VALUE else f'{text[: MOST_OF_A_VALUE - 1]}…'}"
+        for name, text in values.items()
+    )
+    return f"{where or 'the only cell'}: {f'{words_of(run)}, run {run.id[:8]}' if run else 'to come'}"
 
 
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= MOST_OF_A_VALUE else f"{text[: MOST_OF_A_VALUE - 1]}…"
-
-
-def _troubles(cells: Cells, *, is_over: bool) -> Html:
-    """The cells that want a look, in words: a colour says it to some only."""
+def _troubles(cells: Cells, status: Status, *, is_over: bool) -> Html:
+    """What went wrong, in words: a colour tells it to some readers only."""
     wanted = FAILED | UNSETTLED | ({State.NOT_SENT} if is_over else frozenset())
     met = [(place, run) for place, run in cells if run and run.state in wanted]
-    lines = [f"{_tip(place, run)}{_why(run)}" for place, run in met[:MOST_TOLD]]
+    lines = []
+    for place, run in met[:MOST_TOLD]:
+        error = run.error or {}
+        told = " ".join(str(error.get(name) or "").strip() for name in ("message", "hint")).strip()
+        lines.append(f"{_tip(place, run)}{f' - {told}' if told else ''}")
     if len(met) > MOST_TOLD:
         lines.append(f"and {len(met) - MOST_TOLD} more; exp.to_frame() lists them")
-    shown = joined(html("<div>{}</div>", line) for line in lines)
-    return html('<div style="margin-top:6px;overflow-wrap:anywhere">{}</div>', shown) if lines else NOTHING
-
-
-def _why(run: Standing) -> str:
-    """What its error said, and what to do about it."""
-    error = run.error or {}
-    told = " ".join(str(error.get(name) or "").strip() for name in ("message", "hint"))
-    return f" - {told.strip()}" if told.strip() else ""
-
-
-def _stopped(status: Status) -> Html:
-    stopped = status.stopped
-    return html('<div style="margin-top:6px">stopped: {}</div>', stopped) if stopped else NOTHING
+    told_of = (
+        [("overflow-wrap:anywhere", joined(html("<div>{}</div>", line) for line in lines))] if lines else []
+    )
+    if status.stopped:
+        told_of.append(("", html("stopped: {}", status.stopped)))
+    return joined(html('<div style="margin-top:6px;{}">{}</div>', style, text) for style, text in told_of)
 
 
 def _said(status: Status) -> str:
     """Milestones: each quarter of the cells, the first trouble, the end; never the clock."""
     quarter = 4 * status.done // max(1, status.cells)
+    done = "all" if status.done == status.cells else f"{quarter} quarters"
     parts = [
-        f"{'all' if quarter == 4 else f'{quarter} quarters'} of {status.cells} cells done"  # noqa: PLR2004
-        if quarter
-        else "",
+        f"{done} of {status.cells} cells done" if quarter else "",
         "some have failed" if status.failed else "",
         "some have an unknown outcome" if status.unsettled else "",
         f"stopped: {status.stopped}" if status.stopped else "",
     ]
-    return ", ".join(part for part in parts if part)
+    return ", ".join(filter(None, parts))

@@ -13,11 +13,11 @@ from .presenter import show_value
 
 def doctor(words: list[str]) -> Any:
     """look at every file, fetch again what is missing or altered; `%kie doctor --look` only looks"""
-    from ..handles.doctor import doctor as look
+    from ..operations.doctor import doctor as look
 
     if words not in ([], ["--look"]):
         raise InvalidRequest("%kie doctor takes nothing but --look.", charged="")
-    return show_value(look(get_session(), mend=not words))
+    return show_value(look(get_session().supervisor, mend=not words))
 
 
 def export(words: list[str]) -> Any:
@@ -32,10 +32,12 @@ def export(words: list[str]) -> Any:
 
 def import_(words: list[str]) -> Any:
     """take the runs of an exported folder into this one: `%kie import DIR`; nothing is sent"""
+    from ..operations.importing import import_runs
+
     names = split(words)
     if len(names) != 1:
         raise InvalidRequest("%kie import needs one folder.", hint="%kie import my-videos", charged="")
-    return show_value(get_session().import_runs(names[0]))
+    return show_value(import_runs(get_session(), names[0]))
 
 
 def split(words: list[str]) -> list[str]:

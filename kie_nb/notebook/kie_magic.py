@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import api, headless, notice
+from .. import api, frontend, headless, notice
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
 from ..engine import tables
@@ -252,7 +252,7 @@ def _help(words: list[str]) -> None:
 
 def _show_guide(topic: str) -> None:
     text = guides.words_of(topic)
-    if not headless.has_kernel():
+    if not frontend.has_kernel():
         say(text)
         return
     from IPython.display import display
@@ -285,7 +285,7 @@ def _show_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, wide: int | None = None
 ) -> None:
     text = tables.as_text(headings, rows, caption=caption)
-    if not headless.has_kernel():
+    if not frontend.has_kernel():
         say(text)
         return
     from IPython.display import display

@@ -7,7 +7,7 @@ Options may stand before or after the prompt; `--` before it ends them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 _CLOSING = {'"': '"', "'": "'", "“": "”", "”": "”"}
@@ -63,42 +63,35 @@ def _plain(line: str, start: int) -> Token:
     return Token(line[start:end], start, end, is_quoted=False)
 
 
-def split(line: str, *, with_value: Collection[str], flags: Collection[str]) -> tuple[list[str], str]:
-    """Option tokens for argparse, and the prompt.
+def split(line: str, known: Mapping[str, bool]) -> tuple[list[tuple[str, str | None]], str]:
+    """The options, each with its value or None, and the prompt.
 
     Args:
-        with_value: Options that take the next piece as their value.
-        flags: Options that take none.
+        known: The names of the options, and whether a value follows.
     """
-    options: list[str] = []
+    options: list[tuple[str, str | None]] = []
     prompt: list[Token] = []
     pieces = tokens(line)
     place = 0
     while place < len(pieces):
         piece = pieces[place]
-        name = piece.text.partition("=")[0]
-        is_option = not piece.is_quoted and piece.text.startswith("-") and piece.text not in {"-", "--"}
-        # Later it is a dash of the prompt's own.
-        if not piece.is_quoted and piece.text == "--" and not prompt:
-            prompt += pieces[place + 1 :]
-            break
-        if is_option and (name in with_value or name in flags or name.startswith("--")):
-            follows = pieces[place + 1] if place + 1 < len(pieces) else None
-            # An option that follows is no value: this one has none, and the line is refused for it.
-            has_value = follows is not None and (
-                follows.is_quoted or follows.text.partition("=")[0] not in {*with_value, *flags}
-            )
-            if name in with_value and "=" not in piece.text and has_value:
-                place += 1
-                # One token, so that a value that begins with a dash is not taken for an option.
-                options.append(
-                    f"{name}={pieces[place].text}" if name.startswith("--") else f"{name}{pieces[place].text}"
-                )
-            else:
-                options.append(piece.text)
-        else:
-            prompt.append(piece)
         place += 1
+        name, sign, value = piece.text.partition("=")
+        if (
+            piece.text == "--" and not piece.is_quoted and not prompt
+        ):  # later it is a dash of the prompt's own
+            prompt = pieces[place:]
+            break
+        if piece.is_quoted or piece.text == "--" or not (name in known or name.startswith("--")):
+            prompt.append(piece)
+            continue
+        if not sign and known.get(name) and place < len(pieces):
+            follows = pieces[place]
+            # An option that follows is no value: this one has none, and the line is refused for it.
+            if follows.is_quoted or follows.text.partition("=")[0] not in known:
+                sign, value = "=", follows.text
+                place += 1
+        options.append((name, value if sign else None))
     return options, _text(line, prompt)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from ..catalogue import describe, find, known_models, nearest
 from ..catalogue.wan import DEFAULT_MODEL
 from ..errors import InvalidRequest
+from ..settings import Embed
 from .filling import Filler
-from .lexer import split, tokens
-from .options import OURS, REPEATED, all_names, names_of, options
+from .lexer import split
+from .options import OURS, all_names, by_name
 
 _OF_GRIDS = ("zip", "repeats", "stop_after_failures", "retry_failed", "extend")
 AXES = (list, tuple, range)
@@ -52,46 +51,13 @@ class Line:
     extend: bool = False
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse that raises our error, with the nearest option for a mistyped one."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InvalidRequest(f"{message}.", hint="%kie_wan --help lists the options")
-
-
-@cache
-def _parser(model: str) -> _Parser:
-    parser = _Parser(prog="%%kie_wan", add_help=False, allow_abbrev=False)
-    for option in options(model):
-        long = option.names[-1]
-        dest = long.removeprefix("--").replace("-", "_")
-        if option.is_boolean:
-            parser.add_argument(*option.names, dest=dest, action=argparse.BooleanOptionalAction, default=None)
-        elif not option.takes_value:
-            parser.add_argument(*option.names, dest=dest, action="store_true")
-        elif long in REPEATED:
-            parser.add_argument(*option.names, dest=dest, action="append")
-        else:
-            parser.add_argument(*option.names, dest=dest)
-    return parser
-
-
 def model_on(line: str, variables: Mapping[str, Any] | None = None) -> str:
     """The model that *line* names, before the rest is understood: it decides the options."""
-    named = _model_on(line)
-    if variables is None or "{" not in named or not any(piece.text == "--format" for piece in tokens(line)):
+    given, _ = split(line, _takes_value(*known_models()))
+    named = next((value for name, value in given if name == "--model" and value is not None), DEFAULT_MODEL)
+    if variables is None or "{" not in named or all(name != "--format" for name, _ in given):
         return named
     return Filler(variables=variables).text(named, where="--model")
-
-
-def _model_on(line: str) -> str:
-    pieces = tokens(line)
-    for place, piece in enumerate(pieces):
-        if piece.text == "--model" and not piece.is_quoted and place + 1 < len(pieces):
-            return pieces[place + 1].text
-        if piece.text.startswith("--model=") and not piece.is_quoted:
-            return piece.text.partition("=")[2]
-    return DEFAULT_MODEL
 
 
 def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
@@ -104,58 +70,53 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
         InvalidRequest: for an option that does not exist, or one without its value.
     """
     model = model_on(line, variables)
-    with_value, flags = names_of(model)
-    given, prompt = split(line, with_value=with_value, flags=flags)
-    for piece in given:
-        name = piece.partition("=")[0]
-        if name.startswith("--") and name not in with_value and name not in flags:
-            other = next((entry for entry in known_models() if name in all_names(entry)), None)
-            if other is not None:
-                raise InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
+    known = by_name(model)
+    pieces, prompt = split(line, _takes_value(model))
+    given: dict[str, Any] = {}
+    for name, text in pieces:
+        option = known.get(name) or _unknown(name, model)
+        if option.takes_value and text is None:
             raise InvalidRequest(
-                f"there is no option {name}{nearest(name, all_names(model))}",
-                hint="%kie_wan --help lists them; `--` before the prompt ends the options",
-            )
-        if piece in with_value:
-            raise InvalidRequest(
-                f"{piece} needs a value, and none follows it.",
+                f"{name} needs a value, and none follows it.",
                 hint="%kie_wan --help says which; a value that looks like an option goes in quotes",
             )
-    known = _parser(model).parse_args(given)
-    fill = Filler(variables=variables).value if known.format and variables is not None else _as_typed
-    _fill(known, fill)
-    names = {option.names[-1].removeprefix("--").replace("-", "_") for option in OURS}
-    fields = {
-        name: value
-        for name, value in vars(known).items()
-        if name not in names and name != "image" and value is not None
+        if text is not None and not option.takes_value:
+            raise InvalidRequest(f"{name} takes no value.", hint="%kie_wan --help lists the options")
+        value = name != option.no if text is None else text
+        given[option.name] = [*given.get(option.name, ()), value] if option.is_repeated else value
+    fill = Filler(variables=variables).value if "format" in given and variables is not None else _as_typed
+    given = {
+        name: found for name, value in given.items() if (found := _filled(name, value, fill)) is not None
     }
+    ours = {option.name for option in OURS}
     return Line(
         model=model,
-        fields={name: _whole(model, name, value) for name, value in fields.items()},
-        image=getattr(known, "image", None),
+        fields={
+            name: _whole(model, name, value) for name, value in given.items() if name not in {*ours, "image"}
+        },
+        image=given.get("image"),
         prompt=prompt,
-        output=_identifier(known.output),
-        wait=known.wait,
-        fresh=known.fresh,
-        dry_run=known.dry_run,
-        max_credits=_number("--max-credits", known.max_credits),
-        quiet=known.quiet,
-        embed=_embed(known.embed),
-        format=known.format,
-        help=known.help,
-        raw=dict(_pair(text, fill) for text in known.set) if known.set else None,
-        call_back_url=known.call_back_url,
-        fit=known.fit,
-        keep_metadata=known.keep_metadata,
-        check_image=known.check_image,
-        experiment=known.experiment,
-        axes=_axes(model, known, fill),
-        zip=tuple(_zipped(text) for text in known.zip or ()),
-        repeats=_count("--repeats", known.repeats),
-        stop_after_failures=_count("--stop-after-failures", known.stop_after_failures),
-        retry_failed=known.retry_failed,
-        extend=known.extend,
+        raw=dict(_pair(text, fill) for text in given["set"]) if "set" in given else None,
+        axes=_axes(model, given, fill),
+        **{
+            name: _READ[name](name, value) if name in _READ else value
+            for name, value in given.items()
+            if name in ours - {"model", "set", "seeds", "sweep"}
+        },
+    )
+
+
+def _takes_value(*models: str) -> dict[str, bool]:
+    return {name: option.takes_value for model in models for name, option in by_name(model).items()}
+
+
+def _unknown(name: str, model: str) -> NoReturn:
+    other = next((entry for entry in known_models() if name in by_name(entry)), None)
+    if other is not None:
+        raise InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
+    raise InvalidRequest(
+        f"there is no option {name}{nearest(name, all_names(model))}",
+        hint="%kie_wan --help lists them; `--` before the prompt ends the options",
     )
 
 
@@ -163,19 +124,18 @@ def _as_typed(text: str, **_where: str) -> Any:
     return text
 
 
-def _fill(known: argparse.Namespace, fill: Fill) -> None:
-    """Values that are one variable alone become it; None is as if the option had not been given."""
-    for name, value in vars(known).items():
-        if isinstance(value, str):
-            found = fill(value, where=f"--{name.replace('_', '-')}")
-            is_kept = found is None or name in {"image", "seeds"}
-            setattr(known, name, found if is_kept else str(found))
+def _filled(name: str, value: Any, fill: Fill) -> Any:
+    """A value that is one variable alone becomes it; None is as if the option had not been given."""
+    if not isinstance(value, str):
+        return value
+    found = fill(value, where=f"--{name.replace('_', '-')}")
+    return found if found is None or name in {"image", "seeds"} else str(found)
 
 
-def _axes(model: str, known: argparse.Namespace, fill: Fill) -> dict[str, Any]:
+def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
     """What `--seeds` and `--sweep` vary."""
-    axes: dict[str, Any] = {"seed": seeds(known.seeds)} if known.seeds is not None else {}
-    for text in known.sweep or ():
+    axes: dict[str, Any] = {"seed": seeds(given["seeds"])} if "seeds" in given else {}
+    for text in given.get("sweep", ()):
         name, sign, values = text.partition("=")
         name = name.strip().replace("-", "_")
         if not sign or not name or not values.strip():
@@ -188,7 +148,7 @@ def _axes(model: str, known: argparse.Namespace, fill: Fill) -> dict[str, Any]:
             axes[name] += [
                 _whole(model, name, one) for one in (found if isinstance(found, AXES) else [found])
             ]
-    if not known.experiment and (axes or any(getattr(known, name) for name in _OF_GRIDS)):
+    if not given.get("experiment") and (axes or not given.keys().isdisjoint(_OF_GRIDS)):
         raise InvalidRequest(
             "--seeds, --sweep, --zip, --repeats, --stop-after-failures, --retry-failed and --extend are for a whole grid, "
             "which needs a name.",
@@ -215,52 +175,55 @@ def seeds(text: Any) -> list[int]:
 
 
 def _whole(model: str, name: str, value: Any) -> Any:
-    kind = (
-        next((entry.kind for entry in describe(model) if entry.name == name), "str") if find(model) else "str"
-    )
-    if kind == "int" and isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            return value  # the description refuses it in its own words
-    return value
+    """A number where the model's field is one; anything else stays, and the description refuses it in its own words."""
+    is_number = find(model) and any(entry.name == name and entry.kind == "int" for entry in describe(model))
+    try:
+        return int(value) if is_number and isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
-def _number(name: str, text: str | None) -> float | None:
-    if text is None:
-        return None
+def _number(name: str, text: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = -1.0
     if not number > 0:
-        raise InvalidRequest(f"{name}={text}: a number above 0 is needed.")
+        raise InvalidRequest(f"--{name.replace('_', '-')}={text}: a number above 0 is needed.")
     return number
 
 
-def _count(name: str, text: str | None) -> int | None:
-    if text is None:
-        return None
+def _count(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise InvalidRequest(f"{name} {text}: a whole number above 0 is needed.")
+        raise InvalidRequest(f"--{name.replace('_', '-')} {text}: a whole number above 0 is needed.")
     return int(text)
 
 
-def _zipped(text: str) -> tuple[str, ...]:
-    """The axes of a group, by the names that `--sweep` gives them; `--seeds` is the axis `seed`."""
-    return tuple(name.strip().replace("-", "_") for name in text.split(","))
+def _zipped(_name: str, texts: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of axes, by the names that `--sweep` gives them; `--seeds` is the axis `seed`."""
+    return tuple(tuple(name.strip().replace("-", "_") for name in text.split(",")) for text in texts)
 
 
-def _identifier(name: str | None) -> str | None:
-    if name is not None and not name.isidentifier():
-        raise InvalidRequest(f"-o {name}: that is not a variable's name.")
-    return name
+def _identifier(_name: str, text: str) -> str:
+    if not text.isidentifier():
+        raise InvalidRequest(f"-o {text}: that is not a variable's name.")
+    return text
 
 
-def _embed(given: str | None) -> str | None:
-    if given not in {None, "preview", "full", "link"}:
-        raise InvalidRequest(f"--embed {given}: preview, full or link is needed.")
-    return given
+def _embed(_name: str, text: str) -> str:
+    if text not in get_args(Embed):
+        raise InvalidRequest(f"--embed {text}: preview, full or link is needed.")
+    return text
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "output": _identifier,
+    "embed": _embed,
+    "max_credits": _number,
+    "repeats": _count,
+    "stop_after_failures": _count,
+    "zip": _zipped,
+}
 
 
 def _pair(text: str, fill: Fill) -> tuple[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import headless
+from .. import frontend
 from ..markup import Html, html
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -44,7 +44,7 @@ class LiveOutput:
 
         self._view = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
         self._widget: Any = None
-        if headless.is_jupyter_page():
+        if frontend.is_jupyter_page():
             self._widget = display({**self._view, **_NOTHING}, raw=True, display_id=True)
         self._page = display(self._with_view(page), raw=True, display_id=True)
 

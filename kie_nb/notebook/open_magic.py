@@ -9,8 +9,7 @@ from .. import headless
 from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, get_session
-from ..handles.settling import evidence
-from ..handles.settling import settle as settle_task
+from ..operations.evidence import evidence
 from ..settings import LOGS
 from ..text import say
 
@@ -46,7 +45,7 @@ def settle(words: list[str]) -> None:
     settled = []
     for task_id in words:
         try:
-            found = settle_task(get_session(), task_id)
+            found = get_session().settle(task_id)
         except KieError as exc:
             say("\n".join([f"{task_id}  {exc.message}", *exc.lines()[1:]]))
             continue

@@ -11,107 +11,133 @@ from ..catalogue.wan import DEFAULT_MODEL
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
-    """One option of the line, for help and completion."""
+    """One option of the line, for parser, help and completion.
+
+    Attributes:
+        metavar: What its value is called; empty for a switch and where there are `choices`.
+        is_boolean: A switch that has its `--no-` too.
+    """
 
     names: tuple[str, ...]
     help: str
     choices: tuple[str, ...] = ()
-    takes_value: bool = True
-    is_boolean: bool = False
     metavar: str = ""
+    is_boolean: bool = False
+    is_repeated: bool = False
+
+    @property
+    def name(self) -> str:
+        """As an attribute of the parsed line."""
+        return self.names[-1].removeprefix("--").replace("-", "_")
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether a value follows it."""
+        return bool(self.metavar or self.choices)
+
+    @property
+    def no(self) -> str:
+        """How it is switched off, if it can be."""
+        return f"--no-{self.names[-1].removeprefix('--')}" if self.is_boolean else ""
+
+    @property
+    def spelled(self) -> str:
+        """How it is written on the line."""
+        names = ", ".join(self.names)
+        return (
+            f"{names} / {self.no}"
+            if self.no
+            else f"{names} {'|'.join(self.choices) or self.metavar}".rstrip()
+        )
+
+
+def _option(spelled: str, text: str, *, is_repeated: bool = False) -> Option:
+    words = spelled.replace(", ", " ").split()
+    value = next((word for word in words if word[0] not in "-/"), "")
+    return Option(
+        names=tuple(word for word in words if word.startswith("-") and not word.startswith("--no-")),
+        help=text,
+        choices=tuple(value.split("|")) if "|" in value else (),
+        metavar="" if "|" in value else value,
+        is_boolean=" / --no-" in spelled,
+        is_repeated=is_repeated,
+    )
 
 
 OURS: tuple[Option, ...] = (
-    Option(names=("--model",), help="model id; another than these takes raw inputs by --set", metavar="ID"),
-    Option(
-        names=("--fit",),
-        help="scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side",
-        takes_value=False,
+    _option("--model ID", "model id; another than these takes raw inputs by --set"),
+    _option(
+        "--fit", "scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side"
     ),
-    Option(
-        names=("--keep-metadata",),
-        help="send what the picture's file says of place, time and person too",
-        takes_value=False,
+    _option("--keep-metadata", "send what the picture's file says of place, time and person too"),
+    _option(
+        "--check-image / --no-check-image",
+        "refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
     ),
-    Option(
-        names=("--check-image",),
-        help="refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
-        is_boolean=True,
+    _option("-o, --output NAME", "variable that gets the run"),
+    _option("--wait / --no-wait", "wait in this cell for the video; --no-wait returns at once"),
+    _option("--fresh", "buy another video even if there is one for this request"),
+    _option("--dry-run", "show what would be sent, its price and earlier runs; send nothing"),
+    _option("--max-credits N", "refuse if the estimate is above this, in credits"),
+    _option("--quiet", "show nothing; the run is in the variable of -o"),
+    _option("--embed preview|full|link", "what the notebook holds of the video"),
+    _option("--format", "fill {name} in the prompt and in options from the notebook's variables"),
+    _option("--set KEY=VALUE", "a raw input, sent as it is; may be repeated", is_repeated=True),
+    _option("--call-back-url URL", "public address that the service calls at the end"),
+    _option("--experiment NAME", "ask for a whole grid under this name"),
+    _option("--seeds SEEDS", "seeds of the experiment, such as 0-3 or 1,5,9"),
+    _option(
+        "--sweep NAME=A,B",
+        "an axis of the experiment: values of a field, or of a {placeholder} in the prompt; may be repeated",
+        is_repeated=True,
     ),
-    Option(names=("-o", "--output"), help="variable that gets the run", metavar="NAME"),
-    Option(
-        names=("--wait",), help="wait in this cell for the video; --no-wait returns at once", is_boolean=True
+    _option(
+        "--zip NAME,NAME",
+        "axes of the experiment that go side by side instead of being crossed; may be repeated",
+        is_repeated=True,
     ),
-    Option(
-        names=("--fresh",), help="buy another video even if there is one for this request", takes_value=False
+    _option("--repeats N", "runs of each request of the experiment; default 1"),
+    _option(
+        "--stop-after-failures N",
+        "so many failures of the experiment in a row, and no more is bought; default 3",
     ),
-    Option(
-        names=("--dry-run",),
-        help="show what would be sent, its price and earlier runs; send nothing",
-        takes_value=False,
-    ),
-    Option(names=("--max-credits",), help="refuse if the estimate is above this, in credits", metavar="N"),
-    Option(names=("--quiet",), help="show nothing; the run is in the variable of -o", takes_value=False),
-    Option(
-        names=("--embed",), help="what the notebook holds of the video", choices=("preview", "full", "link")
-    ),
-    Option(
-        names=("--format",),
-        help="fill {name} in the prompt and in options from the notebook's variables",
-        takes_value=False,
-    ),
-    Option(names=("--set",), help="a raw input, sent as it is; may be repeated", metavar="KEY=VALUE"),
-    Option(
-        names=("--call-back-url",), help="public address that the service calls at the end", metavar="URL"
-    ),
-    Option(names=("--experiment",), help="ask for a whole grid under this name", metavar="NAME"),
-    Option(names=("--seeds",), help="seeds of the experiment, such as 0-3 or 1,5,9", metavar="SEEDS"),
-    Option(
-        names=("--sweep",),
-        help="an axis of the experiment: values of a field, or of a {placeholder} in the prompt; may be repeated",
-        metavar="NAME=A,B",
-    ),
-    Option(
-        names=("--zip",),
-        help="axes of the experiment that go side by side instead of being crossed; may be repeated",
-        metavar="NAME,NAME",
-    ),
-    Option(names=("--repeats",), help="runs of each request of the experiment; default 1", metavar="N"),
-    Option(
-        names=("--stop-after-failures",),
-        help="so many failures of the experiment in a row, and no more is bought; default 3",
-        metavar="N",
-    ),
-    Option(
-        names=("--retry-failed",), help="ask again for cells of the experiment that failed", takes_value=False
-    ),
-    Option(
-        names=("--extend",),
-        help="the experiment's definition has changed: keep its earlier cells and add these",
-        takes_value=False,
-    ),
-    Option(names=("--help",), help="show this", takes_value=False),
+    _option("--retry-failed", "ask again for cells of the experiment that failed"),
+    _option("--extend", "the experiment's definition has changed: keep its earlier cells and add these"),
+    _option("--help", "show this"),
 )
-REPEATED = ("--set", "--sweep", "--zip")
+_IMAGE = _option("--image IMAGE", "picture for the raw input image_url: a path, a URL or a variable")
 
 
 @cache
 def options(model: str = DEFAULT_MODEL) -> tuple[Option, ...]:
-    """All options for *model*, its own first."""
-    own = tuple(_of_field(entry) for entry in _fields(model) if entry.name != "prompt")
-    image = () if any("--image" in option.names for option in own) or find(model) else (_IMAGE,)
-    return tuple(sorted((*image, *own), key=lambda option: "--image" not in option.names)) + OURS
+    """All options for *model*, its own first, and of those the picture."""
+    own = (
+        [_of_field(entry) for entry in describe(model) if entry.name != "prompt"] if find(model) else [_IMAGE]
+    )
+    return (*sorted(own, key=lambda option: option.name != "image"), *OURS)
 
 
-def _fields(model: str) -> tuple[Field, ...]:
-    return describe(model) if find(model) else ()
+@cache
+def by_name(model: str) -> dict[str, Option]:
+    """Every spelling that may stand on the line."""
+    found = {name: option for option in options(model) for name in (*option.names, option.no) if name}
+    return dict(sorted(found.items()))
 
 
-_IMAGE = Option(
-    names=("--image",),
-    help="picture for the raw input image_url: a path, a URL or a variable",
-    metavar="IMAGE",
-)
+def all_names(model: str) -> tuple[str, ...]:
+    """The spellings alone."""
+    return tuple(by_name(model))
+
+
+def _of_field(entry: Field) -> Option:
+    is_boolean = entry.kind == "bool"
+    return Option(
+        names=(f"--{entry.option}",),
+        help=_help_of(entry),
+        choices=entry.choices,
+        metavar="" if entry.choices or is_boolean else entry.option.upper(),
+        is_boolean=is_boolean,
+    )
 
 
 def _help_of(entry: Field) -> str:
@@ -125,65 +151,27 @@ def _help_of(entry: Field) -> str:
     return "; ".join(shown)
 
 
-def _of_field(entry: Field) -> Option:
-    return Option(
-        names=(f"--{entry.option}",),
-        help=_help_of(entry),
-        choices=entry.choices,
-        takes_value=entry.kind != "bool",
-        is_boolean=entry.kind == "bool",
-        metavar=entry.option.upper() if not entry.choices else "",
-    )
-
-
-@cache
-def names_of(model: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Names of options that take a value, and of those that take none."""
-    with_value: set[str] = set()
-    flags: set[str] = set()
-    for option in options(model):
-        target = with_value if option.takes_value and not option.is_boolean else flags
-        target.update(option.names)
-        if option.is_boolean:
-            flags.update(f"--no-{name.removeprefix('--')}" for name in option.names)
-    return frozenset(with_value), frozenset(flags)
-
-
-def all_names(model: str) -> tuple[str, ...]:
-    """Every spelling that may stand on the line."""
-    with_value, flags = names_of(model)
-    return tuple(sorted(with_value | flags))
-
-
 def help_text(model: str) -> str:
     """The help, made of the same descriptions as everything else."""
     description = find(model)
-    title = (
-        f"{description.model_title} ({model})"
-        if description
-        else f"{model}, not described here: inputs by --set"
+    title = f"{model}, not described here: inputs by --set"
+    prompt, prices = [], []
+    if description is not None:
+        title = f"{description.model_title} ({model})"
+        prompt = [f"prompt: {_help_of(entry)}" for entry in describe(model) if entry.name == "prompt"]
+        rates = [f"{rate:g} credits/s at {size}" for size, rate in description.credits_per_second.items()]
+        if rates:
+            prices = ["", f"price ({description.prices_as_of}): {', '.join(rates)}; 1 credit = $0.005"]
+    return "\n".join(
+        [
+            "%%kie_wan [options]            the prompt is the body of the cell",
+            '%kie_wan [options] "prompt"    one line',
+            "",
+            f"model: {title}",
+            f"described: {', '.join(known_models())}",
+            *prompt,
+            "",
+            *(line for option in options(model) for line in (f"  {option.spelled}", f"      {option.help}")),
+            *prices,
+        ]
     )
-    lines = [
-        "%%kie_wan [options]            the prompt is the body of the cell",
-        '%kie_wan [options] "prompt"    one line',
-        "",
-        f"model: {title}",
-        f"described: {', '.join(known_models())}",
-        *(f"prompt: {_help_of(entry)}" for entry in _fields(model) if entry.name == "prompt"),
-        "",
-    ]
-    for option in options(model):
-        spelled = ", ".join(option.names)
-        if option.choices:
-            spelled += f" {'|'.join(option.choices)}"
-        elif option.is_boolean:
-            spelled += f" / --no-{option.names[-1].removeprefix('--')}"
-        elif option.takes_value:
-            spelled += f" {option.metavar}"
-        lines += [f"  {spelled}", f"      {option.help}"]
-    if description is not None and description.credits_per_second:
-        rates = ", ".join(
-            f"{rate:g} credits/s at {size}" for size, rate in description.credits_per_second.items()
-        )
-        lines += ["", f"price ({description.prices_as_of}): {rates}; 1 credit = $0.005"]
-    return "\n".join(lines)

@@ -22,6 +22,7 @@ from ..video import is_media
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 BOX = f"{FONT};border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:10px 12px;margin-top:4px;max-width:854px;box-sizing:border-box"
+HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."
 MUTED = "opacity:.72"
 SHORT_TASK = 13  # whole in the history, in `run.task_id` and at https://kie.ai/logs
 LIVE_CLASS = "kie-nb-card"
@@ -91,11 +92,26 @@ def facts(run: Run) -> list[tuple[str, str]]:
         shown.append(("image", request.image.label))
     shown.append(("cost", cost(run)))
     if run.task_id:
-        shown.append(
-            ("task", run.task_id if len(run.task_id) <= SHORT_TASK else f"{run.task_id[: SHORT_TASK - 1]}…")
-        )
+        shown.append(("task", short(run.task_id, SHORT_TASK)))
     shown.append(("run", run.id[:8]))
     return shown
+
+
+def short(text: str, most: int) -> str:
+    """*text* in one line of at most so many characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def label(kind: str, run: Run) -> str:
+    """What a screen reader says of the video, picture or sound of *run*."""
+    return f"{kind}: {' '.join(run.prompt.split())[:120]}"
+
+
+def elapsed(run: Run, usual_s: float | None) -> Html:
+    """The clock of an open run."""
+    usual = f" of usually about {tables.clock(usual_s)}" if usual_s else ""
+    return html("{} {}{}", muted("elapsed"), tables.clock(run.age_s), usual)
 
 
 def muted(text: object) -> Html:
@@ -143,27 +159,22 @@ def service_badge(service: str, who: str = "Kie.ai") -> Html:
     return badge_of_simulator()
 
 
+def state(state_: State, *, is_in_trouble: bool = False) -> Html:
+    """A dot and the state in words, which say the same."""
+    colour = COLOURS[State.UNKNOWN] if is_in_trouble else COLOURS.get(state_, RUNNING)
+    return html('<span aria-hidden="true" style="color:{}">&#9679;</span> <b>{}</b>', colour, WORDS[state_])
+
+
 def state_line(run: Run) -> Html:
-    """A dot, the state in words, and the mark of the simulator."""
-    colour = (
-        COLOURS[State.UNKNOWN]
-        if run.state is State.SUCCESS and run.error
-        else COLOURS.get(run.state, RUNNING)
-    )
-    words = html('<span role="status">{} <b>{}</b></span>', dot(colour), WORDS[run.state])
-    return html("{} {}", words, badge(run))
+    """The state, and the mark of the simulator."""
+    shown = state(run.state, is_in_trouble=run.state is State.SUCCESS and run.error is not None)
+    return html('<span role="status">{}</span> {}', shown, badge(run))
 
 
-def dot(colour: str) -> Html:
-    """A state as a colour; words beside it say the same."""
-    return html('<span aria-hidden="true" style="color:{}">&#9679;</span>', colour)
-
-
-def prompt_line(run: Run, *, limit: int = 240) -> Html:
+def prompt_line(run: Run) -> Html:
     """The prompt, shortened for a card; whole in its tooltip."""
-    prompt = " ".join(run.prompt.split())
-    short = prompt if len(prompt) <= limit else f"{prompt[: limit - 1]}…"
-    return html('<div style="margin-top:4px;overflow-wrap:anywhere" title="{}">{}</div>', run.prompt, short)
+    style = "margin-top:4px;overflow-wrap:anywhere"
+    return html('<div style="{}" title="{}">{}</div>', style, run.prompt, short(run.prompt, 240))
 
 
 def card(run: Run, *, note: str = "", with_error: bool = True) -> Html:
@@ -208,7 +219,7 @@ def video_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -
     """
     video = html(
         '<video controls loop playsinline preload="metadata" aria-label="{}" style="{};background:#000" src="{}"{}></video>',
-        f"video: {' '.join(run.prompt.split())[:120]}",
+        label("video", run),
         MEDIA,
         source,
         html(' poster="{}"', still) if poster and (still := data_url(poster)) else "",
@@ -218,14 +229,15 @@ def video_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -
 
 def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
     """The same for models that make pictures."""
-    label = f"picture: {' '.join(run.prompt.split())[:120]}"
-    return _finished(run, html('<img alt="{}" style="{}" src="{}">', label, MEDIA, source), note)
+    picture = html('<img alt="{}" style="{}" src="{}">', label("picture", run), MEDIA, source)
+    return _finished(run, picture, note)
 
 
 def sound_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
     """The same for what is sound alone."""
-    label = f"sound: {' '.join(run.prompt.split())[:120]}"
-    player = html('<audio controls aria-label="{}" style="width:100%" src="{}"></audio>', label, source)
+    player = html(
+        '<audio controls aria-label="{}" style="width:100%" src="{}"></audio>', label("sound", run), source
+    )
     return _finished(run, player, note)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .. import headless, presenter
+from .. import frontend, headless, presenter
 from ..text import say
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def show(run: Run) -> None:
     from ..engine.states import UNSETTLED
     from ..handles import get_session
 
-    get_session().revive(run)
+    get_session().supervisor.ensure_driven(run)
     note = _when(run) if run.is_final else ""
     if run.state in UNSETTLED:
         mark(run)
@@ -56,7 +56,7 @@ def _show_evidence(run: Run) -> None:
 
 def show_value(value: object) -> None:
     """Show a table or a report: as HTML in a notebook, as text elsewhere."""
-    if not headless.has_kernel():
+    if not frontend.shows_html():
         say(repr(value))
         return
     from IPython.display import display
@@ -66,7 +66,7 @@ def show_value(value: object) -> None:
 
 def echo(run: Run) -> None:
     """A cell ends with the run: shown, unless the same cell has just done so."""
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None and _shown_in.get(run.id) == ipython.execution_count:
         return
     show(run)
@@ -76,7 +76,7 @@ def show_experiment(exp: Any) -> None:
     """A cell ends with an experiment: shown, unless the same cell has just done so."""
     from . import experiment_card
 
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None and _shown_in.get(f"experiment {exp.name}") == ipython.execution_count:
         return
     experiment_card.show_experiment(exp)
@@ -93,7 +93,7 @@ def watch_experiment(exp: Any) -> None:
     """A cell waits for an experiment: its card, unless the same cell shows it already or nobody watches."""
     from .experiment_card import ExperimentCard
 
-    ipython = headless.shell()
+    ipython = frontend.shell()
     is_main = threading.current_thread() is threading.main_thread()
     if ipython is None or not is_main or not headless.has_widgets():
         return
@@ -104,7 +104,7 @@ def watch_experiment(exp: Any) -> None:
 
 def mark_experiment(name: str) -> None:
     """The experiment has been shown in this cell."""
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None:
         _shown_in[f"experiment {name}"] = ipython.execution_count
 
@@ -128,6 +128,16 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
     return display(shown, raw=not is_named, display_id=True)
 
 
+def bundle(run: Run) -> dict[str, Any]:
+    """The static page of *run*, by MIME type."""
+    from . import page
+    from .video import show_video
+
+    if run.video is not None:
+        return show_video(run)._repr_mimebundle_()
+    return {"text/html": page.card(run), "text/plain": repr(run)}
+
+
 def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
     """A static card that `final` will replace, where nobody watches."""
     from IPython.display import display
@@ -143,15 +153,19 @@ def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
 
 
 def _show_static(run: Run, *, note: str, embed: Embed | None) -> None:
-    if headless.has_kernel():
+    if frontend.shows_html():
         final(run, note=note, embed=embed)
     else:
         _print(run, note)
 
 
 def _show_page(run: Run, *, note: str, with_error: bool = True) -> None:
-    if headless.has_kernel():
-        pending(run, note=note, with_error=with_error)
+    from . import page
+
+    if frontend.shows_html():
+        pending(
+            run, note=note if run.is_final else f"{note} {page.HOW_TO_WAIT}".strip(), with_error=with_error
+        )
     else:
         _print(run, note)
 
@@ -167,7 +181,7 @@ def _print(run: Run, note: str) -> None:
 
 def mark(run: Run) -> None:
     """*run* was shown in this cell already: its echo shows nothing."""
-    ipython = headless.shell()
+    ipython = frontend.shell()
     if ipython is not None:
         _shown_in[run.id] = ipython.execution_count
 
@@ -186,6 +200,7 @@ class NotebookPresenter:
 
     show = staticmethod(show)
     echo = staticmethod(echo)
+    bundle = staticmethod(bundle)
     show_experiment = staticmethod(show_experiment)
     watch_experiment = staticmethod(watch_experiment)
     show_wall = staticmethod(show_wall)

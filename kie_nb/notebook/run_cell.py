@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import settings as settings_
-from ..catalogue import ImageIdentity
+from ..catalogue import ImageIdentity, Request
 from ..engine.states import State
 from ..errors import BadImage
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
+from ..ledger import RunRow
 from ..operations.embedded_request import kept_name
 from ..paths import shown_path
 from ..requests.images import read_picture
@@ -27,20 +28,25 @@ def cell_of(run: Run) -> str:
     return cell_text(request, picture=kept_name(request, shown_path(home / "inputs")))
 
 
-def promise_of(run: Run) -> str:
-    """What running that cell now would do, as a sentence; reads the ledger and sends nothing."""
+def standing_row(request: Request) -> RunRow | None:
+    """The run that stands for *request* now, by the settings of this moment; reads the ledger."""
     session, current = get_session(), settings_.current()
     channel = session.channel(current)
-    prepared = Prepared(
-        request=run.request, channel=channel, home=current.home, content=None, seed_drawn=False
+    return standing(
+        session,
+        Prepared(request=request, channel=channel, home=current.home, content=None, seed_drawn=False),
     )
-    row = standing(session, prepared)
+
+
+def promise_of(run: Run) -> str:
+    """What running that cell now would do, as a sentence; reads the ledger and sends nothing."""
+    row, current = standing_row(run.request), settings_.current()
     if row is None:
         price = "asks for a new video, simulated and free"
-        if channel.service == "kie":
+        if current.service == "kie":
             estimate = run.request.estimate
             price = f"buys a new video for {page.money(estimate.credits)}" if estimate else "buys a new video"
-        return f"Running it {price}: no run that was sent stands for this request at {current.via or channel.service}."
+        return f"Running it {price}: no run that was sent stands for this request at {current.via or current.service}."
     if row.state == State.UNKNOWN:
         return f"Running it spends nothing before run {row.id[:8]} is settled, whose outcome is not known."
     which = "this run" if row.id == run.id else f"run {row.id[:8]}, which stands for its request now,"

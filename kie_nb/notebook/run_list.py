@@ -87,12 +87,11 @@ def facts(run: Run) -> dict[str, Any]:
 
 def cells(run: Run) -> tuple[str, ...]:
     """A row of the table, without its picture."""
-    prompt = " ".join(run.prompt.split())
     is_free = run.service == "simulator"
     marks = ["★" * (run.rating or 0), ", ".join(run.tags), *run.damage]
     return (
         run.id[:8],
-        prompt if len(prompt) <= SHORT_PROMPT else f"{prompt[: SHORT_PROMPT - 1]}…",
+        page.short(run.prompt, SHORT_PROMPT),
         WORDS[run.state],
         "" if run.seed is None else str(run.seed),
         "simulated" if is_free else page.cost(run),

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from .. import headless
+from .. import frontend, headless
 from .. import settings as settings_
 from ..errors import KieError
 from ..experiments.wall import Wall
@@ -53,7 +53,7 @@ def show_wall(wall: Wall) -> None:
     """Show *wall* in the current cell: with its widget where somebody watches."""
     from IPython.display import display
 
-    if not headless.has_kernel():
+    if not frontend.has_kernel():
         say(repr(wall))
     elif headless.has_widgets():
         LiveWall(wall).show()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .. import headless
+from .. import frontend, headless
 from ..catalogue import nearest
 from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
@@ -73,7 +73,8 @@ def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> R
         _show_dry_run(get_session().dry_run(prompt, **limits, **wanted))
         return None
     warn_about_nest_asyncio()
-    return _Cell(output, asked).run(prompt, wanted)
+    run = _Cell(output, asked).run(prompt, wanted)
+    return run if cell is None or frontend.takes_results() else None
 
 
 class _Cell:
@@ -84,7 +85,7 @@ class _Cell:
         self.embed = cast("Embed | None", asked.embed)
         self.must_wait = headless.must_wait(asked.wait)
         self.card: Card | None = None
-        self.handle: Any = None
+        self.is_pending, self.handle = False, None
         self.note = ""
 
     def run(self, prompt: str | None, wanted: dict[str, Any]) -> Run:
@@ -117,13 +118,16 @@ class _Cell:
         if self.asked.quiet:
             presenter.mark(run)
         elif self.must_wait and not run.is_final and not headless.has_widgets():
-            self.handle = presenter.pending(run, note=self.note)
+            presenter.mark(run)
+            self.is_pending = True
+            if frontend.has_kernel():  # elsewhere no display can be replaced
+                self.handle = presenter.pending(run, note=self.note)
         else:
             self.card = presenter.present(run, note=self.note, embed=self.embed)
 
     def _show_end(self, run: Run) -> None:
         """A card shows the end by itself; the static display of a headless run is replaced here."""
-        if self.handle is not None:
+        if self.is_pending:
             presenter.final(run, note=self.note, embed=self.embed, handle=self.handle)
 
 

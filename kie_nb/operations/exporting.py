@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import os
+import secrets
+import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from ..bounds import MAX_FILES
 from ..catalogue import read_request
 from ..engine import tables
 from ..engine.record import Record
 from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
-from ..fileops import hash_of, part_of, write_whole
+from ..fileops import hash_of, write_whole
 from ..home import is_plain_file
-from ..ledger import KeptFile, files_made, kept_files
+from ..ledger import KeptFile, files_made
+from ..ledger.rows import PublicColumns
 from ..markup import document, rendered
 from ..paths import shown_path
 from ..redact import places_of, redacted
@@ -36,24 +37,9 @@ if TYPE_CHECKING:
     from ..engine.workspace import Workspace
 
 
-_FACTS = (
-    *(
-        "id",
-        "service",
-        "model",
-        "seed",
-        "seed_drawn",
-        "state",
-        "task_id",
-        "estimate",
-        "credits",
-        "video_seconds",
-        "error",
-    ),
-    *("created_at", "sent_at", "accepted_at", "started_at", "completed_at", "duration_s"),
-    *("experiment", "tags", "note", "rating"),
-)
 _VERSIONS = ("kie_nb", "python", "os")
+_WORDS_OF_ERROR = ("class", "message", "hint", "charged")
+_STEP = ("at", "from_state", "to_state", "evidence")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,10 +72,11 @@ class Exported:
 def export(
     workspace: Workspace, folder: str | os.PathLike[str], runs: Iterable[Record | str] | None = None
 ) -> Exported:
-    """Copy *runs* with their videos, pictures and history into *folder*, and add to what an earlier export left there.
+    """Copy *runs* with their videos, pictures and history into *folder*, beside what an earlier export left there.
 
     Each video carries its request in its tags; its pictures and sound are the same. Neither key, account nor any path of
-    this machine is in the folder. A file that is there with other contents stays as it is, and so does the manifest then.
+    this machine is in the folder. Everything is made first, then put in its place; a file that is there with other contents
+    stays as it is, and nothing is written then.
 
     Args:
         runs: Runs, or their ids; by default every run whose video is on disk.
@@ -102,20 +89,27 @@ def export(
     target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
     _check_folder(target, [workspace.home_of(run).home for run in chosen])
     there = manifest_.load(target) if (target / manifest_.NAME).exists() else Manifest()
-    work = _Work(workspace, target, there)
+    staging = target / f".export-{secrets.token_hex(8)}"  # nobody can have put a link under this name
     try:
-        for name in manifest_.FOLDERS:
+        for name in (*manifest_.FOLDERS, staging):
             (target / name).mkdir(parents=True, exist_ok=True)
+        work = _Work(workspace, target, staging, there)
         entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
-        done = Manifest(runs=[*(one for one in there.runs if one.id not in work.ids), *entries])
-        write_whole(target / manifest_.NAME, manifest_.dump(done))
-        write_whole(target / "index.html", _page(done).encode("utf-8", "replace"))
+        ids = {run.id for run in chosen}
+        done = Manifest(runs=[*(one for one in there.runs if one.id not in ids), *entries])
+        manifest, page = manifest_.dump(done), _page(done).encode("utf-8", "replace")
+        for place, part in work.parts.items():
+            part.replace(target / place)
+        write_whole(target / manifest_.NAME, manifest)
+        write_whole(target / "index.html", page)
     except OSError as exc:
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
     return Exported(
         folder=target,
         runs=tuple(run.id for run in chosen),
-        written=tuple(work.written),
+        written=tuple(work.parts),
         remarks=tuple(work.remarks),
     )
 
@@ -157,41 +151,32 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
             )
 
 
-@dataclass
 class _Work:
-    """One export under way."""
+    """One export under way: files are made in *staging*, and `parts` says where in *folder* each belongs."""
 
-    workspace: Workspace
-    folder: Path
-    there: Manifest
-    ids: set[str] = field(default_factory=set)
-    written: list[str] = field(default_factory=list)
-    remarks: list[tuple[str, str]] = field(default_factory=list)
+    def __init__(self, workspace: Workspace, folder: Path, staging: Path, there: Manifest) -> None:
+        self.workspace, self.folder, self.staging = workspace, folder, staging
+        self.there = {one.id: one for one in there.runs}
+        self.ours = {one.file: one.sha256 for one in there.files()}
+        self.owners = {one.file: run.id for run in there.runs for one in run.videos}
+        self.parts: dict[str, Path] = {}
+        self.remarks: list[tuple[str, str]] = []
 
     def entry(self, run: Record) -> RunEntry | None:
-        row = run.row
-        self.ids.add(run.id)
-        earlier = next((one for one in self.there.runs if one.id == run.id), None)
-        facts = {name: getattr(row, name) for name in _FACTS}
-        facts |= {
-            "request": manifest_.stored_request(run.request),
-            "stands": row.live_key is not None and run.state not in RELEASED,
-            "made_by": {name: str(row.made_by[name]) for name in _VERSIONS if name in row.made_by}
-            if row.made_by
-            else None,
-            "origin": row.origin,
-            "events": [
-                {name: step[name] for name in ("at", "from_state", "to_state", "evidence")}
-                for step in run.history()
-            ],
-            "files_made": _files_made(run),
-            "videos": [one.model_dump() for one in self._videos(run, earlier)],
-            "inputs": [one.model_dump() for one in self._inputs(run)],
-        }
+        row, earlier = run.row, self.there.get(run.id)
         places = places_of(self.workspace.home_of(run).home)
-        facts |= {name: redacted(facts[name], places) for name in ("error", "events")}
+        error = {name: row.error.get(name) for name in _WORDS_OF_ERROR} if row.error else None
+        facts = {column.name: getattr(row, column.name) for column in fields(PublicColumns)} | {
+            "request": manifest_.stored_request(run.request),
+            "stands": row.active_key is not None and run.state not in RELEASED,
+            "made_by": row.made_by and {name: row.made_by[name] for name in _VERSIONS if name in row.made_by},
+            "origin": row.origin,
+            "error": redacted(error, places),
+            "events": redacted([{name: step[name] for name in _STEP} for step in run.history()], places),
+            "files_made": files_made(row) or None,
+        }
         try:
-            entry = RunEntry.model_validate(facts)
+            entry = RunEntry(**facts, videos=self._videos(run, earlier), inputs=self._inputs(run))
         except ValidationError as exc:
             # One odd row of a ledger from elsewhere must not keep all other runs from being exported.
             why = exc.errors(include_url=False)[0]
@@ -203,51 +188,37 @@ class _Work:
     def _videos(self, run: Record, earlier: RunEntry | None) -> list[VideoEntry]:
         if run.state is not State.FETCHED:
             return []
-        found: list[VideoEntry] = []
         files = self.workspace.home_of(run)
-        for kept in kept_files(run.row):
-            path = files.place(kept.name)
-            if path is None:
-                self.remarks.append((run.label, "has a file that is none of ours; it was left out"))
-                continue
-            name, used = path.name, {one.file for one in found}
-            there = _left_of(earlier, kept, name, used)
-            if trouble := _why_not(path):
-                self.remarks.append((name, trouble))
-                same = (one for one in there if one.number is not None or Path(one.file).name == name)
-                found += [_numbered(one, kept) for one in itertools.islice(same, 1)]
-                continue
-            sha256 = self._wait(self.workspace.downloads.submit(hash_of, path))
-            if kept.sha256 not in {None, sha256}:
-                self.remarks.append(
-                    (name, "was left out: it is not the file that was fetched; see `%kie doctor`")
-                )
-                continue
-            if kept.remark:
-                self.remarks.append((name, kept.remark))
-            if not is_media(path):  # a damaged video is one
-                self.remarks.append((name, "was left out: it is neither video, picture nor sound"))
-                continue
-            whole = (one for one in there if one.original_sha256 == sha256 and self._is_there(one))
-            found.append(_numbered(next(whole, None) or self._video(run, path, name, sha256, used), kept))
-        return found
+        made = [self._video(run, kept, files.place(kept.name)) for kept in run.row.files]
+        found = [one for one in made if one is not None]
+        numbers = {one.number for one in found}
+        left = [one for one in (earlier.videos if earlier else ()) if one.number not in numbers]
+        return found + [one for one in left if self._is_there(one)]  # it may be the last copy of it
 
-    def _video(self, run: Record, path: Path, name: str, sha256: str, used: set[str]) -> FileEntry:
-        taken = {one.file for other in self.there.runs if other.id != run.id for one in other.videos}
-        place = f"videos/{name}"
-        if place in taken | used or place in self.written:
-            place = f"videos/{Path(name).stem}_{run.id[:8]}{Path(name).suffix}"
-        target = self.folder / place
-        part = part_of(target)
-        try:
-            remark = self._wait(
-                self.workspace.downloads.submit(copy_video, path, part, note_of(run.row, run.request))
-            )
-            if remark:
-                self.remarks.append((name, remark))
-            return self._place(part, target, place, original=sha256)
-        finally:
-            part.unlink(missing_ok=True)
+    def _video(self, run: Record, kept: KeptFile, path: Path | None) -> VideoEntry | None:
+        if path is None:
+            self.remarks.append((run.label, "has a file that is none of ours; it was left out"))
+            return None
+        sha256 = self._work(hash_of, path) if is_plain_file(path) else None
+        why = ""
+        if sha256 is None:
+            why = "is not on disk; `%kie doctor` may fetch it again"
+        elif kept.sha256 not in {None, sha256}:
+            why = "was left out: it is not the file that was fetched; see `%kie doctor`"
+        elif not is_media(path):  # a damaged video is one
+            why = "was left out: it is neither video, picture nor sound"
+        if why or kept.remark:
+            self.remarks.append((path.name, why or str(kept.remark)))
+        if why:
+            return None
+        place = f"videos/{path.name}"
+        if self.owners.setdefault(place, run.id) != run.id:
+            place = f"videos/{path.stem}_{run.id[:8]}{path.suffix}"
+        part = self._part()
+        if remark := self._work(copy_video, path, part, note_of(run.row, run.request)):
+            self.remarks.append((path.name, remark))
+        told = {name: getattr(kept, name) for name in ("number", "seconds", "remark")}
+        return VideoEntry(**self._place(part, place), original_sha256=sha256, **told)
 
     def _inputs(self, run: Record) -> list[FileEntry]:
         image = run.request.image
@@ -258,63 +229,39 @@ class _Work:
             if image.url is None:
                 self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))
             return []
-        place = f"inputs/{kept.name}"
-        target = self.folder / place
-        part = part_of(target)
-        try:
-            if is_media(kept):
-                copy_media(kept, part)
-            if not part.exists() or hash_of(part) != image.sha256:
-                self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
-                return []
-            return [self._place(part, target, place)]
-        finally:
-            part.unlink(missing_ok=True)
+        part = self._part()
+        if is_media(kept):
+            copy_media(kept, part)
+        if not part.exists() or hash_of(part) != image.sha256:
+            self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
+            return []
+        return [FileEntry(**self._place(part, f"inputs/{kept.name}"))]
 
-    def _place(self, part: Path, target: Path, place: str, *, original: str | None = None) -> FileEntry:
-        """Give a finished copy its name, unless something else has it."""
-        entry = FileEntry(
-            file=place, sha256=hash_of(part), bytes=part.stat().st_size, original_sha256=original
-        )
-        if target.is_symlink() or target.exists():
-            if not self._is_there(entry):
-                raise LedgerError(
-                    f"{shown_path(target)} is there with other contents; it was not overwritten.",
-                    hint="move it away, or export to another folder",
-                )
-            return entry
-        part.replace(target)
-        self.written.append(place)
-        return entry
+    def _part(self) -> Path:
+        return self.staging / secrets.token_hex(8)
+
+    def _place(self, part: Path, place: str) -> dict[str, Any]:
+        """The facts of a finished copy, which gets its name at the end, unless it is there or something else has it."""
+        sha256 = hash_of(part)
+        path = self.folder / place
+        there = hash_of(path) if is_plain_file(path) else None
+        if not os.path.lexists(path) or (there and there == self.ours.get(place) != sha256):
+            self.parts[place] = part
+        elif there != sha256:
+            raise LedgerError(
+                f"{shown_path(path)} is there with other contents; it was not overwritten.",
+                hint="move it away, or export to another folder",
+            )
+        return {"file": place, "sha256": sha256, "bytes": part.stat().st_size}
 
     def _is_there(self, entry: FileEntry) -> bool:
         path = self.folder / entry.file
         return is_plain_file(path) and hash_of(path) == entry.sha256
 
-    @staticmethod
-    def _wait(future: Future[Any]) -> Any:
-        wait_blocking(future, timeout_s=None, goes_on="what is written so far is whole.")
+    def _work(self, function: Any, *args: Any) -> Any:
+        future: Future[Any] = self.workspace.downloads.submit(function, *args)
+        wait_blocking(future, timeout_s=None, goes_on="nothing was written.")
         return future.result()
-
-
-def _left_of(entry: RunEntry | None, kept: KeptFile, name: str, used: set[str]) -> list[VideoEntry]:
-    """What an earlier export may have left of a file, the likeliest first.
-
-    None of it stands for two files of the task, though they be the same bytes.
-    """
-    left = [one for one in (entry.videos if entry else []) if one.file not in used]
-    mine = [one for one in left if one.number in {None, kept.number}]  # an earlier kie_nb wrote none
-    return sorted(mine, key=lambda one: (one.number is None, Path(one.file).name != name))
-
-
-def _numbered(entry: FileEntry, kept: KeptFile) -> VideoEntry:
-    number = kept.number if kept.number < MAX_FILES else None
-    return VideoEntry(**entry.model_dump(exclude={"number", "remark"}), number=number, remark=kept.remark)
-
-
-def _files_made(run: Record) -> int | None:
-    made = files_made(run.row) if run.state in {State.SUCCESS, State.FETCHED} else 0
-    return made if 0 < made <= MAX_FILES else None
 
 
 def copy_video(source: Path, target: Path, note: str) -> str:
@@ -330,11 +277,6 @@ def copy_video(source: Path, target: Path, note: str) -> str:
         copy_media(source, target)
         return f"was copied as it is, without its request: {exc}"
     return ""
-
-
-def _why_not(path: Path) -> str:
-    """Why a file is not exported, in words; "" if it can be."""
-    return "" if is_plain_file(path) else "is not on disk; `%kie doctor` may fetch it again"
 
 
 def _page(manifest: Manifest) -> str:

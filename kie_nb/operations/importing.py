@@ -8,23 +8,22 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from .. import settings as settings_
-from ..bounds import MAX_FILES
 from ..catalogue import read_request
 from ..engine import tables
-from ..engine.states import AT_SERVICE, RELEASED, State
+from ..engine.states import RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..home import is_plain_file, make_folder, open_plain
-from ..ledger import KeptFile, RunRow, files_made, kept_files, number_of, with_kept
-from ..ledger.artifacts import numbers_of
-from ..ledger.merging import Arrival, merge
+from ..ledger import KeptFile, RunRow, files_made, with_kept
+from ..ledger.merging import Arrival, Known, is_news, merge
+from ..ledger.rows import PublicColumns
 from ..ledger.schema import IMPORTED
 from ..video import Look, inspect, is_media
 from . import manifest as manifest_
@@ -35,33 +34,6 @@ if TYPE_CHECKING:
     from ..ledger import Files, Ledger
 
 _MARK = "as it was imported: "
-_PLAIN_COLUMNS = (
-    *(
-        "id",
-        "service",
-        "model",
-        "seed",
-        "seed_drawn",
-        "task_id",
-        "credits",
-        "video_seconds",
-        "created_at",
-    ),
-    *(
-        "sent_at",
-        "accepted_at",
-        "started_at",
-        "completed_at",
-        "duration_s",
-        "made_by",
-        "experiment",
-        "tags",
-        "note",
-    ),
-    "rating",
-)
-# How far a run is: one that is further along brings another up to date, never the other way.
-_FURTHER = {State.INTENT: 0, State.NOT_SENT: 1, State.SENDING: 1, State.UNKNOWN: 2, State.ACCEPTED: 3}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +88,10 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
             _carry_out(workspace, plan, source, ledger, files)
         except OSError as exc:
             raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+        for entry, _ in plan.entries:
+            row = ledger.get(entry.id)
+            if row is not None:
+                ledger.publish(row)
     return Imported(
         added=tuple(entry.id for entry, ours in plan.entries if ours is None),
         updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
@@ -142,32 +118,15 @@ def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> 
             f"run {entry.id[:8]} of the folder is not the run of that id here.",
             hint="nothing was imported; export the others without it",
         )
-    if ours.state != State.FETCHED and not ledger.leases.is_dead(ours):
-        return False  # somebody is at it
     if ours.state == State.FETCHED:
         return bool(_lacking(entry, ours, files))
-    return _rank(_state_of(entry)) > _rank(State(ours.state))
+    return is_news(Known.of(ours, ledger.leases), _state_of(entry), entry.task_id)
 
 
-def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> dict[int, VideoEntry]:
-    """The videos of the folder that are not on disk here, by their number."""
-    numbers = numbers_of([_told(entry, one) for one in entry.videos])
-    kept = kept_files(ours) if ours else ()
-    here = {one.number for one in kept if files.find(one.name)}
-    found = zip(numbers, entry.videos, strict=True)
-    return {number: one for number, one in found if number not in here}
-
-
-def _told(entry: RunEntry, video: VideoEntry) -> int | None:
-    """Its number, as the folder says it; one of an earlier kie_nb says it by the file's name, if at all."""
-    number = number_of(Path(video.file).name, str(entry.task_id)) if video.number is None else video.number
-    return number if number is not None and number < (entry.files_made or MAX_FILES) else None
-
-
-def _rank(state: State) -> int:
-    if state in _FURTHER:
-        return _FURTHER[state]
-    return {State.FETCHED: 7, State.SUCCESS: 6}.get(state, 4 if state in AT_SERVICE else 5)
+def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> list[VideoEntry]:
+    """The videos of the folder that are not on disk here."""
+    here = {one.number for one in (ours.files if ours else ()) if files.find(one.name)}
+    return [one for one in entry.videos if one.number not in here]
 
 
 def _state_of(entry: RunEntry) -> State:
@@ -187,13 +146,17 @@ def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, 
         arrivals = []
         for entry, ours in plan.entries:
             came = []
-            for number, video in _lacking(entry, ours, files).items():
+            for video in _lacking(entry, ours, files):
                 staged_at, look = staged[video.file]
-                path = _place(staged_at, _video_place(files, entry, look, number), video, placed)
+                path = _place(staged_at, _video_place(files, entry, look, video.number), video, placed)
                 # The hash is that of the copy, which carries its request; the original's is another.
-                name, sha256, remark = files.relative(path), video.sha256, look.remark or None
-                kept = KeptFile(name=name, number=number, sha256=sha256, bytes=video.bytes, remark=remark)
-                came.append(kept)
+                found: dict[str, Any] = {
+                    "sha256": video.sha256,
+                    "bytes": video.bytes,
+                    "remark": look.remark or None,
+                }
+                name = files.relative(path)
+                came.append(KeptFile(name=name, number=video.number, seconds=video.seconds, **found))
             for one in entry.inputs:
                 _place(staged[one.file][0], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))
@@ -273,13 +236,11 @@ def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> 
 def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arrival:
     request = read_request(entry.request)
     state, estimate = _state_of(entry), request.estimate
-    told = entry.files_made if state in {State.SUCCESS, State.FETCHED} else None
-    made = max(files_made(ours) if ours else 0, told or 0)
-    values: dict[str, Any] = {name: getattr(entry, name) for name in _PLAIN_COLUMNS}
-    values |= {
+    made = max(files_made(ours) if ours else 0, entry.files_made or 0)
+    values = {column.name: getattr(entry, column.name) for column in fields(PublicColumns)} | {
+        "origin": entry.origin,
         "account": IMPORTED,
         "estimate": estimate.credits if estimate else None,
-        "origin": entry.origin.model_dump() if entry.origin else None,
         "request": {**request.to_json(), "callBackUrl": None},
         "fingerprint": request.fingerprint(entry.service),
         "family": request.family(entry.service),
@@ -288,12 +249,10 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
         **with_kept(ours, came, made=made),  # what is here of them stays
         "error": _error(entry) if state not in {State.FETCHED, State.SUCCESS} else None,
     }
-    if ours is not None and values["video"] is not None and values["video"] == ours.video:
-        values["video_seconds"] = ours.video_seconds  # theirs may be that of another of its files
     evidence = {"imported": entry.state, "files": [one.to_json() for one in came]}
     return Arrival(
         values=values,
-        events=[step.model_dump() for step in entry.events],
+        events=[{**step} for step in entry.events],
         stands=entry.stands and state not in RELEASED,
         seen=ours.state if ours else None,
         evidence=evidence,
@@ -301,15 +260,12 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
 
 
 def _error(entry: RunEntry) -> dict[str, Any] | None:
+    """Its words, which anybody may have written, are marked: they must not be read as ours."""
     if entry.error is None:
         return None
-    kind = getattr(errors, entry.error.kind, None)
+    name = entry.error.get("class", "")
+    kind = getattr(errors, name, None)
     known = isinstance(kind, type) and issubclass(kind, KieError)
-    kept = entry.error.model_dump(by_alias=True)
-    return {**kept, **_marked(kept), "class": entry.error.kind if known else "KieError"}
-
-
-def _marked(error: dict[str, Any]) -> dict[str, str]:
-    """Its words, which anybody may have written: they must not be read as ours."""
-    words = {name: error[name] for name in ("message", "hint", "charged") if error[name]}
-    return {name: _MARK + text.removeprefix(_MARK) for name, text in words.items()}
+    words = {key: entry.error.get(key) for key in ("message", "hint", "charged")}
+    marked = {key: _MARK + str(text).removeprefix(_MARK) for key, text in words.items() if text}
+    return {"message": "", "hint": "", **marked, "class": name if known else "KieError"}

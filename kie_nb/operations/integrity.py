@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..fileops import hash_of
 from ..home import is_plain_file
-from ..ledger import Files, kept_files
+from ..ledger import Files
 
 if TYPE_CHECKING:
     from ..engine.record import Record
@@ -33,7 +33,7 @@ def troubles(run: Record) -> dict[Path, Trouble]:
 
 def _kept(run: Record) -> list[tuple[Path | None, KeptFile]]:
     files = Files(run.ledger.home)
-    return [(files.place(kept.name), kept) for kept in kept_files(run.row)]
+    return [(files.place(kept.name), kept) for kept in run.row.files]
 
 
 def _trouble(path: Path | None, kept: KeptFile) -> Trouble:

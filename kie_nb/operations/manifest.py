@@ -8,29 +8,20 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
 
 from ..addresses import shareable
-from ..bounds import (
-    MAX_FILES,
-    Credits,
-    Moment,
-    Rating,
-    Seconds,
-    Seed,
-    Sha256,
-    Text,
-    Whole,
-    Word,
-    read_json,
-)
+from ..bounds import MAX_FILES, Seconds, Sha256, Text, Word, read_json
 from ..catalogue import Request, read_request
 from ..engine.states import State
 from ..errors import LedgerError
 from ..home import open_file
+from ..ledger.rows import CellColumns, Flag, PublicColumns, PublicEvent
 from ..service.media import MAX_BYTES
 
 NAME = "manifest.json"
@@ -39,42 +30,23 @@ MAX_MANIFEST = 64 << 20
 FOLDERS = ("videos", "inputs")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-
-class FileEntry(_Part):
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
     """A file of the folder."""
 
-    file: Annotated[str, Field(pattern=r"^(videos|inputs)/[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+    file: Annotated[str, Strict(), Field(pattern=r"^(videos|inputs)/[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
     sha256: Sha256
-    bytes: Annotated[int, Field(gt=0, le=MAX_BYTES)]
+    bytes: Annotated[int, Strict(), Field(gt=0, le=MAX_BYTES)]
     original_sha256: Sha256 | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class VideoEntry(FileEntry):
-    """A file that a task made; an earlier kie_nb wrote no number. Its remark is for readers: an import looks for itself."""
+    """A file that a task made. Its remark is for readers: an import looks for itself."""
 
-    number: Annotated[int, Field(ge=0, lt=MAX_FILES)] | None = None
+    number: Annotated[int, Strict(), Field(ge=0, lt=MAX_FILES)] = 0
+    seconds: Seconds | None = None
     remark: Text | None = None
-
-
-class EventEntry(_Part):
-    """One step of a run's history."""
-
-    at: Moment
-    from_state: Word | None = None
-    to_state: Word
-    evidence: dict[str, Any] | None = None
-
-
-class ErrorEntry(_Part):
-    """What went wrong with a run."""
-
-    kind: Annotated[Word, Field(alias="class")]
-    message: Text
-    hint: Text | None = ""
-    charged: Text | None = None
 
 
 def _no_folders(text: str) -> str:
@@ -83,57 +55,25 @@ def _no_folders(text: str) -> str:
     return text
 
 
-class GitEntry(_Part):
-    """The commit of the notebook's folder."""
+class OriginEntry(CellColumns, total=False):
+    """Where a run was asked for: no path of a machine."""
 
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
-    dirty: bool
-
-
-class OriginEntry(_Part):
-    """Where a run was asked for."""
-
-    notebook: Annotated[Word, AfterValidator(_no_folders)] | None = None
-    execution_count: Whole | None = None
-    git: GitEntry | None = None
+    notebook: Annotated[Word, AfterValidator(_no_folders)] | None
 
 
-class RunEntry(_Part):
+@dataclass(frozen=True, kw_only=True)
+class RunEntry(PublicColumns):
     """A run, as the manifest has it."""
 
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{4,64}$")]
-    service: Literal["kie", "simulator"]
-    model: Word
-    request: dict[str, Any]
-    seed: Seed | None = None
-    seed_drawn: bool = False
-    stands: bool = False
-    state: str
-    task_id: Word | None = None
-    estimate: Credits | None = None
-    credits: Credits | None = None
-    video_seconds: Seconds | None = None
-    error: ErrorEntry | None = None
-    created_at: Moment
-    sent_at: Moment | None = None
-    accepted_at: Moment | None = None
-    started_at: Moment | None = None
-    completed_at: Moment | None = None
-    duration_s: Seconds | None = None
-    made_by: dict[Word, Word] | None = None
     origin: OriginEntry | None = None
-    experiment: Word | None = None
-    tags: Annotated[list[Word], Field(max_length=1000)] | None = None
-    note: Text | None = None
-    rating: Rating | None = None
-    files_made: Annotated[int, Field(ge=1, le=MAX_FILES)] | None = None
-    videos: Annotated[list[VideoEntry], Field(max_length=MAX_FILES)] = []
-    inputs: Annotated[list[FileEntry], Field(max_length=MAX_FILES)] = []
-    events: Annotated[list[EventEntry], Field(max_length=10_000)] = []
+
+    stands: Flag = False
+    videos: Annotated[list[VideoEntry], Field(max_length=MAX_FILES)] = field(default_factory=list)
+    inputs: Annotated[list[FileEntry], Field(max_length=MAX_FILES)] = field(default_factory=list)
+    events: Annotated[list[PublicEvent], Field(max_length=10_000)] = field(default_factory=list)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        State(self.state)
         if (self.state == State.FETCHED and not self.task_id) or (
             self.videos and self.state != State.FETCHED
         ):
@@ -151,19 +91,17 @@ class RunEntry(_Part):
 
     def _files_fit(self) -> None:
         """Refuse files that cannot all be of one task: what is missing would be fetched in the place of another."""
-        numbered = [entry for entry in self.videos if entry.number is not None]
-        for each in ({entry.number for entry in numbered}, {entry.file.lower() for entry in numbered}):
-            if len(each) != len(numbered):
+        for each in ({one.number for one in self.videos}, {one.file.lower() for one in self.videos}):
+            if len(each) != len(self.videos):
                 raise ValueError("two of its videos are one file, or have one number")
-        if self.files_made is None:
-            return
-        most = max((int(entry.number or 0) + 1 for entry in numbered), default=0)
-        if self.files_made < max(most, len(self.videos)):
+        if self.files_made is not None and any(one.number >= self.files_made for one in self.videos):
             raise ValueError("it has more videos than its task made")
 
 
-class Manifest(_Part):
+class Manifest(BaseModel):
     """All of it."""
+
+    model_config = ConfigDict(frozen=True)
 
     format: Literal["kie_nb export"] = "kie_nb export"
     version: int = VERSION
@@ -287,7 +225,7 @@ def _content(path: Path) -> bytes:
 
 def dump(manifest: Manifest) -> bytes:
     """*manifest* as a file."""
-    return plain_json(manifest.model_dump(by_alias=True), indent=1).encode() + b"\n"
+    return plain_json(manifest.model_dump(), indent=1).encode() + b"\n"
 
 
 def plain_json(value: Any, *, indent: int | None = None) -> str:

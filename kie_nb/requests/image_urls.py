@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..addresses import shareable
@@ -12,23 +11,13 @@ from ..catalogue import ImageIdentity, read_image
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..notice import is_new
-from ..service import Patience
 from ..service.media import NotThere, read_at
 from ..service.reach import ForbiddenAddress
 from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url, remarks_on
+from .way import Way
 
 
-class Service(Protocol):
-    """What is needed to fetch a picture on behalf of a service (an engine's channel)."""
-
-    patience: Patience
-
-    @property
-    def own(self) -> tuple[str, str]:
-        """The addresses of the service itself: what it names there may be fetched."""
-
-
-def recorded_pictures(url: str, ledger: Ledger, *, channel: Service) -> list[Picture]:
+def recorded_pictures(url: str, ledger: Ledger, *, channel: Way) -> list[Picture]:
     """The pictures that runs were made with when *url* served them, newest first: an old notebook can be run again.
 
     A run that was made while it could not be read is known by the address alone: that is always the last of them.
@@ -49,7 +38,7 @@ def by_address(url: str) -> ImageIdentity:
 
 
 def picture_at(
-    url: str, ledger: Ledger, *, channel: Service, check: bool = True
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True
 ) -> tuple[Picture, tuple[str, ...]]:
     """The picture that *url* serves now, and warnings; asked before a new request is sent.
 
@@ -64,7 +53,7 @@ def picture_at(
 
 
 def seen_at(
-    url: str, ledger: Ledger, *, channel: Service, check: bool = True
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True
 ) -> tuple[Picture, tuple[str, ...], bytes | None]:
     """The same with the bytes that it served, for whoever shows them.
 
@@ -95,7 +84,7 @@ def seen_at(
 
 
 def picture_for_all(
-    url: str, ledger: Ledger, *, channel: Service, check: bool = True
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True
 ) -> tuple[Picture, tuple[str, ...]]:
     """The picture that *url* serves, for a grid of requests: fetched once for all of them.
 
@@ -117,7 +106,7 @@ def picture_for_all(
     return known, (words,)
 
 
-def check_unchanged(picture: ImageIdentity, *, channel: Service) -> None:
+def check_unchanged(picture: ImageIdentity, *, channel: Way) -> None:
     """Refuse an address that serves other bytes than *picture*; one that is silent, or always was, is left to the service.
 
     Raises:
@@ -159,7 +148,7 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
     return (words,)
 
 
-def _fetch(url: str, channel: Service) -> bytes:
+def _fetch(url: str, channel: Way) -> bytes:
     try:
         content = read_at(url, most=MAX_BYTES, own=channel.own, patience=channel.patience)
     except ForbiddenAddress as exc:

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ..errors import BadImage
+from ..frontend import notebook_folder
 from ..home import open_file
 from .pixels import from_array
 
 MOST_READ = 100_000_000  # bytes; what is above what the service takes may be scaled
-_COUNTS_FROM = "check the path; it counts from the notebook's folder"
 _NEEDED = "a path, a URL, bytes, an open file, a PIL.Image, an array or a matplotlib figure is needed"
 
 
@@ -243,12 +243,23 @@ def _quoting(text: str) -> str | None:
     return None
 
 
+def _counts_from() -> str:
+    """Where a path begins: a runner may have started the kernel elsewhere than in the notebook's folder."""
+    here, notebook = Path.cwd(), notebook_folder()
+    if notebook in {None, here}:
+        return "check the path; it counts from the notebook's folder"
+    return (
+        f"the path counts from the folder that the kernel runs in, {here.name!r}, and the notebook is in {notebook.name!r}; "
+        "papermill's --cwd chooses the kernel's"
+    )
+
+
 def _similar(path: Path) -> str:
     import difflib
 
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
-        return _COUNTS_FROM
+        return _counts_from()
     near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else _COUNTS_FROM
+    return f"did you mean {' or '.join(near)}?" if near else _counts_from()

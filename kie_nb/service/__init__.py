@@ -1,4 +1,4 @@
-"""The wire: what is said to Kie.ai and how its answers are read. Knows httpx and nothing of ledger or notebook."""
+"""The client of Kie.ai's API: requests, and how replies are read. Knows httpx and nothing of ledger or notebook."""
 
 from .client import Client, Upload
 from .pace import Patience

@@ -1,4 +1,4 @@
-"""The key on the wire: added at the moment of sending, to its own hosts alone, and taken out of whatever comes back."""
+"""The key on the wire: added when a request is sent, for its own hosts alone, and redacted in replies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORTEST = 8  # characters; a shorter text is no key, and stands in many words
 
 
 class Bearer(httpx.Auth):
-    """Adds the header where a request leaves: no client, no default header and no frame of ours holds it.
+    """Adds the header when a request is sent: no client, default header or stack frame holds it.
 
     Args:
         key: What is sent.
@@ -39,7 +39,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 class Redactor:
-    """Takes a key out of texts that come from the wire, however they spell it: in JSON, in an address, in HTML, in capitals."""
+    """Redacts a key in texts from the wire, however it is encoded: in JSON, in an address, in HTML, in capitals."""
 
     def __init__(self, key: Secret) -> None:
         is_key = len(key.reveal()) >= _SHORTEST and key != SIMULATORS

@@ -146,18 +146,18 @@ class Client:
         except BaseException as exc:
             if not task_id:
                 raise
-            # It is accepted: whatever failed in giving the permission back must not take its id along.
+            # It is accepted: an error while the permission is given back must not lose its id.
             log.error("task %s was accepted", task_id)  # noqa: TRY400 - the id matters, not our stack
             if not isinstance(exc, Exception):
                 raise
         return task_id
 
     def _permission(self) -> AbstractAsyncContextManager[None]:
-        """The right to send one create, held until its reply: who counts them says so in a class of its own."""
+        """Permission to send one create, held until its reply; a subclass limits the rate here."""
         return nullcontext()
 
     async def _create_once(self, content: bytes) -> str:
-        """From the first byte on there is only "accepted", "unknown", or a refusal that is beyond doubt."""
+        """After the first byte the outcome is accepted, unknown, or a certain refusal."""
         if self._creator is None:
             raise RuntimeError(NOT_ENTERED)
         try:
@@ -172,10 +172,8 @@ class Client:
             )
         except NoReply as exc:
             if exc.never_sent:
-                raise NotSent(
-                    f"no connection to {self._base_url}: {exc.why}.",
-                    hint="check the network and run the cell again",
-                ) from None
+                words = f"no connection to {self._base_url}: {exc.why}."
+                raise NotSent(words, hint="check the network and run the cell again") from None
             raise outcome_unknown(f"{exc.why} after the request was sent") from None
         except asyncio.CancelledError as exc:
             explain_cancelled(exc, outcome_unknown("you stopped waiting for it").message, charged=UNKNOWN)
@@ -194,9 +192,7 @@ class Client:
         )
         record = parse_record(data, task_id)
         if record is None:
-            raise ServiceTrouble(
-                "no usable answer to recordInfo: there is no state in it.", hint="asking again is safe"
-            )
+            raise _unusable(Call.RECORD, "there is no state in it")
         return record
 
     async def wait(
@@ -206,7 +202,7 @@ class Client:
         timeout_s: float = 1800.0,
         on_change: Callable[[TaskRecord], None] | None = None,
     ) -> TaskRecord:
-        """Look until the task is final; drops, server errors and broken JSON in between are lived through.
+        """Poll until the task is final; lost connections, server errors and broken JSON in between are tolerated.
 
         Raises:
             StillRunning: after *timeout_s*; the task goes on.
@@ -222,12 +218,12 @@ class Client:
                 if loop.time() - start > 90:  # noqa: PLR2004 - kie-api §4.6
                     raise
                 record = None
-            if record is not None and record != seen:
-                seen = record
-                if on_change:
+            if record is not None:
+                if record != seen and on_change:
                     on_change(record)
-            if record is not None and record.is_final:
-                return record
+                seen = record
+                if record.is_final:
+                    return record
             if loop.time() - start + pause > timeout_s:
                 raise StillRunning(
                     f"task {task_id} was not done after {timeout_s:g} s; it goes on and is billed.",
@@ -257,9 +253,7 @@ class Client:
         data = await self._ask(Call.CREDITS, "GET", f"{self._base_url}/api/v1/chat/credit")
         balance = number_of(data, least=-MOST, most=MOST)
         if balance is None:
-            raise ServiceTrouble(
-                "no usable answer to credit: it holds no number.", hint="asking again is safe"
-            )
+            raise _unusable(Call.CREDITS, "it holds no number")
         return balance
 
     async def upload(self, content: bytes, name: str, *, mime: str, folder: str = "images/kie-nb") -> Upload:
@@ -280,9 +274,7 @@ class Client:
         told = data if isinstance(data, dict) and data.get("success") is not False else {}
         url = told.get("downloadUrl") or told.get("fileUrl")
         if not is_address(url):
-            raise ServiceTrouble(
-                "no usable answer to upload: there is no address in it.", hint="asking again is safe"
-            )
+            raise _unusable(Call.UPLOAD, "there is no address in it")
         return Upload(url=str(url), name=text_of(told.get("fileName"), 200) or name, bytes=len(content))
 
     async def download_url(self, url: str) -> str:
@@ -296,7 +288,7 @@ class Client:
             Call.DOWNLOAD_URL, "POST", f"{self._base_url}/api/v1/common/download-url", json={"url": url}
         )
         if not is_address(data):
-            raise ServiceTrouble("no usable answer to download-url: there is no address in it.")
+            raise _unusable(Call.DOWNLOAD_URL, "there is no address in it")
         return str(data)
 
     async def download(self, url: str, target: str | Path) -> Path:
@@ -336,6 +328,10 @@ class Client:
             if self._key == SIMULATORS:
                 exc.hint = GATEWAY_HINT
             raise
+
+
+def _unusable(call: Call, why: str) -> ServiceTrouble:
+    return ServiceTrouble(f"no usable answer to {call}: {why}.", hint="asking again is safe")
 
 
 def _as_json(body: dict[str, Any]) -> bytes:

@@ -1,10 +1,8 @@
-"""Two connections to one service: opened without a word of secrets, and asked so that no error leads to the key."""
+"""The HTTP clients of one service, and the exchange of one request: no error of either leads to the key."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
 import zlib
 from typing import Any
 
@@ -14,7 +12,7 @@ from ..errors import NotSent, without_frames
 from ..hosts import is_loopback
 from ..keys import Secret
 from .bearer import Bearer, Redactor
-from .reach import USER_AGENT
+from .reach import USER_AGENT, certificates
 
 CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
 READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
@@ -33,7 +31,7 @@ _NEVER_SENT = (
 
 
 class NoReply(Exception):
-    """What is known of an exchange that failed; it leads to no frame that holds the request with its header.
+    """A failed exchange; it leads to no stack frame that holds the request with its header.
 
     Attributes:
         why: In words.
@@ -58,7 +56,7 @@ class _Sent:
 
 
 class _Odd(httpx.HTTPError):
-    """What came is no reply of the service's."""
+    """An impossible reply."""
 
 
 def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
@@ -79,7 +77,7 @@ def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient
             "headers": {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
             "trust_env": not all(map(is_loopback, hosts)),
             "mounts": {_without_path(host): None for host in hosts if is_loopback(host)},
-            "verify": _certificates(),
+            "verify": certificates(),
         }
         asking = httpx.AsyncClient(timeout=READ_TIMEOUT, limits=NO_LIMITS, **more)
         # Each create gets a connection of its own: on a kept one that the far side has just closed, a lost
@@ -100,11 +98,7 @@ def _without_path(url: str) -> str:
 async def exchange(
     client: httpx.AsyncClient, redactor: Redactor, method: str, url: str, *, whole_s: float, **more: Any
 ) -> tuple[int, bytes]:
-    """Status and body of the reply, without the key, read no further than any reply of the service is long, nor for longer than *whole_s*.
-
-    Raises:
-        NoReply: there is none.
-    """
+    """Status and body of the reply, without the key; NoReply where it does not come within *whole_s*, or has no end."""
     sent = _Sent()
     try:
         async with asyncio.timeout(whole_s):
@@ -124,7 +118,7 @@ async def exchange(
 
 
 async def _asked(client: httpx.AsyncClient, method: str, url: str, more: dict[str, Any]) -> tuple[int, bytes]:
-    """The exchange itself, in a frame of its own: the response knows its request, and that its header."""
+    """The exchange itself, in a frame of its own: the response holds its request, with its header."""
     async with client.stream(method, url, **more) as response:
         body = bytearray()
         async for piece in response.aiter_raw():
@@ -148,12 +142,6 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     if len(plain) > MAX_REPLY_BYTES:
         raise _Odd(f"a reply of more than {MAX_REPLY_BYTES >> 20} MB")
     return plain
-
-
-@functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Loading them takes longer than most answers: once per process."""
-    return httpx.create_ssl_context()
 
 
 def _why_not_opened(exc: Exception) -> str:

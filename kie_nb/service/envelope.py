@@ -31,9 +31,7 @@ KEY_LIMIT = 433
 _UNSURE_CODES = frozenset({408, 501, 502, 503, 504})
 _UNSURE_WORDS = ("deadline", "timed out", "timeout", "time limit", "connection", "no result")
 NOT_FOUND = 404
-_TASK_ID = re.compile(
-    r"[!-~]{1,200}"
-)  # opaque (kie-api §3), but a word that a line, a row and an address can hold
+_TASK_ID = re.compile(r"[!-~]{1,200}")  # opaque (kie-api §3), but a line, a row and an address can hold it
 _ID_NAMES = ("taskid", "recordid")
 SHOWN_OF_ID = 80
 
@@ -63,63 +61,74 @@ class Kind(StrEnum):
 
 
 # kie-api §5.2: 500 and 422 are told apart by their text; the first match wins.
-_BY_TEXT: tuple[tuple[tuple[str, ...], Kind], ...] = (
-    (("recordinfo is null",), Kind.UNKNOWN_TASK),
+_BY_TEXT = (
+    ("recordinfo is null", Kind.UNKNOWN_TASK),
+    ("call frequency|rate limit|frequency is too high", Kind.RATE),  # a field's value may be "too high" too
+    ("insufficient|top up", Kind.CREDITS),
+    ("authentication failed|access permissions", Kind.AUTH),
+    ("model name|temporarily paused|operation not found", Kind.MODEL),
     (
-        ("call frequency", "rate limit", "frequency is too high"),
-        Kind.RATE,
-    ),  # a field's value may be "too high" too
-    (("insufficient", "top up"), Kind.CREDITS),
-    (("authentication failed", "access permissions"), Kind.AUTH),
-    (
-        (
-            "model name you specified is not supported",
-            "model name",
-            "temporarily paused",
-            "operation not found",
-        ),
-        Kind.MODEL,
-    ),
-    (
-        (
-            "not within the range of allowed options",
-            "is required",
-            "cannot be empty",
-            "exceed",
-            "url is wrong",
-        ),
+        "not within the range of allowed options|is required|cannot be empty|exceed|url is wrong",
         Kind.INVALID,
     ),
 )
-_BY_CODE: dict[int, Kind] = {
-    400: Kind.INVALID,
-    401: Kind.AUTH,
-    402: Kind.CREDITS,
-    403: Kind.AUTH,
-    404: Kind.REFUSED,
-    422: Kind.INVALID,
-    429: Kind.RATE,
-    430: Kind.RATE,
-    433: Kind.CREDITS,
-    451: Kind.INVALID,
-    455: Kind.MAINTENANCE,
-    501: Kind.REFUSED,  # of a create it is unsure, see above
-    505: Kind.MODEL,
-    531: Kind.REFUSED,
-    550: Kind.REFUSED,
-    4030: Kind.REFUSED,
+_CODES: dict[Kind, tuple[int, ...]] = {
+    Kind.AUTH: (401, 403),
+    Kind.CREDITS: (402,),
+    Kind.RATE: (429, 430),
+    Kind.INVALID: (400, 422, 451),
+    Kind.MODEL: (505,),
+    Kind.MAINTENANCE: (455,),
+    Kind.REFUSED: (404, 501, 531, 550, 4030),  # 501 of a create is unsure, see above
 }
+_BY_CODE = {code: kind for kind, codes in _CODES.items() for code in codes}
+# The error, what happened, and the next step.
+_ERRORS: dict[Kind, tuple[type[KieError], str, str]] = {
+    Kind.AUTH: (
+        AuthError,
+        "the key was not accepted",
+        "check the key at https://kie.ai/api-key, then %kie login or KIE_API_KEY",
+    ),
+    Kind.CREDITS: (
+        OutOfCredits,
+        "not enough credits",
+        "top up at https://kie.ai/pricing, then run the cell again",
+    ),
+    Kind.RATE: (
+        RateLimited,
+        "too many requests in a short time",
+        "wait ten seconds and run the cell again",
+    ),
+    Kind.MODEL: (
+        ModelUnavailable,
+        "the model is unavailable",
+        "try again later, or another one with --model",
+    ),
+    Kind.UNKNOWN_TASK: (
+        TaskLost,
+        "the service does not know this task",
+        f"look at {LOGS}; ids are kept for two months",
+    ),
+    Kind.INVALID: (
+        InvalidRequest,
+        "the request was refused",
+        "correct the field it names and run the cell again",
+    ),
+    Kind.MAINTENANCE: (Refused, "the service is under maintenance", "run the cell again later"),
+    Kind.REFUSED: (Refused, "the request was refused", ""),
+}
+_KEY_LIMIT_HINT = "raise the key's own limit at https://kie.ai/api-key, then run the cell again"
 
 
 def classify(code: int, text: str) -> Kind:
     """What a body code other than 200 means."""
     if code == KEY_LIMIT:
         return Kind.CREDITS
+    if code == KEY_LIMIT:
+        return Kind.CREDITS
     lowered = text.lower()
-    for words, kind in _BY_TEXT:
-        if any(word in lowered for word in words):
-            return kind
-    return _BY_CODE.get(code, Kind.SERVER)
+    told = (kind for words, kind in _BY_TEXT if any(word in lowered for word in words.split("|")))
+    return next(told, None) or _BY_CODE.get(code, Kind.SERVER)
 
 
 def read(call: Call, status: int, body: bytes) -> Any:
@@ -131,8 +140,7 @@ def read(call: Call, status: int, body: bytes) -> Any:
     """
     reply = _object(body)
     if reply is None:
-        found = scan_record(body) if call is Call.RECORD and status == OK else None
-        if found is not None:
+        if call is Call.RECORD and status == OK and (found := scan_record(body)) is not None:
             return found
         raise _not_an_envelope(call, status, body)
     code, text = _code(reply, status), message_of(reply)
@@ -155,11 +163,7 @@ def _leaves_open(status: int, code: int, text: str) -> bool:
 
 
 def task_id_in(data: Any) -> str:
-    """The id in the `data` of an accepted create.
-
-    Raises:
-        OutcomeUnknown: there is none, or one that neither the ledger nor an address can hold; it is told as far as it can be.
-    """
+    """The id in the `data` of an accepted create; OutcomeUnknown, naming what there is, where none can be kept."""
     found = (data.get("taskId") or data.get("recordId")) if isinstance(data, dict) else None
     found = found or _task_named_in(data)
     if isinstance(found, int) and not isinstance(found, bool):
@@ -191,54 +195,19 @@ def message_of(reply: dict[str, Any]) -> str:
     return text_of(reply.get("msg")) or text_of(reply.get("message"))
 
 
-def refusal(call: Call, code: int, text: str) -> KieError:  # noqa: PLR0911 - one return a kind
+def refusal(call: Call, code: int, text: str) -> KieError:
     """The error for a reply whose body code is not 200."""
     kind = classify(code, text)
     if call is Call.RECORD and code == NOT_FOUND and kind is Kind.REFUSED:
         kind = Kind.UNKNOWN_TASK  # the docs' way of saying what the wire says with 422 (kie-api §4.6)
-    said = (
-        f"the service said: {text!r} (code {code})"
-        if text
-        else f"the service answered code {code} without a text"
-    )
-    if kind is Kind.AUTH:
-        return AuthError(
-            f"the key was not accepted; {said}.",
-            hint="check the key at https://kie.ai/api-key, then %kie login or KIE_API_KEY",
-        )
-    if kind is Kind.CREDITS:
-        where = (
-            "raise the key's own limit at https://kie.ai/api-key"
-            if code == KEY_LIMIT
-            else "top up at https://kie.ai/pricing"
-        )
-        return OutOfCredits(f"not enough credits; {said}.", hint=f"{where}, then run the cell again")
-    if kind is Kind.RATE:
-        return RateLimited(
-            f"too many requests in a short time; {said}.",
-            code=code,
-            hint="wait ten seconds and run the cell again",
-        )
-    if kind is Kind.MODEL:
-        return ModelUnavailable(
-            f"the model is unavailable; {said}.", hint="try again later, or another one with --model"
-        )
-    if kind is Kind.UNKNOWN_TASK:
-        return TaskLost(
-            f"the service does not know this task; {said}.",
-            hint=f"look at {LOGS}; ids are kept for two months",
-        )
-    if kind is Kind.INVALID:
-        return InvalidRequest(
-            f"the request was refused; {said}.", hint="correct the field it names and run the cell again"
-        )
-    if kind is Kind.MAINTENANCE:
-        return Refused(
-            f"the service is under maintenance; {said}.", code=code, hint="run the cell again later"
-        )
+    said = f"said: {text!r} (code {code})" if text else f"answered code {code} without a text"
     if kind is Kind.SERVER:
-        return _unsure(call, said)
-    return Refused(f"the request was refused; {said}.", code=code)
+        return _unsure(call, f"the service {said}")
+    error, words, hint = _ERRORS[kind]
+    if code == KEY_LIMIT:
+        hint = _KEY_LIMIT_HINT
+    more: dict[str, Any] = {"code": code} if issubclass(error, Refused) else {}
+    return error(f"{words}; the service {said}.", hint=hint, **more)
 
 
 def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:

@@ -1,4 +1,4 @@
-"""Fetching a result, or a picture by its address: no key, a temporary name, Range after a break, a check, then the rename (kie-api §8).
+"""Downloads of results and pictures: no key, a temporary name, Range after a break, a check, then the rename (kie-api §8).
 
 Plain blocking code: it runs in a worker thread, where streaming costs half of what it does on an event loop.
 """
@@ -6,7 +6,6 @@ Plain blocking code: it runs in a worker thread, where streaming costs half of w
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import socket
 import time
@@ -17,7 +16,8 @@ from pathlib import Path
 import httpx
 
 from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
-from .pace import Pace, Patience, TooSlow
+from ..fileops import hash_of
+from .pace import USUAL, Pace, Patience, TooSlow
 from .reach import ForbiddenAddress, get
 
 CHUNK = 1 << 16
@@ -27,6 +27,7 @@ MOST_DIGITS = 18  # of a length; `int` refuses thousands
 _DEAD = {401, 403, 404, 410}
 _WHOLE, _PARTIAL = 200, 206
 _RANGE_REFUSED = 416
+Progress = Callable[[int, int | None], None]  # bytes that are here, and of how many
 _LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 
@@ -63,7 +64,7 @@ class Received:
     version: str
 
 
-def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience | None = None) -> bytes:
+def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience = USUAL) -> bytes:
     """What *url* serves now, read no further than just beyond *most* bytes; the key is not sent along.
 
     Args:
@@ -76,7 +77,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
     """
     content = b""
     try:
-        with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+        with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code in _DEAD:
                 raise NotThere(f"HTTP {response.status_code}")
             if response.status_code != httpx.codes.OK:
@@ -106,8 +107,8 @@ def download(
     target: Path,
     *,
     own: Sequence[str] = (),
-    on_progress: Callable[[int, int | None], None] | None = None,
-    patience: Patience | None = None,
+    on_progress: Progress | None = None,
+    patience: Patience = USUAL,
 ) -> Received:
     """Fetch *url*, whatever it serves, into *target*; a half file never has the final name.
 
@@ -125,12 +126,10 @@ def download(
         DownloadFailed: the connection broke too often or was too slow, or the disk refused.
     """
     part = target.with_name(f"{target.name}.part")
-    state = _State(part, own, patience or Patience())
+    state = _State(part, own, patience)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part.unlink(
-            missing_ok=True
-        )  # another link may serve other bytes: ranges are joined within one call only
+        part.unlink(missing_ok=True)  # another link may serve other bytes
         _fetch(url, state, on_progress)
         os.replace(part, target)
     except (OSError, NotTheFile, NotFetched) as exc:
@@ -143,16 +142,14 @@ def download(
     return Received(size=state.have, is_announced=state.total is not None, version=state.version)
 
 
-def version_at(
-    url: str, *, own: Sequence[str] = (), patience: Patience | None = None
-) -> tuple[int | None, str]:
+def version_at(url: str, *, own: Sequence[str], patience: Patience = USUAL) -> tuple[int | None, str]:
     """Length and `Received.version` of what *url* serves now, by its headers alone; None and "" for what they do not say.
 
     Raises:
         DownloadFailed: there is no usable answer, or the link leads where nothing is fetched from.
     """
     try:
-        with get(url, pace=Pace((patience or Patience()).picture_s), own=own) as response:
+        with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code != _WHOLE:
                 raise DownloadFailed(f"the link does not serve the video now (HTTP {response.status_code}).")
             return _announced(response), _version(response)
@@ -162,7 +159,7 @@ def version_at(
         raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
 
 
-def _fetch(url: str, state: _State, on_progress: Callable[[int, int | None], None] | None) -> None:
+def _fetch(url: str, state: _State, on_progress: Progress | None) -> None:
     """As many tries as it takes, within reason."""
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -203,18 +200,13 @@ class _State:
         """Whether a try from the start has brought as little before, byte by byte."""
         if self.start or not self.have or self.total is None:
             return False
-        with self.part.open("rb") as file:
-            half = hashlib.file_digest(file, "sha256").hexdigest()
+        half = hash_of(self.part, follow=True)
         known = half in self._halves
         self._halves.add(half)
         return known
 
 
-def _stream(  # noqa: C901 - one reply, read in order
-    url: str,
-    state: _State,
-    on_progress: Callable[[int, int | None], None] | None,
-) -> bool:
+def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # noqa: C901 - one reply, read in order
     """One try; True when the file is whole."""
     headers = {}
     if state.have:
@@ -230,9 +222,7 @@ def _stream(  # noqa: C901 - one reply, read in order
         if response.status_code not in {_WHOLE, _PARTIAL}:
             state.trouble = f"HTTP {response.status_code}"
             return False
-        if encoding := _encoding(
-            response
-        ):  # nobody asked for it, and no length or range would mean the file's
+        if encoding := _encoding(response):  # no length or range would mean the file's
             raise NotTheFile(f"what came is packed ({encoding}), and was asked for as it is.")
         resumed = response.status_code == _PARTIAL and state.have > 0
         told = response.headers.get("Content-Range", "")

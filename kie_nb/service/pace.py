@@ -1,4 +1,4 @@
-"""How long the service and media hosts are waited for: a read that waits afresh for every byte has no end."""
+"""Deadlines for the service and media hosts: a timeout per read has no end where bytes trickle in."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ class Patience:
     stretch_bytes: int = 1 << 18
 
 
+USUAL = Patience()
+
+
 class TooSlow(httpcore.ReadTimeout):
-    """What comes does not come in time."""
+    """The bytes do not come in time."""
 
 
 class Pace:
-    """One download's clock.
+    """The deadlines of one download.
 
     Args:
         whole_s: For all of it, every redirect and try included.
@@ -60,11 +63,7 @@ class Pace:
         self._came += size
 
     def left_s(self) -> float:
-        """Until when the next bytes are waited for.
-
-        Raises:
-            TooSlow: no longer.
-        """
+        """Seconds for which the next bytes are waited for; TooSlow when none are left."""
         now = time.monotonic()
         if now >= self._stretch_end:
             if self._came < self._least:

@@ -1,4 +1,4 @@
-"""GET from addresses that strangers name: a transport that judges the address which is connected to.
+"""GET from untrusted addresses: a transport that checks the address it connects to.
 
 A host's text says little: `127.1`, a name that resolves to loopback, a redirect, a name that resolves anew between the look
 and the connection. So names are resolved here, once, and the connection is made to an address that was judged.
@@ -12,8 +12,8 @@ import ipaddress
 import socket
 import ssl
 import time
-import typing
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
@@ -32,7 +32,7 @@ READ_S = 30.0
 
 
 class ForbiddenAddress(Exception):
-    """An address that somebody else named leads where nothing of ours may be sent."""
+    """An untrusted address leads to this machine or to a private network."""
 
 
 @contextlib.contextmanager
@@ -86,19 +86,15 @@ class _Transport(httpx.BaseTransport):
             url = httpcore.URL(
                 scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
             )  # fmt: skip
-            answer = pool.handle_request(
-                httpcore.Request(
-                    request.method, url, headers=request.headers.raw, extensions=request.extensions
-                )
-            )
-        return httpx.Response(
-            answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions
-        )
+            more: dict[str, Any] = {"headers": request.headers.raw, "extensions": request.extensions}
+            answer = pool.handle_request(httpcore.Request(request.method, url, **more))
+        more = {"headers": answer.headers, "extensions": answer.extensions}
+        return httpx.Response(answer.status, stream=_Body(answer), **more)
 
     def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
         proxy = _proxy_of(url)
         if proxy is None:
-            return httpcore.ConnectionPool(_certificates(), network_backend=_Network(self._own, self._pace))
+            return httpcore.ConnectionPool(certificates(), network_backend=_Network(self._own, self._pace))
         address = literal(url.host)
         if address is not None:
             _judged([address], url.host, self._own)
@@ -106,13 +102,8 @@ class _Transport(httpx.BaseTransport):
             raise ForbiddenAddress(f"{url.host} is a name of this machine or of a private network")
         # Any other name is left to the proxy: the network is the one that it sees.
         network = _Network(None, self._pace)
-        if proxy.url.scheme.startswith("socks"):
-            return httpcore.SOCKSProxy(
-                str(proxy.url), proxy.raw_auth, ssl_context=_certificates(), network_backend=network
-            )
-        return httpcore.HTTPProxy(
-            str(proxy.url), proxy.raw_auth, ssl_context=_certificates(), network_backend=network
-        )
+        kind = httpcore.SOCKSProxy if proxy.url.scheme.startswith("socks") else httpcore.HTTPProxy
+        return kind(str(proxy.url), proxy.raw_auth, ssl_context=certificates(), network_backend=network)
 
     def close(self) -> None:
         self._pools.close()
@@ -131,7 +122,7 @@ class _Network(httpcore.NetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[typing.Any] | None = None,
+        socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         addresses = _resolved(host, port)
         if self._own is not None:
@@ -152,7 +143,7 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose reads and writes keep the pace, those of a handshake and of headers too."""
+    """A connection whose reads and writes have the pace's deadlines, those of the TLS handshake too."""
 
     def __init__(self, stream: httpcore.NetworkStream, pace: Pace) -> None:
         self._stream, self._pace = stream, pace
@@ -163,9 +154,7 @@ class _Stream(httpcore.NetworkStream):
             within = min(end - time.monotonic(), self._pace.left_s())
             try:
                 found = self._stream.read(max_bytes, max(0.001, within))
-            except (
-                httpcore.ReadTimeout
-            ):  # perhaps a stretch has ended: whether enough came in it is said above
+            except httpcore.ReadTimeout:  # a stretch may have ended: `left_s` judges it
                 if time.monotonic() >= end:
                     raise
             else:
@@ -184,11 +173,10 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(
-            self._stream.start_tls(ssl_context, server_hostname, self._within(timeout)), self._pace
-        )
+        tls = self._stream.start_tls(ssl_context, server_hostname, self._within(timeout))
+        return _Stream(tls, self._pace)
 
-    def get_extra_info(self, info: str) -> typing.Any:
+    def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
     def _within(self, timeout: float | None) -> float:
@@ -250,11 +238,7 @@ def _resolved(host: str, port: int) -> list[Address]:
 
 
 def _judged(addresses: Sequence[Address], host: str, own: Sequence[str]) -> list[Address]:
-    """Those of *addresses* that may be connected to.
-
-    Raises:
-        ForbiddenAddress: none of them.
-    """
+    """Those of *addresses* that may be connected to; ForbiddenAddress where none may."""
     refused = {address: where for address in addresses if (where := why_not_public(address))}
     ours = _own_addresses(own) if refused else set()
     is_faked = any(address in FAKE_IP for address in ours if address.version == FAKE_IP.version)
@@ -280,6 +264,6 @@ def _own_addresses(own: Sequence[str]) -> set[Address]:
 
 
 @functools.cache
-def _certificates() -> ssl.SSLContext:
-    """Loading them takes longer than a small download: once per process."""
+def certificates() -> ssl.SSLContext:
+    """Those of the machine; loading them takes longer than most answers: once per process."""
     return httpx.create_ssl_context()

@@ -40,9 +40,7 @@ def text_of(value: Any, most: int = MOST_TEXT) -> str:
     """*value* as text of at most *most* characters; "" for anything but a text or a number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    if (
-        isinstance(value, int) and abs(value) >= 10**18
-    ):  # a number with thousands of digits is refused by `str`
+    if isinstance(value, int) and abs(value) >= 10**18:  # `str` refuses thousands of digits
         return ""
     return str(value)[:most]
 

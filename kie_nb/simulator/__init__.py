@@ -1,12 +1,11 @@
 """A stand-in for Kie.ai on this machine: the same wire, the same refusals, real MP4s.
 
-You are in the front of the room. Everything heavy (the web server, the video encoder) loads when
-`Simulator` is first asked for, so importing this package costs nothing. The rooms behind it:
+The web server and the video encoder load when `Simulator` is first used, so importing this package costs nothing.
 
-`simulation` the public object · `server` the thread and its sockets · `world` what the routes share ·
-`api`, `uploads`, `media`, `admin` the routes · `replies` envelopes and texts · `models` what may be asked ·
-`door` who comes in · `reach` the way out · `loops` their event loops · `folder`, `tasks`, `store` what is kept · `studio` the drawing pool · `draw` and its neighbours the pictures ·
-`drift` other pixels for the same request · `webhooks` the callbacks · `faults` trouble on purpose · `command` the command line.
+`simulation` the public class · `server` its thread and sockets · `world` what the routes share · `door` access control ·
+`api`, `uploads`, `media`, `admin` the routes · `replies`, `wire` replies and faults in them · `models` what may be asked ·
+`tasks`, `store`, `folder` the state · `studio` the drawing pool · `draw`, `scene`, `caption`, `drift` the videos ·
+`keeper` the background job · `webhooks` callbacks · `reach` outgoing requests · `faults` fault injection · `command` the command line.
 """
 
 from typing import TYPE_CHECKING, Any

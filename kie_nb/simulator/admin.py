@@ -38,7 +38,7 @@ def routes() -> list[Route]:
 
 
 async def page(request: Request) -> Response:
-    """What a person sees who opens the base URL."""
+    """The page at the base URL."""
     world = world_of(request)
     rows = "".join(_row(world, task) for task in reversed(world.store.all()[-_ROWS_SHOWN:]))
     return HTMLResponse(

@@ -55,7 +55,7 @@ def world_of(request: Request) -> World:
 
 
 def base_of(request: Request) -> str:
-    """How the caller reaches us: the port may have changed since a task was made."""
+    """The base URL of this request: the port may have changed since a task was made."""
     return f"{request.url.scheme}://{request.url.netloc}"
 
 

@@ -26,32 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "faults, by the call they disturb (--faults, or while it runs GET, PUT and DELETE /_sim/faults):\n"
         f"{kinds}\nwith them may stand times, probability, match (a part of the prompt) and seconds"
     )
-    parser.add_argument(
-        "--port", type=int, default=8765, help="port on 127.0.0.1; 0 picks a free one (default: 8765)"
+    add = parser.add_argument
+    add("--port", type=int, default=8765, help="port on 127.0.0.1; 0 picks a free one (default: 8765)")
+    add("--speed", type=float, default=1.0, help="times faster than the real service (default: 1)")
+    add("--state", type=Path, metavar="DIR", help="keep tasks, balance and videos here")
+    add("--credits", type=float, default=10_000.0, help="the purse at first (default: 10000)")
+    add("--faults", metavar="JSON", default="", help=f"trouble on purpose, a JSON list: '{_EXAMPLE}'")
+    drift = (
+        "a model that drifts: the same request gives other pixels each time, the more the higher (default: "
     )
-    parser.add_argument(
-        "--speed", type=float, default=1.0, help="times faster than the real service (default: 1)"
-    )
-    parser.add_argument("--state", type=Path, metavar="DIR", help="keep tasks, balance and videos here")
-    parser.add_argument("--credits", type=float, default=10_000.0, help="the purse at first (default: 10000)")
-    parser.add_argument(
-        "--faults",
-        metavar="JSON",
-        default="",
-        help=f"trouble on purpose, a JSON list: '{_EXAMPLE}'",
-    )
-    parser.add_argument(
-        "--drift",
-        type=float,
-        metavar="0..1",
-        help="a model that drifts: the same request gives other pixels each time, the more the higher (default: "
-        "KIE_SIM_DRIFT, or 0: the same bytes)",
-    )
-    parser.add_argument(
-        "--private-callbacks",
-        action="store_true",
-        help="let callbacks go to this machine and to private networks, to rehearse a listener",
-    )
+    drift += "KIE_SIM_DRIFT, or 0: the same bytes)"
+    add("--drift", type=float, metavar="0..1", help=drift)
+    private = "let callbacks go to this machine and to private networks, to rehearse a listener"
+    add("--private-callbacks", action="store_true", help=private)
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""The door: which requests come in at all.
+"""Access control: which requests are answered at all.
 
-Every page in the user's browser, and every user of the machine, can knock at a port on loopback. A page gives itself away by the
-headers that its browser adds; a name of its own that it has led to this machine, by `Host`. Other users are kept out by the key.
+Every page in the user's browser, and every user of the machine, can reach a port on loopback. Pages are told by the headers that
+browsers add (Origin, Sec-Fetch-Site), DNS rebinding by `Host`. Other users of the machine are kept out by the key.
 """
 
 import asyncio
@@ -24,20 +24,18 @@ _MOST_BODY_BYTES = {
 _MOST_JSON_BYTES = 1 << 20
 BODY_S = 60.0  # for the whole of a body
 _OWN = {"same-origin", "none"}  # none: the user has typed the address
-_WATCHED = {
-    "no-cors",
-    "navigate",
-}  # how a <video>, an <img> or a link asks: what comes cannot be read by their page
+# How a <video>, an <img> or a link asks: their page cannot read what comes.
+_WATCHED = {"no-cors", "navigate"}
 
 
 class Door:
-    """Stands before the app."""
+    """ASGI middleware before the app."""
 
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app, self._world = app, world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Turn a request away, or let it in with a body that ends."""
+        """Refuse a request, or pass it on with a bounded body."""
         headers = Headers(scope=scope)
         refusal = _foreign(scope, headers) or _nameless(scope, headers) or self._closed(scope, headers)
         most = _MOST_BODY_BYTES.get(scope["path"], _MOST_JSON_BYTES)
@@ -52,7 +50,7 @@ class Door:
         await self._app(scope, _bounded(receive, most), send)
 
     def _closed(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
-        """The back door takes JSON alone, which no form can send; with keys, it and the page are for those who have one."""
+        """Admin routes take JSON alone, which no form can send; where keys are set, they and the page need one."""
         path = scope["path"]
         if path != "/" and not path.startswith("/_sim/"):
             return None
@@ -70,20 +68,18 @@ def _foreign(scope: Scope, headers: Headers) -> tuple[int, str] | None:
     hosts = [host.lower() for host in headers.getlist("host")]
     if len(hosts) != 1 or hosts[0] not in names:
         return 421, "this is a simulator of Kie.ai on loopback; it has no such name"
-    if any(
-        origin.lower() not in {f"http://{name}" for name in names} for origin in headers.getlist("origin")
-    ):
+    if {origin.lower() for origin in headers.getlist("origin")} - {f"http://{name}" for name in names}:
         return 403, "pages of other origins are not answered"
     is_free = scope["method"] in {"GET", "HEAD"} and scope["path"].startswith((MEDIA_PREFIX, UPLOADS_PREFIX))
     if is_free and headers.get("sec-fetch-mode") in _WATCHED:
         return None  # a video in a notebook, or a click on its link: free, and its name cannot be guessed
-    if any(site.lower() not in _OWN for site in headers.getlist("sec-fetch-site")):
+    if {site.lower() for site in headers.getlist("sec-fetch-site")} - _OWN:
         return 403, "pages of other origins are not answered"
     return None
 
 
 def _nameless(scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
-    """The service turns away clients without a name, or with Python's plain one."""
+    """The service refuses an empty User-Agent, and urllib's default one."""
     name = headers.get("user-agent", "").strip()
     is_ours = scope["path"] == "/" or scope["path"].startswith("/_sim/")
     return None if is_ours or (name and not name.startswith("Python-urllib")) else (403, NAMES_BLOCKED)

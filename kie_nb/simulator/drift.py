@@ -17,11 +17,7 @@ _FINEST, _OCTAVES = 96, 4  # cells across the picture; each further pattern is h
 
 
 def checked(drift: float | None, environ: Mapping[str, str] | None = None) -> float:
-    """A drift from 0 to 1; what is not given comes from the environment.
-
-    Raises:
-        ValueError: it is no number from 0 to 1.
-    """
+    """A drift from 0 to 1, by default that of the environment; ValueError for anything else."""
     given = drift
     if given is None:
         text = (os.environ if environ is None else environ).get(VARIABLE, "").strip()

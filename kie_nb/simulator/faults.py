@@ -1,6 +1,6 @@
-"""Trouble on purpose: which faults there are, and which one strikes the call at hand.
+"""Fault injection: which faults there are, and which one applies to a call.
 
-A `Fault` names a call and a kind of trouble. The routes ask `FaultBox.strike` and do what it says. Faults come
+A `Fault` names a call and a kind of fault. The routes ask `FaultBox.strike` and do what it says. Faults come
 from the constructor, from `KIE_SIM_FAULTS` (a JSON list), from a file named by `KIE_SIM_FAULTS_FILE` (read
 again whenever it changes) and from `PUT /_sim/faults`. No network here.
 """
@@ -37,14 +37,14 @@ KINDS: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fault:
-    """One kind of trouble for one kind of call."""
+    """One kind of fault for one kind of call."""
 
     call: str
     kind: str
     times: int | None = None  # how often it strikes; None: always
     probability: float = 1.0
     match: str = (
-        ""  # only when the prompt of the task has this in it, or the name of the file that is asked for
+        ""  # only when this is in the prompt of the task, or in the name of the file that is asked for
     )
     seconds: float = 3.0  # for kinds that take time: how long
 
@@ -95,7 +95,7 @@ class FaultBox:
         environ = os.environ if environ is None else environ
         self._lock = threading.Lock()
         self._strikes: Counter[tuple[str, str]] = Counter()
-        self._chance = random.Random(20261122)  # noqa: S311 - the same luck in every session
+        self._chance = random.Random(20261122)  # noqa: S311 - repeatable
         self._given = [_Armed(fault) for fault in faults]
         if text := environ.get("KIE_SIM_FAULTS", "").strip():
             self._given += [_Armed(fault) for fault in _decode(text, "KIE_SIM_FAULTS")]
@@ -114,17 +114,17 @@ class FaultBox:
 
     @property
     def strikes(self) -> Counter[tuple[str, str]]:
-        """How often each (call, kind) has struck."""
+        """How often each (call, kind) was applied."""
         with self._lock:
             return Counter(self._strikes)
 
     def replace(self, faults: Sequence[Fault]) -> None:
-        """Put these in the place of all given before (those of the file stay with the file)."""
+        """Replace all faults given before; those of the file stay."""
         with self._lock:
             self._given = [_Armed(fault) for fault in faults]
 
     def strike(self, call: str, *, prompt: str = "", age_s: float = 0.0) -> Fault | None:
-        """The fault that hits this call, if one does. It is counted as used."""
+        """The fault that applies to this call, if one does. It is counted as used."""
         with self._lock:
             self._read_file()
             for armed in (*self._given, *self._from_file):
@@ -150,8 +150,8 @@ class FaultBox:
             faults = _decode(text, str(self._file)) if text.strip() else []
         except ValueError:
             if self._file_stamp is None:
-                raise  # a wrong file at the start is told at once
-            return  # half written just now: the faults read before stay until it makes sense again
+                raise  # a wrong file at the start is an error at once
+            return  # half written just now: keep the faults read before
         self._file_stamp, self._from_file = stamp, [_Armed(fault) for fault in faults]
 
 

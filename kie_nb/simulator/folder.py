@@ -1,4 +1,4 @@
-"""The folder that a simulator keeps its state in. It may be somebody else's: nothing in it is read or written through a link."""
+"""The folder with a simulator's state. It is untrusted: nothing in it is read or written through a link."""
 
 import os
 from pathlib import Path
@@ -13,26 +13,18 @@ _MIMES |= {"webm": "video/webm", "mkv": "video/webm"} | dict.fromkeys(("mp4", "m
 
 
 class ForeignState(OSError):
-    """The state in a folder is not one that a simulator has written; nothing in it was changed."""
+    """The folder's state was not written by a simulator; nothing in it was changed."""
 
 
 def opened(folder: Path) -> Path:
-    """The state folder with the folders in it, made where they are missing.
-
-    Raises:
-        OSError: it cannot be made, or one of them is a link.
-    """
+    """The state folder with the folders in it, made where missing; OSError where one of them is a link."""
     for place in (folder, folder / "videos", folder / "uploads", folder / "alive"):
         make_folder(place)
     return folder
 
 
 def read(path: Path, *, most: int = MOST_FILE_BYTES) -> bytes:
-    """What is in a plain file of one of the folders.
-
-    Raises:
-        OSError: it is not there, is no plain file, or is larger than *most* bytes.
-    """
+    """What is in a plain file of one of the folders; OSError for anything else, or for more than *most* bytes."""
     with open_plain(path) as file:
         if os.fstat(file.fileno()).st_size > most:
             raise OSError("it is too large")

@@ -1,7 +1,7 @@
-"""The keeper: the one background job. It says that we live, takes over tasks of dead processes, sends callbacks.
+"""The background job: the heartbeat of this process, adoption of tasks of dead processes, and callbacks.
 
-A process is alive while the file with its name in the `alive` folder is young. That works on every system, where
-asking for a process by its number does not.
+A process is alive while the file with its name in the `alive` folder is recent. That works on every system; a
+look at process ids does not.
 """
 
 import asyncio
@@ -42,8 +42,8 @@ class Keeper:
                         next_beat = time.monotonic() + _BEAT_S
                         self._beat()
                     await self._send_callbacks()
-                except Exception:  # noqa: BLE001 - the keeper must outlive a busy database
-                    _log.exception("the keeper stumbled")
+                except Exception:  # noqa: BLE001 - it must survive a busy database
+                    _log.exception("the background job failed once")
                 await asyncio.sleep(_GLANCE_S)
         finally:
             self._mine.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Files for anyone: the finished videos and the uploaded pictures, with Range, ETag and an end of life.
+"""Public files: the finished videos and the uploaded pictures, with Range, ETag and expiry.
 
 No key is wanted here; if one arrives it is counted, because a client must never send it to a media host.
 """
@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import re
 import time
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -45,10 +46,8 @@ async def video(request: Request) -> Response:
     if about is None or task is None or task.state != "success" or task.video is None:
         return _not_found()
     dies_ms = (task.complete_ms or 0) + world.settings.link_life_s * 1000
-    query = request.query_params
-    if time.time() * 1000 > dies_ms and not world.is_fresh(
-        about[1], query.get("expires", ""), query.get("signature", "")
-    ):
+    expires, signature = (request.query_params.get(name, "") for name in ("expires", "signature"))
+    if time.time() * 1000 > dies_ms and not world.is_fresh(about[1], expires, signature):
         return _not_found()
     if fault and fault.kind == "slow_reply":
         await asyncio.sleep(fault.seconds)
@@ -103,12 +102,12 @@ def _file(world: World, request: Request, data: bytes, fault: Fault | None) -> R
     asked = request.headers.get("range", "")
     part = _part(asked, len(data)) if request.headers.get("if-range", etag) == etag else None
     if part is None:
-        return _Stream(world, data, 200, headers=headers, kind=kind, fault=fault)
+        return _Stream(world, data, fault, status_code=200, headers=headers, media_type=kind)
     start, end = part
     if start >= end:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
     headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
-    return _Stream(world, data[start:end], 206, headers=headers, kind=kind, fault=fault)
+    return _Stream(world, data[start:end], fault, status_code=206, headers=headers, media_type=kind)
 
 
 def _part(asked: str, size: int) -> tuple[int, int] | None:
@@ -127,18 +126,10 @@ class _Stream(Response):
     """A file in pieces, so that it can be slow or stop half way."""
 
     def __init__(
-        self,
-        world: World,
-        data: bytes,
-        status: int,
-        *,
-        headers: dict[str, str],
-        kind: str,
-        fault: Fault | None,
+        self, world: World, data: bytes, fault: Fault | None, *, status_code: int, **more: Any
     ) -> None:
-        super().__init__(
-            status_code=status, headers={**headers, "Content-Length": str(len(data))}, media_type=kind
-        )
+        super().__init__(status_code=status_code, **more)
+        self.headers["Content-Length"] = str(len(data))
         self._world, self._data = world, data
         self._fault = fault.kind if fault else ""
         self._seconds = fault.seconds if fault else 0.0

@@ -1,4 +1,4 @@
-"""What may be asked of which model, what it costs, and with which words a wrong request is refused.
+"""Which requests each model accepts, what they cost, and the texts of refusals.
 
 No I/O. Two models are checked field by field (Wan 2.5); the others that the service lists are let through
 when they carry a prompt or a picture, so that a client written for them can be tried.

@@ -1,7 +1,7 @@
-"""What the service says: envelopes, refusal texts and the pages its front door shows instead.
+"""The service's replies: envelopes, refusal texts, and Cloudflare's error pages.
 
-No I/O here. The texts are the ones seen on the wire, because clients have to tell one trouble from
-another by text: the service uses body code 500 for a short purse and for a wrong field alike.
+No I/O. The texts are those seen on the wire, because clients tell errors apart by text: the service uses body
+code 500 for a low balance and for a wrong field alike.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A call that was turned down. Nothing was made and nothing was charged."""
+    """A refused call. Nothing was made and nothing was charged."""
 
     code: int
     msg: str
@@ -64,16 +64,16 @@ _PAGE = """<!DOCTYPE html>
 
 
 def cloudflare_page(status: int) -> str:
-    """The HTML that the front door serves when the service behind it is in trouble."""
+    """The HTML that Cloudflare serves when the service behind it fails."""
     texts = {200: "Just a moment...", 500: "Internal server error", 502: "Bad gateway"}
     return _PAGE.format(code=status, text=texts.get(status, "Error"))
 
 
 def accepted(data: Any, msg: str = "success") -> dict[str, Any]:
-    """The envelope of a call that was taken."""
+    """The envelope of an accepted call."""
     return {"code": 200, "msg": msg, "data": data}
 
 
 def refused(refusal: Refusal) -> dict[str, Any]:
-    """The envelope of a call that was turned down."""
+    """The envelope of a refused call."""
     return {"code": refusal.code, "msg": refusal.msg, "data": None}

@@ -1,4 +1,4 @@
-"""The thread with the server in it: its own event loop, its own sockets, silent, and nothing of the host's touched.
+"""The server's thread, with an event loop and sockets of its own; nothing of the host process is changed.
 
 uvicorn's protocol is used without `uvicorn.Server`: inside a notebook kernel nobody may install signal handlers or
 configure logging.
@@ -54,7 +54,7 @@ class ServerThread:
         self._app, self._job = app, job
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        # An empty context: nothing of the cell that started us may stick to what we do.
+        # An empty context: nothing of the cell that started it is inherited.
         self._thread = threading.Thread(
             target=lambda: contextvars.Context().run(self._main), name="kie-simulator", daemon=True
         )
@@ -115,7 +115,7 @@ class ServerThread:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await asyncio.sleep(0)  # let the transports say goodbye
+        await asyncio.sleep(0)  # let the transports close
 
 
 def _listening(port: int) -> socket.socket:

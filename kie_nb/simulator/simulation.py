@@ -1,4 +1,4 @@
-"""The public object: `Simulator`, a Kie.ai of your own on a loopback port."""
+"""The public class: `Simulator`, a local Kie.ai on a loopback port."""
 
 import atexit
 import math
@@ -43,21 +43,21 @@ class TaskView:
 
 
 class Simulator:
-    """Kie.ai's wire on 127.0.0.1, with real MP4s and trouble on demand.
+    """Kie.ai's API on 127.0.0.1, with real MP4s and faults on demand.
 
     Args:
         state_dir: Where tasks, balance, uploads and videos persist, to be shared by several processes. None: a
             private folder, removed on `stop`.
         port: 0 picks a free one.
         speed: How many times faster than the real service.
-        credits: The purse when the state is new.
+        credits: The balance when the state is new.
         keys: The bearer keys that are good; None takes any.
         creates_per_window: New tasks allowed per *window_s*.
         window_s: Length of the rate window in seconds, whatever the speed.
         tiny: Draw an eighth of the size at four frames per second, for load tests.
         link_life_s: How long a video's plain link works, in seconds.
         webhook_hmac_key: The secret that signs callbacks; None leaves them unsigned.
-        faults: Trouble on purpose; those of the environment come on top.
+        faults: Injected faults; those of the environment are added.
         states: The states lived through before the end. Real Wan tasks show `("waiting",)` alone.
         duration_s: The planned service time of a create request, before *speed*.
         drift: From 0 to 1, a model that drifts: at 0 the same request gives the same bytes, at 1 pixels about as far apart as
@@ -159,7 +159,7 @@ class Simulator:
         return self._faults.faults
 
     def set_faults(self, faults: Sequence[Fault]) -> None:
-        """Put these faults in the place of those before."""
+        """Replace the faults by these."""
         self._faults.replace(faults)
 
     @property
@@ -168,14 +168,14 @@ class Simulator:
         return self._drift
 
     def set_drift(self, drift: float) -> None:
-        """Let the model drift so far from now on."""
+        """Set the drift for what is drawn from now on."""
         self._drift = drift_.checked(drift)
         if self._world is not None:
             self._world.studio.drift = self._drift
 
     @property
     def strikes(self) -> Counter[tuple[str, str]]:
-        """How often each (call, kind) of trouble has struck; what never struck counts 0."""
+        """How often each (call, kind) of fault was applied; 0 for those that never were."""
         return self._faults.strikes
 
     @property
@@ -200,16 +200,16 @@ class Simulator:
 
     @property
     def counts(self) -> Counter[str]:
-        """How often each call came to this process; a call that never came counts 0."""
+        """How often each call came to this process; 0 for those that never did."""
         return Counter(self._world.counts if self._world else self._last_counts)
 
     @property
     def balance(self) -> float:
-        """Credits in the purse."""
+        """The account's balance, in credits."""
         return self._running().store.balance()
 
     def set_balance(self, credits_now: float) -> None:
-        """Fill or empty the purse."""
+        """Set the account's balance."""
         self._running().store.set_balance(float(credits_now))
 
     def _running(self) -> World:

@@ -1,8 +1,8 @@
-"""Tasks and money, in one SQLite file that several processes may share.
+"""Tasks and the balance, in one SQLite file that several processes may share.
 
-A task's life is a function of time: it is due when its planned time has passed, and it is settled by whoever looks
-first after that. So a process that was killed loses nothing. Money moves inside `BEGIN IMMEDIATE` only.
-The file may be somebody else's: its tables are exactly ours or it is refused, and a row that is no task of ours is left out.
+A task is due when its planned time has passed, and is settled by the first read after that, so a killed process
+loses nothing. The balance changes inside `BEGIN IMMEDIATE` only. The file is untrusted: its tables are exactly ours or it
+is refused, and a row that is no task of ours is left out.
 """
 
 import json
@@ -69,15 +69,16 @@ class Store:
         self._db.text_factory = lambda text: text.decode("utf-8", "replace")
         self._db.execute("PRAGMA trusted_schema=OFF")
         found = _shape(self._db)
-        if found and found != _our_shape():
-            raise ValueError("it has tables, views or triggers that are not ours")
+        with closing(sqlite3.connect(":memory:")) as empty:
+            _make_tables(empty)
+            if found and found != _shape(empty):
+                raise ValueError("it has tables, views or triggers that are not ours")
         if found and self._one("PRAGMA quick_check(1)")[0] != "ok":
             raise ValueError("it is damaged")
         _patiently(lambda: self._db.execute("PRAGMA journal_mode=WAL"))
         self._db.execute("PRAGMA synchronous=NORMAL")
         with self._money() as db:
-            for statement in _SCHEMA:
-                db.execute(statement)
+            _make_tables(db)
             db.execute("INSERT OR IGNORE INTO account VALUES (1, ?)", (credits_at_first,))
         balance = self._one("SELECT balance FROM account WHERE id = 1")[0]
         if not isinstance(balance, float) or not 0 <= balance <= MOST_CREDITS:
@@ -89,22 +90,18 @@ class Store:
             self._db.close()
 
     def balance(self) -> float:
-        """Credits in the purse, after all that is due is settled."""
+        """The balance, after all that is due is settled."""
         self.settle()
         return float(self._one("SELECT balance FROM account")[0])
 
     def set_balance(self, credits_now: float) -> None:
-        """Fill or empty the purse.
-
-        Raises:
-            ValueError: it is no number from 0 to `MOST_CREDITS`.
-        """
+        """Set the balance; ValueError as `checked_credits`."""
         checked_credits(credits_now)
         with self._money() as db:
             db.execute("UPDATE account SET balance = ?", (credits_now,))
 
     def add(self, task: Task, *, limit: int, window_s: float) -> Literal["added", "too_fast", "too_poor"]:
-        """Hold the credits and write the task down, or say why not."""
+        """Reserve the credits and record the task, or say why not."""
         with self._money() as db:
             since = task.created_ms - round(window_s * 1000)
             recent = "SELECT COUNT(*) FROM task WHERE created_ms > ? AND created_ms <= ?"
@@ -153,7 +150,7 @@ class Store:
                 db.execute("UPDATE task SET state = ?, complete_ms = ? WHERE id = ?", ended)
 
     def set_video(self, task_id: str, video: str) -> None:
-        """The film of this task is on disk."""
+        """The video of this task is on disk."""
         self._change(
             "UPDATE task SET video = ?, ready_ms = ? WHERE id = ? AND video IS NULL", video, now_ms(), task_id
         )
@@ -209,11 +206,7 @@ class Store:
 
 
 def checked_credits(credits_now: float) -> float:
-    """*credits_now* as a balance.
-
-    Raises:
-        ValueError: it is no number from 0 to `MOST_CREDITS`.
-    """
+    """*credits_now* as a balance; ValueError for no number from 0 to `MOST_CREDITS`."""
     if not math.isfinite(credits_now) or not 0 <= credits_now <= MOST_CREDITS:
         raise ValueError(f"a purse holds from 0 to {MOST_CREDITS:g} credits, not {credits_now!r}")
     return float(credits_now)
@@ -223,11 +216,9 @@ def _shape(db: sqlite3.Connection) -> set[tuple[Any, ...]]:
     return {tuple(row) for row in db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")}
 
 
-def _our_shape() -> set[tuple[Any, ...]]:
-    with closing(sqlite3.connect(":memory:")) as db:
-        for statement in _SCHEMA:
-            db.execute(statement)
-        return _shape(db)
+def _make_tables(db: sqlite3.Connection) -> None:
+    for statement in _SCHEMA:
+        db.execute(statement)
 
 
 def _patiently(act: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""The drawing pool: takes a task, fetches its picture, draws its video, and writes the result down.
+"""The drawing pool: takes a task, fetches its picture, draws its video, and records the result.
 
 Drawing starts when a task is created and runs in a few threads, never on the server's loop. Videos are kept under
 the name of their plan, so the same request is drawn once, unless the model drifts. Late imports keep numpy and the encoder out until needed.
@@ -14,11 +14,9 @@ import uuid
 from pathlib import Path
 from urllib.parse import unquote
 
-import httpx
-
 from . import folder as folder_
 from .models import is_public_url, own_upload
-from .reach import fetch
+from .reach import ERRORS, fetch
 from .store import Store
 from .tasks import Task
 
@@ -45,9 +43,9 @@ class Studio:
         self.drift = drift  # for what is drawn from now on
         self.videos = folder / "videos"
         self.uploads = folder / "uploads"
-        # One encoder per core at most, and never so many that the kernel we live in starves.
+        # At most one encoder per core, and one core is left to the kernel.
         workers = max(1, min(3, (os.cpu_count() or 2) - 1))
-        # Daemon threads and not an executor: that one would hold up the end of the process until all is drawn.
+        # Daemon threads: an executor would delay the end of the process until all is drawn.
         self._queue: queue.SimpleQueue[tuple[Task, bool] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._draw_all, name=f"kie-simulator-draw-{number}", daemon=True)
@@ -60,7 +58,7 @@ class Studio:
             thread.start()
 
     def draw(self, task: Task, *, may_fetch: bool) -> None:
-        """See to it that this task gets its video, soon.
+        """Queue the video of this task.
 
         Args:
             may_fetch: Whether its picture may be fetched from an address. Not for what a database alone says.
@@ -72,7 +70,7 @@ class Studio:
             self._queue.put((task, may_fetch))
 
     def close(self) -> None:
-        """Call off what is being drawn and what waits. Another process, or the next start, draws it."""
+        """Cancel what is being drawn and what is queued. Another process, or the next start, draws it."""
         with self._lock:
             self._closing = True
         for _ in self._threads:
@@ -81,11 +79,7 @@ class Studio:
             thread.join(_JOIN_S)
 
     def write_upload(self, path: str, data: bytes) -> None:
-        """Keep an uploaded file. The same public path overwrites, as with the service.
-
-        Raises:
-            UploadsFullError: so many or so large files are kept that this one would fill the disk.
-        """
+        """Keep an uploaded file; one with the same public path is replaced. UploadsFullError where the disk would fill."""
         sizes = []
         for entry in os.scandir(self.uploads):
             with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
@@ -97,48 +91,39 @@ class Studio:
         part.replace(self._place_of(path))
 
     def read_upload(self, path: str) -> bytes:
-        """The upload with this public path.
-
-        Raises:
-            OSError: it is not there.
-        """
+        """The upload with this public path; OSError where it is not there."""
         return folder_.read(self._place_of(path))
 
     def bytes_at(self, url: str, *, most: int) -> bytes:
-        """What *url* serves, not more than *most* bytes and one; an upload of our own is read where it lies.
-
-        Raises:
-            OSError, ValueError, httpx.HTTPError, httpx.InvalidURL: nothing that may be fetched.
-        """
+        """At most *most* bytes and one of what *url* serves; an upload of our own is read where it lies."""
         own = own_upload(url)
         return self.read_upload(unquote(own)) if own is not None else fetch(url, most=most)
 
     def _place_of(self, path: str) -> Path:
-        # The public path is a stranger's text: what stands on the disk is its hash, in one folder.
+        # The public path is untrusted: the name on disk is its hash, in one folder.
         return self.uploads / hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
 
     def _draw_all(self) -> None:
         while (order := self._queue.get()) is not None and not self._closing:
-            self._work(*order)
-
-    def _work(self, task: Task, may_fetch: bool) -> None:
-        try:
-            self._store.set_video(task.id, self._drawn(task, may_fetch))
-        except ImageFetchError:
-            self._doom(task, "fail_image")
-        except Exception:  # noqa: BLE001 - whatever it is, the task must end
-            if not self._closing:
-                _log.exception("could not draw the video of task %s", task.id)
-                self._doom(task, "fail")
-        finally:
+            task, may_fetch = order
+            try:
+                self._end(task, may_fetch)
+            except Exception:  # noqa: BLE001 - a pool thread has nobody to tell but the log
+                _log.exception("could not write down how task %s ended", task.id)
             with self._lock:
                 self._in_hand.discard(task.id)
 
-    def _doom(self, task: Task, fate: str) -> None:
+    def _end(self, task: Task, may_fetch: bool) -> None:
         try:
-            self._store.doom(task.id, fate)
-        except Exception:  # noqa: BLE001 - a pool thread has nobody to tell but the log
-            _log.exception("could not write down how task %s ended", task.id)
+            video = self._drawn(task, may_fetch)
+        except ImageFetchError:
+            self._store.doom(task.id, "fail_image")
+        except Exception:  # noqa: BLE001 - whatever it is, the task must end
+            if not self._closing:
+                _log.exception("could not draw the video of task %s", task.id)
+                self._store.doom(task.id, "fail")
+        else:
+            self._store.set_video(task.id, video)
 
     def _drawn(self, task: Task, may_fetch: bool) -> str:
         from .draw import Plan, draw
@@ -147,12 +132,8 @@ class Studio:
         shot, drift = task.plan, self.drift
         image = self._picture(shot.image_url, may_fetch) if shot.image_url else None
         plan = Plan(
-            prompt=task.prompt,
-            seed=task.seed,
-            seconds=shot.seconds,
-            short_side=shot.short_side,
-            aspect=shot.aspect,
-            model=task.model,
+            **{name: getattr(task, name) for name in ("prompt", "seed", "model")},
+            **{name: getattr(shot, name) for name in ("seconds", "short_side", "aspect")},
             image=image,
             tiny=self._tiny,
             drift=drift,
@@ -175,7 +156,7 @@ class Studio:
             raise ImageFetchError(url)
         try:
             data = self.bytes_at(url, most=MAX_IMAGE_BYTES)
-        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as exc:
+        except ERRORS as exc:
             raise ImageFetchError(str(exc)) from exc
         if not 0 < len(data) <= MAX_IMAGE_BYTES:
             raise ImageFetchError("the picture is empty or larger than 10 MB")

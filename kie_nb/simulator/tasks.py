@@ -1,7 +1,7 @@
-"""One task as a value, and the border where a row of the database becomes one. No I/O.
+"""One task as a value, and the check by which a row of the database becomes one. No I/O.
 
-The database lies in a folder that may be somebody else's. SQLite keeps any value in any column, so a row is a task of ours
-only if every value in it is one that we could have written.
+The database may come from an untrusted folder, and SQLite keeps any value in any column: a row is a task only if we
+could have written every value in it.
 """
 
 import functools
@@ -61,7 +61,7 @@ class Task:
     complete_ms: _Millis | None = None
 
     def shown_state(self, now_ms: int, states: Sequence[str]) -> str:
-        """The state the service would tell: *states* are lived through one after the other until the end."""
+        """The state that the service would report: *states* one after the other until the end."""
         if self.state != "open":
             return self.state
         part = (now_ms - self.created_ms) / max(1, self.due_ms - self.created_ms)

@@ -1,4 +1,4 @@
-"""The routes of the upload host: three ways to hand in a file, and the files served back to anyone."""
+"""The routes of the upload host: three ways to upload a file."""
 
 import asyncio
 import base64
@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-import httpx
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from . import folder
 from .api import base_of, keyed, world_of
 from .door import MOST_FILE_BYTES
 from .models import UPLOADS_PREFIX, parts_of
+from .reach import ERRORS
 from .replies import Refusal
 from .studio import UploadsFullError
 from .tasks import now_ms
@@ -54,7 +54,7 @@ def routes() -> list[Route]:
 
 
 def upload_refused(refusal: Refusal) -> dict[str, Any]:
-    """The envelope of an upload that was turned down: `success` beside the code, no data."""
+    """The envelope of a refused upload: `success` beside the code, no data."""
     return {"success": False, "code": refusal.code, "msg": refusal.msg}
 
 
@@ -138,7 +138,7 @@ async def _from_url(request: Request) -> tuple[bytes, Any, Any]:
         data = await asyncio.get_running_loop().run_in_executor(
             None, lambda: studio.bytes_at(url, most=MOST_FILE_BYTES)
         )
-    except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL) as exc:
+    except ERRORS as exc:
         raise _Wrong("Failed to download file from URL", 500) from exc
     name = body.get("fileName") or unquote(parts_of(url).path).rpartition("/")[2]
     return data, body.get("uploadPath"), name

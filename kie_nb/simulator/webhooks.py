@@ -1,4 +1,4 @@
-"""Callbacks: when a task has ended, its `callBackUrl` is told, up to three times, signed when a secret is set.
+"""Callbacks: when a task has ended, its `callBackUrl` is called, up to three times, signed when a secret is set.
 
 The signature covers the task id and the time, not the body; that is how the service does it.
 """
@@ -10,10 +10,8 @@ import hmac
 import time
 from typing import Any
 
-import httpx
-
 from .api import cost_time, result_json
-from .reach import post
+from .reach import ERRORS, post
 from .tasks import FATES, Task
 from .world import World
 
@@ -22,20 +20,16 @@ _LONGEST_PAUSE_S = 60.0
 
 
 async def call_back(world: World, task: Task, url: str, base_url: str) -> None:
-    """Tell the callback URL of a task how it ended."""
-    body = _body(world, task, base_url, world.store.balance())
+    """Call the callback URL of a task that has ended."""
+    body = _body(world, task, base_url)
     for attempt in range(_TRIES):
         if attempt:
             await asyncio.sleep(min(_LONGEST_PAUSE_S, min(2.0**attempt, 5.0) / world.settings.speed))
         world.count("callbacks_sent")
         try:
-            is_taken = await post(
-                url,
-                body=body,
-                headers=_signed(world, task.id),
-                may_be_private=world.settings.private_callbacks,
-            )
-        except (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL):
+            headers, may_be_private = _signed(world, task.id), world.settings.private_callbacks
+            is_taken = await post(url, body=body, headers=headers, may_be_private=may_be_private)
+        except ERRORS:
             continue
         if is_taken:
             world.count("callbacks_taken")
@@ -51,22 +45,22 @@ def _signed(world: World, task_id: str) -> dict[str, str]:
     return {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
 
 
-def _body(world: World, task: Task, base_url: str, balance: float) -> dict[str, Any]:
-    done = task.state == "success"
+def _body(world: World, task: Task, base_url: str) -> dict[str, Any]:
+    is_done = task.state == "success"
     end_ms = (task.complete_ms or 0) // 1000 * 1000  # whole seconds here, milliseconds in the record
     data: dict[str, Any] = {
         "completeTime": end_ms,
-        "consumeCredits": task.credits if done else 0,
+        "consumeCredits": task.credits if is_done else 0,
         "costTime": cost_time(task),
         "createTime": task.created_ms // 1000 * 1000,
         "model": task.model,
         "param": task.param,
-        "remainedCredits": balance,
+        "remainedCredits": world.store.balance(),
         "state": task.state,
         "taskId": task.id,
         "updateTime": end_ms,
     }
-    if done:
+    if is_done:
         data["resultJson"] = result_json(world, task, base_url)
         return {"code": 200, "data": data, "msg": "Playground task completed successfully."}
     data["failCode"], data["failMsg"] = FATES[task.fate]

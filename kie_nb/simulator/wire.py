@@ -1,4 +1,4 @@
-"""Sending replies, and sending them wrongly: how a fault becomes bytes, delays or a cut connection.
+"""Replies, and how a fault turns them into wrong bytes, delays or a cut connection.
 
 A connection can be cut because the server's protocol (see `server`) puts its transport into the scope.
 """
@@ -22,7 +22,7 @@ Refuse = Callable[[Any], dict[str, Any]]
 
 
 class Cut(Response):
-    """No reply at all: the connection ends. With *reset* at once and rudely, else as if it were closed."""
+    """No reply at all: the connection is reset, or closed."""
 
     def __init__(self, *, reset: bool) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ def cut(scope: Scope, *, reset: bool) -> None:
 
 
 async def gone(receive: Receive) -> None:
-    """Wait until the server knows that the connection is over; before that it would complain of a missing reply."""
+    """Wait until the server has seen the disconnect; before that it would report a missing reply."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -59,7 +59,7 @@ def json_reply(body: Any, status: int = 200) -> Response:
 
 
 def front_door(kind: str) -> Response | None:
-    """The replies that come from before the service: the work is not done."""
+    """The replies of the proxy in front of the service: the work is not done."""
     if kind in {"http_500", "http_502"}:
         status = int(kind.removeprefix("http_"))
         return HTMLResponse(cloudflare_page(status), status_code=status)

@@ -1,4 +1,4 @@
-"""What all routes share: settings, store, studio, faults and the counters.
+"""What all routes share: settings, store, drawing pool, faults and counters.
 
 Also what more than one route needs: counting, naming a video, signing a link. The store is called on the loop itself:
 a call takes a fraction of a millisecond, which is less than handing it to a thread costs while videos are drawn.
@@ -41,7 +41,7 @@ class Settings:
 
 @dataclass(kw_only=True)
 class World:
-    """The service as its routes see it."""
+    """The state of the service, as its routes see it."""
 
     settings: Settings
     store: Store
@@ -72,7 +72,7 @@ class World:
         return scheme.lower() == "bearer" and bool(key) and is_good
 
     def close(self) -> None:
-        """Stop drawing and let go of the database."""
+        """Stop drawing and close the database."""
         self.studio.close()
         self.store.close()
 

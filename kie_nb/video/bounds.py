@@ -1,4 +1,4 @@
-"""How much is decoded at most: a file of some kilobytes may claim a picture of gigabytes, or a day of them."""
+"""Limits of decoding: a file of some kilobytes may claim a picture of gigabytes, or a day of video."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,11 +42,7 @@ def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
 
 
 def refuse_pixels(width: int, height: int) -> None:
-    """Raise where a picture of this size is not decoded.
-
-    Raises:
-        TooManyPixels: saying its size.
-    """
+    """Raise TooManyPixels for a picture of a size that is not decoded."""
     if width * height > MOST_PIXELS:
         raise TooManyPixels(
             f"it has {width} × {height} pixels; at most {MOST_PIXELS / 1e6:g} million are decoded"

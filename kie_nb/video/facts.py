@@ -1,6 +1,9 @@
 """The values this room hands out: what is known of a video, and the refusal of a file that is none."""
 
+import os
 from dataclasses import dataclass
+
+AnyPath = str | os.PathLike[str]
 
 _SHAPE = 0.02  # a difference of width to height that rounding to even numbers makes
 

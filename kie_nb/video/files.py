@@ -19,11 +19,7 @@ def is_media(path: Path) -> bool:
 
 
 def open_media(path: Path) -> io.BufferedReader:
-    """Open a video or a picture to be embedded, copied or shown: by its bytes, whatever its name says.
-
-    Raises:
-        OSError: it is not there, is no plain file in a folder that is no link, or is something else.
-    """
+    """Open a plain file that is a video or a picture by its bytes, whatever its name says; OSError for anything else."""
     file = open_plain(path)
     try:
         if not looks_like_media(file.read(HEAD_BYTES)):
@@ -36,20 +32,12 @@ def open_media(path: Path) -> io.BufferedReader:
 
 
 def read_media(path: Path) -> bytes:
-    """The bytes of a video or a picture.
-
-    Raises:
-        OSError: as `open_media`.
-    """
+    """The bytes of a video or a picture; OSError as `open_media`."""
     with open_media(path) as file:
         return file.read()
 
 
 def copy_media(source: Path, target: Path) -> None:
-    """Copy a video or a picture.
-
-    Raises:
-        OSError: as `open_media`, or *target* cannot be written.
-    """
+    """Copy a video or a picture; OSError as `open_media`."""
     with open_media(source) as file, target.open("wb") as copy:
         shutil.copyfileobj(file, copy)

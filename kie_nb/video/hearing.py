@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bounds import Budget
-from .facts import NotAVideo, SoundLikeness
+from .facts import AnyPath, NotAVideo, SoundLikeness
 from .reading import TOO_LONG, opened
 
 if TYPE_CHECKING:
@@ -21,12 +20,8 @@ Samples = NDArray[np.float32]
 _RATE = 48_000  # where the rates differ
 
 
-def compare_sound(first: str | PathLike[str], second: str | PathLike[str]) -> SoundLikeness | None:
-    """How alike the sound of two videos is; None where one of them, or both, have none.
-
-    Raises:
-        NotAVideo: one is no video, or its sound is damaged.
-    """
+def compare_sound(first: AnyPath, second: AnyPath) -> SoundLikeness | None:
+    """How alike the sound of two videos is, None where one has none; NotAVideo where it is damaged."""
     with opened(first) as (one, _), opened(second) as (other, _):
         if not (one.streams.audio and other.streams.audio):
             return None

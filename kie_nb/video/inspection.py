@@ -1,4 +1,4 @@
-"""What came: its true ending, how long it plays, and what is wrong with it, in a sentence. It decides what is said, never what is kept."""
+"""What a downloaded file is: its true ending, its length, and what is wrong with it. It decides what is reported, not what is kept."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..home import open_file
 from .bounds import TooManyPixels, open_picture
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .reading import (
     NO_FRAME,
     SOUND_ALONE,
@@ -48,12 +48,8 @@ class Look:
     remark: str = ""
 
 
-def inspect(path: str | os.PathLike[str]) -> Look:  # noqa: PLR0911 - one a kind
-    """Look at a file that may be anything: all of it is decoded, and nothing but the disk's own errors is raised.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind
+    """Decode all of a file that may be anything, and say what it is; nothing but OSError is raised."""
     place = Path(path)
     with open_file(place) as file:
         head = file.read(HEAD_BYTES)
@@ -70,9 +66,8 @@ def inspect(path: str | os.PathLike[str]) -> Look:  # noqa: PLR0911 - one a kind
     if ending in PICTURES - {"gif"}:
         return Look(kind="picture", ending=ending, remark=_trouble_of_picture(place))
     if ending not in VIDEOS | {"gif"}:
-        return Look(
-            kind="other", ending=ending, remark=f"not a video: {said_size(size)} of {describe_head(head)}"
-        )
+        words = f"not a video: {said_size(size)} of {describe_head(head)}"
+        return Look(kind="other", ending=ending, remark=words)
     kind: Kind = "picture" if ending == "gif" else "video"
     try:
         seconds, remark = _watched(place)
@@ -123,10 +118,8 @@ class _Watched:
             self.heard += len(frames)
             self.unheard += not is_good
             if packet.size:
-                ended = (packet.pts or 0) + (packet.duration or 0)
-                self.sound_end_s = max(
-                    self.sound_end_s, float(ended * packet.time_base) if packet.time_base else 0.0
-                )
+                ended = ((packet.pts or 0) + (packet.duration or 0)) * (packet.time_base or 0)
+                self.sound_end_s = max(self.sound_end_s, float(ended))
             return True
         if packet.size:
             self.packets += 1
@@ -178,17 +171,12 @@ class _Watched:
         if self.is_over or is_complete:
             return ""
         played = self.end_s - (self.first_s or 0.0)
-        expected = max(self.length_s, self.stream.frames / float(frame_rate(self.stream)))
-        if (
-            not self.has_own_length
-        ):  # the header speaks of the whole file, and some count from before its start
+        expected = self._expected
+        if not self.has_own_length:  # it is that of the whole file, and some count from before its start
             played = max(played, self.end_s)
             expected = 0.0 if self.sound_end_s >= expected - _SLACK_S else expected
-        return (
-            f"plays to {round(played, 1):g} s of {round(expected, 1):g} s"
-            if played < expected - _SLACK_S
-            else ""
-        )
+        is_short = played < expected - _SLACK_S
+        return f"plays to {round(played, 1):g} s of {round(expected, 1):g} s" if is_short else ""
 
 
 def _trouble_of_picture(place: Path) -> str:

@@ -4,19 +4,18 @@ Figures only; what they mean is judged elsewhere. Both videos are decoded once, 
 more memory than a short one.
 """
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..fileops import hash_of
-from .facts import Likeness, Side, is_one_length
+from .facts import AnyPath, Likeness, Side, is_one_length
 
 if TYPE_CHECKING:
     from .pairing import Film
 
 
-def compare_videos(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Likeness:
+def compare_videos(first: AnyPath, second: AnyPath) -> Likeness:
     """Measure how alike two videos are.
 
     Frames are paired by their moment, counted from the first frame; what only one of them has at its end is not compared. Different
@@ -60,7 +59,7 @@ def compare_videos(first: str | os.PathLike[str], second: str | os.PathLike[str]
     )
 
 
-def _side(path: str | os.PathLike[str], film: "Film") -> Side:
+def _side(path: AnyPath, film: "Film") -> Side:
     return Side(
         name=film.name,
         sha256=hash_of(Path(path), follow=True),

@@ -1,12 +1,11 @@
 """One good frame of a video as a JPEG: what is shown before a video plays, and where none can play."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..fileops import finished_in_one_step
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .reading import NO_FRAME, decoded, demuxed, duration_s, go_to, opened, upright
 
 if TYPE_CHECKING:
@@ -20,8 +19,8 @@ _LOOK_AT = (0.15, 0.4, 0.65)
 
 
 def make_poster(
-    path: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    path: AnyPath,
+    target: AnyPath,
     *,
     max_width: int = 854,
     at_s: float | None = None,
@@ -41,35 +40,33 @@ def make_poster(
     return write_jpeg(picture, target)
 
 
-def write_jpeg(picture: "Image", target: str | os.PathLike[str]) -> Path:
+def write_jpeg(picture: "Image", target: AnyPath) -> Path:
     """Write *picture* to *target*, which appears in one step, and return that path."""
     with finished_in_one_step(target) as part:
         picture.convert("RGB").save(part, format="JPEG", quality=_QUALITY, progressive=True, optimize=True)
     return Path(target)
 
 
-def _best_frame(path: str | os.PathLike[str]) -> "VideoFrame":
+def _best_frame(path: AnyPath) -> "VideoFrame":
     with opened(path, whole=False) as (container, stream):
         length_s = duration_s(container, stream)
         start_s = float((stream.start_time or 0) * (stream.time_base or 0))
     moments = [start_s + length_s * share for share in (_LOOK_AT if length_s else (0.0,))]
     candidates = [_frame_at(path, moment) for moment in moments]
-    return max(
-        candidates, key=lambda frame: (not frame.is_corrupt, _contrast(frame))
-    )  # of equals the earliest
+    # Of equals the earliest.
+    return max(candidates, key=lambda frame: (not frame.is_corrupt, frame.to_ndarray(format="gray").std()))
 
 
-def _frame_at(path: str | os.PathLike[str], at_s: float) -> "VideoFrame":
+def _frame_at(path: AnyPath, at_s: float) -> "VideoFrame":
     """The frame on screen at *at_s*, the last one that can be decoded when the video is over by then."""
-    shown = _last_until(path, at_s, start_s=at_s) or _last_until(
-        path, at_s, start_s=0.0
-    )  # the end may be cut off
+    # The end may be cut off: then all of it is looked through.
+    shown = _last_until(path, at_s, start_s=at_s) or _last_until(path, at_s, start_s=0.0)
     if shown is None:
         raise NotAVideo(f"{Path(path).name} is {NO_FRAME}", seems=NO_FRAME)
     return shown
 
 
-def _last_until(path: str | os.PathLike[str], at_s: float, *, start_s: float) -> "VideoFrame | None":
+def _last_until(path: AnyPath, at_s: float, *, start_s: float) -> "VideoFrame | None":
     shown = None
     with opened(path, whole=False) as (container, stream):
         if start_s > 0:
@@ -80,7 +77,3 @@ def _last_until(path: str | os.PathLike[str], at_s: float, *, start_s: float) ->
                     return shown
                 shown = frame
     return shown
-
-
-def _contrast(frame: "VideoFrame") -> float:
-    return float(frame.to_ndarray(format="gray").std())

@@ -5,15 +5,13 @@ browser plays, so it is always made anew. The same file gives the same copy, byt
 """
 
 import math
-import os
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..fileops import finished_in_one_step
 from .bounds import Budget
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened, upright
 
 if TYPE_CHECKING:
@@ -35,8 +33,8 @@ _UNKNOWN_LENGTH_S = 5.0
 
 
 def make_preview(
-    path: str | os.PathLike[str],
-    target: str | os.PathLike[str],
+    path: AnyPath,
+    target: AnyPath,
     *,
     max_height: int = 480,
     max_bytes: int = 1_000_000,
@@ -55,9 +53,8 @@ def make_preview(
     with finished_in_one_step(target) as part:
         with opened(path, whole=False) as (source, picture):
             length_s = duration_s(source, picture) or _UNKNOWN_LENGTH_S
-            first = next(
-                (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0]), None
-            )
+            frames = (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0])
+            first = next(frames, None)
         if first is None:
             raise NotAVideo(f"no preview of {Path(path).name}: it is {NO_FRAME}", seems=NO_FRAME)
         is_lying = cast("VideoFrame", first).rotation % 180 != 0
@@ -86,14 +83,7 @@ def _even(wanted: float, at_most: int) -> int:
     return max(2, min(round(wanted / 2), at_most // 2) * 2)
 
 
-def _preview_rate(rate: Fraction) -> Fraction:
-    """The frame rate, divided by a whole number when it is above the limit: 60 becomes 30, 50 becomes 25."""
-    return (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
-
-
-def _write(
-    path: str | os.PathLike[str], part: Path, max_short: int, bits_per_s: int, *, is_lying: bool
-) -> float:
+def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lying: bool) -> float:
     """Encode all that can be decoded to *part*; the seconds of picture written."""
     import av
 
@@ -104,9 +94,7 @@ def _write(
     ):
         start_s = source.start_time / 1_000_000 if source.start_time else 0.0
         size = _preview_size(picture.width, picture.height, max_short)
-        screen = _Screen(
-            copy, picture, size=size[::-1] if is_lying else size, bits_per_s=bits_per_s, start_s=start_s
-        )
+        screen = _Screen(copy, picture, size[::-1] if is_lying else size, bits_per_s, start_s)
         tracks: dict[int, _Screen | _Speaker] = {picture.index: screen}
         for sound in [sound for sound in source.streams.audio if can_be_heard(sound)][:1]:
             tracks[sound.index] = _Speaker(copy, sound, start_s=start_s)
@@ -129,14 +117,14 @@ class _Screen:
         self,
         copy: "OutputContainer",
         source: "VideoStream",
-        *,
         size: tuple[int, int],
         bits_per_s: int,
         start_s: float,
     ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._rate = _preview_rate(frame_rate(source))
+        rate = frame_rate(source)  # divided by a whole number above the limit: 60 becomes 30, 50 becomes 25
+        self._rate = (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
         self._start_s = start_s
         self._last = -1
         self._scaler = VideoReformatter()
@@ -166,13 +154,8 @@ class _Screen:
         if place <= self._last:
             return []
         self._last = place
-        small = self._scaler.reformat(
-            upright(cast("VideoFrame", frame)),
-            self.stream.width,
-            self.stream.height,
-            "yuv420p",
-            interpolation="AREA",
-        )
+        picture, size = upright(cast("VideoFrame", frame)), (self.stream.width, self.stream.height)
+        small = self._scaler.reformat(picture, *size, "yuv420p", interpolation="AREA")
         small.pts, small.time_base = place, 1 / self._rate
         small.pict_type = 0  # the source's key frames are of no use here: the encoder chooses
         return self.stream.encode(small)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..home import open_file
 from .bounds import MOST_PIXELS, Budget, TooManyPixels, refuse_pixels
-from .facts import NotAVideo, VideoFacts
+from .facts import AnyPath, NotAVideo, VideoFacts
 from .sniff import HEAD_BYTES, describe, describe_head, looks_like_video, missing_part
 
 if TYPE_CHECKING:
@@ -32,22 +32,15 @@ _OPEN_OPTIONS = {
 _BROWSER_CODECS = {"h264", "av1", "vp9", "vp8"}
 _BROWSER_CONTAINERS = {"mp4", "mov", "webm"}
 _BROWSER_H264_PIXELS = {"yuv420p", "yuvj420p"}  # 10 bit and 4:4:4 play in some browsers only
-_CODEC_OF_LIBRARY = {
-    "libdav1d": "av1",
-    "libaom-av1": "av1",
-    "libvpx": "vp8",
-    "libvpx-vp9": "vp9",
-    "libopus": "opus",
-    "libvorbis": "vorbis",
-    "mp3float": "mp3",
-}
+_CODEC_OF_LIBRARY = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}
+_CODEC_OF_LIBRARY |= {"libopus": "opus", "libvorbis": "vorbis", "mp3float": "mp3"}
 TOO_LONG = "a video too long to be decoded here"
 _DEFAULT_FPS = Fraction(25)
 SOUND_ALONE = "sound without a picture"
 NO_FRAME = "a video without a single frame that can be decoded"
 
 
-def probe(path: str | os.PathLike[str]) -> VideoFacts:
+def probe(path: AnyPath) -> VideoFacts:
     """Read what the container says about a video: codecs, size, length.
 
     Raises:
@@ -70,15 +63,14 @@ def _container(place: Path) -> "InputContainer":
 
 
 @contextmanager
-def opened(
-    path: str | os.PathLike[str], *, whole: bool = True
-) -> "Iterator[tuple[InputContainer, VideoStream]]":
+def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContainer, VideoStream]]":
     """The open container and its first moving picture; the cover of a sound file is none.
 
     Args:
         whole: refuse an MP4 that ends before its own boxes do; what is there of it may still be worth showing.
     """
     import av
+    from av.stream import Disposition
 
     place = Path(path).absolute()  # absolute: a name such as "concat:x" or "http://x" stays a file name
     _refuse_the_obvious(place, whole=whole)
@@ -87,9 +79,8 @@ def opened(
     except av.FFmpegError as exc:
         raise _refusal(place, describe(place)) from exc
     with container:
-        streams = [
-            s for s in container.streams.video if s.codec_context is not None and s.width and not _is_cover(s)
-        ]
+        playing = [s for s in container.streams.video if s.codec_context is not None and s.width]
+        streams = [s for s in playing if not s.disposition & Disposition.attached_pic]
         if not streams:
             raise _refusal(place, SOUND_ALONE if container.streams.audio else describe(place))
         try:
@@ -173,12 +164,6 @@ def said_size(size: int) -> str:
     return f"{size / 1e3:.0f} kB" if size < 999_500 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - of a megabyte
 
 
-def _is_cover(stream: "VideoStream") -> bool:
-    from av.stream import Disposition
-
-    return bool(stream.disposition & Disposition.attached_pic)
-
-
 def _refuse_the_obvious(place: Path, *, whole: bool) -> None:
     with open_file(place) as file:
         head = file.read(HEAD_BYTES)
@@ -198,9 +183,7 @@ def _refusal(place: Path, seems: str) -> NotAVideo:
 def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> VideoFacts:
     codec = _codec_name(stream)
     kind = _container_name(path, container)
-    playable = codec in _BROWSER_CODECS and kind in _BROWSER_CONTAINERS
-    if codec == "h264" and stream.codec_context.pix_fmt not in _BROWSER_H264_PIXELS:
-        playable = False
+    is_odd = codec == "h264" and stream.codec_context.pix_fmt not in _BROWSER_H264_PIXELS
     sound = container.streams.audio
     return VideoFacts(
         container=kind,
@@ -212,7 +195,7 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
         duration_s=round(duration_s(container, stream), 3),
         frames=stream.frames or None,
         bytes=path.stat().st_size,
-        browser_playable=playable,
+        browser_playable=codec in _BROWSER_CODECS and kind in _BROWSER_CONTAINERS and not is_odd,
     )
 
 

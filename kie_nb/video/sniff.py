@@ -1,8 +1,7 @@
-"""What a file seems to be, judged by its first bytes.
+"""What a file is, by its first bytes. Standard library only.
 
-A download that went wrong is rarely random: it is an error page, a JSON refusal, a picture, or the first half of a
-video. These rules name it, so that the message a user reads says what happened rather than "invalid data". They name the
-kind only: the text of an answer may hold anything, and is never quoted. Standard library only.
+A failed download is an error page, a JSON refusal, a picture, or the first half of a video; the message names it. Only the
+kind is named: the text of a reply may hold anything, and is never quoted.
 """
 
 import os
@@ -10,6 +9,8 @@ import re
 import struct
 from pathlib import Path
 from typing import BinaryIO
+
+from .facts import AnyPath
 
 HEAD_BYTES = 4096  # enough for every rule below
 PICTURES = frozenset({"png", "jpg", "webp", "gif", "avif", "heic", "bmp"})
@@ -22,47 +23,11 @@ ENDINGS = (*sorted(VIDEOS | PICTURES | SOUNDS | PAGES), "svg", OTHER)
 PLAYED = frozenset({"mp4", "m4v", "webm"})  # what is given to a browser as it is; the others as a preview
 
 _EBML = b"\x1a\x45\xdf\xa3"
-# ISO "ftyp" also opens pictures and sound; these brands are not something to watch.
-_STILL_OR_SOUND = {
-    b"avif",
-    b"avis",
-    b"heic",
-    b"heix",
-    b"heim",
-    b"heis",
-    b"hevc",
-    b"hevx",
-    b"mif1",
-    b"msf1",
-    b"M4A ",
-    b"M4B ",
-    b"crx ",
-}
-_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"BM", "a BMP picture"),
-    (b"II*\0", "a TIFF picture"),
-    (b"MM\0*", "a TIFF picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"8BPS", "a Photoshop picture"),
-    (b"%PDF", "a PDF document"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "gzip-compressed data"),
-    (b"ID3", "an MP3 sound file"),
-    (b"OggS", "an Ogg file"),
-    (b"fLaC", "a FLAC sound file"),
-    (b"RIFF", "a RIFF file (AVI or WAV)"),
-    (_EBML, "a damaged WebM or Matroska file"),
-    (b"#EXTM3U", "a playlist (M3U8), not the video itself"),
-    (b"version https://git-lfs", "a Git LFS pointer"),
-)
+# ISO "ftyp" also opens pictures and sound.
 _BRANDS = {b"qt  ": "mov", b"M4V ": "m4v", b"M4VH": "m4v", b"M4VP": "m4v", b"M4A ": "m4a", b"M4B ": "m4a"}
 _BRANDS |= dict.fromkeys((b"avif", b"avis"), "avif")
 _BRANDS |= dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heic")
+_STILL_OR_SOUND = {brand for brand, ending in _BRANDS.items() if ending in PICTURES | SOUNDS} | {b"crx "}
 _NAMED = {
     "heic": "a HEIC picture",
     "avif": "an AVIF picture",
@@ -71,35 +36,38 @@ _NAMED = {
 }
 _BOXES_OF_OLD_MOVIES = {b"moov", b"mdat", b"wide", b"skip"}
 _TS_PACKETS = ((0, 188), (4, 192))  # the latter with a time before each packet
-_ENDINGS_BY_MAGIC = (
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"\xff\xd8\xff", "jpg"),
-    (b"GIF8", "gif"),
-    (b"BM", "bmp"),
-    (b"FLV\x01", "flv"),
-    (b"ID3", "mp3"),
-    (b"fLaC", "flac"),
-    (b"\0\0\1\xba", "mpg"),
-    (b"\0\0\1\xb3", "mpg"),
-    (b"0&\xb2u\x8ef\xcf\x11", "wmv"),
+# How a file begins, its ending, and what it is called where it is no video.
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "png", "a PNG picture"),
+    (b"\xff\xd8\xff", "jpg", "a JPEG picture"),
+    (b"GIF8", "gif", "a GIF picture"),
+    (b"BM", "bmp", "a BMP picture"),
+    (b"II*\0", OTHER, "a TIFF picture"),
+    (b"MM\0*", OTHER, "a TIFF picture"),
+    (b"\xff\x0a", OTHER, "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", OTHER, "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", OTHER, "a JPEG 2000 picture"),
+    (b"8BPS", OTHER, "a Photoshop picture"),
+    (b"%PDF", OTHER, "a PDF document"),
+    (b"PK\x03\x04", OTHER, "a ZIP archive"),
+    (b"\x1f\x8b", OTHER, "gzip-compressed data"),
+    (b"ID3", "mp3", "an MP3 sound file"),
+    (b"OggS", "ogg", "an Ogg file"),
+    (b"fLaC", "flac", "a FLAC sound file"),
+    (b"RIFF", OTHER, "a RIFF file (AVI or WAV)"),
+    (_EBML, "mkv", "a damaged WebM or Matroska file"),
+    (b"#EXTM3U", OTHER, "a playlist (M3U8), not the video itself"),
+    (b"version https://git-lfs", OTHER, "a Git LFS pointer"),
+    (b"FLV\x01", "flv", ""),
+    (b"\0\0\1\xba", "mpg", ""),
+    (b"\0\0\1\xb3", "mpg", ""),
+    (b"0&\xb2u\x8ef\xcf\x11", "wmv", ""),
 )
 _MPEG_SOUND = re.compile(rb"\xff[\xe0-\xfe][^\xf0-\xff]", re.DOTALL)
 _TEXT_ENDINGS = {"an HTML page": "html", "JSON": "json", "an XML message": "xml", "an SVG drawing": "svg"}
 _PAGE_OPENINGS = ("<!doctype html", "<html", "<head", "<body", "<?xml")
 # Boxes that are trusted to tell where the file should end; what follows an unknown one is not judged.
-_KNOWN_BOXES = {
-    b"ftyp",
-    b"moov",
-    b"mdat",
-    b"moof",
-    b"free",
-    b"skip",
-    b"wide",
-    b"uuid",
-    b"sidx",
-    b"mfra",
-    b"styp",
-}
+_KNOWN_BOXES = set(b"ftyp moov mdat moof free skip wide uuid sidx mfra styp".split())
 _BOX_HEADER = 8
 
 
@@ -117,7 +85,7 @@ def ending_of(head: bytes) -> str:  # noqa: PLR0911 - one line a family
         return "ogv" if b"\x80theora" in head else "ogg"
     if head and (words := _describe_text(head)) is not None:
         return _TEXT_ENDINGS.get(words, "txt")
-    known = next((ending for magic, ending in _ENDINGS_BY_MAGIC if head.startswith(magic)), None)
+    known = next((ending for magic, ending, _ in _MAGIC if head.startswith(magic)), None)
     return known or _sync_ending(head) or OTHER
 
 
@@ -143,7 +111,7 @@ def looks_like_media(head: bytes) -> bool:
     return ending_of(head) in MEDIA
 
 
-def describe(path: str | os.PathLike[str]) -> str:
+def describe(path: AnyPath) -> str:
     """Say in a few words what the file seems to be: "an HTML page", "an empty file", ..."""
     with Path(path).open("rb") as file:
         head = file.read(HEAD_BYTES)
@@ -164,7 +132,7 @@ def describe_head(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         ending = ending_of(head)
         return _NAMED.get(ending, "a picture or sound in an MP4-like file")
-    known = next((words for magic, words in _MAGIC if head.startswith(magic)), None)
+    known = next((words for magic, _, words in _MAGIC if head.startswith(magic)), None)
     return known or _describe_text(head) or "unknown data"
 
 

@@ -1,15 +1,14 @@
-"""A strip of frames: the same moments of several videos above each other, to be compared by eye."""
+"""A strip of frames: the same moments of several videos above each other, to compare them by eye."""
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .poster import write_jpeg
-from .reading import frame_rate, opened, pictures
+from .reading import NO_FRAME, frame_rate, opened, pictures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -19,8 +18,8 @@ _GROUND = (128, 128, 128)  # between light and dark themes
 
 
 def make_strip(
-    videos: "list[str | os.PathLike[str]]",
-    target: str | os.PathLike[str],
+    videos: list[AnyPath],
+    target: AnyPath,
     *,
     frames: int = 6,
     width: int = 960,
@@ -52,7 +51,7 @@ def make_strip(
     return write_jpeg(strip, target)
 
 
-def _length_s(path: str | os.PathLike[str]) -> float:
+def _length_s(path: AnyPath) -> float:
     """From the first frame to the end of the last. Packets tell it, without decoding: a header may be wrong."""
     import av
 
@@ -66,7 +65,7 @@ def _length_s(path: str | os.PathLike[str]) -> float:
         return max(0.0, last - first) + float(1 / frame_rate(stream))
 
 
-def _thumbs(path: str | os.PathLike[str], moments: list[float], column: int) -> "Iterator[Image]":
+def _thumbs(path: AnyPath, moments: list[float], column: int) -> "Iterator[Image]":
     """The pictures shown at *moments*, in one pass through the file."""
     wanted, before, start_s = list(moments), None, None
     with opened(path) as (container, stream):
@@ -81,7 +80,6 @@ def _thumbs(path: str | os.PathLike[str], moments: list[float], column: int) -> 
                 return
             before = frame
     if before is None:
-        seems = "a video without a single frame that can be decoded"
-        raise NotAVideo(f"{Path(path).name} is {seems}", seems=seems)
+        raise NotAVideo(f"{Path(path).name} is {NO_FRAME}", seems=NO_FRAME)
     for _ in wanted:  # shown until the end
         yield before.to_image().resize((column, height))  # type: ignore[no-untyped-call]

@@ -5,13 +5,13 @@ already are kept, whatever becomes of ours.
 """
 
 import json
-import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..fileops import finished_in_one_step
-from .facts import NotAVideo
+from .facts import AnyPath, NotAVideo
 from .reading import opened, probe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class CannotTag(ValueError):
     """A note cannot be written into this file without changing something else in it."""
 
 
-def write_request(source: str | os.PathLike[str], target: str | os.PathLike[str], text: str) -> Path:
+def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
     """Copy the video *source* to *target* with *text* in its tags; returns that path.
 
     Pictures and sound are copied packet by packet, and compared before the copy gets its name. A note of ours that is there is replaced.
@@ -53,7 +53,7 @@ def write_request(source: str | os.PathLike[str], target: str | os.PathLike[str]
     if kind not in _WRITERS:
         raise CannotTag(f"{Path(source).name} is {kind}, which holds no such tags")
     tags = _tags_of(source)
-    name = next((name for name in _TAGS if _is_free(tags.get(name))), None)
+    name = next((name for name in _TAGS if name not in tags or _as_note(tags[name]) is not None), None)
     if name is None:
         raise CannotTag(f"{Path(source).name} has no tag that is free")
     with finished_in_one_step(target) as part:
@@ -70,12 +70,8 @@ def write_request(source: str | os.PathLike[str], target: str | os.PathLike[str]
     return Path(target)
 
 
-def read_request(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """The note that `write_request` left in a video, or None.
-
-    Raises:
-        NotAVideo: the file is none.
-    """
+def read_request(path: AnyPath) -> dict[str, Any] | None:
+    """The note that `write_request` left in a video, or None; NotAVideo for another file."""
     try:
         notes = map(_as_note, _tags_of(path).values())
     except UnicodeDecodeError:
@@ -94,25 +90,15 @@ def _as_note(text: str) -> dict[str, Any] | None:
     return note if isinstance(note, dict) and MARK in note else None
 
 
-def _is_free(text: str | None) -> bool:
-    return text is None or _as_note(text) is not None
-
-
-def _tags_of(path: str | os.PathLike[str]) -> dict[str, str]:
+def _tags_of(path: AnyPath) -> dict[str, str]:
     """The tags of the file as a whole; Matroska writes their names in capitals."""
     with opened(path) as (container, _):
         return {name.lower(): text for name, text in container.metadata.items()}
 
 
 def _what_is_lost(wanted: dict[str, str], found: dict[str, str]) -> str:
-    return next(
-        (
-            name
-            for name, text in wanted.items()
-            if name not in _OF_THE_CONTAINER and found.get(name) != text and text
-        ),
-        "",
-    )
+    ours = {name: text for name, text in wanted.items() if text and name not in _OF_THE_CONTAINER}
+    return next((name for name, text in ours.items() if found.get(name) != text), "")
 
 
 def _copy(source: Path, target: Path, kind: str, tags: dict[str, str], place: str) -> None:
@@ -125,23 +111,18 @@ def _copy(source: Path, target: Path, kind: str, tags: dict[str, str], place: st
         with opened(source) as (film, _), av.open(str(target), "w", format=kind, options=options) as copy:
             if film.chapters():
                 raise CannotTag(f"{source.name} has chapters")
-            tracks = {stream.index: _track(copy, stream) for stream in film.streams if _is_wanted(stream)}
+            if strange := next((stream.type for stream in film.streams if stream.type not in _COPIED), None):
+                raise CannotTag(f"it has a track of another kind ({strange})")
+            tracks = {stream.index: _track(copy, stream) for stream in film.streams}
             copy.metadata.update(_kept(tags, place))
             for packet in film.demux(list(film.streams)):
-                if packet.dts is None or packet.stream.index not in tracks:
-                    continue  # the empty packet at the end of each stream
-                packet.stream = tracks[packet.stream.index]
-                copy.mux(packet)
+                if packet.dts is not None:  # as in the empty packet at the end of each stream
+                    packet.stream = tracks[packet.stream.index]
+                    copy.mux(packet)
     except (av.FFmpegError, ValueError) as exc:
         if isinstance(exc, CannotTag | NotAVideo):
             raise
         raise CannotTag(f"{source.name} cannot be copied: {exc}") from exc
-
-
-def _is_wanted(stream: "Stream") -> bool:
-    if stream.type in _COPIED:
-        return True
-    raise CannotTag(f"it has a track of another kind ({stream.type})")
 
 
 def _track(copy: "OutputContainer", stream: "Stream") -> "Stream":
@@ -159,7 +140,7 @@ def _kept(tags: dict[str, str], place: str) -> dict[str, str]:
     return kept
 
 
-def _same_packets(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def _same_packets(one: AnyPath, other: AnyPath) -> bool:
     """Whether both files hold the same pictures and sounds, each at the same moment."""
     with opened(one) as (first, _), opened(other) as (second, _):
         if [_look(stream) for stream in first.streams] != [_look(stream) for stream in second.streams]:
@@ -167,11 +148,7 @@ def _same_packets(one: str | os.PathLike[str], other: str | os.PathLike[str]) ->
         for index in range(len(first.streams)):
             first.seek(0)
             second.seek(0)
-            pairs = zip(_packets(first, index), _packets(second, index), strict=True)
-            try:
-                if any(a != b for a, b in pairs):
-                    return False
-            except ValueError:  # one has more of them
+            if any(a != b for a, b in zip_longest(_packets(first, index), _packets(second, index))):
                 return False
     return True
 

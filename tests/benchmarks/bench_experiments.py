@@ -37,8 +37,9 @@ def fill(exp, share=1.0):
     from dataclasses import asdict
 
     from kie_nb.handles import get_session
-    from kie_nb.handles.prepare import new_run
+    from kie_nb.ledger import KeptFile
     from kie_nb.ledger.schema import run
+    from kie_nb.requests.prepare import new_run
 
     prepared = [cell.prepared for cell in exp.plan().cells]
     prepared = prepared[: int(len(prepared) * share)]
@@ -47,9 +48,10 @@ def fill(exp, share=1.0):
         is_done = number < len(prepared) - 100
         values = asdict(new_run(one))
         values |= {
-            "id": f"{number:012x}", "live_key": f"{one.fingerprint}:0", "created_at": now, "task_id": f"task{number}",
+            "id": f"{number:012x}", "active_key": f"{one.fingerprint}:0", "created_at": now, "task_id": f"task{number}",
             "state": "fetched" if is_done else "accepted", "credits": 60.0 if is_done else None,
-            "video": f"videos/{number}.mp4" if is_done else None, "video_sha256": "0" * 64, "duration_s": 5.0,
+            "files": (KeptFile(name=f"videos/{number}.mp4", number=0, sha256="0" * 64),) if is_done else (),
+            "duration_s": 5.0, "beat": 0,
             "completed_at": now if is_done else None, "owner": None,
         }  # fmt: skip
         rows.append(values)

@@ -11,7 +11,9 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.handles import get_session
+from kie_nb.handles import session as session_
 from kie_nb.handles.begin import intend
+from kie_nb.ledger import KeptFile
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -116,11 +118,12 @@ def test_a_late_look_moves_nothing_back(simulate):
     run = kie.generate("Waves.", **TEXT)
     while run.task_id is None:
         time.sleep(0.01)
-    done = {"video": "videos/a.mp4", "video_sha256": "ab" * 32, "duration_s": 9.0, "hand_to": "other|1|1"}
+    file = KeptFile(name="videos/a.mp4", number=0, sha256="ab" * 32)
+    done = {"files": (file,), "duration_s": 9.0, "hand_to": "other|1|1"}
     under_way = {"accepted", "waiting", "queuing", "generating"}
     known = run.ledger.move(run.id, "fetched", expect=under_way, **done)
     end = time.monotonic() + SHORT_S
-    while get_session().is_followed(run):
+    while get_session().supervisor.is_driven(run):
         assert time.monotonic() < end
         time.sleep(0.02)
 
@@ -154,7 +157,7 @@ def test_one_that_two_find_left_is_sent_by_one_and_joined_by_the_other(simulate,
     session = get_session()
     prepared = session.prepare("Waves.", **TEXT)
     left, _ = intend(session, prepared, fresh=False, max_credits=None)
-    ledger, withdraw, taken = session.ledger(prepared.home), session.withdraw, []
+    ledger, withdraw, taken = session.ledger(prepared.home), session_.cancel_unsent, []
 
     def late(run):
         ledger.move(left.id, "not_sent", expect={"intent"}, release=True)
@@ -163,7 +166,7 @@ def test_one_that_two_find_left_is_sent_by_one_and_joined_by_the_other(simulate,
         ledger.move(taken[0], "intent", expect={"intent"}, hand_to=other.pop("owner"), **other)
         return withdraw(run)
 
-    monkeypatch.setattr(session, "withdraw", late)
+    monkeypatch.setattr(session_, "cancel_unsent", late)
     run, how = session.begin(prepared)
     assert ([run.id], how) == (taken, "joined")
 

@@ -117,7 +117,7 @@ CASES = {
     ),
     "before the rename": Case(step="before the rename", resumed="fetched", tasks=1, end={"rename": ".mp4"}),
     "after the rename": Case(step="renamed, not written down", resumed="fetched", tasks=1, end=moved("fetched")),
-    "after the end": Case(step="fetched", resumed="fetched", tasks=1, end={"call": "engine/tracked.py:finish"}),
+    "after the end": Case(step="fetched", resumed="fetched", tasks=1, end={"call": "handles/tracked.py:finish"}),
 }  # fmt: skip
 
 

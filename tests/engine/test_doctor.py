@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hurry import hurry
@@ -179,8 +179,7 @@ def test_a_file_as_recorded_that_is_no_video(run, simulator):
         "fetched",
         expect={"fetched"},
         evidence={"x": 1},
-        video_sha256=hash_of(run.video),
-        video_bytes=6,
+        files=(replace(run.row.files[0], sha256=hash_of(run.video), bytes=6),),
     )
     found = only(kie.doctor())
 
@@ -239,9 +238,7 @@ def test_a_success_that_was_not_fetched_is_fetched(run, simulator, hours, kind):
     """Its process died between the end of the task and the download; its link lives about a day."""
     name = run.video
     name.unlink()
-    ledger().move(
-        run.id, "success", expect={"fetched"}, video=None, video_sha256=None, completed_at=hours_ago(hours)
-    )
+    ledger().move(run.id, "success", expect={"fetched"}, files=(), completed_at=hours_ago(hours))
     found = only(kie.doctor())
 
     assert (found.kind, found.done, found.is_mended) == (kind, "fetched", True)
@@ -372,9 +369,7 @@ def test_every_file_of_a_success_is_fetched(simulate, ask, is_known):
     for path in run.videos:
         path.unlink()
     urls = run.row.urls if is_known else None
-    ledger().move(
-        run.id, "success", expect={"fetched"}, video=None, video_sha256=None, more_videos=None, urls=urls
-    )
+    ledger().move(run.id, "success", expect={"fetched"}, files=(), urls=urls)
     report = kie.doctor()
 
     assert [(found.kind, found.done) for found in report.findings] == [("not fetched", "fetched")] * 2

@@ -6,6 +6,7 @@ import io
 import re
 import time
 import weakref
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -78,7 +79,8 @@ def test_what_a_saved_table_says_stays_true(done):
 def test_a_video_of_another_length_is_pointed_out(done):
     """The file is what the service made; that it is not what was asked for is said."""
     assert done.remarks == ()
-    get_session().update(done, done.ledger.move(done.id, "fetched", expect={"fetched"}, video_seconds=3.2))
+    files = (replace(done.row.files[0], seconds=3.2),)
+    get_session().update(done, done.ledger.move(done.id, "fetched", expect={"fetched"}, files=files))
     words = "Asked for 5 s; the video has 3.2 s."
     assert done.remarks == (words,)
     assert words in repr(done)

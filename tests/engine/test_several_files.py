@@ -1,11 +1,8 @@
 """A task that makes several files: each is known by its own number, hash and size, here and wherever it is brought to."""
 
-import contextlib
-import sqlite3
-
 import pytest
 from hurry import hurry
-from madefolder import edit, hash_of, manifest_of
+from madefolder import hash_of, manifest_of
 
 import kie_nb as kie
 from kie_nb import settings
@@ -78,19 +75,6 @@ def flip(path, _stranger):
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
 
-def forget_facts_of_files():
-    """The ledger as a kie_nb has left it that kept hash and size of the first file alone."""
-    with contextlib.closing(sqlite3.connect(settings.current().home / "ledger.sqlite")) as db, db:
-        db.execute("UPDATE run SET files = NULL, files_made = NULL")
-
-
-def as_an_earlier_kie_nb_wrote_it(entry):
-    """For `edit`: the manifest's entry without count and numbers."""
-    entry.pop("files_made")
-    for one in entry["videos"]:
-        one.pop("number")
-
-
 # --- on disk ------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +140,7 @@ def test_other_bytes_than_the_first_time_are_told_of_each_file(run, simulator, s
     evidence = run.history()[-1]["evidence"]
     assert evidence["fetched again"] == run.videos[1].name
     assert evidence["before"] == run.row.video_sha256 != evidence["sha256"] == hash_of(stranger)
-    assert (run.row.video_sha256, run.row.video_bytes) == (
+    assert (run.row.video_sha256, run.row.files[0].bytes) == (
         hash_of(run.video),
         run.video.stat().st_size,
     )
@@ -181,22 +165,6 @@ def test_the_history_tells_which_file_had_which_hash(run):
 
     assert [one["number"] for one in fetched] == [0, 1]
     assert [one["sha256"] for one in fetched] == [hash_of(path) for path in run.videos]
-
-
-def test_an_old_ledger_is_not_told_what_it_did_not_write_down(run, stranger):
-    """Of its second file no hash is known: it is there and whole, and nothing is invented. A copy that comes is known."""
-    swap(run.videos[1], stranger)
-    forget_facts_of_files()
-    get_session().update(run, ledger().get(run.id))
-
-    assert run.row.files is None
-    assert run.missing == ()
-    assert as_fetched(run) == ""
-    assert kie.doctor().is_well
-    run.videos[1].unlink()
-    assert only(kie.doctor()).done == "fetched"
-    swap(run.videos[1], stranger)
-    assert only(kie.doctor()).kind == "altered"
 
 
 # --- export and import --------------------------------------------------------------------------------------------
@@ -259,7 +227,7 @@ def test_the_doctor_checks_what_was_imported(run, elsewhere, tmp_path, stranger,
     path = came.videos[position]
 
     assert kie.doctor().is_well
-    assert [one["sha256"] for one in came.row.files] == [hash_of(each) for each in came.videos]
+    assert [one.sha256 for one in came.row.files] == [hash_of(each) for each in came.videos]
     assert hash_of(path) != hash_of(run.videos[position])
     swap(path, stranger)
     assert as_fetched(came) == "altered"
@@ -300,7 +268,7 @@ def test_an_import_brings_the_file_that_is_lacking_here(run, elsewhere, tmp_path
     assert kie.import_runs(tmp_path / "out").updated == (run.id,)
     assert (run.videos, run.url) == ((first, second), url)
     assert hash_of(first) == run.row.video_sha256 == kept
-    assert [one["sha256"] for one in run.row.files] == [kept, hash_of(second)]
+    assert [one.sha256 for one in run.row.files] == [kept, hash_of(second)]
     assert kie.doctor().is_well
     assert kie.import_runs(tmp_path / "out").skipped == (run.id,)
 
@@ -319,26 +287,3 @@ def test_an_import_forgets_no_file_that_the_folder_lacks(run, tmp_path, stranger
     assert kie.doctor().is_well
     swap(second, stranger)
     assert only(kie.doctor()).file == second.name
-
-
-def test_a_folder_without_the_new_facts_comes_in_as_before(run, elsewhere, tmp_path):
-    """Of an earlier kie_nb: what it does not say is not known, and nothing is missed."""
-    folder = kie.export(tmp_path / "out").folder
-    edit(folder, as_an_earlier_kie_nb_wrote_it)
-    elsewhere("b")
-    kie.import_runs(folder)
-    came = kie.get(run.id)
-
-    assert [path.name for path in came.videos] == [path.name for path in run.videos]
-    assert (came.missing, came.row.files_made) == ((), None)
-    assert kie.doctor().is_well
-
-
-def test_an_old_folder_is_added_to(run, tmp_path):
-    """An export into it fills in what it did not say, and writes no file again."""
-    folder = kie.export(tmp_path / "out").folder
-    whole = manifest_of(folder)["runs"][0]
-    edit(folder, as_an_earlier_kie_nb_wrote_it)
-
-    assert kie.export(folder).written == ()
-    assert manifest_of(folder)["runs"][0] == whole

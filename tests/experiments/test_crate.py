@@ -101,7 +101,7 @@ def test_a_finished_run_has_its_video_and_a_failed_one_its_error(crate, exp):
         assert hashlib.sha256(path.read_bytes()).hexdigest() == video["sha256"] == run.row.video_sha256
         assert video["contentSize"] == str(path.stat().st_size)
         assert video["encodingFormat"] == "video/mp4"
-        assert video["duration"] == f"PT{run.row.video_seconds:g}S"
+        assert video["duration"] == f"PT{run.row.files[0].seconds:g}S"
         assert video.get("keywords") == (", ".join(run.tags) or None)
 
 

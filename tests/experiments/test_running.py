@@ -456,19 +456,33 @@ def test_a_stop_and_other_limits_apply_at_once(smile, simulator):
     exp.wait(SHORT_S)
 
 
-def test_what_another_handle_takes_back_is_bought(smile, simulator, monkeypatch):
-    """Both have asked for the same cells; one is stopped before it has sent its own."""
+def test_what_another_handle_cancels_is_bought(smile, simulator, monkeypatch):
+    """Both have asked for the same cells; one stops at a failure before it has sent all of its own."""
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
-    first = smile().run()
-    while len(simulator.tasks) < 2:
-        time.sleep(0.01)
-    second = smile().run()
-    first.stop()
+    simulator.set_faults([Fault(call="task", kind="fail", match="yawns", times=1)])
+    first = smile().run(stop_after_failures=1)
+    second = smile().run(stop_after_failures=9)
+    first.wait(SHORT_S)
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
 
-    assert second.wait(SHORT_S).status().done == 12
+    assert first.status().stopped == "1 failures in a row"
+    assert second.wait(SHORT_S).status().counts == {"fetched": 11, "fail": 1}
     assert second.status().stopped == ""
     assert len(simulator.tasks) == 12
+
+
+def test_a_stop_is_one_of_the_experiment(smile, simulator, monkeypatch):
+    """A cell that ran twice has two handles, and its card the button of the second alone."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
+    first, second = smile().run(), smile().run()
+    while len(simulator.tasks) < 2:
+        time.sleep(0.01)
+    second.stop()
+    first.wait(SHORT_S)
+    second.wait(SHORT_S)
+
+    assert first.status().stopped == second.status().stopped == "you stopped it"
+    assert len(simulator.tasks) == 2
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -1,12 +1,8 @@
 """What was paid for comes back: a video whose file is gone, and a task that the service did not show."""
 
-import contextlib
-import sqlite3
-
 from hurry import hurry
 
 import kie_nb as kie
-from kie_nb import settings
 from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
 from kie_nb.experiments.headless import run as run_file
 from kie_nb.notebook.experiment_page import experiment_page
@@ -106,15 +102,3 @@ def test_a_second_file_that_is_gone_is_no_done_cell(simulator):
     assert "1 of 2 cells done, 1 incomplete" in exp.report("two.html").read_text()
     first.unlink()
     assert exp.status().counts == {"gone": 1, "fetched": 1}
-
-
-def test_files_are_missed_that_an_earlier_version_did_not_count(simulator, monkeypatch):
-    """It wrote down the links alone."""
-    hurry(fetch_pauses_s=(0.0,))
-    late = Fault(call="download", kind="expired", match="_1.mp4")
-    simulator.set_faults([Fault(call="record", kind="two_urls"), late])
-    exp = kie.Experiment("two", model="wan/2-5-text-to-video", prompt="Waves.", seed=3).run().wait(SHORT_S)
-    with contextlib.closing(sqlite3.connect(settings.current().home / "ledger.sqlite")) as db, db:
-        db.execute("UPDATE run SET files = NULL, files_made = NULL")
-
-    assert exp.status().counts == {"incomplete": 1}

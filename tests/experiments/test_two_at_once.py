@@ -1,6 +1,7 @@
 """The same experiment begun by two processes, or two threads, at the same moment."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,21 @@ import pytest
 import kie_nb as kie
 
 SHORT_S = 120
+LIMITED = """
+import os, signal, sys, time
+import kie_nb as kie
+image, seeds, how = sys.argv[1], range(*map(int, sys.argv[2].split("-"))), sys.argv[3]
+exp = kie.Experiment("both", image=image, prompt="The cat smiles", seed=seeds)
+try:
+    exp.run(max_credits=300, extend=True)
+    if how == "crash":
+        while sum(run.state == "intent" for run in exp) < 3:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+    exp.wait(120)
+except kie.BudgetExceeded:
+    pass
+"""
 PROCESS = """
 import json, sys
 import kie_nb as kie
@@ -45,6 +61,31 @@ def test_a_seed_that_two_processes_draw_is_one(processes, simulator):
 
     assert first == second
     assert len(first["runs"]) == len(simulator.tasks) == 2
+
+
+def go(cat, seeds, how="wait"):
+    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", LIMITED, str(cat), seeds, how])
+
+
+def test_two_processes_keep_one_limit(simulator, cat):
+    """Each asks the ledger in the transaction that records a request: together they never pass it."""
+    pair = [go(cat, "0-5"), go(cat, "5-10")]
+    assert [process.wait(SHORT_S) for process in pair] == [0, 0]
+
+    assert 1 <= len(simulator.tasks) <= 5
+
+
+def test_a_limit_counts_what_a_dead_process_has_recorded(simulator, cat, monkeypatch):
+    """What was not sent is bought under the limit of the next run, and no cell twice."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "1")
+    assert go(cat, "0-5", "crash").wait(SHORT_S) == -signal.SIGKILL
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
+    assert go(cat, "0-8").wait(SHORT_S) == 0
+    assert len(simulator.tasks) <= 5
+    assert go(cat, "0-5").wait(SHORT_S) == 0
+
+    assert len(simulator.tasks) <= 5
+    assert len({task.input["seed"] for task in simulator.tasks}) == len(simulator.tasks)
 
 
 def test_of_two_definitions_at_the_same_moment_one_is_refused(cat, simulator):

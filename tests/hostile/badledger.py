@@ -27,7 +27,8 @@ def make(home, *, account="a"):
     definition = '{"kie_nb": 1, "name": "storm", "model": "m", "fixed": {"seed": 1}, "axes": {}}'
     with changing(home) as db:
         db.execute(
-            "INSERT INTO event VALUES (1, ?, ?, NULL, 'fetched', '{\"because\": \"made\"}')", (at, run_id)
+            "INSERT INTO event (id, at, run_id, to_state, evidence) VALUES (1, ?, ?, 'fetched', '{\"because\": \"made\"}')",
+            (at, run_id),
         )
         db.execute(
             "INSERT INTO upload VALUES (?, ?, 'https://example.com/u.png', ?)", (account, "c" * 64, at)

@@ -59,7 +59,7 @@ CODE = [
         "table budget",
         id="a default",
     ),
-    pytest.param(["DROP INDEX run_live_key"], None, id="an index fewer"),
+    pytest.param(["DROP INDEX run_active_key"], None, id="an index fewer"),
     pytest.param(
         [
             "PRAGMA writable_schema = ON",

@@ -14,9 +14,9 @@ from manyruns import MODELS, film
 
 import kie_nb as kie
 from kie_nb.engine.schedule import next_look_s, usual_of
-from kie_nb.engine.weigh import Reading
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
+from kie_nb.operations.balances import Reading
 from kie_nb.service.records import parse_record
 
 NOW_MS = 1_767_225_600_000  # in 2026
@@ -177,7 +177,7 @@ def test_imported_runs_teach_nothing(simulate, tmp_path, cat):
 
 @pytest.mark.parametrize(
     "change",
-    [{"duration_s": 1e9}, {"credits": 1e9}, {"credits": -1}, {"estimate": 1e300}, {"video_seconds": 1e7}],
+    [{"duration_s": 1e9}, {"credits": 1e9}, {"credits": -1}, {"estimate": 1e300}, {"files_made": 10**7}],
 )
 def test_a_folder_with_impossible_figures_is_refused(simulate, tmp_path, cat, change):
     """Nothing of it comes in."""

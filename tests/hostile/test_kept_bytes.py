@@ -81,7 +81,7 @@ def test_what_came_is_kept_and_said(shop, name):
 
     assert (run.state, run.video.suffix) == ("fetched", f".{item.ending}")
     assert run.video.read_bytes() == item.content
-    assert (run.row.video_sha256, run.row.video_bytes) == (
+    assert (run.row.video_sha256, run.row.files[0].bytes) == (
         hashlib.sha256(item.content).hexdigest(),
         len(item.content),
     )

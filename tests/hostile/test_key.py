@@ -18,7 +18,7 @@ from secretwalk import holders
 import kie_nb as kie
 from kie_nb.keys import Secret
 from kie_nb.ledger import Ledger
-from kie_nb.service import Client, connection
+from kie_nb.service import Client, reach
 
 KEY = "sk-Fake/0123456789+abcdef=="
 PASSWORD = "hunter2hunter2"
@@ -27,9 +27,9 @@ CREATE = ("wan/2-5-text-to-video", {"prompt": "Waves."})
 
 @pytest.fixture(autouse=True)
 def _certificates_are_read_anew():
-    connection._certificates.cache_clear()
+    reach.certificates.cache_clear()
     yield
-    connection._certificates.cache_clear()
+    reach.certificates.cache_clear()
 
 
 @pytest.fixture

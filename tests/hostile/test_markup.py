@@ -17,9 +17,7 @@ from madefolder import make_folder
 
 import kie_nb as kie
 from kie_nb.engine import tables
-from kie_nb.engine.evidence import Evidence
 from kie_nb.engine.states import State
-from kie_nb.engine.weigh import Others, Verdict
 from kie_nb.errors import TaskFailed
 from kie_nb.experiments.comparison import Comparison
 from kie_nb.experiments.plan import Plan
@@ -34,12 +32,14 @@ from kie_nb.notebook import page
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.notebook.gallery.tiles import tile
 from kie_nb.notebook.live_output import LiveOutput
-from kie_nb.notebook.panel.controls import mark
 from kie_nb.notebook.panel.pricing import Priced
-from kie_nb.notebook.panel.queue import state_of
+from kie_nb.notebook.panel.queue_row import state_of
 from kie_nb.notebook.panel.static import static_page
+from kie_nb.notebook.panel.widgets import mark
 from kie_nb.notebook.run_list import RunList
 from kie_nb.notebook.wall_widget import page_of
+from kie_nb.operations.balances import Others, Verdict
+from kie_nb.operations.evidence import Evidence
 from kie_nb.operations.findings import Finding, Report
 from kie_nb.video import Likeness, Side
 

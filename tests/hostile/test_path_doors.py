@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from badfolder import OWN, STORED, BadFolder, link_videos
+from badfolder import STORED, BadFolder, link_videos
 from kerneldriver import CELL
 from madefolder import edit, make_folder
 
@@ -48,7 +48,7 @@ def define(cat):
 )
 def test_doctor_brings_a_files_own_place_back_and_touches_no_other(bad, simulator, stored):
     """What the row names is not looked at; the video is fetched again under a name of ours, and nothing is bought."""
-    bad.set(files=None, video=STORED[stored](bad))
+    bad.set_files(STORED[stored](bad))
     report = kie.doctor()
     (run,) = kie.runs()
 
@@ -63,7 +63,7 @@ def test_doctor_brings_a_files_own_place_back_and_touches_no_other(bad, simulato
 
 def test_doctor_does_nothing_through_a_linked_folder(bad):
     """Nothing there is fetched, moved or removed; least of all half a file of the user's own."""
-    bad.set(**OWN, video=link_videos(bad))
+    bad.set_files(link_videos(bad))
     report = kie.doctor()
 
     assert bad.is_untouched()
@@ -157,10 +157,10 @@ def test_mlflow_is_given_nothing_of_the_outside(bad, cat, tmp_path, monkeypatch)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     exp = define(cat)
     for stored in ("an absolute path to a text", "upwards", "a link to a film"):
-        bad.set(**OWN, video=STORED[stored](bad))
+        bad.set_files(STORED[stored](bad))
         exp.log_to_mlflow(f"sqlite:///{tmp_path / 'mlflow.db'}")
     shutil.copy(bad.secret, bad.videos / "text.mp4")
-    bad.set(video="videos/text.mp4")
+    bad.set_files("videos/text.mp4")
     bad.set_picture("../../outside/photo")
     with contextlib.suppress(kie.KieError):  # such a run need not be there at all
         exp.log_to_mlflow(f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -209,7 +209,7 @@ def test_a_cell_that_is_run_again_shows_its_own_video(workshop_of_bad):
     kernel, bad, simulator = workshop_of_bad
     for stored in ("an absolute path to a text", "an absolute path to a film", "upwards", "a link to a film"):
         assert kernel.run(CELL.replace("-o clip", "-o clip --wait")).status == "ok"
-        bad.set(**OWN, video=STORED[stored](bad))
+        bad.set_files(STORED[stored](bad))
         for source in (
             "%kie runs",
             f"{CELL} ",
@@ -221,7 +221,7 @@ def test_a_cell_that_is_run_again_shows_its_own_video(workshop_of_bad):
             assert not bad.is_in(str(cell.outputs)), (stored, source)
         assert kernel.value("clip.video.parent == clip.video.resolve().parent") == "True"
         assert "data:video/mp4" in cell.html
-    bad.set(**OWN, video=link_videos(bad))
+    bad.set_files(link_videos(bad))
     for source in (CELL, "%kie runs", "%kie doctor --look"):
         assert not bad.is_in(str(kernel.run(source).outputs))
 

@@ -1,12 +1,11 @@
 """Data never names a path: whatever a row calls its file, nothing outside the home is read, shown, copied, written or removed."""
 
 import hashlib
-import json
 import shutil
 import threading
 
 import pytest
-from badfolder import OWN, STORED, BadFolder, text
+from badfolder import STORED, BadFolder, text
 
 import kie_nb as kie
 from kie_nb.cli import main
@@ -97,7 +96,7 @@ def leaks(bad, exp, out):
 @pytest.mark.parametrize("stored", STORED)
 def test_nothing_outside_comes_through_any_door(bad, define, tmp_path, stored):
     """The file that the row names is none: it is neither read nor shown, and the run is what it was."""
-    bad.set(**OWN, video=STORED[stored](bad))
+    bad.set_files(STORED[stored](bad))
     bad.settle()
     exp = define()
 
@@ -111,7 +110,8 @@ def test_nothing_outside_comes_through_any_door(bad, define, tmp_path, stored):
 @pytest.mark.parametrize("stored", ["an absolute path to a film", "upwards", "a link to a text"])
 def test_a_second_file_is_judged_as_the_first(bad, define, tmp_path, stored):
     """A task may have made several."""
-    bad.set(**OWN, more_videos=json.dumps([STORED[stored](bad)]))
+    own = f"videos/{next(bad.videos.glob('*[0-9a-f].mp4')).name}"
+    bad.set_files(own, STORED[stored](bad))
     exp = define()
 
     assert leaks(bad, exp, tmp_path / "out") == []
@@ -121,7 +121,7 @@ def test_a_second_file_is_judged_as_the_first(bad, define, tmp_path, stored):
 
 def test_the_run_says_why_it_has_no_video(bad, define):
     """Wherever it is shown; its state stays, for the video was fetched."""
-    bad.set(**OWN, video="../outside/film.mp4")
+    bad.set_files("../outside/film.mp4")
     run = define().runs[0]
 
     for words in (repr(run), kie.runs()._repr_html_(), " ".join(run.remarks)):
@@ -131,7 +131,7 @@ def test_the_run_says_why_it_has_no_video(bad, define):
 
 def test_a_text_with_the_name_of_a_video_is_not_handed_out(bad, define, tmp_path):
     """A plain file in its place, as the row says, and no video by its bytes."""
-    bad.set(**OWN, video=text(bad))
+    bad.set_files(text(bad))
     exp = define()
 
     assert leaks(bad, exp, tmp_path / "out") == []

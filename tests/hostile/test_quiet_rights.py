@@ -53,12 +53,13 @@ def test_a_note_of_a_task_is_the_users_alone(tmp_path):
 
     class Note(Step):
         def __init__(self, folder):
-            self.run = type("Run", (), {"id": "r"})
+            run = type("Run", (), {"id": "r"})
+            self.drive = type("Drive", (), {"run": run})
             settings = type("Settings", (), {"state_home": folder})
             self.channel = type("Channel", (), {"settings": settings})
             self.ledger = type("Ledger", (), {"now": lambda _self: dt.datetime.now(dt.UTC)})()
 
-    Note(tmp_path / "new" / "state")._note_task("t")
+    Note(tmp_path / "new" / "state").note_task("t")
 
     assert rights(tmp_path / "new" / "state") == 0o700
     assert [rights(path) for path in (tmp_path / "new" / "state").iterdir()] == [0o600]

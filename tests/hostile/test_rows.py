@@ -16,13 +16,13 @@ from kie_nb.cli import main
 from kie_nb.engine.states import State
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
-from kie_nb.handles.doctor import doctor
 from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
 from kie_nb.notebook import page
 from kie_nb.notebook.cell_text import cell_text
 from kie_nb.notebook.line import parse
+from kie_nb.operations.doctor import doctor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*in the ledger:UserWarning"
@@ -95,7 +95,7 @@ ESSENTIAL = [
     ),
     pytest.param("fingerprint", "f" * 64, id="the fingerprint of another request"),
     pytest.param("fingerprint", MARKUP, id="markup as fingerprint"),
-    pytest.param("live_key", MARKUP, id="markup as key"),
+    pytest.param("active_key", MARKUP, id="markup as key"),
     pytest.param("task_id", b"\xff", id="bytes as task"),
     pytest.param("created_at", "yesterday", id="no moment"),
     pytest.param("created_at", "9999-12-31T23:59:59.999999+00:00", id="the end of time"),
@@ -141,16 +141,16 @@ def test_nobody_is_asked_about_a_task_that_has_no_name(home, simulate, state, ta
     "change",
     [
         "fingerprint = CAST(fingerprint AS BLOB)",
-        "fingerprint = CAST(fingerprint AS BLOB), live_key = NULL",
-        "fingerprint = upper(fingerprint), live_key = upper(live_key)",
-        "fingerprint = substr(fingerprint, 1, 63) || ' ', live_key = substr(fingerprint, 1, 63) || ' :0'",
+        "fingerprint = CAST(fingerprint AS BLOB), active_key = NULL",
+        "fingerprint = upper(fingerprint), active_key = upper(active_key)",
+        "fingerprint = substr(fingerprint, 1, 63) || ' ', active_key = substr(fingerprint, 1, 63) || ' :0'",
         "family = CAST(family AS BLOB)",
         "family = upper(family)",
         "seed_drawn = 2",
         "seed_drawn = 'yes'",
-        "state = 'refused', live_key = NULL",
-        "state = 'intent', live_key = NULL",
-        "state = CAST(state AS BLOB), live_key = NULL",
+        "state = 'refused', active_key = NULL",
+        "state = 'intent', active_key = NULL",
+        "state = CAST(state AS BLOB), active_key = NULL",
     ],
 )
 def test_a_row_that_no_look_up_finds_is_not_bought_again(home, simulate, change, drawn):
@@ -175,12 +175,7 @@ TELLING = [
     pytest.param("estimate", MARKUP, id="markup as estimate"),
     pytest.param("duration_s", "1 min", id="words as duration"),
     pytest.param("duration_s", 1e9, id="thirty years"),
-    pytest.param("video_seconds", -5.0, id="a negative length"),
-    pytest.param("video_bytes", MARKUP, id="markup as size"),
     pytest.param("files_made", 10**15, id="a million million files"),
-    pytest.param("files", '[{"name": 7}]', id="a number as name"),
-    pytest.param("files", "[" * 200 + "]" * 200, id="deep files"),
-    pytest.param("more_videos", '{"a": 1}', id="an object as names"),
     pytest.param("urls", '["javascript:alert(1)"]', id="no address"),
     pytest.param("urls", "not json", id="no JSON"),
     pytest.param("tags", '"best"', id="a text as tags"),
@@ -208,6 +203,35 @@ def test_a_column_that_tells_nonsense_tells_nothing(home, simulate, column, valu
     assert MARKUP not in shown
     assert len([text for text in get_session().here.remarks if f"column {column} " in text]) == 1
     assert ask().id == run.id
+    assert simulator.counts["create_requests"] == 0
+
+
+# What a row may say of its files.
+FILES = [
+    pytest.param('[{"name": "videos/a.mp4", "number": 0, "seconds": -5.0}]', id="a negative length"),
+    pytest.param(f'[{{"name": "videos/a.mp4", "number": 0, "bytes": "{MARKUP}"}}]', id="markup as size"),
+    pytest.param('[{"name": "videos/a.mp4", "number": 1000000}]', id="a number beyond all files"),
+    pytest.param(json.dumps([{"name": f"videos/{n}.mp4", "number": 0} for n in "ab"]), id="one number twice"),
+    pytest.param('[{"name": 7}]', id="a number as name"),
+    pytest.param("[" * 200 + "]" * 200, id="deep files"),
+    pytest.param('{"a": 1}', id="an object as files"),
+    pytest.param('["videos/a.mp4"]', id="names alone"),
+]
+
+
+@pytest.mark.parametrize("value", FILES)
+def test_files_that_are_none_are_not_there(home, simulate, value):
+    """The run is shown without them, with one remark; what is looked for is its task's file, and nothing is bought."""
+    simulator = simulate()
+    put(home, "files", value)
+
+    (run,), shown = look_at_all()
+
+    assert (run.row.files, run.video, run.state) == ((), None, "fetched")
+    assert MARKUP not in shown
+    assert len([text for text in get_session().here.remarks if "column files " in text]) == 1
+    with pytest.raises(KieError, match="names no file for it"):
+        ask()
     assert simulator.counts["create_requests"] == 0
 
 
@@ -267,7 +291,7 @@ def test_an_experiment_whose_definition_cannot_be_read_is_refused(home, value):
 def test_the_mark_of_a_paid_run_is_not_needed(home, simulate):
     """A run that may be billed stands for its request, whether a file says so or not."""
     simulator = simulate()
-    put(home, "live_key", None)
+    put(home, "active_key", None)
 
     assert ask().state == "fetched"
     assert simulator.counts["create_requests"] == 0
@@ -292,7 +316,7 @@ def test_a_good_run_is_shown_beside_a_bad_one(home, simulate):
 
     assert [found.id for found in runs] == [run.id]
     assert [found.id for found in kie.runs(text="take")] == [run.id]
-    assert doctor(get_session()).runs == 1
+    assert doctor(get_session().supervisor).runs == 1
 
 
 def test_a_row_that_no_export_takes_leaves_the_others_in(home, simulate, tmp_path):

@@ -47,7 +47,7 @@ def test_two_machines_have_one_ledger(open_shared, intention):
     assert other.move(row.id, "sending", expect={"intent"}, owner="me").state == "sending"
     assert [entry["to_state"] for entry in one.events(row.id)] == ["intent", "sending"]
     assert other.intend(intention(), fresh=True)[1]
-    assert [found.live_key for found in one.runs()] == [f"{row.fingerprint}:1", f"{row.fingerprint}:0"]
+    assert [found.active_key for found in one.runs()] == [f"{row.fingerprint}:1", f"{row.fingerprint}:0"]
 
 
 def test_what_a_request_holds_comes_back_as_it_was(open_shared, intention):

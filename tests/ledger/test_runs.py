@@ -87,7 +87,7 @@ def test_a_released_run_makes_room(ledger, intention, state):
 
     again, is_new = ledger.intend(intention())
 
-    assert moved.live_key is None
+    assert moved.active_key is None
     assert is_new
     assert again.id != first.id
 

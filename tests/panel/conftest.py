@@ -34,11 +34,11 @@ class Page:
 
     def answer(self):
         """The page says that nothing of it is on its way."""
-        self.form.picture._message(None, {"answered": self.panel.buying._number}, [])
+        self.form.picture._message(None, {"answered": self.panel.submission._number}, [])
 
     @property
     def says(self):
-        return self.panel._messages.line.text
+        return self.panel.callbacks.line.text
 
     @property
     def money(self):
@@ -60,7 +60,7 @@ class Page:
         return answer
 
     def free(self):
-        self.until(lambda: self.panel.buying.is_ready)
+        self.until(lambda: self.panel.submission.is_ready)
 
 
 @pytest.fixture

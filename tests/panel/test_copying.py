@@ -10,7 +10,8 @@ from PIL import Image
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.handles import get_session, prepare
+from kie_nb.handles import get_session
+from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
 
@@ -20,12 +21,12 @@ def copied(page):
 
     def copy(run):
         page.panel.say("")
-        page.panel.shown.show(run)
-        page.until(lambda: page.panel.shown.copy.text)
+        page.panel.run_view.show(run)
+        page.until(lambda: page.panel.run_view.copy.text)
 
         def is_told():
             if "cell" not in page.says:  # a run that ends just now is told over it
-                page.panel.shown._copied(None, {"copied": True}, [])
+                page.panel.run_view._copied(None, {"copied": True}, [])
                 time.sleep(0.3)
             return "cell" in page.says
 
@@ -106,11 +107,11 @@ def test_a_picture_that_was_replaced_is_asked_for_by_its_kept_copy(page, copied,
     shutil.copy(cat, "cat.png")
     run = kie.generate("The cat smiles.", image="cat.png", seed=7).wait()
     assert "spends nothing" in copied(run)
-    assert "--image cat.png" in page.panel.shown.copy.text
+    assert "--image cat.png" in page.panel.run_view.copy.text
     Image.new("RGB", (640, 480), "red").save("cat.png")
 
     assert "take the cell once more" in copied(run)
-    assert f"inputs/{run.request.image.sha256}" in page.panel.shown.copy.text
+    assert f"inputs/{run.request.image.sha256}" in page.panel.run_view.copy.text
     assert "spends nothing" in copied(run)
 
 

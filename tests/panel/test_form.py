@@ -125,7 +125,7 @@ def test_a_bad_path_is_said_at_the_picture(page, path, words):
     page.write(prompt="The cat smiles.")
     page.click()
     page.answer()
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
 
     assert "nothing" in page.says
 
@@ -163,7 +163,7 @@ def test_what_was_said_of_a_mistake_goes_when_it_is_mended(page):
     page.until(lambda: not page.panel.button.disabled)
     page.click()
     page.answer()
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
     page.panel.say("Run 1 is done.", add=True)
     page.write(prompt="Waves.")
     page.until(lambda: not page.field("prompt").error.value)
@@ -181,13 +181,13 @@ def test_an_error_of_another_kind_outlives_a_right_form(page):
     page.until(lambda: not page.panel.button.disabled)
     page.click()
     page.answer()
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
     page.panel.say("Run 1 failed.", bad=True)
     page.write(prompt="Waves.")
     page.until(lambda: not page.field("prompt").error.value)
 
     assert page.says == "Run 1 failed."
-    assert page.panel._messages.line.is_bad
+    assert page.panel.callbacks.line.is_bad
 
 
 def test_a_lost_piece_is_no_picture(page, cat):

@@ -8,10 +8,11 @@ import owners
 import pytest
 
 import kie_nb as kie
-from kie_nb.engine.evidence import UNSETTLED
-from kie_nb.handles import get_session, prepare
+from kie_nb.handles import get_session
 from kie_nb.ledger import search
 from kie_nb.notebook.panel.queue import STEP
+from kie_nb.operations.evidence import UNSETTLED
+from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
 LOST = Fault(call="create", kind="lost_reply", times=1)
@@ -48,7 +49,7 @@ def test_runs_of_cells_have_rows(page, slow, cat):
     assert f"You stopped waiting for run {run.id[:8]}" in page.says
     assert "goes on at the service" in page.says
     page.rows[0].children[3].click()
-    page.until(lambda: page.panel.shown.run is run)
+    page.until(lambda: page.panel.run_view.run is run)
 
 
 def test_a_late_press_acts_on_no_other_run(page, simulate, cat):
@@ -117,7 +118,7 @@ def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):
     page.rows[0].children[5].click()
     page.until(lambda: not page.rows)
     page.until(lambda: "never sent and will not be: nothing was charged" in page.says)
-    assert not page.panel._messages.line.is_bad
+    assert not page.panel.callbacks.line.is_bad
     assert kie.get(row.id).state == "not_sent"
     assert simulator.counts["create_requests"] == 0
 
@@ -171,11 +172,11 @@ def test_an_unknown_run_is_settled_with_its_task(page, simulator, unknown):
     """A wrong id is said; the right one brings the video."""
     page.panel.settling.task.value = "no-such-task"
     press(page, "Adopt")
-    page.until(lambda: page.panel._messages.line.is_bad)
+    page.until(lambda: page.panel.callbacks.line.is_bad)
     page.panel.settling.task.value = simulator.tasks[0].task_id
     press(page, "Adopt")
     page.until(lambda: unknown.state == "fetched")
-    page.until(lambda: page.panel.shown.player.showing == unknown.id)
+    page.until(lambda: page.panel.run_view.player.showing == unknown.id)
 
     assert simulator.counts["create_requests"] == 1
     page.until(lambda: not page.rows)
@@ -234,7 +235,7 @@ def test_no_button_acts_on_another_run_than_the_one_that_is_shown(page, simulato
     settling = page.panel.settling
     assert unknown.id[:8] in settling.evidence.value
     simulator.set_faults([Fault(call="credits", kind="slow_reply", seconds=2.0)])
-    opening = page.panel.desk.work(settling.open, second)
+    opening = page.panel.callbacks.work(settling.open, second)
     page.until(lambda: settling.run is not unknown)
     was_hidden = settling.box.layout.display == "none"
     press(page, "Write off…")
@@ -251,7 +252,7 @@ def test_no_button_acts_on_another_run_than_the_one_that_is_shown(page, simulato
 def test_where_the_evidence_cannot_be_had_nothing_is_shown(page, unknown, second, monkeypatch):
     """The run before it would be settled in its place."""
     monkeypatch.setattr(type(second), "evidence", lambda _run: 1 / 0)
-    page.panel.desk.work(page.panel.settling.open, second).result()
+    page.panel.callbacks.work(page.panel.settling.open, second).result()
 
     assert "ZeroDivisionError" in page.says
     assert page.panel.settling.run is None

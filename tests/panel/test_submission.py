@@ -15,10 +15,11 @@ from ipywidgets.widgets.widget import _instances
 
 import kie_nb as kie
 from kie_nb import settings
-from kie_nb.handles import get_session, prepare
+from kie_nb.handles import get_session
 from kie_nb.notebook.card import shared_layout
 from kie_nb.notebook.panel import Panel
 from kie_nb.notebook.panel.filling import draft_of, draft_of_video
+from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
 TEXT = "wan/2-5-text-to-video"
@@ -139,13 +140,13 @@ def test_what_was_left_unsent_is_no_trouble_once_it_is_sent(simulator, filled, l
     filled.until(lambda: filled.rows and "left behind, never sent" in filled.rows[0].children[0].value)
     filled.until(lambda: "estimate 60 credits" in filled.money)
     buy()
-    filled.until(lambda: (left.id, "not_sent") in filled.panel.watch.told)
+    filled.until(lambda: (left.id, "not_sent") in filled.panel.queue.told)
     filled.until(lambda: any(run.state == "fetched" for run in kie.runs()))
     time.sleep(0.5)  # what would be said of the other is said on a worker
 
     assert f"Run {kie.runs()[0].id[:8]} is " in filled.says
     assert "never sent" not in filled.says
-    assert not filled.panel._messages.line.is_bad
+    assert not filled.panel.callbacks.line.is_bad
     assert simulator.counts["create_requests"] == 1
 
 
@@ -171,7 +172,7 @@ def test_the_next_seed_is_drawn_unless_it_is_kept(filled, buy):
 
     assert filled.form.seed.seed == second != first
     assert [run.seed for run in kie.runs()] == [second, first]
-    assert "nothing" in filled.panel.shown.facts.value.lower()
+    assert "nothing" in filled.panel.run_view.facts.value.lower()
 
 
 def test_several_runs_are_counted_up(filled, buy):
@@ -205,7 +206,7 @@ def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypat
     assert "\ncharged: nothing\nnext: " in filled.money
 
     filled.click()
-    assert filled.panel.buying._state == "ready"
+    assert filled.panel.submission._state == "ready"
     filled.write(resolution="720p")
     filled.until(lambda: not filled.panel.button.disabled)
 
@@ -279,7 +280,7 @@ def test_what_goes_wrong_stands_in_the_message_line(simulator, filled, buy, faul
     buy()
     filled.until(lambda: words in filled.says)
 
-    assert filled.panel._messages.line.is_bad
+    assert filled.panel.callbacks.line.is_bad
 
 
 def test_an_error_of_our_own_stands_there_too(filled, monkeypatch, caplog):
@@ -287,7 +288,7 @@ def test_an_error_of_our_own_stands_there_too(filled, monkeypatch, caplog):
     for place, name, act in (
         (filled.form, "_lay_out", lambda: setattr(filled.form.model, "value", TEXT)),
         (filled.form.picture, "_send_still", lambda: send(filled.form.picture.place, {"still": True})),
-        (filled.panel.shown, "_flush", lambda: filled.panel.shown.show(kie.runs()[0])),
+        (filled.panel.run_view, "_flush", lambda: filled.panel.run_view.show(kie.runs()[0])),
         (filled.panel.queue, "tick", filled.panel.tick),
     ):
         if name == "_flush":
@@ -377,7 +378,7 @@ def test_the_next_step_is_one_in_the_panel(simulator, filled, buy):
     buy()
     filled.until(lambda: "then press Generate again" in filled.says)
 
-    filled.until(lambda: "then press Generate again" in filled.panel.shown.facts.value)
+    filled.until(lambda: "then press Generate again" in filled.panel.run_view.facts.value)
 
 
 def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, buy, monkeypatch):
@@ -387,7 +388,7 @@ def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, bu
     kie.budget(60)
     filled.panel._cell = 7
     said = []
-    filled.panel._messages.line.observe(lambda change: said.append(change["new"]), "text")
+    filled.panel.callbacks.line.observe(lambda change: said.append(change["new"]), "text")
     buy()
     (run,) = filled.until(kie.runs)
 
@@ -403,7 +404,7 @@ def test_a_closed_panel_leaves_nothing(simulator, cat):
     before, threads = set(_instances), workers()
     panel = Panel()
     run = kie.generate("The cat smiles.", image=cat, seed=5)
-    panel.shown.show(run)
+    panel.run_view.show(run)
     panel.form.model.value = TEXT
     run.wait()
     panel.close()
@@ -479,7 +480,7 @@ def test_nothing_heavy_or_secret_is_in_any_widgets_state(filled, buy, monkeypatc
     settings.configure(service="simulator")
     buy()
     filled.until(lambda: kie.runs()[0].state == "fetched")
-    filled.until(lambda: filled.panel.shown.player.showing)
+    filled.until(lambda: filled.panel.run_view.player.showing)
     filled.until(lambda: not filled.rows and not filled.panel.queue._busy)  # no widget comes or goes below
 
     held = states_under(filled.panel.box.model_id)

@@ -41,7 +41,7 @@ class Gallery:
         box: The widget to show; it can be shown in several places.
     """
 
-    def __init__(self, use: Callable[[Run], None], say: Callable[[str], None]) -> None:
+    def __init__(self, use: Callable[[Run], object], say: Callable[[str], None]) -> None:
         self._use, self._say = use, say
         self._newest = Newest()
         self._shown: dict[str, Run] = {}

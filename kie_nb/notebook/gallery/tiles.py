@@ -17,10 +17,9 @@ PROMPT_LENGTH = 300  # two lines are shown, this much in the tooltip
 def tile(run: Run) -> dict[str, Any]:
     """The words on the tile of *run*; looks whether its file is there."""
     video = run.video
-    prompt = " ".join(run.prompt.split())
     shown: dict[str, Any] = {
         "id": run.id,
-        "prompt": prompt if len(prompt) <= PROMPT_LENGTH else f"{prompt[: PROMPT_LENGTH - 1]}…",
+        "prompt": page.short(run.prompt, PROMPT_LENGTH),
         "seed": run.seed,
         "cost": short_cost(run),
         "cost_in_full": page.cost(run),

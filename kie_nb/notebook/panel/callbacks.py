@@ -1,30 +1,53 @@
-"""Guarded callbacks of the panel: widgets, timers and listeners run through them, and every error is shown in the panel."""
+"""What all parts of the panel share: guarded callbacks, workers, and the message line, which shows every error."""
 
 from __future__ import annotations
 
+import copy
 import functools
+import logging
+import re
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import ipywidgets as kit
+
 from ...engine.executor import Threads
+from ...errors import KieError, OutOfCredits
 from ...handles import get_session
+from ...text import visible
+from .widgets import MessageLine
+
+log = logging.getLogger("kie_nb")
+MOST_LINES = 9
+# What an error says to do next is written for cells.
+_NEXT = {
+    "run the cell with --fresh": "give its picture anew and press Generate",
+    "run the cell": "press Generate",
+    "run its cell": "take its settings into the form and press Generate",
+}
+_CELL = re.compile("|".join(_NEXT))
 
 
 class Callbacks:
-    """Runs the panel's callbacks until it is closed.
+    """Runs the panel's callbacks until it is closed, and says what happens; from any thread.
 
     Args:
-        trouble: Gets every error; from any thread.
+        changed: Checks the form again: a field, the service or the ledger has changed.
+        billed: The same, and the balance is read again.
     """
 
-    def __init__(self, trouble: Callable[[Exception], None]) -> None:
-        self._trouble = trouble
-        self._pool = Threads(4, "kie-nb-panel")
+    def __init__(self, *, changed: Callable[[], None], billed: Callable[[], None]) -> None:
+        self.changed, self.billed = changed, billed
+        self.line = MessageLine()
+        self.complaint = ""  # what was said of the form's mistakes when *Generate* was pressed
         self.is_closed = False
+        self._lock = threading.Lock()
+        self._pool = Threads(4, "kie-nb-panel")
 
     def guard(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """*fn* as a widget's handler: its errors are reported, and it does nothing once the panel is closed."""
+        """*fn* as a widget's handler: its errors are shown, and it does nothing once the panel is closed."""
 
         @functools.wraps(fn)
         def guarded(*args: Any) -> Any:
@@ -32,10 +55,16 @@ class Callbacks:
                 return None
             try:
                 return fn(*args)
-            except Exception as exc:  # noqa: BLE001 - reported
-                self._trouble(exc)
+            except Exception as exc:  # noqa: BLE001 - shown
+                self.trouble(exc)
 
         return guarded
+
+    def button(self, words: str, tooltip: str, act: Callable[[], object], **more: Any) -> Any:
+        """A button that calls *act*."""
+        made = kit.Button(description=words, tooltip=tooltip, **more)
+        made.on_click(self.guard(lambda _button: act()))
+        return made
 
     def work(self, fn: Callable[..., Any], *args: Any) -> Future[Any]:
         """Run *fn* on a worker."""
@@ -47,7 +76,7 @@ class Callbacks:
             return nothing
 
     def soon(self, fn: Callable[..., Any], *args: Any) -> None:
-        """Run *fn* on the dispatcher's thread; from any thread."""
+        """Run *fn* on the dispatcher's thread."""
         guarded = self.guard(fn)
         get_session().dispatcher.call_soon(lambda: guarded(*args))
 
@@ -61,3 +90,47 @@ class Callbacks:
         """Accept no more work; the workers end when their current jobs are done."""
         self.is_closed = True
         self._pool.close()
+
+    def say(self, text: str, *, bad: bool = False, add: bool = False) -> None:
+        """Put *text* into the message line.
+
+        Args:
+            bad: It is an error.
+            add: It comes from the background: an error that is shown stays until the user acts.
+        """
+        text = visible(text)
+        with self._lock:
+            if add and self.line.is_bad:
+                if text in self.line.text:
+                    return
+                bad, text = True, "\n".join([*self.line.text.split("\n"), text][-MOST_LINES:])
+            self._write(text, bad=bad)
+
+    def trouble(self, exc: Exception, *, add: bool = False) -> None:
+        """Say what went wrong."""
+        if isinstance(exc, OutOfCredits):
+            self.billed()  # somebody was: the balance that is shown is an old one
+        if isinstance(exc, KieError):
+            self.say("\n".join(lines_of(exc)), bad=True, add=add)
+            return
+        log.error("error in the panel", exc_info=exc)
+        self.say(f"Something went wrong in the panel: {type(exc).__name__}: {exc}", bad=True)
+
+    def withdraw(self) -> None:
+        """Nothing of the form is wrong now: remove what was said of its mistakes, and keep what came after."""
+        with self._lock:
+            said, self.complaint = self.complaint, ""
+            if said and self.line.text.startswith(said):
+                rest = self.line.text.removeprefix(said).strip()
+                self._write(rest, bad=bool(rest))
+
+    def _write(self, text: str, *, bad: bool) -> None:
+        with self.line.hold_sync():
+            self.line.is_bad, self.line.text = bad, text
+
+
+def lines_of(error: KieError) -> list[str]:
+    """The lines of *error*, with the next step as it is in the panel."""
+    here = copy.copy(error)
+    here.hint = _CELL.sub(lambda found: _NEXT[found[0]], error.hint)
+    return [line.strip() for line in here.lines()]

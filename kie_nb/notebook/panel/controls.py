@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ipywidgets as kit
+
 from ...catalogue import Field
-from ...markup import ROOT, html
+from ...markup import html
 from .. import page
-from ..card import widgets
 from .callbacks import Callbacks
+from .widgets import column, error_place, mark
 
 LONG = 200  # a text that may be longer has room to be seen
 LABEL = {"description_width": "120px"}
@@ -22,29 +24,21 @@ class Control:
     """A field's widget, with its error below.
 
     Args:
-        entry: The field.
         changed: Called in a widget's callback when the value has changed.
     """
 
-    def __init__(self, entry: Field, desk: Callbacks, changed: Callable[[], None]) -> None:
-        self.entry = entry
+    def __init__(self, entry: Field, callbacks: Callbacks, changed: Callable[[], None]) -> None:
+        self.entry, self._changed = entry, changed
         self.widget = _widget(entry)
-        kit = widgets()
-        self.count = (
-            kit.HTML(layout={"margin": "0 2px 2px 128px"})
-            if entry.kind == "str" and entry.max_length
-            else None
+        is_text = entry.kind == "str"
+        has_limit = is_text and entry.max_length
+        self.count = kit.HTML(layout={"margin": "0 2px 2px 128px"}) if has_limit else None
+        self.error = error_place()
+        self.box = column(
+            self.widget, *filter(None, [self.count]), self.error, width="100%" if is_text else "320px"
         )
-        self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
-        parts = [self.widget, *([self.count] if self.count else []), self.error]
-        if self.count:
-            self._count()
-        is_wide = entry.kind == "str"
-        self.box = kit.VBox(
-            parts, layout=kit.Layout(width="100%" if is_wide else "320px", overflow="visible")
-        )
-        self._changed = changed
-        self.widget.observe(desk.guard(self._observed), "value")
+        self._count()
+        self.widget.observe(callbacks.guard(self._observed), "value")
 
     @property
     def value(self) -> Any:
@@ -57,50 +51,39 @@ class Control:
             self.widget.value = value or ""
         else:
             known = [choice for _, choice in self.widget.options]
-            default = NOTHING if self.entry.default is None else self.entry.default
-            self.widget.value = value if value in known and value is not None else default
+            self.widget.value = value if value in known and value is not None else _default(self.entry)
 
     def mark(self, error: str) -> None:
         """Say what is wrong with it; nothing for nothing."""
         mark(self.box, self.error, error)
 
     def _observed(self, _change: Any) -> None:
-        if self.count:
-            self._count()
+        self._count()
         self._changed()
 
     def _count(self) -> None:
-        assert self.count is not None  # noqa: S101 - asked by the caller
-        length, most = len(self.widget.value), self.entry.max_length or 0
-        words = f"{length} of {most} characters"
-        style = "color:#d64545;font-weight:600" if length > most else page.MUTED
-        self.count.value = html('<span style="font-size:11px;{}">{}</span>', style, words)
+        if self.count is not None:
+            length, most = len(self.widget.value), self.entry.max_length or 0
+            style = "color:#d64545;font-weight:600" if length > most else page.MUTED
+            words = f"{length} of {most} characters"
+            self.count.value = html('<span style="font-size:11px;{}">{}</span>', style, words)
 
 
-def mark(box: Any, place: Any, error: str) -> None:
-    """Put *error* into *place*, and a mark on *box*."""
-    place.value = html('<span {} style="{}">{}</span>', ROOT, page.LINES, page.wrong(error)) if error else ""
-    place.layout.display = None if error else "none"
-    (box.add_class if error else box.remove_class)("kie-panel-wrong")
+def _default(entry: Field) -> Any:
+    return NOTHING if entry.default is None else entry.default
 
 
 def _widget(entry: Field) -> Any:
-    kit = widgets()
     common = {"description": entry.title, "style": LABEL, "tooltip": entry.help}
-    if entry.kind == "choice":
+    if entry.kind in {"choice", "bool"}:
         unit = f" {entry.unit}" if entry.unit else ""
         options: list[tuple[str, Any]] = [(f"{choice}{unit}", choice) for choice in entry.choices]
-        if entry.default is None:
+        if entry.kind == "bool":
+            options = [("on", True), ("off", False)]
+        if entry.kind == "bool" or entry.default is None:
             options.insert(0, (NOT_GIVEN, NOTHING))
-        return kit.Dropdown(
-            options=options, value=NOTHING if entry.default is None else entry.default, **common
-        )
-    if entry.kind == "bool":
-        switch = [(NOT_GIVEN, NOTHING), ("on", True), ("off", False)]
-        return kit.Dropdown(
-            options=switch, value=NOTHING if entry.default is None else entry.default, **common
-        )
-    wide = kit.Layout(width="100%")
+        return kit.Dropdown(options=options, value=_default(entry), **common)
+    common |= {"placeholder": entry.help, "layout": {"width": "100%"}}
     if entry.max_length and entry.max_length > LONG:
-        return kit.Textarea(placeholder=entry.help, rows=_ROWS[entry.required], layout=wide, **common)
-    return kit.Text(placeholder=entry.help, layout=wide, **common)
+        return kit.Textarea(rows=_ROWS[entry.required], **common)
+    return kit.Text(**common)

@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+import ipywidgets as kit
+
 from ...catalogue import Field, describe, find, known_models
-from ..card import widgets
 from .callbacks import Callbacks
 from .controls import LABEL, Control
 from .draft import Draft
 from .picture import PictureControl
 from .seed import SeedControl
-from .widgets import close_all
+from .widgets import close_all, column, row
 
 
 class Form:
     """Shows and takes a draft. The draft is what counts; `read` brings it up to date with what the controls hold.
 
     Args:
-        changed: Called after every change, in a widget's callback or on a worker.
         picture: The rest of `PictureControl`'s arguments.
     """
 
-    def __init__(self, desk: Callbacks, changed: Callable[[], None], **picture: Any) -> None:
-        kit = widgets()
-        self._desk, self._changed = desk, changed
+    def __init__(self, callbacks: Callbacks, **picture: Any) -> None:
+        self._callbacks = callbacks
         options = [
             (f"{model.model_title} ({name})", name) for name in known_models() if (model := find(name))
         ]
         self.model = kit.Dropdown(
-            options=options,
-            description="Model",
-            style=LABEL,
-            layout=kit.Layout(width="100%", max_width="560px"),
+            options=options, description="Model", style=LABEL, layout={"width": "100%", "max_width": "560px"}
         )
         self._controls: dict[Field, Control] = {}
-        self._choices = kit.HBox([], layout=kit.Layout(flex_flow="row wrap", overflow="visible"))
+        self._choices = row(align_items=None)
         described = [entry for name in known_models() for entry in describe(name)]
-        self.seed = SeedControl(next(entry for entry in described if entry.name == "seed"), desk, self._told)
+        self.seed = SeedControl(
+            next(entry for entry in described if entry.name == "seed"), callbacks, self._told
+        )
         title = next((entry.title for entry in described if entry.option == "image"), "Image")
-        self.picture = PictureControl(title, desk, changed=self._told, **picture)
-        self.box = kit.VBox(layout=kit.Layout(overflow="visible"))
+        self.picture = PictureControl(title, callbacks, changed=self._told, **picture)
+        self.box = column()
         self._kept: dict[str, Any] = {}
         self._is_ours = False
-        self.model.observe(desk.guard(self._chosen), "value")
+        self.model.observe(callbacks.guard(self._chosen), "value")
         self._lay_out()
 
     def read(self) -> Draft:
@@ -78,7 +76,7 @@ class Form:
             self.picture.show(draft.source, is_found=draft.is_found)
         finally:
             self._is_ours = False
-        self._changed()
+        self._callbacks.changed()
 
     def close(self) -> None:
         """Let go of the controls, also of those that are not shown."""
@@ -95,7 +93,7 @@ class Form:
 
     def _told(self) -> None:
         if not self._is_ours:
-            self._changed()
+            self._callbacks.changed()
 
     def _chosen(self, _change: Any) -> None:
         if self._is_ours:
@@ -105,7 +103,7 @@ class Form:
         for control in self._shown():  # what was written for one model is not lost by a look at another
             if control.value in {None, ""} and kept.get(control.entry.name):
                 control.show(kept[control.entry.name])
-        self._changed()
+        self._callbacks.changed()
 
     def _shown(self) -> list[Control]:
         return [
@@ -116,7 +114,7 @@ class Form:
 
     def _control(self, entry: Field) -> Control:
         if entry not in self._controls:
-            self._controls[entry] = Control(entry, self._desk, self._told)
+            self._controls[entry] = Control(entry, self._callbacks, self._told)
         return self._controls[entry]
 
     def _lay_out(self) -> None:

@@ -68,7 +68,7 @@ function render({ model, el }) {
       still.src = URL.createObjectURL(new Blob([buffers[0]], { type: "image/jpeg" }));
       still.hidden = false;
     }
-    // By now the fields' last changes are on their way before this answer: see `Buying` in the kernel.
+    // By now the last changes of the fields are on their way before this answer: see `Submission` in the kernel.
     if (message.asked !== undefined) sending.then(() => model.send({ answered: message.asked }));
   };
   model.on("change:facts", show);

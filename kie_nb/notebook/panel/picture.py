@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import ipywidgets as kit
+
 from ... import settings as settings_
 from ...catalogue import ImageIdentity
 from ...engine.waiting import wait_blocking
@@ -24,11 +26,9 @@ from ...requests.sources import is_url
 from ...text import visible
 from ...video import looks_like_video, open_picture
 from ...video.sniff import HEAD_BYTES
-from ..card import widgets
-from .callbacks import Callbacks
-from .controls import LABEL, mark
-from .widgets import PicturePlace
-from .words import lines_of
+from .callbacks import Callbacks, lines_of
+from .controls import LABEL
+from .widgets import PicturePlace, column, error_place, mark, row, show
 
 STILL = 360  # pixels; shown at half of it
 MOST_SHOWN = 300  # characters of an address
@@ -48,42 +48,33 @@ class PictureControl:
     def __init__(
         self,
         title: str,
-        desk: Callbacks,
+        callbacks: Callbacks,
         *,
         changed: Callable[[], None],
         video: Callable[[bytes, str], None],
         answered: Callable[[int], None],
     ) -> None:
-        kit = widgets()
-        self._desk, self._changed, self._video, self._answered = desk, changed, video, answered
+        self._callbacks, self._changed, self._video, self._answered = callbacks, changed, video, answered
         self.source: str | Picture | None = None
         self.picture: Picture | None = None  # as far as it is known without asking anybody
         self.place = PicturePlace()
         self.path = kit.Text(
             description=title, placeholder="path or URL", tooltip="a path, counted from the notebook's folder, or a URL",
-            style=LABEL, layout=kit.Layout(width="100%"), continuous_update=False,
+            style=LABEL, layout={"width": "100%"}, continuous_update=False,
         )  # fmt: skip
         self.found = kit.HTML()
-        use = kit.Button(description="Use this address", tooltip="load the picture from there")
-        use.on_click(desk.guard(lambda _button: self.show(self._proposed)))
-        self.question = kit.HBox(
-            [self.found, use],
-            layout=kit.Layout(
-                display="none", margin="0 2px 4px 128px", align_items="center", flex_flow="row wrap"
-            ),
+        use = callbacks.button(
+            "Use this address", "load the picture from there", lambda: self.show(self._proposed)
         )
-        self.fit = kit.Button(
-            description="Scale to fit", tooltip="scale it to what the service takes",
-            layout=kit.Layout(display="none", margin="0 2px 4px 128px", width="max-content"),
+        self.question = row(self.found, use, display="none", margin="0 2px 4px 128px")
+        self.fit = callbacks.button(
+            "Scale to fit", "scale it to what the service takes", lambda: self.show(self._fitted),
+            layout={"display": "none", "margin": "0 2px 4px 128px", "width": "max-content"},
         )  # fmt: skip
-        self.fit.on_click(desk.guard(lambda _button: self.show(self._fitted)))
         self._fitted: Picture | None = None
-        self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
-        place = kit.VBox([self.place], layout=kit.Layout(margin="0 0 0 126px", overflow="visible"))
-        self.box = kit.VBox(
-            [self.path, place, self.question, self.error, self.fit],
-            layout=kit.Layout(width="100%", overflow="visible"),
-        )
+        self.error = error_place()
+        place = column(self.place, margin="0 0 0 126px")
+        self.box = column(self.path, place, self.question, self.error, self.fit, width="100%")
         self._proposed: str | None = None
         self._still: bytes | None = None
         self._pieces: dict[str, list[bytes]] = {}
@@ -93,8 +84,8 @@ class PictureControl:
         self._is_ours = False
         self.wrong = ""
         self.warning = ""
-        self.place.on_msg(desk.guard(self._message))
-        self.path.observe(desk.guard(self._typed), "value")
+        self.place.on_msg(callbacks.guard(self._message))
+        self.path.observe(callbacks.guard(self._typed), "value")
 
     def show(self, source: str | Picture | None, *, is_found: bool = False) -> None:
         """Take *source* as if it had been given by hand.
@@ -105,14 +96,17 @@ class PictureControl:
         """
         proposed = source if is_found and isinstance(source, str) else None
         source = None if proposed else source
-        self._is_ours = True
-        try:
-            self.path.value = source if isinstance(source, str) else ""
-        finally:
-            self._is_ours = False
+        self._write_path(source if isinstance(source, str) else "")
         self._take(source)
         if proposed:
             self._propose(proposed)
+
+    def _write_path(self, path: str) -> None:
+        self._is_ours = True
+        try:
+            self.path.value = path
+        finally:
+            self._is_ours = False
 
     def _propose(self, url: str) -> None:
         self._proposed = url
@@ -123,7 +117,7 @@ class PictureControl:
             where = url
         words = "<span {}>The file names a picture at <b>{}</b>. Nothing was loaded from there.</span>"
         self.found.value = html(words, ROOT, where[:MOST_SHOWN])
-        self.question.layout.display = None
+        show(self.question, is_shown=True)
 
     def wait(self) -> None:
         """Until a picture that was given is read.
@@ -177,9 +171,7 @@ class PictureControl:
         if looks_like_video(whole[:HEAD_BYTES]):
             self._video(whole, name)
             return
-        self._is_ours = True
-        self.path.value = ""
-        self._is_ours = False
+        self._write_path("")
         self._take((whole, name))
 
     def _fail(self, words: str) -> None:
@@ -194,14 +186,15 @@ class PictureControl:
             self.picture = given if isinstance(given, Picture) else None
             self.wrong = self.warning = ""
             self._reading = self._proposed = None
-            self.question.layout.display = self.fit.layout.display = "none"
+            show(self.question, is_shown=False)
+            show(self.fit, is_shown=False)
             if given is None or (isinstance(given, Picture) and given.content is None):
                 self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
             elif isinstance(given, str) and is_url(given):
                 self._shown(given, None)
-                self._desk.work(self._look, given, turn)
+                self._callbacks.work(self._look, given, turn)
             else:
-                self._reading = self._desk.work(self._read, given, turn)
+                self._reading = self._callbacks.work(self._read, given, turn)
         self._changed()
 
     # --- on a worker ---------------------------------------------------------------------------------------------
@@ -223,7 +216,7 @@ class PictureControl:
                 return
             self.wrong = wrong
             self._fitted = fitted
-            self.fit.layout.display = None if fitted else "none"
+            show(self.fit, is_shown=fitted is not None)
             if picture is not None:
                 self.warning = " ".join(picture.remarks)
                 # Also of a path: its file may be another one by the time that Generate is pressed, and what is shown is sent.

@@ -9,21 +9,34 @@ from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
 from ...engine.states import State
 from ...errors import BudgetExceeded, InvalidRequest, KieError
-from ...handles import Prepared, get_session
-from ...handles.begin import standing
-from ...handles.prepare import check_limit
+from ...handles import get_session
 from ...keys import Secret
 from ...ledger import RunRow
 from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
 from ...requests.images import Picture
+from ...requests.prepare import check_limit
 from ...requests.sources import is_url
 from .. import page
+from ..run_cell import standing_row
 from .draft import Draft
 
 MADE = "this was asked for before: Generate shows it and spends nothing"
 UNSURE = "this was asked for before and may be billed: settle it in the queue, or choose another seed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Way:
+    """Service, account and ledger: what a price is valid for."""
+
+    service: str = ""
+    who: str = ""
+    base_url: str = ""
+    account: str = ""
+    home: Path = Path()
+    ledger_url: Secret | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +48,14 @@ class Priced:
         refusal: Why it cannot be asked for, in the words of the magic.
         missing: Runs that may be bought; those that are there already cost nothing.
         each: What one of them should cost; None where no price is known.
+        way: What it holds for.
     """
 
     words: str = ""
     refusal: str = ""
     missing: int = 0
     each: Estimate | None = None
+    way: Way = Way()
 
     def html(self, balance: float | None, *, is_free: bool, why: str = "") -> Html:
         """The same with the balance, in credits, or why it is not known."""
@@ -55,19 +70,6 @@ class Priced:
             line,
             off if self.refusal else "",
         )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
-    """Service, account and ledger: what a price is valid for."""
-
-    service: str = ""
-    who: str = ""
-    base_url: str = ""
-    account: str = ""
-    home: Path = Path()
-    ledger_url: Secret | None = None
-    trouble: str = ""
 
 
 def way_of(current: settings_.Settings) -> Way:
@@ -103,14 +105,6 @@ def check_way(shown: Way, now_: Way) -> None:
     raise InvalidRequest(
         f"{words[0].upper()}{words[1:]}: nothing was sent.", hint="look at the price and press Generate again"
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offer:
-    """What stands beside *Generate*, and the way that it holds for: what a press agrees to."""
-
-    way: Way
-    priced: Priced
 
 
 def check_price(shown: Priced, each: Estimate | None, missing: int) -> None:
@@ -189,26 +183,22 @@ def _check_balance(estimate: Estimate | None, count: int, balance: float | None)
 
 def _made(draft: Draft, picture: Picture | None) -> list[RunRow]:
     """The runs that there are already, as far as the picture is known; an address counts as all that it has served."""
-    session, current = get_session(), settings_.current()
-    channel = session.channel(current)
     pictures: list[ImageIdentity | None] = [picture.identity if picture else None]
     if not draft.image_field:
         pictures = [None]
     elif picture is None:
         if not is_url(draft.source):
             return []
+        session = get_session()
+        channel = session.channel(settings_.current())
         pictures = [
             one.identity for one in recorded_pictures(str(draft.source), session.here, channel=channel)
         ]
-    found: list[RunRow] = []
+    found = []
     for seed in draft.seeds:
-        for image in pictures:
-            request = build_request(model=draft.model, image=image, seed=seed, **draft.fields)
-            prepared = Prepared(
-                request=request, channel=channel, home=current.home, content=None, seed_drawn=False
-            )
-            row = standing(session, prepared)
-            if row is not None:
-                found.append(row)
-                break
+        asked = (
+            build_request(model=draft.model, image=image, seed=seed, **draft.fields) for image in pictures
+        )
+        row = next((row for request in asked if (row := standing_row(request))), None)
+        found += [row] if row is not None else []
     return found

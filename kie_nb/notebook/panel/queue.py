@@ -1,104 +1,104 @@
-"""The queue: a row for every open run of the folder's ledger, this kernel's or another's: twelve, or more when asked for."""
+"""The queue: a row for every open run of the folder's ledger, this kernel's or another's, and how each run ended."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from weakref import WeakSet
 
-from ...engine import tables
+import ipywidgets as kit
+
+from ...engine.intents import cancel_unsent
 from ...engine.states import OPEN, UNSETTLED, WORDS, State
 from ...handles import Run, get_session
-from ...ledger import Ledger, RunRow, owner
-from ...markup import NOTHING, ROOT, Html, html
+from ...handles.words import goes_on
+from ...ledger import RunRow
+from ...markup import html
 from .. import page
-from ..card import shared_layout, widgets
+from ..gallery import Gallery
 from .callbacks import Callbacks
-from .widgets import close_all
+from .queue_row import QueueRow
+from .run_view import RunView
+from .widgets import column, section, show
 
 STEP, MOST = 12, 60  # rows: widgets are dear
 IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
 TOUCHED_S = 60.0
 PAUSE_S = 1.0
-Act = Callable[[Run], object]
-OPEN_OR_UNSURE = OPEN | UNSETTLED
-
-
-@dataclass(kw_only=True)
-class Seen:
-    """One reading of the ledger.
-
-    Attributes:
-        limits: The budgets.
-        new: Handles of the runs that were not there at the last one, with their usual durations to be learnt.
-    """
-
-    rows: list[RunRow]
-    total: int
-    limits: dict[str, float]
-    new: dict[str, Run] = field(default_factory=dict)
 
 
 class Queue:
-    """Rows of runs. `tick` and all that follows from it are on the dispatcher's thread.
+    """Rows of runs, from `start` to `close`. What is not marked otherwise runs on the dispatcher's thread.
 
     Args:
-        stop, take_back, show, settle: What the buttons of a row do, given its run; called in widget callbacks.
-        ended: Is told of a run that is open no longer, or whose outcome has become unknown; on the dispatcher's thread.
-        limits: Is told the budgets; on the dispatcher's thread.
-        trouble: Is told what went wrong.
+        run_view: Shows a finished run where nothing is shown yet.
+        gallery: Is refreshed when a video is there.
+        show_run, settle: What these buttons do, given the run; on a worker.
     """
 
     def __init__(
         self,
-        desk: Callbacks,
+        callbacks: Callbacks,
         *,
-        stop: Act,
-        take_back: Act,
-        show: Act,
-        settle: Act,
-        ended: Callable[[Run], None],
-        limits: Callable[[dict[str, float]], None],
-        trouble: Callable[[Exception], None],
+        run_view: RunView,
+        gallery: Gallery,
+        show_run: Callable[[Run], None],
+        settle: Callable[[Run], None],
     ) -> None:
-        kit = widgets()
-        self._desk = desk
-        self.actions = {"stop": stop, "take_back": take_back, "show": show, "settle": settle}
-        self._ended, self._limits, self._trouble = ended, limits, trouble
-        self._size = STEP
-        self._is_closed = False
-        self.more = kit.Button(
-            description="Show more",
-            tooltip="more of what is open",
-            layout=kit.Layout(display="none", align_self="flex-start"),
-        )
-        self.more.on_click(desk.guard(lambda _button: self._show_more()))
+        self._callbacks, self._run_view, self._gallery = callbacks, run_view, gallery
+        work = callbacks.work
+        self.actions: dict[str, Callable[[Run], object]] = {
+            "stop": lambda run: work(self._stop, run),
+            "take_back": lambda run: work(self._take_back, run),
+            "show": lambda run: work(show_run, run),
+            "settle": lambda run: work(settle, run),
+        }
+        self.more = callbacks.button(
+            "Show more", "more of what is open", self._show_more,
+            layout={"display": "none", "align_self": "flex-start"},
+        )  # fmt: skip
         self.head = kit.HTML("<b>Queue</b>")
-        self.rows = kit.VBox([], layout=kit.Layout(overflow="visible"))
-        self.box = kit.VBox([self.head, self.rows, self.more], layout=kit.Layout(overflow="visible"))
-        self.box.add_class("kie-panel-section")
-        self._shown: dict[str, Row] = {}
-        self._busy = self._is_due = False
+        self.rows = column()
+        self.box = section(self.head, self.rows, self.more)
+        self.told: set[tuple[str, str]] = set()  # runs and the end that was told of each
+        self._shown: dict[str, QueueRow] = {}
+        self._heard: WeakSet[Run] = WeakSet()
+        self._listener, self._watcher = callbacks.guard(self._moved), callbacks.guard(self._taken)
+        self._size = STEP
+        self.limits: dict[str, float] = {}  # the budgets by which the form was checked
+        self._busy = self._is_due = self._is_closed = False
         self._touched = time.monotonic()
         self._looked = -IDLE_S
-        self._words = ""
+
+    def start(self) -> None:
+        """Listen to every run that is driven from now on; from any thread."""
+        get_session().watch(self._watcher)
+        self._callbacks.soon(self.look)
+
+    def stop_watching(self) -> None:
+        """Listen to no further runs; from any thread."""
+        get_session().unwatch(self._watcher)
 
     def close(self) -> None:
-        """Let go of the runs."""
+        """Release the runs."""
         self._is_closed = True
+        for run in list(self._heard):
+            run.unlisten(self._listener)
         self.rows.children = ()
         for row in self._shown.values():
             row.close()
         self._shown.clear()
 
+    def touch(self) -> None:
+        """Somebody uses the panel; from any thread."""
+        self._touched = time.monotonic()
+
     def _show_more(self) -> None:
         self._size = min(MOST, self._size + STEP)
         self.touch()
-        self._desk.soon(self.look)
+        self._callbacks.soon(self.look)
 
-    def touch(self) -> None:
-        """Somebody uses the panel."""
-        self._touched = time.monotonic()
+    # --- reading the ledger ------------------------------------------------------------------------------------------
 
     def tick(self) -> None:
         """A second has passed."""
@@ -114,8 +114,7 @@ class Queue:
         if self._busy or self._is_due:
             return
         self._is_due = True
-        wait_s = max(0.0, self._looked + PAUSE_S - time.monotonic())
-        self._desk.later(wait_s, self._begin)
+        self._callbacks.later(max(0.0, self._looked + PAUSE_S - time.monotonic()), self._begin)
 
     def _begin(self) -> None:
         self._is_due, self._busy = False, True
@@ -125,166 +124,108 @@ class Queue:
         session = get_session()
         try:
             self._looked = time.monotonic()
-            seen = await session.dispatcher.ledger(self._read)
+            rows, total, limits, new = await session.dispatcher.ledger(self._read)
             if self._is_closed:
                 return
-            for run_id, run in seen.new.items():
-                usual = await session.usual(run)
-                self._take(run_id, run, usual.median if usual else None)
-            self._show(seen)
+            for run_id, run in new.items():
+                usual = await session.durations.usual(run)
+                self._shown[run_id] = QueueRow(
+                    run, usual.median if usual else None, self._callbacks, self.actions
+                )
+            self._draw(rows, total)
+            if limits != self.limits:
+                self._callbacks.changed()
         except Exception as exc:  # noqa: BLE001 - said in the panel
-            self._trouble(exc)
+            self._callbacks.trouble(exc)
         finally:
             self._busy = False
 
-    def _read(self) -> Seen:
+    def _read(self) -> tuple[list[RunRow], int, dict[str, float], dict[str, Run]]:
+        """Rows, their number in all, the budgets, and handles of the runs that have no row yet."""
         session = get_session()
-        ledger: Ledger = session.here
-        found = ledger.page(1, size=self._size, order="unsettled", states=OPEN_OR_UNSURE)
+        ledger = session.here
+        found = ledger.page(1, size=self._size, order="unsettled", states=OPEN | UNSETTLED)
         new = {row.id: session.handle(ledger.home, row) for row in found.rows if row.id not in self._shown}
-        return Seen(rows=found.rows, total=found.count, limits=ledger.limits(), new=new)
+        return found.rows, found.count, ledger.limits(), new
 
-    def _take(self, run_id: str, run: Run, usual_s: float | None) -> None:
-        self._shown[run_id] = Row(run, usual_s, self._desk, self.actions)
-
-    def _show(self, seen: Seen) -> None:
-        order = [row.id for row in seen.rows]
-        gone = [run_id for run_id in self._shown if run_id not in order]
-        for row in seen.rows:
+    def _draw(self, rows: list[RunRow], total: int) -> None:
+        order = [row.id for row in rows]
+        for row in rows:
             if self._shown[row.id].update(row):
-                self._ended(self._shown[row.id].watched)
-        ended = [self._shown.pop(run_id) for run_id in gone]
-        boxes = tuple(self._shown[run_id].box for run_id in order)
-        if boxes != self.rows.children:
-            self.rows.children = boxes
-        more = seen.total - len(order)
+                self._ended(self._shown[row.id].run)
+        over = [self._shown.pop(run_id) for run_id in list(self._shown) if run_id not in order]
+        self.rows.children = tuple(self._shown[run_id].box for run_id in order)
+        more = total - len(order)
         can_show_more = more > 0 and self._size < MOST
-        display = None if can_show_more else "none"
-        if self.more.layout.display != display:
-            self.more.layout.display = display
+        show(self.more, is_shown=can_show_more)
         rest = "" if can_show_more else ": %kie runs lists them"
         words = "nothing is open" if not order else f"and {more} more{rest}" if more > 0 else ""
-        if words != self._words:
-            self._words = words
-            self.head.value = html(
-                '<b>Queue</b> <span style="{};margin-left:8px">{}</span>', page.MUTED, words
-            )
-        self._limits(seen.limits)
-        for over in ended:
-            over.close()
-            self._ended(over.watched)
+        self.head.value = html('<b>Queue</b> <span style="{};margin-left:8px">{}</span>', page.MUTED, words)
+        for gone in over:
+            gone.close()
+            self._ended(gone.run)
+
+    # --- listening to runs -------------------------------------------------------------------------------------------
+
+    def _taken(self, run: Run) -> None:
+        run.unlisten(self._listener)
+        run.listen(self._listener)
+        self._heard.add(run)
+        self.told -= {told for told in self.told if told[0] == run.id}  # it goes on
+        self.look()
+
+    def _moved(self, run: Run) -> None:
+        self.look()
+        if run.state == State.FETCHED:
+            self._gallery.refresh()
+        if run.error is not None:  # it may have come and gone between two looks at the ledger
+            self._ended(run)
+
+    def _ended(self, run: Run) -> None:
+        """Tell how *run* ended, once."""
+        if (run.id, run.state) not in self.told:
+            self.told.add((run.id, run.state))
+            self._callbacks.work(self._tell_end, run)
+            self._callbacks.billed()
+
+    # --- on a worker -------------------------------------------------------------------------------------------------
+
+    def _stop(self, run: Run) -> None:
+        """Stop waiting for *run*; what was sent goes on and is billed."""
+        run.stop_waiting()
+        if run.state == State.NOT_SENT:
+            self._callbacks.say(f"Run {run.id[:8]} was not sent yet and will not be: nothing was charged.")
+        else:
+            self._callbacks.say(f"You stopped waiting for run {run.id[:8]}. {goes_on(run)}")
+        self._callbacks.soon(self.look)
+
+    def _take_back(self, run: Run) -> None:
+        """Cancel a run that was never sent."""
+        self.told.add((run.id, State.NOT_SENT))
+        if cancel_unsent(run):
+            words = "was never sent and will not be: nothing was charged."
+        else:
+            words = f"could not be cancelled: another process is handling it ({WORDS[run.state]})."
+        self._callbacks.say(f"Run {run.id[:8]} {words}")
+        self._callbacks.soon(self.look)
+
+    def _tell_end(self, run: Run) -> None:
+        """Report how a run ended, in whichever process: its error is shown here too."""
+        session = get_session()
+        row = session.ledger_of(run).get(run.id)  # not `get`: the folder may be another one by now
+        run = session.handle(session.home_of(run).home, row) if row is not None else run
+        if run.state == State.FETCHED:
+            self._gallery.refresh()
+            self._callbacks.say(f"Run {run.id[:8]} is done.", add=True)
+            if self._run_view.run is None:
+                self._run_view.show(run)
+        elif run.error is not None and not (run.state == State.NOT_SENT and _is_told_otherwise(run)):
+            self._callbacks.trouble(run.error, add=True)
 
 
-class Row:
-    """One run: its state, its clock, and what can be done.
-
-    It is never another run's row: a press that arrives late, after a cell that computes, would act on that one.
-    """
-
-    def __init__(self, run: Run, usual_s: float | None, desk: Callbacks, actions: dict[str, Act]) -> None:
-        kit = widgets()
-        self.watched, self._usual_s = run, usual_s
-        self._row: RunRow | None = None
-        self._whose = ""
-        self._is_stopped = self._is_over = False
-        self.state = kit.HTML(layout=kit.Layout(flex="1 1 300px", min_width="0"))
-        self.clock = kit.HTML(layout=kit.Layout(width="170px"))
-        self.buttons = {
-            name: kit.Button(description=words, tooltip=tip, style=shared_layout("button_style"))
-            for name, words, tip in (
-                (
-                    "stop",
-                    "Stop waiting",
-                    "a task goes on at the service, its video is still fetched; what was not sent is taken back",
-                ),
-                ("show", "Show", "show this run in the panel"),
-                ("settle", "Settle", "what is known of it, and what can be done"),
-                ("take_back", "Take back", "nothing was sent, and nothing will be"),
-            )
-        }
-        for name, button in self.buttons.items():
-            button.on_click(desk.guard(lambda _button, act=actions[name]: self._press(act)))
-        self.box = kit.HBox(
-            [self.state, self.clock, *self.buttons.values()],
-            layout=kit.Layout(align_items="center", flex_flow="row wrap", overflow="visible"),
-        )
-        self.box.add_class("kie-panel-row")
-
-    def close(self) -> None:
-        """Its run is open no longer; a press that is still on its way does nothing."""
-        self._is_over, self._row = True, None
-        close_all(self.box)
-
-    def update(self, row: RunRow) -> bool:
-        """What the ledger says now; whether its outcome has become unknown since the last look."""
-        is_stopped, whose = self.watched.is_stopped, whose_is(row)
-        if (row, is_stopped, whose) == (self._row, self._is_stopped, self._whose):
-            return False
-        is_news = self._row is not None and self._row.state not in UNSETTLED and row.state in UNSETTLED
-        self._row, self._is_stopped, self._whose = row, is_stopped, whose
-        self.state.value = state_of(row, is_stopped=is_stopped)
-        is_unsure = row.state in UNSETTLED
-        is_left = whose == "nobody" and row.state == State.INTENT
-        short = f"run {row.id[:8]}"
-        for name, is_shown in (
-            ("stop", whose == "ours" and not is_stopped),
-            ("show", not is_left),
-            ("settle", is_unsure),
-            ("take_back", is_left),
-        ):
-            button = self.buttons[name]
-            display = None if is_shown else "none"
-            if button.layout.display != display:
-                button.layout.display = display
-            button.tooltip = f"{button.tooltip.split(' (run ')[0]} ({short})"
-        self.tick()
-        return is_news
-
-    def tick(self) -> None:
-        """The clock."""
-        row = self._row
-        if row is None:
-            return
-        words = NOTHING
-        if row.state not in UNSETTLED:
-            usual = f" of usually {tables.clock(self._usual_s)}" if self._usual_s else ""
-            words = html("{} {}{}", page.muted("elapsed"), tables.clock(self.watched.age_s), usual)
-        if words != self.clock.value:
-            self.clock.value = words
-
-    def _press(self, act: Callable[[Run], None]) -> None:
-        if not self._is_over:
-            act(self.watched)
-
-
-def whose_is(row: RunRow) -> str:
-    """Who drives the run: "ours", "another kernel's", "nobody" if its owner process is dead; "" if none is needed."""
-    if row.state in UNSETTLED:
-        return ""
-    if row.owner == owner.me():
-        return "ours"
-    return "nobody" if get_session().here.leases.is_dead(row) else "another kernel's"
-
-
-def state_of(row: RunRow, *, is_stopped: bool = False) -> Html:
-    """State, prompt and whose it is, in one line."""
-    state = State(row.state)
-    colour = page.COLOURS.get(state, page.RUNNING)
-    prompt = " ".join(str(row.request["input"].get("prompt", row.model)).split())
-    short = prompt if len(prompt) <= 60 else f"{prompt[:59]}…"  # noqa: PLR2004
-    words = ["you stopped waiting, it goes on"] if is_stopped else []
-    whose = whose_is(row)
-    if whose == "nobody":
-        words.append("left behind, never sent" if state is State.INTENT else "left behind: Show takes it up")
-    elif whose == "another kernel's":
-        words.append(whose)
-    return html(
-        '<div {} style="overflow-wrap:anywhere" title="{}">{} <b>{}</b>{} &nbsp;{} {}</div>',
-        ROOT,
-        prompt,
-        page.dot(colour),
-        WORDS[state],
-        html(" {}", page.muted(f"({'; '.join(words)})")) if words else "",
-        short,
-        page.muted(f"seed {row.seed}, run {row.id[:8]}"),
-    )
+def _is_told_otherwise(run: Run) -> bool:
+    """Of an unsent run: whether its cancellation was already reported, or its request was submitted again since."""
+    session = get_session()
+    with session.begin_lock:  # abandoned runs are cancelled and submitted again under it
+        same = session.ledger_of(run).same_request(fingerprint=run.row.fingerprint)
+    return run.is_stopped or any(other.created_at > run.row.created_at for other in same)

@@ -6,49 +6,43 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+import ipywidgets as kit
+
 from ...catalogue import SEED_MAX, Field
 from ...markup import html
 from .. import page
-from ..card import widgets
 from .callbacks import Callbacks
-from .controls import LABEL, mark
+from .controls import LABEL
 from .draft import MOST_SEEDS
+from .widgets import column, error_place, mark, row
 
 
 class SeedControl:
     """A text rather than a number's control: that would change a wrong number by itself."""
 
-    def __init__(self, entry: Field, desk: Callbacks, changed: Callable[[], None]) -> None:
-        kit = widgets()
+    def __init__(self, entry: Field, callbacks: Callbacks, changed: Callable[[], None]) -> None:
         self._changed = changed
         self.text = kit.Text(
-            description=entry.title,
-            style=LABEL,
-            tooltip=entry.help,
-            layout=kit.Layout(width="260px", margin="2px 2px 2px -126px"),
-        )
-        self.dice = kit.Button(description="Draw", icon="random", tooltip="draw another seed")
+            description=entry.title, style=LABEL, tooltip=entry.help,
+            layout={"width": "260px", "margin": "2px 2px 2px -126px"},
+        )  # fmt: skip
+        self.dice = callbacks.button("Draw", "draw another seed", self.draw, icon="random")
         self.lock = kit.ToggleButton(
             description="Keep", icon="lock", tooltip="keep this seed for the next run too"
         )
         self.count = kit.BoundedIntText(
             value=1, min=1, max=MOST_SEEDS, description="Runs", tooltip="runs, each with the next seed",
-            style={"description_width": "40px"}, layout=kit.Layout(width="110px"),
+            style={"description_width": "40px"}, layout={"width": "110px"},
         )  # fmt: skip
         self.words = kit.HTML()
-        self.error = kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
-        row = kit.HBox(
-            [self.text, self.dice, self.lock, self.count, self.words],
-            layout=kit.Layout(
-                flex_flow="row wrap", align_items="center", overflow="visible", padding="0 0 0 128px"
-            ),
-        )  # what finds no room beside the seed stands below its number, not below its label
-        self.box = kit.VBox([row, self.error], layout=kit.Layout(overflow="visible"))
+        self.error = error_place()
+        # What finds no room beside the seed stands below its number, not below its label.
+        controls = row(self.text, self.dice, self.lock, self.count, self.words, padding="0 0 0 128px")
+        self.box = column(controls, self.error)
         self.draw()
-        observed = desk.guard(self._observed)
+        observed = callbacks.guard(self._observed)
         self.text.observe(observed, "value")
         self.count.observe(observed, "value")
-        self.dice.on_click(desk.guard(lambda _button: self.draw()))
 
     @property
     def seed(self) -> Any:

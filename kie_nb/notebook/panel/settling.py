@@ -1,35 +1,35 @@
-"""Settling a run of unknown outcome: its evidence, and the three ways out. What may cost money is asked for in its place."""
+"""Settling a run of unknown outcome: its evidence, and the three ways out. What may cost money asks first."""
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import ipywidgets as kit
 from IPython.core.formatters import HTMLFormatter
 
 from ...engine.states import UNSETTLED
 from ...handles import Run, get_session
-from ...handles.settling import adopt_question, question
 from ...markup import ROOT, html
-from ..card import widgets
+from ...operations.settling import adopt_question, question
 from .callbacks import Callbacks
 from .controls import LABEL
+from .widgets import column, row, show
 
-Answer = tuple[str, Callable[[], None]]
+Answer = tuple[str, Callable[[], object]]
 
 
 class Settling:
     """Opens for one run at a time.
 
     Args:
-        say: The message line.
-        show: Shows a run in the panel.
+        show_run: Shows a run in the panel.
     """
 
-    def __init__(self, desk: Callbacks, *, say: Callable[..., None], show: Callable[[Run], None]) -> None:
-        kit = widgets()
-        self._desk, self._work, self._say, self._show = desk, desk.work, say, show
+    def __init__(self, callbacks: Callbacks, show_run: Callable[[Run], None]) -> None:
+        self._callbacks, self._show_run = callbacks, show_run
         self.run: Run | None = None
         self._turn = 0
         self._lock = threading.Lock()  # of the answers
@@ -40,25 +40,19 @@ class Settling:
             description="Task id",
             placeholder="of the task that it made",
             style=LABEL,
-            layout=kit.Layout(width="420px"),
+            layout={"width": "420px"},
         )
-        adopt = self._button("Adopt", "take this task as the one that the run made", self._adopt)
-        resend = self._button("Send again…", "asks first: the first try may be billed", self._ask_resend)
-        write_off = self._button("Write off…", "give the run up", self._ask_write_off)
-        close = self._button("Close", "leave it as it is", self.close)
+        ways = row(
+            self.task,
+            self._button("Adopt", "take this task as the one that the run made", self._adopt),
+            self._button("Send again…", "asks first: the first try may be billed", self._ask_resend),
+            self._button("Write off…", "give the run up", self._ask_write_off),
+            callbacks.button("Close", "leave it as it is", self.close),
+        )
         self.question = kit.HTML()
-        self.answers = [kit.Button(), kit.Button(), kit.Button()]
-        for number, button in enumerate(self.answers):
-            button.on_click(desk.guard(lambda _button, number=number: self._answer(number)))
-        row = kit.Layout(flex_flow="row wrap", align_items="center", overflow="visible")
-        self.asking = kit.VBox(
-            [self.question, kit.HBox(self.answers, layout=row)],
-            layout=kit.Layout(display="none", overflow="visible"),
-        )
-        ways = kit.HBox([self.task, adopt, resend, write_off, close], layout=row)
-        self.box = kit.VBox(
-            [self.evidence, ways, self.asking], layout=kit.Layout(display="none", overflow="visible")
-        )
+        self.answers = [callbacks.button("", "", functools.partial(self._answer, n)) for n in range(3)]
+        self.asking = column(self.question, row(*self.answers), display="none")
+        self.box = column(self.evidence, ways, self.asking, display="none")
 
     def open(self, run: Run) -> None:
         """Show what is known of *run*; on a worker, for the balance is read.
@@ -73,7 +67,7 @@ class Settling:
             self.evidence.value = evidence
             self.task.value = ""
             self.run = run
-            self.box.layout.display = None
+            show(self.box, is_shown=True)
 
     def close(self) -> int:
         """Leave it as it is; gives the number of this change."""
@@ -84,20 +78,16 @@ class Settling:
 
     def _close(self) -> None:
         self.run = None
-        self._ask("", [])
-        self.box.layout.display = "none"
+        self._ask()
+        show(self.box, is_shown=False)
 
     # --- in widget callbacks ---------------------------------------------------------------------------------------
 
-    def _button(self, words: str, tip: str, act: Callable[[], object]) -> Any:
-        button = widgets().Button(description=words, tooltip=tip)
-        button.on_click(self._desk.guard(lambda _button: act()))
-        return button
+    def _button(self, words: str, tooltip: str, act: Callable[[Run], object]) -> Any:
+        return self._callbacks.button(words, tooltip, lambda: (run := self.run) and act(run))
 
-    def _adopt(self) -> None:
-        run, task_id = self.run, self.task.value
-        if run is None:
-            return
+    def _adopt(self, run: Run) -> None:
+        task_id = self.task.value
 
         def adopt(*, yes: bool = False) -> None:
             words = "Its task is found; the video is fetched now."
@@ -105,49 +95,29 @@ class Settling:
 
         def ask() -> None:
             words = adopt_question(get_session(), run, task_id)
-            if not words:
+            if words:
+                self._ask_of(run, words, ("Yes", lambda: adopt(yes=True)), ("No", self._ask))
+            else:
                 adopt()
-                return
-            with self._opening:
-                if self.run is run:
-                    answers = [("Yes", lambda: adopt(yes=True)), ("No", lambda: self._ask("", []))]
-                    self._ask(f"Run {run.id[:8]}: {words}", answers)
 
-        self._work(ask)
+        self._callbacks.work(ask)
 
-    def _ask_resend(self) -> None:
-        run = self.run
-        if run is None:
-            return
-
+    def _ask_resend(self, run: Run) -> None:
         def ask() -> None:
-            send = (
-                "Yes",
-                lambda: self._begin(run, lambda: run.resend(yes=True), ""),
-            )
-            words = question(get_session(), run)
-            with self._opening:
-                if self.run is run:
-                    self._ask(f"Run {run.id[:8]}: {words}", [send, ("No", lambda: self._ask("", []))])
+            send = ("Yes", lambda: self._begin(run, lambda: run.resend(yes=True), ""))
+            self._ask_of(run, question(get_session(), run), send, ("No", self._ask))
 
-        self._work(ask)
+        self._callbacks.work(ask)
 
-    def _ask_write_off(self) -> None:
-        run = self.run
-        if run is None:
-            return
-        words = f"Run {run.id[:8]} is given up, and its request may be sent anew. Was it billed?"
-
+    def _ask_write_off(self, run: Run) -> None:
         def off(charged: bool) -> Callable[[], None]:
             return lambda: self._begin(run, lambda: run.write_off(charged=charged), "It is written off.")
 
         self._ask(
-            words,
-            [
-                ("Count it as spent", off(True)),
-                ("It was not billed", off(False)),
-                ("Cancel", lambda: self._ask("", [])),
-            ],
+            f"Run {run.id[:8]} is given up, and its request may be sent anew. Was it billed?",
+            ("Count it as spent", off(True)),
+            ("It was not billed", off(False)),
+            ("Cancel", self._ask),
         )
 
     def _answer(self, number: int) -> None:
@@ -156,29 +126,35 @@ class Settling:
         if number < len(answers):
             answers[number][1]()
 
-    def _ask(self, words: str, answers: Sequence[Answer]) -> None:
-        """Put a question into its place; nothing takes it away."""
+    def _ask_of(self, run: Run, words: str, *answers: Answer) -> None:
+        """The same unless another run is shown by now."""
+        with self._opening:
+            if self.run is run:
+                self._ask(f"Run {run.id[:8]}: {words}", *answers)
+
+    def _ask(self, words: str = "", *answers: Answer) -> None:
+        """Put a question into its place; without *words* it is empty."""
         with self._lock:
             self._answers = list(answers)
         self.question.value = html('<div {} role="alert">{}</div>', ROOT, words) if words else ""
         for number, button in enumerate(self.answers):
-            button.layout.display = None if number < len(answers) else "none"
+            show(button, is_shown=number < len(answers))
             if number < len(answers):
                 button.description = answers[number][0]
-        self.asking.layout.display = None if answers else "none"
+        show(self.asking, is_shown=bool(answers))
 
     def _begin(self, run: Run, act: Callable[[], Run], words: str) -> None:
-        self._ask("", [])
-        self._work(self._done, run, act, words)
+        self._ask()
+        self._callbacks.work(self._done, run, act, words)
 
     # --- on a worker -------------------------------------------------------------------------------------------------
 
     def _done(self, run: Run, act: Callable[[], Run], words: str) -> None:
         found = act()
         # Another kernel may have sent it again already: then that run is given, and nothing was sent.
-        self._say(f"Run {run.id[:8]}: {words or f'run {found.id[:8]} stands for its request now.'}")
+        self._callbacks.say(f"Run {run.id[:8]}: {words or f'run {found.id[:8]} stands for its request now.'}")
         if run.state not in UNSETTLED or found is not run:
             with self._opening:
                 if self.run is run:  # else another one is shown by now
                     self._close()
-        self._show(found)
+        self._show_run(found)

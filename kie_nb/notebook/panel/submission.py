@@ -16,13 +16,13 @@ from dataclasses import replace
 
 from ... import settings as settings_
 from ...errors import InvalidRequest, KieError
-from ...handles import Run, Started, get_session
+from ...handles import Run, get_session
 from ...handles.begin import standing
 from ...requests.provenance import Origin
 from ..notes import note_of
 from .callbacks import Callbacks
 from .draft import Draft
-from .pricing import Offer, Priced, check_money, check_price
+from .pricing import Priced, check_money, check_price
 
 PAUSE_S = 1.5
 ANSWER_S = 5.0
@@ -35,26 +35,21 @@ class Submission:
     Args:
         ask_page: Asks the page, under a number, to say when nothing of it is on its way any more.
         buy: Buys what the form holds for what was offered at the press; on a worker.
-        done: Called when that is over, however it went.
-        say: The message line.
-        changed: Called when pressing has become possible or impossible.
+        draw: Called when pressing has become possible or impossible.
     """
 
     def __init__(
         self,
-        desk: Callbacks,
+        callbacks: Callbacks,
         *,
         ask_page: Callable[[int], None],
-        buy: Callable[[Offer], None],
-        done: Callable[[], None],
-        say: Callable[..., None],
-        changed: Callable[[], None],
+        buy: Callable[[Priced], None],
+        draw: Callable[[], None],
     ) -> None:
-        self._desk, self._ask_page, self._buy, self._done = desk, ask_page, buy, done
-        self._say, self._changed = say, changed
+        self._callbacks, self._ask_page, self._buy, self._draw = callbacks, ask_page, buy, draw
         self._lock = threading.Lock()
         self._number = 0
-        self._offer: Offer | None = None  # what was taken by the last press
+        self._offer: Priced | None = None  # what was taken by the last press
         self._state = "ready"
         self._free_at = 0.0
 
@@ -63,7 +58,7 @@ class Submission:
         """Whether a press would be taken."""
         return self._state == "ready" and time.monotonic() >= self._free_at
 
-    def press(self, offer: Offer) -> None:
+    def press(self, offer: Priced) -> None:
         """*Generate* was pressed while this *offer* stood beside it; from whatever thread."""
         with self._lock:
             if not self.is_ready:
@@ -71,9 +66,9 @@ class Submission:
             self._state, self._offer = "asking", offer
             self._number += 1
             number = self._number
-        self._changed()
+        self._draw()
         self._ask_page(number)
-        self._desk.later(ANSWER_S, self._give_up, number)
+        self._callbacks.later(ANSWER_S, self._give_up, number)
 
     def answered(self, number: int) -> None:
         """The page has nothing more on its way."""
@@ -81,7 +76,7 @@ class Submission:
             if self._state != "asking" or number != self._number or self._offer is None:
                 return  # a second view of the same panel has answered too
             self._state, offer = "buying", self._offer
-        self._desk.work(self._do, offer)
+        self._callbacks.work(self._do, offer)
 
     def claim(self) -> None:
         """The same for a call from code, which knows what it has filled in.
@@ -93,16 +88,16 @@ class Submission:
             if self._state != "ready":
                 raise InvalidRequest("the panel is still sending the last request.", hint="call it again")
             self._state = "buying"
-        self._changed()
+        self._draw()
 
     def release(self) -> None:
         """Done; the next press is taken after a pause."""
         with self._lock:
             self._state, self._free_at = "ready", time.monotonic() + PAUSE_S
-        self._desk.later(PAUSE_S + 0.05, self._changed)
-        self._done()
+        self._callbacks.later(PAUSE_S + 0.05, self._draw)
+        self._callbacks.billed()  # perhaps
 
-    def _do(self, offer: Offer) -> None:
+    def _do(self, offer: Priced) -> None:
         try:
             self._buy(offer)
         finally:
@@ -113,10 +108,10 @@ class Submission:
             if self._state != "asking" or number != self._number:
                 return
             self._state = "ready"
-        self._say(
+        self._callbacks.say(
             "The page has not said what its fields hold, so nothing was sent. Press Generate again.", bad=True
         )
-        self._changed()
+        self._draw()
 
 
 def submit(
@@ -131,6 +126,10 @@ def submit(
     """Ask for every run of *draft*, and say what became of each; gives them, and how each came about. On a worker.
 
     Args:
+        draft: What is asked for; all of it is checked before the first run is sent.
+        current: The settings by which it is asked for.
+        origin: Where from.
+        shown: What it was said to cost; None for a call from code.
         say: The message line.
         show: Shows the first run, with a note.
 
@@ -138,65 +137,32 @@ def submit(
         InvalidRequest: it would cost more than was *shown*.
         KieError: as `Session.start`; what was begun before goes on.
     """
-    runs: list[tuple[Run, str]] = []
-    say("Sending…")
-
-    def begun(run: Run, how: str) -> None:
-        runs.append((run, how))
-        if len(runs) == 1:
-            show(run, note_of(run, how, another=ANOTHER))
-
-    try:
-        started = start_all(draft, begun, current=current, origin=origin, shown=shown)
-    except KieError as exc:
-        if draft.count > 1 and runs:
-            exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
-        raise
-    notes = [
-        note_of(run, how, another=ANOTHER) or f"Run {run.id[:8]} is on its way, seed {run.seed}."
-        for run, how in runs
-    ]
-    # One of them may have failed by now: that stays.
-    say("\n".join([*notes, *(text for each in started for text in each.warnings)]), add=True)
-    return runs
-
-
-def start_all(
-    draft: Draft,
-    on_start: Callable[[Run, str], None],
-    *,
-    current: settings_.Settings,
-    origin: Origin,
-    shown: Priced | None = None,
-) -> list[Started]:
-    """Ask for every run of *draft*; all are checked before the first is sent. On a worker.
-
-    Args:
-        draft: What is asked for.
-        on_start: Called with every run that is begun, and how it came about.
-        current: The settings by which it is asked for.
-        origin: Where from.
-        shown: What it was said to cost; a call from code was told nothing.
-
-    Raises:
-        InvalidRequest: it would cost more than was shown.
-        KieError: as `Session.start`; what was begun before goes on.
-    """
     session = get_session()
+    say("Sending…")
     prepared = [
         replace(session.prepare(current=current, **draft.asked(seed)), origin=origin) for seed in draft.seeds
     ]
-    ledger = session.ledger(current.home)
     missing = sum(standing(session, one) is None for one in prepared)
     if shown is not None:
         check_price(shown, draft.estimate, missing)
     if missing > 1:  # all or none: the first of them alone might still be within the budget
         check_money(draft.estimate, missing)
-    started: list[Started] = []
-    for one in prepared:
-        run, how = session.begin(one)
-        started.append(Started(run=run, how=how, warnings=(*ledger.untold(), *one.warnings)))
-        on_start(run, how)
-    for each in started:
-        session.wait_for_answer(each.run)
-    return started
+    runs: list[tuple[Run, str]] = []
+    notes, warnings = [], []
+    try:
+        for one in prepared:
+            run, how = session.begin(one)
+            runs.append((run, how))
+            warnings += [*session.ledger(current.home).untold(), *one.warnings]
+            note = note_of(run, how, another=ANOTHER)
+            notes.append(note or f"Run {run.id[:8]} is on its way, seed {run.seed}.")
+            if len(runs) == 1:
+                show(run, note)
+        for run, _ in runs:
+            session.wait_for_answer(run)
+    except KieError as exc:
+        if draft.count > 1 and runs:
+            exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
+        raise
+    say("\n".join([*notes, *warnings]), add=True)  # one of them may have failed by now: that stays
+    return runs

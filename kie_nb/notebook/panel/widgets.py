@@ -1,4 +1,7 @@
-"""The controls that ipywidgets does not have. Bytes go by custom messages: no picture or video is in a widget's state."""
+"""The panel's boxes, and the controls that ipywidgets does not have.
+
+Bytes go by custom messages: no picture or video is in a widget's state.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets as kit
 import traitlets as t
 from ipywidgets import Widget
 
+from ...markup import ROOT, html
 from ...requests.images import EXTENSIONS
+from .. import page
 from ..card import is_shared
 
 HERE = Path(__file__).parent
@@ -52,10 +58,39 @@ class CopyButton(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
     panel = t.Unicode().tag(sync=True)
 
 
-def set_html(place: Any, html: str) -> None:
-    """Put *html* into *place*; only what is new goes to the page."""
-    if place.value != html:
-        place.value = html
+def column(*children: Any, **layout: Any) -> Any:
+    """*children* one below the other."""
+    return kit.VBox(children, layout=kit.Layout(**{"overflow": "visible", **layout}))
+
+
+def row(*children: Any, **layout: Any) -> Any:
+    """*children* side by side, on more lines where there is no room."""
+    wrapped = {"align_items": "center", "flex_flow": "row wrap", "overflow": "visible"}
+    return kit.HBox(children, layout=kit.Layout(**{**wrapped, **layout}))
+
+
+def section(*children: Any, **layout: Any) -> Any:
+    """A part of the panel, below a line."""
+    made = column(*children, **layout)
+    made.add_class("kie-panel-section")
+    return made
+
+
+def error_place() -> Any:
+    """Where `mark` writes: below a control, indented as its value."""
+    return kit.HTML(layout=kit.Layout(display="none", margin="0 2px 4px 128px"))
+
+
+def mark(box: Any, place: Any, error: str) -> None:
+    """Put *error* into *place*, and a mark on *box*."""
+    place.value = html('<span {} style="{}">{}</span>', ROOT, page.LINES, page.wrong(error)) if error else ""
+    show(place, is_shown=bool(error))
+    (box.add_class if error else box.remove_class)("kie-panel-wrong")
+
+
+def show(widget: Any, *, is_shown: bool) -> None:
+    """Show or hide *widget*."""
+    widget.layout.display = None if is_shown else "none"
 
 
 def close_all(root: Widget) -> None:

@@ -5,7 +5,7 @@ from owners import dead
 
 import kie_nb
 from kie_nb.catalogue import build_request
-from kie_nb.ledger import Ledger, NewRun
+from kie_nb.ledger import KeptFile, Ledger, NewRun
 
 MODEL = "wan/2-5-text-to-video"
 
@@ -46,7 +46,8 @@ def record(tmp_path):
         if state in {"accepted", "waiting", "queuing", "generating", "success"}:
             columns.setdefault("task_id", "task-of-a-test")
         if state != "intent":
-            ledger.move(run.id, state, expect={"intent"}, error=error, video=video, **columns)
+            files = (KeptFile(name=video, number=0),) if video else ()
+            ledger.move(run.id, state, expect={"intent"}, error=error, files=files, **columns)
         ledger.close()
         return kie_nb.get(run.id)
 

@@ -6,28 +6,15 @@ one read after its answer was lost. What other runs here cost in between is take
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from typing_extensions import TypedDict
-
-from ..bounds import Balance, Moment
-from .tables import counted
+from ..engine.balance import Reading
+from ..engine.tables import counted
 
 # When the service takes its credits, at the create or at the end, is not documented; recorded tasks took up to 13 minutes
 # (kie-api §4.7). A balance that has not fallen says little before that.
 SETTLED_AFTER_S = 1200.0
-
-
-class _Kept(TypedDict):
-    credits: Balance
-    at: Moment
-
-
-_READING = TypeAdapter(_Kept)
 
 
 class Verdict(StrEnum):
@@ -37,32 +24,6 @@ class Verdict(StrEnum):
     NOT_YET = "not billed so far"
     NOT_BILLED = "probably not billed"
     OPEN = "cannot be told"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """A balance and when it was read.
-
-    Attributes:
-        credits: In credits (1 credit = US$0.005).
-        at: UTC.
-    """
-
-    credits: float
-    at: dt.datetime
-
-    def to_json(self) -> dict[str, Any]:
-        """As the ledger's history keeps it."""
-        return {"credits": self.credits, "at": self.at.isoformat(timespec="microseconds")}
-
-    @classmethod
-    def from_json(cls, kept: Any) -> Reading | None:
-        """What `to_json` gave; None for anything else."""
-        try:
-            read = _READING.validate_python(kept)
-        except ValidationError:
-            return None
-        return cls(credits=read["credits"], at=dt.datetime.fromisoformat(read["at"]))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,16 +6,17 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ..engine import tables
+from ..engine.balance import Reading
+from ..engine.record import Record
+from ..engine.states import UNSETTLED, State
+from ..errors import InvalidRequest
 from ..ledger import Ledger, RunRow
 from ..settings import LOGS
-from . import tables
-from .states import UNSETTLED, State
-from .weigh import SETTLED_AFTER_S, Others, Reading, Verdict, in_words, weigh
+from .balances import SETTLED_AFTER_S, Others, Verdict, in_words, weigh
 
 if TYPE_CHECKING:
-    from .channel import Channel
-    from .tracked import Tracked
-    from .workspace import Workspace
+    from ..engine.workspace import Workspace
 
 # What was booked for a run that was written off is a word of the user, no witness.
 _UNSURE = UNSETTLED | {State.SENDING, State.WRITTEN_OFF}
@@ -90,27 +91,51 @@ class Evidence:
         return f"run {self.run_id[:8]}: {self.verdict}"
 
 
-async def gather(workspace: Workspace, run: Tracked, channel: Channel, *, max_age_s: float = 0.0) -> Evidence:
-    """What is known of *run*, with the balance as it was at most *max_age_s* ago; what it finds is kept in the ledger."""
-    ledger = run.ledger
-    after = await channel.balance(max_age_s=max_age_s) if run.row.account == channel.account else None
-    found = await workspace.dispatcher.ledger(from_ledger, ledger, run.row, after)
+def evidence(workspace: Workspace, run: Record, *, max_age_s: float = 0.0) -> Evidence:
+    """What is known of *run*, whose outcome is unknown, with the balance as it was at most *max_age_s* ago.
+
+    The reading is kept in the ledger.
+
+    Raises:
+        InvalidRequest: there is nothing to settle.
+    """
+    run = need_unsettled(run)
+    channel = workspace.channel_of(run)
+    is_same = run.row.account == channel.account
+    after = workspace.call(lambda: channel.balance(max_age_s=max_age_s)) if is_same else None
+    found = from_ledger(run.ledger, run.row, after)
     if run.service == "simulator":
         found = replace(found, logs=f"{channel.base_url}/")
     if after is not None and run.state in UNSETTLED:
-        error = {**(run.row.error or {}), "evidence": found.words}
-        row = await workspace.dispatcher.ledger(
-            ledger.move,
+        run.ledger.move(
             run.id,
             run.state,
             expect={run.state},
             evidence={"balance_after": after.to_json(), "verdict": str(found.verdict)},
             balance_after=after.credits,
-            error=error,
         )
-        if row is not None and run.state == row.state:  # else it was settled meanwhile
-            run.update(row)
     return found
+
+
+def need_unsettled(run: Record) -> Record:
+    """*run* as the ledger has it now, if its outcome is unknown: another kernel may have settled it.
+
+    Raises:
+        InvalidRequest: saying so.
+    """
+    now = run.reread()
+    if now.state not in UNSETTLED:
+        raise nothing_to_settle(now)
+    return now
+
+
+def nothing_to_settle(run: Record) -> InvalidRequest:
+    """The refusal to settle a run that has an outcome."""
+    return InvalidRequest(
+        f"{run.label} is {run.state}: there is nothing to settle.",
+        hint="only an unknown or lost run is settled",
+        charged="",
+    )
 
 
 def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Evidence:

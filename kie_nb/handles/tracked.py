@@ -1,7 +1,4 @@
-"""A run that is live in this process: its newest row, the futures of those who wait, and the listeners.
-
-Drivers talk to it, and handles stand on it. It knows the dispatcher alone.
-"""
+"""What a handle knows of a run beyond any row: the futures of those who wait, the listeners, and what went wrong here."""
 
 from __future__ import annotations
 
@@ -11,18 +8,18 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from ..engine.dispatcher import Dispatcher
+from ..engine.record import Record
+from ..engine.states import AT_SERVICE, State
 from ..errors import KieError
 from ..ledger import Ledger, RunRow
-from .dispatcher import Dispatcher
-from .record import Record
-from .states import AT_SERVICE, State
 
 Listener = Callable[["Tracked"], None]
 log = logging.getLogger("kie_nb")
 
 
 class Tracked(Record):
-    """What drivers tell of a run, and what is told to those who wait for it and listen.
+    """A run whose row is the last one published, with those who wait for it and listen.
 
     Attributes:
         done: Ends when the run has come to its end, or nobody waits any more.
@@ -47,10 +44,10 @@ class Tracked(Record):
         self._listeners: list[Listener] = []
         self._lock = threading.RLock()  # around the two futures: who waits and who drives may meet at the end
 
-    # --- by who drives it --------------------------------------------------------------------------------------
+    # --- for the registry --------------------------------------------------------------------------------------
 
     def reopen(self) -> None:
-        """A driver has (again) taken it up."""
+        """It is driven (again)."""
         with self._lock:
             self.error, self.is_stopped, self.trouble = None, False, ""
             if self.done.done():
@@ -74,7 +71,7 @@ class Tracked(Record):
             self.notify()
 
     def finish(self, error: KieError | None) -> None:
-        """Nobody drives it any more: its end is *error*, or its video."""
+        """It has come to its end, or is not driven any more: with *error*, or with its video."""
         if error is not None and error.run_id is None:
             error.run_id = self.id
         with self._lock:
@@ -84,7 +81,7 @@ class Tracked(Record):
                     future.set_result(None)
         self.notify()
 
-    # --- by who waits for it -----------------------------------------------------------------------------------
+    # --- for handles and displays ------------------------------------------------------------------------------
 
     def release(self) -> None:
         """End every wait that there is now; who waits from now on waits for its end."""

@@ -1,55 +1,28 @@
-"""From loose arguments to a checked request; nothing is sent or written."""
+"""From loose arguments to a checked request, with what the ledger knows of it; and the request of a run once more."""
 
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..catalogue import SEED_MAX, Estimate, Request, build_request
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.record import Record
-from ..engine.sending import ToSend
-from ..errors import NOTHING, BadImage, BudgetExceeded, InvalidRequest, LedgerError
+from ..errors import NOTHING, BadImage, InvalidRequest, LedgerError
 from ..home import read_plain
-from ..ledger import NewRun, owner
 from ..paths import shown_path
 from ..requests import provenance
 from ..requests.image_urls import by_address, check_unchanged, picture_at, picture_for_all, recorded_pictures
 from ..requests.images import Picture, read_picture
+from ..requests.prepare import Prepared, build, new_run
 from ..requests.sources import is_url, unwrapped
 
 if TYPE_CHECKING:
     from ..engine.channel import Channel
     from ..engine.workspace import Workspace
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prepared:
-    """A checked request, and the way it would go."""
-
-    request: Request
-    channel: Channel
-    home: Path
-    content: bytes | None
-    seed_drawn: bool
-    warnings: tuple[str, ...] = field(default=())
-    experiment: str | None = None
-    origin: provenance.Origin | None = field(default=None, compare=False)
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells this request from all others at its service."""
-        return self.request.fingerprint(self.channel.identity)
-
-    @property
-    def to_send(self) -> ToSend:
-        """What is sent of it."""
-        return ToSend(self.request, self.content)
 
 
 def prepare(
@@ -72,11 +45,11 @@ def prepare(
     if is_url(source):
         ledger = workspace.ledger(current.home)
         for recorded in recorded_pictures(str(source), ledger, channel=channel):
-            prepared = _prepared(dict(asked), recorded, channel, current.home)
+            prepared = build(dict(asked), recorded, channel, current.home)
             if ledger.standing(new_run(prepared)) is not None:
                 return prepared
         picture, warnings = picture_at(str(source), ledger, channel=channel, check=check)
-        return _prepared(asked, picture, channel, current.home, warnings)
+        return build(asked, picture, channel, current.home, warnings)
     if isinstance(source, Record):
         raise InvalidRequest(
             "a run is a video, not a picture.", hint="pass a frame of it, or the address of a picture"
@@ -84,7 +57,7 @@ def prepare(
     if source is not None and not isinstance(source, Picture):
         source = read_picture(source, **how)
     remarks = source.remarks if source is not None else ()
-    return _prepared(asked, source, channel, current.home, remarks)
+    return build(asked, source, channel, current.home, remarks)
 
 
 def picture_of_all(
@@ -129,31 +102,6 @@ def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[s
         return prepared
     meant = blind.fingerprint in kept and prepared.fingerprint not in kept
     return blind if meant or ledger.standing(new_run(blind)) is not None else prepared
-
-
-def _prepared(
-    asked: dict[str, Any],
-    picture: Picture | None,
-    channel: Channel,
-    home: Path,
-    warnings: tuple[str, ...] = (),
-) -> Prepared:
-    replicate, experiment = asked.pop("replicate", 0), asked.pop("experiment", None)
-    request = build_request(image=picture.identity if picture else None, **asked)
-    if replicate:
-        request = replace(request, replicate=replicate)
-    seed_drawn = request.seed is None and request.takes_seed
-    if seed_drawn:
-        request = request.with_seed(secrets.randbelow(SEED_MAX + 1))
-    return Prepared(
-        request=request,
-        channel=channel,
-        home=home,
-        content=picture.content if picture else None,
-        seed_drawn=seed_drawn,
-        warnings=warnings,
-        experiment=experiment,
-    )
 
 
 def again(
@@ -208,69 +156,3 @@ def again(
         experiment=experiment,
         origin=provenance.here(),
     )
-
-
-def new_run(prepared: Prepared) -> NewRun:
-    """What is known of the run before anything is sent."""
-    request, channel = prepared.request, prepared.channel
-    estimate = request.estimate
-    return NewRun(
-        service=channel.service,
-        account=channel.account,
-        model=request.model,
-        request=request.to_json(),
-        fingerprint=prepared.fingerprint,
-        family=request.family(channel.identity),
-        seed=request.seed,
-        seed_drawn=prepared.seed_drawn,
-        estimate=estimate.credits if estimate else None,
-        owner=owner.me(),
-        owner_hint=owner.hint(),
-        made_by=provenance.made_by(),
-        notebook=provenance.notebook(),
-        experiment=prepared.experiment,
-        origin=prepared.origin.known() if prepared.origin else None,
-    )
-
-
-def check(prepared: Prepared, max_credits: float | None) -> None:
-    """Refuse what may not cost so much, and what needs a key where there is none.
-
-    Raises:
-        BudgetExceeded, AuthError: saying which.
-    """
-    estimate, current = prepared.request.estimate, prepared.channel.settings
-    check_limit(estimate, max_credits, "max_credits")
-    check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
-    if prepared.channel.service == "kie":
-        settings_.require_key(current)
-
-
-def check_number(max_credits: object) -> None:
-    """Refuse a limit that would limit nothing, or that a text stands for.
-
-    Raises:
-        InvalidRequest: saying what is needed.
-    """
-    is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
-    if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
-        raise InvalidRequest(
-            f"max_credits={max_credits!r}: a number of credits is needed.",
-            hint="max_credits=500, or leave it out for no limit",
-        )
-
-
-def check_limit(estimate: Estimate | None, limit: float | None, name: str) -> None:
-    """Refuse what is estimated above *limit*, which the message calls *name*."""
-    if limit is None:
-        return
-    if estimate is None:
-        raise BudgetExceeded(
-            f"the price of this model is not known here, so {name}={limit:g} cannot be kept.",
-            hint="leave the limit out for this run if you know the price",
-        )
-    if estimate.credits > limit:
-        raise BudgetExceeded(
-            f"this run is estimated at {estimate.credits:g} credits, above {name}={limit:g}.",
-            hint="choose a shorter or smaller video, or raise the limit",
-        )

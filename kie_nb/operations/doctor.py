@@ -14,31 +14,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import settings as settings_
 from ..engine.bringing import bring, names_of
 from ..engine.downloading import is_given_up, place_of, with_files
 from ..engine.links import from_any_link
+from ..engine.record import Record
 from ..engine.states import AT_SERVICE, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
 from ..fileops import hash_of
 from ..home import is_plain_file, make_folder
-from ..ledger import KeptFile, files_made, kept_files
+from ..ledger import Files, KeptFile, files_made
 from ..ledger.schema import moment
-from ..operations.findings import Finding, Report
-from ..operations.orphans import PARTS_OF_VIDEO, orphans
 from ..service.media import version_at
 from ..video import MEDIA, inspect
-from .run import Run
+from .findings import Finding, Report
+from .orphans import PARTS_OF_VIDEO, orphans
 
 if TYPE_CHECKING:
-    from ..ledger import Files
-    from .registry import Handles
+    from ..engine.supervisor import Supervisor
+    from ..engine.workspace import Workspace
 
 SOON_DEAD = dt.timedelta(hours=18)  # links live about a day (kie-api §8)
 
 
-def doctor(handles: Handles, *, mend: bool = True) -> Report:
+def doctor(supervisor: Supervisor, *, mend: bool = True) -> Report:
     """Look at all runs and files of the current home, and fetch again what can be had: a live link first, else a fresh one.
 
     No task is created. A file that was altered is kept beside the fetched one, as `*.altered`.
@@ -46,11 +45,10 @@ def doctor(handles: Handles, *, mend: bool = True) -> Report:
     Args:
         mend: False only looks.
     """
-    home = settings_.current().home
-    rows = handles.ledger(home).runs(limit=None)
-    runs = [handles.handle(home, row) for row in rows]
-    visit = _Visit(handles, handles.files(home), mend=mend)
-    future = handles.dispatcher.submit(visit.all(runs))
+    workspace, ledger = supervisor.workspace, supervisor.workspace.here
+    runs = [Record(row, ledger) for row in ledger.runs(limit=None)]
+    visit = _Visit(supervisor, workspace, Files(ledger.home), mend=mend)
+    future = workspace.dispatcher.submit(visit.all(runs))
     wait_blocking(future, timeout_s=None, goes_on="what was fetched so far is whole; look again at any time.")
     findings, files = future.result()
     return Report(findings=tuple(findings), runs=len(runs), files=files)
@@ -60,20 +58,22 @@ def doctor(handles: Handles, *, mend: bool = True) -> Report:
 class _Visit:
     """One look at everything; its coroutines live on the dispatcher's loop, its heavy work in workers."""
 
-    handles: Handles
+    supervisor: Supervisor
+    workspace: Workspace
     files: Files
     mend: bool
     count: int = 0
     known: set[str] = field(default_factory=set)
 
-    async def all(self, runs: Sequence[Run]) -> tuple[list[Finding], int]:
+    async def all(self, runs: Sequence[Record]) -> tuple[list[Finding], int]:
         gate = asyncio.Semaphore(8)
 
-        async def one(run: Run) -> list[Finding]:
+        async def one(run: Record) -> list[Finding]:
             self._know(run)
             async with gate:
                 found = await self._run(run)
-            self._know(run)  # by now it may be known how many files its task made
+            if found:  # by now it may be known how many files its task made
+                self._know(await self._now(run))
             return found
 
         found = [finding for part in await asyncio.gather(*map(one, runs)) for finding in part]
@@ -81,7 +81,7 @@ class _Visit:
         found += await asyncio.to_thread(orphans, self.files, self.known, mend=self.mend)
         return found, self.count
 
-    def _know(self, run: Run) -> None:
+    def _know(self, run: Record) -> None:
         paths = list(run.videos)
         if run.task_id:
             targets = [self._target(run, number) for number in range(max(1, files_made(run.row)))]
@@ -91,24 +91,25 @@ class _Visit:
         for path in paths:
             self.known |= {path.name, *(f"{path.stem}.{end}" for end in PARTS_OF_VIDEO)}
 
-    async def _run(self, run: Run) -> list[Finding]:
+    async def _run(self, run: Record) -> list[Finding]:
         if run.state is State.FETCHED:
-            looks = [await self._file(run, kept) for kept in kept_files(run.row)]
+            looks = [await self._file(run, kept) for kept in run.row.files]
             found = [finding for finding in looks if finding is not None]
-            found += [await self._not_fetched(run, number) for number in run.missing]
+            found += [await self._not_fetched(run, number) for number in (await self._now(run)).missing]
+            run = await self._now(run)
             return found + ([_not_as_asked(run)] if run.length_remark else [])
         if run.state is State.SUCCESS:
             return [await self._not_fetched(run, number) for number in range(await self._count(run))]
-        age = _age(self.handles.ledger_of(run).now(), run.row.accepted_at)
-        if run.state in AT_SERVICE and age > SOON_DEAD and not _is_driven(self.handles, run):
+        age = _age(run.ledger.now(), run.row.accepted_at)
+        if run.state in AT_SERVICE and age > SOON_DEAD and not self._is_driven(run):
             what = f"accepted {_hours(age)} ago and not followed"
             return [Finding(run=run.id, file="", kind="open", what=what, done="`%kie resume` takes it up")]
         return []
 
-    def _target(self, run: Run, number: int) -> Path:
+    def _target(self, run: Record, number: int) -> Path:
         return self.files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
 
-    async def _file(self, run: Run, kept: KeptFile) -> Finding | None:
+    async def _file(self, run: Record, kept: KeptFile) -> Finding | None:
         self.count += 1
         path = self.files.place(kept.name)
         if path is None:
@@ -125,10 +126,10 @@ class _Visit:
             done, is_mended = await self._again(run, path, kept.number)
         return Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)
 
-    async def _has_another(self, run: Run, kept: KeptFile) -> bool:
+    async def _has_another(self, run: Record, kept: KeptFile) -> bool:
         """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
-        channel = self.handles.channel_of(run)
-        headers = functools.partial(version_at, own=channel.own, patience=self.handles.timing.patience)
+        channel = self.workspace.channel_of(run)
+        headers = functools.partial(version_at, own=channel.own, patience=self.workspace.timing.patience)
 
         async def ask(url: str) -> dict[str, Any]:
             length, version = await self._work(headers, url)
@@ -140,25 +141,26 @@ class _Visit:
         except KieError:
             return False
 
-    async def _count(self, run: Run) -> int:
+    async def _count(self, run: Record) -> int:
         """How many files its task made: the service is asked where that is not known yet; one where it does not say."""
-        if not run.row.urls and self.mend and not _is_driven(self.handles, run):
+        if not run.row.urls and self.mend and not self._is_driven(run):
             with contextlib.suppress(KieError):
-                client = await self.handles.channel_of(run).client()
+                client = await self.workspace.channel_of(run).client()
                 urls = list((await client.record(str(run.task_id))).urls)
                 await self._move(run, State.SUCCESS, expect={State.SUCCESS}, urls=urls or None)
-        return max(1, files_made(run.row))
+        return max(1, files_made((await self._now(run)).row))
 
-    async def _not_fetched(self, run: Run, number: int) -> Finding:
-        age = _age(self.handles.ledger_of(run).now(), run.row.completed_at)
+    async def _not_fetched(self, run: Record, number: int) -> Finding:
+        run = await self._now(run)
+        age = _age(run.ledger.now(), run.row.completed_at)
         kind, what = "not fetched", f"made {_hours(age)} ago and not fetched"
         if age > SOON_DEAD:
             kind, what = "link expires", f"{what}: its link lives about a day"
         target = place_of(run, self.files, number)
         done, is_mended = "`%kie resume` fetches it", False
-        if _is_driven(self.handles, run):
+        if self._is_driven(run):
             done = "it is being fetched now"
-        elif is_given_up(self.handles, run, number):
+        elif is_given_up(self.workspace, run, number):
             done = f"it is not fetched by itself: `%kie show {run.id[:8]}` tells why"
         elif self.mend:
             done, is_mended = await self._again(run, target, number)
@@ -166,20 +168,20 @@ class _Visit:
 
     # --- fetching again ----------------------------------------------------------------------------------------
 
-    async def _again(self, run: Run, path: Path, number: int) -> tuple[str, bool]:
+    async def _again(self, run: Record, path: Path, number: int) -> tuple[str, bool]:
         """Fetch a file once more, and say what came of it."""
         apart = path.parent / f".again-{secrets.token_hex(4)}"
         try:
             make_folder(path.parent)
-            before = next((kept.sha256 for kept in kept_files(run.row) if kept.number == number), None)
-            channel = self.handles.channel_of(run)
+            before = next((kept.sha256 for kept in run.row.files if kept.number == number), None)
+            channel = self.workspace.channel_of(run)
             fetched = await bring(
                 run,
                 number,
                 channel,
                 self._work,
                 path,
-                patience=self.handles.timing.patience,
+                patience=self.workspace.timing.patience,
                 target=apart / path.name,
             )
             is_here = await asyncio.to_thread(is_plain_file, path)
@@ -200,7 +202,7 @@ class _Visit:
         said = [words, fetched["remark"], f"what was there is kept as {aside}" if aside else ""]
         return "; ".join(filter(None, said)), not fetched["remark"]
 
-    async def _record(self, run: Run, number: int, fetched: dict[str, Any], before: str | None) -> None:
+    async def _record(self, run: Record, number: int, fetched: dict[str, Any], before: str | None) -> None:
         """Write down what is on disk now; the state moves only from made to fetched."""
         evidence = {
             "fetched again": fetched["path"].name,
@@ -208,24 +210,28 @@ class _Visit:
             "sha256": fetched["sha256"],
             "before": before,
         }
+        run = await self._now(run)
         changes = with_files(run, self.files, {number: fetched})
         expect = {State.SUCCESS, State.FETCHED}
-        if await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes):
-            self.handles.finish(run, None)
+        await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes)
 
-    async def _move(self, run: Run, to: State, **step: Any) -> bool:
-        row = await self.handles.dispatcher.ledger(self.handles.ledger_of(run).move, run.id, to, **step)
-        if row is not None:
-            self.handles.update(run, row)
-        return row is not None
+    async def _move(self, run: Record, to: State, **step: Any) -> None:
+        await self.workspace.dispatcher.ledger(run.ledger.move, run.id, to, **step)
+
+    async def _now(self, run: Record) -> Record:
+        """*run* as it is after what was done about it."""
+        return await self.workspace.dispatcher.ledger(run.reread)
+
+    def _is_driven(self, run: Record) -> bool:
+        return self.supervisor.is_driven(run) or run.ledger.leases.is_others(run.row)
 
     async def _work(self, fn: Any, *args: Any) -> Any:
-        return await asyncio.wrap_future(self.handles.downloads.submit(fn, *args))
+        return await asyncio.wrap_future(self.workspace.downloads.submit(fn, *args))
 
     # --- pictures ----------------------------------------------------------------------------------------------
 
-    async def _pictures(self, runs: Sequence[Run]) -> list[Finding]:
-        wanted: dict[str, list[Run]] = {}
+    async def _pictures(self, runs: Sequence[Record]) -> list[Finding]:
+        wanted: dict[str, list[Record]] = {}
         for run in runs:
             image = run.request.image
             if image is not None and image.url is None and run.task_id:
@@ -236,7 +242,7 @@ class _Visit:
             if (finding := await self._picture(sha256, users)) is not None
         ]
 
-    async def _picture(self, sha256: str, users: Sequence[Run]) -> Finding | None:
+    async def _picture(self, sha256: str, users: Sequence[Record]) -> Finding | None:
         self.count += 1
         image = users[0].request.image
         label = image.label if image else sha256
@@ -254,7 +260,7 @@ class _Visit:
         )
 
 
-def _not_as_asked(run: Run) -> Finding:
+def _not_as_asked(run: Record) -> Finding:
     what = run.length_remark.rstrip(".").lower()
     done = "left as it is: it is what the service made; --fresh buys another"
     name = run.video.name if run.video else ""
@@ -294,10 +300,6 @@ def _settle(fetched: Path, path: Path) -> str:
         for end in PARTS_OF_VIDEO:  # they may show what was altered, and are made again when they are wanted
             path.with_name(f"{path.stem}.{end}").unlink(missing_ok=True)
     return aside
-
-
-def _is_driven(handles: Handles, run: Run) -> bool:
-    return handles.is_followed(run) or handles.ledger_of(run).leases.is_others(run.row)
 
 
 def _age(now: dt.datetime, at: str | None) -> dt.timedelta:

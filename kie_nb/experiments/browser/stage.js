@@ -1,0 +1,120 @@
+// One video enlarged, or two compared: wiped over each other, or their difference.
+
+class Stage {
+  picked = []; // the tiles of A and B
+  mode = "wall"; // or "one", "wipe", "difference"
+  canvas = make("canvas", { class: "kw-canvas", role: "img" });
+  handle = make("div", { class: "kw-handle", "aria-hidden": "true" });
+  details = make("div", { class: "kw-details" });
+  figure = make("span", { class: "kw-figure" });
+
+  constructor(view) {
+    this.view = view;
+    this.difference = new Difference(this.canvas);
+    this.wipe = make("input", {
+      type: "range", class: "kw-wipe", min: 0, max: 100, step: 1, value: 50, "aria-label": "Wipe: how much of A is shown, in percent",
+      oninput: () => this.setWipe(Number(this.wipe.value)),
+    });
+    this.gain = select("Amplification", [1, 2, 4, 8, 16], 4, () => this.draw());
+    this.wipeButton = button("Wipe", "Wipe between A and B (D)", () => this.setMode("wipe"));
+    this.differenceButton = button("Difference", "What differs between A and B (D)", () => this.setMode("difference"));
+    this.bar = toolbar(
+      "Comparison",
+      "kw-stage-bar",
+      button("Back", "Back to the wall (Esc)", () => this.leave()),
+      make("span", { class: "kw-only-compare kw-pair" }, this.wipeButton, this.differenceButton),
+      make("span", { class: "kw-only-wipe kw-ends" }, "A", this.wipe, "B"),
+      make("span", { class: "kw-only-difference kw-ends" }, make("span", { class: "kw-muted", text: "|A − B|" }), this.gain, this.figure),
+    );
+  }
+  get isComparing() {
+    return this.mode === "wipe" || this.mode === "difference";
+  }
+  /** The tiles on it. */
+  get shown() {
+    return this.mode === "one" ? [this.view.focused] : this.picked;
+  }
+  enlarge(number) {
+    this.view.focused = number;
+    this.setMode("one");
+  }
+  pick(number) {
+    const { view } = this;
+    if (!view.clips.has(number)) return view.complain("There is no video to compare.");
+    const at = this.picked.indexOf(number);
+    if (at >= 0) this.picked.splice(at, 1);
+    else this.picked = [...this.picked.slice(-1), number];
+    this.showPicked();
+    if (this.picked.length === 2) this.setMode("wipe");
+    else if (this.picked.length) view.say(`A is ${view.data.tiles[this.picked[0]].label}; choose another for B`);
+    else view.say("Nothing is chosen");
+  }
+  showPicked() {
+    this.view.tiles.forEach(({ cell, letter, pick }, number) => {
+      const name = "AB"[this.picked.indexOf(number)] ?? "";
+      letter.textContent = name;
+      cell.classList.toggle("kw-picked", Boolean(name));
+      pick.setAttribute("aria-pressed", String(Boolean(name)));
+      cell.style.setProperty("--kw-order", name === "B" ? 2 : 1);
+      cell.classList.toggle("kw-b", name === "B");
+    });
+  }
+  setMode(mode, isQuiet = false) {
+    const { view } = this;
+    if ((mode === "wipe" || mode === "difference") && this.picked.length < 2) return view.complain("Choose two videos first: A/B on each, or C.");
+    this.mode = mode;
+    view.root.dataset.mode = mode;
+    const { shown } = this;
+    view.tiles.forEach(({ cell }, number) => cell.classList.toggle("kw-on", mode !== "wall" && shown.includes(number)));
+    this.wipeButton.setAttribute("aria-pressed", String(mode === "wipe"));
+    this.differenceButton.setAttribute("aria-pressed", String(mode === "difference"));
+    this.setWipe(Number(this.wipe.value));
+    view.load();
+    this.#showDetails();
+    if (mode === "difference") this.draw();
+    if (isQuiet) return;
+    if (this.isComparing) (mode === "wipe" ? this.wipe : this.differenceButton).focus({ preventScroll: true });
+    else view.focus(view.focused);
+    if (mode !== "wall") view.root.scrollIntoView({ block: "nearest" });
+    const [one, other] = shown.map((number) => view.data.tiles[number].label);
+    view.say({ wall: "The whole wall", one: `Enlarged: ${one}`, wipe: `A: ${one}; B: ${other}`, difference: `Difference of ${one} and ${other}` }[mode]);
+  }
+  leave() {
+    const { view } = this;
+    if (this.isComparing) {
+      view.focused = this.picked[1];
+      this.picked = [];
+      this.showPicked();
+    }
+    this.setMode("wall");
+    view.tiles[view.focused]?.cell.scrollIntoView({ block: "nearest" });
+  }
+  setWipe(percent) {
+    this.wipe.value = percent;
+    this.view.root.style.setProperty("--kw-wipe", `${percent}%`);
+    this.wipe.setAttribute("aria-valuetext", `${percent} percent A`);
+  }
+  drag(event) {
+    if (this.mode !== "wipe" || !event.buttons) return;
+    event.preventDefault();
+    const box = this.view.grid.getBoundingClientRect();
+    this.setWipe(clamp(Math.round((100 * (event.clientX - box.left)) / box.width), 0, 100));
+  }
+  #showDetails() {
+    if (this.mode === "wall") return this.details.replaceChildren();
+    const { data } = this.view;
+    const [one, other] = this.shown.map((number) => data.tiles[number]);
+    const facts = () => list("kw-facts", [...one.facts, ...data.same, ...(one.run ? [["run", one.run]] : [])]);
+    this.details.replaceChildren(other ? buildDifferences(one, other) : facts());
+  }
+  /** The difference, where it is what is looked at. */
+  draw() {
+    if (this.mode !== "difference") return;
+    const [one, other] = this.picked.map((number) => this.view.clips.get(number)?.video);
+    if (!one || !other || one.readyState < 2 || other.readyState < 2) return;
+    const mean = this.difference.draw(one, other, Number(this.gain.value));
+    this.figure.textContent = mean === null ? "" : `mean difference ${(100 * mean).toFixed(2)} %`;
+    this.canvas.setAttribute("aria-label", `Difference of A and B. ${this.figure.textContent}`);
+    this.canvas.dataset.mean = mean ?? "";
+  }
+}

@@ -1,0 +1,134 @@
+"""What asks for the cells of this process: which shell runs them, whether a person sits before it, and whose notebook they are of.
+
+IPython is known here by what others have imported of it, and never imported: scripts and every room may ask.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RUNNERS = frozenset(
+    {"papermill", "nbconvert", "jupyter-nbconvert", "jupyter-execute", "jupyter-run", "nbclient", "execute"}
+)
+_ANCESTORS = 2
+_found: list[Path] = []
+
+
+def shell() -> Any:
+    """The running IPython, or None."""
+    # Another thread may be importing IPython just now: then it is there, and not yet what it will be.
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get() if get else None
+
+
+def has_kernel() -> bool:
+    """Whether a kernel runs us: there are displays that can be updated."""
+    return getattr(shell(), "kernel", None) is not None
+
+
+def is_jupyter_page() -> bool:
+    """Whether a page of Jupyter Server's shows the outputs: Lab, Notebook 7 or the classic Notebook, not VS Code."""
+    is_vscode = "__vsc_ipynb_file__" in getattr(shell(), "user_ns", {})
+    return "JPY_SESSION_NAME" in os.environ and not is_vscode
+
+
+def shows_html() -> bool:
+    """Whether outputs are kept as a page shows them: in a kernel, or a runner's own shell without one."""
+    return has_kernel() or (shell() is not None and not _is_terminal())
+
+
+def takes_results() -> bool:
+    """Whether the result of a cell may show itself; `%%capture` and some runners keep an empty result of one that does."""
+    if (found := shell()) is None:
+        return True
+    usual = sys.modules["IPython.core.displayhook"].DisplayHook.__call__
+    is_captured = type(sys.displayhook).__name__ == "CapturingDisplayHook"
+    return not is_captured and type(found.displayhook).__call__ is usual
+
+
+def is_watched() -> bool:
+    """Whether the front end that asked for the running cell shows itself as one that a person sits before.
+
+    Lab, Notebook 7 and VS Code name the cell; all of them, qtconsole and console let a cell ask for input; a runner does
+    neither. Variables of the environment prove nothing: a kernel that was started from a cell inherits them.
+    """
+    request = _request()
+    if request.get("msg_type") != "execute_request":  # a widget's message: somebody has pressed something
+        return bool(request)
+    return (
+        "cellId" in (request.get("metadata") or {})
+        or bool((request.get("content") or {}).get("allow_stdin"))
+        or "__vsc_ipynb_file__" in getattr(shell(), "user_ns", {})
+        or "VOILA_REQUEST_URL" in os.environ
+    )
+
+
+def _request() -> dict[str, Any]:
+    """The message that the kernel is answering."""
+    get_parent = getattr(getattr(shell(), "kernel", None), "get_parent", None)
+    return (get_parent("shell") if get_parent else None) or {}
+
+
+def _is_terminal() -> bool:
+    return any(kind.__name__ == "TerminalInteractiveShell" for kind in type(shell()).__mro__)
+
+
+@functools.cache
+def is_run_by_a_runner() -> bool:
+    """Whether `jupyter run`, which lets cells ask for input, or another runner of a command line started this kernel."""
+    return bool(_runner())
+
+
+@functools.cache
+def runners_notebook() -> Path | None:
+    """The notebook that a runner's command line names; None for no runner, or one that names none."""
+    words, folder = _runner() or ([], "")
+    found = (Path(folder, word) for word in words if word.endswith(".ipynb"))
+    return next(filter(Path.is_file, found), None)
+
+
+@functools.cache
+def _runner() -> tuple[list[str], str] | None:
+    """The command line of the runner that started this kernel, and the folder that it was started in."""
+    import psutil
+
+    try:
+        ancestors = [
+            (process.cmdline(), process.cwd()) for process in psutil.Process().parents()[:_ANCESTORS]
+        ]
+    except psutil.Error:
+        return None
+    # `python -m papermill`, `…/bin/jupyter-nbconvert`, `jupyter nbconvert`; not a folder of that name on the way to Lab.
+    return next(
+        (found for found in ancestors if any(Path(word).stem in RUNNERS for word in found[0][:4])), None
+    )
+
+
+def notebook_folder() -> Path | None:
+    """The folder of the notebook that runs, where it can be known; the first answer stands for the life of the process."""
+    if not _found and shows_html():
+        _found.extend(path.parent for path in _notebooks() if path.is_file())
+    return _found[0] if _found else None
+
+
+def _notebooks() -> Iterator[Path]:
+    """Where the front end, papermill's parameters or a runner's command line say that the notebook is."""
+    variables = getattr(shell(), "user_ns", {})
+    told = [variables.get("__vsc_ipynb_file__")]
+    if is_watched() and not is_run_by_a_runner():
+        told.append(os.environ.get("JPY_SESSION_NAME"))
+    told.append(
+        variables.get("PAPERMILL_INPUT_PATH")
+    )  # relative to where papermill was started, as is the kernel
+    for path in told:
+        if isinstance(path, str) and path:
+            with contextlib.suppress(OSError, ValueError):
+                yield Path(path).resolve()
+    if (path := runners_notebook()) is not None:
+        yield path

@@ -1,0 +1,131 @@
+"""A checked request: built from loose arguments, its seed drawn, its limits kept. Nothing is read, sent or written."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .. import settings as settings_
+from ..catalogue import SEED_MAX, Estimate, Request, build_request
+from ..errors import BudgetExceeded, InvalidRequest
+from ..ledger import NewRun, owner
+from . import provenance
+from .images import Picture
+from .way import Way
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A checked request, and the way it would go."""
+
+    request: Request
+    channel: Way
+    home: Path
+    content: bytes | None
+    seed_drawn: bool
+    warnings: tuple[str, ...] = field(default=())
+    experiment: str | None = None
+    origin: provenance.Origin | None = field(default=None, compare=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this request from all others at its service."""
+        return self.request.fingerprint(self.channel.identity)
+
+
+def build(
+    asked: dict[str, Any],
+    picture: Picture | None,
+    channel: Way,
+    home: Path,
+    warnings: tuple[str, ...] = (),
+) -> Prepared:
+    """The request that *asked* and *picture* make.
+
+    Raises:
+        InvalidRequest: it cannot be sent as it is.
+    """
+    replicate, experiment = asked.pop("replicate", 0), asked.pop("experiment", None)
+    request = build_request(image=picture.identity if picture else None, **asked)
+    if replicate:
+        request = replace(request, replicate=replicate)
+    seed_drawn = request.seed is None and request.takes_seed
+    if seed_drawn:
+        request = request.with_seed(secrets.randbelow(SEED_MAX + 1))
+    return Prepared(
+        request=request,
+        channel=channel,
+        home=home,
+        content=picture.content if picture else None,
+        seed_drawn=seed_drawn,
+        warnings=warnings,
+        experiment=experiment,
+    )
+
+
+def new_run(prepared: Prepared) -> NewRun:
+    """What is known of the run before anything is sent."""
+    request, channel = prepared.request, prepared.channel
+    estimate = request.estimate
+    return NewRun(
+        service=channel.settings.service,
+        account=channel.settings.account,
+        model=request.model,
+        request=request.to_json(),
+        fingerprint=prepared.fingerprint,
+        family=request.family(channel.identity),
+        seed=request.seed,
+        seed_drawn=prepared.seed_drawn,
+        estimate=estimate.credits if estimate else None,
+        owner=owner.me(),
+        owner_hint=owner.hint(),
+        made_by=provenance.made_by(),
+        notebook=provenance.notebook(),
+        experiment=prepared.experiment,
+        origin=prepared.origin.known() if prepared.origin else None,
+    )
+
+
+def check(prepared: Prepared, max_credits: float | None) -> None:
+    """Refuse what may not cost so much, and what needs a key where there is none.
+
+    Raises:
+        BudgetExceeded, AuthError: saying which.
+    """
+    estimate, current = prepared.request.estimate, prepared.channel.settings
+    check_limit(estimate, max_credits, "max_credits")
+    check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
+    if current.service == "kie":
+        settings_.require_key(current)
+
+
+def check_number(max_credits: object) -> None:
+    """Refuse a limit that would limit nothing, or that a text stands for.
+
+    Raises:
+        InvalidRequest: saying what is needed.
+    """
+    is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
+    if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
+        raise InvalidRequest(
+            f"max_credits={max_credits!r}: a number of credits is needed.",
+            hint="max_credits=500, or leave it out for no limit",
+        )
+
+
+def check_limit(estimate: Estimate | None, limit: float | None, name: str) -> None:
+    """Refuse what is estimated above *limit*, which the message calls *name*."""
+    if limit is None:
+        return
+    if estimate is None:
+        raise BudgetExceeded(
+            f"the price of this model is not known here, so {name}={limit:g} cannot be kept.",
+            hint="leave the limit out for this run if you know the price",
+        )
+    if estimate.credits > limit:
+        raise BudgetExceeded(
+            f"this run is estimated at {estimate.credits:g} credits, above {name}={limit:g}.",
+            hint="choose a shorter or smaller video, or raise the limit",
+        )
