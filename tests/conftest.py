@@ -9,6 +9,7 @@ from pathlib import Path
 import pgserver
 import pytest
 from hurry import hurry
+from soak import IS_SOAK, SEED
 
 from kie_nb import settings
 
@@ -20,6 +21,11 @@ ROOT = Path(__file__).parents[1]
 PART = 4  # tests of a file that one worker runs one after the other
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
 SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
+
+
+def pytest_report_header():
+    """How to repeat the games of chance of this run."""
+    return f"games of chance: {'in full' if IS_SOAK else 'short (SOAK=1: in full)'}, SEED={SEED}"
 
 
 @pytest.hookimpl(optionalhook=True)
