@@ -71,7 +71,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     bare = {known.removeprefix(dashes): known for known in words if known.startswith(dashes)}
     other = {synonym: bare[name] for synonym, name in _SYNONYMS.items() if name in bare}
     known = other | bare
-    near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.65)
     return f"; did you mean {known[near[0]]!r}?" if near else "."
 
 

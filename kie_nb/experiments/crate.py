@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..addresses import shareable_value
 from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
 from ..fileops import copy_hashed, hash_of
@@ -210,7 +211,7 @@ def _with_pictures(
     Args:
         pictures: The place of each cell, and the path of its picture in the crate.
     """
-    kept = definition.to_json()
+    kept = shareable_value(definition.to_json())  # as the places of its cells are
     fixed = kept["fixed"].get("image")
     names: dict[str, str] = {}
     for place, path in pictures:

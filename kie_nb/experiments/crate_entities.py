@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ..addresses import shareable, shareable_value
 from ..catalogue import find
 from ..engine.states import OPEN, WORDS, State
 from ..handles import Run
@@ -53,7 +54,7 @@ def action_of(
     Args:
         place: Where its cell stands, in words.
         picture: The path of its picture in the crate.
-        places: Paths of this machine, which are not told.
+        places: Paths of this machine, which are redacted.
     """
     is_done, is_open = run.state is State.FETCHED, run.state in OPEN
     status = "Completed" if is_done else "Active" if is_open else "Failed"
@@ -102,7 +103,7 @@ def picture_of(run: Run) -> Iterator[Entity]:
     image = run.request.image
     if image is None:
         return
-    address = quote(image.url or "", safe=":/?#[]@!$&'()*+,;=%~")
+    address = quote(shareable(image.url or ""), safe=":/?#[]@!$&'()*+,;=%~")
     yield {
         "@id": address if _is_address(address) else f"#picture-{image.sha256}",
         "@type": "File" if _is_address(address) else "CreativeWork",
@@ -115,7 +116,7 @@ def picture_of(run: Run) -> Iterator[Entity]:
 
 def parameters_of(run: Run) -> Iterator[Entity]:
     """What else the request says, a value each."""
-    given = dict(run.request.inputs)
+    given = shareable_value(run.request.inputs)
     if run.seed is not None:
         given["seed"] = run.seed
     if run.request.replicate:

@@ -14,11 +14,12 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, wi
 from typing_extensions import TypedDict
 
 from .. import frontend
+from ..addresses import shareable_value
 from ..bounds import MAX_JSON, Text
 from ..engine.tables import counted
 from ..errors import InvalidRequest
-from ..handles.words import ask
 from ..home import open_file
+from ..presenter import agreed
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
@@ -39,7 +40,7 @@ _Value = (
 
 @with_config(ConfigDict(extra="forbid"))
 class _Shape(TypedDict, total=False):
-    """A definition as it is stored: a file or a row may be anybody's."""
+    """A definition as it is stored; a file or a row is not trusted."""
 
     kie_nb: Required[Literal[1]]
     name: Required[Text]
@@ -59,7 +60,7 @@ class Definition:
     """A grid with its name and model.
 
     Attributes:
-        dropped: Places that `where` has left out; a function cannot be kept, its outcome can.
+        dropped: Places that `where` has left out; a function cannot be stored, its results can.
     """
 
     name: str
@@ -124,9 +125,10 @@ class Definition:
         def found(value: Any) -> Any:
             if not isinstance(value, str) or is_url(value):
                 return value
-            name = _expanded(unwrapped(value))
+            name = os.path.expanduser(unwrapped(value))  # noqa: PTH111 - leaves the home of an unknown user as it is
             places = (folder / name, start_folder() / name, Path.cwd() / name)
-            place = next(filter(_is_there, places), None)
+            # A name that no file can have does not exist, either.
+            place = next((each for each in places if os.path.exists(each)), None)  # noqa: PTH110
             if place is None:
                 return value
             if not place.resolve().is_relative_to(folder.resolve()):
@@ -141,10 +143,10 @@ class Definition:
         return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
-        """The text of its file."""
+        """As a file holds it: no address of a picture has a password or a signature there."""
         import tomli_w
 
-        return tomli_w.dumps(self.to_json(), multiline_strings=True)
+        return tomli_w.dumps(shareable_value(self.to_json()), multiline_strings=True)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as TOML."""
@@ -154,15 +156,7 @@ class Definition:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Definition:
-        """Read what `save` wrote; a picture is looked for beside the file, then from the notebook's folder.
-
-        Args:
-            path: The file.
-            allow_outside: Take pictures outside the file's folder too; else each is shown and asked about.
-
-        Raises:
-            InvalidRequest: it cannot be read, or it was not agreed to.
-        """
+        """Read what `save` wrote, as `Experiment.load` does."""
         try:
             with open_file(Path(path)) as file:
                 content = file.read(MAX_JSON + 1)
@@ -185,7 +179,7 @@ class Definition:
 
 
 def _agree(name: str, outside: Sequence[Path]) -> None:
-    """Ask about pictures outside the definition's folder: it may be anybody's, and they would be sent.
+    """Ask about pictures outside the definition's folder: the file is not trusted, and they would be sent.
 
     Raises:
         InvalidRequest: the answer is no, or nobody is there to give one.
@@ -193,24 +187,12 @@ def _agree(name: str, outside: Sequence[Path]) -> None:
     listed = ", ".join(map(str, outside))
     words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
     can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
-    if not can_answer or not ask(f"{words}. Send what they show to the service?"):
+    if not can_answer or not agreed(f"{words}. Send what they show to the service?"):
         raise InvalidRequest(
             f"{words}; nothing was sent.",
             hint="if they are meant: allow_outside=True, or --allow-outside on the command line",
             charged="nothing",
         )
-
-
-def _expanded(value: str) -> Path:
-    """*value* with `~` as it is when the picture is read."""
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:  # the home of an unknown user
-        return Path(value)
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - a name that no file can have is simply not there
 
 
 def plain(value: Any) -> Any:
@@ -237,6 +219,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def _flat(kept: Mapping[str, Any]) -> dict[str, Any]:
+    kept = shareable_value(kept)  # as a message may name it
     parts = {name: kept.get(name) for name in ("model", "repeats", "zip", "dropped")}
     return {**parts, **kept.get("fixed", {}), **kept.get("axes", {})}
 

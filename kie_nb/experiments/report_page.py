@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
 from ..engine import tables
 from ..engine.states import OPEN, UNSETTLED, WORDS, State
@@ -42,7 +43,7 @@ def page(
         written_at: In words, UTC.
         pictures: What was sent: a caption, and a small JPEG.
         spread: How far apart the videos of different seeds are; None where it was not measured.
-        places: Paths of this machine, which are not told.
+        places: Paths of this machine, which are redacted.
     """
     runs = [run for _, run in cells if run is not None]
     simulated = any(run.service == "simulator" for run in runs)
@@ -79,7 +80,7 @@ def page(
 def _facts(
     definition: Definition, status: Status, runs: Sequence[Run], *, simulated: bool
 ) -> Iterator[tuple[str, str]]:
-    kept = definition.to_json()
+    kept = shareable_value(definition.to_json())
     yield "state", _standing(status)
     yield "would have cost" if simulated else "cost", _money(status)
     yield "answered by", _service(runs)

@@ -15,11 +15,11 @@ from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, 
 from ..ledger import RunRow
 from ..operations.evidence import need_unsettled, nothing_to_settle
 from ..operations.settling import question
+from ..presenter import agreed
 from ..requests.image_urls import remember
 from ..requests.prepare import Prepared, check, check_number, new_run
 from .preparation import again
 from .run import Run
-from .words import ask
 
 if TYPE_CHECKING:
     from .registry import Handles
@@ -187,9 +187,12 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
     home = run.ledger.home
     row = run.ledger.later(run.row)
     if row is None:
-        if not yes and not ask(question(handles, run)):
+        if not yes and not agreed(question(handles, run)):
             raise OutcomeUnknown(
-                f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
+                f"{run.label} was left as it is; nothing was sent.",
+                hint=f"kie.get({run.id[:8]!r}).resend(yes=True) sends it once more",
+                charged="nothing now",
+                run_id=run.id,
             )
         prepared = again(handles, run, handles.channel_of(run), home)  # with the picture that was kept
         with handles.begin_lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import inspect
 import os
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
@@ -31,7 +32,7 @@ from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
 from ..text import in_line, say
-from .words import ask, charged, come_back, goes_on, what_goes_on
+from .words import charged, come_back, goes_on, what_goes_on
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor
@@ -148,7 +149,7 @@ class Run(Record):
             InvalidRequest: it does not match, or there is nothing to settle.
             OutcomeUnknown: it cannot be compared, and it was not agreed to.
         """
-        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or ask(words))
+        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or presenter.agreed(words))
         return self
 
     def resend(self, *, yes: bool = False) -> Run:
@@ -198,7 +199,7 @@ class Run(Record):
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Run:
-        self._attend()
+        await asyncio.to_thread(self._attend)  # it reads the ledger, and the loop is the user's
         try:
             if not await wait_async(self._tracked.done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
@@ -287,9 +288,22 @@ class Run(Record):
         """Stop calling *listener*."""
         self._tracked.unlisten(_Heard(listener, self))
 
+    # --- as a value --------------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Run:
+        return self  # a copy of a handle would be a second one of the same run
+
+    def __deepcopy__(self, _known: dict[int, Any]) -> Run:
+        return self
+
     # --- looks -------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
+        caller = getattr(inspect.currentframe(), "f_back", None)
+        if (
+            caller is not None and caller.f_globals.get("__package__") == "asyncio"
+        ):  # it wants a coroutine, and says what it got
+            return f"run {self.id[:8]}: write `await run`, or run.wait()"
         seed = f" seed={self.seed}" if self.seed is not None else ""
         where = (
             f" {shown_path(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""

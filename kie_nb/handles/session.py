@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
@@ -21,6 +23,7 @@ from ..engine.timing import Timing
 from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
+from ..ledger.opening import NAME as LEDGER
 from ..operations import settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
@@ -246,6 +249,28 @@ class Session(Handles):
     async def _credits(self, channel: Channel) -> float:
         client = await channel.client()
         return await client.credits()
+
+
+def found_again(run_id: str, home: str) -> Run:
+    """The handle of a run that was pickled: in the ledger that it was in, or in the current one.
+
+    Raises:
+        LedgerError: it is in neither.
+    """
+    session, current = get_session(), settings_.current()
+    for folder in dict.fromkeys((Path(home), current.home)):
+        if current.ledger_url or (folder / LEDGER).is_file():
+            row = session.ledger(folder).get(run_id)
+            if row is not None:
+                return session.handle(folder, row)
+    raise LedgerError(
+        f"run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
+        hint="KIE_NB_HOME=... names the folder of its ledger; `%kie export` and `%kie import` bring runs to another machine",
+        charged="nothing now",
+    )
+
+
+copyreg.pickle(Run, lambda run: (found_again, (run.id, str(run.ledger.home))))
 
 
 def _unsure(row: RunRow) -> str:

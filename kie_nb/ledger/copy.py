@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from ..settings import LOGS
 from .database import Database
+from .history import steps_of
 from .leases import Leases
 from .merging import Arrival, Known, is_news, merge
-from .reading import other_row, read_events
+from .reading import other_row
 from .rows import RunRow, values_of
 from .schema import event, metadata, run
 
@@ -71,7 +72,7 @@ def copy_ledger(source: Database, target: Database) -> Counts:
                 already += row is not None and ours is not None
                 left += row is not None and ours is None and row.state == "intent"
                 if row is not None and row.state != "intent" and is_news(ours, row.state, row.task_id):
-                    batch.append(_arrival(row, ours, _events(old, row.id), source.name))
+                    batch.append(_arrival(row, ours, steps_of(old, row.id), source.name))
                     copied += ours is None
             if len(batch) >= BATCH:
                 merge(target, batch)
@@ -94,12 +95,6 @@ def _arrival(row: RunRow, ours: Known | None, events: Sequence[dict[str, Any]], 
         stands=row.active_key is not None,
         seen=ours.state if ours else None,
         evidence={"copied from": name},
-    )
-
-
-def _events(old: sa.Connection, run_id: str) -> list[dict[str, Any]]:
-    return read_events(
-        old.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
     )
 
 

@@ -120,14 +120,9 @@ class Experiments:
         moment = now_in(db)
         known = {"service": self._service, "made_at": made or moment, "changed_at": moment}
         db.execute(experiment.insert().values(name=name, definition=dict(definition), **known))
+        whose = {"experiment": name, "service": self._service}
         rows = [
-            {
-                "experiment": name,
-                "service": self._service,
-                "fingerprint": fingerprint,
-                "place": dict(place),
-                "position": position,
-            }
+            {**whose, "fingerprint": fingerprint, "place": dict(place), "position": position}
             for position, (fingerprint, place) in enumerate(places.items())
         ]
         if rows:

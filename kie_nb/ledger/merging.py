@@ -9,10 +9,9 @@ from typing import Any, NamedTuple, Self
 import sqlalchemy as sa
 
 from ..errors import LedgerError
-from .clock import now_in
 from .database import Database
+from .history import add_step, steps_of
 from .leases import Leases
-from .reading import read_events
 from .rows import RunRow, values_of
 from .schema import CAME, event, run
 
@@ -91,9 +90,8 @@ def put_back(database: Database, rows: Sequence[RunRow]) -> None:
             if db.execute(sa.select(run.c.id).where(run.c.id == row.id)).first() is None:
                 key = row.active_key and f"{row.fingerprint}:{row.id}"  # another may have taken its own
                 db.execute(run.insert(), {**values_of(row), "active_key": key})
-                step = {"run_id": row.id, "from_state": None, "to_state": row.state}
                 why = {"because": "the ledger was replaced while its process lived"}
-                db.execute(event.insert(), {**step, "at": now_in(db), "evidence": why})
+                add_step(db, row.id, None, row.state, why)
 
 
 def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
@@ -133,9 +131,7 @@ def _active_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | 
     values = arrival.values
     if not arrival.stands or values["state"] in RELEASED:
         return None
-    same = run.c.fingerprint == values["fingerprint"]
-    if values["seed_drawn"]:
-        same = sa.or_(same, sa.and_(run.c.family == values["family"], run.c.seed_drawn.is_(True)))
+    same = _same_request(values["fingerprint"], values["family"], seed_drawn=values["seed_drawn"])
     standing = db.execute(sa.select(run.c.id, run.c.state).where(same, run.c.active_key.is_not(None)))
     free = {"intent"} | ({"unknown"} if values["task_id"] else set())
     ahead = {found.state for found in standing if found.id not in coming} - free
@@ -144,14 +140,17 @@ def _active_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | 
     return f"{values['fingerprint']}:{values['id']}"
 
 
+def _same_request(fingerprint: str, family: str, *, seed_drawn: bool) -> sa.ColumnElement[bool]:
+    same = run.c.fingerprint == fingerprint
+    return same | ((run.c.family == family) & run.c.seed_drawn.is_(True)) if seed_drawn else same
+
+
 def stand_in(db: sa.Connection, released: Any) -> None:
     """Let a run that came in and did not stand do so now, where *released* was the last to stand for its request.
 
     Else the request would be sent again, though another machine has paid for it.
     """
-    same = run.c.fingerprint == released.fingerprint
-    if released.seed_drawn:
-        same = sa.or_(same, sa.and_(run.c.family == released.family, run.c.seed_drawn.is_(True)))
+    same = _same_request(released.fingerprint, released.family, seed_drawn=released.seed_drawn)
     others = sa.and_(same, run.c.id != released.id)
     if db.execute(sa.select(run.c.id).where(others, run.c.active_key.is_not(None)).limit(1)).first():
         return
@@ -159,20 +158,18 @@ def stand_in(db: sa.Connection, released: Any) -> None:
     for found in db.execute(
         sa.select(run.c.id, run.c.fingerprint).where(others, may_cost).order_by(CAME.desc())
     ):
-        told = read_events(db.execute(sa.select(event).where(event.c.run_id == found.id)).mappings())
-        if any(name in (step["evidence"] or {}) for step in told for name in _FROM_ELSEWHERE):
+        told = (step["evidence"] or {} for step in steps_of(db, found.id))
+        if any(name in evidence for evidence in told for name in _FROM_ELSEWHERE):
             key = f"{found.fingerprint}:{found.id}"
             db.execute(run.update().where(run.c.id == found.id).values(active_key=key))
             return
 
 
 def _append(db: sa.Connection, arrival: Arrival, before: str | None) -> None:
-    run_id = arrival.values["id"]
+    run_id, state = arrival.values["id"], arrival.values["state"]
     found = db.execute(sa.select(event.c.at, event.c.to_state).where(event.c.run_id == run_id))
     known = {(entry.at, entry.to_state) for entry in found}
-    for entry in arrival.events:
-        if (entry["at"], entry["to_state"]) not in known:
-            db.execute(event.insert(), {**entry, "run_id": run_id})
-    state = arrival.values["state"]
-    last = {"at": now_in(db), "run_id": run_id, "from_state": before or state, "to_state": state}
-    db.execute(event.insert(), {**last, "evidence": arrival.evidence})
+    new = [step for step in arrival.events if (step["at"], step["to_state"]) not in known]
+    for step in new:
+        db.execute(event.insert(), {**step, "run_id": run_id})
+    add_step(db, run_id, before or state, state, arrival.evidence)

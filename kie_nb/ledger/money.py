@@ -17,6 +17,7 @@ from ..bounds import MAX_CREDITS, MAX_TEXT, can_be_kept
 from ..catalogue import Request, read_request
 from ..errors import NOTHING, BudgetExceeded, LedgerError
 from .clock import now_in
+from .database import Database
 from .reading import other_row
 from .rows import STATES
 from .schema import IMPORTED, budget, run, within
@@ -105,53 +106,78 @@ _KEYS: dict[str, Any] = {
 }
 
 
-def figures(
-    db: sa.Connection, service: str, *, scope: str | None = None, value: str | None = None
-) -> Figures:
-    """The figures of one scope, or of everything at *service*."""
+class Budgets:
+    """The half of the ledger that knows money: the budgets that are set, and what runs cost, have reserved and may have cost."""
+
+    _db: Database
+
+    def set_limit(self, scope: str, credits_: float | None) -> None:
+        """Set or take away the budget per notebook, day or experiment."""
+        with self._db.write() as db:
+            db.execute(budget.delete().where(budget.c.scope == scope))
+            if credits_ is not None:
+                db.execute(budget.insert().values(scope=scope, credits=credits_, set_at=now_in(db)))
+
+    def limits(self) -> dict[str, float]:
+        """The budgets that are set, by scope, in credits."""
+        with self._db.read() as db:
+            return _limits(db)
+
+    def check_limits(self, service: str, estimate: float | None, scopes: dict[str, str | None]) -> None:
+        """Whether the budgets leave room for *estimate*, in credits, today; `intend` asks again before anything is sent.
+
+        Raises:
+            BudgetExceeded: they do not.
+        """
+        with self._db.read() as db:
+            keep(db, service, estimate, scopes | {"day": now_in(db)[:10]})
+
+    def figures(self, service: str, *, scope: str | None = None, value: str | None = None) -> Figures:
+        """What the runs of one scope, or all at *service*, cost, have reserved and may have cost."""
+        with self._db.read() as db:
+            return _figures(db, service, scope, value)
+
+    def reported(self, service: str) -> list[tuple[Request, float]]:
+        """The requests whose videos were made here and whose cost was reported, each with that cost."""
+        known = (run.c.service == service, run.c.state.in_(("success", "fetched")), _REPORTED.is_not(None))
+        query = sa.select(run.c.request, run.c.credits).where(*known, run.c.account != IMPORTED)
+        costs = []
+        with self._db.read() as db:
+            for entry in db.execute(query):
+                with contextlib.suppress(ValueError):
+                    costs.append((read_request(entry.request), float(entry.credits)))
+        return costs
+
+    def counts(self) -> list[Count]:
+        """How many runs there are of each state at each service."""
+        credits_ = (
+            sa.func.coalesce(sa.func.sum(_REPORTED), 0.0).label("credits"),
+            sa.func.count(_REPORTED).label("told"),
+        )
+        query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
+        with self._db.read() as db:
+            found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
+            return [Count(**entry) for entry in found if entry["state"] in STATES]
+
+    def totals(self, service: str, by: str) -> list[tuple[str, Figures]]:
+        """The figures of each day, notebook, experiment or model; the newest, or the dearest, first."""
+        key = _KEYS[by].label("key")
+        query = sa.select(key, *_COLUMNS).where(run.c.service == service).group_by(key)
+        with self._db.read() as db:
+            found = [dict(entry) for entry in db.execute(query).mappings()]
+        keys = [key if can_be_kept(key := entry.pop("key"), MAX_TEXT) else "" for entry in found]
+        rows = zip(keys, (Figures(**entry) for entry in found), strict=True)
+        return sorted(rows, key=lambda row: row[0] if by == "day" else row[1].committed, reverse=True)
+
+
+def _figures(db: sa.Connection, service: str, scope: str | None, value: str | None) -> Figures:
     query = sa.select(*_COLUMNS).where(run.c.service == service)
     if scope is not None:
         query = query.where(_KEYS[scope] == value)
     return Figures(**db.execute(query).mappings().one())
 
 
-def counts(db: sa.Connection) -> list[Count]:
-    """How many runs there are of each state at each service."""
-    credits_ = (
-        sa.func.coalesce(sa.func.sum(_REPORTED), 0.0).label("credits"),
-        sa.func.count(_REPORTED).label("told"),
-    )
-    query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
-    found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
-    return [Count(**entry) for entry in found if entry["state"] in STATES]
-
-
-def totals(db: sa.Connection, service: str, by: str) -> list[tuple[str, Figures]]:
-    """The figures of each day, notebook, experiment or model; the newest, or the dearest, first."""
-    key = _KEYS[by].label("key")
-    query = sa.select(key, *_COLUMNS).where(run.c.service == service).group_by(key)
-    found = [dict(entry) for entry in db.execute(query).mappings()]
-    rows = [(_shown(entry.pop("key")), Figures(**entry)) for entry in found]
-    return sorted(rows, key=lambda row: row[0] if by == "day" else row[1].committed, reverse=True)
-
-
-def _shown(key: Any) -> str:
-    return key if isinstance(key, str) and can_be_kept(key, MAX_TEXT) else ""
-
-
-def reported(db: sa.Connection, service: str) -> list[tuple[Request, float]]:
-    """The requests whose videos were made here and whose cost was reported, each with that cost."""
-    known = (run.c.service == service, run.c.state.in_(("success", "fetched")), _REPORTED.is_not(None))
-    found = db.execute(sa.select(run.c.request, run.c.credits).where(*known, run.c.account != IMPORTED))
-    costs = []
-    for entry in found:
-        with contextlib.suppress(ValueError):
-            costs.append((read_request(entry.request), float(entry.credits)))
-    return costs
-
-
-def limits(db: sa.Connection) -> dict[str, float]:
-    """The limits that are set, by scope."""
+def _limits(db: sa.Connection) -> dict[str, float]:
     found = {}
     for entry in db.execute(sa.select(budget).where(budget.c.scope.in_(SCOPES))).mappings():
         kept = other_row("budget", entry)
@@ -163,24 +189,6 @@ def limits(db: sa.Connection) -> dict[str, float]:
             )
         found[kept["scope"]] = float(kept["credits"])
     return found
-
-
-def set_limit(db: sa.Connection, scope: str, credits_: float | None) -> None:
-    """Set or take away the limit of *scope*."""
-    db.execute(budget.delete().where(budget.c.scope == scope))
-    if credits_ is not None:
-        db.execute(budget.insert().values(scope=scope, credits=credits_, set_at=now_in(db)))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Limit:
-    """A limit of one scope, with its words in messages."""
-
-    scope: str
-    credits: float
-    name: str
-    without: str
-    higher: str
 
 
 def keep(
@@ -200,24 +208,31 @@ def keep(
     Raises:
         BudgetExceeded: with the three figures.
     """
-    kept = [_budget(scope, credits_) for scope, credits_ in limits(db).items()]
+    kept = [
+        (
+            *(scope, most, f"the budget of {most:g} credits per {scope}"),
+            f"kie.budget(credits=None, per={scope!r}) takes it away if you know the price",
+            f"raise it with kie.budget(credits=..., per={scope!r})",
+        )
+        for scope, most in _limits(db).items()
+    ]
     if experiment_limit is not None:
-        kept.append(_max_credits(experiment_limit))
-    for limit in kept:
-        value = where.get(limit.scope)
+        name, without = f"max_credits={experiment_limit:g}", "leave the limit out if you know the price"
+        kept.append(("experiment", experiment_limit, name, without, "raise it"))
+    for scope, most, name, without, higher in kept:
+        value = where.get(scope)
         if value is None:
             continue
         if estimate is None:
             raise BudgetExceeded(
-                f"the price of this model is not known here, so {limit.name} cannot be kept.",
-                hint=limit.without,
+                f"the price of this model is not known here, so {name} cannot be kept.", hint=without
             )
-        found = figures(db, service, scope=limit.scope, value=value)
-        if found.committed + estimate > limit.credits + 1e-9:
+        found = _figures(db, service, scope, value)
+        if found.committed + estimate > most + 1e-9:
             raise BudgetExceeded(
-                f"{limit.name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
-                f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({limit.scope} {value}).",
-                hint=f"{_unsent(found.unsent)}{limit.higher}",
+                f"{name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
+                f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({scope} {value}).",
+                hint=f"{_unsent(found.unsent)}{higher}; %kie spend shows where it went",
             )
 
 
@@ -228,26 +243,5 @@ def _unknown(unpriced: int) -> str:
 
 def _unsent(credits_: float) -> str:
     """A kernel that died before it sent something holds the price of it."""
-    if not credits_:
-        return ""
-    return f"{credits_:g} of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
-
-
-def _budget(scope: str, credits_: float) -> _Limit:
-    return _Limit(
-        scope=scope,
-        credits=credits_,
-        name=f"the budget of {credits_:g} credits per {scope}",
-        without=f"kie.budget(credits=None, per={scope!r}) takes it away if you know the price",
-        higher=f"raise it with kie.budget(credits=..., per={scope!r}); %kie spend shows where it went",
-    )
-
-
-def _max_credits(credits_: float) -> _Limit:
-    return _Limit(
-        scope="experiment",
-        credits=credits_,
-        name=f"max_credits={credits_:g}",
-        without="leave the limit out if you know the price",
-        higher="raise it; %kie spend shows where it went",
-    )
+    words = f"{credits_:g} of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
+    return words if credits_ else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import struct
 import sys
 import uuid
@@ -18,76 +19,16 @@ from pathlib import Path
 from ..errors import LedgerError
 
 # Clustered disks too: several machines write them, and shared memory is one machine's.
-_NETWORK = frozenset(
-    {
-        "9p",
-        "acfs",
-        "afpfs",
-        "afs",
-        "autofs",
-        "beegfs",
-        "beegfs_nodev",
-        "ceph",
-        "cifs",
-        "coda",
-        "cvmfs",
-        "davfs",
-        "dfs",
-        "fhgfs",
-        "gfs",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "ibrix",
-        "lustre",
-        "mmfs",
-        "moosefs",
-        "ncp",
-        "ncpfs",
-        "ocfs2",
-        "orangefs",
-        "panfs",
-        "pvfs2",
-        "quobyte",
-        "remote",
-        "s3fs",
-        "smbfs",
-        "snfs",
-        "stornext",
-        "vboxsf",
-        "virtiofs",
-        "webdav",
-        "weka",
-        "wekafs",
-        "xtreemfs",
-    }
+_NETWORK = re.compile(
+    "9p|acfs|afpfs|afs|autofs|beegfs(_nodev)?|ceph|cifs.*|coda|cvmfs|davfs|dfs|fhgfs|gfs2?|glusterfs|gpfs|ibrix|lustre|mmfs|"
+    "moosefs|ncp|ncpfs|nfs.*|ocfs2|orangefs|panfs|pvfs2|quobyte|remote|s3fs|smb.*|snfs|stornext|vboxsf|virtiofs|webdav|"
+    "weka|wekafs|xtreemfs"
 )
 # Programs that show local files as a file system; any other program may have them from far away.
-_LOCAL_FUSE = frozenset(
-    {
-        "appimage",
-        "bindfs",
-        "cryfs",
-        "encfs",
-        "exfat",
-        "ext2",
-        "ext4",
-        "fuse-overlayfs",
-        "gocryptfs",
-        "gvfsd-fuse",
-        "lxcfs",
-        "mergerfs",
-        "ntfs",
-        "ntfs-3g",
-        "portal",
-        "snapfuse",
-        "squashfuse",
-        "unionfs",
-        "zfs",
-    }
+_LOCAL_FUSE = re.compile(
+    "appimage|bindfs|cryfs|encfs|exfat|ext2|ext4|fuse-overlayfs|gocryptfs|gvfsd-fuse|lxcfs|mergerfs|ntfs|ntfs-3g|portal|"
+    "snapfuse|squashfuse|unionfs|zfs"
 )
-
-
 # Mount options of NFS by which locks are known to this machine alone.
 _LOCAL_LOCKS = frozenset({"nolock", "local_lock=all", "local_lock=posix"})
 
@@ -104,9 +45,8 @@ class Mount:
 def is_network(fstype: str) -> bool:
     """Whether files of this kind of file system are on another machine."""
     kind = fstype.strip().lower()
-    if kind.startswith("fuse."):
-        return kind.removeprefix("fuse.") not in _LOCAL_FUSE
-    return kind in _NETWORK or kind.startswith(("nfs", "smb", "cifs"))
+    program = kind.removeprefix("fuse.")
+    return (not _LOCAL_FUSE.fullmatch(program)) if program != kind else bool(_NETWORK.fullmatch(kind))
 
 
 def mount_of(folder: Path, mounts: Iterable[Mount]) -> Mount | None:

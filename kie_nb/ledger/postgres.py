@@ -73,36 +73,21 @@ class Postgres(Database):
         finally:
             db.close()
 
-    def _open(self, engine: sa.Engine, first: sa.TextClause) -> tuple[sa.Connection, Any]:
-        """A connection on which *first* was answered, and the answer; a line that was cut meanwhile is made anew."""
-        pauses = iter(OPEN_PAUSES_S)
-        while True:
-            db = self._patiently(engine)
-            try:
-                answer = db.execute(first).scalar_one()
-            except sa.exc.DBAPIError as exc:
-                db.close()
-                pause = next(pauses, None)
-                if pause is None or not exc.connection_invalidated:
-                    raise
-                time.sleep(pause)
-            except BaseException:
-                db.close()
-                raise
-            else:
-                return db, answer
-
     @staticmethod
-    def _patiently(engine: sa.Engine) -> sa.Connection:
-        for pause in OPEN_PAUSES_S:
+    def _open(engine: sa.Engine, first: sa.TextClause) -> tuple[sa.Connection, Any]:
+        """A connection on which *first* was answered, and the answer; while a server restarts, and after a lost line, anew."""
+        for pause in (*OPEN_PAUSES_S, None):
+            db = None
             try:
-                return engine.connect()
-            except sa.exc.OperationalError as exc:
-                said = str(exc.orig)
-                if "FATAL" in said and not any(word in said for word in _PASSING):
-                    raise  # a wrong password stays wrong
+                db = engine.connect()
+                return db, db.execute(first).scalar_one()
+            except BaseException as exc:
+                if db is not None:
+                    db.close()
+                if pause is None or not _may_pass(exc, is_connected=db is not None):
+                    raise
             time.sleep(pause)
-        return engine.connect()
+        raise AssertionError  # the last try has returned or raised
 
     def _commit(self, db: sa.Connection, number: int) -> None:
         """Commit; if the line breaks just then, ask the server what came of it instead of guessing."""
@@ -129,6 +114,13 @@ class Postgres(Database):
         for secret in self._secrets:
             said = said.replace(secret.reveal(), "…") if secret.reveal() else said
         return said
+
+
+def _may_pass(exc: BaseException, *, is_connected: bool) -> bool:
+    if is_connected:
+        return isinstance(exc, sa.exc.DBAPIError) and exc.connection_invalidated
+    said = str(exc.orig) if isinstance(exc, sa.exc.OperationalError) else "FATAL"
+    return "FATAL" not in said or any(word in said for word in _PASSING)  # a wrong password stays wrong
 
 
 def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:

@@ -226,11 +226,6 @@ def other_row(table: str, values: Any) -> dict[str, Any] | None:
         return None
 
 
-def read_events(found: Iterable[Any]) -> list[dict[str, Any]]:
-    """Those of *found* that are steps of a run's history."""
-    return [entry for one in found if (entry := other_row("event", one)) is not None]
-
-
 def _may_be_paid(exc: UnreadableRun) -> LedgerError:
     return LedgerError(
         f"{exc.message} It may be a run of this request, paid for already: nothing was sent.",

@@ -15,39 +15,30 @@ from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
 from . import money, owner
-from .budgets import Budgets
 from .clock import now_in
 from .database import Database
 from .driving import Driving
 from .files import Files
+from .history import add_step, steps_of
 from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
 from .merging import RELEASED, in_hand, put_back, stand_in
 from .opening import file_identity, open_database
 from .publishing import Publishing
-from .reading import read_events
 from .rows import NewRun, RunRow
-from .schema import CAME, event, run
+from .schema import CAME, run
 from .search import Queries
 
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.
 _KEPT_AS_WRITTEN = (
-    "id",
-    "service",
-    "account",
-    "model",
-    "fingerprint",
-    "family",
-    "active_key",
-    "seed",
-    "state",
-    "estimate",
-    "owner",
+    *("id", "service", "account", "model", "fingerprint", "family", "active_key"),
+    *("seed", "state", "estimate", "owner"),
 )
 
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
+_UPDATE = run.update().where(run.c.id == sa.bindparam("run_id"))
 # One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
 _STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
 _LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
@@ -59,7 +50,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
+class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -163,10 +154,10 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
                 "beat": 0,
             }
             db.execute(run.insert(), values)
-            self._append(db, run_id, None, "intent", {"estimate": new.estimate})
+            add_step(db, run_id, None, "intent", {"estimate": new.estimate})
             if instead_of is not None:
                 state = instead_of.state
-                self._append(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
+                add_step(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
             found = self._get(db, run_id)
             if found is None or any(getattr(found, name) != values[name] for name in _KEPT_AS_WRITTEN):
                 raise LedgerError(
@@ -199,7 +190,7 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
         return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
 
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
-        named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in self._events(db, row.id)]
+        named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in steps_of(db, row.id)]
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
         others = (run.c.fingerprint == row.fingerprint, run.c.active_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
@@ -274,9 +265,9 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
             values[stamp] = now_in(db)
         after = replace(before, **values)  # before the write: a column that does not exist spoils all of it
         # Named columns keep the statement's compiled form in SQLAlchemy's cache; this is the ledger's hot path.
-        db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **values})
+        db.execute(_UPDATE, {"run_id": run_id, **values})
         if to != before.state or evidence:
-            self._append(db, run_id, before.state, to, evidence)
+            add_step(db, run_id, before.state, to, evidence)
         if release and before.active_key is not None:
             stand_in(db, before)
         return after
@@ -288,8 +279,8 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
             if before is None:
                 return None
             after = replace(before, **words)
-            db.execute(run.update().where(run.c.id == sa.bindparam("run_id")), {"run_id": run_id, **words})
-            self._append(db, run_id, before.state, before.state, words)
+            db.execute(_UPDATE, {"run_id": run_id, **words})
+            add_step(db, run_id, before.state, before.state, words)
         self.publish(after)
         return after
 
@@ -299,10 +290,7 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
             before = self._get(db, run_id)
             if before is not None:
                 known = {**(before.origin or {}), **facts}
-                db.execute(
-                    run.update().where(run.c.id == sa.bindparam("run_id")),
-                    {"run_id": run_id, "origin": known},
-                )
+                db.execute(_UPDATE, {"run_id": run_id, "origin": known})
 
     def get(self, run_id: str) -> RunRow | None:
         """The run with this id.
@@ -319,20 +307,7 @@ class Ledger(Queries, ImageRegistry, Budgets, Driving, Publishing):
     def events(self, run_id: str) -> list[dict[str, Any]]:
         """The history of a run, oldest first."""
         with self._db.read() as db:
-            return self._events(db, run_id)
-
-    @staticmethod
-    def _events(db: sa.Connection, run_id: str) -> list[dict[str, Any]]:
-        return read_events(
-            db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
-        )
+            return steps_of(db, run_id)
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
         return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).mappings().first())
-
-    @staticmethod
-    def _append(
-        db: sa.Connection, run_id: str, before: str | None, after: str, evidence: dict[str, Any] | None
-    ) -> None:
-        values = {"at": now_in(db), "run_id": run_id, "from_state": before, "to_state": after}
-        db.execute(event.insert(), {**values, "evidence": evidence})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..addresses import shareable
+from ..addresses import shareable, shareable_value
+from ..bounds import MAX_CREDITS
 from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..fileops import hash_of
@@ -18,6 +18,7 @@ from ..home import is_sha256
 from ..ledger import Files
 from ..paths import shown_path
 from ..requests.images import EXTENSIONS
+from ..service.wirejson import number_of
 from .manifest import plain_json, stored_request
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Recalled:
 
 def note_of(row: RunRow, request: Request) -> str:
     """What is written into the file of a run."""
-    note = {
+    told = {
         "kie_nb": NOTE_VERSION,
         "request": stored_request(request),
         "service": row.service,
@@ -72,7 +73,7 @@ def note_of(row: RunRow, request: Request) -> str:
         "credits": row.credits,
         "call": call_of(request, picture=kept_name(request)),
     }
-    return plain_json(note)
+    return plain_json(told)
 
 
 def recall(path: str | os.PathLike[str]) -> Recalled:
@@ -106,14 +107,9 @@ def recall(path: str | os.PathLike[str]) -> Recalled:
             hint="it was written by another version of kie_nb, or by something else",
             charged="",
         ) from exc
-    return _recalled(request, note, Path(path))
-
-
-def _recalled(request: Request, note: dict[str, Any], video: Path) -> Recalled:
     image = request.image
-    cost = note.get("credits")
     return Recalled(
-        call=call_of(request, picture=_picture_of(request, video)),
+        call=call_of(request, picture=_picture_of(request, Path(path))),
         model=request.model,
         inputs=dict(request.inputs),
         seed=request.seed,
@@ -123,17 +119,8 @@ def _recalled(request: Request, note: dict[str, Any], video: Path) -> Recalled:
         run_id=str(note.get("run", "")),
         task_id=_text(note.get("task")),
         made_at=_text(note.get("made_at")),
-        credits=_number(cost),
+        credits=number_of(note.get("credits"), least=0, most=MAX_CREDITS),
     )
-
-
-def _number(value: Any) -> float | None:
-    """A figure of a file that may be anybody's."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    with contextlib.suppress(OverflowError):
-        return float(value) if math.isfinite(value) else None
-    return None
 
 
 def _text(value: Any) -> str | None:
@@ -156,17 +143,10 @@ def _picture_of(request: Request, video: Path) -> str | None:
     beside = Path(os.path.normpath(video.expanduser().parent / ".."))
     for home in (beside, settings_.current().home):
         kept = Files(home).find_input(image.sha256)
-        if kept is not None and _is(kept, image.sha256):
-            return shown_path(kept) if kept.is_absolute() else kept.as_posix()
+        with contextlib.suppress(OSError):
+            if kept is not None and hash_of(kept) == image.sha256:
+                return shown_path(kept) if kept.is_absolute() else kept.as_posix()
     return None
-
-
-def _is(file: Path, sha256: str) -> bool:
-    """Whether *file* still is what its name says."""
-    try:
-        return hash_of(file) == sha256
-    except OSError:
-        return False
 
 
 def call_of(request: Request, *, picture: str | None = None) -> str:
@@ -178,7 +158,7 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
     inputs = {name: value for name, value in request.inputs.items() if name in known}
     # What is no field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.
-    others = {name: value for name, value in request.inputs.items() if name not in known}
+    others = {name: shareable_value(value) for name, value in request.inputs.items() if name not in known}
     parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
     image = request.image
     where = (picture or (image.url and shareable(image.url))) if image else None

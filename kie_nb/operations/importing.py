@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +62,8 @@ class Imported:
         return tables.as_html((), (), caption=self._caption)
 
 
-@dataclass(kw_only=True)
-class _Plan:
-    """What an import will do."""
-
-    entries: list[tuple[RunEntry, RunRow | None]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+_Staged = dict[str, tuple[Path, Look]]  # the checked copy of each file of the folder
+_Entries = Sequence[tuple[RunEntry, RunRow | None]]  # of the folder, each with the run of its id here
 
 
 def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Imported:
@@ -81,36 +78,27 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
     source = Path(folder).expanduser()
     home = settings_.current().home
     ledger, files = workspace.ledger(home), workspace.files(home)
-    manifest = manifest_.read(source)
-    plan = _plan(ledger, files, manifest.runs)
-    if plan.entries:
-        try:
-            _carry_out(workspace, plan, source, ledger, files)
-        except OSError as exc:
-            raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
-        for entry, _ in plan.entries:
-            row = ledger.get(entry.id)
-            if row is not None:
-                ledger.publish(row)
+    found = [(entry, ledger.get(entry.id)) for entry in manifest_.read(source).runs]
+    taken = [(entry, ours) for entry, ours in found if _is_further(entry, ours, ledger, files)]
+    try:
+        if taken:
+            _carry_out(workspace, taken, source, ledger, files)
+    except OSError as exc:
+        raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+    ids = {entry.id for entry, _ in taken}
+    for each in ids:
+        if (row := ledger.get(each)) is not None:
+            ledger.publish(row)
     return Imported(
-        added=tuple(entry.id for entry, ours in plan.entries if ours is None),
-        updated=tuple(entry.id for entry, ours in plan.entries if ours is not None),
-        skipped=tuple(plan.skipped),
+        added=tuple(entry.id for entry, ours in taken if ours is None),
+        updated=tuple(entry.id for entry, ours in taken if ours is not None),
+        skipped=tuple(entry.id for entry, _ in found if entry.id not in ids),
     )
 
 
-def _plan(ledger: Ledger, files: Files, entries: list[RunEntry]) -> _Plan:
-    plan = _Plan()
-    for entry in entries:
-        ours = ledger.get(entry.id)
-        if ours is None or _is_further(entry, ours, ledger, files):
-            plan.entries.append((entry, ours))
-        else:
-            plan.skipped.append(entry.id)
-    return plan
-
-
-def _is_further(entry: RunEntry, ours: RunRow, ledger: Ledger, files: Files) -> bool:
+def _is_further(entry: RunEntry, ours: RunRow | None, ledger: Ledger, files: Files) -> bool:
+    if ours is None:
+        return True
     theirs = read_request(entry.request).fingerprint(entry.service)
     is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
     if is_other_task or theirs != read_request(ours.request).fingerprint(ours.service):
@@ -137,26 +125,15 @@ def _state_of(entry: RunEntry) -> State:
     return State.NOT_SENT if state is State.INTENT else state
 
 
-def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, files: Files) -> None:
+def _carry_out(workspace: Workspace, taken: _Entries, source: Path, ledger: Ledger, files: Files) -> None:
     staging = files.home / f".import-{secrets.token_hex(4)}"
     placed: list[Path] = []
     try:
         staging.mkdir(parents=True)
-        staged = _stage(workspace, plan, source, staging)
+        staged = _stage(workspace, taken, source, staging)
         arrivals = []
-        for entry, ours in plan.entries:
-            came = []
-            for video in _lacking(entry, ours, files):
-                staged_at, look = staged[video.file]
-                path = _place(staged_at, _video_place(files, entry, look, video.number), video, placed)
-                # The hash is that of the copy, which carries its request; the original's is another.
-                found: dict[str, Any] = {
-                    "sha256": video.sha256,
-                    "bytes": video.bytes,
-                    "remark": look.remark or None,
-                }
-                name = files.relative(path)
-                came.append(KeptFile(name=name, number=video.number, seconds=video.seconds, **found))
+        for entry, ours in taken:
+            came = [_take_in(files, entry, video, staged, placed) for video in _lacking(entry, ours, files)]
             for one in entry.inputs:
                 _place(staged[one.file][0], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))
@@ -169,9 +146,9 @@ def _carry_out(workspace: Workspace, plan: _Plan, source: Path, ledger: Ledger, 
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _stage(workspace: Workspace, plan: _Plan, source: Path, staging: Path) -> dict[str, tuple[Path, Look]]:
+def _stage(workspace: Workspace, taken: _Entries, source: Path, staging: Path) -> _Staged:
     """Copy what is needed, and look at each file, in workers: what is wrong with it is found here, whatever the folder says."""
-    wanted = {one.file: one for entry, _ in plan.entries for one in (*entry.videos, *entry.inputs)}
+    wanted = {one.file: one for entry, _ in taken for one in (*entry.videos, *entry.inputs)}
     jobs = {
         name: workspace.downloads.submit(
             copy_checked, source / name, staging / f"{number}{Path(name).suffix}", one.sha256, one.bytes
@@ -204,14 +181,19 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
     return target, look
 
 
-def _video_place(files: Files, entry: RunEntry, look: Look, number: int) -> Path:
-    request = read_request(entry.request)
-    return files.video(
-        prompt=request.prompt,
-        seed=request.seed,
-        task_id=str(entry.task_id),
-        number=number,
-        extension=look.ending,
+def _take_in(
+    files: Files, entry: RunEntry, video: VideoEntry, staged: _Staged, placed: list[Path]
+) -> KeptFile:
+    request, (copy, look) = read_request(entry.request), staged[video.file]
+    named: dict[str, Any] = {"prompt": request.prompt, "seed": request.seed, "task_id": str(entry.task_id)}
+    target = files.video(**named, number=video.number, extension=look.ending)
+    return KeptFile(
+        name=files.relative(_place(copy, target, video, placed)),
+        number=video.number,
+        sha256=video.sha256,  # of the copy, which carries its request; the original's is another
+        bytes=video.bytes,
+        seconds=video.seconds,
+        remark=look.remark or None,
     )
 
 

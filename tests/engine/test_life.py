@@ -22,6 +22,7 @@ from kie_nb import settings
 from kie_nb.handles import get_session
 from kie_nb.ledger import Ledger
 from kie_nb.notebook import open_magic
+from kie_nb.requests.images import read_picture
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -105,7 +106,7 @@ def test_the_same_picture_is_uploaded_once(simulate, ask, cat):
     ask("The cat yawns.", image=cat.read_bytes()).wait(SHORT_S)
 
     assert simulator.counts["upload_requests"] == 1
-    assert hashlib.sha256(cat.read_bytes()).hexdigest()[:32] in simulator.tasks[0].input["image_url"]
+    assert read_picture(cat).identity.sha256[:32] in simulator.tasks[0].input["image_url"]
 
 
 def test_a_picture_of_many_at_once_is_uploaded_once(simulate, cat):

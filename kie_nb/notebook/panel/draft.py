@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
@@ -28,6 +28,7 @@ class Draft:
         seed: A number, or what was typed for one.
         count: Runs, with the seeds counted up from `seed`.
         is_found: The picture's address stands in a file, which may be a stranger's: nobody has asked for it here yet.
+        remark: What the user should know of what it was filled from.
     """
 
     model: str = DEFAULT_MODEL
@@ -37,10 +38,7 @@ class Draft:
     seed: Any = None
     count: int = 1
     is_found: bool = False
-
-    def copy(self) -> Draft:
-        """As it is now."""
-        return replace(self, values=dict(self.values))
+    remark: str = ""
 
     @property
     def image_field(self) -> str | None:
@@ -61,11 +59,7 @@ class Draft:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that are asked for.
-
-        Raises:
-            InvalidRequest: one of them is none.
-        """
+        """The seeds that are asked for."""
         if self.seed is None:
             raise InvalidRequest("there is no seed yet.")
         if not self._is_seed():
@@ -86,11 +80,7 @@ class Draft:
         return {"model": self.model, "image": source, "seed": seed, **self.fields}
 
     def request(self, *, seed: Any = 0) -> Request:
-        """The request but for its picture, which is taken to be there.
-
-        Raises:
-            InvalidRequest: a field is wrong.
-        """
+        """The request but for its picture, which is taken to be there."""
         image = _ANY if self.image_field else None
         return build_request(model=self.model, image=image, seed=seed, **self.fields)
 

@@ -143,11 +143,11 @@ class Panel:
         """
         from .filling import draft_of
 
-        found = draft_of(source)
-        found.draft.is_found &= not use_address
-        self.form.show(found.draft, keep_seed=True)
-        if found.remark:
-            self.say(found.remark)
+        draft = draft_of(source)
+        draft.is_found &= not use_address
+        self.form.show(draft, keep_seed=True)
+        if draft.remark:
+            self.say(draft.remark)
         return self
 
     def generate(self) -> RunList:
@@ -324,9 +324,9 @@ class Panel:
     def _fill_from_video(self, content: bytes, name: str) -> None:
         from .filling import draft_of_video
 
-        found = draft_of_video(content, name)
-        self.form.show(found.draft, keep_seed=True)
-        self.say(f"The form is filled as for {name}. {found.remark}".strip())
+        draft = draft_of_video(content, name)
+        self.form.show(draft, keep_seed=True)
+        self.say(f"The form is filled as for {name}. {draft.remark}".strip())
 
     def _fill_from_run(self, run: Run) -> None:
         self.fill(run)

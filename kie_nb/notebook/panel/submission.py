@@ -79,11 +79,7 @@ class Submission:
         self._callbacks.work(self._do, offer)
 
     def claim(self) -> None:
-        """The same for a call from code, which knows what it has filled in.
-
-        Raises:
-            InvalidRequest: the last press is still being worked on.
-        """
+        """The same for a call from code, which knows what it has filled in; refused while a press is worked on."""
         with self._lock:
             if self._state != "ready":
                 raise InvalidRequest("the panel is still sending the last request.", hint="call it again")
@@ -132,10 +128,6 @@ def submit(
         shown: What it was said to cost; None for a call from code.
         say: The message line.
         show: Shows the first run, with a note.
-
-    Raises:
-        InvalidRequest: it would cost more than was *shown*.
-        KieError: as `Session.start`; what was begun before goes on.
     """
     session = get_session()
     say("Sending…")
