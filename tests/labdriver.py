@@ -32,14 +32,6 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 PANEL = "const P = window.jupyterapp.shell.currentWidget; "
-# Close what is open in Lab, and say whether that left it as it was at first.
-EMPTY = """() => {
-    const { shell } = window.jupyterapp;
-    for (const panel of [...shell.widgets('main')]) {
-        if (panel.context) { panel.context.model.dirty = false; panel.dispose(); }
-    }
-    return !document.querySelector('.jp-Notebook, .jp-Dialog, .jp-toastContainer .Toastify__toast');
-}"""
 
 
 def find_chromium():
@@ -57,31 +49,16 @@ class Browser:
         from playwright.sync_api import sync_playwright
 
         self.artifacts = Path(artifacts)
-        self._free = {}
-        self._size = {"width": width, "height": height}
         self._playwright = sync_playwright().start()
         try:
             self._chromium = self._playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            self.context = self._chromium.new_context(viewport=self._size)
+            self.context = self._chromium.new_context(viewport={"width": width, "height": height})
         except BaseException:
             self._playwright.stop()
             raise
 
     def page(self):
         return self.context.new_page()
-
-    def free_lab(self, server):
-        """A page on which that server's Lab is open and empty, or None: to load Lab takes seconds of computing."""
-        return self._free.pop(server, None)
-
-    def give_back(self, server, page):
-        """Keep a page whose Lab is empty again for the next notebook."""
-        if server in self._free:
-            page.close()
-            return
-        page.set_viewport_size(self._size)
-        page.emulate_media(reduced_motion="null", color_scheme="null", forced_colors="null", media="null")
-        self._free[server] = page
 
     def picture(self, name, of):
         """Write a screenshot *of* a page or a locator to the artifacts folder and return its path."""
@@ -114,13 +91,9 @@ class Notebook:
 
     def open(self, *, kernel=True, timeout_s=60):
         """Open the notebook, with a running kernel or with none at all."""
-        free = self.browser.free_lab(self.server) if kernel and self.server.kind == "lab" else None
-        self.page = free or self.browser.page()
-        self.page.on("console", self._listen)
-        self._is_usual = kernel and self.server.kind == "lab"
-        if free is not None:
-            self._open_in_lab()
-        elif kernel:
+        self.page = self.browser.page()
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        if kernel:
             self.page.goto(self.server.notebook_url(self.name), wait_until="domcontentloaded")
         else:
             self._open_without_kernel(timeout_s)
@@ -129,24 +102,15 @@ class Notebook:
             self.wait_idle(timeout_s)
         return self
 
-    def close(self, *, page=False):
-        """Close the notebook; its page goes on empty for the next one, unless it was an unusual one or *page* is to be closed."""
-        if self.page is None:
-            return
-        gone, self.page = self.page, None
-        gone.remove_listener("console", self._listen)
-        if page or not self._is_usual or not gone.evaluate(EMPTY):
-            gone.close()
-        else:
-            self.browser.give_back(self.server, gone)
-
-    def _listen(self, message):
-        self.console.append(f"{message.type}: {message.text}")
+    def close(self):
+        if self.page is not None:
+            self.page.close()
+            self.page = None
 
     def reopen(self, *, kernel=False, timeout_s=60):
         """End the kernel, close the page, and open the saved file again as one would next week."""
         self.shutdown_kernel()
-        self.close(page=True)
+        self.close()
         return self.open(kernel=kernel, timeout_s=timeout_s)
 
     def reload(self, timeout_s=60):
@@ -164,14 +128,6 @@ class Notebook:
             timeout=timeout_s * 1000,
         )
         self._run("await P.context.ready; await P.revealed;")
-
-    def _open_in_lab(self):
-        self.page.evaluate(
-            """async (path) => {
-                await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' });
-            }""",
-            self.name,
-        )
 
     def _open_without_kernel(self, timeout_s):
         self.page.goto(self.server.url("/lab?reset"), wait_until="domcontentloaded")
