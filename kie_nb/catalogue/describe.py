@@ -82,7 +82,13 @@ def _field(name: str, info: Any, model: type[ModelInput]) -> Field:
         kind, choices = "choice", get_args(annotation)
     else:
         kind = {"int": "int", "bool": "bool"}.get(annotation.__name__, "str")  # type: ignore[assignment]
-    limits = _limits(info)
+    told = {"minimum": "ge", "maximum": "le", "max_length": "max_length"}
+    limits: dict[str, Any] = {
+        ours: getattr(constraint, theirs)
+        for constraint in info.metadata
+        for ours, theirs in told.items()
+        if hasattr(constraint, theirs)
+    }
     is_image = name == model.image_field
     return Field(
         name=name,
@@ -96,15 +102,6 @@ def _field(name: str, info: Any, model: type[ModelInput]) -> Field:
         unit=(info.json_schema_extra or {}).get("unit", ""),
         **limits,
     )
-
-
-def _limits(info: Any) -> dict[str, Any]:
-    limits: dict[str, Any] = {}
-    for constraint in info.metadata:
-        for ours, theirs in (("minimum", "ge"), ("maximum", "le"), ("max_length", "max_length")):
-            if hasattr(constraint, theirs):
-                limits[ours] = getattr(constraint, theirs)
-    return limits
 
 
 def _plain(annotation: Any) -> Any:

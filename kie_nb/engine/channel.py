@@ -17,11 +17,11 @@ from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
 from ..ledger import Grant, GrantStore, Leave, Ledger, RunRow, owner
+from ..ledger.states import State
 from ..service import Client
 from ..settings import Settings
 from .balance import Reading
 from .dispatcher import Dispatcher, before_exit
-from .states import State
 from .timing import Timing
 
 SHORTEST_PAUSE_S = 0.01

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import NOTHING, KieError
+from ..ledger.states import AT_SERVICE, State
 from .downloading import Downloading
 from .outcomes import error_of
 from .polling import Polling
 from .sending import Sending
-from .states import AT_SERVICE, State
 from .transitions import Drive, OwnershipLost, log
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..catalogue import Estimate, Request
 from ..ledger import Files, Ledger, files_made
 from ..ledger.schema import moment
+from ..ledger.states import FINAL, State
 from ..requests import provenance
-from .states import FINAL, State
 
 if TYPE_CHECKING:
     from ..ledger import RunRow

@@ -19,10 +19,10 @@ from ..errors import (
 )
 from ..ledger import owner
 from ..ledger.leases import elapsed_s
+from ..ledger.states import State
 from ..requests.images import upload_name
 from ..service.envelope import outcome_unknown
 from .balance import Reading
-from .states import State
 from .transitions import OwnershipLost, Step, ToSend, noted_task
 
 RATE_TRIES = 30  # each after the ten seconds that the gate keeps closed

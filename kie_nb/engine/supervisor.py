@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import KieError, NotFetched, OutcomeUnknown
 from ..ledger import Ledger, RunRow, owner
 from ..ledger.leases import BEATS
+from ..ledger.states import OPEN, State
 from .downloading import Downloading
 from .driver import drive_to_end
 from .intents import cancel_unsent
 from .outcomes import error_of
 from .record import Key, Record
-from .states import OPEN, State
 from .transitions import Drive, OwnershipLost, ToSend
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, LedgerError
 from ..ledger import Files, UnreadableRun, owner
+from ..ledger.states import OPEN, RELEASED, State, sources
 from ..paths import make_private, open_private
 from .outcomes import stored
-from .states import OPEN, RELEASED, State, sources
 
 if TYPE_CHECKING:
     from ..catalogue import Request

@@ -16,13 +16,13 @@ from typing_extensions import TypedDict
 from .. import frontend
 from ..addresses import shareable_value
 from ..bounds import MAX_JSON, Text
-from ..engine.tables import counted
 from ..errors import InvalidRequest
 from ..home import open_file
 from ..presenter import agreed
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
+from ..tables import counted
 from .grid import Grid
 
 VERSION = 1

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+from .. import tables
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
 from ..engine.record import Record
-from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
 from ..handles.preparation import again
 from ..ledger import RunRow
+from ..ledger.states import State
 from ..markup import Html, joined
 from ..operations.integrity import video_as_fetched
 from ..presenter import agreed

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, ImageIdentity
 from ..engine.record import Record
-from ..engine.states import State
 from ..engine.transitions import ToSend
 from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutcomeUnknown
 from ..ledger import RunRow
+from ..ledger.states import State
 from ..operations.evidence import need_unsettled, nothing_to_settle
 from ..operations.settling import question
 from ..presenter import agreed

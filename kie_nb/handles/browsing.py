@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .. import settings as settings_
-from ..engine.states import State
 from ..ledger.search import ORDERS, Choices
+from ..ledger.states import State
 from .run import Run
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
 from ..engine.intents import cancel_unsent
 from ..engine.record import Record
-from ..engine.states import UNSETTLED, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import (
     InvalidRequest,
@@ -28,6 +27,7 @@ from ..errors import (
     explain_cancelled,
 )
 from ..frontend import takes_results
+from ..ledger.states import UNSETTLED, State
 from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path

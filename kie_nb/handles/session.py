@@ -18,12 +18,12 @@ from ..engine.executor import Executor, Threads
 from ..engine.intents import cancel_unsent
 from ..engine.outcomes import error_of
 from ..engine.record import LINK_LIFE
-from ..engine.states import OPEN, UNSETTLED, State
 from ..engine.timing import Timing
 from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
 from ..ledger.opening import NAME as LEDGER
+from ..ledger.states import OPEN, UNSETTLED, State
 from ..operations import settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..engine.record import Record
-from ..engine.states import State
 from ..errors import SIMULATED
+from ..ledger.states import State
 
 
 def goes_on(run: Record) -> str:

@@ -13,9 +13,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
-from ..engine.states import State
 from ..engine.waiting import wait_blocking
 from ..handles import Run, get_session
+from ..ledger.states import State
 from ..markup import Html, html
 from . import page
 from .live_output import LIVE, LiveOutput

@@ -6,14 +6,13 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import api, frontend, headless, notice
+from .. import api, frontend, headless, notice, tables
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest, price_remarks
-from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, State
 from ..errors import AuthError, InvalidRequest
 from ..handles import Run, get_session
 from ..ledger.money import Figures
+from ..ledger.states import OPEN, UNSETTLED, State
 from ..paths import shown_path
 from ..text import say
 from . import files_magic, guides, open_magic, page, presenter

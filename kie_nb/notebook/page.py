@@ -10,12 +10,12 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from .. import tables
 from ..catalogue import USD_PER_CREDIT, is_far
-from ..engine import tables
-from ..engine.states import UNSETTLED, WORDS, State
 from ..errors import KieError
 from ..handles import Run
 from ..home import is_plain_file
+from ..ledger.states import UNSETTLED, WORDS, State
 from ..markup import NOTHING, ROOT, Html, data_url, html, joined
 from ..paths import shown_path
 from ..settings import start_folder

@@ -28,7 +28,7 @@ def present(
     Args:
         is_waited_for: `final` follows.
     """
-    from ..engine.states import State
+    from ..ledger.states import State
     from . import page
 
     mark(run)
@@ -97,8 +97,8 @@ def _print(run: Run, note: str) -> None:
 
 def show(run: Run) -> None:
     """What `run.show()` does: the card or the video, in this cell; of an uncertain run, how to settle it."""
-    from ..engine.states import UNSETTLED
     from ..handles import get_session
+    from ..ledger.states import UNSETTLED
 
     get_session().supervisor.ensure_driven(run)
     is_unsettled = run.state in UNSETTLED

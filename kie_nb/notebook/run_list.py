@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, overload
 
-from ..engine import tables
-from ..engine.states import WORDS
-from ..engine.tables import Link, counted
+from .. import tables
 from ..errors import KieError
 from ..handles import Run
+from ..ledger.states import WORDS
 from ..paths import shown_path
+from ..tables import Link, counted
 from . import page
 from .video import thumbnail
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from .. import frontend, headless
 from ..addresses import shareable_value
 from ..catalogue import nearest
-from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import BadImage, InvalidRequest, KieError
 from ..handles import DryRun, Run, Started, get_session
+from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..requests.sources import is_url
 from ..text import say

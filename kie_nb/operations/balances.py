@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..engine.balance import Reading
-from ..engine.tables import counted
+from ..tables import counted
 
 # When the service takes its credits, at the create or at the end, is not documented; recorded tasks took up to 13 minutes
 # (kie-api §4.7). A balance that has not fallen says little before that.

@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..engine import tables
+from .. import tables
 from ..engine.balance import Reading
 from ..engine.record import Record
-from ..engine.states import UNSETTLED, State
 from ..errors import InvalidRequest
 from ..ledger import Ledger, RunRow
+from ..ledger.states import UNSETTLED, State
 from ..settings import LOGS
 from .balances import SETTLED_AFTER_S, Others, Verdict, in_words, weigh
 

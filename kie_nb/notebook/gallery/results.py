@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ipywidgets as kit
 
 from ...engine.executor import Threads
-from ...engine.tables import counted
 from ...errors import InvalidRequest, KieError
 from ...handles import Run
 from ...markup import ROOT, Html, html
+from ...tables import counted
 from .. import page
 from . import media
 

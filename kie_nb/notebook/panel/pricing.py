@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
-from ...engine.states import State
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import get_session
 from ...keys import Secret
 from ...ledger import RunRow
+from ...ledger.states import State
 from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures

@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets as kit
 
-from ...engine.states import State
 from ...handles import Run
+from ...ledger.states import State
 from ...text import visible
 from .. import page
 from ..card import FLUSH_S

@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets as kit
 from IPython.core.formatters import HTMLFormatter
 
-from ...engine.states import UNSETTLED
 from ...handles import Run, get_session
+from ...ledger.states import UNSETTLED
 from ...markup import ROOT, html
 from ...operations.settling import adopt_question, question
 from .callbacks import Callbacks
