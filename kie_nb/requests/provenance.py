@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import programs
 from ..bounds import MAX_WORD, can_be_kept
-from ..context import place
+from ..context import running_cell
 from ..settings import start_folder
 from ..version import __version__
 
@@ -78,7 +78,7 @@ class Origin:
 
 def here() -> Origin:
     """The place that asks now; returns at once. From the thread of whoever asks."""
-    notebook, count = place()
+    notebook, count = running_cell()
     if notebook is not None and not can_be_kept(notebook, MAX_WORD):
         notebook = None
     return Origin(notebook=notebook, execution_count=count, git=_asked(start_folder(), notebook))
@@ -86,7 +86,7 @@ def here() -> Origin:
 
 def notebook() -> str:
     """Which notebook (or script) a budget counts this as; the name of its folder where that cannot be told."""
-    name, _cell = place()
+    name, _cell = running_cell()
     return name or start_folder().name or "python"
 
 
