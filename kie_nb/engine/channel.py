@@ -165,7 +165,7 @@ class Channel:
             known = {"balance_before": balance.credits, "evidence": evidence}
         async with self._gate:
             while True:
-                if self._dispatcher.is_ending:  # its answer might come too late to be written down
+                if self._dispatcher.is_ending:  # its answer might come too late to be recorded
                     return Leave()
                 leave = await self._dispatcher.ledger(
                     self._grants.send,

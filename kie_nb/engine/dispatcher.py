@@ -130,7 +130,7 @@ def _hand_over(task: asyncio.Task[T], future: concurrent.futures.Future[T]) -> N
 def _log_error(done: concurrent.futures.Future[Any]) -> None:
     error = None if done.cancelled() else done.exception()
     if error is not None:
-        log.error("something that nobody waits for has failed", exc_info=error)
+        log.error("background task failed", exc_info=error)
 
 
 _dispatcher: Dispatcher | None = None

@@ -71,7 +71,7 @@ def intend(
     instead_of: RunRow | None = None,
     experiment_limit: float | None = None,
 ) -> tuple[RunRow, bool]:
-    """Write the intention down, or find the run that stands for the request; the second value says which.
+    """Record the intent, or find the run that stands for the request; the second value says whether it is new.
 
     Raises:
         BudgetExceeded, AuthError, InvalidRequest, NotSent: before anything is written.
@@ -134,7 +134,7 @@ def look(
 
 
 def standing(handles: Handles, prepared: Prepared) -> RunRow | None:
-    """The run that asking would find; not one that was left unsent, which asking takes back and sends."""
+    """The run that asking would find; not an abandoned one, which asking cancels and sends anew."""
     row = handles.ledger(prepared.home).standing(new_run(prepared))
     if row is None or row.state != State.INTENT:
         return row

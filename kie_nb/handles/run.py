@@ -182,7 +182,7 @@ class Run(Record):
 
         Raises:
             StillRunning: the time is up; the task goes on.
-            WaitInterrupted: you pressed ■; a task goes on, an intention that was not sent yet is taken back.
+            WaitInterrupted: you pressed ■; a task goes on, an intent that was not sent yet is cancelled.
             KieError: what went wrong with the run.
         """
         self._attend()
@@ -190,7 +190,8 @@ class Run(Record):
             if not wait_blocking(self._tracked.done, timeout_s=timeout_s):
                 raise self._still_running(timeout_s)
         except WaitInterrupted:
-            raise self._interrupted() from None
+            words, more = what_goes_on(self, is_cancelled=cancel_unsent(self))
+            raise WaitInterrupted(words, **more) from None
         for shown in self._tracked.held:
             wait_blocking(shown, timeout_s=DISPLAY_WAIT_S, goes_on="the video is on disk.")
         return self._outcome()
@@ -204,7 +205,7 @@ class Run(Record):
             if not await wait_async(self._tracked.done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
         except asyncio.CancelledError as exc:
-            words, more = self._what_goes_on()
+            words, more = what_goes_on(self, is_cancelled=cancel_unsent(self))
             explain_cancelled(exc, words, **more)
             raise
         for shown in self._tracked.held:
@@ -221,15 +222,8 @@ class Run(Record):
         self._tracked.is_stopped = False
         self._supervisor.ensure_driven(self)
 
-    def _what_goes_on(self) -> tuple[str, dict[str, str]]:
-        return what_goes_on(self, is_cancelled=cancel_unsent(self))
-
-    def _interrupted(self) -> WaitInterrupted:
-        words, more = self._what_goes_on()
-        return WaitInterrupted(words, **more)
-
     def stop_waiting(self) -> None:
-        """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is taken back."""
+        """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is cancelled."""
         if self._tracked.done.done():
             return
         self._tracked.is_stopped = True

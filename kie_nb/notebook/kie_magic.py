@@ -52,17 +52,13 @@ def _status(_words: list[str]) -> None:
     if silent:
         spent += f", and {tables.counted(silent, 'run')} whose cost was not reported"
     ledger.untold()  # told below
+    costs = "free, videos marked SIMULATED" if is_free else "paid"
+    runs = sum(each.runs for each in found) or "none yet"
     rows: list[tuple[str, str]] = [
-        (
-            "service",
-            f"{who}, {'free, videos marked SIMULATED' if is_free else 'paid'}{f', at {where}' if where else ''}",
-        ),
+        ("service", f"{who}, {costs}{f', at {where}' if where else ''}"),
         ("key", _key(current)),
         ("folder", shown_path(current.home)),
-        (
-            "runs",
-            f"{sum(each.runs for each in found) or 'none yet'}{', of which ' if which else ''}{' and '.join(which)}",
-        ),
+        ("runs", f"{runs}{', of which ' if which else ''}{' and '.join(which)}"),
         ("reported cost", "none: the simulator is free" if is_free else spent),
         *(("remark", text) for text in ledger.remarks),
     ]

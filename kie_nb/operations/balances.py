@@ -1,6 +1,6 @@
 """What two balances say about a run of unknown outcome; no I/O.
 
-The service has no list of tasks, so the money is the best witness: the balance read just before the request left, and the
+The service has no list of tasks, so the balance is the best evidence: the balance read just before the request left, and the
 one read after its answer was lost. What other runs here cost in between is taken off first.
 """
 
