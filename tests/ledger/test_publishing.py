@@ -3,7 +3,6 @@
 import pytest
 
 from kie_nb.ledger import GrantStore
-from kie_nb.ledger.schema import grants_metadata
 
 SEND = {"account": "a1", "limit": 1, "window_s": 10.0, "to": "sending", "expect": {"intent"}}
 
@@ -44,12 +43,9 @@ def test_words_are_published_too(ledger, run, heard):
     assert heard == [(marked, marked)]
 
 
-@pytest.mark.parametrize("is_shared", [True, False], ids=["one database", "two"])
-def test_a_step_with_its_grant_is_published_once(ledger, tmp_path, run, heard, is_shared):
-    """Wherever grants are kept; and nothing is where there was none to be had."""
-    with ledger.database.write() as db:
-        grants_metadata.create_all(db)
-    grants = GrantStore(ledger.database if is_shared else tmp_path / "state")
+def test_a_step_with_its_grant_is_published_once(ledger, tmp_path, run, heard):
+    """And nothing is where there was no grant to be had."""
+    grants = GrantStore(tmp_path / "state")
     leave = grants.send(ledger, run.id, **SEND)
     assert grants.send(ledger, run.id, **SEND).wait_s
     grants.close()
