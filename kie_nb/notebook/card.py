@@ -109,10 +109,12 @@ class Card:
 
     def _kept(self) -> dict[str, str]:
         """What is left of it in a notebook that is saved now."""
-        return {
-            "text/html": page.card(self.run, note=f"{self.note} {self._way_back()}".strip()),
-            "text/plain": repr(self.run),
-        }
+        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+        back = (
+            f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it."
+        )
+        note = f"{self.note} {back} {page.HOW_TO_WAIT}".strip()
+        return {"text/html": page.card(self.run, note=note), "text/plain": repr(self.run)}
 
     def tick(self) -> None:
         """A second has passed."""
@@ -138,8 +140,8 @@ class Card:
             if run.state is State.FETCHED or run.error is not None:
                 self._end()
                 return
-            with self.head.hold_sync():
-                self.head.value = page.live_card(run, note=self._stopped() if run.is_stopped else self.note)
+            stopped = STOPPED.format(" and is billed" if run.service == "kie" else "")
+            self.head.value = page.live_card(run, note=stopped if run.is_stopped else self.note)
             self.timer.value = self._time()
             self._refresh_fallback()
         except Exception:  # a display that fails must never stop a paid run
@@ -211,9 +213,6 @@ class Card:
         get_session().dispatcher.call_soon(replace)
         wait_blocking(self.shown, timeout_s=2.0)
 
-    def _stopped(self) -> str:
-        return STOPPED.format(" and is billed" if self.run.service == "kie" else "")
-
     # --- words -----------------------------------------------------------------------------------------------------
 
     def _time(self) -> str:
@@ -226,10 +225,6 @@ class Card:
 
         self._usual_s = 0.0
         get_session().dispatcher.start(learn())
-
-    def _way_back(self) -> str:
-        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it. {page.HOW_TO_WAIT}"
 
     def _stop(self, _button: Any) -> None:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""

@@ -43,12 +43,9 @@ def load(ipython: Any) -> None:
 
     ipython.register_magic_function(kie_wan, "line_cell", "kie_wan")
     ipython.register_magic_function(kie, "line", "kie")
-    matchers = ipython.Completer.custom_matchers
-    if not any(getattr(matcher, "is_kie_nb", False) for matcher in matchers):
-        matchers.append(_matcher(ipython))
-    for transform in _TRANSFORMS:
-        if transform not in ipython.input_transformers_cleanup:
-            ipython.input_transformers_cleanup.append(transform)
+    _remove_hooks(ipython)
+    ipython.Completer.custom_matchers.append(_matcher(ipython))
+    ipython.input_transformers_cleanup.extend(_TRANSFORMS)
 
 
 def unload(ipython: Any) -> None:
@@ -59,11 +56,13 @@ def unload(ipython: Any) -> None:
     from .. import presenter
 
     presenter.install(None)
-    matchers = ipython.Completer.custom_matchers
+    _remove_hooks(ipython)
+
+
+def _remove_hooks(ipython: Any) -> None:
+    matchers, transforms = ipython.Completer.custom_matchers, ipython.input_transformers_cleanup
     matchers[:] = [matcher for matcher in matchers if not getattr(matcher, "is_kie_nb", False)]
-    for transform in _TRANSFORMS:
-        if transform in ipython.input_transformers_cleanup:
-            ipython.input_transformers_cleanup.remove(transform)
+    transforms[:] = [transform for transform in transforms if transform not in _TRANSFORMS]
 
 
 def keep_question_marks(lines: list[str]) -> list[str]:

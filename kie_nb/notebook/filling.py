@@ -37,7 +37,7 @@ class Filler:
             raise self._refusal(exc, where) from None
 
     def value(self, template: str, *, where: str) -> Any:
-        """What *template* stands for: the variable itself where it is one name alone, else text."""
+        """The value of *template*: the variable itself where it is one name alone, else text."""
         try:
             pieces = list(_FORMATTER.parse(template))
             if len(pieces) == 1 and not pieces[0][0] and pieces[0][1] and not (pieces[0][2] or pieces[0][3]):

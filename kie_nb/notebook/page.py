@@ -214,19 +214,14 @@ def finished_page(kind: str, run: Run, *, source: str, poster: bytes | None, not
         still=still,
         poster=html(' poster="{}"', still) if still else "",
     )
-    return _finished(run, media, note)
+    took = [muted(f"made in {tables.clock(run.duration_s)}")] if run.duration_s is not None else []
+    line = html('<div style="margin-top:8px">{}</div>', joined([state_line(run), *took], GAP))
+    remarks = " ".join(part for part in (note, *run.remarks, price_remark(run)) if part)
+    return boxed(joined([media, line, prompt_line(run), facts_line(run), file_line(run), _remark(remarks)]))
 
 
 video_page = functools.partial(finished_page, "video")
 picture_page = functools.partial(finished_page, "image")
-
-
-def _finished(run: Run, media: Html, note: str) -> Html:
-    took = [muted(f"made in {tables.clock(run.duration_s)}")] if run.duration_s is not None else []
-    line = html('<div style="margin-top:8px">{}</div>', joined([state_line(run), *took], GAP))
-    remarks = " ".join(part for part in (note, *run.remarks, price_remark(run)) if part)
-    rest = [prompt_line(run), facts_line(run), file_line(run), _remark(remarks)]
-    return boxed(joined([media, line, *rest]))
 
 
 def price_remark(run: Run) -> str:

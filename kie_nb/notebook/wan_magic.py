@@ -192,10 +192,8 @@ def _show_dry_run(found: DryRun) -> None:
     if found.service == "simulator":
         lines[-1] += "; the simulator charges nothing"
     lines += [f"kie_nb: {text}" for text in found.warnings]
-    for title, runs in (
-        ("earlier runs of this request", found.same),
-        ("with other seeds", found.other_seeds),
-    ):
+    earlier = {"earlier runs of this request": found.same, "with other seeds": found.other_seeds}
+    for title, runs in earlier.items():
         lines += [f"{title}: {len(runs)}"] * bool(runs)
         lines += [
             f"  {run.id[:8]}  {run.created_at:%Y-%m-%d %H:%M}  {run.state}  seed {run.seed}"

@@ -53,12 +53,12 @@ class Gallery:
             "page": self._page,
             "posters": self._posters,
             "video": self._video,
-            "rate": self._rate,
+            "rate": lambda asked: self._marked(asked, lambda run: run.rate(asked.get("stars") or None)),
             "tag": self._tag,
             "use": self._use_settings,
             "copy": self._copy,
             "compare": self._compare,
-            "wall": self._wall,
+            "wall": lambda asked: self._show_below(asked, self._results.wall),
         }
         self._view = GalleryWidget()
         self._view.on_msg(self._heard)
@@ -154,9 +154,6 @@ class Gallery:
 
     # --- what people say of a run ------------------------------------------------------------------------------------
 
-    async def _rate(self, asked: Asked) -> None:
-        await self._marked(asked, lambda run: run.rate(asked.get("stars") or None))
-
     async def _tag(self, asked: Asked) -> None:
         tag = str(asked.get("tag"))
         await self._marked(asked, lambda run: run.tag(tag) if asked.get("is_on") else run.untag(tag))
@@ -181,9 +178,6 @@ class Gallery:
     async def _compare(self, asked: Asked) -> None:
         self._announce("measuring…")
         await self._show_below(asked, self._results.compare)
-
-    async def _wall(self, asked: Asked) -> None:
-        await self._show_below(asked, self._results.wall)
 
     async def _show_below(self, asked: Asked, show: Callable[[list[Run]], Coroutine[Any, Any, str]]) -> None:
         shown = asyncio.ensure_future(show(await self._runs(asked)))

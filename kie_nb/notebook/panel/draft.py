@@ -27,7 +27,7 @@ class Draft:
         kept: The texts of the request that it was filled from. White space around them is part of it, until they are changed.
         seed: A number, or what was typed for one.
         count: Runs, with the seeds counted up from `seed`.
-        is_found: The picture's address stands in a file, which may be a stranger's: nobody has asked for it here yet.
+        is_found: The picture's address comes from a file, which may be a stranger's: the user has not agreed to load it.
         remark: What the user should know of what it was filled from.
     """
 
@@ -54,7 +54,7 @@ class Draft:
         return {name: value for name, value in given.items() if value not in {None, ""}}
 
     def _text(self, name: str, value: Any) -> Any:
-        """As the magic takes the body of a cell: the line break that a text ends with is no part of a prompt."""
+        """As the magic takes the body of a cell: without white space around it."""
         return value.strip() if isinstance(value, str) and value != self.kept.get(name) else value
 
     @property
@@ -62,7 +62,8 @@ class Draft:
         """The seeds that are asked for."""
         if self.seed is None:
             raise InvalidRequest("there is no seed yet.")
-        if not self._is_seed():
+        is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        if not is_whole or not 0 <= self.seed <= SEED_MAX:
             self.request(seed=self.seed)  # raises, in the words of the description
         last = int(self.seed) + self.count - 1
         if last > SEED_MAX:
@@ -70,9 +71,6 @@ class Draft:
                 f"seed={self.seed}: with {self.count} runs the last would be {last}, above {SEED_MAX}."
             )
         return list(range(int(self.seed), last + 1))
-
-    def _is_seed(self) -> bool:
-        return isinstance(self.seed, int) and not isinstance(self.seed, bool) and 0 <= self.seed <= SEED_MAX
 
     def asked(self, seed: int) -> dict[str, Any]:
         """What the session is asked, as keywords."""

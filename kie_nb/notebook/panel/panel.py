@@ -55,7 +55,7 @@ class Panel:
         self._has_paid = False
         self._lock = threading.Lock()
         self._way = way_now()  # what the form was checked for
-        self._offer: Priced | None = None  # what stands beside the button
+        self._offer: Priced | None = None  # what is shown beside the button
         self._cell: int | None = None  # the one that shows the panel
         self._tick = self.callbacks.guard(self._look_around)
         work = self.callbacks.work

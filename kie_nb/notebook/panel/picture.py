@@ -93,7 +93,7 @@ class PictureControl:
 
         Args:
             source: The picture.
-            is_found: It is an address that stands in a file: it is shown, and called only once somebody agrees.
+            is_found: It is an address found in a file: it is shown, and loaded only if the user agrees.
         """
         proposed = source if is_found and isinstance(source, str) else None
         source = None if proposed else source

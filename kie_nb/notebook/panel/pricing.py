@@ -1,4 +1,4 @@
-"""What stands beside *Generate*: the estimate, the balance, and why it is off; reads the ledger, sends nothing."""
+"""The price beside *Generate*: estimate, balance, and why the button is off; reads the ledger, sends nothing."""
 
 from __future__ import annotations
 
