@@ -50,7 +50,7 @@ def finish_sending(supervisor: Supervisor) -> None:
 
 
 def _not_answered(supervisor: Supervisor, stuck: set[Key]) -> list[Record]:
-    """What this process has recorded and the service has not answered, but for intentions that are *stuck*."""
+    """What this process has recorded and the service has not answered, but for intents that are *stuck*."""
     return [
         run
         for run in supervisor.driven
