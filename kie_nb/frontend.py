@@ -87,10 +87,15 @@ def is_run_by_a_runner() -> bool:
 
 @functools.cache
 def runners_notebook() -> Path | None:
-    """The notebook that a runner's command line names; None for no runner, or one that names none."""
+    """The notebook that a runner's command line names; None for no runner, or one that names none.
+
+    Of several the one that the kernel runs beside: runners that take several start each kernel in its notebook's folder.
+    """
     words, folder = _runner() or ([], "")
-    found = (Path(folder, word) for word in words if word.endswith(".ipynb"))
-    return next(filter(Path.is_file, found), None)
+    found = [path for word in words if word.endswith(".ipynb") and (path := Path(folder, word)).is_file()]
+    beside = [path for path in found if path.resolve().parent == Path.cwd()]
+    takes_one = any(Path(word).stem == "papermill" for word in words[:4])  # and a second one is its output
+    return next(iter((found if takes_one else beside) or found), None)
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 Validation, the magic's options, help, completion and estimates are all derived from these descriptions.
 """
 
-from .describe import Field, describe, find, known_models, nearest
+from .describe import Field, describe, find, known_models, nearest, nearest_of
 from .prices import USD_PER_CREDIT, Estimate, estimate, is_far, price_remarks
 from .request import ImageIdentity, Request, build_request
 from .stored import read_image, read_request
@@ -23,6 +23,7 @@ __all__ = [
     "is_far",
     "known_models",
     "nearest",
+    "nearest_of",
     "price_remarks",
     "read_image",
     "read_request",

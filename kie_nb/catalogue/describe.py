@@ -67,12 +67,18 @@ def describe(model_id: str) -> tuple[Field, ...]:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """The end of a sentence about a wrong word: `; did you mean 'x'?`, or a full stop when none is near."""
+    near = nearest_of(word, words)
+    return f"; did you mean {near!r}?" if near else "."
+
+
+def nearest_of(word: str, words: Iterable[str]) -> str | None:
+    """The one of *words* that is nearly *word*, or means the same."""
     dashes = "--" if word.startswith("--") else ""  # they would make all options alike
     bare = {known.removeprefix(dashes): known for known in words if known.startswith(dashes)}
     other = {synonym: bare[name] for synonym, name in _SYNONYMS.items() if name in bare}
     known = other | bare
     near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.65)
-    return f"; did you mean {known[near[0]]!r}?" if near else "."
+    return known[near[0]] if near else None
 
 
 def _field(name: str, info: Any, model: type[ModelInput]) -> Field:

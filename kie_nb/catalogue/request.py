@@ -173,7 +173,7 @@ def build_request(
         _need_json({**given, "callBackUrl": call_back_url})
         return Request(model=model, inputs=given, image=image, seed=seed, call_back_url=call_back_url)
     _refuse_unknown(model, given)
-    _need_image(model, description.image_field, image)
+    wrong = _image_mistakes(model, description.image_field, image)
     _refuse_two_pictures(description.image_field, given, image)
     if isinstance(given.get("prompt"), str) and not given["prompt"].strip():
         given["prompt"] = ""
@@ -181,7 +181,9 @@ def build_request(
         checked = description(**given)
     except ValidationError as exc:
         # The cause would repeat it in pydantic's words.
-        raise together(_mistakes(model, exc, given)) from None
+        raise together([*wrong, *_mistakes(model, exc, given)]) from None
+    if wrong:
+        raise together(wrong)
     inputs = checked.model_dump(exclude_none=True)
     seed = inputs.pop("seed", None)
     inputs.pop(description.image_field or "", None)
@@ -218,15 +220,16 @@ def _refuse_unknown(model: str, given: dict[str, Any]) -> None:
         raise InvalidRequest(f"{model} has no field {wrong!r}{nearest(wrong, names)}", hint=hint)
 
 
-def _need_image(model: str, image_field: str | None, image: ImageIdentity | None) -> None:
+def _image_mistakes(model: str, image_field: str | None, image: ImageIdentity | None) -> list[InvalidRequest]:
     if image_field and image is None:
-        raise InvalidRequest(
-            f"{model} needs an image, its first frame, and none was given.",
-            hint="--image cat.png on the magic's line, image=... in Python",
-        )
+        hint = "--image cat.png on the magic's line, image=... in Python"
+        return [
+            InvalidRequest(f"{model} needs an image, its first frame, and none was given.", hint=hint),
+        ]
     if image is not None and image_field is None:
         hint = "leave --image out, or use wan/2-5-image-to-video"
-        raise InvalidRequest(f"{model} takes no image.", hint=hint)
+        return [InvalidRequest(f"{model} takes no image.", hint=hint)]
+    return []
 
 
 def mistakes_in(model: str, given: dict[str, Any]) -> list[InvalidRequest]:

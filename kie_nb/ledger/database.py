@@ -136,21 +136,22 @@ class SqliteFile(Database):
             ) from exc
         self.network_disk = network_disk_of(file.parent)
         is_read_only = _is_read_only(file)
-        is_closed = is_read_only and not _has_content(file.with_name(f"{file.name}-wal"))
         if self.network_disk is not None and not is_read_only:
             check_locks(file.parent, self.network_disk, setting)
         journal = "delete" if self.network_disk else "wal"
-        # WAL needs a file beside it also to read; what nobody can write is read without.
-        uri = file.as_uri() + ("?mode=ro&immutable=1" if is_closed else "")
 
         def _connect() -> sqlite3.Connection:
             check_plain(file)
+            # WAL needs a file beside it also to read; what is closed and cannot be written is read without.
+            is_closed = is_read_only and not _has_content(file.with_name(f"{file.name}-wal"))
+            uri = file.as_uri() + ("?mode=ro&immutable=1" if is_closed else "")
             return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
 
         engine = sa.create_engine(
             "sqlite://",
             creator=_connect,
-            poolclass=sa.pool.QueuePool,
+            # Its owner may open what we cannot write: each look finds out anew, for pages would be kept as they were.
+            poolclass=sa.pool.NullPool if is_read_only else sa.pool.QueuePool,
             json_serializer=json_text,
             json_deserializer=json_column,
         )

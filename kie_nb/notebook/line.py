@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from ..catalogue import describe, find, known_models, nearest
+from ..catalogue import describe, find, known_models, nearest_of
 from ..catalogue.request import mistakes_in, together
 from ..catalogue.wan import DEFAULT_MODEL
 from ..errors import InvalidRequest
@@ -115,15 +115,13 @@ def _takes_value(*models: str) -> dict[str, bool]:
 def with_options_below(line: str, body: str) -> tuple[str, str]:
     """The line and the body of a cell whose options go on below the line.
 
-    They do after a backslash at a line's end, and where the body begins with an option: as a prompt they would buy another video.
+    They do after a backslash at a line's end, and where the body begins with an option, or with one misspelled: as a prompt they
+    would buy another video. `--` at the end of the line says that the body is the prompt whatever it begins with.
     """
     names, lines = _takes_value(*known_models()), body.split("\n")
     while lines:
         is_continued = line.rstrip().endswith("\\")
-        first = lines[0].split(maxsplit=1)
-        if not is_continued and first and first[0].partition("=")[0] not in names:
-            break
-        if not is_continued and not first and not _begins_with_option(lines, names):
+        if not is_continued and (line.split()[-1:] == ["--"] or not _begins_with_option(lines, names)):
             break
         line = f"{line.rstrip().removesuffix(chr(92)) if is_continued else line} {lines.pop(0)}"
     return line, "\n".join(lines)
@@ -131,24 +129,33 @@ def with_options_below(line: str, body: str) -> tuple[str, str]:
 
 def _begins_with_option(lines: list[str], names: Mapping[str, bool]) -> bool:
     first = next((line.split(maxsplit=1)[0] for line in lines if line.strip()), "")
-    return first.partition("=")[0] in names
+    name = first.partition("=")[0]
+    return name in names or (len(name) > 2 and name.startswith("--") and nearest_of(name, names) is not None)  # noqa: PLR2004
 
 
 def _mistake(name: str, option: Option | None, model: str) -> InvalidRequest:
     if option is not None and option.takes_value:
         return InvalidRequest(
             f"{name} needs a value, and none follows it.",
-            hint=f"{name} {option.metavar or '|'.join(option.choices)}; a value that looks like an option goes in quotes",
+            hint=f"use {name} {_values(option)}; a value that looks like an option goes in quotes",
         )
     if option is not None:
         return InvalidRequest(f"{name} takes no value.", hint=f"write {name} alone")
     other = next((entry for entry in known_models() if name in by_name(entry)), None)
     if other is not None:
         return InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
+    near = nearest_of(name, all_names(model))
+    if near is None:
+        hint = "%kie_wan --help lists them; `--` before the prompt ends the options"
+        return InvalidRequest(f"there is no option {name}.", hint=hint)
     return InvalidRequest(
-        f"there is no option {name}{nearest(name, all_names(model))}",
-        hint="%kie_wan --help lists them; `--` before the prompt ends the options",
+        f"there is no option {name}; did you mean {near!r}?",
+        hint=f"use {near} {_values(by_name(model)[near])}".rstrip(),
     )
+
+
+def _values(option: Option) -> str:
+    return " or ".join(option.choices) or option.metavar
 
 
 def _as_typed(text: str, **_where: str) -> Any:

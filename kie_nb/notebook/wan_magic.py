@@ -136,8 +136,8 @@ class _Cell:
 
 def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | None:
     body = (cell or "").strip()
-    if asked.image is None and asked.prompt:
-        _refuse_picture(asked.prompt, variables, has_body=bool(body))
+    if asked.prompt:
+        _refuse_picture(asked, variables, has_body=bool(body))
     if body and asked.prompt:
         raise InvalidRequest(
             f"there is a prompt on the line ({asked.prompt[:40]!r}) and one in the body.",
@@ -149,14 +149,24 @@ def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | N
     return Filler(variables=variables, kept=tuple(asked.axes or ())).text(prompt)
 
 
-def _refuse_picture(text: str, variables: dict[str, Any], *, has_body: bool) -> None:
+def _refuse_picture(asked: Line, variables: dict[str, Any], *, has_body: bool) -> None:
     """A picture that stands on the line without `--image` would be bought as a prompt."""
-    is_file = Path(text).suffix[1:].lower() in {*PICTURES, "jpeg"} and len(text.split()) == 1
-    if is_file or (has_body and text in variables):
-        raise InvalidRequest(
-            f"{text} is {'a picture' if is_file else 'a variable'}, and no prompt.",
-            hint=f"write --image {text}",
-        )
+    text, first = asked.prompt, asked.prompt.split(maxsplit=1)[0]
+    if _is_picture(text) and (text == first or Path(text).expanduser().is_file()):
+        what = "a picture"
+    elif _is_picture(first) and Path(first).expanduser().is_file():
+        text, what = first, "a picture"
+    elif has_body and asked.image is None and text in variables:
+        what = "a variable"
+    else:
+        return
+    shown = f'"{text}"' if " " in text else text
+    hint = f"write --image {shown}" if asked.image is None else "one picture is sent: keep the one of --image"
+    raise InvalidRequest(f"{text} is {what}, and no prompt.", hint=hint)
+
+
+def _is_picture(text: str) -> bool:
+    return Path(text).suffix[1:].lower() in {*PICTURES, "jpeg", "heif"}
 
 
 def _picture(text: Any, variables: dict[str, Any]) -> Any:
