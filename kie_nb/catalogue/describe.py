@@ -77,7 +77,13 @@ def nearest_of(word: str, words: Iterable[str]) -> str | None:
     bare = {known.removeprefix(dashes): known for known in words if known.startswith(dashes)}
     other = {synonym: bare[name] for synonym, name in _SYNONYMS.items() if name in bare}
     known = other | bare
-    near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.65)
+    bare_word = word.removeprefix(dashes)
+    near = difflib.get_close_matches(bare_word, known, n=1, cutoff=0.75) or [
+        name
+        for name in difflib.get_close_matches(bare_word, known, n=1, cutoff=0.65)
+        if len(name) == len(bare_word)
+        or name.startswith(bare_word)  # `sat` is nearly `set`, `width` is not nearly `wait`
+    ]
     return known[near[0]] if near else None
 
 

@@ -38,7 +38,7 @@ def error_of(run: Record) -> KieError:
     return kind(message, hint=kept.get("hint") or "", charged=kept.get("charged"), run_id=run.id, **more)
 
 
-def failure(record: TaskRecord) -> TaskFailed:
+def failure(record: TaskRecord, *, is_simulated: bool = False) -> TaskFailed:
     """The error for a task that ended without a video (kie-api §5.4)."""
     said = record.fail_message or "no reason given"
     code = f" (code {record.fail_code!r})" if record.fail_code else ""
@@ -51,7 +51,7 @@ def failure(record: TaskRecord) -> TaskFailed:
         hint = "the service could not read the picture: check that its address is public, or pass the file itself"
     else:
         hint = "run the cell again; a failed task is not billed"
-    if record.fail_code == DISK_FULL:
+    if is_simulated and record.fail_code == DISK_FULL:
         return TaskFailed(
             f"{said}.", fail_code=DISK_FULL, hint="make room, then run the cell again", charged=SIMULATED
         )

@@ -118,7 +118,7 @@ class Polling(Step):
             ended = self._ended(record)
             changes |= {"completed_at": ended} if ended else {"stamp": "completed_at"}
         if state is State.FAIL:
-            error = failure(record)
+            error = failure(record, is_simulated=self.run.service == "simulator")
             if "fetch" in record.fail_message.lower() and self.run.request.image is not None:
                 # Perhaps the upload is gone at the service: the next run uploads anew.
                 sha256 = self.run.request.image.sha256

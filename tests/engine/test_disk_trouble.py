@@ -4,18 +4,17 @@ Room is taken away in two ways: by a limit on the size of the process's files, w
 tests may mount one, by a disk of 3 MB that is filled to the brim.
 """
 
-import functools
 import hashlib
 import json
 import os
 import shlex
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 from hurry import hurry_code
+from mounts import MOUNT, PRIVATE, may_mount
 
 from kie_nb.simulator import Fault
 
@@ -72,24 +71,6 @@ def tell(**facts):
     print(json.dumps(facts))
 """
 )
-
-
-# A disk that is mounted in a name space of its own is gone with its processes, however they end.
-PRIVATE = ("unshare", "--mount", "sh", "-ec")
-MOUNT = 'mount -t tmpfs -o size=3m tmpfs "$DISK"'
-
-
-@functools.cache
-def may_mount():
-    """Whether this user may mount a disk here; most may not."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            done = subprocess.run(
-                [*PRIVATE, MOUNT], env=os.environ | {"DISK": folder}, capture_output=True, check=False
-            )
-        except FileNotFoundError:
-            return False
-        return done.returncode == 0
 
 
 # Rights do not bind root; a disk that is mounted for reading does.
