@@ -21,21 +21,13 @@ _ADDRESS = re.compile(
 
 
 def from_environment(name: str) -> str:
-    """The address in the variable *name*, without a slash at its end; empty if there is none.
-
-    Raises:
-        InvalidRequest: it is none; its text is not repeated, for it may hold a password.
-    """
+    """The address in the variable *name*, or ""; InvalidRequest, without its text (a password?), if it is none."""
     # No local holds it: it may be a password.
     return checked(os.environ[name].strip(), name) if os.environ.get(name, "").strip() else ""
 
 
 def checked(url: str, name: str) -> str:
-    """*url* as the address of a service, without a slash at its end.
-
-    Raises:
-        InvalidRequest: as above.
-    """
+    """*url* as the address of a service, without a slash at its end; InvalidRequest if it is none."""
     if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
         is_named = "@" in str(url)
         url = ""  # not in a traceback either

@@ -54,11 +54,7 @@ def _root(folder: Path) -> Path:
 def ask(
     program: Path, words: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout_s: float
 ) -> bytes | None:
-    """What *program* prints; None if it cannot be started, fails, or takes longer.
-
-    Args:
-        variables: All that it gets, see `environment`.
-    """
+    """What *program* prints, with *variables* as its whole environment; None if it fails or takes longer."""
     try:
         child = subprocess.Popen(  # noqa: S603 - a program that `find` gave, with words of our own
             [str(program), *words],

@@ -97,8 +97,7 @@ _overrides: dict[str, Any] = {}
 def configure(**changes: Any) -> None:
     """Set for this process what the environment would set for all; None goes back to the environment's value.
 
-    Raises:
-        InvalidRequest: for a name or a value that cannot be meant; nothing is changed then.
+    InvalidRequest for a name or a value that cannot be meant; nothing is changed then.
     """
     for name, value in changes.items():
         if name not in _SETTABLE:
@@ -122,11 +121,7 @@ def _override(name: str, value: Any) -> None:
 
 
 def current(service: ServiceName | None = None) -> Settings:
-    """Read all settings as they are now.
-
-    Args:
-        service: Read them as if this service had been chosen, for a run that belongs to it.
-    """
+    """Read all settings as they are now, for a run that belongs to *service* as if that had been chosen."""
     key, key_source = find_key()
     base_url = hosts.from_environment("KIE_BASE_URL")
     is_here = bool(base_url) and is_loopback(base_url)

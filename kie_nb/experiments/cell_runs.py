@@ -160,7 +160,7 @@ class CellRuns:
         return [row for row in rows if row is not None], todo
 
     def look_for(self, rows: Sequence[RunRow]) -> list[Run]:
-        """Take up what was sent, and what may be fetched again; the runs that then are under way."""
+        """Resume what was sent, and fetch again what is missing; the runs that then are under way."""
         gone = self._gone(rows)
         found = [
             self._handle(row)

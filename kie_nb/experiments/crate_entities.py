@@ -53,7 +53,7 @@ def action_of(
     Args:
         place: Where its cell stands, in words.
         picture: The path of its picture in the crate.
-        places: Paths of this machine, which are not told.
+        places: Paths of this machine, which are redacted.
     """
     is_done, is_open = run.state is State.FETCHED, run.state in OPEN
     status = "Completed" if is_done else "Active" if is_open else "Failed"

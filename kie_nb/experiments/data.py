@@ -59,7 +59,7 @@ def _facts(run: Record | None, taken: Sequence[str]) -> dict[str, Any]:
         "video_sha256": run.row.video_sha256 if run else None,
         **(provenance.facts(run.row, request) if run and request else dict.fromkeys(provenance.NAMES)),
     }
-    # An axis keeps its name; the same fact of the run stands beside it under another where they could differ.
+    # An axis keeps its name; the fact of the run gets another one, for the two may differ.
     return {_free(name, taken): value for name, value in facts.items()}
 
 
@@ -104,7 +104,7 @@ def write(cells: Records, path: Path) -> Path:
 
 
 def _no_formula(value: Any) -> Any:
-    """A definition, and so a prompt, may come from anybody: a spreadsheet must not run it."""
+    """Text that a spreadsheet would run as a formula, with an apostrophe: prompts are not trusted."""
     text = ";".join(value) if isinstance(value, list) else value
     return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA) else text
 

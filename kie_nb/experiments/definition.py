@@ -39,7 +39,7 @@ _Value = (
 
 @with_config(ConfigDict(extra="forbid"))
 class _Shape(TypedDict, total=False):
-    """A definition as it is stored: a file or a row may be anybody's."""
+    """A definition as it is stored; a file or a row is not trusted."""
 
     kie_nb: Required[Literal[1]]
     name: Required[Text]
@@ -59,7 +59,7 @@ class Definition:
     """A grid with its name and model.
 
     Attributes:
-        dropped: Places that `where` has left out; a function cannot be kept, its outcome can.
+        dropped: Places that `where` has left out; a function cannot be stored, its results can.
     """
 
     name: str
@@ -124,9 +124,10 @@ class Definition:
         def found(value: Any) -> Any:
             if not isinstance(value, str) or is_url(value):
                 return value
-            name = _expanded(unwrapped(value))
+            name = os.path.expanduser(unwrapped(value))  # noqa: PTH111 - leaves the home of an unknown user as it is
             places = (folder / name, start_folder() / name, Path.cwd() / name)
-            place = next(filter(_is_there, places), None)
+            # A name that no file can have does not exist, either.
+            place = next((each for each in places if os.path.exists(each)), None)  # noqa: PTH110
             if place is None:
                 return value
             if not place.resolve().is_relative_to(folder.resolve()):
@@ -154,15 +155,7 @@ class Definition:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Definition:
-        """Read what `save` wrote; a picture is looked for beside the file, then from the notebook's folder.
-
-        Args:
-            path: The file.
-            allow_outside: Take pictures outside the file's folder too; else each is shown and asked about.
-
-        Raises:
-            InvalidRequest: it cannot be read, or it was not agreed to.
-        """
+        """Read what `save` wrote, as `Experiment.load` does."""
         try:
             with open_file(Path(path)) as file:
                 content = file.read(MAX_JSON + 1)
@@ -185,7 +178,7 @@ class Definition:
 
 
 def _agree(name: str, outside: Sequence[Path]) -> None:
-    """Ask about pictures outside the definition's folder: it may be anybody's, and they would be sent.
+    """Ask about pictures outside the definition's folder: the file is not trusted, and they would be sent.
 
     Raises:
         InvalidRequest: the answer is no, or nobody is there to give one.
@@ -199,18 +192,6 @@ def _agree(name: str, outside: Sequence[Path]) -> None:
             hint="if they are meant: allow_outside=True, or --allow-outside on the command line",
             charged="nothing",
         )
-
-
-def _expanded(value: str) -> Path:
-    """*value* with `~` as it is when the picture is read."""
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:  # the home of an unknown user
-        return Path(value)
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - a name that no file can have is simply not there
 
 
 def plain(value: Any) -> Any:

@@ -97,7 +97,7 @@ class Experiment:
         """Load what `save` has written; a picture is looked for beside the file, then from the notebook's folder.
 
         Args:
-            path: The file; it may be anybody's.
+            path: The file; it is not trusted.
             allow_outside: Take pictures outside the file's folder without asking; else their paths are shown and asked about.
 
         Raises:
@@ -276,7 +276,7 @@ class Experiment:
         """Let the *runner* buy the failed cells, too; False where it has ended.
 
         Raises:
-            BudgetExceeded: with them its limit would be passed; it goes on without them.
+            BudgetExceeded: they would pass its limit; it goes on without them.
         """
         _, todo = self._cells.to_buy(runner.limits.max_credits, retry_failed=True)
         failed = [prepared for prepared, row in todo if row is not None and row.state in FAILED]

@@ -65,7 +65,7 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         BudgetExceeded: it would, or a price is not known.
     """
     if not todo:
-        return  # what was spent before is spent, and nothing more is
+        return  # nothing more is spent
     estimates = [prepared.request.estimate for prepared in todo]
     if None in estimates:
         model = next(prepared.request.model for prepared in todo if prepared.request.estimate is None)

@@ -42,7 +42,7 @@ def page(
         written_at: In words, UTC.
         pictures: What was sent: a caption, and a small JPEG.
         spread: How far apart the videos of different seeds are; None where it was not measured.
-        places: Paths of this machine, which are not told.
+        places: Paths of this machine, which are redacted.
     """
     runs = [run for _, run in cells if run is not None]
     simulated = any(run.service == "simulator" for run in runs)

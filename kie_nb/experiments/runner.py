@@ -162,15 +162,20 @@ class Runner:
             self._unknowns += 1
 
     def _must_stop(self) -> bool:
-        if not self.stopped and self._session.dispatcher.is_ending:
-            self.stopped = "the process ends"
-        if not self.stopped and self._failures >= self.limits.stop_after_failures:
-            self.stopped = f"{self._failures} failures in a row"
-        if not self.stopped and self._unknowns >= self.limits.stop_after_unknowns:
-            self.stopped = f"{self._unknowns} of unknown outcome: settle them first (%kie resume lists them)"
-        if not self.stopped and self._todo and self._disk_is_full():
-            self.stopped = "the disk is nearly full"
+        if not self.stopped and (
+            reason := self._reason_to_stop()
+        ):  # `stop` may come from another thread meanwhile
+            self.stopped = self.stopped or reason
         return bool(self.stopped)
+
+    def _reason_to_stop(self) -> str:
+        if self._session.dispatcher.is_ending:
+            return "the process ends"
+        if self._failures >= self.limits.stop_after_failures:
+            return f"{self._failures} failures in a row"
+        if self._unknowns >= self.limits.stop_after_unknowns:
+            return f"{self._unknowns} of unknown outcome: settle them first (%kie resume lists them)"
+        return "the disk is nearly full" if self._todo and self._disk_is_full() else ""
 
     def _disk_is_full(self) -> bool:
         try:

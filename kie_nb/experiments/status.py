@@ -21,7 +21,7 @@ GONE_WORDS = "not on this machine"
 INCOMPLETE = "incomplete"
 FAILED = frozenset({State.FAIL, State.REFUSED})
 UNBILLED = FAILED | {State.NOT_SENT}
-# No run stands for such a cell, and nothing is open about it: it is bought like one that was never asked for.
+# Such a run does not stand for its cell: the cell is bought like one without a run.
 TO_BUY = frozenset({State.NOT_SENT, State.WRITTEN_OFF})
 _NAMES = {MISSING: "to come", GONE: GONE_WORDS, INCOMPLETE: INCOMPLETE}
 

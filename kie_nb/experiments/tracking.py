@@ -73,7 +73,7 @@ def log_cells(
     if not chosen:
         raise InvalidRequest("no cell has ended yet: there is nothing to log.", charged="")
     called = experiment or name
-    with _told(MlflowException):
+    with _mlflow_errors(MlflowException):
         client = mlflow.MlflowClient(tracking_uri=tracking_uri)
         store = _experiment(client, called)
         there, made, logged = _known(client, store), 0, {}
@@ -96,8 +96,8 @@ def log_cells(
 
 
 @contextmanager
-def _told(error: type[Exception]) -> Iterator[None]:
-    """What MLflow says, as an error of ours: nothing of it touches a run or what it cost."""
+def _mlflow_errors(error: type[Exception]) -> Iterator[None]:
+    """Raise what MLflow raises as a `KieError`."""
     try:
         yield
     except (error, ImportError, OSError) as exc:
@@ -150,10 +150,13 @@ def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, 
     run_id, known, harm, now = there.info.run_id, there.data, troubles(run), int(time.time() * 1000)
     tags = _tags(run, name, places_of(home.home))
     tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
-    metrics = {key: value for key, value in _metrics(run).items() if value is not None}
     client.log_batch(
         run_id,
-        [Metric(key, value, now, 0) for key, value in metrics.items() if known.metrics.get(key) != value],
+        [
+            Metric(key, value, now, 0)
+            for key, value in _metrics(run).items()
+            if known.metrics.get(key) != value
+        ],
         [Param(key, value) for key, value in _params(place, run).items() if key not in known.params][
             :_MOST_AT_ONCE
         ],
@@ -204,16 +207,17 @@ def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
     return {_key(name): str(value)[:MOST_PARAM] for name, value in found.items()}
 
 
-def _metrics(run: Run) -> dict[str, float | None]:
+def _metrics(run: Run) -> dict[str, float]:
     first = next(iter(run.row.files), None)
-    return {
+    found = {
         "credits": run.credits,
         "estimate_credits": run.estimate.credits if run.estimate else None,
         "duration_s": run.duration_s,
         "video_seconds": first.seconds if first else None,
-        "video_bytes": float(first.bytes) if first and first.bytes is not None else None,
-        "rating": None if run.rating is None else float(run.rating),
+        "video_bytes": first.bytes if first else None,
+        "rating": run.rating,
     }
+    return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
@@ -228,7 +232,7 @@ def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
         "kie_nb.tags": "; ".join(run.tags),
         "kie_nb.remarks": " ".join(run.remarks),
         "kie_nb.video_sha256": run.row.video_sha256 or "",
-        "kie_nb.error": str(error.get("message") or "") if run.state is not State.FETCHED else "",
+        "kie_nb.error": "" if run.state is State.FETCHED else str(error.get("message") or WORDS[run.state]),
         "mlflow.source.name": run.origin["notebook"] or "kie_nb",
         **{f"kie_nb.origin.{name}": str(value) for name, value in run.origin.items() if value is not None},
     }
@@ -236,8 +240,6 @@ def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
         found["mlflow.source.git.commit"] = run.origin["git_commit"]
     if run.row.note:  # none of ours is no reason to wipe one that was written there
         found["mlflow.note.content"] = in_markdown(run.row.note)  # its page reads Markdown
-    if run.state is not State.FETCHED and not found["kie_nb.error"]:
-        found["kie_nb.error"] = WORDS[run.state]
     return {key: value[:MOST_TAG] for key, value in found.items()}
 
 

@@ -149,7 +149,7 @@ def _unequal(likeness: Likeness) -> tuple[str, ...]:
 
 
 def _on_sound(likeness: Likeness) -> str:
-    """The sound stands apart: no verdict on the picture depends on it."""
+    """The sound by itself: no verdict on the picture depends on it."""
     sound = likeness.sound
     if sound is None:
         which = [side.name for side in (likeness.first, likeness.second) if side.has_sound]

@@ -144,7 +144,7 @@ def _tip(place: dict[str, Any], run: Standing | None) -> str:
 
 
 def _troubles(cells: Cells, status: Status, *, is_over: bool) -> Html:
-    """What went wrong, in words: a colour tells it to some readers only."""
+    """What went wrong, in words: not everybody can tell the colours apart."""
     wanted = FAILED | UNSETTLED | ({State.NOT_SENT} if is_over else frozenset())
     met = [(place, run) for place, run in cells if run and run.state in wanted]
     lines = []

@@ -16,12 +16,7 @@ _SHORTEST = 8  # characters; a shorter text is no key, and stands in many words
 
 
 class Bearer(httpx.Auth):
-    """Adds the header when a request is sent: no client, default header or stack frame holds it.
-
-    Args:
-        key: What is sent.
-        hosts: The addresses that it is for; a request to another one goes without.
-    """
+    """Adds the header to a request for one of *hosts*; no client, default header or stack frame holds it."""
 
     def __init__(self, key: Secret, hosts: Iterable[str]) -> None:
         self._key = key

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import httpx
@@ -61,9 +60,7 @@ class Client:
 
     Args:
         key: What is sent as the API key, to these two hosts only.
-        base_url: Where the API answers.
         upload_url: Where uploads go; by default the same host.
-        patience: How long whole answers and files may take.
     """
 
     def __init__(
@@ -98,9 +95,7 @@ class Client:
         self._client, self._creator = open_clients(check_key(self._key), (self._base_url, self._upload_url))
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_exc: object) -> None:
         for client in (self._client, self._creator):
             if client is not None:
                 await client.aclose()

@@ -67,10 +67,7 @@ _BY_TEXT = (
     ("insufficient|top up", Kind.CREDITS),
     ("authentication failed|access permissions", Kind.AUTH),
     ("model name|temporarily paused|operation not found", Kind.MODEL),
-    (
-        "not within the range of allowed options|is required|cannot be empty|exceed|url is wrong",
-        Kind.INVALID,
-    ),
+    ("not within the range of allowed options|is required|cannot be empty|exceed|url is wrong", Kind.INVALID),
 )
 _CODES: dict[Kind, tuple[int, ...]] = {
     Kind.AUTH: (401, 403),
@@ -94,11 +91,7 @@ _ERRORS: dict[Kind, tuple[type[KieError], str, str]] = {
         "not enough credits",
         "top up at https://kie.ai/pricing, then run the cell again",
     ),
-    Kind.RATE: (
-        RateLimited,
-        "too many requests in a short time",
-        "wait ten seconds and run the cell again",
-    ),
+    Kind.RATE: (RateLimited, "too many requests in a short time", "wait ten seconds and run the cell again"),
     Kind.MODEL: (
         ModelUnavailable,
         "the model is unavailable",
@@ -132,11 +125,9 @@ def classify(code: int, text: str) -> Kind:
 
 
 def read(call: Call, status: int, body: bytes) -> Any:
-    """The `data` of an accepted reply.
+    """The `data` of an accepted reply, or the error that says what a caller should do.
 
-    Raises:
-        KieError: the class that says what a caller should do. For `Call.CREATE`, whatever is not a clear refusal is
-            `OutcomeUnknown`, because a task may exist.
+    For `Call.CREATE`, whatever is not a clear refusal is `OutcomeUnknown`, because a task may exist.
     """
     reply = _object(body)
     if reply is None:

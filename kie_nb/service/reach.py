@@ -42,10 +42,7 @@ def get(
     """The answer to GET *url* with its body unread; redirects are followed, each judged as the first.
 
     Args:
-        url: The address.
-        pace: How long it may take.
-        own: Addresses of the service itself: their hosts are the user's own word, and are reached wherever they are.
-        headers: Sent along.
+        own: Addresses of the service itself: the user's own choice, and reached wherever they are.
 
     Raises:
         ForbiddenAddress: it leads to this machine or a private network.
@@ -168,10 +165,7 @@ class _Stream(httpcore.NetworkStream):
         self._stream.close()
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         tls = self._stream.start_tls(ssl_context, server_hostname, self._within(timeout))
         return _Stream(tls, self._pace)

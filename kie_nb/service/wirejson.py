@@ -13,11 +13,7 @@ MOST_TEXT = 20_000  # characters of a field that is shown or kept; a prompt has 
 
 
 def parsed(content: bytes | str) -> Any:
-    """The value in *content*; NaN and infinities are None, half surrogates and NULs, which no ledger takes, are replaced.
-
-    Raises:
-        ValueError: it is no JSON, or nested so deep that walking it would exhaust the stack.
-    """
+    """The value in *content*, with NaN and infinities as None, NULs and half surrogates replaced; ValueError for no JSON, or deep."""
     try:
         return _plain(json.loads(content, parse_constant=lambda _word: None), MOST_DEPTH)
     except RecursionError:

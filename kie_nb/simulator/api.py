@@ -11,7 +11,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .models import MEDIA_PREFIX, Order, check, is_public_url, parts_of, planned_seconds
-from .replies import PURSE, TOO_FAST, UNAUTHORIZED, UNKNOWN_TASK, WRONG_URL, Refusal, accepted, refused
+from .replies import (
+    PURSE,
+    TOO_FAST,
+    UNAUTHORIZED,
+    UNKNOWN_TASK,
+    WRONG_URL,
+    Refusal,
+    accepted,
+    refused,
+)
 from .tasks import FATES, MOST_WAIT_S, Task, now_ms
 from .wire import Refuse, json_body, json_reply, with_fault
 from .world import World
@@ -72,13 +81,14 @@ async def create_task(world: World, request: Request) -> Response:
     body = await json_body(request)
     fault = world.faults.strike("create", prompt=_prompt_of(body))
 
-    async def work() -> tuple[Any, int]:
-        made = _create(world, body)
-        if isinstance(made, Refusal):
+    async def work() -> Any:
+        try:
+            task = _create(world, body)
+        except Refusal:
             world.count("create_refusals")
-            return refused(made), made.http_status
+            raise
         world.count("creates_accepted")
-        return accepted({"taskId": made.id, "recordId": made.id}), 200
+        return accepted({"taskId": task.id, "recordId": task.id})
 
     return await with_fault(fault, work)
 
@@ -100,8 +110,8 @@ async def record_info(world: World, request: Request) -> Response:
         text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
         return Response(text, media_type="application/json")
 
-    async def work() -> tuple[Any, int]:
-        return body, 200
+    async def work() -> Any:
+        return body
 
     return await with_fault(fault, work)
 
@@ -109,8 +119,8 @@ async def record_info(world: World, request: Request) -> Response:
 async def credit(world: World, _request: Request) -> Response:
     """`GET /api/v1/chat/credit`: the bare number is the data."""
 
-    async def work() -> tuple[Any, int]:
-        return accepted(world.store.balance()), 200
+    async def work() -> Any:
+        return accepted(world.store.balance())
 
     return await with_fault(world.faults.strike("credits"), work)
 
@@ -122,28 +132,33 @@ async def download_url(world: World, request: Request) -> Response:
     about = media_task_id(url) if isinstance(url, str) else None
     task = world.store.get(about[0]) if about else None
 
-    async def work() -> tuple[Any, int]:
+    async def work() -> Any:
         if about is None or task is None or task.state != "success":
-            return refused(Refusal(422, WRONG_URL)), 200
-        return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}"), 200
+            raise Refusal(422, WRONG_URL)
+        return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}")
 
     asked = f"{task.prompt} {url}" if task else ""
     return await with_fault(world.faults.strike("download_url", prompt=asked), work)
 
 
-def _create(world: World, body: Any) -> Refusal | Task:
+def _create(world: World, body: Any) -> Task:
     settings = world.settings
-    task = _checked(world, body)
-    if isinstance(task, Refusal):
-        return task
+    if not isinstance(body, dict):
+        raise Refusal(400, "The request body is required to be a JSON object")
+    order, callback = check(body.get("model"), body.get("input")), body.get("callBackUrl") or None
+    if callback and not (isinstance(callback, str) and callback.startswith(("http://", "https://"))):
+        raise Refusal(422, "callBackUrl is required to be a public http(s) URL")
+    if callback and not settings.private_callbacks and not is_public_url(callback):
+        raise Refusal(422, _PRIVATE_CALLBACK)
+    task = _new_task(world, body, order, callback)
     outcome = world.store.add(task, limit=settings.creates_per_window, window_s=settings.window_s)
     if outcome == "too_fast":
         world.count("rate_limited")
-        return Refusal(429, TOO_FAST, http_status=429)
+        raise Refusal(429, TOO_FAST, http_status=429)
     if outcome == "too_poor":
-        return Refusal(402, PURSE)
+        raise Refusal(402, PURSE)
     world.made.add(task.id)
-    if callback := body.get("callBackUrl"):
+    if callback:
         world.callbacks[task.id] = callback
     fault = world.faults.strike("task", prompt=task.prompt)
     if fault and fault.kind in FATES:
@@ -153,22 +168,6 @@ def _create(world: World, body: Any) -> Refusal | Task:
         world.store.delay(task.id, fault.seconds)
     world.studio.draw(task, may_fetch=True)
     return task
-
-
-def _checked(world: World, body: Any) -> Refusal | Task:
-    if not isinstance(body, dict):
-        return Refusal(400, "The request body is required to be a JSON object")
-    order = check(body.get("model"), body.get("input"))
-    if isinstance(order, Refusal):
-        return order
-    callback = body.get("callBackUrl") or None
-    if callback is not None and not (
-        isinstance(callback, str) and callback.startswith(("http://", "https://"))
-    ):
-        return Refusal(422, "callBackUrl is required to be a public http(s) URL")
-    if callback and not world.settings.private_callbacks and not is_public_url(callback):
-        return Refusal(422, _PRIVATE_CALLBACK)
-    return _new_task(world, body, order, callback)
 
 
 def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | None) -> Task:

@@ -3,7 +3,6 @@
 The picture is overlaid with a pattern that only the number of the task decides, so one task is always drawn alike.
 """
 
-import math
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -18,17 +17,15 @@ _FINEST, _OCTAVES = 96, 4  # cells across the picture; each further pattern is h
 
 def checked(drift: float | None, environ: Mapping[str, str] | None = None) -> float:
     """A drift from 0 to 1, by default that of the environment; ValueError for anything else."""
-    given = drift
-    if given is None:
+    if drift is None:
         text = (os.environ if environ is None else environ).get(VARIABLE, "").strip()
         try:
-            given = float(text or 0)
+            drift = float(text or 0)
         except ValueError:
             raise ValueError(f"{VARIABLE} must be a number from 0 to 1, not {text!r}") from None
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not (is_number and math.isfinite(given) and 0 <= given <= 1):
-        raise ValueError(f"drift must be a number from 0 to 1, not {given!r}")
-    return float(given)
+    if isinstance(drift, bool) or not isinstance(drift, int | float) or not 0 <= drift <= 1:
+        raise ValueError(f"drift must be a number from 0 to 1, not {drift!r}")
+    return float(drift)
 
 
 def drifted(still: "Pixels", drift: float, task: int) -> "Pixels":

@@ -88,6 +88,12 @@ def parse_faults(raw: Any) -> list[Fault]:
     return made
 
 
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    left: int | None  # how often it may still be applied; None: always
+
+
 class FaultBox:
     """The faults in force. Safe to use from any thread."""
 
@@ -96,9 +102,9 @@ class FaultBox:
         self._lock = threading.Lock()
         self._strikes: Counter[tuple[str, str]] = Counter()
         self._chance = random.Random(20261122)  # noqa: S311 - repeatable
-        self._given = [_Armed(fault) for fault in faults]
+        self._given = _armed(faults)
         if text := environ.get("KIE_SIM_FAULTS", "").strip():
-            self._given += [_Armed(fault) for fault in _decode(text, "KIE_SIM_FAULTS")]
+            self._given += _armed(_decode(text, "KIE_SIM_FAULTS"))
         name = environ.get("KIE_SIM_FAULTS_FILE", "").strip()
         self._file = Path(name) if name else None
         self._file_stamp: tuple[int, int] | None = None
@@ -121,17 +127,24 @@ class FaultBox:
     def replace(self, faults: Sequence[Fault]) -> None:
         """Replace all faults given before; those of the file stay."""
         with self._lock:
-            self._given = [_Armed(fault) for fault in faults]
+            self._given = _armed(faults)
 
     def strike(self, call: str, *, prompt: str = "", age_s: float = 0.0) -> Fault | None:
         """The fault that applies to this call, if one does. It is counted as used."""
         with self._lock:
             self._read_file()
             for armed in (*self._given, *self._from_file):
-                if armed.fits(call, prompt, age_s) and self._chance.random() < armed.fault.probability:
-                    armed.use()
-                    self._strikes[call, armed.fault.kind] += 1
-                    return armed.fault
+                fault = armed.fault
+                if armed.left == 0 or fault.call != call or fault.match not in prompt:
+                    continue
+                # Without a number of looks, "not known yet" is a matter of age.
+                if fault.kind == "null_record" and fault.times is None and age_s >= fault.seconds:
+                    continue
+                if self._chance.random() < fault.probability:
+                    if armed.left is not None:
+                        armed.left -= 1
+                    self._strikes[call, fault.kind] += 1
+                    return fault
         return None
 
     def _read_file(self) -> None:
@@ -152,24 +165,11 @@ class FaultBox:
             if self._file_stamp is None:
                 raise  # a wrong file at the start is an error at once
             return  # half written just now: keep the faults read before
-        self._file_stamp, self._from_file = stamp, [_Armed(fault) for fault in faults]
+        self._file_stamp, self._from_file = stamp, _armed(faults)
 
 
-class _Armed:
-    """A fault and how many strikes it has left."""
-
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.left = -1 if fault.times is None else fault.times
-
-    def fits(self, call: str, prompt: str, age_s: float) -> bool:
-        if self.left == 0 or self.fault.call != call or self.fault.match not in prompt:
-            return False
-        # Without a number of looks, "not known yet" is a matter of age.
-        return not (self.fault.kind == "null_record" and self.left < 0 and age_s >= self.fault.seconds)
-
-    def use(self) -> None:
-        self.left -= self.left > 0
+def _armed(faults: Iterable[Fault]) -> list[_Armed]:
+    return [_Armed(fault, fault.times) for fault in faults]
 
 
 def _decode(text: str, origin: str) -> list[Fault]:

@@ -64,20 +64,22 @@ class Order:
     seed: int | None
 
 
-def check(model: Any, given: Any) -> Order | Refusal:
-    """The order in this request, or why the service would not take it."""
+def check(model: Any, given: Any) -> Order:
+    """The order in this request; raises the Refusal of the service."""
     if not isinstance(model, str) or not model.strip():
-        return Refusal(422, "model cannot be empty")
+        raise Refusal(422, "model cannot be empty")
     if model not in {IMAGE_TO_VIDEO, TEXT_TO_VIDEO} and model not in OTHER_MODELS:
-        return Refusal(422, UNKNOWN_MODEL)
+        raise Refusal(422, UNKNOWN_MODEL)
     if not isinstance(given, Mapping) or not given:
-        return Refusal(422, "input cannot be empty")
+        raise Refusal(422, "input cannot be empty")
     fields = {name: value for name, value in given.items() if value is not None}  # null is "not given"
     if model in OTHER_MODELS:
-        return _check_other(fields)
-    return (
-        _wrong_text(fields) or _wrong_option(model, fields) or _wrong_picture(model, fields) or _order(fields)
-    )
+        return _order_of_other(fields)
+    _check_text(fields)
+    _check_options(model, fields)
+    if model == IMAGE_TO_VIDEO:
+        _check_picture(fields)
+    return _order(fields)
 
 
 def parts_of(url: str) -> SplitResult:
@@ -126,45 +128,44 @@ def _outside(name: str) -> Refusal:
     return Refusal(500, f"{name} is not within the range of allowed options")
 
 
-def _wrong_text(fields: Mapping[str, Any]) -> Refusal | None:
+def _check_text(fields: Mapping[str, Any]) -> None:
     if "prompt" not in fields:
-        return Refusal(500, "prompt is required")
+        raise Refusal(500, "prompt is required")
     for name, most in (("prompt", _MAX_PROMPT), ("negative_prompt", _MAX_NEGATIVE)):
         text = fields.get(name, "")
         if not isinstance(text, str):
-            return _outside(name)
+            raise _outside(name)
         if len(text) > most:
-            return Refusal(422, f"{name} cannot exceed {most} characters")
-    return None if fields["prompt"].strip() else Refusal(422, "prompt cannot be empty")
+            raise Refusal(422, f"{name} cannot exceed {most} characters")
+    if not fields["prompt"].strip():
+        raise Refusal(422, "prompt cannot be empty")
 
 
-def _wrong_option(model: str, fields: Mapping[str, Any]) -> Refusal | None:
+def _check_options(model: str, fields: Mapping[str, Any]) -> None:
     options: dict[str, tuple[str, ...]] = {"duration": ("5", "10"), "resolution": tuple(_CREDITS_PER_SECOND)}
     if model == TEXT_TO_VIDEO:
         options["aspect_ratio"] = ("16:9", "9:16", "1:1")
     for name, allowed in options.items():
         # `not in` compares by value, so 5 is not "5": the service is as strict.
         if name in fields and fields[name] not in allowed:
-            return _outside(name)
+            raise _outside(name)
     for name in ("enable_prompt_expansion", "nsfw_checker"):
-        if name in fields and not isinstance(fields[name], bool):
-            return _outside(name)
-    return None if _is_seed(fields.get("seed", 0)) else _outside("seed")
+        if not isinstance(fields.get(name, False), bool):
+            raise _outside(name)
+    if not _is_seed(fields.get("seed", 0)):
+        raise _outside("seed")
 
 
-def _wrong_picture(model: str, fields: Mapping[str, Any]) -> Refusal | None:
-    if model != IMAGE_TO_VIDEO:
-        return None
+def _check_picture(fields: Mapping[str, Any]) -> None:
     if "image_url" not in fields:
-        return Refusal(500, "image_url is required")
+        raise Refusal(500, "image_url is required")
     url = fields["image_url"]
     if not isinstance(url, str):
-        return _outside("image_url")
+        raise _outside("image_url")
     if not url.strip():
-        return Refusal(422, "image_url cannot be empty")
+        raise Refusal(422, "image_url cannot be empty")
     if own_upload(url) is None and not is_public_url(url):
-        return Refusal(422, "image_url is required to be a public http(s) URL")
-    return None
+        raise Refusal(422, "image_url is required to be a public http(s) URL")
 
 
 def _order(fields: Mapping[str, Any]) -> Order:
@@ -177,11 +178,11 @@ def _order(fields: Mapping[str, Any]) -> Order:
     return Order(prompt=fields["prompt"], shot=shot, credits=price, seed=fields.get("seed"))
 
 
-def _check_other(fields: Mapping[str, Any]) -> Order | Refusal:
+def _order_of_other(fields: Mapping[str, Any]) -> Order:
     prompt = fields.get("prompt", "")
     url = _picture_in(fields)
     if not isinstance(prompt, str) or not (prompt.strip() or url):
-        return Refusal(500, "prompt is required")
+        raise Refusal(500, "prompt is required")
     digits = "".join(sign for sign in str(fields.get("resolution", "")) if sign.isdigit())
     shot = Shot(
         seconds=_plain_seconds(fields.get("duration", 5)),

@@ -4,17 +4,16 @@ No I/O. The texts are those seen on the wire, because clients tell errors apart 
 code 500 for a low balance and for a wrong field alike.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Exception):
     """A refused call. Nothing was made and nothing was charged."""
 
-    code: int
-    msg: str
-    http_status: int = 200  # the service refuses under HTTP 200, nearly always
+    def __init__(self, code: int, msg: str, http_status: int = 200) -> None:
+        super().__init__(msg)
+        self.code, self.msg = code, msg
+        self.http_status = http_status  # the service refuses under HTTP 200, nearly always
 
 
 PURSE = (

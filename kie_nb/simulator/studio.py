@@ -58,11 +58,7 @@ class Studio:
             thread.start()
 
     def draw(self, task: Task, *, may_fetch: bool) -> None:
-        """Queue the video of this task.
-
-        Args:
-            may_fetch: Whether its picture may be fetched from an address. Not for what a database alone says.
-        """
+        """Queue the video of this task; *may_fetch* its picture from an address: not for what a database alone says."""
         with self._lock:
             if task.id in self._in_hand or task.fate or task.video or self._closing:
                 return

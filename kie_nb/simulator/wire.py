@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..bounds import read_json
 from .faults import Fault
-from .replies import NAMES_BLOCKED, REFUSALS, cloudflare_page, refused
+from .replies import NAMES_BLOCKED, REFUSALS, Refusal, cloudflare_page, refused
 
 Refuse = Callable[[Any], dict[str, Any]]
 
@@ -70,29 +70,37 @@ def front_door(kind: str) -> Response | None:
     return Cut(reset=True) if kind == "reset" else None
 
 
-async def with_fault(  # noqa: PLR0911 - one return a kind
-    fault: Fault | None, work: Callable[[], Awaitable[tuple[Any, int]]], *, refuse: Refuse = refused
+async def with_fault(
+    fault: Fault | None, work: Callable[[], Awaitable[Any]], *, refuse: Refuse = refused
 ) -> Response:
     """Do the work and send what it gives, the way the fault wants it."""
-    if fault is None:
-        return json_reply(*await work())
-    if (early := front_door(fault.kind)) is not None:
+    kind, status = fault.kind if fault else "", 200
+    if (early := front_door(kind)) is not None:
         return early
-    if (refusal := REFUSALS.get(fault.kind)) is not None:
-        return json_reply(refuse(refusal), refusal.http_status)
-    body, status = await work()
-    if fault.kind == "slow_reply":
+    refusal = REFUSALS.get(kind)
+    if refusal is None:
+        try:
+            body = await work()
+        except Refusal as exc:
+            refusal = exc
+    if refusal is not None:
+        body, status = refuse(refusal), refusal.http_status
+    if fault and kind == "slow_reply":
         await asyncio.sleep(fault.seconds)
-    if fault.kind == "lost_reply":
+    return _spoilt(kind, body, status)
+
+
+def _spoilt(kind: str, body: Any, status: int) -> Response:
+    if kind == "lost_reply":
         return Cut(reset=False)
-    if fault.kind == "http_502_done":
+    if kind == "http_502_done":
         return HTMLResponse(cloudflare_page(502), status_code=502)
-    if fault.kind == "broken_json":
+    if kind == "broken_json":
         text = json.dumps(body)
         return Response(text[: len(text) * 2 // 3], status_code=status, media_type="application/json")
-    if fault.kind == "message_key":
+    if kind == "message_key":
         body = {("message" if name == "msg" else name): value for name, value in body.items()}
-    if fault.kind == "no_task_id" and isinstance(body.get("data"), dict):
+    if kind == "no_task_id" and isinstance(body.get("data"), dict):
         body = {**body, "data": {}}
     return json_reply(body, status)
 

@@ -16,18 +16,10 @@ if TYPE_CHECKING:
 
 
 def compare_videos(first: AnyPath, second: AnyPath) -> Likeness:
-    """Measure how alike two videos are.
+    """Measure how alike two videos are; NotAVideo if one of them is something else, or damaged.
 
     Frames are paired by their moment, counted from the first frame; what only one of them has at its end is not compared. Different
     sizes are compared in the smaller, different frame rates in the lower.
-
-    Args:
-        first: a video in any codec that PyAV decodes.
-        second: the one it is set against.
-
-    Raises:
-        NotAVideo: one of them is something else, or damaged.
-        OSError: one of them cannot be read at all.
     """
     from .hearing import compare_sound
     from .metrics import Gauge

@@ -37,22 +37,22 @@ class Gauge:
         self._format, self._is_full = (_PLAIN, False) if len(kinds) > 1 else kinds.pop()
         self._scalers = (VideoReformatter(), VideoReformatter())
         self._printed = folder / "figures.txt"
-        self._graph, self._doors, self._end = self._built()
+        self._graph, self._inputs, self._end = self._built()
         self._count = 0
 
     def add(self, first: "VideoFrame", second: "VideoFrame") -> None:
         """Measure two frames."""
-        for frame, scaler, door in zip((first, second), self._scalers, self._doors, strict=True):
+        for frame, scaler, buffer in zip((first, second), self._scalers, self._inputs, strict=True):
             fitted = self._fitted(frame, scaler)
             fitted.pts, fitted.time_base = self._count, _TICK
-            door.push(fitted)
+            buffer.push(fitted)
         self._count += 1
         self._pull()
 
     def figures(self) -> tuple[float, float]:
         """The mean of all pairs, and the least; nothing can be added afterwards."""
-        for door in self._doors:
-            door.push(None)
+        for buffer in self._inputs:
+            buffer.push(None)
         self._pull()
         with self._printed.open(encoding="utf-8") as lines:
             return summed_up(lines)
@@ -84,18 +84,18 @@ class Gauge:
         from av.video.format import VideoFormat
 
         graph, kind = Graph(), VideoFormat(self._format)
-        doors = [
+        inputs = [
             graph.add_buffer(width=self.width, height=self.height, format=kind, time_base=_TICK)
             for _ in range(2)
         ]
         meter, end = graph.add("ssim"), graph.add("buffersink")
         printer = graph.add("metadata", mode="print", file=str(self._printed), direct="1")
-        for number, door in enumerate(doors):
-            door.link_to(meter, 0, number)
+        for number, buffer in enumerate(inputs):
+            buffer.link_to(meter, 0, number)
         meter.link_to(printer)
         printer.link_to(end)
         graph.configure()
-        return graph, doors, end
+        return graph, inputs, end
 
 
 def summed_up(lines: Iterable[str]) -> tuple[float, float]:

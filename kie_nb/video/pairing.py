@@ -27,7 +27,7 @@ _IS_OVER = 0.75  # of a frame's time after the last one: a moment that a rounded
 
 
 class Film:
-    """The frames of one video with their moments; counted and hashed as they go by."""
+    """The frames of one video with their moments; they are counted and hashed while they are decoded."""
 
     def __init__(self, container: "InputContainer", stream: "VideoStream") -> None:
         self.name = Path(container.name).name
@@ -44,20 +44,20 @@ class Film:
 
     @property
     def length_s(self) -> float:
-        """From the first frame to the end of the last that went by."""
+        """From the first frame to the end of the last one decoded."""
         return self._last_s + 1 / self.fps
 
     @property
     def digest(self) -> str:
-        """A hash of every pixel that went by, without moments."""
+        """A hash of every pixel decoded, without moments."""
         return self._hash.hexdigest()
 
     def is_over_at(self, moment_s: float) -> bool:
-        """Whether the last frame that went by is no longer shown then."""
+        """Whether the last frame decoded is no longer shown then."""
         return moment_s > self._last_s + _IS_OVER / self.fps
 
     def finish(self) -> None:
-        """Let the rest go by.
+        """Decode the rest.
 
         Raises:
             NotAVideo: there was no frame at all.
@@ -88,7 +88,7 @@ def films(*paths: str | PathLike[str]) -> Iterator[list[Film]]:
 
 
 def pairs(first: Film, second: Film) -> Iterator[tuple["VideoFrame", "VideoFrame"]]:
-    """Both frames, for each frame of the slower video while both last. Then the rest goes by, unpaired."""
+    """Both frames, for each frame of the slower video while both last. The rest is decoded, unpaired."""
     if second.fps < first.fps:
         yield from ((mine, theirs) for theirs, mine in pairs(second, first))
         return

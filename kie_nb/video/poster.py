@@ -25,12 +25,9 @@ def make_poster(
     max_width: int = 854,
     at_s: float | None = None,
 ) -> Path:
-    """Write one frame of a video to *target* as a progressive JPEG and return that path.
+    """Write one frame of a video to *target*, in one step, as a progressive JPEG of at most *max_width* pixels; returns that path.
 
     Args:
-        path: the video.
-        target: the picture to write; it appears in one step.
-        max_width: wider frames are scaled down, in pixels.
         at_s: take the frame shown at this second; by default the one with the most contrast of three.
     """
     frame = _frame_at(path, at_s) if at_s is not None else _best_frame(path)

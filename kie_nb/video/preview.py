@@ -33,20 +33,14 @@ _UNKNOWN_LENGTH_S = 5.0
 
 
 def make_preview(
-    path: AnyPath,
-    target: AnyPath,
-    *,
-    max_height: int = 480,
-    max_bytes: int = 1_000_000,
+    path: AnyPath, target: AnyPath, *, max_height: int = 480, max_bytes: int = 1_000_000
 ) -> Path:
-    """Write a small H.264 copy of a video to *target* and return that path.
+    """Write a small H.264 copy of a video to *target*, in one step, and return that path.
 
     The copy keeps length, sound and frame rate (at most 30 a second). A damaged part is left out, and so is the end of a
     video of many minutes.
 
     Args:
-        path: a video in any codec that PyAV decodes.
-        target: the MP4 to write; it appears in one step.
         max_height: the longest the shorter side may be, in pixels, so that portrait and landscape look alike.
         max_bytes: what the copy should weigh at most; only very long videos come out heavier.
     """

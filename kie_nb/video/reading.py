@@ -41,12 +41,7 @@ NO_FRAME = "a video without a single frame that can be decoded"
 
 
 def probe(path: AnyPath) -> VideoFacts:
-    """Read what the container says about a video: codecs, size, length.
-
-    Raises:
-        NotAVideo: the file is something else, or an MP4 that ends before its own boxes do.
-        OSError: the file cannot be read at all.
-    """
+    """Read what the container says about a video: codecs, size, length; NotAVideo for anything else, or a cut MP4."""
     with opened(path) as (container, stream):
         return _facts(Path(path), container, stream)
 

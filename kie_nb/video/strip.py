@@ -24,16 +24,9 @@ def make_strip(
     frames: int = 6,
     width: int = 960,
 ) -> Path:
-    """Write evenly spaced frames of *videos* to *target* as a JPEG, a row for each video, and return that path.
+    """Write *frames* evenly spaced frames of *videos* to *target* as a JPEG, a row for each video, and return that path.
 
-    A column is one moment, counted from the first frame, of the part that all of them have.
-
-    Args:
-        frames: how many columns.
-        width: of the whole strip, in pixels.
-
-    Raises:
-        NotAVideo: one of them is something else, or damaged.
+    A column is one moment, counted from the first frame, of the part that all of them have. NotAVideo if one is damaged.
     """
     from PIL import Image
 
