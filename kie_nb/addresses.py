@@ -1,4 +1,4 @@
-"""Which network addresses belong to the public internet; no I/O."""
+"""Which network addresses belong to the public internet, and what of one may be written down; no I/O."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import ipaddress
 import re
 import socket
 import unicodedata
+from typing import Any
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 _SECRET_NAMES = re.compile(
-    r"(?i)sig|token|credential|secret|key|auth|pass|pwd|session|policy|hmac|hash|expires|^x-(amz|goog|oss|cos)-|^(se|sp|sv|sr|st|spr|sk.{1,3})$"
+    r"(?i)sig|token|credential|secret|key|auth|pass|pwd|session|policy|hmac|hash|expires|jwt|ticket|^x-(amz|goog|oss|cos)-|"
+    r"^(code|sas|hm|oh|oe|se|sp|sv|sr|st|spr|sk.{1,3})$"
 )
 _LONGEST_PLAIN = 40  # characters of a value; what is longer may be a secret under any name
 
@@ -69,6 +71,25 @@ def shareable(url: str) -> str:
         return ""
     query = [pair for pair in parts.query.split("&") if not _lets_in(*pair.partition("=")[::2])]
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "&".join(query), ""))
+
+
+def secrets_in(url: str) -> list[str]:
+    """The names in the query of *url* that `shareable` leaves out."""
+    try:
+        pairs = [pair.partition("=") for pair in urlsplit(url).query.split("&")]
+    except ValueError:
+        return []
+    return [unquote_plus(name) for name, _, value in pairs if name and _lets_in(name, value)]
+
+
+def shareable_value(value: Any) -> Any:
+    """An input or a place in a grid for such a file: what is an address, or a list of them, as `shareable` gives it."""
+    if isinstance(value, list | tuple):
+        return [shareable_value(one) for one in value]
+    if isinstance(value, dict):
+        return {name: shareable_value(one) for name, one in value.items()}
+    is_address = isinstance(value, str) and re.match(r"\s*https?:\S+\s*$", value, re.IGNORECASE)
+    return shareable(value.strip()) if is_address else value
 
 
 def _lets_in(name: str, value: str) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+from ..addresses import secrets_in
 from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
@@ -22,7 +22,6 @@ from ..settings import Settings, start_folder
 from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over
 
-_SIGNS = re.compile("(?i)signature|^sig$|token|credential|secret|api_?key|^key$")
 _HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
@@ -75,6 +74,16 @@ def prepare_cells(
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
     fields = [*(described or [*grid.axes, *grid.fixed]), "image", *_HOW]
     remarks += [*left_over(grid, fields), *_addresses(grid)]
+    pictures = dict[Any, Picture]()
+    if not {*_HOW} & {*grid.axes}:  # a picture without a name is told from others by its label
+        how = {name: bool(grid.fixed[name]) for name in _HOW if name in grid.fixed}
+        grid = grid.with_images(
+            lambda value: (
+                value
+                if isinstance(value, str | os.PathLike)
+                else _picture(session, value, how, pictures, remarks)
+            )
+        )
     dropped: list[dict[str, Any]] = []
 
     def wanted(place: dict[str, Any]) -> bool:
@@ -84,7 +93,7 @@ def prepare_cells(
             dropped.append(named)
         return keep
 
-    kept, pictures = store.places(name), dict[Any, Picture]()
+    kept = store.places(name)
     cells: dict[str, PlannedCell] = {}
     for cell in expand(grid, fields, wanted):
         values = dict(cell.asked)
@@ -149,7 +158,7 @@ def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
 
 
 def _addresses(grid: Grid) -> list[str]:
-    """Remarks on signed addresses: the definition, the ledger and exports hold them as they are.
+    """Remarks on signed addresses.
 
     Raises:
         InvalidRequest: one holds a user's name or password.
@@ -168,11 +177,10 @@ def _addresses(grid: Grid) -> list[str]:
                 "would name it.",
                 hint="give one without, or save the picture and give its path",
             )
-        signs = [name for name, _ in parse_qsl(parts.query) if _SIGNS.search(name)]
-        if signs:
+        if signs := secrets_in(value):
             remarks.append(
-                f"an address at {parts.hostname} is signed ({signs[0]}=…): whoever gets the definition, the ledger or an "
-                "export can use it while it is valid."
+                f"an address at {parts.hostname} is signed ({signs[0]}=…): the ledger holds it whole; files that are written "
+                "name it without, and may not be able to fetch it."
             )
     return list(dict.fromkeys(remarks))
 
@@ -200,7 +208,7 @@ def check_pictures(grid: Grid) -> None:
         if value is None or is_url(value):
             continue
         if not isinstance(value, os.PathLike):
-            what = f"a {type(value).__name__}"
+            what = value.identity.label if isinstance(value, Picture) else f"a {type(value).__name__}"
         elif not (start_folder() / plain(value)).exists():
             what = f"at {os.fspath(value)}, outside the notebook's folder"
         else:

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..engine.states import State
+from ..addresses import shareable_value
 from ..errors import InvalidRequest, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..handles import Run, Session
 from ..home import is_name
+from ..ledger.states import State
 from ..operations.manifest import plain_json
 from ..paths import shown_path
 from ..redact import places_of
@@ -210,7 +211,7 @@ def _with_pictures(
     Args:
         pictures: The place of each cell, and the path of its picture in the crate.
     """
-    kept = definition.to_json()
+    kept = shareable_value(definition.to_json())  # as the places of its cells are
     fixed = kept["fixed"].get("image")
     names: dict[str, str] = {}
     for place, path in pictures:

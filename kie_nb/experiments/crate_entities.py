@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ..addresses import shareable, shareable_value
 from ..catalogue import find
-from ..engine.states import OPEN, WORDS, State
 from ..handles import Run
+from ..ledger.states import OPEN, WORDS, State
 from ..operations.embedded_request import call_of
 from ..redact import Places, redacted
 
@@ -102,7 +103,7 @@ def picture_of(run: Run) -> Iterator[Entity]:
     image = run.request.image
     if image is None:
         return
-    address = quote(image.url or "", safe=":/?#[]@!$&'()*+,;=%~")
+    address = quote(shareable(image.url or ""), safe=":/?#[]@!$&'()*+,;=%~")
     yield {
         "@id": address if _is_address(address) else f"#picture-{image.sha256}",
         "@type": "File" if _is_address(address) else "CreativeWork",
@@ -115,7 +116,7 @@ def picture_of(run: Run) -> Iterator[Entity]:
 
 def parameters_of(run: Run) -> Iterator[Entity]:
     """What else the request says, a value each."""
-    given = dict(run.request.inputs)
+    given = shareable_value(run.request.inputs)
     if run.seed is not None:
         given["seed"] = run.seed
     if run.request.replicate:

@@ -14,14 +14,15 @@ from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, wi
 from typing_extensions import TypedDict
 
 from .. import frontend
+from ..addresses import shareable_value
 from ..bounds import MAX_JSON, Text
-from ..engine.tables import counted
 from ..errors import InvalidRequest
-from ..handles.words import ask
 from ..home import open_file
+from ..presenter import agreed
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
+from ..tables import counted
 from .grid import Grid
 
 VERSION = 1
@@ -142,10 +143,10 @@ class Definition:
         return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
 
     def to_toml(self) -> str:
-        """The text of its file."""
+        """As a file holds it: no address of a picture has a password or a signature there."""
         import tomli_w
 
-        return tomli_w.dumps(self.to_json(), multiline_strings=True)
+        return tomli_w.dumps(shareable_value(self.to_json()), multiline_strings=True)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write it as TOML."""
@@ -186,7 +187,7 @@ def _agree(name: str, outside: Sequence[Path]) -> None:
     listed = ", ".join(map(str, outside))
     words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
     can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
-    if not can_answer or not ask(f"{words}. Send what they show to the service?"):
+    if not can_answer or not agreed(f"{words}. Send what they show to the service?"):
         raise InvalidRequest(
             f"{words}; nothing was sent.",
             hint="if they are meant: allow_outside=True, or --allow-outside on the command line",
@@ -218,6 +219,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def _flat(kept: Mapping[str, Any]) -> dict[str, Any]:
+    kept = shareable_value(kept)  # as a message may name it
     parts = {name: kept.get(name) for name in ("model", "repeats", "zip", "dropped")}
     return {**parts, **kept.get("fixed", {}), **kept.get("axes", {})}
 

@@ -15,12 +15,12 @@ from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.record import Record
-from ..engine.states import State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..frontend import takes_results
 from ..handles import Run, get_session
 from ..ledger import Standing
+from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..text import in_line, say
 from . import data, exports

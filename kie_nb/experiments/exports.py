@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from ..addresses import shareable_value
 from ..engine.record import Record
 from ..handles import Run, get_session
 from . import data
@@ -14,6 +16,9 @@ from .status import Status
 
 if TYPE_CHECKING:
     from .tracking import Logged
+
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -32,13 +37,18 @@ class Source(Protocol):
         """The same without handles."""
 
 
+def _written(cells: Sequence[tuple[dict[str, Any], T]]) -> list[tuple[dict[str, Any], T]]:
+    """*cells* as a file may name them: no address of a picture holds a password or a signature."""
+    return [(shareable_value(place), run) for place, run in cells]
+
+
 def to_frame(exp: Source) -> Any:
     """A `pandas.DataFrame`, a row a cell.
 
     Raises:
         KieError: pandas is not installed.
     """
-    return data.to_frame(exp.records())
+    return data.to_frame(_written(exp.records()))
 
 
 def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
@@ -50,7 +60,7 @@ def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
         InvalidRequest: for another ending.
         KieError: pyarrow is not installed.
     """
-    return data.write(exp.records(), Path(path))
+    return data.write(_written(exp.records()), Path(path))
 
 
 def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:
@@ -72,7 +82,7 @@ def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: st
     """
     from .crate import export_crate
 
-    return export_crate(get_session(), exp.definition, exp.cells(), folder, license_url=license_url)
+    return export_crate(get_session(), exp.definition, _written(exp.cells()), folder, license_url=license_url)
 
 
 def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:
@@ -94,7 +104,9 @@ def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str 
     """
     from .tracking import log_cells
 
-    return log_cells(get_session(), exp.name, exp.cells(), tracking_uri=tracking_uri, experiment=experiment)
+    return log_cells(
+        get_session(), exp.name, _written(exp.cells()), tracking_uri=tracking_uri, experiment=experiment
+    )
 
 
 def report(
@@ -116,5 +128,5 @@ def report(
     """
     from .report import write_report
 
-    asked, status, cells = exp.definition, exp.status(), exp.cells()
+    asked, status, cells = exp.definition, exp.status(), _written(exp.cells())
     return write_report(get_session(), asked, status, cells, path, embed_mb=embed_mb, compare=compare)

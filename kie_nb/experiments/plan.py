@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
+from .. import tables
+from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
 from ..markup import Html, joined
 from ..notice import is_new
 from ..text import visible
@@ -104,7 +105,7 @@ class Plan:
             estimate = cell.prepared.request.estimate
             state = "to buy" if row is None else f"{words_of(row)}, run {row.id[:8]}"
             price = f"{estimate.credits:g}" if estimate else "?"
-            rows.append([*(str(cell.place.get(name, "")) for name in names), state, price])
+            rows.append([*(str(shareable_value(cell.place.get(name, ""))) for name in names), state, price])
         return {"headings": [*names, "state", "estimate"], "rows": rows, "caption": self._caption}
 
     def __repr__(self) -> str:
@@ -120,4 +121,4 @@ def _asked(request: Request) -> dict[str, Any]:
     """All that is asked for, pictures by their names."""
     image = {"image": request.image.label} if request.image else {}
     seed = {} if request.seed is None else {"seed": request.seed}
-    return {**request.inputs, **image, **seed}
+    return {**shareable_value(request.inputs), **image, **seed}

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .. import settings as settings_
-from ..errors import InvalidRequest, LedgerError
+from ..errors import BadImage, InvalidRequest, LedgerError
 from ..fileops import finished_in_one_step
 from ..handles import Session
 from ..home import make_folder
@@ -23,7 +23,7 @@ from .report_page import page
 from .spread import spread_of
 from .status import Status
 from .wall import Wall
-from .wall_media import Clip, Medium, embedded, make_clip, medium_of, small_jpeg
+from .wall_media import Clip, Medium, embedded, make_clip, medium_of, small_still
 from .wall_page import wall_part
 from .wall_tiles import Tile
 
@@ -112,8 +112,8 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
         ):
             continue
         kept = session.home_of(run).find_input(image.sha256)
-        with contextlib.suppress(OSError, ValueError, SyntaxError):  # it is no picture any more
+        with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is no picture any more
             if kept is not None:
                 caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256}"
-                found[image.sha256] = (caption, small_jpeg(kept, _PICTURE_WIDTH, quality=80))
+                found[image.sha256] = (caption, small_still(kept, _PICTURE_WIDTH, quality=80))
     return list(found.values())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ..engine.intents import cancel_unsent
-from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
 from ..handles import Run
+from ..ledger.states import UNSETTLED, State
 
 if TYPE_CHECKING:
     from ..handles import Prepared, Session

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, WORDS, State
+from .. import tables
+from ..addresses import shareable_value
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, Session
 from ..ledger import Files
 from ..ledger.schema import moment
+from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
 from ..redact import Places, places_of, redacted
@@ -194,7 +195,7 @@ def _log_poster(client: Any, run_id: str, video: Path) -> None:
 def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
     """What was asked: the inputs, the picture's name, and the place on axes that are no inputs."""
     request = run.request
-    found: dict[str, Any] = {"model": request.model, **request.inputs}
+    found: dict[str, Any] = {"model": request.model, **shareable_value(request.inputs)}
     if run.seed is not None:
         found["seed"] = run.seed
     if request.image is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from ..ledger import Files, is_picture
 from ..markup import data_url
+from ..requests.pixels import small_jpeg
 from ..settings import start_folder
 from ..video import (
     PLAYED,
@@ -20,7 +20,6 @@ from ..video import (
     make_poster,
     make_preview,
     open_media,
-    open_picture,
     probe,
     read_media,
 )
@@ -98,24 +97,20 @@ def make_still(video: Path) -> bytes | None:
     try:
         if not is_media(poster):
             make_poster(video, poster)
-        return small_jpeg(poster, STILL_WIDTH, quality=STILL_QUALITY)
+        return small_still(poster, STILL_WIDTH, quality=STILL_QUALITY)
     except Exception:
         log.exception("no still for %s", video)
         return None
 
 
-def small_jpeg(picture: Path, size: int, *, quality: int) -> bytes:
-    """*picture* in at most *size* pixels a side.
+def small_still(picture: Path, side: int, *, quality: int) -> bytes:
+    """*picture* in at most *side* pixels, as a viewer shows it.
 
     Raises:
-        OSError, ValueError, SyntaxError: Pillow's words for what is no picture, and too many pixels.
+        BadImage, OSError, ValueError, SyntaxError: it is no picture, or has too many pixels.
     """
-    with open_media(picture) as file, open_picture(file) as opened:
-        small = opened.convert("RGB")
-    small.thumbnail((size, size))
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=quality, progressive=True, optimize=True)
-    return buffer.getvalue()
+    with open_media(picture) as file:
+        return small_jpeg(file, side, quality=quality)
 
 
 def medium_of(video: Path, clip: Clip | None, source: Callable[[Clip], str]) -> Medium:

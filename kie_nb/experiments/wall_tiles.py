@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..engine.states import WORDS, State
-from ..engine.tables import counted
+from ..addresses import shareable_value
 from ..errors import InvalidRequest
 from ..handles import Run
+from ..ledger.states import WORDS, State
 from ..operations.integrity import video_as_fetched
+from ..tables import counted
 from ..text import in_line
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
 
@@ -69,7 +70,7 @@ class Tiles:
         if not cells:
             raise InvalidRequest("there is nothing to put on a wall.", charged="")
         self.title = title
-        places = numbered([place for place, _ in cells])
+        places = numbered([shareable_value(place) for place, _ in cells])
         self.layout = arrange(places, rows=rows, cols=cols)
         self.tiles = tuple(
             Tile(place=place, run=run, row=row, col=col, facts=facts_of(place, run))
@@ -105,7 +106,8 @@ def request_facts(run: Run) -> dict[str, str]:
         facts["image"] = request.image.label
     if run.seed is not None:
         facts["seed"] = str(run.seed)
-    facts |= {name: shown(value) for name, value in request.inputs.items() if name != "prompt"}
+    inputs = shareable_value(request.inputs)
+    facts |= {name: shown(value) for name, value in inputs.items() if name != "prompt"}
     facts |= {"model": run.model, "service": run.service}
     if request.replicate:
         facts[REPEAT] = str(request.replicate + 1)

@@ -56,8 +56,14 @@ def prepare(
         )
     if source is not None and not isinstance(source, Picture):
         source = read_picture(source, **how)
-    remarks = source.remarks if source is not None else ()
-    return build(asked, source, channel, current.home, remarks)
+    if source is None:
+        return build(asked, None, channel, current.home)
+    if source.as_given is not None:  # a run that was made with the file as it is stands for it
+        former = replace(source, identity=source.as_given)
+        prepared = build(dict(asked), former, channel, current.home)
+        if workspace.ledger(current.home).standing(new_run(prepared)) is not None:
+            return prepared
+    return build(asked, source, channel, current.home, source.remarks)
 
 
 def picture_of_all(

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import headless
-from ..engine.states import OPEN, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, get_session
+from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence
 from ..settings import LOGS
 from ..text import say

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..addresses import shareable
+from ..addresses import shareable, shareable_value
 from ..bounds import MAX_CREDITS
 from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
@@ -158,7 +158,7 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
     inputs = {name: value for name, value in request.inputs.items() if name in known}
     # What is no field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.
-    others = {name: value for name, value in request.inputs.items() if name not in known}
+    others = {name: shareable_value(value) for name, value in request.inputs.items() if name not in known}
     parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
     image = request.image
     where = (picture or (image.url and shareable(image.url))) if image else None

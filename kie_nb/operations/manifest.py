@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
-from ..addresses import shareable
+from ..addresses import shareable, shareable_value
 from ..bounds import MAX_FILES, Seconds, Sha256, Text, Word, read_json
 from ..catalogue import Request, read_request
-from ..engine.states import State
 from ..errors import LedgerError
 from ..home import open_file
 from ..ledger.rows import CellColumns, Flag, PublicColumns, PublicEvent
+from ..ledger.states import State
 from ..service.media import MAX_BYTES
 
 NAME = "manifest.json"
@@ -128,18 +128,8 @@ def stored_request(request: Request) -> dict[str, Any]:
     stored.pop("callBackUrl", None)
     if request.image is not None and request.image.url is not None:
         stored["image"]["url"] = shareable(request.image.url)
-    stored["input"] = {name: _shareable(value) for name, value in request.inputs.items()}
+    stored["input"] = shareable_value(request.inputs)
     return stored
-
-
-def _shareable(value: Any) -> Any:
-    """An input of a model that is not described may be an address, or a list of them."""
-    if isinstance(value, list):
-        return [_shareable(one) for one in value]
-    is_address = (
-        isinstance(value, str) and value.lower().startswith(("http://", "https://")) and " " not in value
-    )
-    return shareable(value) if is_address else value
 
 
 def parse(data: bytes) -> Manifest:

@@ -96,7 +96,8 @@ def picture_for_all(
     known = next(
         (one for one in recorded_pictures(url, ledger, channel=channel) if not one.identity.by_url), None
     )
-    picture, warnings = picture_at(url, ledger, channel=channel, check=check and known is None)
+    is_new_here = ledger.find_url(check_url(url, own=channel.own)) is None
+    picture, warnings = picture_at(url, ledger, channel=channel, check=check and is_new_here)
     if not picture.identity.by_url or known is None:
         return picture, warnings
     words = (

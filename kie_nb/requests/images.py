@@ -6,17 +6,18 @@ import hashlib
 import io
 import ipaddress
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..addresses import shareable
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
-from ..video.bounds import TooManyPixels, open_picture
+from ..video.bounds import MOST_PIXELS, TooManyPixels, open_picture, open_shrunk
 from ..video.sniff import HEAD_BYTES, describe_head, ending_of
 from .metadata import without_personal
-from .pixels import as_shown, encode, fitted, shown_size
+from .pixels import as_shown, encode, fitted, is_dark, orientation_of, refuse_mask, shown_size
 from .sources import MOST_READ, held_in
 
 MAX_BYTES = 10_000_000  # kie-api §11.2: at most 10 MB, of which kind of MB is not said
@@ -25,7 +26,14 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 SEND_FILE = "download the picture and pass the file; it is uploaded"
 FIT = "scale it: --fit on the line, fit=True in Python"
 CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
-_CODEC = "kie_nb reads it where the package pillow-heif is installed; or save it as JPEG"
+_CODEC = (
+    "kie_nb reads it where the package pillow-heif is installed: %pip install pillow-heif; or save it as JPEG"
+)
+_SHRINK = (
+    "shrink it with Pillow: Image.MAX_IMAGE_PIXELS = None; image = Image.open(...); image.thumbnail((4096, 4096)); "
+    "and pass image"
+)
+_KINDS = {"png": "PNG", "jpg": "JPEG", "webp": "WebP"}
 _USUAL_SIDES, _USUAL_RATIO = (256, 4096), 3.0
 
 
@@ -35,11 +43,13 @@ class Picture:
 
     Attributes:
         remarks: What was done to it, and what may come out otherwise than meant.
+        as_given: Its file as it was given, where what is sent differs: earlier runs may have been made with that.
     """
 
     identity: ImageIdentity
     content: bytes | None = None
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    as_given: ImageIdentity | None = field(default=None, compare=False)
 
 
 def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False) -> Picture:
@@ -57,14 +67,20 @@ def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False)
     label = held.name or f"image ({held.what})"
     if held.content is None:
         shown = as_shown(held.image)
+        refuse_mask(shown)
         content, done = _made_of(shown, label, fit=fit)
+        done = (*(f"{label} {one}." for one in _changed(held.image)), *done)
     else:
         content = held.content if keep_metadata else without_personal(held.content)
         content, done = _sendable(content, label, fit=fit)
     identity, remarks = _looked_at(content, label)
+    as_given = None
+    if held.content not in {None, content}:
+        digest = hashlib.sha256(held.content or b"").hexdigest()
+        as_given = replace(identity, sha256=digest, bytes=len(held.content or b""))
     if held.name is None:  # cells of a grid are told apart by it
         identity = replace(identity, label=f"image ({held.what} {identity.sha256[:6]})")
-    return Picture(identity=identity, content=content, remarks=(*done, *remarks))
+    return Picture(identity=identity, content=content, remarks=(*done, *remarks), as_given=as_given)
 
 
 def check_picture(content: bytes, label: str, *, url: str | None = None) -> ImageIdentity:
@@ -104,7 +120,8 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
         )
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
         raise BadImage(
-            f"{url[:80]!r} is not an http(s) address.", hint="pass a local file as a path; it is uploaded"
+            f"{(shareable(url) or url)[:80]!r} is not an http(s) address.",
+            hint="pass a local file as a path; it is uploaded",
         )
     if _is_private(parts.hostname):
         raise BadImage(
@@ -130,24 +147,50 @@ def _is_private(host: str) -> bool:
 
 
 def _sendable(content: bytes, label: str, *, fit: bool) -> tuple[bytes, tuple[str, ...]]:
-    """A file as it is sent, and what was done to it; HEIC and AVIF, which phones make, are never sent as they are."""
+    """A file as it is sent, and what was done to it.
+
+    Never sent as they are: HEIC and AVIF, which phones make, and grey with 16 bits, which many programs show white.
+    """
     is_phones = ending_of(content[:HEAD_BYTES]) in {"heic", "avif"}
-    if len(content) > MOST_READ or not (fit or is_phones):
+    if fit and len(content) > MOST_READ:
+        raise BadImage(f"{label} has more than {MOST_READ / 1e6:g} MB.", hint=_SHRINK)
+    if not content or len(content) > (MOST_READ if fit or is_phones else MAX_BYTES):
         return content, ()
-    with _opened(content, label) as image:
+    with _opened(content, label, shrink=fit) as image:
         kind = image.format or ""
-        if kind in MIMES and len(content) <= MAX_BYTES and max(shown_size(image)) <= _USUAL_SIDES[1]:
+        is_deep = kind in MIMES and image.mode.startswith("I")
+        is_fine = len(content) <= MAX_BYTES and max(shown_size(image)) <= _USUAL_SIDES[1]
+        if not is_deep and ((kind in MIMES and (is_fine or not fit)) or not (fit or is_phones)):
             return content, ()
-        return _made_of(as_shown(image), label, fit=fit, kind=kind)
+        kind, full = "16-bit grey" if is_deep else kind, image.info.get("full_size")
+        made, done = _made_of(as_shown(image), label, fit=fit, kind=kind, full=full)
+        return made, (*(f"{label} {one}." for one in _changed(image)), *done)
 
 
-def _made_of(shown: Any, label: str, *, fit: bool, kind: str = "") -> tuple[bytes, tuple[str, ...]]:
-    content = (fitted if fit else encode)(shown, most=MAX_BYTES)
-    with open_picture(io.BytesIO(content)) as image:
-        size, now = image.size, image.format
-    done = [f"{label} is {kind} and is sent as {now}"] if kind and now != kind else []
-    if size != shown.size:
-        done += [f"{label} is scaled from {shown.width} × {shown.height} to {size[0]} × {size[1]} pixels"]
+def _changed(image: Any) -> Iterator[str]:
+    """What is not seen in the pixels that are made of a picture."""
+    with suppress(Exception):  # Pillow raises many classes for frames that are not there
+        if image.format != "MPO" and image.n_frames > 1:
+            yield f"has {image.n_frames} frames; one is sent"
+    if orientation_of(image) != 1:
+        yield "is turned as its EXIF orientation says"
+
+
+def _made_of(
+    shown: Any, label: str, *, fit: bool, kind: str = "", full: tuple[int, int] | None = None
+) -> tuple[bytes, tuple[str, ...]]:
+    if not fit and shown.width * shown.height > MOST_PIXELS:
+        raise BadImage(
+            f"{label} has {shown.width} × {shown.height} pixels; at most {MOST_PIXELS / 1e6:g} million are sent.",
+            hint=FIT,
+        )
+    content, size = fitted(shown, most=MAX_BYTES) if fit else (encode(shown, most=MAX_BYTES), shown.size)
+    now = _KINDS[ending_of(content[:HEAD_BYTES])]
+    done = [f"{label} is {kind} and is sent as {now}"] if kind and now.upper() != kind else []
+    before = full if full and (full[0] > full[1]) is (shown.width > shown.height) else full and full[::-1]
+    before = before or shown.size
+    if size != before:
+        done += [f"{label} is scaled from {before[0]} × {before[1]} to {size[0]} × {size[1]} pixels"]
     return content, tuple(f"{one}." for one in done)
 
 
@@ -188,6 +231,12 @@ def _odd(image: Any, width: int, height: int) -> Iterator[str]:
     least, most = _USUAL_SIDES
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         yield "moves; the service takes one picture, and which of its frames is not known"
+    if is_dark(image):
+        yield "is black"
+    if image.mode.startswith("I"):
+        yield "is grey with 16 bits; some programs show that white, and what the service does is not known"
+    if image.mode == "CMYK":
+        yield "is made of inks (CMYK); how the service shows them is not known, and a PNG of it would be sure"
     if _is_transparent(image):
         yield "has transparent parts; what the service shows there is not known"
     if min(width, height) < least:
@@ -205,8 +254,11 @@ def _is_transparent(image: Any) -> bool:
 
 
 @contextmanager
-def _opened(content: bytes, label: str) -> Iterator[Any]:
+def _opened(content: bytes, label: str, *, shrink: bool = False) -> Iterator[Any]:
     """The picture in *content*, and words for what is none.
+
+    Args:
+        shrink: A JPEG of many pixels may be decoded at a part of them.
 
     Raises:
         BadImage: saying what it is.
@@ -217,7 +269,8 @@ def _opened(content: bytes, label: str) -> Iterator[Any]:
     if ending_of(head) == "heic":
         _take_heif_opener()
     try:
-        with open_picture(io.BytesIO(content)) as image:
+        file, is_jpeg = io.BytesIO(content), head.startswith(b"\xff\xd8\xff")
+        with open_shrunk(file) if shrink and is_jpeg else open_picture(file) as image:
             yield image
     except BadImage:
         raise
@@ -227,14 +280,19 @@ def _opened(content: bytes, label: str) -> Iterator[Any]:
             hint=_fix(head),
         ) from None
     except TooManyPixels as exc:
-        raise BadImage(f"{label} is too large: {exc}.", hint="make it smaller in another program") from None
+        can_fit = is_jpeg and not shrink
+        raise BadImage(f"{label} is too large: {exc}.", hint=FIT if can_fit else _SHRINK) from None
     except Exception as exc:  # Pillow raises many classes for broken files
         raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc
 
 
 def _fix(head: bytes) -> str:
-    if ending_of(head) in {"heic", "avif"}:
+    if ending_of(head) == "heic":
         return _CODEC
+    if ending_of(head) == "avif":
+        return "the Pillow that is installed here cannot read it: %pip install --upgrade pillow; or save it as JPEG"
+    if ending_of(head) == "svg":
+        return "export it as PNG from the program that shows it"
     if head.startswith(b"version https://git-lfs"):
         return "`git lfs pull` brings the file itself"
     return "a jpeg, png or webp file is needed"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import Any
+from typing import IO, Any
 
 from ..errors import BadImage
+from ..video.bounds import open_picture
 
 _FULL_16_BIT = 257  # 65535 / 255
 _MOST_SIDE = 4096
@@ -51,12 +52,58 @@ def as_shown(image: Any) -> Any:
     except BadImage:
         raise
     except Exception as exc:  # noqa: BLE001 - Pillow raises many classes
+        why = str(exc).rstrip(".") or "its file is closed"
         raise BadImage(
-            f"the picture cannot be read: {exc}.", hint="open it anew, and pass it before it is closed"
+            f"the picture cannot be read: {why}.", hint="open it anew, and pass it before it is closed"
         ) from None
     found = found.copy() if found is image else found
     found.info = {"icc_profile": profile} if profile and _fits(profile, found.mode) else {}
     return found
+
+
+def refuse_mask(image: Any) -> None:
+    """Refuse what holds 0 and 1 alone, as masks of other libraries do.
+
+    Raises:
+        BadImage: it would be black.
+    """
+    if is_dark(image) and any(most for _, most in _ranges(image)):
+        raise BadImage(
+            "a picture that holds 0 and 1 alone would be black.",
+            hint="a mask times 255 is black and white: image.point(lambda value: value * 255)",
+        )
+
+
+def is_dark(image: Any) -> bool:
+    """Whether a picture holds no value above 1 of 255: it is black, whatever it was meant to show."""
+    return image.mode in {"L", "LA", "P", "PA", "RGB", "RGBA"} and all(
+        most <= 1 for _, most in _ranges(image)
+    )
+
+
+def _ranges(image: Any) -> list[tuple[Any, Any]]:
+    """The least and the most of each channel of colour."""
+    colours = image.convert("RGBA") if image.mode in {"P", "PA"} else image
+    found = colours.getextrema()
+    each = [found] if isinstance(found[0], int | float) else list(found)
+    return [pair for name, pair in zip(colours.getbands(), each, strict=True) if name != "A"]
+
+
+def small_jpeg(source: IO[bytes], side: int, *, quality: int = 80) -> bytes:
+    """A small copy of a picture's file as a viewer shows it, *side* pixels at the most; white where it is transparent.
+
+    Raises:
+        Exception: as Pillow says, for what cannot be read.
+    """
+    from PIL import Image
+
+    with open_picture(source) as image:
+        still = as_shown(image)
+    still.thumbnail((side, side))
+    if "A" in still.mode:
+        ground = Image.new("RGBA", still.size, "white")
+        still = Image.alpha_composite(ground, still.convert("RGBA"))
+    return _written(still.convert("RGB"), "JPEG", quality=quality, progressive=True, optimize=True)
 
 
 def from_array(array: Any) -> Any:
@@ -79,7 +126,7 @@ def from_array(array: Any) -> Any:
             if is_channels_first
             else "height × width, or height × width × 3 or 4; of a batch, pass one",
         )
-    return Image.fromarray(np.ascontiguousarray(_to_bytes(values)))
+    return Image.fromarray(np.ascontiguousarray(_to_bytes(values, f"an array of {values.dtype}", "array")))
 
 
 def encode(image: Any, *, most: int) -> bytes:
@@ -97,17 +144,17 @@ def encode(image: Any, *, most: int) -> bytes:
     return _written(bare, "JPEG", quality=95, **profile)
 
 
-def fitted(image: Any, *, most: int) -> bytes:
-    """A picture of `as_shown`, scaled until it has at most *most* bytes and 4096 pixels a side."""
+def fitted(image: Any, *, most: int) -> tuple[bytes, tuple[int, int]]:
+    """A picture of `as_shown`, scaled until it has at most *most* bytes and 4096 pixels a side; and its size."""
     from PIL import Image
 
     scale = min(1.0, _MOST_SIDE / max(image.size))
     while True:
-        size = tuple(max(1, round(side * scale)) for side in image.size)
-        small = image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        small = image if scale == 1 else image.resize((width, height), Image.Resampling.LANCZOS)
         content = encode(small, most=most)
-        if len(content) <= most or max(size) < _LEAST_SIDE:
-            return content
+        if len(content) <= most or max(width, height) < _LEAST_SIDE:
+            return content, (width, height)
         scale *= _SMALLER
 
 
@@ -132,11 +179,6 @@ def _eight_bit(image: Any) -> tuple[Any, bytes | None]:  # noqa: PLR0911 - one l
         return image.convert("LA" if mode == "L" else "RGBA"), profile
     if mode in {"PA", "RGBa"}:
         return image.convert("RGBA"), profile
-    if mode == "L" and image.getextrema()[1] == 1:
-        raise BadImage(
-            "a grey picture that holds 0 and 1 alone would be black.",
-            hint="a mask times 255 is black and white: image.point(lambda value: value * 255)",
-        )
     if mode in {"RGB", "RGBA", "L", "LA"}:
         return image, profile
     return image.convert("RGB"), profile if mode in {"P", "RGBX", "YCbCr"} else None
@@ -152,42 +194,51 @@ def _scaled(image: Any) -> Any:
         values = (values / _FULL_16_BIT).round().astype(np.uint8)
     elif image.mode == "F" and np.isfinite(values).all() and 1 < values.max() <= 255 and values.min() >= 0:  # noqa: PLR2004
         values = values.round().astype(np.uint8)  # as Pillow makes them of grey
-    return Image.fromarray(_to_bytes(values))
+    return Image.fromarray(_to_bytes(values, f"a picture of mode {image.mode}", "numpy.asarray(image)"))
 
 
-def _to_bytes(values: Any) -> Any:
-    """An array of any numbers as bytes; what lies outside a range is refused, never cut off."""
+def _to_bytes(values: Any, what: str, array: str) -> Any:
+    """Any numbers as bytes; what lies outside a range is refused, never cut off.
+
+    Args:
+        what: What they are, for messages.
+        array: How the user writes them.
+    """
     import numpy as np
 
     kind = values.dtype.kind
     if kind not in "buif":
-        raise BadImage(
-            f"an array of {values.dtype} is not a picture.", hint="uint8 0 to 255, or float 0 to 1"
-        )
+        raise BadImage(f"{what} is not a picture.", hint="uint8 0 to 255, or float 0 to 1")
     if kind == "b":
         return values.astype(np.uint8) * 255
     least, most = values.min(), values.max()
     if kind == "f":
         if not np.isfinite(values).all():
             raise BadImage(
-                "a float array must lie between 0 and 1, and this one holds NaN or infinity.",
-                hint="numpy.nan_to_num(array) puts 0 in their place",
+                f"{what} must lie between 0 and 1, and this one holds NaN or infinity.",
+                hint=f"numpy.nan_to_num({array}) puts 0 in the place of NaN",
             )
-        if least < 0 or most > 1:
+        scaled = (values * 255).round()
+        if scaled.min() < 0 or scaled.max() > 255:  # noqa: PLR2004
+            is_bytes = least >= 0 and most <= 255  # noqa: PLR2004
             raise BadImage(
-                f"a float array must lie between 0 and 1; this one goes from {least:g} to {most:g}.",
-                hint="scale it, or convert it to uint8 0 to 255",
+                f"{what} must lie between 0 and 1; this one goes from {least:g} to {most:g}.",
+                hint=f"pass {array} / 255"
+                if is_bytes
+                else f"a = {array}; pass (a - a.min()) / (a.max() - a.min())",
             )
-        return (values * 255).round().astype(np.uint8)
+        return scaled.astype(np.uint8)
     if least < 0 or most > 255:  # noqa: PLR2004
         raise BadImage(
-            f"an array of {values.dtype} must hold 0 to 255; this one goes from {least} to {most}.",
-            hint="scale it and convert it to uint8: (array / array.max() * 255).astype('uint8')",
+            f"{what} must hold 0 to 255; this one goes from {least} to {most}.",
+            hint=f"a = {array}; pass (a - a.min()) / (a.max() - a.min())"
+            if least < 0
+            else f"a = {array}; pass a / a.max()",
         )
     if most == 1:
         raise BadImage(
-            f"an array of {values.dtype} that holds 0 and 1 alone would be a black picture.",
-            hint="a mask times 255 is black and white: array * 255",
+            f"{what} that holds 0 and 1 alone would be a black picture.",
+            hint=f"a mask times 255 is black and white: {array} * 255",
         )
     return values.astype(np.uint8)
 

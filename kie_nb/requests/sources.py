@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ from ..frontend import notebook_folder
 from ..home import open_file
 from .pixels import from_array
 
+_NESTED = 5  # figures in figures
 MOST_READ = 100_000_000  # bytes; what is above what the service takes may be scaled
+_LONG, _IN_BASE64 = 100, ("iVBORw0KGgo", "/9j/", "UklGR")  # how PNG, JPEG and WebP begin there
 _NEEDED = "a path, a URL, bytes, an open file, a PIL.Image, an array or a matplotlib figure is needed"
 
 
@@ -109,7 +113,8 @@ def _in_widget(source: Any) -> Held | None:
     uploads = list(_uploads(source))
     if len(uploads) != 1:
         found = "holds no picture yet" if not uploads else f"holds {len(uploads)} pictures"
-        raise BadImage(f"the upload {found}.", hint="upload one; of several pass one: upload.value[0]")
+        one = "list(upload.value.values())[0]" if isinstance(source, Mapping) else "upload.value[0]"
+        raise BadImage(f"the upload {found}.", hint=f"upload one; of several pass one: {one}")
     name, content = uploads[0]
     return Held(content=bytes(content), name=Path(name).name or None, what="upload")
 
@@ -120,7 +125,8 @@ def _is_uploads(source: Any) -> bool:
         return "content" in source or any(
             isinstance(one, Mapping) and "content" in one for one in source.values()
         )
-    return isinstance(source, tuple) and all(isinstance(one, Mapping) and "content" in one for one in source)
+    is_list = isinstance(source, tuple) or (isinstance(source, list) and source)
+    return bool(is_list) and all(isinstance(one, Mapping) and "content" in one for one in source)
 
 
 def _uploads(value: Any) -> Iterator[tuple[str, Any]]:
@@ -140,11 +146,16 @@ def _in_pillow(source: Any) -> Held | None:
 
 
 def _in_figure(source: Any) -> Held | None:
-    if _is(source, "matplotlib.axes", "Axes"):
-        source = source.get_figure()
-    while _is(source, "matplotlib.figure", "SubFigure"):
-        source = source.figure if source.figure is not source else source.get_figure(root=True)
-    if not _is(source, "matplotlib.figure", "Figure"):
+    """matplotlib's, and what is drawn in one: axes, an array of them, a line, a grid of seaborn."""
+    if "matplotlib.figure" not in sys.modules:
+        return None
+    if _is(source, "numpy", "ndarray") and source.dtype == object and source.size:
+        source = source.flat[0]
+    for _ in range(_NESTED):
+        if _is(source, "matplotlib.figure", "Figure"):
+            break
+        source = getattr(source, "figure", None)  # of a figure in a figure it is the one around it
+    else:
         return None
     from .figures import rendered
 
@@ -153,6 +164,8 @@ def _in_figure(source: Any) -> Held | None:
 
 def _in_stream(source: Any) -> Held | None:
     """An open file, a `BytesIO`, or a resource of a package."""
+    if isinstance(source, io.TextIOBase):
+        raise BadImage("the file is open as text.", hint="open it in mode 'rb': open(path, 'rb')")
     read = getattr(source, "read", None)
     if read is None and callable(getattr(source, "read_bytes", None)):
         return Held(content=source.read_bytes(), name=str(getattr(source, "name", "")) or None, what="file")
@@ -165,12 +178,17 @@ def _in_stream(source: Any) -> Held | None:
         content = read(MOST_READ + 1)
         if place is not None:
             source.seek(place)
-    except (OSError, ValueError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:
+        why = "it is open for writing" if isinstance(exc, io.UnsupportedOperation) else str(exc).rstrip(".")
         raise BadImage(
-            f"the open file cannot be read: {exc}.", hint="open it in mode 'rb' and pass it open"
+            f"the open file cannot be read: {why}.", hint="open it in mode 'rb' and pass it open"
         ) from None
-    if not isinstance(content, bytes):
-        raise BadImage("the file is open as text.", hint="open it in mode 'rb'")
+    if not isinstance(content, bytes | bytearray):
+        raise BadImage(
+            f"reading the {type(source).__name__} gives no bytes, but a {type(content).__name__}.",
+            hint="open it in mode 'rb'",
+        )
+    content = bytes(content)
     named = getattr(source, "name", None)
     return Held(content=content, name=Path(named).name if isinstance(named, str) else None, what="file")
 
@@ -184,7 +202,7 @@ def _in_array(source: Any) -> Held | None:
     try:
         array = np.asarray(source)
     except Exception as exc:  # noqa: BLE001 - a library's own classes
-        reason = str(exc).partition("\n")[0][:200]
+        reason = str(exc).partition("\n")[0][:200].rstrip(".")
         raise BadImage(
             f"a {type(source).__name__} cannot be read as an array: {reason}.",
             hint="of a tensor pass tensor.detach().cpu().numpy()",
@@ -205,7 +223,7 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
     except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
         raise BadImage(
             f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}.",
-            hint=_quoting(text) or "",
+            hint=_quoting(text) or "check the path",
         ) from None
     if file is None:
         raise BadImage(f"{text or '.'} is a folder, not a picture.", hint="name a file in it")
@@ -220,18 +238,37 @@ def _hint(text: str, path: Path) -> str:
     """What was meant, where the text itself tells."""
     if (quoting := _quoting(text)) is not None:
         return quoting
+    if (variable := _shell_variable(text)) is not None:
+        return variable
     if "{" in text:
         return "--format on the line fills {names} in; in Python an f-string does"
-    with contextlib.suppress(RuntimeError):
-        home, expanded = str(Path.home()), os.path.expandvars(text)
-        plain = f"~{expanded.removeprefix(home)}" if expanded.startswith(home + os.sep) else expanded
-        if expanded != text:
-            return f"variables of the shell are not filled in; write {plain}"
+    if scheme := re.match(r"([a-z][a-z0-9+.-]+):/", text, re.IGNORECASE):
+        return f"a file of {scheme[1]}: is not fetched from here: download it and pass the file, or give an https address"
+    if not path.is_absolute() and re.match(r"(www\.|[\w-]+(\.[\w-]+)*\.(com|org|net|io|dev|ai|co)/)", text):
+        return f"if it is an address: https://{text}"
     return _similar(path)
+
+
+def _shell_variable(text: str) -> str | None:
+    found = re.search(r"\$\{?(\w+)\}?|%\w+%", text)
+    if found is None:
+        return None
+    expanded = os.path.expandvars(text)
+    if expanded != text:
+        with contextlib.suppress(RuntimeError):
+            home = str(Path.home())
+            if expanded.startswith(home + os.sep):  # the folders above it concern no reader of the notebook
+                expanded = f"~{expanded.removeprefix(home)}"
+        return f"variables of the shell are not filled in; write {expanded}"
+    return f"variables of the shell are not filled in, and {found[1]} is not set" if found[1] else None
 
 
 def _quoting(text: str) -> str | None:
     bare = text.strip()
+    if len(bare) > _LONG and bare.startswith(_IN_BASE64):
+        return "it is a picture in base64: pass base64.b64decode(text)"
+    if bare != text:
+        return f"leave the blanks around it out: {bare}"
     for first, last, name in (
         ('"', '"', "quotes"),
         ("'", "'", "quotes"),

@@ -21,7 +21,7 @@ from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .files import copy_media, is_media, open_media, read_media
 from .inspection import Look, inspect
 from .likeness import compare_videos
-from .poster import make_poster, write_jpeg
+from .poster import make_poster
 from .preview import make_preview
 from .reading import probe, said_size
 from .sniff import ENDINGS, MEDIA, PAGES, PICTURES, PLAYED, SOUNDS, looks_like_video
@@ -56,6 +56,5 @@ __all__ = [
     "read_media",
     "read_request",
     "said_size",
-    "write_jpeg",
     "write_request",
 ]

@@ -1,5 +1,6 @@
 """Limits of decoding: a file of some kilobytes may claim a picture of gigabytes, or a day of video."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,13 +33,39 @@ def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
 
     try:
         opened = Image.open(source)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # a warning where those are errors
-        raise TooManyPixels(f"at most {MOST_PIXELS / 1e6:g} million pixels are decoded") from None
+    except (
+        Image.DecompressionBombError,
+        Image.DecompressionBombWarning,
+    ) as exc:  # a warning where those are errors
+        told = re.search(r"\((\d+) pixels\)", str(exc))
+        has = f"it has {int(told[1]) / 1e6:.0f} million pixels; " if told else ""
+        raise TooManyPixels(f"{has}at most {MOST_PIXELS / 1e6:g} million are decoded") from None
     with opened as picture:
         if picture.format == "EPS":
             raise ValueError("an EPS is a program, and no picture")
         refuse_pixels(*picture.size)
         yield picture
+
+
+def open_shrunk(source: IO[bytes]) -> "Image":
+    """A JPEG that is decoded at a half, a quarter or an eighth of its sides, so that it has at most `MOST_PIXELS`.
+
+    Its `info` has what it has in the file, as `full_size`.
+
+    Raises:
+        TooManyPixels: it cannot be decoded so, or has too many even then.
+        Exception: as Pillow says, for what is no JPEG.
+    """
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    picture = JpegImageFile(source)  # `Image.open` would refuse it by its size
+    width, height = picture.size
+    if "progressive" not in picture.info:  # that kind is held in memory whole
+        scale = next((by for by in (1, 2, 4, 8) if width * height <= MOST_PIXELS * by**2), 8)
+        picture.draft(None, (width // scale, height // scale))
+        picture.info["full_size"] = width, height
+    refuse_pixels(*picture.size)
+    return picture
 
 
 def refuse_pixels(width: int, height: int) -> None:

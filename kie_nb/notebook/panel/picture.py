@@ -14,17 +14,18 @@ from urllib.parse import urlsplit
 import ipywidgets as kit
 
 from ... import settings as settings_
+from ...addresses import shareable
 from ...catalogue import ImageIdentity
 from ...engine.waiting import wait_blocking
-from ...errors import InvalidRequest, KieError
+from ...errors import BadImage, InvalidRequest, KieError
 from ...handles import get_session
 from ...markup import ROOT, html
 from ...requests.image_urls import seen_at
 from ...requests.images import CONVERT, FIT, Picture, read_picture
-from ...requests.pixels import as_shown
+from ...requests.pixels import small_jpeg
 from ...requests.sources import is_url
 from ...text import visible
-from ...video import looks_like_video, open_picture
+from ...video import looks_like_video
 from ...video.sniff import HEAD_BYTES
 from .callbacks import Callbacks, lines_of
 from .controls import LABEL
@@ -92,7 +93,7 @@ class PictureControl:
 
         Args:
             source: The picture.
-            is_found: It is an address that stands in a file: it is shown, and called only once somebody agrees.
+            is_found: It is an address found in a file: it is shown, and loaded only if the user agrees.
         """
         proposed = source if is_found and isinstance(source, str) else None
         source = None if proposed else source
@@ -120,11 +121,7 @@ class PictureControl:
         show(self.question, is_shown=True)
 
     def wait(self) -> None:
-        """Until a picture that was given is read.
-
-        Raises:
-            InvalidRequest: that takes too long.
-        """
+        """Until a picture that was given is read; refused where that takes too long."""
         reading = self._reading
         if reading is not None and not wait_blocking(
             reading, timeout_s=READ_S, goes_on="The picture is still being read, so nothing was sent."
@@ -191,7 +188,7 @@ class PictureControl:
             if given is None or (isinstance(given, Picture) and given.content is None):
                 self._shown(facts(given.identity) if isinstance(given, Picture) else "", None)
             elif isinstance(given, str) and is_url(given):
-                self._shown(given, None)
+                self._shown(shareable(given), None)
                 self._callbacks.work(self._look, given, turn)
             else:
                 self._reading = self._callbacks.work(self._read, given, turn)
@@ -230,7 +227,7 @@ class PictureControl:
             return
         session, current = get_session(), settings_.current()
         channel = session.channel(current)
-        words, still = url, None
+        words, still = shareable(url), None
         try:
             picture, warnings, content = seen_at(url, session.ledger(current.home), channel=channel)
             if content is not None:
@@ -262,10 +259,7 @@ def facts(identity: ImageIdentity) -> str:
     return " · ".join(part for part in (identity.label, pixels, size) if part)
 
 
-def _small(content: bytes) -> bytes:
-    with open_picture(io.BytesIO(content)) as image:
-        still = as_shown(image)
-        still.thumbnail((STILL, STILL))
-        out = io.BytesIO()
-        still.convert("RGB").save(out, "JPEG", quality=80)
-    return out.getvalue()
+def _small(content: bytes) -> bytes | None:
+    with contextlib.suppress(BadImage):  # it can be sent all the same
+        return small_jpeg(io.BytesIO(content), STILL)
+    return None
