@@ -9,14 +9,14 @@ from typing import Any
 from .. import api, frontend, headless, notice, tables
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest, price_remarks
-from ..errors import AuthError, InvalidRequest
+from ..errors import AuthError
 from ..handles import Run, get_session
 from ..ledger.money import Figures
 from ..ledger.states import OPEN, UNSETTLED, State
 from ..paths import shown_path
 from ..text import say
 from . import files_magic, guides, open_magic, page, presenter
-from .files_magic import split
+from .files_magic import mistake, split
 
 
 def kie(_ipython: Any, line: str) -> Any:
@@ -26,10 +26,8 @@ def kie(_ipython: Any, line: str) -> Any:
     if name in {"--help", "-h"}:
         name = "help"
     if name not in COMMANDS:
-        raise InvalidRequest(
-            f"there is no %kie {name}{nearest(name, COMMANDS)}",
-            hint=f"commands are: {', '.join(COMMANDS)}",
-            charged="",
+        raise mistake(
+            f"there is no %kie {name}{nearest(name, COMMANDS)}", f"commands are: {', '.join(COMMANDS)}"
         )
     if name in OF_THE_LEDGER:
         for text in get_session().here.untold():
@@ -85,10 +83,9 @@ def _runs(words: list[str]) -> None:
         elif mark and name in RUN_FILTERS and value and (name not in _NUMBERS or value.isdecimal()):
             filters[name] = int(value) if name in _NUMBERS else value
         else:
-            raise InvalidRequest(
+            raise mistake(
                 f"%kie runs {word}: a number of runs is needed, or a filter.",
-                hint=f"filters are {', '.join(f'{name}=…' for name in RUN_FILTERS)}",
-                charged="",
+                f"filters are {', '.join(f'{name}=…' for name in RUN_FILTERS)}",
             )
     found = api.runs(limit=limit, **filters)
     if not found:
@@ -105,7 +102,7 @@ def _spend(words: list[str]) -> None:
     """what runs cost, have reserved and may have cost: `%kie spend day`, `model`, `experiment` or `notebook`"""
     by = words[0] if words else "day"
     if by not in {"day", "model", "experiment", "notebook"}:
-        raise InvalidRequest(f"%kie spend {by}: day, model, experiment or notebook is needed.", charged="")
+        raise mistake(f"%kie spend {by}: day, model, experiment or notebook is needed.")
     service, ledger = settings_.current().service, get_session().here
     rows = [
         (
@@ -155,10 +152,8 @@ def _credits(_words: list[str]) -> None:
 def _show_run(words: list[str]) -> Run:
     """show a run's card or video in this cell: `%kie show ID`"""
     if len(words) != 1:
-        raise InvalidRequest(
-            "%kie show needs the id of a run.",
-            hint="%kie runs lists them; its first characters will do",
-            charged="",
+        raise mistake(
+            "%kie show needs the id of a run.", "%kie runs lists them; its first characters will do"
         )
     run = get_session().get(words[0])
     presenter.show(run)
@@ -178,7 +173,7 @@ def _panel(_words: list[str]) -> Any:
 def _use(words: list[str]) -> None:
     """choose who answers from now on: `%kie use kie` or `%kie use simulator`"""
     if len(words) != 1 or words[0] not in {"kie", "simulator"}:
-        raise InvalidRequest("%kie use needs kie or simulator.", charged="")
+        raise mistake("%kie use needs kie or simulator.")
     if words[0] == "kie":
         settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
