@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         budget,
         compare,
         configure,
-        credits,  # noqa: A004 - the service's word
         doctor,
         export,
         generate,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         settle,
         wall,
     )
+    from .api import credits as credits  # noqa: A004 - the service's word, and not by `*`
     from .errors import (
         AuthError,
         BadImage,
@@ -89,7 +89,6 @@ __all__ = [
     "budget",
     "compare",
     "configure",
-    "credits",
     "doctor",
     "export",
     "generate",
@@ -117,18 +116,30 @@ _PLACES = {
 }
 
 
+_NOT_BY_STAR = ("credits",)  # Python's own name, which `from kie_nb import *` must not take away
+
+
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in {*__all__, *_NOT_BY_STAR}:
         raise AttributeError(f"module 'kie_nb' has no attribute {name!r}")
     from importlib import import_module
 
+    from .presenter import ask_with
+
+    ask_with(_ask)
     # Functions are written small, and all of them stand in one place; what is not placed is an error.
     place = ".api" if name.islower() else _PLACES.get(name, ".errors")
     return getattr(import_module(place, __name__), name)
 
 
+def _ask(words: str) -> bool:
+    from .notebook.presenter import ask
+
+    return ask(words)
+
+
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*__all__, *_NOT_BY_STAR, "__version__"]
 
 
 def load_ipython_extension(ipython: Any) -> None:

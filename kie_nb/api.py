@@ -72,7 +72,7 @@ def generate(
     Raises:
         InvalidRequest, BadImage: it cannot be sent as it is, or its picture cannot; nothing was sent.
         BudgetExceeded: a limit of your own would be passed; nothing was sent.
-        LedgerError: it cannot be written down, so nothing was sent.
+        LedgerError: it cannot be recorded, so nothing was sent.
         NotSent: no connection could be made, and nothing was sent.
         OutOfCredits, AuthError, ModelUnavailable, Refused: the service said no; nothing was charged.
         OutcomeUnknown: the answer was lost; a task may exist and be billed.
@@ -184,7 +184,7 @@ def get(run_id: str) -> Run:
 def resume() -> RunList:
     """Take up every open run of the current folder, after a restart or a crash; sends nothing.
 
-    What was never sent is taken back: its cell sends it. Runs of unknown outcome are `runs(state="unknown")`.
+    What was never sent is cancelled: its cell sends it. Runs of unknown outcome are `runs(state="unknown")`.
 
     Raises:
         LedgerError: the ledger cannot be read or written.

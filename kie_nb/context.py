@@ -9,7 +9,7 @@ from pathlib import Path
 from . import frontend
 
 
-def place() -> tuple[str | None, int | None]:
+def running_cell() -> tuple[str | None, int | None]:
     """The notebook's (or script's) file name without folders, and the number of the cell that runs; None for unknown."""
     told = os.environ.get("KIE_NB_NOTEBOOK") or _from_front_end() or _script()
     name = told.replace("\\", "/").rsplit("/", 1)[-1] or None if told else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -28,6 +29,7 @@ class Presenter(Protocol):
 
 
 _current: Presenter | None = None
+_ask: Callable[[str], bool] | None = None
 
 
 def install(presenter: Presenter | None) -> None:
@@ -39,3 +41,14 @@ def install(presenter: Presenter | None) -> None:
 def current() -> Presenter | None:
     """The installed presenter; None where there is no notebook."""
     return _current
+
+
+def ask_with(ask: Callable[[str], bool]) -> None:
+    """Let *ask* put questions to the person at the keyboard; it says no where there is none."""
+    global _ask  # noqa: PLW0603
+    _ask = ask
+
+
+def agreed(words: str) -> bool:
+    """Whether the person at the keyboard, who is asked, agrees."""
+    return _ask is not None and _ask(words)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 from .catalogue import nearest
-from .engine.states import WORDS, State, named
 from .errors import InvalidRequest
 from .handles import get_session
+from .ledger.states import WORDS, State, named
 
 
 def check_numbers(*, rating: object, seed: object, limit: object) -> None:

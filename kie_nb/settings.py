@@ -136,6 +136,8 @@ def current(service: ServiceName | None = None) -> Settings:
     # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another host.
     upload_url = hosts.from_environment("KIE_UPLOAD_URL") or base_url or KIE_UPLOAD_URL
     base_url = base_url or KIE_BASE_URL
+    embed = _overrides.get("embed") or os.environ.get("KIE_NB_EMBED") or "preview"
+    _check("embed", embed)
     withheld_from = ""
     if chosen == "kie":
         hosts.check_encrypted(base_url, upload_url)
@@ -153,7 +155,7 @@ def current(service: ServiceName | None = None) -> Settings:
         ledger_url=ledger_url(),
         state_home=_state_home(),
         wait=_overrides.get("wait", _flag("KIE_NB_WAIT")),
-        embed=_overrides.get("embed") or _embed(),
+        embed=cast("Embed", embed),
         max_credits=_overrides.get("max_credits", _number("KIE_NB_MAX_CREDITS", "max_credits")),
         creates_per_window=int(
             _overrides.get("creates_per_window")
@@ -313,12 +315,6 @@ def _number(name: str, setting: str) -> float | None:
         raise InvalidRequest(f"{name}={text!r} is not a number.", charged="") from None
     _check(setting, int(number) if number.is_integer() else number, shown=f"{name}={text!r}")
     return number
-
-
-def _embed() -> Embed:
-    embed = os.environ.get("KIE_NB_EMBED") or "preview"
-    _check("embed", embed)
-    return cast("Embed", embed)
 
 
 def is_amount(value: Any) -> bool:

@@ -3,11 +3,13 @@
 import os
 import signal
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pgserver
 import pytest
 from hurry import hurry
+from soak import IS_SOAK, SEED
 
 from kie_nb import settings
 
@@ -16,7 +18,64 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 ROOT = Path(__file__).parents[1]
+PART = 4  # tests of a file that one worker runs one after the other
+BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
 SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
+
+
+def pytest_report_header():
+    """How to repeat the games of chance of this run."""
+    return f"games of chance: {'in full' if IS_SOAK else 'short (SOAK=1: in full)'}, SEED={SEED}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker drives the only browser; tests of a file that share a kernel stay together, others go in small parts."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        _parts = None
+
+        def _split_scope(self, nodeid):
+            if self._parts is None:
+                self._parts = parts_of(self.collection)
+            return self._parts[nodeid]
+
+    config.option.loadscopereorder = False  # what takes longest comes first, and not what has most tests
+    return Scheduling(config, log)
+
+
+def parts_of(names):
+    """The part that each test is of."""
+    parts, seen = {}, Counter()
+    for name in names:
+        file = name.partition("::")[0]
+        folder = file.split("/")[1]
+        number = seen[file] // PART
+        parts[name] = {"browser": folder, "kernel": file}.get(folder, f"{file} {number}")
+        seen[file] += 1
+    return parts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests by their folders, and begin with those that take longest."""
+    for item in items:
+        if (folder := folder_of(item)) in {"browser", "kernel"}:
+            item.add_marker(folder)
+        if folder == "browser":
+            item.add_marker(pytest.mark.timeout(BROWSER_S))
+    items.sort(key=rank)
+
+
+def folder_of(item):
+    return item.path.relative_to(ROOT / "tests").parts[0]
+
+
+def rank(item):
+    """What takes longest comes first."""
+    marks = ("browser", "kernel", "slow")
+    return next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ Tests in `tests/browser` use it through the fixtures of their conftest. What mad
 * Nobody waits for the promise of "run all": a cell that the kernel lost would hang it for ever.
 
 Playwright's blocking API keeps an asyncio loop "running" in this thread, so `asyncio.run` fails while a `Browser`
-is open; the conftest runs these tests last for that reason.
+is open; the conftest closes it after the last of these tests for that reason.
 """
 
 import os

@@ -11,7 +11,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kie_nb.engine.states import NEXT, OPEN, State
+from kie_nb.ledger.states import NEXT, OPEN, State
 
 OVER = {"not_sent", "refused", "fail", "written_off"}  # no longer stands for its request
 PERHAPS = {"sending", "unknown", "written_off"}  # may have a task that we do not know

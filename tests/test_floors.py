@@ -11,25 +11,8 @@ import kie_nb
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "headless", "context", "notice", "presenter", "paths"), 1),
-    **dict.fromkeys(
-        (
-            *(
-                "addresses",
-                "bounds",
-                "fileops",
-                "frontend",
-                "home",
-                "hosts",
-                "markup",
-                "programs",
-                "redact",
-                "sqlite_files",
-                "text",
-                "version",
-            ),
-        ),
-        1,
-    ),
+    **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "hosts", "loops", "markup"), 1),
+    **dict.fromkeys(("programs", "redact", "sqlite_files", "tables", "text", "version"), 1),
     **dict.fromkeys(("catalogue", "video"), 2),
     "service": 3,
     "ledger": 4,
@@ -48,6 +31,7 @@ ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
     ("simulator", "bounds"): "JSON from outside, bounded",
     ("simulator", "addresses"): "which addresses are public",
+    ("simulator", "loops"): "the C task, as the engine has it",
     ("simulator", "home"): "its folder may be somebody else's",
     ("simulator", "sqlite_files"): "and so may its database",
     ("simulator", "video"): "what is a video by its bytes",

@@ -71,7 +71,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
     bare = {known.removeprefix(dashes): known for known in words if known.startswith(dashes)}
     other = {synonym: bare[name] for synonym, name in _SYNONYMS.items() if name in bare}
     known = other | bare
-    near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.removeprefix(dashes), known, n=1, cutoff=0.65)
     return f"; did you mean {known[near[0]]!r}?" if near else "."
 
 
@@ -82,7 +82,13 @@ def _field(name: str, info: Any, model: type[ModelInput]) -> Field:
         kind, choices = "choice", get_args(annotation)
     else:
         kind = {"int": "int", "bool": "bool"}.get(annotation.__name__, "str")  # type: ignore[assignment]
-    limits = _limits(info)
+    told = {"minimum": "ge", "maximum": "le", "max_length": "max_length"}
+    limits: dict[str, Any] = {
+        ours: getattr(constraint, theirs)
+        for constraint in info.metadata
+        for ours, theirs in told.items()
+        if hasattr(constraint, theirs)
+    }
     is_image = name == model.image_field
     return Field(
         name=name,
@@ -96,15 +102,6 @@ def _field(name: str, info: Any, model: type[ModelInput]) -> Field:
         unit=(info.json_schema_extra or {}).get("unit", ""),
         **limits,
     )
-
-
-def _limits(info: Any) -> dict[str, Any]:
-    limits: dict[str, Any] = {}
-    for constraint in info.metadata:
-        for ours, theirs in (("minimum", "ge"), ("maximum", "le"), ("max_length", "max_length")):
-            if hasattr(constraint, theirs):
-                limits[ours] = getattr(constraint, theirs)
-    return limits
 
 
 def _plain(annotation: Any) -> Any:

@@ -47,10 +47,10 @@ def price_remarks(costs: Iterable[tuple[Estimate, float]]) -> list[str]:
         if is_far(found, real):
             key = (found.as_of, "more" if real > found.credits else "less")
             far.setdefault(key, []).append((found.credits, real))
-    return [_price_remark(pairs, *key) for key, pairs in sorted(far.items())]
-
-
-def _price_remark(pairs: list[tuple[float, float]], as_of: str, direction: str) -> str:
-    listed, real = (sum(column) for column in zip(*pairs, strict=True))
-    runs = f"{len(pairs)} run{'s' if len(pairs) > 1 else ''}"
-    return f"{runs} cost {abs(real / listed - 1):.0%} {direction} than the price list of {as_of} says; it may be old"
+    said = []
+    for (as_of, direction), pairs in sorted(far.items()):
+        listed, real_sum = (sum(column) for column in zip(*pairs, strict=True))
+        runs = f"{len(pairs)} run{'s' if len(pairs) > 1 else ''}"
+        share = f"{abs(real_sum / listed - 1):.0%} {direction}"
+        said.append(f"{runs} cost {share} than the price list of {as_of} says; it may be old")
+    return said

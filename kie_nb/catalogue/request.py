@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from ..errors import InvalidRequest
-from .describe import describe, find, nearest
+from .describe import Field, describe, find, nearest
 from .prices import Estimate, estimate
 from .wan import DEFAULT_MODEL
 
@@ -179,9 +180,8 @@ def build_request(
     try:
         checked = description(**given)
     except ValidationError as exc:
-        hint = "%kie_wan --help shows what is allowed"
         # The cause would repeat it in pydantic's words.
-        raise InvalidRequest(_explain(model, exc, given), hint=hint) from None
+        raise together(_mistakes(model, exc, given)) from None
     inputs = checked.model_dump(exclude_none=True)
     seed = inputs.pop("seed", None)
     inputs.pop(description.image_field or "", None)
@@ -229,11 +229,51 @@ def _need_image(model: str, image_field: str | None, image: ImageIdentity | None
         raise InvalidRequest(f"{model} takes no image.", hint=hint)
 
 
-def _explain(model: str, exc: ValidationError, given: dict[str, Any]) -> str:
+def mistakes_in(model: str, given: dict[str, Any]) -> list[InvalidRequest]:
+    """What is wrong with these fields of *model*, each for itself; what is missing is not looked for."""
+    description = find(model)
+    if description is None:
+        return []
+    try:
+        description(**given)
+    except ValidationError as exc:
+        return [] if not given else _mistakes(model, exc, given, missing=False)
+    return []
+
+
+def together(mistakes: Sequence[InvalidRequest]) -> InvalidRequest:
+    """Several mistakes as one error."""
+    said = dict.fromkeys(one.message for one in mistakes)
+    fixes = dict.fromkeys(one.hint for one in mistakes if one.hint)
+    return InvalidRequest("\n".join(said), hint="; ".join(fixes))
+
+
+def _mistakes(
+    model: str, exc: ValidationError, given: dict[str, Any], *, missing: bool = True
+) -> list[InvalidRequest]:
     fields_ = {entry.name: entry for entry in describe(model)}
-    wrong = [(str(error["loc"][0]), error["type"]) for error in exc.errors()]
-    lines = (_explain_one(fields_[name], given.get(name), kind) for name, kind in wrong)
-    return "\n".join(dict.fromkeys(lines))
+    wrong = [(fields_[str(error["loc"][0])], error["type"]) for error in exc.errors()]
+    return [
+        InvalidRequest(_explain_one(entry, given.get(entry.name), kind), hint=_fix(entry))
+        for entry, kind in wrong
+        if missing or entry.name in given
+    ]
+
+
+def _fix(entry: Field) -> str:
+    """What to write instead, as the magic's line has it."""
+    if entry.name == "prompt":
+        return (
+            "write it in the cell's body"
+            if not entry.max_length
+            else f"1 to {entry.max_length} characters, in the cell's body"
+        )
+    value = {
+        "choice": " or ".join(entry.choices),
+        "int": f"{entry.minimum} to {entry.maximum}",
+        "bool": f"or --no-{entry.option}",
+    }.get(entry.kind, f"with at most {entry.max_length} characters" if entry.max_length else "TEXT")
+    return f"use --{entry.option} {value}"
 
 
 def _explain_one(entry: Any, value: Any, kind: str) -> str:

@@ -58,7 +58,7 @@ async def bring(
         DownloadFailed: it did not come, and nothing of it is here.
     """
     # What the ledger knows was changed since, if it is there: that is no file to take. What it does not know, a process
-    # has left that died before it was written down.
+    # has left that died before it was recorded.
     is_known = any(kept.number == number for kept in run.row.files)
     is_known = is_known and await work(is_plain_file, place)
     await work(save_left, place)

@@ -7,7 +7,7 @@ import contextlib
 import datetime as dt
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,15 +16,36 @@ from weakref import WeakValueDictionary
 from .. import settings as settings_
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
-from ..ledger import GrantStore, Leave, Ledger, RunRow, owner
+from ..ledger import Grant, GrantStore, Leave, Ledger, RunRow, owner
+from ..ledger.states import State
 from ..service import Client
 from ..settings import Settings
 from .balance import Reading
 from .dispatcher import Dispatcher, before_exit
-from .states import State
 from .timing import Timing
 
 SHORTEST_PAUSE_S = 0.01
+
+
+@contextlib.asynccontextmanager
+async def holding(
+    grant: Grant, grants: GrantStore, account: str, pause_s: float, blocking: Callable[..., Awaitable[Any]]
+) -> AsyncIterator[None]:
+    """Hold the right to send one create until its reply; a refusal for the rate pauses all creates of the account.
+
+    Args:
+        blocking: Calls a function of the store off the loop.
+    """
+    try:
+        yield
+    except RateLimited:
+        with contextlib.suppress(LedgerError):
+            await blocking(grants.pause, account, pause_s)
+        raise
+    finally:
+        # The service has answered: trouble with a rate file must not lose its answer. The slot frees itself in time.
+        with contextlib.suppress(Exception):
+            await blocking(grants.replied, grant)
 
 
 class Channel:
@@ -133,16 +154,9 @@ class Channel:
         if leave.grant is None:
             yield None
             return
-        try:
+        pause_s = self.timing.rate_pause_s
+        async with holding(leave.grant, self._grants, self.account, pause_s, self._dispatcher.ledger):
             yield leave.row
-        except RateLimited:
-            with contextlib.suppress(LedgerError):
-                await self._dispatcher.ledger(self._grants.pause, self.account, self.timing.rate_pause_s)
-            raise
-        finally:
-            # The service has answered: trouble with a rate file must not stop the run. The slot frees itself in time.
-            with contextlib.suppress(Exception):
-                await self._dispatcher.ledger(self._grants.replied, leave.grant)
 
     async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> Leave:
         known: dict[str, Any] = {}
@@ -151,7 +165,7 @@ class Channel:
             known = {"balance_before": balance.credits, "evidence": evidence}
         async with self._gate:
             while True:
-                if self._dispatcher.is_ending:  # its answer might come too late to be written down
+                if self._dispatcher.is_ending:  # its answer might come too late to be recorded
                     return Leave()
                 leave = await self._dispatcher.ledger(
                     self._grants.send,

@@ -22,6 +22,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from ..loops import new_loop
+
 T = TypeVar("T")
 log = logging.getLogger("kie_nb")
 
@@ -49,13 +51,7 @@ class Dispatcher:
         return self._loop
 
     def _main(self) -> None:
-        loop = asyncio.new_event_loop()
-        try:
-            from _asyncio import Task
-        except ImportError:  # an interpreter without the C part
-            pass
-        else:
-            loop.set_task_factory(lambda loop, coro, **more: Task(coro, loop=loop, **more))
+        loop = new_loop()
         asyncio.set_event_loop(loop)
         self._loop = loop
         loop.call_soon(self._ready.set)
@@ -134,7 +130,7 @@ def _hand_over(task: asyncio.Task[T], future: concurrent.futures.Future[T]) -> N
 def _log_error(done: concurrent.futures.Future[Any]) -> None:
     error = None if done.cancelled() else done.exception()
     if error is not None:
-        log.error("something that nobody waits for has failed", exc_info=error)
+        log.error("background task failed", exc_info=error)
 
 
 _dispatcher: Dispatcher | None = None

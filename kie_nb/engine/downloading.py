@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
 from ..ledger import Files, KeptFile, files_made, with_kept
+from ..ledger.states import State
 from ..paths import shown_path
 from ..settings import LOGS
 from .bringing import bring, received
 from .outcomes import error_of, stored
 from .record import Record
-from .states import State
 from .transitions import Step
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 from ..errors import NOTHING, KieError
+from ..ledger.states import AT_SERVICE, State
 from .downloading import Downloading
 from .outcomes import error_of
 from .polling import Polling
 from .sending import Sending
-from .states import AT_SERVICE, State
 from .transitions import Drive, OwnershipLost, log
 
 
@@ -32,9 +32,9 @@ async def drive_to_end(drive: Drive) -> KieError | None:
             exc.charged = f"nothing more; task {drive.run.task_id} was accepted before and goes on"
         return exc
     except Exception as exc:  # noqa: BLE001 - logged, and shown on the handle
-        log.exception("run %s met an error of ours", drive.run.id)
+        log.exception("internal error while driving run %s", drive.run.id)
         return KieError(
-            f"an error of kie_nb's own stopped following run {drive.run.id[:8]}: {type(exc).__name__}: {exc}.",
+            f"an error of kie_nb's own stopped the driver of run {drive.run.id[:8]}: {type(exc).__name__}: {exc}.",
             hint="nothing is sent again by itself; `%kie resume` takes it up where it is",
             charged="unknown" if drive.run.state is State.SENDING else None,
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import NotSent
+from ..ledger.states import State
 from .outcomes import stored
 from .record import Record
-from .states import State
 
 
 def cancel_unsent(run: Record) -> bool:

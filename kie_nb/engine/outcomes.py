@@ -6,10 +6,10 @@ from typing import Any
 
 from .. import errors
 from ..errors import KieError, Refused, TaskFailed
+from ..ledger.states import State
 from ..service import TaskRecord
 from ..settings import LOGS
 from .record import Record
-from .states import State
 
 _KEPT = ("message", "hint", "charged", "code", "fail_code")
 

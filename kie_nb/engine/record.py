@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..catalogue import Estimate, Request
 from ..ledger import Files, Ledger, files_made
 from ..ledger.schema import moment
+from ..ledger.states import FINAL, State
 from ..requests import provenance
-from .states import FINAL, State
 
 if TYPE_CHECKING:
     from ..ledger import RunRow
@@ -105,7 +105,7 @@ class Record:
 
     @property
     def video(self) -> Path | None:
-        """The file, once it is on disk; None too where the ledger names one that is none of ours, as `remarks` says then."""
+        """The file, once it is on disk; None too where the ledger names a file that is not read, see `remarks`."""
         return Files(self.ledger.home).place(self.row.video)
 
     @property
@@ -185,7 +185,7 @@ class Record:
 
     @property
     def created_at(self) -> dt.datetime:
-        """When the intention was written down (UTC)."""
+        """When the intent was recorded (UTC)."""
         at = moment(self.row.created_at)
         assert at is not None  # noqa: S101 - a column that is never null
         return at

@@ -19,10 +19,10 @@ from ..errors import (
 )
 from ..ledger import owner
 from ..ledger.leases import elapsed_s
+from ..ledger.states import State
 from ..requests.images import upload_name
 from ..service.envelope import outcome_unknown
 from .balance import Reading
-from .states import State
 from .transitions import OwnershipLost, Step, ToSend, noted_task
 
 RATE_TRIES = 30  # each after the ten seconds that the gate keeps closed
@@ -71,7 +71,7 @@ class Sending(Step):
             counting.cancel()
 
     async def give_up(self) -> None:
-        """Its process died between the first byte and the reply, or before the reply was written down."""
+        """Its process died between the first byte and the reply, or before the reply was recorded."""
         task_id = noted_task(self.channel.settings.state_home, self.run.id)
         if task_id is not None:
             await self.surely(
@@ -134,7 +134,7 @@ class Sending(Step):
         self.say("")
         try:
             await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
-        except Exception as exc:  # no word of a database's may stand for what the service has said
+        except Exception as exc:  # a database error must not hide what the service has said
             error = outcome_unknown(
                 f"its task {task_id} was accepted and could not be written down ({type(exc).__name__})"
             )
@@ -143,10 +143,10 @@ class Sending(Step):
             raise error from exc
 
     async def _ensure_ours(self) -> None:
-        """Who took us for dead has written down that the outcome is unknown, and may have sent it again.
+        """Stop if another process took this one for dead: it has recorded an unknown outcome, and may have sent the request again.
 
         Raises:
-            OwnershipLost: then nothing is sent here any more.
+            OwnershipLost: nothing is sent here any more.
         """
         if not await self.db(self.ledger.renew, [self.run.id], owner.me()):
             raise OwnershipLost

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import KieError
 from ..ledger import owner
+from ..ledger.states import OPEN, State
 from .intents import cancel_unsent
 from .record import Key, Record
-from .states import OPEN, State
 
 if TYPE_CHECKING:
     from .supervisor import Supervisor

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import KieError, NotFetched, OutcomeUnknown
 from ..ledger import Ledger, RunRow, owner
 from ..ledger.leases import BEATS
+from ..ledger.states import OPEN, State
 from .downloading import Downloading
 from .driver import drive_to_end
 from .intents import cancel_unsent
 from .outcomes import error_of
 from .record import Key, Record
-from .states import OPEN, State
 from .transitions import Drive, OwnershipLost, ToSend
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Supervisor:
     def reread(self, run: Record) -> None:
         """Read a run that is not driven here again: what is news is published.
 
-        Nobody takes it in hand meanwhile: a row that was read before may be older than what a driver has just published.
+        Nobody starts to drive it meanwhile: a row that was read before may be older than what a driver has just published.
         """
         with self._lock:
             if not self.is_driven(run):
@@ -144,7 +144,7 @@ class Supervisor:
             try:
                 self._audience.taken(run)
                 workspace.dispatcher.start(self._drive(drive))
-            except BaseException:  # an interrupt just here must not leave it in nobody's hands
+            except BaseException:  # an interrupt just here must not leave it registered and undriven
                 self._drives.pop(run.key, None)
                 raise
 
@@ -154,14 +154,14 @@ class Supervisor:
             self._heart = asyncio.get_running_loop().create_task(self._beat())
         key, short = drive.run.key, drive.run.id[:8]
         hint = "%kie resume takes it up"
-        error: KieError | None = KieError(f"nobody follows run {short} any more.", hint=hint)
+        error: KieError | None = KieError(f"run {short} is not driven any more.", hint=hint)
         try:
             error = await self._to_its_end(drive)
         except KieError as exc:
             error = exc
         except Exception as exc:
-            log.exception("run %s could not be followed", drive.run.id)
-            error = KieError(f"run {short} could not be followed: {exc}.", hint=hint)
+            log.exception("run %s could not be driven", drive.run.id)
+            error = KieError(f"run {short} could not be driven: {exc}.", hint=hint)
         finally:
             # Let go of it first: whoever wakes by the end may ask for it again at once.
             self._drives.pop(key, None)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import KieError, LedgerError
 from ..ledger import Files, UnreadableRun, owner
+from ..ledger.states import OPEN, RELEASED, State, sources
 from ..paths import make_private, open_private
 from .outcomes import stored
-from .states import OPEN, RELEASED, State, sources
 
 if TYPE_CHECKING:
     from ..catalogue import Request
@@ -97,7 +97,7 @@ class Step:
         """A transition that must not be lost: a disk that is full for a minute must not cost a paid video.
 
         Raises:
-            UnreadableRun: the run is no run any more, which waiting does not cure; its task is noted beside the ledger.
+            UnreadableRun: the row cannot be read as a run, which waiting does not cure; its task is noted beside the ledger.
             OwnershipLost: another process drives the run.
         """
         told = ""
@@ -117,7 +117,7 @@ class Step:
                 await asyncio.sleep(self.timing.ledger_pause_s)
             else:
                 if not is_moved and changes.get("task_id") not in {None, self.run.task_id}:
-                    # Settled meanwhile, by a kernel that took us for dead: the id must not go with it.
+                    # Settled meanwhile by a kernel that took this one for dead: the task id must not be lost.
                     self.note_task(changes["task_id"])
                     log.error("%s is %s, but has task %s", self.run.label, self.run.state, changes["task_id"])
                 if not is_moved and self.run.state in OPEN and self.run.row.owner != owner.me():

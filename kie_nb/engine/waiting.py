@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from ..errors import WaitInterrupted
+from ..errors import InvalidRequest, WaitInterrupted
 from ..notice import is_new
 from .dispatcher import dispatcher
 
@@ -68,7 +68,14 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     import nest_asyncio2
 
     warn_about_nest_asyncio()
-    nest_asyncio2.apply(loop)
+    try:
+        nest_asyncio2.apply(loop)
+    except ValueError:
+        coroutine.close()
+        raise InvalidRequest(
+            f"kie_nb.run cannot run inside a loop of {type(loop).__module__.partition('.')[0]}.",
+            hint="write `await` before the coroutine in the cell, or asyncio.run(...) in a thread of its own",
+        ) from None
     return loop.run_until_complete(coroutine)
 
 

@@ -12,11 +12,11 @@ from .. import hosts
 from .. import settings as settings_
 from ..engine.channel import Channel
 from ..engine.record import Record
-from ..engine.states import OPEN, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
+from ..ledger.states import OPEN, State
 from ..requests.provenance import here
 from .cell_requests import Cells, credits_of
 from .limits import check_limit

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..engine import tables
+from .. import tables
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, get_session

@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 from ..addresses import shareable_value
-from ..engine.states import State
 from ..errors import InvalidRequest, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..handles import Run, Session
 from ..home import is_name
+from ..ledger.states import State
 from ..operations.manifest import plain_json
 from ..paths import shown_path
 from ..redact import places_of

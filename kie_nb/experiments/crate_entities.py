@@ -14,8 +14,8 @@ from urllib.parse import quote, urlsplit
 
 from ..addresses import shareable, shareable_value
 from ..catalogue import find
-from ..engine.states import OPEN, WORDS, State
 from ..handles import Run
+from ..ledger.states import OPEN, WORDS, State
 from ..operations.embedded_request import call_of
 from ..redact import Places, redacted
 

@@ -16,13 +16,13 @@ from typing_extensions import TypedDict
 from .. import frontend
 from ..addresses import shareable_value
 from ..bounds import MAX_JSON, Text
-from ..engine.tables import counted
 from ..errors import InvalidRequest
-from ..handles.words import ask
 from ..home import open_file
+from ..presenter import agreed
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
 from ..settings import start_folder
+from ..tables import counted
 from .grid import Grid
 
 VERSION = 1
@@ -187,7 +187,7 @@ def _agree(name: str, outside: Sequence[Path]) -> None:
     listed = ", ".join(map(str, outside))
     words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
     can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
-    if not can_answer or not ask(f"{words}. Send what they show to the service?"):
+    if not can_answer or not agreed(f"{words}. Send what they show to the service?"):
         raise InvalidRequest(
             f"{words}; nothing was sent.",
             hint="if they are meant: allow_outside=True, or --allow-outside on the command line",

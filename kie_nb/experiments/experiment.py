@@ -15,12 +15,12 @@ from .. import presenter
 from .. import settings as settings_
 from ..catalogue.wan import DEFAULT_MODEL
 from ..engine.record import Record
-from ..engine.states import State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..frontend import takes_results
 from ..handles import Run, get_session
 from ..ledger import Standing
+from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..text import in_line, say
 from . import data, exports
@@ -32,7 +32,7 @@ from .definition_store import keep, keep_seed, refusal
 from .grid import Grid, Where
 from .limits import NOT_GIVEN, PARALLEL, Limits, NotGiven
 from .plan import Plan, untold
-from .runner import Runner, stop_all
+from .runner import Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
 from .status import FAILED, Status, status_of
 from .wall import Wall
@@ -222,7 +222,7 @@ class Experiment:
         """Buy the cells that are missing, and return at once; `wait()` or `await` until the end.
 
         Videos that are not on this machine any more are fetched again, and tasks that the service did not show are looked for.
-        While it is running its limits cannot be changed: call `stop` first.
+        While it is running, here or by another handle, its limits cannot be changed: call `stop` first.
 
         Args:
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Checked again
@@ -246,17 +246,17 @@ class Experiment:
             "stop_after_failures": stop_after_failures,
             "stop_after_unknowns": stop_after_unknowns,
         }
-        limits = Limits().changed(**given)
+        running = [runner for runner in runners_of(self._cells.key) if not runner.stopped]
+        limits = (running[0].limits if running else Limits()).changed(**given)
         self._cells.channel()
-        if self._runner is not None and self.is_running and not self._runner.stopped:
-            if self._runner.limits.changed(**given) != self._runner.limits:
-                raise InvalidRequest(
-                    f"the experiment {self.name!r} is running with other limits, and goes on with those.",
-                    hint="stop it first: exp.stop(), then exp.run(...) with the new limits",
-                    charged="",
-                )
-            if not retry_failed or self._retry_meanwhile(self._runner):
-                return self
+        if any(runner.limits != limits for runner in running):
+            raise InvalidRequest(
+                f"the experiment {self.name!r} is running with other limits, and goes on with those.",
+                hint="stop it first: exp.stop() or the button of its card, then run it with the new limits",
+                charged="",
+            )
+        if self._runner in running and (not retry_failed or self._retry_meanwhile(self._runner)):
+            return self
         cells, drawn = self._cells, self._draws_seed
         self.definition, cells.cells = keep(
             cells.store, self.definition, cells.cells, extend=extend, drawn=drawn
@@ -302,7 +302,8 @@ class Experiment:
 
     def stop(self) -> None:
         """Buy no more cells, from any handle of it in this process; what was sent goes on, and its videos are fetched."""
-        stop_all(self._cells.key, "you stopped it")
+        for runner in runners_of(self._cells.key):
+            runner.stop("you stopped it")
 
     @property
     def is_running(self) -> bool:

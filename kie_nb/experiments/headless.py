@@ -9,8 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-from ..engine.states import State
 from ..errors import WaitInterrupted
+from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..operations.integrity import troubles
 from ..text import in_line, say

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
+from .. import tables
 from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
 from ..markup import Html, joined
 from ..notice import is_new
 from ..text import visible

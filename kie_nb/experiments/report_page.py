@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from .. import tables
 from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, WORDS, State
-from ..engine.tables import counted
 from ..handles import Run
+from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..markup import Html, data_url, document, rendered
 from ..redact import Places, redacted
+from ..tables import counted
 from ..version import __version__
 from .data import Cells, in_words
 from .definition import Definition, short

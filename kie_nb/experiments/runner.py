@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ..engine.intents import cancel_unsent
-from ..engine.states import UNSETTLED, State
 from ..errors import AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutOfCredits, StillRunning
 from ..handles import Run
+from ..ledger.states import UNSETTLED, State
 
 if TYPE_CHECKING:
     from ..handles import Prepared, Session
@@ -24,11 +24,9 @@ NEEDED_BYTES = 500_000_000  # room for the open videos, and for what else lives 
 _runners: WeakSet[Runner] = WeakSet()
 
 
-def stop_all(experiment: object, why: str) -> None:
-    """Stop the runners of *experiment*: a cell that ran twice has two, and its card the button of the second alone."""
-    for runner in list(_runners):
-        if runner.experiment == experiment and runner.is_running:
-            runner.stop(why)
+def runners_of(experiment: object) -> list[Runner]:
+    """Those at work for *experiment* in this process: a cell that ran twice has two."""
+    return [runner for runner in list(_runners) if runner.experiment == experiment and runner.is_running]
 
 
 class Runner:

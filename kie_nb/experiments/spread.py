@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+from .. import tables
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
 from ..engine.record import Record
-from ..engine.states import State
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
 from ..handles.preparation import again
-from ..handles.words import ask
 from ..ledger import RunRow
+from ..ledger.states import State
 from ..markup import Html, joined
 from ..operations.integrity import video_as_fetched
+from ..presenter import agreed
 from ..text import say
 from ..video import compare_videos
 from .comparison import Comparison, compare, results
@@ -209,7 +209,7 @@ def _agree(session: Session, run: Run, count: int, *, yes: bool) -> None:
     words = f"This buys {tables.counted(count, 'more run')} of the same request, {price}{f' ({via})' if via else ''}."
     if yes or run.service == "simulator":
         say(f"kie_nb: {words}")
-    elif not ask(f"{words} Go on?"):
+    elif not agreed(f"{words} Go on?"):
         raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .. import tables
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
 from ..engine.schedule import usual_of
-from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..ledger import Standing
 from ..ledger.money import BILLED, Figures
+from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..settings import WINDOW_S
 from ..text import in_line
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import tables
 from ..addresses import shareable_value
-from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, WORDS, State
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, Session
 from ..ledger import Files
 from ..ledger.schema import moment
+from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
 from ..redact import Places, places_of, redacted

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..addresses import shareable_value
-from ..engine.states import WORDS, State
-from ..engine.tables import counted
 from ..errors import InvalidRequest
 from ..handles import Run
+from ..ledger.states import WORDS, State
 from ..operations.integrity import video_as_fetched
+from ..tables import counted
 from ..text import in_line
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
 

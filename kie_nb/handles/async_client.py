@@ -10,8 +10,7 @@ from typing import Self
 
 from .. import hosts, notice
 from .. import settings as settings_
-from ..engine.channel import SHORTEST_PAUSE_S, embedded_simulator
-from ..errors import LedgerError, RateLimited
+from ..engine.channel import SHORTEST_PAUSE_S, embedded_simulator, holding
 from ..keys import SIMULATORS, Secret
 from ..ledger import Grant, GrantStore
 from ..service import Client
@@ -71,19 +70,9 @@ class AsyncKie(Client):
     async def _permission(self) -> AsyncIterator[None]:
         """The right to send, which counts across all kernels of the account until 10 s after the reply."""
         grants = await asyncio.to_thread(get_session().grants, self._settings)
-        grant = await self._take(grants)
-        try:
+        grant, pause_s = await self._take(grants), get_session().timing.rate_pause_s
+        async with holding(grant, grants, self._settings.account, pause_s, asyncio.to_thread):
             yield
-        except RateLimited:
-            with contextlib.suppress(LedgerError):
-                await asyncio.to_thread(
-                    grants.pause, self._settings.account, get_session().timing.rate_pause_s
-                )
-            raise
-        finally:
-            # The service has answered: trouble with a rate file must not lose its answer. The slot frees itself in time.
-            with contextlib.suppress(Exception):
-                await asyncio.to_thread(grants.replied, grant)
 
     async def _take(self, grants: GrantStore) -> Grant:
         settings = self._settings

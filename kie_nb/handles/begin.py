@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalogue import Estimate, ImageIdentity
 from ..engine.record import Record
-from ..engine.states import State
 from ..engine.transitions import ToSend
 from ..errors import NOTHING, AuthError, BudgetExceeded, KieError, LedgerError, NotSent, OutcomeUnknown
 from ..ledger import RunRow
+from ..ledger.states import State
 from ..operations.evidence import need_unsettled, nothing_to_settle
 from ..operations.settling import question
+from ..presenter import agreed
 from ..requests.image_urls import remember
 from ..requests.prepare import Prepared, check, check_number, new_run
 from .preparation import again
 from .run import Run
-from .words import ask
 
 if TYPE_CHECKING:
     from .registry import Handles
@@ -71,7 +71,7 @@ def intend(
     instead_of: RunRow | None = None,
     experiment_limit: float | None = None,
 ) -> tuple[RunRow, bool]:
-    """Write the intention down, or find the run that stands for the request; the second value says which.
+    """Record the intent, or find the run that stands for the request; the second value says whether it is new.
 
     Raises:
         BudgetExceeded, AuthError, InvalidRequest, NotSent: before anything is written.
@@ -134,7 +134,7 @@ def look(
 
 
 def standing(handles: Handles, prepared: Prepared) -> RunRow | None:
-    """The run that asking would find; not one that was left unsent, which asking takes back and sends."""
+    """The run that asking would find; not an abandoned one, which asking cancels and sends anew."""
     row = handles.ledger(prepared.home).standing(new_run(prepared))
     if row is None or row.state != State.INTENT:
         return row
@@ -187,9 +187,12 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
     home = run.ledger.home
     row = run.ledger.later(run.row)
     if row is None:
-        if not yes and not ask(question(handles, run)):
+        if not yes and not agreed(question(handles, run)):
             raise OutcomeUnknown(
-                f"{run.label} was left as it is; nothing was sent.", charged="nothing now", run_id=run.id
+                f"{run.label} was left as it is; nothing was sent.",
+                hint=f"kie.get({run.id[:8]!r}).resend(yes=True) sends it once more",
+                charged="nothing now",
+                run_id=run.id,
             )
         prepared = again(handles, run, handles.channel_of(run), home)  # with the picture that was kept
         with handles.begin_lock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..engine.states import State
 from ..ledger.search import ORDERS, Choices
+from ..ledger.states import State
 from .run import Run
 
 if TYPE_CHECKING:
@@ -58,18 +58,9 @@ def browse(handles: Handles, question: Question) -> Found:
     """The finished runs of the current home and service that *question* asks for; reads the ledger, so it may take a moment."""
     current = settings_.current()
     ledger = handles.ledger(current.home)
-    finished = {"states": {State.FETCHED}, "service": current.service}
-    found = ledger.page(
-        question.page,
-        size=PAGE_SIZE,
-        order=question.order,
-        text=question.text,
-        tag=question.tag,
-        least_rating=question.least_rating,
-        model=question.model,
-        experiment=question.experiment,
-        **finished,
-    )
+    finished: dict[str, Any] = {"states": {State.FETCHED}, "service": current.service}
+    asked = asdict(question)
+    found = ledger.page(asked.pop("page"), size=PAGE_SIZE, **asked, **finished)
     return Found(
         runs=[handles.handle(current.home, row) for row in found.rows],
         count=found.count,

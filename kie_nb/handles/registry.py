@@ -14,13 +14,13 @@ from ..engine.intents import cancel_unsent
 from ..engine.outcomes import error_of
 from ..engine.record import Key, Record
 from ..engine.shutdown import finish_sending
-from ..engine.states import FINAL, OPEN, State
 from ..engine.supervisor import Supervisor
 from ..engine.timing import Timing
 from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
 from ..errors import KieError, WaitInterrupted
 from ..ledger import Ledger, RunRow
+from ..ledger.states import FINAL, OPEN, State
 from .run import Run
 from .tracked import Tracked
 from .words import what_goes_on

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import inspect
 import os
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
@@ -15,7 +16,6 @@ from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
 from ..engine.intents import cancel_unsent
 from ..engine.record import Record
-from ..engine.states import UNSETTLED, State
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import (
     InvalidRequest,
@@ -27,11 +27,12 @@ from ..errors import (
     explain_cancelled,
 )
 from ..frontend import takes_results
+from ..ledger.states import UNSETTLED, State
 from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
 from ..text import in_line, say
-from .words import ask, charged, come_back, goes_on, what_goes_on
+from .words import charged, come_back, goes_on, what_goes_on
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor
@@ -148,7 +149,7 @@ class Run(Record):
             InvalidRequest: it does not match, or there is nothing to settle.
             OutcomeUnknown: it cannot be compared, and it was not agreed to.
         """
-        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or ask(words))
+        settling.adopt(self._supervisor, self, task_id, agree=lambda words: yes or presenter.agreed(words))
         return self
 
     def resend(self, *, yes: bool = False) -> Run:
@@ -181,7 +182,7 @@ class Run(Record):
 
         Raises:
             StillRunning: the time is up; the task goes on.
-            WaitInterrupted: you pressed ■; a task goes on, an intention that was not sent yet is taken back.
+            WaitInterrupted: you pressed ■; a task goes on, an intent that was not sent yet is cancelled.
             KieError: what went wrong with the run.
         """
         self._attend()
@@ -189,7 +190,8 @@ class Run(Record):
             if not wait_blocking(self._tracked.done, timeout_s=timeout_s):
                 raise self._still_running(timeout_s)
         except WaitInterrupted:
-            raise self._interrupted() from None
+            words, more = what_goes_on(self, is_cancelled=cancel_unsent(self))
+            raise WaitInterrupted(words, **more) from None
         for shown in self._tracked.held:
             wait_blocking(shown, timeout_s=DISPLAY_WAIT_S, goes_on="the video is on disk.")
         return self._outcome()
@@ -198,12 +200,12 @@ class Run(Record):
         return self._wait_async().__await__()
 
     async def _wait_async(self) -> Run:
-        self._attend()
+        await asyncio.to_thread(self._attend)  # it reads the ledger, and the loop is the user's
         try:
             if not await wait_async(self._tracked.done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
         except asyncio.CancelledError as exc:
-            words, more = self._what_goes_on()
+            words, more = what_goes_on(self, is_cancelled=cancel_unsent(self))
             explain_cancelled(exc, words, **more)
             raise
         for shown in self._tracked.held:
@@ -220,15 +222,8 @@ class Run(Record):
         self._tracked.is_stopped = False
         self._supervisor.ensure_driven(self)
 
-    def _what_goes_on(self) -> tuple[str, dict[str, str]]:
-        return what_goes_on(self, is_cancelled=cancel_unsent(self))
-
-    def _interrupted(self) -> WaitInterrupted:
-        words, more = self._what_goes_on()
-        return WaitInterrupted(words, **more)
-
     def stop_waiting(self) -> None:
-        """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is taken back."""
+        """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is cancelled."""
         if self._tracked.done.done():
             return
         self._tracked.is_stopped = True
@@ -287,9 +282,22 @@ class Run(Record):
         """Stop calling *listener*."""
         self._tracked.unlisten(_Heard(listener, self))
 
+    # --- as a value --------------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Run:
+        return self  # a copy of a handle would be a second one of the same run
+
+    def __deepcopy__(self, _known: dict[int, Any]) -> Run:
+        return self
+
     # --- looks -------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
+        caller = getattr(inspect.currentframe(), "f_back", None)
+        if (
+            caller is not None and caller.f_globals.get("__package__") == "asyncio"
+        ):  # it wants a coroutine, and says what it got
+            return f"run {self.id[:8]}: write `await run`, or run.wait()"
         seed = f" seed={self.seed}" if self.seed is not None else ""
         where = (
             f" {shown_path(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""

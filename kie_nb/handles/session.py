@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
-from ..engine.channel import Channel
 from ..engine.dispatcher import dispatcher
 from ..engine.executor import Executor, Threads
 from ..engine.intents import cancel_unsent
 from ..engine.outcomes import error_of
-from ..engine.record import LINK_LIFE
-from ..engine.states import OPEN, UNSETTLED, State
+from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
 from ..engine.transitions import ToSend
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
+from ..ledger.opening import NAME as LEDGER
+from ..ledger.states import OPEN, UNSETTLED, State
 from ..operations import settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
@@ -114,26 +116,26 @@ class Session(Handles):
             prepared: The request.
             fresh: As for `start`.
             max_credits: As for `start`.
-            experiment_limit: The most that all runs of its experiment may cost, in credits: asked where it is written down.
+            experiment_limit: The most that all runs of its experiment may cost, in credits: checked where the intent is recorded.
 
         Raises:
             KieError: as `start`, but for what the service will answer.
         """
 
-        def write_down() -> tuple[RunRow, bool]:
+        def record() -> tuple[RunRow, bool]:
             with nothing_charged():
                 return intend(
                     self, prepared, fresh=fresh, max_credits=max_credits, experiment_limit=experiment_limit
                 )
 
         with self.begin_lock:
-            row, is_new = write_down()
+            row, is_new = record()
             run = self.handle(prepared.home, row)
             if not is_new and self.supervisor.is_abandoned(run):
                 # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
                 # another process that has found it at the same moment.
                 cancel_unsent(run)
-                row, is_new = write_down()
+                row, is_new = record()
                 run = self.handle(prepared.home, row)
             may_send = to_send(self, prepared) if is_new else self._joined(run, prepared, max_credits)
             is_lost = run.state is State.LOST
@@ -190,18 +192,16 @@ class Session(Handles):
     # --- looking -----------------------------------------------------------------------------------------------
 
     def resume(self) -> list[Run]:
-        """Take up every task of the current home that is at its service, and take back what was never sent.
+        """Drive every open run of the current home, and cancel abandoned intents.
 
         Files of a task that have not come are fetched too, while their links live.
         """
-        home = settings_.current().home
-        found = [
-            self.handle(home, row) for row in self.ledger(home).runs(states=OPEN | {State.LOST}, limit=None)
-        ]
-        lately = self.ledger(home).now() - 2 * LINK_LIFE  # a task takes less than a day
-        done = self.ledger(home).runs(states={State.FETCHED}, since=lately, limit=None)
-        some = [row for row in done if len(row.urls or ()) > 1]
-        found += [run for row in some if (run := self.handle(home, row)).missing and run.link_lives]
+        found = self.runs(None, states=OPEN | {State.LOST})
+        ledger = self.here
+        lately = ledger.now() - 2 * LINK_LIFE  # a task takes less than a day
+        done = ledger.runs(states={State.FETCHED}, since=lately, limit=None)
+        several = [Record(row, ledger) for row in done if len(row.urls or ()) > 1]
+        found += [self.handle_of(run) for run in several if run.missing and run.link_lives]
         for run in found:
             with self.begin_lock:
                 if self.supervisor.is_abandoned(run):
@@ -211,10 +211,7 @@ class Session(Handles):
         return found
 
     def _await_judgement(self, runs: list[Run]) -> None:
-        """Of a request in whose middle a process died it is found out within moments that its outcome is unknown: wait for that.
-
-        One that a living process is sending is not waited for.
-        """
+        """Wait the moments that it takes to record an unknown outcome for requests whose process died while sending."""
         end = time.monotonic() + self.timing.judged_wait_s
         dead = [
             run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
@@ -224,8 +221,7 @@ class Session(Handles):
 
     def unsettled(self) -> list[Run]:
         """Runs of which it is unknown whether they were billed."""
-        home = settings_.current().home
-        return [self.handle(home, row) for row in self.ledger(home).runs(states=UNSETTLED, limit=None)]
+        return self.runs(None, states=UNSETTLED)
 
     # --- money and settling ------------------------------------------------------------------------------------
 
@@ -241,11 +237,33 @@ class Session(Handles):
     def credits(self) -> float:
         """The balance at the current service, in credits."""
         channel = self.channel(settings_.current())
-        return float(self.call(lambda: self._credits(channel)))
 
-    async def _credits(self, channel: Channel) -> float:
-        client = await channel.client()
-        return await client.credits()
+        async def ask() -> float:
+            return await (await channel.client()).credits()
+
+        return float(self.call(ask))
+
+
+def found_again(run_id: str, home: str) -> Run:
+    """The handle of a run that was pickled: in the ledger that it was in, or in the current one.
+
+    Raises:
+        LedgerError: it is in neither.
+    """
+    session, current = get_session(), settings_.current()
+    for folder in dict.fromkeys((Path(home), current.home)):
+        if current.ledger_url or (folder / LEDGER).is_file():
+            row = session.ledger(folder).get(run_id)
+            if row is not None:
+                return session.handle(folder, row)
+    raise LedgerError(
+        f"run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
+        hint="KIE_NB_HOME=... names the folder of its ledger; `%kie export` and `%kie import` bring runs to another machine",
+        charged="nothing now",
+    )
+
+
+copyreg.pickle(Run, lambda run: (found_again, (run.id, str(run.ledger.home))))
 
 
 def _unsure(row: RunRow) -> str:

@@ -10,9 +10,9 @@ from concurrent.futures import Future
 
 from ..engine.dispatcher import Dispatcher
 from ..engine.record import Record
-from ..engine.states import AT_SERVICE, State
 from ..errors import KieError
 from ..ledger import Ledger, RunRow
+from ..ledger.states import AT_SERVICE, State
 
 Listener = Callable[["Tracked"], None]
 log = logging.getLogger("kie_nb")

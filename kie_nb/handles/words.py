@@ -1,11 +1,10 @@
-"""What a wait that ended says of a run that goes on, and questions to the person at the keyboard."""
+"""What a wait that ended says of a run that goes on."""
 
 from __future__ import annotations
 
 from ..engine.record import Record
-from ..engine.states import State
 from ..errors import SIMULATED
-from ..text import visible
+from ..ledger.states import State
 
 
 def goes_on(run: Record) -> str:
@@ -41,11 +40,3 @@ def what_goes_on(run: Record, *, is_cancelled: bool) -> tuple[str, dict[str, str
             {"hint": "run the cell to send it"},
         )
     return goes_on(run), {"hint": come_back(run), "charged": charged(run)}
-
-
-def ask(words: str) -> bool:
-    """Ask the person at the keyboard; where there is none, the answer is no."""
-    try:
-        return input(visible(f"{words} [y/N] ")).strip().lower() in {"y", "yes"}
-    except (EOFError, OSError, RuntimeError):  # no keyboard, or a front end without one
-        return False

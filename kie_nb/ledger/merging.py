@@ -14,13 +14,12 @@ from .history import add_step, steps_of
 from .leases import Leases
 from .rows import RunRow, values_of
 from .schema import CAME, event, run
+from .states import OPEN, RELEASED
 
-RELEASED = ("refused", "not_sent", "fail", "written_off")  # nothing is billed, or somebody has said so
 _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
 _KEPT = ("tags", "note", "rating", "experiment", "seed_drawn", "account", "created_at", "made_by", "origin")
 
 
-_DRIVEN = ("intent", "sending", "accepted", "waiting", "queuing", "generating", "success")
 # How far a run is that has no task, and one that has.
 _SENT = {"intent": 0, "sending": 1, "not_sent": 1, "unknown": 2}
 _MADE = {"success": 1, "fetched": 2, "fail": 2}
@@ -37,7 +36,7 @@ class Known(NamedTuple):
     @classmethod
     def of(cls, row: RunRow, leases: Leases) -> Self:
         """The run of *row*; *leases* say whether its owner is dead."""
-        return cls(row.state, row.task_id, row.state in _DRIVEN and not leases.is_dead(row))
+        return cls(row.state, row.task_id, row.state in OPEN and not leases.is_dead(row))
 
 
 def is_news(ours: Known | None, state: str, task_id: str | None) -> bool:

@@ -19,13 +19,13 @@ from ..errors import NOTHING, BudgetExceeded, LedgerError
 from .clock import now_in
 from .database import Database
 from .reading import other_row
-from .rows import STATES
 from .schema import IMPORTED, budget, run, within
+from .states import OPEN, UNSETTLED, State
 
 BILLED = ("success", "fetched", "written_off")
 MADE = (*BILLED, "fail")
-UNDER_WAY = ("intent", "sending", "accepted", "waiting", "queuing", "generating")
-AT_RISK = ("unknown", "lost")
+UNDER_WAY = tuple(OPEN - {State.SUCCESS})
+AT_RISK = tuple(UNSETTLED)
 SCOPES = ("notebook", "day", "experiment")
 
 
@@ -157,7 +157,7 @@ class Budgets:
         query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
         with self._db.read() as db:
             found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
-            return [Count(**entry) for entry in found if entry["state"] in STATES]
+            return [Count(**entry) for entry in found if entry["state"] in set(State)]
 
     def totals(self, service: str, by: str) -> list[tuple[str, Figures]]:
         """The figures of each day, notebook, experiment or model; the newest, or the dearest, first."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import settings as settings_
 from ..errors import LedgerError
+from ..frontend import notebook_folder, shows_html
 from ..home import is_plain_file
 from ..keys import Secret
 from ..paths import shown_path
@@ -38,7 +39,8 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
         shared = Postgres(url)
         prepare(shared)
         return shared, _refusal(shared)
-    elsewhere = [] if settings_.chosen_home() or (home / NAME).exists() else _elsewhere(home)
+    is_guess = shows_html() and notebook_folder() is None and not settings_.chosen_home()
+    elsewhere = _elsewhere(home) if is_guess and not (home / NAME).exists() else []
     check_plain(home / NAME)
     _refuse_emptied(home / NAME, home)
     file = SqliteFile(home / NAME, all_tables)

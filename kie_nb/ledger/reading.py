@@ -18,6 +18,7 @@ from ..catalogue import read_request
 from ..errors import NOTHING, LedgerError
 from .rows import OTHER_ROWS, KeptFile, NewRun, RunRow
 from .schema import run
+from .states import RELEASED, State
 
 T = TypeVar("T")
 Entry = Mapping[Any, Any]  # a row of the database by the names of its columns
@@ -186,8 +187,7 @@ class Reading:
     def look_for_doubtful(self, db: sa.Connection) -> None:
         """Find the runs that no look-up by their request would find; once, when the database is opened."""
         was_sent = run.c.task_id.is_not(None) & run.c.state.in_(_UNSENT)
-        released = ("intent", "refused", "not_sent", "fail", "written_off")
-        kept = run.c.active_key.is_not(None) | run.c.state.not_in(released) | was_sent
+        kept = run.c.active_key.is_not(None) | run.c.state.not_in((State.INTENT, *RELEASED)) | was_sent
         key = sa.func.coalesce(run.c.active_key, run.c.fingerprint + ":")
         whole = (
             *(_is_hash(run.c.fingerprint), _is_hash(run.c.family), sa.not_(was_sent)),

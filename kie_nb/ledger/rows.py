@@ -28,16 +28,14 @@ from ..bounds import (
     Whole,
     Word,
 )
+from .states import State
 
 Flag = Annotated[bool, Strict()]
 # It is counted up, and SQLite's largest number has no next.
 Beat = Annotated[int, Strict(), Field(ge=0, lt=2**53)]
-# The engine's states; a newer kie_nb may write others.
-STATES = (
-    *("intent", "sending", "accepted", "waiting", "queuing", "generating", "success", "fetched"),
-    *("fail", "refused", "not_sent", "unknown", "lost", "written_off"),
-)
-StateName = Annotated[str, Strict(), Field(pattern=f"^({'|'.join(STATES)})$")]
+StateName = Annotated[
+    str, Strict(), Field(pattern=f"^({'|'.join(State)})$")
+]  # a newer kie_nb may write others
 ErrorColumn = TypedDict(
     "ErrorColumn",
     {

@@ -22,12 +22,13 @@ from .files import Files
 from .history import add_step, steps_of
 from .image_registry import ImageRegistry
 from .leases import LEASE_S, Leases
-from .merging import RELEASED, in_hand, put_back, stand_in
+from .merging import in_hand, put_back, stand_in
 from .opening import file_identity, open_database
 from .publishing import Publishing
 from .rows import NewRun, RunRow
 from .schema import CAME, run
 from .search import Queries
+from .states import RELEASED
 
 _SENT_AGAIN = "sent again as"
 # What a trigger could change to have it bought twice, or past a limit.

@@ -18,9 +18,9 @@ from .leases import Leases
 from .reading import read_tags
 from .rows import RunRow
 from .schema import IMPORTED, run, within
+from .states import UNSETTLED
 
 MAX_RATING = 5
-UNSETTLED = ("unknown", "lost")  # nobody goes on with them, and they may have cost money
 _REPORTED = within(run.c.credits, MAX_CREDITS)
 _LATEST = (run.c.created_at.desc(), run.c.id)
 # What is not known comes last either way: an unknown cost is not 0, and no rating is not the worst.

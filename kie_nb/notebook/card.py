@@ -13,14 +13,14 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
-from ..engine.states import State
 from ..engine.waiting import wait_blocking
 from ..handles import Run, get_session
-from ..markup import html
+from ..ledger.states import State
+from ..markup import Html, html
 from . import page
 from .live_output import LIVE, LiveOutput
 from .ticker import ticker
-from .video import RunVideo, make_assets
+from .video import RunVideo, show_video
 
 log = logging.getLogger("kie_nb")
 STOPPED = "You stopped waiting. The task goes on{}; its video appears here when it is done."
@@ -43,27 +43,29 @@ def is_shared(model: Any) -> bool:
     return any(model is each for each in _shared)
 
 
+_LAYOUTS = {
+    "box": {
+        "max_width": "854px",
+        "width": "100%",
+        "border": "1px solid rgba(128,128,128,.35)",
+        "padding": "10px 12px",
+        "margin": "4px 0 0 0",
+    },
+    "bare": {"max_width": "854px", "width": "100%"},
+    "wide": {"width": "100%", "margin": "0"},
+    "timer": {"margin": "0"},
+    "row": {"align_items": "center", "margin": "2px 0 0 0", "flex_flow": "row wrap"},
+    "button": {"width": "auto", "margin": "0 0 0 12px"},
+    "gone": {"display": "none"},
+}
+
+
 @functools.cache
 def shared_layout(kind: str) -> Any:
     """Layouts and styles are models of their own: shared ones keep a card at few messages."""
     kit = widgets()
-    made = {
-        "box": lambda: kit.Layout(
-            max_width="854px",
-            width="100%",
-            border="1px solid rgba(128,128,128,.35)",
-            padding="10px 12px",
-            margin="4px 0 0 0",
-        ),
-        "bare": lambda: kit.Layout(max_width="854px", width="100%"),
-        "wide": lambda: kit.Layout(width="100%", margin="0"),
-        "timer": lambda: kit.Layout(margin="0"),
-        "row": lambda: kit.Layout(align_items="center", margin="2px 0 0 0", flex_flow="row wrap"),
-        "button": lambda: kit.Layout(width="auto", margin="0 0 0 12px"),
-        "gone": lambda: kit.Layout(display="none"),
-        "html": lambda: kit.HTML().style,
-        "button_style": lambda: kit.Button().style,
-    }[kind]()
+    styles = {"html": kit.HTML, "button_style": kit.Button}
+    made = styles[kind]().style if kind in styles else kit.Layout(**_LAYOUTS[kind])
     _shared.append(made)
     return made
 
@@ -107,10 +109,12 @@ class Card:
 
     def _kept(self) -> dict[str, str]:
         """What is left of it in a notebook that is saved now."""
-        return {
-            "text/html": page.card(self.run, note=f"{self.note} {self._way_back()}".strip()),
-            "text/plain": repr(self.run),
-        }
+        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+        back = (
+            f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it."
+        )
+        note = f"{self.note} {back} {page.HOW_TO_WAIT}".strip()
+        return {"text/html": page.card(self.run, note=note), "text/plain": repr(self.run)}
 
     def tick(self) -> None:
         """A second has passed."""
@@ -136,15 +140,13 @@ class Card:
             if run.state is State.FETCHED or run.error is not None:
                 self._end()
                 return
-            with self.head.hold_sync():
-                self.head.value = page.live_card(run, note=self._stopped() if run.is_stopped else self.note)
+            stopped = STOPPED.format(" and is billed" if run.service == "kie" else "")
+            self.head.value = page.live_card(run, note=stopped if run.is_stopped else self.note)
             self.timer.value = self._time()
             self._refresh_fallback()
         except Exception:  # a display that fails must never stop a paid run
             log.exception("the card of run %s failed", run.id)
-            self._over = True
-            ticker().discard(self)
-            run.unlisten(self._changed)
+            self._stop_listening()
             self._release()
 
     def _refresh_fallback(self) -> None:
@@ -153,12 +155,15 @@ class Card:
             self._has_id = True
             self._output.update(self._kept())
 
-    def _end(self) -> None:
+    def _stop_listening(self) -> None:
         self._over = True
         ticker().discard(self)
         self.run.unlisten(self._changed)
+
+    def _end(self) -> None:
+        self._stop_listening()
         if self.run.error is not None or self.run.video is None:
-            self._replace(page.card(self.run, note=self.note), repr(self.run))
+            self._put_page(with_error=True)
             return
         self.button.disabled = True
         self.head.value = page.live_card(self.run, note=self.note)
@@ -167,37 +172,32 @@ class Card:
 
     def _make(self) -> RunVideo:
         """The finished display, in a worker: encoding megabytes would hold up every other run."""
-        assert self.run.video is not None  # noqa: S101 - asked by the caller
-        video = RunVideo(self.run, make_assets(self.run.video, self.embed), note=self.note)
+        video = show_video(self.run, embed=self.embed, note=self.note)
         video.html()
         return video
 
     def _finish(self, made: Future[RunVideo]) -> None:
         try:
             video = made.result()
-            self.head.value = video.html()
-            self._unframe()
-            self._end_output(video)
+            self._put(video.html(), video)
         except Exception:
             log.exception("the video of run %s could not be shown", self.run.id)
         finally:
             self._release()
 
-    def _replace(self, shown: str, text: str) -> None:
+    def _put_page(self, *, with_error: bool) -> None:
+        shown = page.card(self.run, note=self.note, with_error=with_error)
+        self._put(shown, {"text/html": shown, "text/plain": repr(self.run)}, raw=True)
+
+    def _put(self, shown: Html, output: Any, *, raw: bool = False) -> None:
+        """The end takes the place of the widget's content, and *output* that of its page."""
         try:
-            self.head.value = shown
-            self._unframe()
-            self._end_output({"text/html": shown, "text/plain": text}, raw=True)
+            self.head.value = shown  # it has a frame of its own, and nothing is left to stop
+            self.foot.layout, self.box.layout = shared_layout("gone"), shared_layout("bare")
+            if self._output is not None:
+                self._output.end(output, raw=raw)
         finally:
             self._release()
-
-    def _end_output(self, shown: Any, *, raw: bool = False) -> None:
-        if self._output is not None:
-            self._output.end(shown, raw=raw)
-
-    def _unframe(self) -> None:
-        """The page that takes over has a frame of its own, and nothing is left to stop."""
-        self.foot.layout, self.box.layout = shared_layout("gone"), shared_layout("bare")
 
     def _release(self) -> None:
         if not self.shown.done():
@@ -207,16 +207,11 @@ class Card:
         """The cell raises the error itself: once is enough."""
 
         def replace() -> None:
-            self._over = True
-            ticker().discard(self)
-            self.run.unlisten(self._changed)
-            self._replace(page.card(self.run, note=self.note, with_error=False), repr(self.run))
+            self._stop_listening()
+            self._put_page(with_error=False)
 
         get_session().dispatcher.call_soon(replace)
         wait_blocking(self.shown, timeout_s=2.0)
-
-    def _stopped(self) -> str:
-        return STOPPED.format(" and is billed" if self.run.service == "kie" else "")
 
     # --- words -----------------------------------------------------------------------------------------------------
 
@@ -230,10 +225,6 @@ class Card:
 
         self._usual_s = 0.0
         get_session().dispatcher.start(learn())
-
-    def _way_back(self) -> str:
-        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        return f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it. {page.HOW_TO_WAIT}"
 
     def _stop(self, _button: Any) -> None:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""

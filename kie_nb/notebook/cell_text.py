@@ -101,7 +101,7 @@ def _says(text: str, request: Request, picture: str | None) -> bool:
         told = {name: getattr(asked, name) for name in ("model", "fields", "raw", "call_back_url")}
         if asked != replace(
             parse(""), image=_named(picture), **told
-        ):  # no other option, which might buy anew
+        ):  # no other option, which might buy again
             return False
         read = build_request(
             model=asked.model,

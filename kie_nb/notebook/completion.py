@@ -12,7 +12,9 @@ from .kie_magic import COMMANDS
 from .line import model_on
 from .options import Option, by_name
 
-_MAGIC = re.compile(r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?(?P<sign>%%?)(?P<name>kie_wan|kie)[ \t]+(?P<rest>.*)$")
+_MAGIC = re.compile(
+    r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?%%?(?P<name>kie_wan|kie)[ \t]+(?P<rest>(?P<before>.*?)(?P<word>\S*))$"
+)
 
 
 def matches(text: str, before: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -20,37 +22,28 @@ def matches(text: str, before: str, variables: dict[str, Any]) -> dict[str, Any]
     found = _MAGIC.match(before)
     if found is None:
         return {"completions": []}
-    rest = found["rest"]
-    fragment = re.search(r"\S*$", rest)
-    word = fragment.group() if fragment else ""
+    word, earlier = found["word"], found["before"].split()
     if found["name"] == "kie":
-        words = _commands(rest, word)
+        words = ["kie", "simulator"] if earlier == ["use"] else [] if earlier else list(COMMANDS)
     else:
-        words = _words(text, rest, word, variables)
+        first = text.split("\n", maxsplit=1)[0] if text.lstrip().startswith("%%") else found["rest"]
+        words = _words(model_on(first), earlier, word, variables)
         if not words and not word.startswith("-"):
             return {"completions": []}
     return _answer([entry for entry in words if entry.startswith(word)], word)
 
 
-def _commands(rest: str, word: str) -> list[str]:
-    earlier = rest[: len(rest) - len(word)].split()
-    if not earlier:
-        return list(COMMANDS)
-    return ["kie", "simulator"] if earlier == ["use"] else []
-
-
-def _words(text: str, rest: str, word: str, variables: dict[str, Any]) -> list[str]:
-    model = model_on(text.split("\n", maxsplit=1)[0] if text.lstrip().startswith("%%") else rest)
-    before = rest[: len(rest) - len(word)].split()
-    option = _option(before[-1] if before else "", model)
+def _words(model: str, earlier: list[str], word: str, variables: dict[str, Any]) -> list[str]:
+    option = _option(earlier[-1] if earlier else "", model)
     if option is not None:
         return _values(option, word, variables)
-    name, sign, _part = word.partition("=")
+    name, sign, part = word.partition("=")
     if sign and (option := _option(name, model)) is not None:
-        return [f"{name}={value}" for value in _values(option, word.partition("=")[2], variables)]
+        return [f"{name}={value}" for value in _values(option, part, variables)]
     if word.startswith("-") or not word:
-        used = {piece for piece in before if piece.startswith("-")}
-        return [entry for entry, option in by_name(model).items() if entry not in used or option.is_repeated]
+        return [
+            entry for entry, option in by_name(model).items() if entry not in earlier or option.is_repeated
+        ]
     return []
 
 

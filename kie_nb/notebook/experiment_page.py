@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .. import tables
 from ..catalogue import USD_PER_CREDIT
-from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, State
-from ..engine.tables import counted
 from ..experiments.experiment import Experiment
 from ..experiments.status import FAILED, GONE_WORDS, INCOMPLETE, TO_BUY, Status, words_of
 from ..ledger import Standing
+from ..ledger.states import OPEN, UNSETTLED, State
 from ..markup import NOTHING, Html, html, joined
+from ..tables import counted
 from . import page
 
 MOST_WITH_NAMES = 300  # squares that name their cell when pointed at: more would be sent anew each second

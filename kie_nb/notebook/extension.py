@@ -23,14 +23,16 @@ def load(ipython: Any) -> None:
 
     # Not `output_can_be_silenced`: it reads the prompt as Python, and Python 3.12 refuses an apostrophe that stays open.
     @no_var_expand  # `$5` and `{x}` on the line stay as typed
-    def kie_wan(line: str, cell: str | None = None) -> Any:
+    def kie_wan(line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Make a video from the prompt in the cell's body: `%%kie_wan --image cat.png --seed 7 -o clip`.
 
         `%kie_wan --image cat.png "a one-line prompt"` is the line form. `%kie_wan --help` lists all options.
         """
         from .wan_magic import kie_wan as run_it
 
-        return run_it(ipython, line, cell)
+        return run_it(ipython, line, cell, local_ns)
+
+    kie_wan.needs_local_scope = True  # type: ignore[attr-defined]  # of a function that `%kie_wan --format` stands in
 
     @no_var_expand
     def kie(line: str) -> Any:
@@ -41,12 +43,9 @@ def load(ipython: Any) -> None:
 
     ipython.register_magic_function(kie_wan, "line_cell", "kie_wan")
     ipython.register_magic_function(kie, "line", "kie")
-    matchers = ipython.Completer.custom_matchers
-    if not any(getattr(matcher, "is_kie_nb", False) for matcher in matchers):
-        matchers.append(_matcher(ipython))
-    for transform in _TRANSFORMS:
-        if transform not in ipython.input_transformers_cleanup:
-            ipython.input_transformers_cleanup.append(transform)
+    _remove_hooks(ipython)
+    ipython.Completer.custom_matchers.append(_matcher(ipython))
+    ipython.input_transformers_cleanup.extend(_TRANSFORMS)
 
 
 def unload(ipython: Any) -> None:
@@ -57,11 +56,13 @@ def unload(ipython: Any) -> None:
     from .. import presenter
 
     presenter.install(None)
-    matchers = ipython.Completer.custom_matchers
+    _remove_hooks(ipython)
+
+
+def _remove_hooks(ipython: Any) -> None:
+    matchers, transforms = ipython.Completer.custom_matchers, ipython.input_transformers_cleanup
     matchers[:] = [matcher for matcher in matchers if not getattr(matcher, "is_kie_nb", False)]
-    for transform in _TRANSFORMS:
-        if transform in ipython.input_transformers_cleanup:
-            ipython.input_transformers_cleanup.remove(transform)
+    transforms[:] = [transform for transform in transforms if transform not in _TRANSFORMS]
 
 
 def keep_question_marks(lines: list[str]) -> list[str]:
@@ -76,9 +77,17 @@ def allow_no_body(lines: list[str]) -> list[str]:
     return [*lines, "\n"] if len(lines) == 1 and _CELL_LINE.match(lines[0]) else lines
 
 
+def allow_comments_above(lines: list[str]) -> list[str]:
+    """Comments and blank lines may stand above `%%kie_wan`, which IPython would take for a line magic then."""
+    first = next(
+        (place for place, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), 0
+    )
+    return lines[first:] if lines and _CELL_LINE.match(lines[first]) else lines
+
+
 # IPython in a terminal asks with the others whether a cell is complete: with a body it would end before one is typed.
 allow_no_body.has_side_effects = True  # type: ignore[attr-defined]
-_TRANSFORMS = (keep_question_marks, allow_no_body)
+_TRANSFORMS = (allow_comments_above, keep_question_marks, allow_no_body)
 
 
 def _call(found: re.Match[str], line: str) -> str:

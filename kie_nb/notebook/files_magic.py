@@ -16,7 +16,7 @@ def doctor(words: list[str]) -> Any:
     from ..operations.doctor import doctor as look
 
     if words not in ([], ["--look"]):
-        raise InvalidRequest("%kie doctor takes nothing but --look.", charged="")
+        raise mistake("%kie doctor takes nothing but --look.")
     return show_value(look(get_session().supervisor, mend=not words))
 
 
@@ -26,7 +26,7 @@ def export(words: list[str]) -> Any:
 
     names = split(words)
     if not names:
-        raise InvalidRequest("%kie export needs a folder.", hint="%kie export my-videos", charged="")
+        raise mistake("%kie export needs a folder.", hint="%kie export my-videos")
     return show_value(copy(get_session(), names[0], names[1:] or None))
 
 
@@ -36,7 +36,7 @@ def import_(words: list[str]) -> Any:
 
     names = split(words)
     if len(names) != 1:
-        raise InvalidRequest("%kie import needs one folder.", hint="%kie import my-videos", charged="")
+        raise mistake("%kie import needs one folder.", hint="%kie import my-videos")
     return show_value(import_runs(get_session(), names[0]))
 
 
@@ -45,4 +45,9 @@ def split(words: list[str]) -> list[str]:
     try:
         return shlex.split(" ".join(words))
     except ValueError as exc:
-        raise InvalidRequest(f"a quote is not closed: {' '.join(words)}", charged="") from exc
+        raise mistake(f"a quote is not closed: {' '.join(words)}") from exc
+
+
+def mistake(text: str, hint: str = "") -> InvalidRequest:
+    """What is wrong with the line of a command, which costs nothing in any case."""
+    return InvalidRequest(text, hint=hint, charged="")

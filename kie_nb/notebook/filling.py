@@ -29,11 +29,7 @@ class Filler:
     kept: Collection[str] = ()
 
     def text(self, template: str, *, where: str = "the prompt") -> str:
-        """*template* with its names filled.
-
-        Raises:
-            InvalidRequest: there is no such variable, or the braces mean nothing; nothing was sent.
-        """
+        """*template* with its names filled."""
         known = {**self.variables, **{name: f"{{{name}}}" for name in self.kept}}
         try:
             return _FORMATTER.vformat(template, (), known)
@@ -41,11 +37,7 @@ class Filler:
             raise self._refusal(exc, where) from None
 
     def value(self, template: str, *, where: str) -> Any:
-        """What *template* stands for: the variable itself where it is one name alone, else text.
-
-        Raises:
-            InvalidRequest: as `text`.
-        """
+        """The value of *template*: the variable itself where it is one name alone, else text."""
         try:
             pieces = list(_FORMATTER.parse(template))
             if len(pieces) == 1 and not pieces[0][0] and pieces[0][1] and not (pieces[0][2] or pieces[0][3]):

@@ -29,11 +29,7 @@ def shipped() -> Path:
 
 
 def words_of(topic: str) -> str:
-    """The text of a guide, as Markdown.
-
-    Raises:
-        InvalidRequest: there is no such guide.
-    """
+    """The text of a guide, as Markdown."""
     if topic not in TOPICS:
         raise InvalidRequest(
             f"there is no guide {topic!r}{nearest(topic, TOPICS)}",

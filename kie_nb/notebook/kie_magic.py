@@ -6,35 +6,28 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import api, frontend, headless, notice
+from .. import api, frontend, headless, notice, tables
 from .. import settings as settings_
-from ..catalogue import USD_PER_CREDIT, Request, nearest, price_remarks
-from ..engine import tables
-from ..engine.states import OPEN, UNSETTLED, State
-from ..errors import AuthError, InvalidRequest
+from ..catalogue import USD_PER_CREDIT, nearest, price_remarks
+from ..errors import AuthError
 from ..handles import Run, get_session
 from ..ledger.money import Figures
+from ..ledger.states import OPEN, UNSETTLED, State
 from ..paths import shown_path
 from ..text import say
 from . import files_magic, guides, open_magic, page, presenter
-from .files_magic import split
+from .files_magic import mistake, split
 
 
 def kie(_ipython: Any, line: str) -> Any:
-    """What `%kie COMMAND` does.
-
-    Raises:
-        InvalidRequest: for a command that does not exist.
-    """
+    """What `%kie COMMAND` does."""
     words = line.split()
     name = words[0] if words else "help"
     if name in {"--help", "-h"}:
         name = "help"
     if name not in COMMANDS:
-        raise InvalidRequest(
-            f"there is no %kie {name}{nearest(name, COMMANDS)}",
-            hint=f"commands are: {', '.join(COMMANDS)}",
-            charged="",
+        raise mistake(
+            f"there is no %kie {name}{nearest(name, COMMANDS)}", f"commands are: {', '.join(COMMANDS)}"
         )
     if name in OF_THE_LEDGER:
         for text in get_session().here.untold():
@@ -44,23 +37,28 @@ def kie(_ipython: Any, line: str) -> Any:
 
 def _status(_words: list[str]) -> None:
     """who answers, where the files are, what is open"""
-    current = settings_.current()
-    costs = {"kie": "paid", "simulator": "free, videos marked SIMULATED"}[current.service]
+    current, ledger = settings_.current(), get_session().here
+    is_free = current.service == "simulator"
     who, where = current.who.partition(" at ")[::2]
-    found = get_session().here.counts()
+    found = ledger.counts()
     open_ = sum(each.runs for each in found if each.state in OPEN)
     unsure = sum(each.runs for each in found if each.state in UNSETTLED)
     here = [each for each in found if each.service == current.service]
-    spent = sum(each.credits for each in here)
     silent = sum(each.runs - each.told for each in here if each.state == State.FETCHED)
-    get_session().here.untold()  # told below
+    which = [f"{open_} open"] * bool(open_) + [f"{unsure} with an unknown outcome"] * bool(unsure)
+    spent = page.money(sum(each.credits for each in here))
+    if silent:
+        spent += f", and {tables.counted(silent, 'run')} whose cost was not reported"
+    ledger.untold()  # told below
+    costs = "free, videos marked SIMULATED" if is_free else "paid"
+    runs = sum(each.runs for each in found) or "none yet"
     rows: list[tuple[str, str]] = [
         ("service", f"{who}, {costs}{f', at {where}' if where else ''}"),
         ("key", _key(current)),
         ("folder", shown_path(current.home)),
-        ("runs", _counts(sum(each.runs for each in found), open_, unsure)),
-        ("reported cost", _spent(current.service, spent, silent)),
-        *(("remark", text) for text in get_session().here.remarks),
+        ("runs", f"{runs}{', of which ' if which else ''}{' and '.join(which)}"),
+        ("reported cost", "none: the simulator is free" if is_free else spent),
+        *(("remark", text) for text in ledger.remarks),
     ]
     _show_table(("", ""), rows, caption="kie_nb", wide=1)
     if open_:
@@ -75,19 +73,6 @@ def _key(current: settings_.Settings) -> str:
     return "none needed" if current.embedded else "none"
 
 
-def _counts(runs: int, open_: int, unsure: int) -> str:
-    parts = [f"{open_} open"] * bool(open_) + [f"{unsure} with an unknown outcome"] * bool(unsure)
-    return f"{runs or 'none yet'}{', of which ' if parts else ''}{' and '.join(parts)}"
-
-
-def _spent(service: str, amount: float, silent: int) -> str:
-    if service == "simulator":
-        return "none: the simulator is free"
-    return page.money(amount) + (
-        f", and {tables.counted(silent, 'run')} whose cost was not reported" if silent else ""
-    )
-
-
 def _runs(words: list[str]) -> None:
     """the runs of this folder, newest first: `%kie runs 20`, `%kie runs text="blue sky" state=unknown tag=good rating=4 since=2026-11-01`"""
     limit, filters = 50, dict[str, Any]()
@@ -98,10 +83,9 @@ def _runs(words: list[str]) -> None:
         elif mark and name in RUN_FILTERS and value and (name not in _NUMBERS or value.isdecimal()):
             filters[name] = int(value) if name in _NUMBERS else value
         else:
-            raise InvalidRequest(
+            raise mistake(
                 f"%kie runs {word}: a number of runs is needed, or a filter.",
-                hint=f"filters are {', '.join(f'{name}=…' for name in RUN_FILTERS)}",
-                charged="",
+                f"filters are {', '.join(f'{name}=…' for name in RUN_FILTERS)}",
             )
     found = api.runs(limit=limit, **filters)
     if not found:
@@ -118,42 +102,35 @@ def _spend(words: list[str]) -> None:
     """what runs cost, have reserved and may have cost: `%kie spend day`, `model`, `experiment` or `notebook`"""
     by = words[0] if words else "day"
     if by not in {"day", "model", "experiment", "notebook"}:
-        raise InvalidRequest(f"%kie spend {by}: day, model, experiment or notebook is needed.", charged="")
+        raise mistake(f"%kie spend {by}: day, model, experiment or notebook is needed.")
     service, ledger = settings_.current().service, get_session().here
     rows = [
         (
             key or "(none)",
             str(found.runs),
-            *_money(found),
-            _unpriced(found.unpriced),
+            f"{found.estimated:g}",
+            _real(found),
+            *(f"{value:g}" for value in (found.spent, found.reserved, found.at_risk)),
+            f"and {found.unpriced} of unknown price" if found.unpriced else "",
         )
         for key, found in ledger.totals(service, by)
     ]
     limits = ", ".join(f"{value:g} per {scope}" for scope, value in ledger.limits().items()) or "none"
     is_free = service == "simulator"
     title = f"credits by {by}; budgets: {limits}" + ("; simulated, no money" if is_free else "")
-    _show_table(
-        (by, "runs", "estimated", "real", "spent", "reserved", "at risk", ""), rows, caption=title, wide=0
-    )
+    headings = (by, "runs", "estimated", "real", "spent", "reserved", "at risk", "")
+    _show_table(headings, rows, caption=title, wide=0)
     say(SPEND_WORDS)
-    for text in [] if is_free else _price_remarks(ledger.reported(service)):
-        say(text)
+    if not is_free:
+        reported = ((request.estimate, real) for request, real in ledger.reported(service))
+        for text in price_remarks((listed, real) for listed, real in reported if listed is not None):
+            say(text)
 
 
 SPEND_WORDS = (
     "estimated: what was made, at list prices; real: what the service reported of it; spent: the real cost, or the estimate "
     "where none was reported.\nreserved: under way; at risk: of unknown outcome, perhaps billed."
 )
-
-
-def _price_remarks(reported: Sequence[tuple[Request, float]]) -> list[str]:
-    costs = ((request.estimate, real) for request, real in reported)
-    return price_remarks((estimate, real) for estimate, real in costs if estimate is not None)
-
-
-def _money(found: Figures) -> tuple[str, ...]:
-    rest = (found.spent, found.reserved, found.at_risk)
-    return (f"{found.estimated:g}", _real(found), *(f"{value:g}" for value in rest))
 
 
 def _real(found: Figures) -> str:
@@ -163,28 +140,20 @@ def _real(found: Figures) -> str:
     return f"{found.real:g} and {found.unreported} not reported" if found.real else "?"
 
 
-def _unpriced(count: int) -> str:
-    return f"and {count} of unknown price" if count else ""
-
-
 def _credits(_words: list[str]) -> None:
     """the balance at the service"""
-    balance = get_session().credits()
-    current = settings_.current()
-    name = f"at {current.who}" if current.service == "kie" else "of the simulator, which are not money"
-    say(
-        f"{balance:g} credits {name}"
-        + (f" (${balance * USD_PER_CREDIT:.2f})" if settings_.current().service == "kie" else "")
-    )
+    balance, current = get_session().credits(), settings_.current()
+    if current.service == "kie":
+        say(f"{balance:g} credits at {current.who} (${balance * USD_PER_CREDIT:.2f})")
+    else:
+        say(f"{balance:g} credits of the simulator, which are not money")
 
 
-def _show(words: list[str]) -> Run:
+def _show_run(words: list[str]) -> Run:
     """show a run's card or video in this cell: `%kie show ID`"""
     if len(words) != 1:
-        raise InvalidRequest(
-            "%kie show needs the id of a run.",
-            hint="%kie runs lists them; its first characters will do",
-            charged="",
+        raise mistake(
+            "%kie show needs the id of a run.", "%kie runs lists them; its first characters will do"
         )
     run = get_session().get(words[0])
     presenter.show(run)
@@ -204,7 +173,7 @@ def _panel(_words: list[str]) -> Any:
 def _use(words: list[str]) -> None:
     """choose who answers from now on: `%kie use kie` or `%kie use simulator`"""
     if len(words) != 1 or words[0] not in {"kie", "simulator"}:
-        raise InvalidRequest("%kie use needs kie or simulator.", charged="")
+        raise mistake("%kie use needs kie or simulator.")
     if words[0] == "kie":
         settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
@@ -242,22 +211,13 @@ def _login(_words: list[str]) -> None:
 
 def _help(words: list[str]) -> None:
     """show the commands, or a guide: `%kie help TOPIC`"""
-    if words:
-        _show_guide(words[0])
+    if not words:
+        rows = [(f"%kie {name}", command.__doc__ or "") for name, command in COMMANDS.items()]
+        _show_table(("command", "what it does"), rows, caption="kie_nb housekeeping", wide=1)
+        say(f"guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
         return
-    rows = [(f"%kie {name}", command.__doc__ or "") for name, command in COMMANDS.items()]
-    _show_table(("command", "what it does"), rows, caption="kie_nb housekeeping", wide=1)
-    say(f"guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
-
-
-def _show_guide(topic: str) -> None:
-    text = guides.words_of(topic)
-    if not frontend.has_kernel():
-        say(text)
-        return
-    from IPython.display import display
-
-    display({"text/markdown": text, "text/plain": text}, raw=True)
+    text = guides.words_of(words[0])
+    _show({"text/markdown": text, "text/plain": text})
 
 
 COMMANDS: dict[str, Callable[[list[str]], Any]] = {
@@ -267,7 +227,7 @@ COMMANDS: dict[str, Callable[[list[str]], Any]] = {
     "resume": open_magic.resume,
     "settle": open_magic.settle,
     "credits": _credits,
-    "show": _show,
+    "show": _show_run,
     "panel": _panel,
     "use": _use,
     "doctor": files_magic.doctor,
@@ -285,10 +245,14 @@ def _show_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, wide: int | None = None
 ) -> None:
     text = tables.as_text(headings, rows, caption=caption)
+    html = tables.as_html(headings, rows, caption=caption, wide=wide)
+    _show({"text/html": html, "text/plain": text})
+
+
+def _show(bundle: dict[str, str]) -> None:
     if not frontend.has_kernel():
-        say(text)
+        say(bundle["text/plain"])
         return
     from IPython.display import display
 
-    html = tables.as_html(headings, rows, caption=caption, wide=wide)
-    display({"text/html": html, "text/plain": text}, raw=True)
+    display(bundle, raw=True)

@@ -15,7 +15,7 @@ _CLOSING = {'"': '"', "'": "'", "“": "”", "”": "”"}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the line: its text without quotes, and where it stood."""
+    """A piece of the line: its text without quotes, and its place."""
 
     text: str
     start: int

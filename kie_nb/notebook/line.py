@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 from ..catalogue import describe, find, known_models, nearest
+from ..catalogue.request import mistakes_in, together
 from ..catalogue.wan import DEFAULT_MODEL
 from ..errors import InvalidRequest
 from ..settings import Embed
 from .filling import Filler
 from .lexer import split
-from .options import OURS, all_names, by_name
+from .options import OURS, Option, all_names, by_name
 
 _OF_GRIDS = ("zip", "repeats", "stop_after_failures", "retry_failed", "extend")
 AXES = (list, tuple, range)
@@ -65,23 +68,17 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
 
     Args:
         variables: The notebook's, from which `--format` fills `{name}` in the values of options.
-
-    Raises:
-        InvalidRequest: for an option that does not exist, or one without its value.
     """
     model = model_on(line, variables)
     known = by_name(model)
     pieces, prompt = split(line, _takes_value(model))
     given: dict[str, Any] = {}
+    wrong: list[InvalidRequest] = []
     for name, text in pieces:
-        option = known.get(name) or _unknown(name, model)
-        if option.takes_value and text is None:
-            raise InvalidRequest(
-                f"{name} needs a value, and none follows it.",
-                hint="%kie_wan --help says which; a value that looks like an option goes in quotes",
-            )
-        if text is not None and not option.takes_value:
-            raise InvalidRequest(f"{name} takes no value.", hint="%kie_wan --help lists the options")
+        option = known.get(name)
+        if option is None or option.takes_value is (text is None):
+            wrong.append(_mistake(name, option, model))
+            continue
         value = name != option.no if text is None else text
         given[option.name] = [*given.get(option.name, ()), value] if option.is_repeated else value
     fill = Filler(variables=variables).value if "format" in given and variables is not None else _as_typed
@@ -89,20 +86,25 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
         name: found for name, value in given.items() if (found := _filled(name, value, fill)) is not None
     }
     ours = {option.name for option in OURS}
+    fields = {
+        name: _whole(model, name, value) for name, value in given.items() if name not in {*ours, "image"}
+    }
+    read: dict[str, Any] = {}
+    for name in (name for name in given if name in ours - {"model", "set", "seeds", "sweep"}):
+        try:
+            read[name] = _READ[name](name, given[name]) if name in _READ else given[name]
+        except InvalidRequest as exc:
+            wrong.append(exc)
+    if wrong and not given.get("help"):
+        raise together([*wrong, *mistakes_in(model, fields)])
     return Line(
         model=model,
-        fields={
-            name: _whole(model, name, value) for name, value in given.items() if name not in {*ours, "image"}
-        },
+        fields=fields,
         image=given.get("image"),
         prompt=prompt,
         raw=dict(_pair(text, fill) for text in given["set"]) if "set" in given else None,
         axes=_axes(model, given, fill),
-        **{
-            name: _READ[name](name, value) if name in _READ else value
-            for name, value in given.items()
-            if name in ours - {"model", "set", "seeds", "sweep"}
-        },
+        **read,
     )
 
 
@@ -110,11 +112,40 @@ def _takes_value(*models: str) -> dict[str, bool]:
     return {name: option.takes_value for model in models for name, option in by_name(model).items()}
 
 
-def _unknown(name: str, model: str) -> NoReturn:
+def with_options_below(line: str, body: str) -> tuple[str, str]:
+    """The line and the body of a cell whose options go on below the line.
+
+    They do after a backslash at a line's end, and where the body begins with an option: as a prompt they would buy another video.
+    """
+    names, lines = _takes_value(*known_models()), body.split("\n")
+    while lines:
+        is_continued = line.rstrip().endswith("\\")
+        first = lines[0].split(maxsplit=1)
+        if not is_continued and first and first[0].partition("=")[0] not in names:
+            break
+        if not is_continued and not first and not _begins_with_option(lines, names):
+            break
+        line = f"{line.rstrip().removesuffix(chr(92)) if is_continued else line} {lines.pop(0)}"
+    return line, "\n".join(lines)
+
+
+def _begins_with_option(lines: list[str], names: Mapping[str, bool]) -> bool:
+    first = next((line.split(maxsplit=1)[0] for line in lines if line.strip()), "")
+    return first.partition("=")[0] in names
+
+
+def _mistake(name: str, option: Option | None, model: str) -> InvalidRequest:
+    if option is not None and option.takes_value:
+        return InvalidRequest(
+            f"{name} needs a value, and none follows it.",
+            hint=f"{name} {option.metavar or '|'.join(option.choices)}; a value that looks like an option goes in quotes",
+        )
+    if option is not None:
+        return InvalidRequest(f"{name} takes no value.", hint=f"write {name} alone")
     other = next((entry for entry in known_models() if name in by_name(entry)), None)
     if other is not None:
-        raise InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
-    raise InvalidRequest(
+        return InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
+    return InvalidRequest(
         f"there is no option {name}{nearest(name, all_names(model))}",
         hint="%kie_wan --help lists them; `--` before the prompt ends the options",
     )
@@ -158,11 +189,7 @@ def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
 
 
 def seeds(text: Any) -> list[int]:
-    """`0-3` as 0, 1, 2, 3; `1,5,9` as those; a variable's numbers as they are.
-
-    Raises:
-        InvalidRequest: for anything else.
-    """
+    """`0-3` as 0, 1, 2, 3; `1,5,9` as those; a variable's numbers as they are."""
     if isinstance(text, AXES):
         text = ",".join(map(str, text))
     found: list[int] = []
@@ -205,8 +232,13 @@ def _zipped(_name: str, texts: list[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def _identifier(_name: str, text: str) -> str:
-    if not text.isidentifier():
-        raise InvalidRequest(f"-o {text}: that is not a variable's name.")
+    why = "that is not a variable's name" if not text.isidentifier() else ""
+    if keyword.iskeyword(text):
+        why = "that is a word of Python's own"
+    elif hasattr(builtins, text) or text in _IPYTHONS:
+        why = f"that would hide Python's own {text}"
+    if why:
+        raise InvalidRequest(f"-o {text}: {why}.", hint="choose another name: -o clip")
     return text
 
 
@@ -216,6 +248,7 @@ def _embed(_name: str, text: str) -> str:
     return text
 
 
+_IPYTHONS = {"In", "Out", "get_ipython", "exit", "quit"}
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "output": _identifier,
     "embed": _embed,

@@ -1,7 +1,7 @@
 """A live widget in a cell, and the page that the notebook keeps of it.
 
-JupyterLab keeps no widgets in a saved notebook: one that is opened anew says "model not found" in the widget's place, or
-"Loading widget" where there is no kernel, whatever stands beside it in the same output. So the page has an output of its
+JupyterLab keeps no widgets in a saved notebook: a reopened one says "model not found" in the widget's place, or
+"Loading widget" where there is no kernel, whatever else is in the same output. So the page has an output of its
 own below the widget's, and its style shows the one or the other: the page while there is no live widget above it, and then
 nothing of the output above. Front ends whose outputs that style does not know get both in one output, where the widget
 wins while it lives.
@@ -49,7 +49,7 @@ class LiveOutput:
         self._page = display(self._with_view(page), raw=True, display_id=True)
 
     def update(self, page: Mapping[str, str]) -> None:
-        """Write the page anew; a widget in the same output is drawn anew with it."""
+        """Replace the page; a widget in the same output is redrawn with it."""
         self._page.update(self._with_view(page), raw=True)
 
     def end(self, shown: Any, *, raw: bool = False) -> None:

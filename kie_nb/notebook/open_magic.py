@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import headless
-from ..engine.states import OPEN, WORDS, State
-from ..errors import InvalidRequest, KieError
+from ..errors import KieError
 from ..handles import Run, get_session
+from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence
 from ..settings import LOGS
 from ..text import say
+from .files_magic import mistake
 
 SHARED_S = 30.0  # the lines of one list share a look at the balance
 
@@ -37,11 +38,7 @@ def resume(_words: list[str]) -> None:
 def settle(words: list[str]) -> None:
     """bring the video of a task found at https://kie.ai/logs to the uncertain run that made it: `%kie settle TASK TASK`"""
     if not words:
-        raise InvalidRequest(
-            "%kie settle needs the id of a task.",
-            hint=f"{LOGS} lists them; several may be given",
-            charged="",
-        )
+        raise mistake("%kie settle needs the id of a task.", f"{LOGS} lists them; several may be given")
     settled = []
     for task_id in words:
         try:

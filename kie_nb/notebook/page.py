@@ -6,15 +6,16 @@ export and an untrusted notebook (whose sanitizer drops style sheets) all show t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from .. import tables
 from ..catalogue import USD_PER_CREDIT, is_far
-from ..engine import tables
-from ..engine.states import UNSETTLED, WORDS, State
 from ..errors import KieError
 from ..handles import Run
 from ..home import is_plain_file
+from ..ledger.states import UNSETTLED, WORDS, State
 from ..markup import NOTHING, ROOT, Html, data_url, html, joined
 from ..paths import shown_path
 from ..settings import start_folder
@@ -53,24 +54,15 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
     """What the run cost, or what is known of that; unknown is never 0, and a simulated price is never money."""
     estimate = money(run.estimate.credits) if run.estimate else ""
     if run.service == "simulator":
-        return (
-            f"free (at Kie.ai {run.estimate.credits:g} credits, ${run.estimate.usd:.2f})"
-            if run.estimate
-            else "free"
-        )
-    if run.state is State.WRITTEN_OFF:
-        return (
-            (f"perhaps {estimate}" if estimate else "unknown")
-            if run.credits is None
-            else "nothing, as you said"
-        )
+        priced = run.estimate
+        return f"free (at Kie.ai {priced.credits:g} credits, ${priced.usd:.2f})" if priced else "free"
     if run.credits is not None:
-        return money(run.credits)
+        return "nothing, as you said" if run.state is State.WRITTEN_OFF else money(run.credits)
     if run.state in {State.REFUSED, State.NOT_SENT}:
         return "nothing charged"
     if run.state is State.FAIL:
         return "not charged, as failed tasks are"
-    if run.state in UNSETTLED:
+    if run.state in UNSETTLED | {State.WRITTEN_OFF}:
         return f"perhaps {estimate}" if estimate else "unknown"
     if run.state in {State.FETCHED, State.SUCCESS}:
         return f"not reported (estimate {estimate})" if estimate else "not reported"
@@ -80,32 +72,23 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
 def facts(run: Run) -> list[tuple[str, str]]:
     """Name and value of what identifies a run."""
     request = run.request
-    shown = []
-    if run.seed is not None:
-        shown.append(("seed", f"{run.seed}{' (drawn)' if run.row.seed_drawn else ''}"))
     inputs = request.inputs
-    if "duration" in inputs:
-        shown.append(("length", f"{inputs['duration']} s"))
-    if "resolution" in inputs:
-        shown.append(("size", str(inputs["resolution"])))
-    if request.image:
-        shown.append(("image", request.image.label))
-    shown.append(("cost", cost(run)))
-    if run.task_id:
-        shown.append(("task", short(run.task_id, SHORT_TASK)))
-    shown.append(("run", run.id[:8]))
-    return shown
+    found = [
+        ("seed", run.seed is not None and f"{run.seed}{' (drawn)' if run.row.seed_drawn else ''}"),
+        ("length", "duration" in inputs and f"{inputs['duration']} s"),
+        ("size", "resolution" in inputs and str(inputs["resolution"])),
+        ("image", request.image and request.image.label),
+        ("cost", cost(run)),
+        ("task", run.task_id and short(run.task_id, SHORT_TASK)),
+        ("run", run.id[:8]),
+    ]
+    return [(name, value) for name, value in found if value]
 
 
 def short(text: str, most: int) -> str:
     """*text* in one line of at most so many characters."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def label(kind: str, run: Run) -> str:
-    """What a screen reader says of the video, picture or sound of *run*."""
-    return f"{kind}: {' '.join(run.prompt.split())[:120]}"
 
 
 def elapsed(run: Run, usual_s: float | None) -> Html:
@@ -139,11 +122,6 @@ def facts_line(run: Run) -> Html:
     return html('<div style="{}">{}</div>', style, joined(parts, GAP))
 
 
-def badge(run: Run) -> Html:
-    """The mark of everything that the simulator made."""
-    return badge_of_simulator() if run.service == "simulator" else NOTHING
-
-
 def badge_of_simulator() -> Html:
     """SIMULATED, in a frame."""
     style = "border:1px solid #d9822b;color:#d9822b;border-radius:4px;padding:0 6px;margin-left:4px;font-size:11px;font-weight:600;letter-spacing:.04em"
@@ -168,7 +146,8 @@ def state(state_: State, *, is_in_trouble: bool = False) -> Html:
 def state_line(run: Run) -> Html:
     """The state, and the mark of the simulator."""
     shown = state(run.state, is_in_trouble=run.state is State.SUCCESS and run.error is not None)
-    return html('<span role="status">{}</span> {}', shown, badge(run))
+    badge = badge_of_simulator() if run.service == "simulator" else NOTHING
+    return html('<span role="status">{}</span> {}', shown, badge)
 
 
 def prompt_line(run: Run) -> Html:
@@ -187,18 +166,16 @@ def live_card(run: Run, *, note: str = "", lines: Lines = KieError.lines) -> Htm
 
     A widget's HTML is not sanitized, so it may hold the one rule that a layout cannot say.
     """
-    shown = _card_lines(run, note=note, with_error=True, lines_of=lines)
+    shown = _card_lines(run, note=note, lines_of=lines)
     return html('{}<div {} style="{}">{}</div>', ROUNDED, ROOT, FONT, shown)
 
 
-def _card_lines(run: Run, *, note: str, with_error: bool, lines_of: Lines = KieError.lines) -> Html:
-    lines = [html("<div>{}</div>", state_line(run)), prompt_line(run), facts_line(run)]
-    if note:
-        lines.append(_remark(note))
-    if run.name_remark:
-        lines.append(html('<div style="margin-top:4px">{}</div>', run.name_remark))
-    if run.trouble and not run.is_final:
-        lines.append(html('<div style="margin-top:4px">{}</div>', run.trouble))
+def _card_lines(run: Run, *, note: str, with_error: bool = True, lines_of: Lines = KieError.lines) -> Html:
+    lines = [html("<div>{}</div>", state_line(run)), prompt_line(run), facts_line(run), _remark(note)]
+    passing = run.trouble if not run.is_final else ""
+    lines += [
+        html('<div style="margin-top:4px">{}</div>', text) for text in (run.name_remark, passing) if text
+    ]
     error = run.error
     if error is not None and with_error:
         text = joined((line.strip() for line in lines_of(error)), "<br>")
@@ -207,67 +184,59 @@ def _card_lines(run: Run, *, note: str, with_error: bool, lines_of: Lines = KieE
 
 
 def _remark(text: str) -> Html:
-    return html('<div style="{};margin-top:4px">{}</div>', MUTED, text)
+    return html('<div style="{};margin-top:4px">{}</div>', MUTED, text) if text else NOTHING
 
 
-def video_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:
-    """The finished video with what it was made from.
+# By the first word of a MIME type; "" is a file that no browser plays: a still of it is shown, where there is one.
+_TAGS = {
+    "video": '<video controls loop playsinline preload="metadata" aria-label="video: {label}" style="{style};background:#000" '
+    'src="{source}"{poster}></video>',
+    "image": '<img alt="picture: {label}" style="{style}" src="{source}">',
+    "audio": '<audio controls aria-label="sound: {label}" style="width:100%" src="{source}"></audio>',
+    "": '<img alt="a frame of the video" style="{style}" src="{still}">',
+}
+
+
+def finished_page(kind: str, run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:
+    """The finished video, picture or sound with what it was made from.
 
     Args:
+        kind: The first word of its MIME type.
         source: A `data:` URL, or a path relative to the notebook. It is the `src` of the video itself: the sanitizer of an
             untrusted notebook would strip a `<source>` child.
     """
-    video = html(
-        '<video controls loop playsinline preload="metadata" aria-label="{}" style="{};background:#000" src="{}"{}></video>',
-        label("video", run),
-        MEDIA,
-        source,
-        html(' poster="{}"', still) if poster and (still := data_url(poster)) else "",
-    )
-    return _finished(run, video, note)
-
-
-def picture_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
-    """The same for models that make pictures."""
-    picture = html('<img alt="{}" style="{}" src="{}">', label("picture", run), MEDIA, source)
-    return _finished(run, picture, note)
-
-
-def sound_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
-    """The same for what is sound alone."""
-    player = html(
-        '<audio controls aria-label="{}" style="width:100%" src="{}"></audio>', label("sound", run), source
-    )
-    return _finished(run, player, note)
-
-
-def file_page(run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:  # noqa: ARG001 - as video_page
-    """The same for a file that no browser plays: it is named, with a still where there is one."""
     still = data_url(poster) if poster else NOTHING
-    shown = html('<img alt="a frame of the video" style="{}" src="{}">', MEDIA, still) if still else NOTHING
-    return _finished(run, shown, note)
-
-
-# By the first word of a MIME type.
-PAGES = {"video": video_page, "image": picture_page, "audio": sound_page, "": file_page}
-
-
-def _finished(run: Run, media: Html, note: str) -> Html:
+    media = html(
+        _TAGS[kind] if kind or still else "",
+        label=" ".join(run.prompt.split())[:120],
+        style=MEDIA,
+        source=source,
+        still=still,
+        poster=html(' poster="{}"', still) if still else "",
+    )
     took = [muted(f"made in {tables.clock(run.duration_s)}")] if run.duration_s is not None else []
     line = html('<div style="margin-top:8px">{}</div>', joined([state_line(run), *took], GAP))
     remarks = " ".join(part for part in (note, *run.remarks, price_remark(run)) if part)
-    rest = [prompt_line(run), facts_line(run), file_line(run), _remark(remarks) if remarks else NOTHING]
-    return boxed(joined([media, line, *rest]))
+    return boxed(joined([media, line, prompt_line(run), facts_line(run), file_line(run), _remark(remarks)]))
+
+
+video_page = functools.partial(finished_page, "video")
+picture_page = functools.partial(finished_page, "image")
 
 
 def price_remark(run: Run) -> str:
     """A real cost that is far from the estimate is pointed out: the price list may be old."""
     was_made = run.state in {State.FETCHED, State.SUCCESS}  # a failed task costs nothing by any list
-    if run.service == "simulator" or not was_made or run.credits is None or not run.estimate:
+    estimate, real = run.estimate, run.credits
+    if (
+        run.service == "simulator"
+        or not was_made
+        or real is None
+        or not estimate
+        or not is_far(estimate, real)
+    ):
         return ""
-    if not is_far(run.estimate, run.credits):
-        return ""
-    return f"The price list of {run.estimate.as_of} said {run.estimate.credits:g} credits; it may be old."
+    return f"The price list of {estimate.as_of} said {estimate.credits:g} credits; it may be old."
 
 
 def file_line(run: Run) -> Html:

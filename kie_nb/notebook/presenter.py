@@ -6,52 +6,105 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .. import frontend, headless, presenter
-from ..text import say
+from ..text import say, visible
 
 if TYPE_CHECKING:
     from ..handles import Run
     from ..settings import Embed
-    from .card import Card
 
 _shown_in: dict[str, int] = {}
 
 
-def present(run: Run, *, note: str = "", embed: Embed | None = None) -> Card | None:
-    """Show *run* in the current cell; a card if it goes on and somebody watches."""
-    from ..engine.states import State
+def present(
+    run: Run,
+    *,
+    note: str = "",
+    embed: Embed | None = None,
+    with_error: bool = True,
+    is_waited_for: bool = False,
+) -> Any:
+    """Show *run* in the current cell; gives its `Card` if it goes on and somebody watches, else a display for `final`.
+
+    Args:
+        is_waited_for: `final` follows.
+    """
+    from ..ledger.states import State
+    from . import page
 
     mark(run)
-    if run.state is State.FETCHED and run.is_here:
-        _show_static(run, note=note, embed=embed)
-        return None
-    if headless.has_widgets() and not run.is_final:
-        from .card import Card
+    if not run.is_final:
+        if headless.has_widgets():
+            from .card import Card
 
-        card = Card(run, note=note, embed=embed)
-        card.show()
-        return card
-    _show_page(run, note=note)
-    return None
+            card = Card(run, note=note, embed=embed)
+            card.show()
+            return card
+        if is_waited_for and not frontend.has_kernel():  # no display can be replaced
+            return None
+        if not is_waited_for and frontend.shows_html():
+            note = f"{note} {page.HOW_TO_WAIT}".strip()
+    if not frontend.shows_html() or (run.state is State.FETCHED and run.is_here):
+        return final(run, note=note, embed=embed)
+    return _display_page(run, note=note, with_error=with_error)
+
+
+def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any = None) -> Any:
+    """The finished video, in place of *handle*'s display if there is one."""
+    from .video import show_video
+
+    if not frontend.shows_html():
+        _print(run, note)
+        return None
+    if run.video is None:  # the ledger may be anybody's
+        return _display_page(run, note=note, handle=handle)
+    return _display(show_video(run, embed=embed, note=note), handle)
+
+
+def bundle(run: Run) -> dict[str, Any]:
+    """The static page of *run*, by MIME type."""
+    from .video import show_video
+
+    return show_video(run)._repr_mimebundle_() if run.video is not None else _page(run)
+
+
+def _page(run: Run, *, note: str = "", with_error: bool = True) -> dict[str, Any]:
+    from . import page
+
+    return {"text/html": page.card(run, note=note, with_error=with_error), "text/plain": repr(run)}
+
+
+def _display_page(run: Run, *, note: str, with_error: bool = True, handle: Any = None) -> Any:
+    return _display(_page(run, note=note, with_error=with_error), handle, raw=True)
+
+
+def _display(shown: Any, handle: Any, *, raw: bool = False) -> Any:
+    from IPython.display import display
+
+    if handle is None:
+        return display(shown, raw=raw, display_id=True)
+    handle.update(shown, raw=raw)
+    return handle
+
+
+def _print(run: Run, note: str) -> None:
+    from . import page
+
+    facts = ", ".join(f"{name} {value}" for name, value in page.facts(run))
+    video = f"video: {run.video}" if run.video else ""
+    lines = [line for line in (facts, note, page.price_remark(run), video) if line]
+    say("\n  ".join([repr(run), *lines]))
 
 
 def show(run: Run) -> None:
-    """What `run.show()` does: the card or the video, in this cell."""
-    from ..engine.states import UNSETTLED
+    """What `run.show()` does: the card or the video, in this cell; of an uncertain run, how to settle it."""
     from ..handles import get_session
+    from ..ledger.states import UNSETTLED
 
     get_session().supervisor.ensure_driven(run)
-    note = _when(run) if run.is_final else ""
-    if run.state in UNSETTLED:
-        mark(run)
-        _show_page(run, note=note, with_error=False)
-        _show_evidence(run)
-    else:
-        present(run, note=note)
-
-
-def _show_evidence(run: Run) -> None:
-    """What is known of an uncertain run, and how to settle it."""
-    show_value(run.evidence())
+    is_unsettled = run.state in UNSETTLED
+    present(run, note=_when(run) if run.is_final else "", with_error=not is_unsettled)
+    if is_unsettled:
+        show_value(run.evidence())
 
 
 def show_value(value: object) -> None:
@@ -66,20 +119,16 @@ def show_value(value: object) -> None:
 
 def echo(run: Run) -> None:
     """A cell ends with the run: shown, unless the same cell has just done so."""
-    ipython = frontend.shell()
-    if ipython is not None and _shown_in.get(run.id) == ipython.execution_count:
-        return
-    show(run)
+    if not _is_shown(run.id):
+        show(run)
 
 
 def show_experiment(exp: Any) -> None:
     """A cell ends with an experiment: shown, unless the same cell has just done so."""
     from . import experiment_card
 
-    ipython = frontend.shell()
-    if ipython is not None and _shown_in.get(f"experiment {exp.name}") == ipython.execution_count:
-        return
-    experiment_card.show_experiment(exp)
+    if not _is_shown(f"experiment {exp.name}"):
+        experiment_card.show_experiment(exp)
 
 
 def show_wall(wall: Any) -> None:
@@ -91,99 +140,41 @@ def show_wall(wall: Any) -> None:
 
 def watch_experiment(exp: Any) -> None:
     """A cell waits for an experiment: its card, unless the same cell shows it already or nobody watches."""
-    from .experiment_card import ExperimentCard
-
-    ipython = frontend.shell()
     is_main = threading.current_thread() is threading.main_thread()
-    if ipython is None or not is_main or not headless.has_widgets():
-        return
-    if _shown_in.get(f"experiment {exp.name}") != ipython.execution_count:
+    if is_main and headless.has_widgets() and not _is_shown(f"experiment {exp.name}"):
+        from .experiment_card import ExperimentCard
+
         mark_experiment(exp.name)
         ExperimentCard(exp).show()
 
 
-def mark_experiment(name: str) -> None:
-    """The experiment has been shown in this cell."""
-    ipython = frontend.shell()
-    if ipython is not None:
-        _shown_in[f"experiment {name}"] = ipython.execution_count
-
-
-def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any = None) -> Any:
-    """The finished video, in place of *handle*'s display if there is one."""
-    from IPython.display import display
-
-    from . import page
-    from .video import show_video
-
-    is_named = run.video is not None  # by the ledger, which may be anybody's
-    shown = (
-        show_video(run, embed=embed, note=note)
-        if is_named
-        else {"text/html": page.card(run, note=note), "text/plain": repr(run)}
-    )
-    if handle is not None:
-        handle.update(shown, raw=not is_named)
-        return handle
-    return display(shown, raw=not is_named, display_id=True)
-
-
-def bundle(run: Run) -> dict[str, Any]:
-    """The static page of *run*, by MIME type."""
-    from . import page
-    from .video import show_video
-
-    if run.video is not None:
-        return show_video(run)._repr_mimebundle_()
-    return {"text/html": page.card(run), "text/plain": repr(run)}
-
-
-def pending(run: Run, *, note: str = "", with_error: bool = True) -> Any:
-    """A static card that `final` will replace, where nobody watches."""
-    from IPython.display import display
-
-    from . import page
-
-    mark(run)
-    return display(
-        {"text/html": page.card(run, note=note, with_error=with_error), "text/plain": repr(run)},
-        raw=True,
-        display_id=True,
-    )
-
-
-def _show_static(run: Run, *, note: str, embed: Embed | None) -> None:
-    if frontend.shows_html():
-        final(run, note=note, embed=embed)
-    else:
-        _print(run, note)
-
-
-def _show_page(run: Run, *, note: str, with_error: bool = True) -> None:
-    from . import page
-
-    if frontend.shows_html():
-        pending(
-            run, note=note if run.is_final else f"{note} {page.HOW_TO_WAIT}".strip(), with_error=with_error
-        )
-    else:
-        _print(run, note)
-
-
-def _print(run: Run, note: str) -> None:
-    from . import page
-
-    facts = ", ".join(f"{name} {value}" for name, value in page.facts(run))
-    video = f"video: {run.video}" if run.video else ""
-    lines = [line for line in (facts, note, page.price_remark(run), video) if line]
-    say("\n  ".join([repr(run), *lines]))
+def ask(words: str) -> bool:
+    """Ask the person at the keyboard; where there is none, the answer is no."""
+    try:
+        return input(visible(f"{words} [y/N] ")).strip().lower() in {"y", "yes"}
+    except (EOFError, OSError, RuntimeError):  # no keyboard, or a front end without one
+        return False
 
 
 def mark(run: Run) -> None:
-    """*run* was shown in this cell already: its echo shows nothing."""
+    """*run* was shown in this cell: its echo shows nothing."""
+    _mark(run.id)
+
+
+def mark_experiment(name: str) -> None:
+    """The same of an experiment."""
+    _mark(f"experiment {name}")
+
+
+def _mark(key: str) -> None:
     ipython = frontend.shell()
     if ipython is not None:
-        _shown_in[run.id] = ipython.execution_count
+        _shown_in[key] = ipython.execution_count
+
+
+def _is_shown(key: str) -> bool:
+    ipython = frontend.shell()
+    return ipython is not None and _shown_in.get(key) == ipython.execution_count
 
 
 def _when(run: Run) -> str:
@@ -209,3 +200,4 @@ class NotebookPresenter:
 def install() -> None:
     """Let runs, experiments and walls show themselves."""
     presenter.install(NotebookPresenter())
+    presenter.ask_with(ask)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .. import settings as settings_
 from ..catalogue import ImageIdentity, Request
-from ..engine.states import State
 from ..errors import BadImage
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
 from ..ledger import RunRow
+from ..ledger.states import State
 from ..operations.embedded_request import kept_name
 from ..paths import shown_path
 from ..requests.images import read_picture

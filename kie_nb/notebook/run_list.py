@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any, overload
 
-from ..engine import tables
-from ..engine.states import WORDS
-from ..engine.tables import Link, counted
+from .. import tables
 from ..errors import KieError
 from ..handles import Run
+from ..ledger.states import WORDS
 from ..paths import shown_path
+from ..tables import Link, counted
 from . import page
 from .video import thumbnail
 
@@ -76,13 +76,12 @@ FACTS = (
 
 def facts(run: Run) -> dict[str, Any]:
     """What a data frame holds of a run."""
-    changed = {
+    return {name: getattr(run, name) for name in FACTS} | {
         "state": str(run.state),
         "estimate": run.estimate.credits if run.estimate else None,
         "tags": list(run.tags),
         "video": str(run.video) if run.video else None,
     }
-    return {name: changed[name] if name in changed else getattr(run, name) for name in FACTS}
 
 
 def cells(run: Run) -> tuple[str, ...]:

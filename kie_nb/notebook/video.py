@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import mimetypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,74 +56,49 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911
         remark = "The file is neither video, picture nor sound, and is not shown."
         return Assets(content=None, poster=None, remark=remark, mime="")
     ending, size = video.suffix[1:], video.stat().st_size
-    if (mime := mimetypes.guess_type(video.name)[0] or "").startswith("image/"):
-        content = None if embed == "link" else room.read_media(video)
-        return Assets(
-            content=content, poster=None, mime=mime, remark="The service made a picture, not a video."
-        )
-    if ending in SOUNDS:
-        content = None if embed == "link" or size > LARGEST_EMBED else room.read_media(video)
-        return Assets(content=content, poster=None, mime=mime or "audio/mpeg")
-    poster = _poster(video)
-    if ending not in PLAYED:
-        return _of_unplayed(video, embed, poster)
-    if embed == "link":
+    mime = mimetypes.guess_type(video.name)[0] or ""
+    if mime.startswith("image/") or ending in SOUNDS:
+        is_small = mime.startswith("image/") or size <= LARGEST_EMBED
+        remark = "The service made a picture, not a video." if mime.startswith("image/") else ""
+        content = room.read_media(video) if embed != "link" and is_small else None
+        return Assets(content=content, poster=None, mime=mime or "audio/mpeg", remark=remark)
+    is_played = ending in PLAYED
+    poster = _cached(video, Files.of(video).poster(video), room.make_poster)
+    if is_played and embed == "link":
         return Assets(content=None, poster=poster)
-    if embed == "full" and size <= LARGEST_EMBED:
+    if is_played and embed == "full" and size <= LARGEST_EMBED:
         return Assets(content=room.read_media(video), poster=poster)
-    remark = f"The full file has {size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
-    preview = _preview(video)
-    if preview is not None:
-        remark = remark if embed == "full" else ""
-        return Assets(content=room.read_media(preview), poster=poster, remark=remark)
+    preview = Files.of(video).preview(video)
+    content = _cached(video, preview, room.make_preview)
+    if content is not None and not is_played and embed == "link":
+        return Assets(content=None, poster=poster, linked=preview)
+    if content is not None:
+        remark = f"The full file has {size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
+        is_asked = embed == "full" and is_played
+        return Assets(content=content, poster=poster, remark=remark if is_asked else "")
+    if not is_played:  # browsers play few containers: of the others the file is named
+        return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
+    remark = "No preview could be made: the full file is shown."
     if size <= LARGEST_EMBED:
-        remark = "No preview could be made: the full file is shown."
         return Assets(content=room.read_media(video), poster=poster, remark=remark)
     return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
 
 
-def _of_unplayed(video: Path, embed: settings_.Embed, poster: bytes | None) -> Assets:
-    """Browsers play few containers: of the others a preview is shown or linked, or the file is named."""
-    from ..video import read_media
-
-    preview = _preview(video)
-    if preview is None:
-        return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
-    if embed == "link":
-        return Assets(content=None, poster=poster, linked=preview)
-    return Assets(content=read_media(preview), poster=poster)
-
-
-def _poster(video: Path) -> bytes | None:
+def _cached(video: Path, target: Path, make: Callable[[Path, Path], object]) -> bytes | None:
+    """The bytes of *target*, which *make* writes from *video* where it is not there; None where it cannot."""
     from .. import video as room
 
-    file = Files.of(video).poster(video)
     try:
-        if not room.is_media(file):
-            room.make_poster(video, file)
-        return room.read_media(file)
+        if not room.is_media(target):
+            make(video, target)
+        return room.read_media(target)
     except Exception:  # a picture less is no reason to hide a paid video
-        log.exception("no poster for %s", video)
-        return None
-
-
-def _preview(video: Path) -> Path | None:
-    from .. import video as room
-
-    file = Files.of(video).preview(video)
-    try:
-        return file if room.is_media(file) else room.make_preview(video, file)
-    except Exception:
-        log.exception("no preview for %s", video)
+        log.exception("no %s for %s", target.name, video)
         return None
 
 
 def write_still(video: Path, target: Path, width: int) -> None:
-    """A JPEG of *video*, *width* pixels wide at the most, into *target*; by way of its poster, which is kept too.
-
-    Raises:
-        Exception: of whatever kind, where it cannot be read or made.
-    """
+    """A JPEG of *video*, *width* pixels wide at the most, into *target*; by way of its poster, which is kept too."""
     from .. import video as room
 
     poster = Files.of(video).poster(video)
@@ -134,22 +110,18 @@ def write_still(video: Path, target: Path, width: int) -> None:
         write_whole(target, small_jpeg(file, width))
 
 
+def still_of(video: Path, target: Path, width: int) -> bytes | None:
+    """The JPEG that `write_still` makes, kept in *target*; None where it cannot be made."""
+    return _cached(video, target, lambda _video, _target: write_still(video, target, width))
+
+
 def thumbnail(video: Path, *, make: bool) -> bytes | None:
     """The tiny still of *video* (cached beside it), or None: if it is not there and not to be made, or cannot be."""
-    from .. import video as room
+    from ..video import is_media
 
     target = Files.of(video).thumbnail(video)
-    try:
-        if not is_plain_file(video):
-            return None
-        if not room.is_media(target):
-            if not make:
-                return None
-            write_still(video, target, THUMB_WIDTH)
-        return room.read_media(target)
-    except Exception:  # a picture less is no reason to hide a run
-        log.exception("no thumbnail for %s", video)
-        return None
+    can_be = is_plain_file(video) and (make or is_media(target))
+    return still_of(video, target, THUMB_WIDTH) if can_be else None
 
 
 class RunVideo(Video):  # type: ignore[misc, unused-ignore]
@@ -176,8 +148,10 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
             is_sound = self.assets.mime.startswith("audio/")
             source = self._linked if content is None else data_url(content, is_sound=is_sound)
             note = " ".join(part for part in (self.note, self.assets.remark) if part)
-            show = page.PAGES[self.assets.mime.partition("/")[0]]
-            self._html = show(self.run, source=source, poster=self.assets.poster, note=note)
+            kind = self.assets.mime.partition("/")[0]
+            self._html = page.finished_page(
+                kind, self.run, source=source, poster=self.assets.poster, note=note
+            )
         return self._html
 
     _repr_html_ = html

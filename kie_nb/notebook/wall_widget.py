@@ -97,11 +97,8 @@ class LiveWall:
     def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
         wish = content if isinstance(content, dict) else {}
         if wish.get("kind") == "want":
-            numbers = wish.get("tiles")
-            known = (
-                [number for number in numbers if self._is_tile(number)] if isinstance(numbers, list) else []
-            )
-            get_session().dispatcher.start(self._send(known[:MOST_WANTED]))
+            numbers = wish["tiles"] if isinstance(wish.get("tiles"), list) else []
+            get_session().dispatcher.start(self._send(list(filter(self._is_tile, numbers))[:MOST_WANTED]))
         elif wish.get("kind") in {"rate", "tag"} and self._is_tile(wish.get("tile")):
             get_session().dispatcher.start(self._mark(wish))
 
@@ -121,15 +118,8 @@ class LiveWall:
                     self.widget.send({"kind": "still", "tile": number}, buffers=[still or b""])
             for number, video in videos.items():
                 clip, still, content = await asyncio.wrap_future(previews.submit(_read, video))
-                facts = (
-                    {"fps": clip.fps, "frames": clip.frames, "aspect": clip.aspect}
-                    if clip
-                    else {"fps": 0, "frames": 0}
-                )
-                self.widget.send(
-                    {"kind": "media", "tile": number, **facts},
-                    buffers=[still, content],
-                )
+                facts = {"fps": clip.fps, "frames": clip.frames, "aspect": clip.aspect} if clip else {}
+                self.widget.send({"kind": "media", "tile": number, **facts}, buffers=[still, content])
         except Exception as exc:  # the front end must say it, for no cell will
             log.exception("the videos of a wall could not be sent")
             self._complain(None, f"The videos cannot be read: {exc}")

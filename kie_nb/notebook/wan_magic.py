@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import frontend, headless
 from ..addresses import shareable_value
 from ..catalogue import nearest
-from ..engine.states import State
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import BadImage, InvalidRequest, KieError
 from ..handles import DryRun, Run, Started, get_session
+from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..requests.sources import is_url
 from ..text import say
+from ..video import PICTURES
 from . import presenter
+from .card import Card
 from .filling import Filler
-from .line import Line, parse
+from .line import Line, parse, with_options_below
 from .notes import note_of
 from .options import help_text
 from .output import Output
@@ -26,17 +29,26 @@ from .output import Output
 if TYPE_CHECKING:
     from ..experiments.experiment import Experiment
     from ..settings import Embed
-    from .card import Card
 
 
-def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | None:
+def kie_wan(
+    ipython: Any, line: str, cell: str | None, local: Mapping[str, Any] | None = None
+) -> Run | Experiment | None:
     """What `%kie_wan` and `%%kie_wan` do.
+
+    Args:
+        local: The variables of the function that the line stands in.
 
     Returns:
         The run, or the experiment; None only for `--help` and `--dry-run`.
     """
     # A closing semicolon is IPython's sign for "show no value", not a part of the prompt.
-    asked = parse(line if cell is not None else line.rstrip().removesuffix(";"), ipython.user_ns)
+    if cell is None:
+        line = line.rstrip().removesuffix(";")
+    else:
+        line, cell = with_options_below(line, cell)
+    variables = {**ipython.user_ns, **(local or {})}
+    asked = parse(line, variables)
     if asked.help:
         say(help_text(asked.model))
         return None
@@ -46,18 +58,20 @@ def kie_wan(ipython: Any, line: str, cell: str | None) -> Run | Experiment | Non
         )
     output = Output(ipython.user_ns, asked.output)
     try:
-        return _asked_for(ipython, asked, cell, output)
+        return _asked_for(variables, asked, cell, output)
     except KieError as exc:
         if not asked.dry_run:
             output.clear(exc)
         raise
 
 
-def _asked_for(ipython: Any, asked: Line, cell: str | None, output: Output) -> Run | Experiment | None:
-    prompt = _prompt(asked, cell, ipython.user_ns)
+def _asked_for(
+    variables: dict[str, Any], asked: Line, cell: str | None, output: Output
+) -> Run | Experiment | None:
+    prompt = _prompt(asked, cell, variables)
     wanted: dict[str, Any] = {
         "model": asked.model,
-        "image": _picture(asked.image, ipython.user_ns),
+        "image": _picture(asked.image, variables),
         "fit": asked.fit,
         "keep_metadata": asked.keep_metadata,
         "check_image": asked.check_image is not False,
@@ -86,22 +100,18 @@ class _Cell:
         self.embed = cast("Embed | None", asked.embed)
         self.must_wait = headless.must_wait(asked.wait)
         self.card: Card | None = None
-        self.is_pending, self.handle = False, None
+        self.handle: Any = None
+        self.needs_end = False  # a card shows the end by itself; a static display is replaced
         self.note = ""
 
     def run(self, prompt: str | None, wanted: dict[str, Any]) -> Run:
+        limits: dict[str, Any] = {"fresh": self.asked.fresh, "max_credits": self.asked.max_credits}
         try:
-            started = get_session().start(
-                prompt,
-                fresh=self.asked.fresh,
-                max_credits=self.asked.max_credits,
-                on_start=self._show,
-                **wanted,
-            )
-            run = started.run
+            run = get_session().start(prompt, on_start=self._show, **limits, **wanted).run
             if self.must_wait:
                 run.wait()
-                self._show_end(run)
+                if self.needs_end:
+                    presenter.final(run, note=self.note, embed=self.embed, handle=self.handle)
         except KieError:
             if self.card is not None:
                 self.card.leave_error_to_cell()
@@ -115,25 +125,19 @@ class _Cell:
         for text in started.warnings:
             say(f"kie_nb: {text}")
         say_simulator_once()
-        self.note = note_of(started.run, started.how)
         if self.asked.quiet:
             presenter.mark(run)
-        elif self.must_wait and not run.is_final and not headless.has_widgets():
-            presenter.mark(run)
-            self.is_pending = True
-            if frontend.has_kernel():  # elsewhere no display can be replaced
-                self.handle = presenter.pending(run, note=self.note)
-        else:
-            self.card = presenter.present(run, note=self.note, embed=self.embed)
-
-    def _show_end(self, run: Run) -> None:
-        """A card shows the end by itself; the static display of a headless run is replaced here."""
-        if self.is_pending:
-            presenter.final(run, note=self.note, embed=self.embed, handle=self.handle)
+            return
+        self.note, was_final = note_of(run, started.how), run.is_final
+        self.handle = presenter.present(run, note=self.note, embed=self.embed, is_waited_for=self.must_wait)
+        self.card = self.handle if isinstance(self.handle, Card) else None
+        self.needs_end = self.card is None and not was_final
 
 
 def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | None:
     body = (cell or "").strip()
+    if asked.image is None and asked.prompt:
+        _refuse_picture(asked.prompt, variables, has_body=bool(body))
     if body and asked.prompt:
         raise InvalidRequest(
             f"there is a prompt on the line ({asked.prompt[:40]!r}) and one in the body.",
@@ -143,6 +147,16 @@ def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | N
     if not prompt or not asked.format:
         return prompt or None
     return Filler(variables=variables, kept=tuple(asked.axes or ())).text(prompt)
+
+
+def _refuse_picture(text: str, variables: dict[str, Any], *, has_body: bool) -> None:
+    """A picture that stands on the line without `--image` would be bought as a prompt."""
+    is_file = Path(text).suffix[1:].lower() in {*PICTURES, "jpeg"} and len(text.split()) == 1
+    if is_file or (has_body and text in variables):
+        raise InvalidRequest(
+            f"{text} is {'a picture' if is_file else 'a variable'}, and no prompt.",
+            hint=f"write --image {text}",
+        )
 
 
 def _picture(text: Any, variables: dict[str, Any]) -> Any:
@@ -178,11 +192,9 @@ def _show_dry_run(found: DryRun) -> None:
     if found.service == "simulator":
         lines[-1] += "; the simulator charges nothing"
     lines += [f"kie_nb: {text}" for text in found.warnings]
-    for title, runs in (
-        ("earlier runs of this request", found.same),
-        ("with other seeds", found.other_seeds),
-    ):
-        lines += [f"{title}: {len(runs)}"] if runs else []
+    earlier = {"earlier runs of this request": found.same, "with other seeds": found.other_seeds}
+    for title, runs in earlier.items():
+        lines += [f"{title}: {len(runs)}"] * bool(runs)
         lines += [
             f"  {run.id[:8]}  {run.created_at:%Y-%m-%d %H:%M}  {run.state}  seed {run.seed}"
             for run in runs[:5]

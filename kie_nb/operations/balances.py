@@ -1,6 +1,6 @@
 """What two balances say about a run of unknown outcome; no I/O.
 
-The service has no list of tasks, so the money is the best witness: the balance read just before the request left, and the
+The service has no list of tasks, so the balance is the best evidence: the balance read just before the request left, and the
 one read after its answer was lost. What other runs here cost in between is taken off first.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..engine.balance import Reading
-from ..engine.tables import counted
+from ..tables import counted
 
 # When the service takes its credits, at the create or at the end, is not documented; recorded tasks took up to 13 minutes
 # (kie-api §4.7). A balance that has not fallen says little before that.

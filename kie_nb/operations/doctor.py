@@ -18,13 +18,13 @@ from ..engine.bringing import bring, names_of
 from ..engine.downloading import is_given_up, place_of, with_files
 from ..engine.links import from_any_link
 from ..engine.record import Record
-from ..engine.states import AT_SERVICE, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
 from ..fileops import hash_of
 from ..home import is_plain_file, make_folder
 from ..ledger import Files, KeptFile, files_made
 from ..ledger.schema import moment
+from ..ledger.states import AT_SERVICE, State
 from ..service.media import version_at
 from ..video import MEDIA, inspect
 from .findings import Finding, Report

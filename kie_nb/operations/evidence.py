@@ -6,19 +6,19 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..engine import tables
+from .. import tables
 from ..engine.balance import Reading
 from ..engine.record import Record
-from ..engine.states import UNSETTLED, State
 from ..errors import InvalidRequest
 from ..ledger import Ledger, RunRow
+from ..ledger.states import UNSETTLED, State
 from ..settings import LOGS
 from .balances import SETTLED_AFTER_S, Others, Verdict, in_words, weigh
 
 if TYPE_CHECKING:
     from ..engine.workspace import Workspace
 
-# What was booked for a run that was written off is a word of the user, no witness.
+# What is booked for a written-off run is claimed by the user; not used as evidence.
 _UNSURE = UNSETTLED | {State.SENDING, State.WRITTEN_OFF}
 _NEVER_BILLED = frozenset({State.REFUSED, State.NOT_SENT, State.INTENT})
 

@@ -13,16 +13,16 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
+from .. import tables
 from ..catalogue import read_request
-from ..engine import tables
 from ..engine.record import Record
-from ..engine.states import RELEASED, WORDS, State
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
 from ..fileops import hash_of, write_whole
 from ..home import is_plain_file
 from ..ledger import KeptFile, files_made
 from ..ledger.rows import PublicColumns
+from ..ledger.states import RELEASED, WORDS, State
 from ..markup import document, rendered
 from ..paths import shown_path
 from ..redact import places_of, redacted

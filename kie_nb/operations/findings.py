@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ..engine import tables
+from .. import tables
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

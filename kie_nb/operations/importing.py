@@ -13,11 +13,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import errors
+from .. import errors, tables
 from .. import settings as settings_
 from ..catalogue import read_request
-from ..engine import tables
-from ..engine.states import RELEASED, State
 from ..engine.waiting import wait_blocking
 from ..errors import KieError, LedgerError
 from ..fileops import copy_hashed, hash_of
@@ -26,6 +24,7 @@ from ..ledger import KeptFile, RunRow, files_made, with_kept
 from ..ledger.merging import Arrival, Known, is_news, merge
 from ..ledger.rows import PublicColumns
 from ..ledger.schema import IMPORTED
+from ..ledger.states import RELEASED, State
 from ..video import Look, inspect, is_media
 from . import manifest as manifest_
 from .manifest import FileEntry, RunEntry, VideoEntry

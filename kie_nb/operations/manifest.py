@@ -18,10 +18,10 @@ from pydantic.dataclasses import dataclass
 from ..addresses import shareable, shareable_value
 from ..bounds import MAX_FILES, Seconds, Sha256, Text, Word, read_json
 from ..catalogue import Request, read_request
-from ..engine.states import State
 from ..errors import LedgerError
 from ..home import open_file
 from ..ledger.rows import CellColumns, Flag, PublicColumns, PublicEvent
+from ..ledger.states import State
 from ..service.media import MAX_BYTES
 
 NAME = "manifest.json"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..engine.record import Record
-from ..engine.states import UNSETTLED, State
 from ..errors import InvalidRequest, OutcomeUnknown
 from ..ledger import owner
+from ..ledger.states import UNSETTLED, State
 from ..service import TaskRecord
 from ..service.callbacks import task_id_of
 from ..settings import LOGS

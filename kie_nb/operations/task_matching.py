@@ -47,28 +47,34 @@ def compare(run: Record, record: TaskRecord) -> Comparison:
     """*record* beside *run*: model, prompt, seed, picture, every other input that it tells, and the moment."""
     asked, param = run.request, record.param or {}
     theirs = param.get("input") or {}
-    found = _Parts()
     model = str(param.get("model") or record.model)
-    found.add("model", bool(model), model == asked.model, f"its model is {model}")
+    # What is compared: its name, whether the service says it, whether it is the same, and what is said where it is not.
+    parts = [("model", bool(model), model == asked.model, f"its model is {model}")]
     if asked.prompt:
-        found.add("prompt", bool(theirs), theirs.get("prompt") == asked.prompt, "its prompt is another one")
+        parts.append(
+            ("prompt", bool(theirs), theirs.get("prompt") == asked.prompt, "its prompt is another one")
+        )
     if asked.seed is not None:
         seed = theirs.get("seed")
-        found.add("seed", bool(theirs), str(seed) == str(asked.seed), f"its seed is {seed}")
+        parts.append(("seed", bool(theirs), str(seed) == str(asked.seed), f"its seed is {seed}"))
     if asked.image is not None and asked.image_field:
         is_same = _is_picture(run, str(theirs.get(asked.image_field) or ""))
-        found.add("picture", bool(theirs), is_same, "its picture is another one")
+        parts.append(("picture", bool(theirs), is_same, "its picture is another one"))
     for name, value in asked.inputs.items():
         if name != "prompt" and name in theirs:
             is_same = str(theirs[name]).lower() == str(value).lower()
-            found.add(name, True, is_same, f"its {name} is {theirs[name]}")
+            parts.append((name, True, is_same, f"its {name} is {theirs[name]}"))
+    differ = [words for _, is_said, is_same, words in parts if is_said and not is_same]
     sent = moment(run.row.sent_at)
     late_s = record.created_ms / 1000 - sent.timestamp() if sent and record.created_ms else None
     if late_s is not None and abs(late_s) > CLOCKS_S:
         when = "before" if late_s < 0 else "after"
-        found.differ.append(f"it was made {abs(late_s) / 60:.0f} minutes {when} this run was sent")
+        differ.append(f"it was made {abs(late_s) / 60:.0f} minutes {when} this run was sent")
     return Comparison(
-        agree=tuple(found.agree), differ=tuple(found.differ), unsaid=tuple(found.unsaid), late_s=late_s
+        agree=tuple(name for name, is_said, is_same, _ in parts if is_said and is_same),
+        differ=tuple(differ),
+        unsaid=tuple(name for name, is_said, _, _ in parts if not is_said),
+        late_s=late_s,
     )
 
 
@@ -77,21 +83,6 @@ def not_asked(run: Record, record: TaskRecord) -> list[str]:
     asked, theirs = run.request, (record.param or {}).get("input", {})
     known = {*asked.inputs, "seed", asked.image_field}
     return [name for name, value in theirs.items() if name not in known and value is not None]
-
-
-class _Parts:
-    def __init__(self) -> None:
-        self.agree: list[str] = []
-        self.differ: list[str] = []
-        self.unsaid: list[str] = []
-
-    def add(self, name: str, is_said: bool, is_same: bool, words: str) -> None:
-        if not is_said:
-            self.unsaid.append(name)
-        elif is_same:
-            self.agree.append(name)
-        else:
-            self.differ.append(words)
 
 
 def _is_picture(run: Record, address: str) -> bool:

@@ -1,7 +1,7 @@
 """Where a run was asked for: versions, notebook, cell, and the commit of the notebook's folder.
 
 It is for whoever repeats the run one day, and must never be what a run waits for or fails by: git is asked in a thread, once
-for some seconds, and what it says is written down when it has said it. A folder from somebody else must not run anything by it.
+for some seconds, and its answer is recorded when it comes. A folder from somebody else must not run anything by it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import programs
 from ..bounds import MAX_WORD, can_be_kept
-from ..context import place
+from ..context import running_cell
 from ..settings import start_folder
 from ..version import __version__
 
@@ -65,20 +65,20 @@ class Origin:
         return found | ({"git": self.git.result()} if self.git.done() else {})
 
     def tell_later(self, ledger: Ledger, run_id: str) -> None:
-        """Write down what git says when it has said it."""
+        """Record git's answer when it comes."""
 
         def write(said: Future[Git | None]) -> None:
             try:
                 ledger.add_origin(run_id, git=said.result())
             except Exception:
-                log.exception("the origin of run %s could not be written down", run_id)
+                log.exception("the origin of run %s could not be recorded", run_id)
 
         self.git.add_done_callback(write)
 
 
 def here() -> Origin:
     """The place that asks now; returns at once. From the thread of whoever asks."""
-    notebook, count = place()
+    notebook, count = running_cell()
     if notebook is not None and not can_be_kept(notebook, MAX_WORD):
         notebook = None
     return Origin(notebook=notebook, execution_count=count, git=_asked(start_folder(), notebook))
@@ -86,7 +86,7 @@ def here() -> Origin:
 
 def notebook() -> str:
     """Which notebook (or script) a budget counts this as; the name of its folder where that cannot be told."""
-    name, _cell = place()
+    name, _cell = running_cell()
     return name or start_folder().name or "python"
 
 
@@ -185,14 +185,8 @@ def ask_git(folder: Path, notebook: str | None = None) -> Git | None:
 # What a repository's own files may not decide: they name programs (hooks, monitors, filters, transports, pagers).
 _GIT = (
     *("--no-pager", "--no-optional-locks", "--literal-pathspecs"),
-    *(
-        "-c",
-        "safe.bareRepository=explicit",
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        f"core.hooksPath={os.devnull}",
-    ),
+    *("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c"),
+    f"core.hooksPath={os.devnull}",
 )
 _GIT_VARIABLES = {
     "LC_ALL": "C",

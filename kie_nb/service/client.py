@@ -32,7 +32,7 @@ from .bearer import Redactor
 from .connection import NoReply, exchange, open_clients
 from .envelope import Call, outcome_unknown, read, task_id_in
 from .media import LinkDead, download
-from .pace import Patience
+from .pace import USUAL, Patience
 from .records import TaskRecord, is_address, parse_record
 from .wirejson import number_of, text_of
 
@@ -69,14 +69,14 @@ class Client:
         *,
         base_url: str,
         upload_url: str | None = None,
-        patience: Patience | None = None,
+        patience: Patience = USUAL,
     ) -> None:
         self._key = Secret(key) if isinstance(key, str) else key
         del key  # no frame of ours holds its text
         self._base_url = base_url
         # The key goes where the API is: a base of one's own is never paired with the public upload host by accident.
         self._upload_url = upload_url or base_url
-        self._patience = patience or Patience()
+        self._patience = patience
         self._redactor = Redactor(self._key)
         self._client: httpx.AsyncClient | None = None
         self._creator: httpx.AsyncClient | None = None

@@ -129,8 +129,11 @@ def read(call: Call, status: int, body: bytes) -> Any:
 
     For `Call.CREATE`, whatever is not a clear refusal is `OutcomeUnknown`, because a task may exist.
     """
-    reply = _object(body)
-    if reply is None:
+    try:
+        reply = parsed(body)
+    except ValueError:
+        reply = None
+    if not isinstance(reply, dict):
         if call is Call.RECORD and status == OK and (found := scan_record(body)) is not None:
             return found
         raise _not_an_envelope(call, status, body)
@@ -228,14 +231,6 @@ def outcome_unknown(why: str) -> OutcomeUnknown:
         f"the answer to createTask was lost: {why}. A task may exist and be billed; it is not sent again by itself.",
         hint=f"compare your balance and look at {LOGS} before you send it again",
     )
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        reply = parsed(body)
-    except ValueError:
-        return None
-    return reply if isinstance(reply, dict) else None
 
 
 def _code(reply: dict[str, Any], status: int) -> int:

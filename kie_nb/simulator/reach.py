@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from ..addresses import FAKE_IP, literal, why_not_public
-from .loops import new_loop
+from ..loops import new_loop
 
 # What `fetch` and `post` raise where an address cannot be reached, or may not be.
 ERRORS = (OSError, ValueError, httpx.HTTPError, httpx.InvalidURL)

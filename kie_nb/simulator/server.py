@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from .loops import new_loop
+from ..loops import new_loop
 
 _log = logging.getLogger("kie_nb.simulator")
 _log.addHandler(logging.NullHandler())

@@ -92,6 +92,4 @@ def task_of(row: Mapping[str, Any]) -> Task | None:
     return task if is_whole and is_in_time and len(task.input) > 0 else None
 
 
-@functools.cache
-def _adapter() -> TypeAdapter[Task]:
-    return TypeAdapter(Task)
+_adapter = functools.cache(lambda: TypeAdapter(Task))

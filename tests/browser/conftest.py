@@ -1,6 +1,7 @@
 """One JupyterLab and one Chromium for all browser tests.
 
-They run after all other tests, and only where a Chromium is installed; under CI=true a missing one is a failure.
+They run where a Chromium is installed; under CI=true a missing one is a failure. What they share ends with the last of them:
+until then Playwright occupies the event loop of this thread.
 A failed test leaves a screenshot of every open page in `test-artifacts/` (or in the folder KIE_NB_ARTIFACTS names).
 """
 
@@ -14,17 +15,6 @@ import pytest
 from labdriver import Browser, Notebook, Server, find_chromium, write_notebook
 
 HERE = Path(__file__).parent
-BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    for item in ours:
-        item.add_marker("browser")
-        item.add_marker(pytest.mark.timeout(BROWSER_S))
-    # Last: Playwright occupies this thread's event loop from its first use to the end.
-    items[:] = [item for item in items if item not in set(ours)] + ours
 
 
 @pytest.hookimpl(wrapper=True)
@@ -40,13 +30,13 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def artifacts():
     """The folder for screenshots."""
     return Path(os.environ.get("KIE_NB_ARTIFACTS") or HERE.parents[1] / "test-artifacts")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(artifacts):
     """The browser all tests share."""
     program = find_chromium()
@@ -57,7 +47,7 @@ def chromium(artifacts):
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def start_server(tmp_path_factory):
     """Start another server: ``start_server("voila", env={...})``. It is stopped at the end."""
     started = []
@@ -73,7 +63,7 @@ def start_server(tmp_path_factory):
         server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(chromium, start_server):
     """The JupyterLab all tests share."""
     return start_server("lab")

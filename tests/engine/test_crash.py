@@ -2,11 +2,10 @@
 
 The buyers are processes of their own (`crashbuyer.py`), the service is the simulator on real sockets, which outlives
 them and counts, and the books are looked at from outside (`crashhome.py`). First the named steps, one after the other;
-then two hundred kills at random. ``CRASH_SEED=n`` repeats a random plan; the table of where the kills landed is printed.
+then kills at random, two hundred with SOAK=1. ``SEED=n`` repeats the plans of a day; where the kills landed is printed.
 """
 
 import collections
-import os
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +13,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from crashhome import LIFE, RESUME, asks, settle
+from soak import SEED, either
 
 from kie_nb.simulator import Fault
 
 pytestmark = pytest.mark.slow
 
-SHARES, HOMES, KILLS_A_HOME = 4, 4, 13
+SHARES, HOMES, KILLS_A_HOME = 4, either(2, 4), either(7, 13)
 SLOW = [
     Fault(call="upload", kind="slow_reply", seconds=0.1),
     Fault(call="create", kind="slow_reply", seconds=0.1),
@@ -215,10 +215,10 @@ def test_an_intention_outlives_its_process_beside_another(make_home, service, be
 
 
 @pytest.mark.parametrize("share", range(SHARES))
-def test_two_hundred_kills_at_random(make_home, service, share):
+def test_kills_at_random(make_home, service, share):
     """Buyers die at any line and at any moment, alone and two at once, buying and resuming; the books always balance."""
-    seed = int(os.environ.get("CRASH_SEED") or 20261122 + share)
-    print(f"CRASH_SEED={seed}")
+    seed = SEED + share
+    print(f"SEED={SEED}")
     service.set_faults(SLOW)
     known = make_home("known")
     places = known.start(asks(known.cells(1)), end={"line": -1}).report["watched"]["places"]
@@ -234,7 +234,7 @@ def test_two_hundred_kills_at_random(make_home, service, share):
     print(f"{killed} kills, of which at lines of ours: {len(lines)} different ones; runs met at each step:")
     print(*(f"{landed[step]:5}  {step}" for step in (*LIFE[1:-2], NOTHING)), sep="\n")
     assert killed >= HOMES * KILLS_A_HOME
-    assert len(landed) > 4, "the kills all landed at the same few steps"
+    assert len(landed) > either(2, 4), "the kills all landed at the same few steps"
 
 
 class Plan:

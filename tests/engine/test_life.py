@@ -15,12 +15,14 @@ import av
 import owners
 import pytest
 from hurry import hurry, hurry_code
+from soak import either
 
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.handles import get_session
 from kie_nb.ledger import Ledger
 from kie_nb.notebook import open_magic
+from kie_nb.requests.images import read_picture
 from kie_nb.simulator import Fault
 
 SHORT_S = 60
@@ -104,7 +106,7 @@ def test_the_same_picture_is_uploaded_once(simulate, ask, cat):
     ask("The cat yawns.", image=cat.read_bytes()).wait(SHORT_S)
 
     assert simulator.counts["upload_requests"] == 1
-    assert hashlib.sha256(cat.read_bytes()).hexdigest()[:32] in simulator.tasks[0].input["image_url"]
+    assert read_picture(cat).identity.sha256[:32] in simulator.tasks[0].input["image_url"]
 
 
 def test_a_picture_of_many_at_once_is_uploaded_once(simulate, cat):
@@ -147,27 +149,28 @@ def test_a_service_address_is_taken_as_it_is(simulate, ask):
 
 
 @pytest.mark.slow
-def test_two_hundred_lost_replies_are_two_hundred_unknowns(simulate, ask):
+def test_as_many_lost_replies_are_as_many_unknowns(simulate, ask):
     """Replies dropped after the server has read them: as many POSTs as submissions, none repeated, each said plainly."""
     simulator = simulate(credits=1e6, faults=[Fault(call="create", kind="lost_reply")])
     errors = []
-    for seed in range(200):
+    many = either(40, 200)
+    for seed in range(many):
         with pytest.raises(kie.OutcomeUnknown) as caught:
             ask(seed=seed)
         errors.append(caught.value)
 
-    assert simulator.counts["create_requests"] == 200
-    assert len(simulator.tasks) == 200
+    assert simulator.counts["create_requests"] == many
+    assert len(simulator.tasks) == many
     assert all("A task may exist and be billed" in str(error) for error in errors)
     assert {run.state for run in kie.runs(limit=None)} == {"unknown"}
 
     simulator.set_faults([])
     with pytest.raises(kie.OutcomeUnknown):
         ask(seed=0)
-    assert simulator.counts["create_requests"] == 200
+    assert simulator.counts["create_requests"] == many
     with pytest.warns(UserWarning, match=r"of the same request may be billed too \(60 credits\)"):
         ask(seed=0, fresh=True).wait(SHORT_S)
-    assert simulator.counts["create_requests"] == 201
+    assert simulator.counts["create_requests"] == many + 1
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from modelhouse import LASTS, LONG_REPLY_S, LOSSES, TROUBLE, House
+from soak import either
 
 from kie_nb.simulator import Fault
 
@@ -376,7 +377,7 @@ def house(tmp_path, cat):
 def test_whatever_happens_nothing_is_paid_twice_or_lost(house):
     """Lost replies, kills, interrupts, limits and two kernels at once, in any order."""
     games = settings(
-        max_examples=BY_HAND or 20,
+        max_examples=BY_HAND or either(10, 20),
         stateful_step_count=16,
         derandomize=not BY_HAND,
         database=None,

@@ -11,6 +11,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb import notice
+from kie_nb.engine.intents import cancel_unsent
 from kie_nb.experiments import runner
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault, models
@@ -457,18 +458,31 @@ def test_a_stop_and_other_limits_apply_at_once(smile, simulator):
 
 
 def test_what_another_handle_cancels_is_bought(smile, simulator, monkeypatch):
-    """Both have asked for the same cells; one stops at a failure before it has sent all of its own."""
-    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
-    simulator.set_faults([Fault(call="task", kind="fail", match="yawns", times=1)])
-    first = smile().run(stop_after_failures=1)
-    second = smile().run(stop_after_failures=9)
+    """Both have asked for the same cells; one of the first's is cancelled before it was sent."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "6")
+    first, second = smile().run(), smile().run()
+    while len(simulator.tasks) < 6:
+        time.sleep(0.01)
+    assert cancel_unsent(next(run for run in second if run.state == "intent"))
     first.wait(SHORT_S)
-    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
 
-    assert first.status().stopped == "1 failures in a row"
-    assert second.wait(SHORT_S).status().counts == {"fetched": 11, "fail": 1}
-    assert second.status().stopped == ""
+    assert second.wait(SHORT_S).status().counts == {"fetched": 12}
     assert len(simulator.tasks) == 12
+
+
+def test_limits_are_those_of_the_experiment(smile, simulator, monkeypatch):
+    """A cell that runs again is another handle: it takes the limits that hold, and cannot change them."""
+    monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "2")
+    smile().run(max_credits=720)
+    again = smile()
+    with pytest.raises(kie.InvalidRequest, match="is running with other limits"):
+        again.run(max_credits=300)
+    again.run()
+    with pytest.raises(kie.InvalidRequest, match="is running with other limits"):
+        again.run(max_credits=None)
+    again.stop()
+    with pytest.raises(kie.BudgetExceeded, match="above max_credits=60"):
+        again.run(max_credits=60)
 
 
 def test_a_stop_is_one_of_the_experiment(smile, simulator, monkeypatch):

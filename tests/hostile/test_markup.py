@@ -16,8 +16,7 @@ from kerneldriver import Workshop
 from madefolder import make_folder
 
 import kie_nb as kie
-from kie_nb.engine import tables
-from kie_nb.engine.states import State
+from kie_nb import tables
 from kie_nb.errors import TaskFailed
 from kie_nb.experiments.comparison import Comparison
 from kie_nb.experiments.plan import Plan
@@ -28,6 +27,7 @@ from kie_nb.experiments.wall import Wall
 from kie_nb.experiments.wall_media import Medium
 from kie_nb.experiments.wall_page import wall_page
 from kie_nb.ledger import Standing
+from kie_nb.ledger.states import State
 from kie_nb.notebook import page
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.notebook.gallery.tiles import tile

@@ -16,8 +16,7 @@ from kerneldriver import Workshop
 from madefolder import make_folder
 
 import kie_nb as kie
-from kie_nb import errors
-from kie_nb.engine import tables
+from kie_nb import errors, tables
 
 EVIL = "a\x1b[2Jb\u202ec\u200bd\x9be\r"
 ORDINARY = {

@@ -13,12 +13,12 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.catalogue import Request
 from kie_nb.cli import main
-from kie_nb.engine.states import State
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
 from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.copy import copy_ledger
 from kie_nb.ledger.rows import STATES
+from kie_nb.ledger.states import State
 from kie_nb.notebook import page
 from kie_nb.notebook.cell_text import cell_text
 from kie_nb.notebook.line import parse

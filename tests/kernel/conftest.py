@@ -1,17 +1,7 @@
 """A workshop for each test: a folder, a simulator, and as many real kernels as it wants."""
 
-from pathlib import Path
-
 import pytest
 from kerneldriver import Workshop
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker("kernel")
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import pytest
 
 from kie_nb import cli
-from kie_nb.engine import states
-from kie_nb.ledger import KeptFile, Ledger, merging
+from kie_nb.ledger import KeptFile, Ledger, merging, states
 from kie_nb.ledger.copy import copy_ledger
 
 FILES = (KeptFile(name="videos/a.mp4", number=0),)

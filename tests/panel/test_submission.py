@@ -434,7 +434,7 @@ def test_filling_gives_the_same_request(filled, cat):
     assert exported
 
     for source in (run, run.request, video, kie.read_request(video)):
-        draft = draft_of(source).draft
+        draft = draft_of(source)
         filled.panel.fill(source)
         filled.form.picture.wait()
         read = filled.form.read()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ...errors import KieError
 from ...handles import Run, get_session
-from ...handles.browsing import PAGE_SIZE, Found, Question, browse
+from ...handles.browsing import PAGE_SIZE, Found, browse
 from ...text import visible
 from ..card import widgets
 from ..run_cell import cell_of
@@ -24,6 +24,8 @@ from .tiles import tile
 from .widget import GalleryWidget
 
 T = TypeVar("T")
+Asked = dict[str, Any]
+Answer = Callable[[Asked], Coroutine[Any, Any, None]]
 log = logging.getLogger("kie_nb")
 REFRESH_S = 1.0  # several runs may end at once: one page for all of them
 POSTERS_A_MESSAGE = 8
@@ -47,16 +49,16 @@ class Gallery:
         self._shown: dict[str, Run] = {}
         self._is_due = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._answers: dict[str, Callable[[dict[str, Any]], Coroutine[Any, Any, None]]] = {
+        self._answers: dict[str, Answer] = {
             "page": self._page,
             "posters": self._posters,
             "video": self._video,
-            "rate": self._rate,
+            "rate": lambda asked: self._marked(asked, lambda run: run.rate(asked.get("stars") or None)),
             "tag": self._tag,
             "use": self._use_settings,
             "copy": self._copy,
             "compare": self._compare,
-            "wall": self._wall,
+            "wall": lambda asked: self._show_below(asked, self._results.wall),
         }
         self._view = GalleryWidget()
         self._view.on_msg(self._heard)
@@ -95,37 +97,22 @@ class Gallery:
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
-    async def _page(self, asked: dict[str, Any]) -> None:
+    async def _page(self, asked: Asked) -> None:
         who, number = _asker(asked)
 
         def look() -> tuple[Found, list[dict[str, Any]]] | None:
-            return self._look(parse(asked.get("asked"))) if self._newest.wants(who, number) else None
+            return _look(asked.get("asked")) if self._newest.wants(who, number) else None
 
         found = await self._ledger(look)
         if found is not None and self._newest.wants(who, number):
             self._send_page(*found, who=who, number=number)
 
-    def _look(self, question: Question) -> tuple[Found, list[dict[str, Any]]]:
-        found = browse(get_session(), question)
-        return found, [tile(run) for run in found.runs]
-
     def _send_page(self, found: Found, rows: list[dict[str, Any]], **to: Any) -> None:
         self._shown = {run.id: run for run in found.runs}
         choices = found.choices
-        self._send(
-            {
-                "kind": "page",
-                "rows": rows,
-                "count": found.count,
-                "page": found.page,
-                "pages": found.pages,
-                "size": PAGE_SIZE,
-                "models": choices.models,
-                "experiments": choices.experiments,
-                "tags": choices.tags,
-                **to,
-            }
-        )
+        counts = {"count": found.count, "page": found.page, "pages": found.pages, "size": PAGE_SIZE}
+        named = {"models": choices.models, "experiments": choices.experiments, "tags": choices.tags}
+        self._send({"kind": "page", "rows": rows, **counts, **named, **to})
 
     def _refresh_later(self) -> None:
         if not self._is_due:
@@ -136,18 +123,16 @@ class Gallery:
         """The page again, unasked: while a cell runs, the browser's own questions would wait for its end."""
         self._is_due = False
         asked, before = dict(self._view.asked), self._shown
-        found, rows = await self._ledger(lambda: self._look(parse(asked)))
+        found, rows = await self._ledger(lambda: _look(asked))
         self._send_page(found, rows, who="", asked=asked)
         await self._send_posters([run for run in found.runs if run.id not in before])
 
     # --- pictures and videos ---------------------------------------------------------------------------------------
 
-    async def _posters(self, asked: dict[str, Any]) -> None:
+    async def _posters(self, asked: Asked) -> None:
         shown, ids = self._shown, _ids(asked)
-        if all(each in shown for each in ids):  # the rule: the page has just been sent
-            await self._send_posters([shown[each] for each in ids])
-        else:
-            await self._send_posters(await self._runs(asked))
+        are_shown = all(each in shown for each in ids)  # the rule: the page has just been sent
+        await self._send_posters([shown[each] for each in ids] if are_shown else await self._runs(asked))
 
     async def _send_posters(self, runs: list[Run]) -> None:
         for start in range(0, len(runs), POSTERS_A_MESSAGE):
@@ -158,7 +143,7 @@ class Gallery:
                 {"kind": "posters", "ids": [run.id for run in some]}, [each or b"" for each in pictures]
             )
 
-    async def _video(self, asked: dict[str, Any]) -> None:
+    async def _video(self, asked: Asked) -> None:
         run = await self._run(asked)
         try:
             content, mime = await asyncio.wrap_future(media.workers().submit(media.moving, run.video))
@@ -169,14 +154,11 @@ class Gallery:
 
     # --- what people say of a run ------------------------------------------------------------------------------------
 
-    async def _rate(self, asked: dict[str, Any]) -> None:
-        await self._marked(asked, lambda run: run.rate(asked.get("stars") or None))
-
-    async def _tag(self, asked: dict[str, Any]) -> None:
+    async def _tag(self, asked: Asked) -> None:
         tag = str(asked.get("tag"))
         await self._marked(asked, lambda run: run.tag(tag) if asked.get("is_on") else run.untag(tag))
 
-    async def _marked(self, asked: dict[str, Any], mark: Callable[[Run], Run]) -> None:
+    async def _marked(self, asked: Asked, mark: Callable[[Run], Run]) -> None:
         run = await self._run(asked)
         try:
             await self._ledger(lambda: mark(run))
@@ -185,24 +167,19 @@ class Gallery:
 
     # --- what is done with runs ----------------------------------------------------------------------------------------
 
-    async def _use_settings(self, asked: dict[str, Any]) -> None:
+    async def _use_settings(self, asked: Asked) -> None:
         self._use(await self._run(asked))
 
-    async def _copy(self, asked: dict[str, Any]) -> None:
+    async def _copy(self, asked: Asked) -> None:
         run = await self._run(asked)
         text = await asyncio.wrap_future(media.workers().submit(cell_of, run))  # it reads the picture
         self._send({"kind": "cell", "who": asked.get("who"), "id": run.id, "text": text})
 
-    async def _compare(self, asked: dict[str, Any]) -> None:
+    async def _compare(self, asked: Asked) -> None:
         self._announce("measuring…")
         await self._show_below(asked, self._results.compare)
 
-    async def _wall(self, asked: dict[str, Any]) -> None:
-        await self._show_below(asked, self._results.wall)
-
-    async def _show_below(
-        self, asked: dict[str, Any], show: Callable[[list[Run]], Coroutine[Any, Any, str]]
-    ) -> None:
+    async def _show_below(self, asked: Asked, show: Callable[[list[Run]], Coroutine[Any, Any, str]]) -> None:
         shown = asyncio.ensure_future(show(await self._runs(asked)))
         look_below = {"kind": "below", "who": asked.get("who")}
         await asyncio.sleep(0)  # the place is opened first, and filled when there is something
@@ -212,19 +189,13 @@ class Gallery:
 
     # --- helpers -----------------------------------------------------------------------------------------------------
 
-    async def _run(self, asked: dict[str, Any]) -> Run:
+    async def _run(self, asked: Asked) -> Run:
         return await self._ledger(lambda: get_session().get(str(asked.get("id"))))
 
-    async def _runs(self, asked: dict[str, Any]) -> list[Run]:
+    async def _runs(self, asked: Asked) -> list[Run]:
         """Those that are (still) in the folder, in the order that was asked."""
         ids = _ids(asked)
-        return await self._ledger(lambda: [run for run in map(self._find, ids) if run])
-
-    def _find(self, run_id: str) -> Run | None:
-        try:
-            return get_session().get(run_id)
-        except KieError:  # the folder is another one by now
-            return None
+        return await self._ledger(lambda: [run for run in map(_find, ids) if run])
 
     async def _ledger(self, look: Callable[[], T]) -> T:
         return await get_session().dispatcher.ledger(look)
@@ -236,13 +207,25 @@ class Gallery:
         self._view.send(content, buffers)
 
 
-def _asker(asked: dict[str, Any]) -> tuple[str, int]:
+def _asker(asked: Asked) -> tuple[str, int]:
     """Which page asks, and its number for the question."""
     number = asked.get("number")
     return str(asked.get("who")), number if isinstance(number, int) else 0
 
 
-def _ids(asked: dict[str, Any]) -> list[str]:
+def _ids(asked: Asked) -> list[str]:
     """The runs that a message names."""
     ids = asked.get("ids")
     return [str(each) for each in ids[:MOST_IDS]] if isinstance(ids, list) else []
+
+
+def _look(asked: Any) -> tuple[Found, list[dict[str, Any]]]:
+    found = browse(get_session(), parse(asked))
+    return found, [tile(run) for run in found.runs]
+
+
+def _find(run_id: str) -> Run | None:
+    try:
+        return get_session().get(run_id)
+    except KieError:  # the folder is another one by now
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from pathlib import Path
 
 from ...engine.executor import Threads
@@ -11,9 +10,8 @@ from ...errors import KieError
 from ...home import is_plain_file
 from ...ledger import Files
 from ...video import is_media, read_media
-from ..video import make_assets, write_still
+from ..video import make_assets, still_of
 
-log = logging.getLogger("kie_nb")
 TILE_WIDTH = 480  # twice what a tile is wide: sharp on dense screens, about 15 kB
 GONE = "the file is not on this machine; %kie doctor looks for it"
 
@@ -34,23 +32,13 @@ def picture(video: Path) -> bytes | None:
     """A JPEG of *video* as wide as a tile shows it, or None if it cannot be had."""
     files = Files.of(video)
     target, poster = files.tile(video), files.poster(video)
-    try:
-        if not is_media(target):
-            if not is_plain_file(video):
-                return read_media(poster) if is_media(poster) else None
-            write_still(video, target, TILE_WIDTH)
-        return read_media(target)
-    except Exception:  # a picture less is no reason to hide a run
-        log.exception("no picture of %s for the gallery", video)
-        return None
+    if is_plain_file(video) or is_media(target):
+        return still_of(video, target, TILE_WIDTH)
+    return read_media(poster) if is_media(poster) else None
 
 
 def moving(video: Path | None) -> tuple[bytes, str]:
-    """The preview of *video*, and its MIME type.
-
-    Raises:
-        KieError: the file is gone, or none can be made.
-    """
+    """The preview of *video*, and its MIME type."""
     if video is None or not is_plain_file(video):
         raise KieError(f"{GONE}.")
     assets = make_assets(video, "preview")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
@@ -27,7 +27,8 @@ class Draft:
         kept: The texts of the request that it was filled from. White space around them is part of it, until they are changed.
         seed: A number, or what was typed for one.
         count: Runs, with the seeds counted up from `seed`.
-        is_found: The picture's address stands in a file, which may be a stranger's: nobody has asked for it here yet.
+        is_found: The picture's address comes from a file, which may be a stranger's: the user has not agreed to load it.
+        remark: What the user should know of what it was filled from.
     """
 
     model: str = DEFAULT_MODEL
@@ -37,10 +38,7 @@ class Draft:
     seed: Any = None
     count: int = 1
     is_found: bool = False
-
-    def copy(self) -> Draft:
-        """As it is now."""
-        return replace(self, values=dict(self.values))
+    remark: str = ""
 
     @property
     def image_field(self) -> str | None:
@@ -56,19 +54,16 @@ class Draft:
         return {name: value for name, value in given.items() if value not in {None, ""}}
 
     def _text(self, name: str, value: Any) -> Any:
-        """As the magic takes the body of a cell: the line break that a text ends with is no part of a prompt."""
+        """As the magic takes the body of a cell: without white space around it."""
         return value.strip() if isinstance(value, str) and value != self.kept.get(name) else value
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that are asked for.
-
-        Raises:
-            InvalidRequest: one of them is none.
-        """
+        """The seeds that are asked for."""
         if self.seed is None:
             raise InvalidRequest("there is no seed yet.")
-        if not self._is_seed():
+        is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
+        if not is_whole or not 0 <= self.seed <= SEED_MAX:
             self.request(seed=self.seed)  # raises, in the words of the description
         last = int(self.seed) + self.count - 1
         if last > SEED_MAX:
@@ -77,20 +72,13 @@ class Draft:
             )
         return list(range(int(self.seed), last + 1))
 
-    def _is_seed(self) -> bool:
-        return isinstance(self.seed, int) and not isinstance(self.seed, bool) and 0 <= self.seed <= SEED_MAX
-
     def asked(self, seed: int) -> dict[str, Any]:
         """What the session is asked, as keywords."""
         source = self.source if self.image_field else None
         return {"model": self.model, "image": source, "seed": seed, **self.fields}
 
     def request(self, *, seed: Any = 0) -> Request:
-        """The request but for its picture, which is taken to be there.
-
-        Raises:
-            InvalidRequest: a field is wrong.
-        """
+        """The request but for its picture, which is taken to be there."""
         image = _ANY if self.image_field else None
         return build_request(model=self.model, image=image, seed=seed, **self.fields)
 

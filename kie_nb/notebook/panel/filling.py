@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ...catalogue import Request, describe
@@ -18,20 +18,8 @@ from ...requests.sources import is_url
 from .draft import Draft
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Filled:
-    """A draft, and what the user should know of it."""
-
-    draft: Draft
-    remark: str = ""
-
-
-def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Filled:
-    """The draft of *source*.
-
-    Raises:
-        InvalidRequest: it carries no request, or its model is not described.
-    """
+def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Draft:
+    """The draft of *source*."""
     if not isinstance(source, Run | Request | Recalled):
         source = _maker(source)
     if isinstance(source, Run):
@@ -50,19 +38,18 @@ def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Fille
     if label and not url:
         picture = _kept(sha256, label) if sha256 else None
         remark = "" if picture else f"Its picture {label} is not in this folder: choose it."
-    inputs = dict(source.inputs)
-    draft = Draft(
+    return Draft(
         model=source.model,
-        values=inputs,
-        kept=dict(inputs),
+        values=dict(source.inputs),
+        kept=dict(source.inputs),
         source=picture,
         seed=source.seed,
         is_found=isinstance(source, Recalled) and isinstance(picture, str),
+        remark=remark,
     )
-    return Filled(draft=draft, remark=remark)
 
 
-def draft_of_video(content: bytes, name: str) -> Filled:
+def draft_of_video(content: bytes, name: str) -> Draft:
     """The draft of one of our own MP4s, given as bytes."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / (name if is_name(name) else "video.mp4")

@@ -9,10 +9,9 @@ import ipywidgets as kit
 
 from ...catalogue import Field, describe, find, known_models
 from .callbacks import Callbacks
-from .controls import LABEL, Control
+from .controls import LABEL, Control, SeedControl
 from .draft import Draft
 from .picture import PictureControl
-from .seed import SeedControl
 from .widgets import close_all, column, row
 
 
@@ -79,7 +78,7 @@ class Form:
         self._callbacks.changed()
 
     def close(self) -> None:
-        """Let go of the controls, also of those that are not shown."""
+        """Close the controls, also those that are not shown."""
         for box in (self.box, self.picture.box, *(control.box for control in self._controls.values())):
             close_all(box)
 

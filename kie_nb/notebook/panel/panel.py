@@ -12,7 +12,7 @@ import ipywidgets as kit
 from ... import frontend, headless
 from ... import settings as settings_
 from ...catalogue import Request
-from ...context import place
+from ...context import running_cell
 from ...errors import InvalidRequest
 from ...handles import Run, get_session
 from ...markup import NO_MATH
@@ -55,7 +55,7 @@ class Panel:
         self._has_paid = False
         self._lock = threading.Lock()
         self._way = way_now()  # what the form was checked for
-        self._offer: Priced | None = None  # what stands beside the button
+        self._offer: Priced | None = None  # what is shown beside the button
         self._cell: int | None = None  # the one that shows the panel
         self._tick = self.callbacks.guard(self._look_around)
         work = self.callbacks.work
@@ -143,11 +143,11 @@ class Panel:
         """
         from .filling import draft_of
 
-        found = draft_of(source)
-        found.draft.is_found &= not use_address
-        self.form.show(found.draft, keep_seed=True)
-        if found.remark:
-            self.say(found.remark)
+        draft = draft_of(source)
+        draft.is_found &= not use_address
+        self.form.show(draft, keep_seed=True)
+        if draft.remark:
+            self.say(draft.remark)
         return self
 
     def generate(self) -> RunList:
@@ -190,7 +190,7 @@ class Panel:
         from IPython.display import display
 
         say_simulator_once()
-        self._cell = place()[1]
+        self._cell = running_cell()[1]
         self.queue.touch()
         self._changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
@@ -324,9 +324,9 @@ class Panel:
     def _fill_from_video(self, content: bytes, name: str) -> None:
         from .filling import draft_of_video
 
-        found = draft_of_video(content, name)
-        self.form.show(found.draft, keep_seed=True)
-        self.say(f"The form is filled as for {name}. {found.remark}".strip())
+        draft = draft_of_video(content, name)
+        self.form.show(draft, keep_seed=True)
+        self.say(f"The form is filled as for {name}. {draft.remark}".strip())
 
     def _fill_from_run(self, run: Run) -> None:
         self.fill(run)

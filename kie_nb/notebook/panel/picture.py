@@ -93,7 +93,7 @@ class PictureControl:
 
         Args:
             source: The picture.
-            is_found: It is an address that stands in a file: it is shown, and called only once somebody agrees.
+            is_found: It is an address found in a file: it is shown, and loaded only if the user agrees.
         """
         proposed = source if is_found and isinstance(source, str) else None
         source = None if proposed else source
@@ -121,11 +121,7 @@ class PictureControl:
         show(self.question, is_shown=True)
 
     def wait(self) -> None:
-        """Until a picture that was given is read.
-
-        Raises:
-            InvalidRequest: that takes too long.
-        """
+        """Until a picture that was given is read; refused where that takes too long."""
         reading = self._reading
         if reading is not None and not wait_blocking(
             reading, timeout_s=READ_S, goes_on="The picture is still being read, so nothing was sent."

@@ -1,4 +1,4 @@
-"""What stands beside *Generate*: the estimate, the balance, and why it is off; reads the ledger, sends nothing."""
+"""The price beside *Generate*: estimate, balance, and why the button is off; reads the ledger, sends nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ... import settings as settings_
 from ...catalogue import Estimate, ImageIdentity, build_request
-from ...engine.states import State
 from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import get_session
 from ...keys import Secret
 from ...ledger import RunRow
+from ...ledger.states import State
 from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
@@ -64,12 +64,8 @@ class Priced:
         parts = (self.words, known, "free: simulated" if is_free else "")
         line = joined((part for part in parts if part), page.GAP)
         off = html('<div role="status" style="{}">{}</div>', page.LINES, page.wrong(self.refusal))
-        return html(
-            '<div {} style="margin-left:8px;overflow-wrap:anywhere">{}{}</div>',
-            ROOT,
-            line,
-            off if self.refusal else "",
-        )
+        style = "margin-left:8px;overflow-wrap:anywhere"
+        return html('<div {} style="{}">{}{}</div>', ROOT, style, line, off if self.refusal else "")
 
 
 def way_of(current: settings_.Settings) -> Way:
@@ -87,11 +83,7 @@ def way_now() -> Way:
 
 
 def check_way(shown: Way, now_: Way) -> None:
-    """Whether the price that is shown holds.
-
-    Raises:
-        InvalidRequest: a cell has changed what it was shown for.
-    """
+    """Refuse if a cell has changed what the price was shown for."""
     if shown == now_:
         return
     names = {"kie": now_.who if now_.service == "kie" else shown.who, "simulator": "the simulator"}
@@ -108,11 +100,7 @@ def check_way(shown: Way, now_: Way) -> None:
 
 
 def check_price(shown: Priced, each: Estimate | None, missing: int) -> None:
-    """Whether buying *missing* runs at *each* costs no more than is shown.
-
-    Raises:
-        InvalidRequest: the form, or what is there already, has changed since.
-    """
+    """Refuse if buying *missing* runs at *each* costs more than is shown."""
     if not missing or (missing <= shown.missing and each == shown.each):
         return
     raise InvalidRequest(
@@ -160,11 +148,7 @@ def _made_before(draft: Draft, picture: Picture | None) -> Priced:
 
 
 def check_money(estimate: Estimate | None, count: int) -> None:
-    """Whether limits and budgets leave room for *count* runs of *estimate*.
-
-    Raises:
-        BudgetExceeded: in the words of the magic.
-    """
+    """Refuse, in the words of the magic, if limits and budgets leave no room for *count* runs of *estimate*."""
     current = settings_.current()
     check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
     whole = estimate.credits * count if estimate else None

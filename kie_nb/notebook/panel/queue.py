@@ -9,10 +9,10 @@ from weakref import WeakSet
 import ipywidgets as kit
 
 from ...engine.intents import cancel_unsent
-from ...engine.states import OPEN, UNSETTLED, WORDS, State
 from ...handles import Run, get_session
 from ...handles.words import goes_on
 from ...ledger import RunRow
+from ...ledger.states import OPEN, UNSETTLED, WORDS, State
 from ...markup import html
 from .. import page
 from ..gallery import Gallery

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import ipywidgets as kit
 
-from ...engine.states import UNSETTLED, State
 from ...handles import Run, get_session
 from ...ledger import RunRow, owner
+from ...ledger.states import UNSETTLED, State
 from ...markup import NOTHING, ROOT, Html, html
 from .. import page
 from ..card import shared_layout

@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets as kit
 
-from ...engine.states import State
 from ...handles import Run
+from ...ledger.states import State
 from ...text import visible
 from .. import page
 from ..card import FLUSH_S
@@ -81,7 +81,7 @@ class RunView:
         is_there = run.state is State.FETCHED and run.is_here
         is_new = is_there and self.player.showing != run.id
         with self.player.hold_sync():
-            self.player.label = visible(page.label("video", run)) if is_there else ""
+            self.player.label = visible(f"video: {' '.join(run.prompt.split())[:120]}") if is_there else ""
             self.player.showing = run.id if is_there else ""
         if is_new:
             self._callbacks.work(self._send, run)

@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets as kit
 from IPython.core.formatters import HTMLFormatter
 
-from ...engine.states import UNSETTLED
 from ...handles import Run, get_session
+from ...ledger.states import UNSETTLED
 from ...markup import ROOT, html
 from ...operations.settling import adopt_question, question
 from .callbacks import Callbacks
@@ -57,7 +57,7 @@ class Settling:
     def open(self, run: Run) -> None:
         """Show what is known of *run*; on a worker, for the balance is read.
 
-        Meanwhile nothing is shown: the buttons never act on another run than the one whose evidence stands there.
+        Meanwhile nothing is shown: the buttons only act on the run whose evidence is shown.
         """
         turn = self.close()
         evidence = HTMLFormatter()(run.evidence())
@@ -114,7 +114,7 @@ class Settling:
             return lambda: self._begin(run, lambda: run.write_off(charged=charged), "It is written off.")
 
         self._ask(
-            f"Run {run.id[:8]} is given up, and its request may be sent anew. Was it billed?",
+            f"Run {run.id[:8]} is given up, and its request may be sent again. Was it billed?",
             ("Count it as spent", off(True)),
             ("It was not billed", off(False)),
             ("Cancel", self._ask),

@@ -59,7 +59,7 @@ class Submission:
         return self._state == "ready" and time.monotonic() >= self._free_at
 
     def press(self, offer: Priced) -> None:
-        """*Generate* was pressed while this *offer* stood beside it; from whatever thread."""
+        """*Generate* was pressed while it showed this *offer*; from any thread."""
         with self._lock:
             if not self.is_ready:
                 return  # the second half of a double click
@@ -75,19 +75,15 @@ class Submission:
         with self._lock:
             if self._state != "asking" or number != self._number or self._offer is None:
                 return  # a second view of the same panel has answered too
-            self._state, offer = "buying", self._offer
+            self._state, offer = "sending", self._offer
         self._callbacks.work(self._do, offer)
 
     def claim(self) -> None:
-        """The same for a call from code, which knows what it has filled in.
-
-        Raises:
-            InvalidRequest: the last press is still being worked on.
-        """
+        """The same for a call from code, which knows what it has filled in; refused while a press is worked on."""
         with self._lock:
             if self._state != "ready":
                 raise InvalidRequest("the panel is still sending the last request.", hint="call it again")
-            self._state = "buying"
+            self._state = "sending"
         self._draw()
 
     def release(self) -> None:
@@ -132,10 +128,6 @@ def submit(
         shown: What it was said to cost; None for a call from code.
         say: The message line.
         show: Shows the first run, with a note.
-
-    Raises:
-        InvalidRequest: it would cost more than was *shown*.
-        KieError: as `Session.start`; what was begun before goes on.
     """
     session = get_session()
     say("Sending…")

@@ -94,7 +94,7 @@ def show(widget: Any, *, is_shown: bool) -> None:
 
 
 def close_all(root: Widget) -> None:
-    """Close *root* and all that it holds, with the layouts and styles that are theirs alone: each is known for ever else."""
+    """Close *root* and all that it holds, with the layouts and styles that are theirs alone: ipywidgets keeps each until then."""
     todo, found = [root], {root}
     while todo:
         inner = {widget for widget in _held(todo.pop()) if not is_shared(widget)} - found

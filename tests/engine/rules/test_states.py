@@ -2,7 +2,8 @@
 
 import pytest
 
-from kie_nb.engine.states import (
+from kie_nb.ledger import money
+from kie_nb.ledger.states import (
     AT_SERVICE,
     FINAL,
     OPEN,
@@ -14,7 +15,6 @@ from kie_nb.engine.states import (
     may_follow,
     sources,
 )
-from kie_nb.ledger import money
 
 # The life of a run, drawn once more by hand: a state, and all that may come after it.
 AFTER = {

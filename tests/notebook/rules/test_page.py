@@ -4,7 +4,7 @@ import html.parser
 
 import pytest
 
-from kie_nb.engine import tables
+from kie_nb import tables
 from kie_nb.notebook import page
 
 NASTY = "<script>alert('1')</script><img src=x onerror=\"alert(2)\"> & </div> \" ' `"

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ..markup import ROOT, Html, data_url, html, joined
-from ..text import in_line, visible
+from .markup import ROOT, Html, data_url, html, joined
+from .text import in_line, visible
 
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 _CELL = (

@@ -1,0 +1,14 @@
+"""Event loops of our own, whatever the host process has done to asyncio."""
+
+import asyncio
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """A loop whose tasks are the C `Task`, also after somebody's `nest_asyncio.apply()` has replaced it."""
+    loop = asyncio.new_event_loop()
+    try:
+        from _asyncio import Task
+    except ImportError:  # an interpreter without the C part
+        return loop
+    loop.set_task_factory(lambda owner, coro, **more: Task(coro, loop=owner, **more))
+    return loop
