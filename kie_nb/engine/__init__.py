@@ -32,7 +32,7 @@ owner         the process that drives a run
 lease         how long an owner may be silent before it counts as dead
 take over     drive a run whose owner process is dead
 abandoned     recorded and unsent, and its owner process is dead
-cancel        take an intention back before it is sent
+cancel        end an intent before it is sent
 evidence      what balances and tasks say of an unknown outcome
 settle        end an unknown outcome: adopt its task, resend, or write off
 orphan        a file of the folder that belongs to no run

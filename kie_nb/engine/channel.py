@@ -144,7 +144,7 @@ class Channel:
         """The right to send the create of a run, and its step to `sending`: both or neither.
 
         The right counts across all kernels of the account until 10 s after the reply. The step is the one that two drivers
-        must never both make: from the intention only, by its owner only; None if it is not ours to make any more, or the
+        must never both make: from the intent only, by its owner only; None if another process owns it by now, or the
         process has begun to end.
 
         Args:

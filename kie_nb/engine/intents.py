@@ -9,7 +9,7 @@ from .record import Record
 
 
 def cancel_unsent(run: Record) -> bool:
-    """Cancel an intention that was not sent; False if it is too late for that, or another living process's."""
+    """Cancel an intent that was not sent; False if it is too late for that, or it belongs to another living process."""
     row = run.row
     if run.ledger.leases.is_others(row):
         return False

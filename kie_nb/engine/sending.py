@@ -1,4 +1,4 @@
-"""From the intention to the task id. What is certain is repeated; what is not is never sent again (kie-api §5.3)."""
+"""From the intent to the task id. What is certain is repeated; what is not is never sent again (kie-api §5.3)."""
 
 from __future__ import annotations
 

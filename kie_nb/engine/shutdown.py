@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import KieError
+from ..frontend import is_session
 from ..ledger import owner
 from ..ledger.states import OPEN, State
 from .intents import cancel_unsent
@@ -44,12 +45,12 @@ def finish_sending(supervisor: Supervisor) -> None:
             is_told = True
             sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
         time.sleep(0.05)
-    if not hasattr(sys, "ps1") and "ipykernel" not in sys.modules:
+    if not is_session():
         _say_what_is_left(supervisor, seen)
 
 
 def _not_answered(supervisor: Supervisor, stuck: set[Key]) -> list[Record]:
-    """What this process has recorded and the service has not answered, but for intentions that are *stuck*."""
+    """What this process has recorded and the service has not answered, but for intents that are *stuck*."""
     return [
         run
         for run in supervisor.driven

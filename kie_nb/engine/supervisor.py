@@ -44,7 +44,7 @@ class Supervisor:
 
     Attributes:
         workspace: What the work needs.
-        begin_lock: Held from the recorded intention until it is driven: two threads that ask for one request must not take the
+        begin_lock: Held from the recorded intent until it is driven: two threads that ask for one request must not take the
             other's for an abandoned one.
     """
 
@@ -87,7 +87,7 @@ class Supervisor:
 
         Args:
             run: Which one.
-            may_send: What somebody here asked for: it is sent unless somebody else does. Without it an abandoned intention is
+            may_send: What somebody here asked for: it is sent unless somebody else does. Without it an abandoned intent is
                 cancelled: looking spends nothing.
             look_again: Ask again for a task that the service did not show, and for files that have not come.
 

@@ -1,4 +1,4 @@
-"""From a checked request to an intention in the ledger, or to a look without sending."""
+"""From a checked request to an intent in the ledger, or to a dry run."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def intend(
     if fresh or ledger.standing(new) is None:
         if handles.dispatcher.is_ending:
             raise NotSent("the process has begun to end, and sends nothing more.", hint="run it again")
-        # What needs a key, money or the picture on disk is checked before the intention, not after.
+        # What needs a key, money or the picture on disk is checked before the intent is recorded, not after.
         check(prepared, max_credits)
         handles.files(prepared.home).check_folders()
         if prepared.content is not None and request.image is not None:

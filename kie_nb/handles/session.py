@@ -145,7 +145,7 @@ class Session(Handles):
             return run, "new" if is_new else how
 
     def _joined(self, run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
-        """What may be sent for an intention of another process, should that die: the request that was checked here.
+        """What may be sent for an intent of another process, should that die: the request that was checked here.
 
         None where the run is none of that request, or a limit of this call forbids it.
         """

@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import InvalidRequest, LedgerError, without_frames
+from ..errors import NOTHING, InvalidRequest, LedgerError, without_frames
 from ..paths import make_private, open_private, shown_path
 from .network_disk import check_locks, network_disk_of
 from .own_tables import Make, check_own, check_plain, harden, schema_number
@@ -135,21 +135,25 @@ class SqliteFile(Database):
                 hint=f"choose another with {setting}",
             ) from exc
         self.network_disk = network_disk_of(file.parent)
-        if self.network_disk is not None:
+        is_read_only = _is_read_only(file)
+        is_closed = is_read_only and not _has_content(file.with_name(f"{file.name}-wal"))
+        if self.network_disk is not None and not is_read_only:
             check_locks(file.parent, self.network_disk, setting)
         journal = "delete" if self.network_disk else "wal"
+        # WAL needs a file beside it also to read; what nobody can write is read without.
+        uri = file.as_uri() + ("?mode=ro&immutable=1" if is_closed else "")
+
+        def _connect() -> sqlite3.Connection:
+            check_plain(file)
+            return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+
         engine = sa.create_engine(
-            sa.URL.create(
-                "sqlite", database=str(file)
-            ),  # in a text, `?` and `%` of a folder's name would be syntax
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            "sqlite://",
+            creator=_connect,
+            poolclass=sa.pool.QueuePool,
             json_serializer=json_text,
             json_deserializer=json_column,
         )
-
-        @sa.event.listens_for(engine, "do_connect")
-        def _look_at_it(*_connecting: Any) -> None:
-            check_plain(file)
 
         @sa.event.listens_for(engine, "connect")
         def _settings(connection: sqlite3.Connection, _record: Any) -> None:
@@ -158,7 +162,8 @@ class SqliteFile(Database):
             harden(connection)
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             check_own(connection, make, shown_path(file))
-            _choose_journal(connection, journal)
+            if not is_read_only:
+                _choose_journal(connection, journal)
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
         super().__init__(
@@ -166,6 +171,12 @@ class SqliteFile(Database):
             shown_path(file),
             "check the disk and the folder's rights; the file itself is left as it is",
         )
+        if is_read_only:
+            self.refusal = LedgerError(
+                f"the folder {shown_path(file.parent)} cannot be written, so no new video can be recorded in it.",
+                hint=f"what is in it can be looked at; choose a folder of your own with {setting}",
+                charged=NOTHING,
+            )
 
     def _next_step(self, exc: sa.exc.DBAPIError) -> str:
         return self._hint if isinstance(exc.orig, sqlite3.OperationalError) else DAMAGED
@@ -201,6 +212,17 @@ class SqliteFile(Database):
                 f"the ledger {self.name} was brought up to date by a newer kie_nb meanwhile.",
                 hint="restart the kernel",
             )
+
+
+def _is_read_only(file: Path) -> bool:
+    return file.exists() and not (os.access(file.parent, os.W_OK) and os.access(file, os.W_OK))
+
+
+def _has_content(file: Path) -> bool:
+    try:
+        return file.lstat().st_size > 0
+    except OSError:
+        return False
 
 
 def _choose_journal(connection: sqlite3.Connection, mode: str) -> None:

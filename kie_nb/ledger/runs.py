@@ -135,6 +135,8 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
         Returns:
             The run, and whether it is new.
         """
+        if self._db.refusal is not None and not fresh and (known := self.standing(new)) is not None:
+            return known, False  # where nothing can be written, what was bought is still shown
         with self._db.write() as db:
             if not fresh and (standing := self._standing(db, new)) is not None:
                 return standing, False

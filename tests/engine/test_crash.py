@@ -77,7 +77,7 @@ CASES = {
         step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:intend"}
     ),
     "in the intent's transaction": Case(
-        step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:_append"}
+        step="before the intent", resumed="", tasks=0, end={"call": "ledger/history.py:add_step"}
     ),
     "after the intent": Case(
         step="intent", resumed="not_sent", tasks=0, end={"leave": "ledger/runs.py:intend"}
