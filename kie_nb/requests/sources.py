@@ -219,7 +219,7 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
     except FileNotFoundError:
         # The folder's name alone: this is shown in notebooks, whose readers the folders above it do not concern.
         where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"
-        raise BadImage(f"there is no file {text!r}{where}.", hint=_hint(text, path)) from None
+        raise BadImage(f"there is no file {text[:300]!r}{where}.", hint=_hint(text, path)) from None
     except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
         raise BadImage(
             f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}.",

@@ -99,7 +99,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 def _is_unknown_host(exc: BaseException | None) -> bool:
     """Whether the name system says that there is no such host; without a network it says nothing."""
     while exc is not None and not isinstance(exc, socket.gaierror):
-        exc = exc.__cause__
+        exc = exc.__cause__ or exc.__context__
     return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
