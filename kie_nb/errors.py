@@ -31,6 +31,7 @@ from typing import Any, Self
 from .text import visible
 
 NOTHING = "nothing"
+MADE = "the video is made and was charged"
 SIMULATED = "nothing: simulated"
 _MOST, _END = 700, 150  # characters; some come from a service's page or a user's own name
 

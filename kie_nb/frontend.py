@@ -110,6 +110,13 @@ def _runner() -> tuple[list[str], str] | None:
     )
 
 
+def is_session() -> bool:
+    """Whether a person may type the next line: in a kernel, or at a prompt; `ipython file` and `ipython -c` have none."""
+    if (found := shell()) is None:
+        return hasattr(sys, "ps1")
+    return has_kernel() or bool(getattr(getattr(found, "parent", None), "interact", True))
+
+
 def notebook_folder() -> Path | None:
     """The folder of the notebook that runs, where it can be known; the first answer stands for the life of the process."""
     if not _found and shows_html():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import unicodedata
 from typing import Any, TextIO
 
@@ -46,8 +47,9 @@ def in_markdown(text: str) -> str:
 
 
 def say(text: object, *, file: TextIO | None = None) -> None:
-    """Print *text*, escaped for a terminal."""
-    print(visible(str(text)), file=file, flush=True)
+    """Print *text*, escaped for a terminal; a letter that its encoding has not is shown by its number."""
+    shown, encoding = visible(str(text)), getattr(file or sys.stdout, "encoding", None) or "utf-8"
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=file, flush=True)
 
 
 def _is_shown(text: str, at: int) -> bool:

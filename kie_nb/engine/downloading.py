@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DownloadFailed, KieError, NotFetched, NoVideo
+from ..errors import MADE, DownloadFailed, KieError, NotFetched, NoVideo
 from ..ledger import Files, KeptFile, files_made, with_kept
 from ..ledger.states import State
 from ..paths import shown_path
+from ..service.media import LinkDead
 from ..settings import LOGS
 from .bringing import bring, received
 from .outcomes import error_of, stored
@@ -19,6 +21,9 @@ from .transitions import Step
 
 if TYPE_CHECKING:
     from .workspace import Workspace
+
+
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", None)}
 
 
 class Downloading(Step):
@@ -77,6 +82,19 @@ class Downloading(Step):
                 f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
                 hint="put the file back there, or `%kie doctor` tries again; --fresh would buy another video",
                 charged="nothing now",
+                run_id=run.id,
+            )
+        if isinstance(error, LinkDead):
+            return DownloadFailed(
+                f"the video of run {run.id[:8]} is made, but its link is dead: {error.message}",
+                hint=f"`%kie doctor` asks the service for a fresh link; {LOGS} may still have it",
+                charged=MADE if run.service == "kie" else None,
+                run_id=run.id,
+            )
+        if getattr(error.__cause__, "errno", None) in _DISK_FULL:
+            return DownloadFailed(
+                f"the video of run {run.id[:8]} is made, and there is no room for it: {error.message}",
+                hint=f"make room in {shown_path(self.files.home)}, then `%kie resume` fetches it; its link lives about a day",
                 run_id=run.id,
             )
         return DownloadFailed(

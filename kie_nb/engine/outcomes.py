@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .. import errors
-from ..errors import KieError, Refused, TaskFailed
+from ..errors import SIMULATED, KieError, Refused, TaskFailed
 from ..ledger.states import State
 from ..service import TaskRecord
 from ..settings import LOGS
 from .record import Record
+
+DISK_FULL = "disk_full"  # the embedded simulator's word: it is this machine's disk
 
 _KEPT = ("message", "hint", "charged", "code", "fail_code")
 
@@ -49,6 +51,10 @@ def failure(record: TaskRecord) -> TaskFailed:
         hint = "the service could not read the picture: check that its address is public, or pass the file itself"
     else:
         hint = "run the cell again; a failed task is not billed"
+    if record.fail_code == DISK_FULL:
+        return TaskFailed(
+            f"{said}.", fail_code=DISK_FULL, hint="make room, then run the cell again", charged=SIMULATED
+        )
     charged = f"{record.credits:g} credits, by the service's record" if record.credits else "nothing"
     return TaskFailed(
         f"the task failed at the service: {said!r}{code}.",

@@ -18,6 +18,7 @@ from .outcomes import failure
 from .schedule import Usual, next_look_s
 from .transitions import OwnershipLost, Step, log
 
+_CLOCKS_APART = dt.timedelta(minutes=10)
 MOST_STRANGE = 50  # words of the service's that are logged: a new one at every look would have no end
 
 
@@ -55,7 +56,7 @@ class Polling(Step):
                         await self._give_up(exc)
                 continue
             unseen_since, unseen = 0.0, 0
-            self.say("")
+            self.say(_strange(record))
             before = self.run.state
             await self._take_in(record)
             if record.is_final:
@@ -114,7 +115,7 @@ class Polling(Step):
         if record.credits is not None and record.is_final:
             changes["credits"] = record.credits
         if record.is_final:
-            ended = _iso(record.completed_ms)
+            ended = self._ended(record)
             changes |= {"completed_at": ended} if ended else {"stamp": "completed_at"}
         if state is State.FAIL:
             error = failure(record)
@@ -134,6 +135,13 @@ class Polling(Step):
             evidence = {"service": record.state} if state is not before else None
             await self.surely(state, evidence=evidence, **changes)
 
+    def _ended(self, record: TaskRecord) -> str | None:
+        """The service's word for when it ended; None where its clock and ours cannot both be right: the link's life is counted from it."""
+        if (ended := _iso(record.completed_ms)) is None:
+            return None
+        moment, asked, now = dt.datetime.fromisoformat(ended), self.run.created_at, self.ledger.now()
+        return ended if asked - _CLOCKS_APART <= moment <= now + _CLOCKS_APART else None
+
     def _work_s(self, record: TaskRecord) -> float | None:
         """How long it worked, None where that cannot be: since it left the queue, where it was seen in one, else since its creation."""
         if self.run.row.started_at or record.duration_s is None:
@@ -141,6 +149,12 @@ class Polling(Step):
             end = record.completed_ms / 1000 if record.completed_ms else self._now()
             return number_of(end - self._clock(), least=0.0, most=MAX_SECONDS)
         return record.duration_s
+
+
+def _strange(record: TaskRecord) -> str:
+    """A word of the service's that nobody knows, for the card; "" for the usual ones."""
+    is_known = record.state in {"waiting", "queuing", "generating", "success", "fail"}
+    return "" if is_known else f"the service says {record.state!r}, which is taken as running"
 
 
 def _passes(error: KieError) -> bool:

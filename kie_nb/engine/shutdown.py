@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import KieError
+from ..frontend import is_session
 from ..ledger import owner
 from ..ledger.states import OPEN, State
 from .intents import cancel_unsent
@@ -44,7 +45,7 @@ def finish_sending(supervisor: Supervisor) -> None:
             is_told = True
             sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
         time.sleep(0.05)
-    if not hasattr(sys, "ps1") and "ipykernel" not in sys.modules:
+    if not is_session():
         _say_what_is_left(supervisor, seen)
 
 

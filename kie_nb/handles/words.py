@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ..engine.record import Record
-from ..errors import SIMULATED
+from ..errors import MADE, SIMULATED
 from ..ledger.states import State
 
 
 def goes_on(run: Record) -> str:
     """What becomes of it now."""
+    if run.state is State.SUCCESS:
+        return f"task {run.task_id} is done; its video is still to be fetched."
     if run.task_id:
         return f"task {run.task_id} goes on at the service; its video will still be fetched."
     if run.state is State.INTENT:
-        return f"run {run.id[:8]} is recorded; another kernel is about to send it."
+        return f"run {run.id[:8]} is recorded and not sent yet."
     return f"run {run.id[:8]} is recorded; if it was sent, it goes on at the service."
 
 
@@ -20,7 +22,9 @@ def charged(run: Record) -> str:
     """What a task costs that is no longer waited for; empty while there is none."""
     if not run.task_id:
         return ""
-    return SIMULATED if run.service == "simulator" else "the task goes on and is billed"
+    if run.service == "simulator":
+        return SIMULATED
+    return MADE if run.state is State.SUCCESS else "the task goes on and is billed"
 
 
 def come_back(run: Record) -> str:

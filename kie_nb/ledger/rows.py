@@ -115,7 +115,7 @@ KeptFiles = Annotated[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRun:
-    """What is known of a run before anything was sent."""
+    """A run before anything is sent."""
 
     service: str
     account: str
@@ -135,7 +135,7 @@ class NewRun:
 
     @property
     def scopes(self) -> dict[str, str | None]:
-        """What a budget may be set for, and this run is in; beside the day on which it is written down."""
+        """The scopes of budgets that it counts for, besides the day."""
         return {"notebook": self.notebook, "experiment": self.experiment}
 
 
@@ -222,7 +222,7 @@ class EventRow(PublicEvent):
 
 
 class UploadColumns(TypedDict):
-    """A picture that the service has."""
+    """An upload that the service holds."""
 
     account: Word
     sha256: Sha256
@@ -231,7 +231,7 @@ class UploadColumns(TypedDict):
 
 
 class PictureUrlRow(TypedDict):
-    """What a picture's address served."""
+    """What an image URL has served."""
 
     url: Url
     identity: dict[str, Any]
@@ -239,7 +239,7 @@ class PictureUrlRow(TypedDict):
 
 
 class BudgetRow(TypedDict):
-    """A limit of the user's own."""
+    """A budget that the user has set."""
 
     scope: Word
     credits: Annotated[float, Strict(), Field(gt=0, le=MAX_BALANCE)]

@@ -11,6 +11,7 @@ from .. import settings as settings_
 from ..catalogue import SEED_MAX, Estimate, Request, build_request
 from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger import NewRun, owner
+from ..service.connection import check_environment
 from . import provenance
 from .images import Picture
 from .way import Way
@@ -92,13 +93,14 @@ def check(prepared: Prepared, max_credits: float | None) -> None:
     """Refuse what may not cost so much, and what needs a key where there is none.
 
     Raises:
-        BudgetExceeded, AuthError: saying which.
+        BudgetExceeded, AuthError, NotSent: saying which.
     """
     estimate, current = prepared.request.estimate, prepared.channel.settings
     check_limit(estimate, max_credits, "max_credits")
     check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
     if current.service == "kie":
         settings_.require_key(current)
+        check_environment((current.base_url, current.upload_url))
 
 
 def check_number(max_credits: object) -> None:

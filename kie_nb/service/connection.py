@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import zlib
 from typing import Any
 
@@ -12,13 +14,15 @@ from ..errors import NotSent, without_frames
 from ..hosts import is_loopback
 from ..keys import Secret
 from .bearer import Bearer, Redactor
-from .reach import USER_AGENT, certificates
+from .reach import USER_AGENT, certificates, proxy_of
 
 CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
 READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
 NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
-OPENING_HINT = "check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
+OPENING_HINT = (
+    "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
+)
 # Before any byte of the request was sent; only these make sending a create again safe (kie-api §5.3).
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -87,7 +91,22 @@ def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient
     except Exception as exc:  # noqa: BLE001 - httpx, ssl and the proxies' packages raise many classes
         why = _why_not_opened(exc)
     # Here and not above: what was caught holds the password of a proxy.
-    raise NotSent(f"no connection can be opened: {why}.", hint=OPENING_HINT)
+    raise NotSent(f"{why}.", hint=OPENING_HINT)
+
+
+def check_environment(hosts: tuple[str, str]) -> None:
+    """Refuse proxies and certificates of the environment that no connection can be opened with; nothing is sent.
+
+    Raises:
+        NotSent: as `open_clients`.
+    """
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    _open_with(hosts, tuple(os.environ.get(each) for name in names for each in (name, name.lower())))
+
+
+@functools.cache  # thousands of cells are checked, one after the other
+def _open_with(hosts: tuple[str, str], _environment: tuple[str | None, ...]) -> None:
+    open_clients(Secret(""), hosts)
 
 
 def _without_path(url: str) -> str:
@@ -108,7 +127,7 @@ async def exchange(
     except Exception as exc:  # noqa: BLE001 - below are httpx, h11, ssl and the proxies' packages
         # The class alone does not tell: a redirect to an address that is none raises InvalidURL after the reply.
         is_before = isinstance(exc, _NEVER_SENT) and not sent.has_begun
-        failed = NoReply(redactor.text(_why(exc)), never_sent=is_before)
+        failed = NoReply(redactor.text(f"{_why(exc)}{_by_way_of(url)}"), never_sent=is_before)
     except BaseException as exc:
         without_frames(exc)  # ■ and cancellation
         raise
@@ -147,14 +166,39 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
 def _why_not_opened(exc: Exception) -> str:
     """Which setting it is; what the packages say of it may hold a proxy's password."""
     if isinstance(exc, ImportError):
-        return (
-            "a SOCKS proxy is set, and the package for it is not installed here (pip install 'httpx[socks]')"
-        )
+        return "the proxy settings cannot be used: a SOCKS proxy needs the package socksio (pip install 'httpx[socks]')"
     if isinstance(exc, OSError):  # ssl's errors are such too
         return "the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read"
     if isinstance(exc, ValueError | httpx.InvalidURL):
-        return "the address of a proxy is none"
+        return f"the proxy settings cannot be used: {_odd_setting()}"
     return type(exc).__name__
+
+
+def _odd_setting() -> str:
+    """Which variable of the environment names a proxy, or an exception from it, that cannot be understood; its value may hold a password."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        value = os.environ.get(name) or os.environ.get(name.lower()) or ""
+        scheme, mark, _ = value.partition("://")
+        if mark and scheme.lower() not in {"http", "https", "socks5", "socks5h"}:
+            return f"{name} has the unknown scheme {scheme[:20]!r}"
+        try:
+            httpx.Proxy(value if mark else f"http://{value}") if value else None
+        except (ValueError, httpx.InvalidURL):
+            return f"{name} is no address of a proxy"
+    return "NO_PROXY has an entry that is no host, such as an IPv6 range or one in brackets"
+
+
+def _by_way_of(url: str) -> str:
+    """The proxy that stood between, without its password."""
+    try:
+        proxy = proxy_of(httpx.URL(url))
+    except (ValueError, httpx.InvalidURL):
+        return ""
+    return (
+        f", through the proxy {proxy.url.host}:{proxy.url.port or ''}".rstrip(":")
+        if proxy is not None
+        else ""
+    )
 
 
 def _why(exc: Exception) -> str:

@@ -57,6 +57,7 @@ class Kind(StrEnum):
     UNKNOWN_TASK = "unknown task"
     MAINTENANCE = "maintenance"
     REFUSED = "refused"
+    TOO_LARGE = "too large"
     SERVER = "server error"
 
 
@@ -74,6 +75,7 @@ _CODES: dict[Kind, tuple[int, ...]] = {
     Kind.CREDITS: (402,),
     Kind.RATE: (429, 430),
     Kind.INVALID: (400, 422, 451),
+    Kind.TOO_LARGE: (413,),
     Kind.MODEL: (505,),
     Kind.MAINTENANCE: (455,),
     Kind.REFUSED: (404, 501, 531, 550, 4030),  # 501 of a create is unsure, see above
@@ -107,6 +109,11 @@ _ERRORS: dict[Kind, tuple[type[KieError], str, str]] = {
         "the request was refused",
         "correct the field it names and run the cell again",
     ),
+    Kind.TOO_LARGE: (
+        InvalidRequest,
+        "what was sent is too large",
+        "scale the picture: --fit on the line, fit=True in Python",
+    ),
     Kind.MAINTENANCE: (Refused, "the service is under maintenance", "run the cell again later"),
     Kind.REFUSED: (Refused, "the request was refused", ""),
 }
@@ -115,8 +122,6 @@ _KEY_LIMIT_HINT = "raise the key's own limit at https://kie.ai/api-key, then run
 
 def classify(code: int, text: str) -> Kind:
     """What a body code other than 200 means."""
-    if code == KEY_LIMIT:
-        return Kind.CREDITS
     if code == KEY_LIMIT:
         return Kind.CREDITS
     lowered = text.lower()
@@ -214,7 +219,7 @@ def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:
         )
     if status == 429:  # noqa: PLR2004
         return refusal(call, 429, "too many requests")
-    if status in {401, 403}:
+    if status in {401, 403} or (status == 413 and call is not Call.CREATE):  # noqa: PLR2004
         return refusal(call, status, f"HTTP {status}")
     return _unsure(call, f"HTTP {status} with a body that is not JSON")
 

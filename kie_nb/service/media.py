@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ CHUNK = 1 << 16
 ATTEMPTS = 5
 MAX_BYTES = 2 << 30  # far above any clip: a reply that never ends must not fill the disk
 MOST_DIGITS = 18  # of a length; `int` refuses thousands
+_GZIP_OR_ZLIB = zlib.MAX_WBITS + 32
 _DEAD = {401, 403, 404, 410}
 _WHOLE, _PARTIAL = 200, 206
 _RANGE_REFUSED = 416
@@ -82,10 +84,9 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
                 raise NotThere(f"HTTP {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise ServiceTrouble(f"HTTP {response.status_code}")
-            if encoding := _encoding(response):
-                raise ServiceTrouble(f"it is {encoding}-encoded")
+            unpack = _Unpacker(response)
             for chunk in response.iter_raw(CHUNK):
-                content += chunk
+                content += unpack(chunk, most + 1)
                 if len(content) > most:
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
@@ -98,7 +99,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 def _is_unknown_host(exc: BaseException | None) -> bool:
     """Whether the name system says that there is no such host; without a network it says nothing."""
     while exc is not None and not isinstance(exc, socket.gaierror):
-        exc = exc.__cause__
+        exc = exc.__cause__ or exc.__context__
     return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
@@ -131,6 +132,8 @@ def download(
         target.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)  # another link may serve other bytes
         _fetch(url, state, on_progress)
+        if state.is_packed:
+            state.have = _unpack(part)
         os.replace(part, target)
     except (OSError, NotTheFile, NotFetched) as exc:
         with contextlib.suppress(OSError):
@@ -189,6 +192,7 @@ class _State:
         self.retry_s = patience.retry_s
         self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
         self.have = 0
+        self.is_packed = False
         self.start = 0  # where this try began
         self.total: int | None = None
         self.etag: str | None = None
@@ -222,8 +226,6 @@ def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # n
         if response.status_code not in {_WHOLE, _PARTIAL}:
             state.trouble = f"HTTP {response.status_code}"
             return False
-        if encoding := _encoding(response):  # no length or range would mean the file's
-            raise NotTheFile(f"what came is packed ({encoding}), and was asked for as it is.")
         resumed = response.status_code == _PARTIAL and state.have > 0
         told = response.headers.get("Content-Range", "")
         if resumed and told and not told.startswith(f"bytes {state.have}-"):
@@ -234,6 +236,7 @@ def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # n
             state.total, state.version = _announced(response), _version(response)
             etag = response.headers.get("ETag", "")
             state.etag = etag if etag.isascii() and etag.isprintable() else None  # it is sent back
+            state.is_packed = _is_packed(response)  # lengths and ranges are those of the packed body
             _refuse_too_large(state.total or 0)
         state.start = state.have
         with state.part.open("ab" if resumed else "wb") as file:
@@ -258,10 +261,48 @@ def _refuse_too_large(size: int) -> None:
         raise NotFetched(f"it is larger than {MAX_BYTES >> 30} GB.")
 
 
-def _encoding(response: httpx.Response) -> str:
-    """What the body is packed in, though it was asked for as it is; unpacked it may be a thousand times as large."""
-    told = response.headers.get("Content-Encoding", "").strip().lower()
-    return "" if told in {"", "identity"} else "".join(c for c in told if c.isalnum())[:12] or "oddly"
+def _is_packed(response: httpx.Response) -> bool:
+    """Whether the body is packed, though it was asked for as it is; other words than these (`aws-chunked`) mean nothing."""
+    return response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
+
+
+class _Unpacker:
+    """Unpacks the pieces of a packed body; what is packed in name alone stays as it is."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if _is_packed(response) else None
+        self._is_first = True
+
+    def __call__(self, chunk: bytes, most: int) -> bytes:
+        if self._unpack is None:
+            return chunk
+        try:
+            unpacked = self._unpack.decompress(chunk, most)
+        except zlib.error:
+            if not self._is_first:
+                raise httpx.DecodingError("the packed body is broken") from None
+            self._unpack, unpacked = None, chunk
+        self._is_first = False
+        return unpacked
+
+
+def _unpack(part: Path) -> int:
+    """Unpack a whole packed file in its place: its size. One that is packed in name alone stays; of a broken one what can be read."""
+    target, size = part.with_name(f"{part.name}.unpacked.part"), 0
+    unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        with part.open("rb") as packed, target.open("wb") as file, contextlib.suppress(zlib.error):
+            left = packed.read(CHUNK)
+            while left and not unpack.eof:
+                piece = unpack.decompress(left, CHUNK)
+                size += file.write(piece)
+                _refuse_too_large(size)
+                left = unpack.unconsumed_tail or packed.read(CHUNK)
+        if size:
+            os.replace(target, part)
+    finally:
+        target.unlink(missing_ok=True)
+    return size or part.stat().st_size
 
 
 def _announced(response: httpx.Response) -> int | None:

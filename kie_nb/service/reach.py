@@ -89,7 +89,7 @@ class _Transport(httpx.BaseTransport):
         return httpx.Response(answer.status, stream=_Body(answer), **more)
 
     def _pool(self, url: httpx.URL) -> httpcore.ConnectionPool:
-        proxy = _proxy_of(url)
+        proxy = proxy_of(url)
         if proxy is None:
             return httpcore.ConnectionPool(certificates(), network_backend=_Network(self._own, self._pace))
         address = literal(url.host)
@@ -214,7 +214,7 @@ def _as_httpx() -> Iterator[None]:
         raise known(str(exc)) from exc
 
 
-def _proxy_of(url: httpx.URL) -> httpx.Proxy | None:
+def proxy_of(url: httpx.URL) -> httpx.Proxy | None:
     """The environment's proxy for *url*, as every program takes it; none stands between us and this machine."""
     proxies = getproxies()
     found = proxies.get(url.scheme) or proxies.get("all")

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..bounds import LAST_MS, MAX_CREDITS, MAX_FILES, MAX_SECONDS
 from .wirejson import number_of, parsed, text_of
 
+_STATES = {
+    **dict.fromkeys(
+        ("success", "succeeded", "successful", "succeed", "completed", "complete", "done", "finished"),
+        "success",
+    ),
+    **dict.fromkeys(("fail", "failed", "failure", "error", "errored"), "fail"),
+    **dict.fromkeys(("waiting", "pending", "submitted", "created"), "waiting"),
+    **dict.fromkeys(("queuing", "queueing", "queued", "in_queue"), "queuing"),
+    **dict.fromkeys(("generating", "running", "processing", "in_progress", "started"), "generating"),
+}
+_BESIDE = (
+    "resultUrls",
+    "resultUrl",
+    "result",
+    "response",
+    "output",
+    "videoUrl",
+    "video_url",
+)  # in place of `resultJson`
+_RESULT_NAMES = (
+    "resultUrls", "result_urls", "resultUrl", "result_url", "resultJson", "videoUrls", "video_urls", "videoUrl", "video_url",
+    "videos", "video", "urls", "url", "imageUrls", "images", "image", "audioUrl", "audio", "downloadUrl", "fileUrl",
+    "resultObject", "result", "results", "response", "output", "outputs", "data",
+)  # fmt: skip
+_MOST_WRAPPINGS = 8
 MOST_ADDRESS = 8192  # characters
 MOST_WORD = 200  # characters of an id, a state, a code
 
@@ -56,11 +82,12 @@ def parse_record(data: Any, task_id: str) -> TaskRecord | None:
     """The record in *data*, or None if there is none in it; every key but `state` may be missing."""
     if not isinstance(data, dict) or not isinstance(data.get("state"), str):
         return None
+    urls = result_urls(data.get("resultJson")) or result_urls({name: data.get(name) for name in _BESIDE})
     return TaskRecord(
         task_id=text_of(data.get("taskId"), MOST_WORD) or task_id,
-        state=text_of(data["state"], MOST_WORD),
+        state=_state(text_of(data["state"], MOST_WORD), has_result=bool(urls)),
         model=text_of(data.get("model"), MOST_WORD),
-        urls=result_urls(data.get("resultJson")),
+        urls=urls,
         fail_code=text_of(data.get("failCode"), MOST_WORD),
         fail_message=text_of(data.get("failMsg")),
         credits=_first_number(data, "creditsConsumed", "consumeCredits", "costCredits", most=MAX_CREDITS),
@@ -73,16 +100,37 @@ def parse_record(data: Any, task_id: str) -> TaskRecord | None:
 
 
 def result_urls(result: Any) -> tuple[str, ...]:
-    """The addresses in `resultJson`: text, an object, "", null or missing; no more than any task makes."""
-    decoded = _decoded(result)
-    if not isinstance(decoded, dict):
-        return ()
-    urls = decoded.get("resultUrls") or decoded.get("result_urls") or ()
-    if isinstance(urls, str):
-        urls = (urls,)
-    if not isinstance(urls, list | tuple):
-        return ()
-    return tuple(url for url in urls if is_address(url))[:MAX_FILES]
+    """The addresses in `resultJson`, however they are wrapped; no more than any task makes.
+
+    Text in text, lists of objects, other names and blanks around have been seen in answers of such services; a link that is there
+    is a video that was paid for.
+    """
+    return tuple(dict.fromkeys(_addresses(result, _MOST_WRAPPINGS)))[:MAX_FILES]
+
+
+def _addresses(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        text = value.strip()
+        if is_address(text):
+            yield text
+        elif depth and text.startswith(("{", "[", '"')):
+            yield from _addresses(_decoded(text), depth - 1)
+    elif isinstance(value, list | tuple) and depth:
+        for one in value:
+            yield from _addresses(one, depth - 1)
+    elif isinstance(value, dict) and depth:
+        named = (list(_addresses(value.get(name), depth - 1)) for name in _RESULT_NAMES)
+        unnamed = (list(_addresses(one, depth - 1)) for one in value.values() if isinstance(one, dict | list))
+        yield from next(filter(None, (*named, *unnamed)), [])
+
+
+def _state(word: str, *, has_result: bool) -> str:
+    """The service's word in its usual spelling; one that nobody knows means success where a result stands beside it."""
+    plain = word.strip().lower().replace("-", "_").replace(" ", "_")
+    known = _STATES.get(plain, plain)
+    if known in _STATES.values():
+        return known
+    return "success" if has_result else word
 
 
 def is_address(url: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .wirejson import parsed
 
-_STATE = re.compile(r'"state"\s*:\s*"([a-z]{1,20})"')
+_STATE = re.compile(r'"state"\s*:\s*"([A-Za-z_]{1,20})"')
 _RESULT = re.compile(r'"resultJson"\s*:\s*("(?:[^"\\]|\\.)*")')
 _NUMBER = r'"{name}"\s*:\s*(-?[0-9]{{1,18}}(?:\.[0-9]+)?)'
 _TEXT = r'"{name}"\s*:\s*("(?:[^"\\]|\\.)*")'
@@ -32,6 +32,7 @@ def scan_record(body: bytes) -> dict[str, Any] | None:
     states = _STATE.findall(outside)
     if len(set(states)) != 1:
         return None
+    word = states[0].lower()
     data: dict[str, Any] = {"state": states[0], "param": _whole(echo)}
     for name in _NUMBERS:
         found = re.findall(_NUMBER.format(name=name), outside)
@@ -47,7 +48,7 @@ def scan_record(body: bytes) -> dict[str, Any] | None:
     is_sure = {
         "success": "http" in str(data.get("resultJson", "")),
         "fail": bool(data.get("failMsg") or data.get("failCode")),
-    }.get(states[0], states[0] in _UNDER_WAY)
+    }.get(word, word in _UNDER_WAY)
     return data if is_sure else None
 
 

@@ -5,6 +5,7 @@ the name of their plan, so the same request is drawn once, unless the model drif
 """
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -114,8 +115,10 @@ class Studio:
             video = self._drawn(task, may_fetch)
         except ImageFetchError:
             self._store.doom(task.id, "fail_image")
-        except Exception:  # noqa: BLE001 - whatever it is, the task must end
-            if not self._closing:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the task must end
+            if getattr(exc, "errno", None) in {errno.ENOSPC, getattr(errno, "EDQUOT", None)}:
+                self._store.doom(task.id, "fail_disk")
+            elif not self._closing:
                 _log.exception("could not draw the video of task %s", task.id)
                 self._store.doom(task.id, "fail")
         else:

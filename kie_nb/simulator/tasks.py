@@ -18,6 +18,7 @@ from ..bounds import read_json
 # fate -> (failCode, failMsg), both as the service writes them
 FATES = {
     "fail": ("500", "Internal server error"),
+    "fail_disk": ("disk_full", "the disk of this machine is full: the simulator could not write its video"),
     "fail_moderation": ("400", "The input or output was flagged as sensitive"),
     "fail_image": ("500", "Image fetch failed"),
 }
@@ -53,7 +54,7 @@ class Task:
     due_ms: _Millis
     credits: Annotated[float, Field(ge=0, le=1e6)]
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)]
-    fate: Literal["", "fail", "fail_moderation", "fail_image"]
+    fate: Literal["", "fail", "fail_disk", "fail_moderation", "fail_image"]
     owner: _Id
     video: Annotated[str, Field(pattern=r"^[0-9a-f]{32}\.mp4\z")] | None = None
     ready_ms: _Millis | None = None

@@ -150,7 +150,7 @@ def _describe_text(head: bytes) -> str | None:  # noqa: PLR0911 - one line a kin
     opening = text.lower()
     if opening.startswith(_PAGE_OPENINGS[:-1]) or (opening.startswith("<?xml") and "<html" in opening):
         return "an HTML page"
-    if opening.startswith("<") and re.search(r"<svg[\s>]", opening):
+    if opening.startswith("<") and re.search(r"<svg[\s>/]", opening):
         return "an SVG drawing"
     if opening.startswith("<?xml"):
         return "an XML message"

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gzip
 import io
 import json
 import time
+import zlib
 
 import pytest
 from hurry import hurry
@@ -12,7 +14,7 @@ from liar import FILM, lying, made, service
 
 import kie_nb as kie
 from kie_nb.handles import get_session
-from kie_nb.service import Client, Patience
+from kie_nb.service import Client, Patience, media
 from kie_nb.simulator import reach
 
 SHORT = Patience(
@@ -200,8 +202,6 @@ def test_a_reply_names_no_more_files_than_a_task_makes(lie):
 
 def test_a_reply_that_unpacks_to_gigabytes_is_not_unpacked(lie):
     """Nor one in an encoding that was not asked for."""
-    import gzip
-
     packed = gzip.compress(bytes(100 << 20))
     liar = lie(lambda request: request.answer(body=packed, content_encoding="gzip"))
     with pytest.raises(kie.ServiceTrouble, match="more than 2 MB"):
@@ -211,12 +211,37 @@ def test_a_reply_that_unpacks_to_gigabytes_is_not_unpacked(lie):
     assert ask(liar.url, lambda client: client.credits()) == 7
 
 
-def test_a_file_that_is_packed_is_no_file(lie, tmp_path):
-    """It was asked for as it is; a kilobyte might unpack to a megabyte."""
-    liar = lie(lambda request: request.answer(body=FILM, content_encoding="gzip"))
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate"])
+def test_a_file_that_comes_packed_is_unpacked(lie, tmp_path, encoding):
+    """It was asked for as it is; its announced length is that of what is sent."""
+    packed = zlib.compress(FILM) if encoding == "deflate" else gzip.compress(FILM)
+    liar = lie(lambda request: request.answer(body=packed, content_encoding=encoding))
 
-    with pytest.raises(kie.DownloadFailed, match="gzip"):
+    ask(liar.url, lambda client: client.download(f"{liar.url}/a.mp4", tmp_path / "a.mp4"))
+
+    assert (tmp_path / "a.mp4").read_bytes() == FILM
+    assert [file.name for file in tmp_path.glob("a.mp4*")] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "aws-chunked", "br"])
+def test_a_file_that_is_packed_in_name_alone_is_kept_as_it_is(lie, tmp_path, encoding):
+    """It was paid for, and a wrong word of a server takes nothing from it."""
+    liar = lie(lambda request: request.answer(body=FILM, content_encoding=encoding))
+
+    ask(liar.url, lambda client: client.download(f"{liar.url}/a.mp4", tmp_path / "a.mp4"))
+
+    assert (tmp_path / "a.mp4").read_bytes() == FILM
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_not_unpacked(lie, tmp_path, monkeypatch):
+    """A kilobyte may unpack to a megabyte: what is too large is told, and does not fill the disk."""
+    monkeypatch.setattr(media, "MAX_BYTES", 1 << 20)
+    packed = gzip.compress(bytes(4 << 20))
+    liar = lie(lambda request: request.answer(body=packed, content_encoding="gzip"))
+
+    with pytest.raises(kie.NotFetched, match="larger than"):
         ask(liar.url, lambda client: client.download(f"{liar.url}/a.mp4", tmp_path / "a.mp4"))
+    assert not list(tmp_path.glob("a.mp4*"))
 
 
 # --- what is decoded ----------------------------------------------------------------------------------------------

@@ -140,7 +140,11 @@ def test_how_long_it_took(created, completed, seconds):
         ("generating", False),
         ("postprocessing", False),
         ("", False),
-        ("SUCCESS", False),
+        ("SUCCESS", True),
+        ("Completed", True),
+        ("succeeded", True),
+        (" failed ", True),
+        ("IN PROGRESS", False),
         ("success", True),
         ("fail", True),
     ],
@@ -156,3 +160,45 @@ def test_a_failure_says_why():
 
     assert (found.fail_code, found.fail_message) == ("500", "Internal server error")
     assert record(failCode=None, failMsg=None).fail_code == ""
+
+
+LINK = "https://cdn.example.com/a.mp4"
+TWO = [LINK, "https://cdn.example.com/b.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("data", "urls"),
+    [
+        pytest.param({"resultJson": json.dumps(json.dumps({"resultUrls": TWO}))}, TWO, id="text in text"),
+        pytest.param({"resultJson": {"resultUrls": TWO}}, TWO, id="an object"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": json.dumps(TWO)})}, TWO, id="its list is text"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": [{"url": LINK}]})}, [LINK], id="objects with a url"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": [{"url": LINK, "coverUrl": TWO[1]}]})}, [LINK], id="beside a cover"),
+        pytest.param({"resultJson": json.dumps({"data": {"result": {"resultUrls": TWO}}})}, TWO, id="nested"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": [f" {LINK}\n"]})}, [LINK], id="blanks around"),
+        pytest.param({"resultJson": json.dumps({"resultUrl": LINK})}, [LINK], id="one alone"),
+        pytest.param({"resultJson": LINK}, [LINK], id="the link itself"),
+        pytest.param({"resultJson": json.dumps([LINK])}, [LINK], id="a list"),
+        pytest.param({"resultJson": [LINK]}, [LINK], id="a list as it is"),
+        pytest.param({"resultJson": "", "response": {"resultUrls": [LINK]}}, [LINK], id="in a response"),
+        pytest.param({"resultUrls": [LINK]}, [LINK], id="beside it"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": [LINK, LINK]})}, [LINK], id="twice"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": TWO, "firstFrameUrl": "https://x.example/f.png"})}, TWO, id="with a frame"),
+        pytest.param({"param": json.dumps({"input": {"image_url": LINK}})}, [], id="the picture that was sent is none"),
+        pytest.param({"resultJson": "[" * 5000}, [], id="deep"),
+        pytest.param({"resultJson": json.dumps({"resultUrls": ["ftp://x/a.mp4", 5, None, "javascript:1"]})}, [], id="no links"),
+    ],
+)  # fmt: skip
+def test_a_link_is_found_however_it_is_wrapped(data, urls):
+    """It is a video that was paid for."""
+    assert list(parse_record({"state": "success", **data}, "t1").urls) == urls
+
+
+def test_a_word_that_nobody_knows_means_success_beside_a_result():
+    """Without one the task goes on, under the word that came."""
+    assert (
+        parse_record({"state": "ready", "resultJson": json.dumps({"resultUrls": [LINK]})}, "t1").state
+        == "success"
+    )
+    assert parse_record({"state": "Ready"}, "t1").state == "Ready"
+    assert not parse_record({"state": "Ready"}, "t1").is_final
