@@ -20,7 +20,8 @@ SHORT_S = 60
 @pytest.fixture
 def lose(simulate, ask):
     """A simulator, and a way to ask whose answer is lost."""
-    simulator = simulate(duration_s=lambda _body: 200.0)  # a second: readings of the balance come before the end
+    # A task takes a second: readings of the balance come before its end.
+    simulator = simulate(duration_s=lambda _body: 200.0)
 
     def lose(kind="lost_reply", **asked):
         simulator.set_faults([Fault(call="create", kind=kind, times=1)])
