@@ -161,7 +161,11 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
 
     _repr_html_ = html
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+    def _repr_mimebundle_(self, **_asked: Any) -> dict[str, Any]:
+        return self.bundle()
+
+    def bundle(self) -> dict[str, Any]:
+        """The page and its still, by MIME type."""
         bundle = {"text/html": self.html(), "text/plain": repr(self.run)}
         if self.assets.poster:
             bundle["image/jpeg"] = base64.b64encode(self.assets.poster).decode()

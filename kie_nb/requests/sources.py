@@ -190,7 +190,8 @@ def _in_stream(source: Any) -> Held | None:
         )
     content = bytes(content)
     named = getattr(source, "name", None)
-    return Held(content=content, name=Path(named).name if isinstance(named, str) else None, what="file")
+    is_name = isinstance(named, str) and not named.startswith("<")  # "<urllib response>" is none
+    return Held(content=content, name=Path(named).name if is_name else None, what="file")  # type: ignore[arg-type]
 
 
 def _in_array(source: Any) -> Held | None:

@@ -4,6 +4,8 @@ import base64
 import datetime as dt
 import io
 import re
+import urllib.request
+import zipfile
 from pathlib import Path
 
 import ipywidgets
@@ -124,6 +126,21 @@ def test_grid_cells_of_arrays_are_told_apart():
     labels = {read_picture(np.full((300, 300), value, np.uint8)).identity.label for value in (9, 90)}
 
     assert len(labels) == 2
+
+
+def test_what_is_no_name_of_a_file_is_no_label(file):
+    """Libraries call their streams in angle brackets."""
+    with urllib.request.urlopen(file.as_uri()) as response:
+        assert read_picture(response).identity.label.startswith("image (file ")
+
+
+def test_a_member_of_an_archive(file):
+    """An open one, and its path."""
+    with zipfile.ZipFile("cats.zip", "w") as archive:
+        archive.write(file.name)
+    with zipfile.ZipFile("cats.zip") as archive, archive.open("cat.png") as member:
+        assert read_picture(member).content == CONTENT
+        assert read_picture(zipfile.Path(archive) / "cat.png").identity.label == "cat.png"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_a_16_bit_file_says_what_was_done_to_it():
         pytest.param(np.where(RAMP > 0.5, np.nan, RAMP), "NaN", id="NaN"),
         pytest.param(np.where(RAMP > 0.5, np.inf, RAMP), "infinity", id="infinity"),
         pytest.param(of("F", np.where(RAMP > 0.5, np.nan, RAMP)), "NaN", id="Pillow F with NaN"),
+        pytest.param(of("F", RAMP * 5), "from 0 to 5", id="Pillow F, metres"),
         pytest.param(MASK, "0 and 1", id="a mask"),
         pytest.param(np.dstack([MASK] * 3), "0 and 1", id="a mask in colour"),
         pytest.param(MASK.astype(np.int64), "0 and 1", id="a mask of int64"),
