@@ -42,11 +42,16 @@ def upright(frame: "VideoFrame") -> "VideoFrame":
     if turn is None:
         return frame
     is_lying, is_mirrored, is_upside_down = turn
-    pixels: Any = frame.to_ndarray(format="rgb24")
-    pixels = pixels.transpose(1, 0, 2) if is_lying else pixels
-    pixels = pixels[:: -1 if is_upside_down else 1, :: -1 if is_mirrored else 1]
-    turned = type(frame).from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    # By planes, where there are some: a way by RGB and back would change the colours.
+    kind = "yuv444p" if frame.format.name.startswith("yuv") else "rgb24"
+    flat = frame.reformat(format=kind)
+    pixels: Any = flat.to_ndarray() if kind == "yuv444p" else np.moveaxis(flat.to_ndarray(), -1, 0)
+    pixels = pixels.transpose(0, 2, 1) if is_lying else pixels
+    pixels = pixels[:, :: -1 if is_upside_down else 1, :: -1 if is_mirrored else 1]
+    pixels = pixels if kind == "yuv444p" else np.moveaxis(pixels, 0, -1)
+    turned = type(frame).from_ndarray(np.ascontiguousarray(pixels), format=kind)
     turned.pts, turned.time_base = frame.pts, frame.time_base
+    turned.colorspace, turned.color_range = flat.colorspace, flat.color_range
     return turned
 
 

@@ -58,10 +58,10 @@ def probe(path: AnyPath) -> VideoFacts:
 
 
 def why_not_played(path: AnyPath) -> str:
-    """Why browsers do not play a video, in words; "" if they do, and for a file that cannot be read here: it may be theirs."""
+    """Why not every browser plays a video, in words; "" if they do, and for a file that cannot be read here: it may be theirs."""
     ending = Path(path).suffix[1:]
     if ending not in PLAYED:
-        return f"Browsers do not play {_CALLED.get(ending, ending.upper())} files"
+        return f"Not every browser plays {_CALLED.get(ending, ending.upper())} files"
     try:
         facts = probe(path)
     except (OSError, ValueError):
