@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 import os
 import re
 import unicodedata
@@ -23,6 +22,7 @@ from ..home import (
     stored_place,
 )
 from ..paths import shown_path
+from ..video.sniff import mime_of
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _SLUG_LENGTH = 40
@@ -154,4 +154,4 @@ def short_task(task_id: str) -> str:
 
 def is_picture(video: Path) -> bool:
     """Whether the service made a picture, by its file's name."""
-    return (mimetypes.guess_type(video.name)[0] or "").startswith("image/")
+    return mime_of(video.name).startswith("image/")

@@ -81,6 +81,8 @@ class KeptFile:
         sha256: Of what was put there; None where it was not recorded.
         bytes: How many; None likewise.
         seconds: How long the video is; None for what is no video.
+        width: Of the video as it is shown; None likewise, and where it was not recorded.
+        height: Likewise.
         remark: What is wrong with it, in a sentence; None for a file that is whole.
         version: What the service said of such a file, to be asked whether it has another by now.
     """
@@ -90,6 +92,8 @@ class KeptFile:
     sha256: Sha256 | None = None
     bytes: Whole | None = None
     seconds: Seconds | None = None
+    width: Whole | None = None
+    height: Whole | None = None
     remark: Text | None = None
     version: Text | None = None
 
