@@ -81,12 +81,11 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911
         )
     if ending not in PLAYED:  # browsers play few containers: of the others the file is named
         return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
-    remark = "No preview could be made: the full file is shown."
+    no_preview = f"{unplayed}, and no preview could be made" if unplayed else "No preview could be made"
+    remark = f"{no_preview}: the full file is shown."
     if size <= LARGEST_EMBED:
         return Assets(content=room.read_media(video), poster=poster, remark=remark, mime=mime)
-    return Assets(
-        content=None, poster=poster, remark="No preview could be made: the file is linked.", mime=mime
-    )
+    return Assets(content=None, poster=poster, remark=f"{no_preview}: the file is linked.", mime=mime)
 
 
 def _cached(video: Path, target: Path, make: Callable[[Path, Path], object]) -> bytes | None:

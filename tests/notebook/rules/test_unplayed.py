@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from kie_nb.notebook.video import make_assets
+from kie_nb.operations.exporting import copy_video
 from kie_nb.video import inspect, mime_of
 
 FILMS = {
@@ -68,6 +69,19 @@ def test_what_a_browser_is_given(tmp_path, name):
     assert why in full.remark
     assert link.remark == full.remark
     assert full.remark.count(". ") == 0
+
+
+@pytest.mark.parametrize("name", ["avi", "ts", "wmv"])
+def test_an_export_names_the_file_once(tmp_path, name):
+    """The remark stands beside the name; the unfinished copy is not named."""
+    ending, *how, _ = FILMS[name]
+    film = film_of(tmp_path, ending, *how)
+
+    remark = copy_video(film, tmp_path / "copy.part", '{"kie_nb": 1}')
+
+    assert remark.startswith("was copied as it is, without its request: it is ")
+    assert not any(word in remark for word in ("drawn", "copy.part", str(tmp_path)))
+    assert (tmp_path / "copy.part").read_bytes() == film.read_bytes()
 
 
 def test_types_do_not_depend_on_the_machine():
