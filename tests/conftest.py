@@ -118,9 +118,9 @@ def simulate(monkeypatch):
     started = []
 
     def start(**options):
-        simulator = Simulator(
-            **{"tiny": True, "speed": 200.0, "creates_per_window": 10_000} | options
-        ).start()
+        speed = 20.0 if "duration_s" in options else 200.0
+        usual = {"tiny": True, "speed": speed, "creates_per_window": 10_000}
+        simulator = Simulator(**usual | options).start()
         started.append(simulator)
         monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
         monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")

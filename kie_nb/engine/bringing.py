@@ -97,7 +97,7 @@ def fetch_one(
         is_known: What is in its place is no file of the task.
 
     Returns:
-        `path`, `sha256`, `bytes`, `seconds` (None for what is no video), `remark` (what is wrong with it; None if nothing is) and
+        `path`, `sha256`, `bytes`, `seconds`, `width` and `height` (None for what is no video), `remark` (what is wrong with it; None if nothing is) and
         `version` (what the service says of a file with a remark).
 
     Raises:
@@ -252,6 +252,8 @@ def _facts(file: Path, look: Look, *, path: Path, version: str = "") -> dict[str
         "sha256": hash_of(file),
         "bytes": file.stat().st_size,
         "seconds": look.seconds if look.kind == "video" else None,
+        "width": look.size[0] if look.kind == "video" and look.size else None,
+        "height": look.size[1] if look.kind == "video" and look.size else None,
         "remark": look.remark or None,
         "version": version if look.remark else None,
     }

@@ -209,7 +209,10 @@ def with_files(run: Record, files: Files, came: Mapping[int, dict[str, Any]]) ->
         KeptFile(
             name=files.relative(facts["path"]),
             number=number,
-            **{name: facts[name] for name in ("sha256", "bytes", "seconds", "remark", "version")},
+            **{
+                name: facts[name]
+                for name in ("sha256", "bytes", "seconds", "width", "height", "remark", "version")
+            },
         )
         for number, facts in came.items()
     ]

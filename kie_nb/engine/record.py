@@ -11,6 +11,7 @@ from ..ledger import Files, Ledger, files_made
 from ..ledger.schema import moment
 from ..ledger.states import FINAL, State
 from ..requests import provenance
+from .sizes import not_as_asked
 
 if TYPE_CHECKING:
     from ..ledger import RunRow
@@ -130,12 +131,14 @@ class Record:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """How the video differs from what was asked or made, a sentence each: its length, damage, and files that are not here."""
+        """How the video differs from what was asked or made, a sentence each: its length and size, damage, and files that are not here."""
         missing = ", ".join(str(number + 1) for number in self.missing)
         of = files_made(self.row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
         return tuple(
-            remark for remark in (not_all, *self.damage, self.length_remark, self.name_remark) if remark
+            remark
+            for remark in (not_all, *self.damage, self.length_remark, self.size_remark, self.name_remark)
+            if remark
         )
 
     @property
@@ -165,6 +168,15 @@ class Record:
         if wanted is None or seconds is None or abs(seconds - wanted) <= LENGTH_SLACK_S:
             return ""
         return f"Asked for {wanted:g} s; the video has {seconds:.1f} s."
+
+    @property
+    def size_remark(self) -> str:
+        """That the video is not shown in the size or the shape asked for, in words; "" where it is, or where nobody knows."""
+        first = self.row.files[0] if self.row.files else None
+        if first is None or not first.width or not first.height:
+            return ""
+        asked = not_as_asked(self.request.inputs, first.width, first.height, service=self.service)
+        return f"Asked for {asked}; the video has {first.width} × {first.height}." if asked else ""
 
     @property
     def url(self) -> str | None:

@@ -24,7 +24,7 @@ from ..ledger.states import State
 from ..operations.manifest import plain_json
 from ..paths import shown_path
 from ..redact import places_of
-from ..video import open_media
+from ..video import mime_of, open_media
 from . import data
 from .crate_entities import SIMULATED, Entity, action_of, at, known, parameters_of, picture_of, tool_of
 from .crate_folder import EXPERIMENT, KIND, METADATA, check_outside, check_target, in_place_of
@@ -198,7 +198,7 @@ def _file(path: str, sha256: str, size: int, **facts: str) -> Entity:
         "@id": quote(path),
         "@type": "File",
         "name": name,
-        "encodingFormat": mimetypes.guess_type(name)[0],
+        "encodingFormat": mime_of(name) or mimetypes.guess_type(name)[0],
     }
     return {**found, "contentSize": str(size), "sha256": sha256, **facts}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engine.record import Record
 from ..errors import MADE, SIMULATED
+from ..ledger import owner
 from ..ledger.states import State
 
 
@@ -14,7 +15,8 @@ def goes_on(run: Record) -> str:
     if run.task_id:
         return f"task {run.task_id} goes on at the service; its video will still be fetched."
     if run.state is State.INTENT:
-        return f"run {run.id[:8]} is recorded and not sent yet."
+        who = "it is not sent yet" if run.row.owner == owner.me() else "another kernel is about to send it"
+        return f"run {run.id[:8]} is recorded; {who}."
     return f"run {run.id[:8]} is recorded; if it was sent, it goes on at the service."
 
 

@@ -19,9 +19,9 @@ def files_made(row: RunRow) -> int:
 
 
 def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dict[str, Any]:
-    """The columns of *row* with the files that *came*, each in the place of the one of its number, else after the others.
+    """The columns of *row* with the files that *came*: each replaces the one of its number.
 
-    What was asked for is a video: a still or a sound beside it comes after it, wherever the service lists it.
+    The video comes first: it was asked for; a still or a sound beside it follows, in whatever order the service lists them.
 
     Args:
         row: The run as it is; None for a new one.

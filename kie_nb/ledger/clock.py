@@ -1,4 +1,4 @@
-"""The one clock of all who share a database: machines may disagree by hours, and a day's budget is one day's for all.
+"""The one clock of all processes that share a database: clocks of machines may differ by hours, and a budget per day counts the same day for all.
 
 A server's clock is asked inside the transaction. A file has none but that of the machine which writes.
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 
 def moment_in(db: sa.Connection) -> dt.datetime:
-    """The present moment by the database's clock (UTC)."""
+    """The current time by the database's clock (UTC)."""
     if db.dialect.name == "postgresql":
         found: dt.datetime = db.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
         return found.astimezone(dt.UTC)
@@ -19,5 +19,5 @@ def moment_in(db: sa.Connection) -> dt.datetime:
 
 
 def now_in(db: sa.Connection) -> str:
-    """The same as the tables keep it."""
+    """The same as text, as the tables store it."""
     return moment_in(db).isoformat(timespec="microseconds")

@@ -33,11 +33,11 @@ class Counts:
     """What a copy did.
 
     Attributes:
-        copied: Runs that joined.
+        copied: Runs that were added.
         known: Runs that were there already.
-        left: Runs that are written down but not sent; they stay where they are, or both ledgers would send them.
-        others: Rows of the other tables that joined: pictures at the service, budgets.
-        unreadable: Runs that are no runs; they stay where they are.
+        left: Runs that are recorded but unsent; they stay where they are, or both ledgers would send them.
+        others: Rows of the other tables that were added: uploads, budgets.
+        unreadable: Runs that cannot be read; they stay where they are.
     """
 
     copied: int
@@ -64,7 +64,7 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     with source.read() as old:
         entries = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
         batch: list[Arrival] = []
-        # What stands for a request is decided among all its runs at once: a family is never split.
+        # Which run stands for a request is decided among all its runs at once: a family is never split.
         for _, family in groupby(entries, key=lambda entry: entry["family"]):
             for found in family:
                 row, ours = source.reading.run(found), known.get(found["id"])

@@ -1,4 +1,4 @@
-"""Opening the database so that money is safe in it: short transactions, each alone from its first moment.
+"""The database: short write transactions, each with the write lock from its start.
 
 `Database` says what the ledger needs of one; `SqliteFile` is the file beside the notebook, with FULL sync and a
 write lock taken at the start. `postgres.py` has the same for a team's server.
@@ -26,9 +26,9 @@ from .reading import Reading, json_column, json_text
 
 BUSY_TIMEOUT_MS = 30_000
 HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder
-# A text that is none is for the border to refuse, not for the driver to fail with: it would take all other rows with it.
+# Text that is not UTF-8 is refused where rows are checked; an error in the driver would lose all other rows too.
 _TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
-_WAL_TRIES = 40  # SQLite does not wait by itself while somebody else makes the same switch
+_WAL_TRIES = 40  # SQLite does not wait while another process makes the same switch
 
 
 DAMAGED = (
@@ -41,10 +41,10 @@ class Database(ABC):
     """Short transactions over one engine.
 
     Attributes:
-        name: What people call it; never a password.
-        is_shared: Whether processes of other machines use it too: then the rate grants live in it.
+        name: Its name in messages; never a password.
+        is_shared: Whether processes on other machines use it too: then the rate grants are in it.
         refusal: Why nothing may be written, where nothing may.
-        reading: The border that its rows come through.
+        reading: Checks its rows.
     """
 
     is_shared = False
@@ -58,7 +58,7 @@ class Database(ABC):
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One transaction that holds the write lock from its first moment, so that what it reads stays true."""
+        """One transaction that holds the write lock from its start, so that what it reads stays true."""
         if self.refusal is not None:
             raise LedgerError.like(self.refusal)
         with self._translated(), self._transaction() as db:
@@ -66,12 +66,12 @@ class Database(ABC):
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A look that never blocks writers."""
+        """A connection for reading; it never blocks writers."""
         with self._translated(), self._look() as db:
             yield db
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
         self._engine.dispose()
 
     @abstractmethod
@@ -91,7 +91,7 @@ class Database(ABC):
         try:
             yield
         except sa.exc.DBAPIError as exc:
-            without_frames(exc)  # the driver's hold the password of a server
+            without_frames(exc)  # the driver's frames hold the password of a server
             raise LedgerError(
                 f"the ledger {self.name} cannot be used: {self._said(exc)}.", hint=self._next_step(exc)
             ) from None
@@ -203,12 +203,12 @@ class SqliteFile(Database):
             yield db
 
     def _check_own(self, db: sa.Connection, *, may_write: bool = False) -> None:
-        """Look again whether the tables are ours where they were changed since: another process may have put a trigger in."""
+        """Check the tables again if the schema has changed: another process may have added a trigger."""
         raw: Any = db.connection.dbapi_connection
         number = schema_number(raw)
         if db.info.get("schema", (None,))[0] != number:
             db.info["schema"] = (number, check_own(raw, self._make, self.name))
-        if may_write and db.info["schema"][1]:  # known at opening, it would have been refused before
+        if may_write and db.info["schema"][1]:  # found at opening, it is refused before
             raise LedgerError(
                 f"the ledger {self.name} was brought up to date by a newer kie_nb meanwhile.",
                 hint="restart the kernel",
@@ -227,7 +227,7 @@ def _has_content(file: Path) -> bool:
 
 
 def _choose_journal(connection: sqlite3.Connection, mode: str) -> None:
-    """Switch only where it is needed: the switch wants the file for itself for a moment."""
+    """Switch only where it is needed: the switch needs exclusive access for a moment."""
     for attempt in range(_WAL_TRIES):
         if connection.execute("PRAGMA journal_mode").fetchone()[0] == mode:
             return

@@ -13,7 +13,7 @@ from .database import Database
 from .schema import run
 
 if TYPE_CHECKING:
-    from .leases import Owned
+    from .rows import RunRow
 
 
 class Driving:
@@ -22,7 +22,7 @@ class Driving:
     _db: Database
     _ahead = dt.timedelta(0)
 
-    def claim(self, row: Owned, owner: str, *, hint: str | None = None) -> bool:
+    def claim(self, row: RunRow, owner: str, *, hint: str | None = None) -> bool:
         """Take over a run from a dead owner; False if another process was quicker, or the owner has sent a heartbeat since *row*."""
         held = run.c.owner.is_(None) if row.owner is None else run.c.owner == row.owner
         values = {"owner": owner, "owner_hint": hint, "beat": run.c.beat + 1}
@@ -33,19 +33,19 @@ class Driving:
             return bool(found.rowcount)
 
     def renew(self, run_ids: Sequence[str], owner: str) -> int:
-        """Say that *owner* is alive; of how many of the runs it still is the owner."""
+        """Send a heartbeat of *owner* for these runs; the number of those that it still owns."""
         with self._db.write() as db:
             self._read_clock(db)
             mine = run.update().where(run.c.id.in_(run_ids), run.c.owner == owner)
             return int(db.execute(mine.values(beat=run.c.beat + 1)).rowcount)
 
     def read_clock(self) -> dt.datetime:
-        """The present moment by the database's clock (UTC)."""
+        """The current time by the database's clock (UTC)."""
         with self._db.read() as db:
             return self._read_clock(db)
 
     def now(self) -> dt.datetime:
-        """The same without asking: by this machine's clock, and how far that was off when the database was last asked."""
+        """The same without a query: by this machine's clock and its offset when the database was last asked."""
         return dt.datetime.now(dt.UTC) + self._ahead
 
     def _read_clock(self, db: sa.Connection) -> dt.datetime:

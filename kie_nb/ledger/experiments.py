@@ -68,7 +68,7 @@ class Experiments:
         self._db, self._service = database, service
 
     def definition(self, name: str) -> dict[str, Any] | None:
-        """What was kept under *name*, or None."""
+        """What was stored under *name*, or None."""
         with self._db.read() as db:
             return self._kept(db, name)[0]
 
@@ -78,11 +78,11 @@ class Experiments:
             return self._kept(db, name)[1]
 
     def change(self, name: str, decide: Decide) -> None:
-        """Keep a definition and its cells, in place of those that were kept under *name*.
+        """Store a definition and its cells, in place of those under *name*.
 
         Args:
             name: Of the experiment.
-            decide: Is given the definition and the places that are kept, and gives those to keep, or None for no change. It is
+            decide: Gets the stored definition and places, and returns those to store, or None for no change. It is
                 asked again in the transaction that writes: nobody else can change them between its answer and the writing.
                 What it raises leaves all as it was.
         """

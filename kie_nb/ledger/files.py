@@ -1,9 +1,8 @@
-"""Names and places of the files beside the ledger. Whatever they are made of, they stay inside the folder."""
+"""Names and paths of the files beside the ledger; all stay inside its folder."""
 
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 import os
 import re
 import unicodedata
@@ -23,6 +22,7 @@ from ..home import (
     stored_place,
 )
 from ..paths import shown_path
+from ..video.sniff import mime_of
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _SLUG_LENGTH = 40
@@ -86,7 +86,7 @@ class Files:
         return target
 
     def check_folders(self) -> None:
-        """Refuse a home whose folders are links, before anything is paid for that could not be kept in them.
+        """Refuse a home whose folders are links, before anything is paid for that could not be stored.
 
         Raises:
             LedgerError: naming the folder.
@@ -107,7 +107,7 @@ class Files:
         return next((place for place in places if is_plain_file(place)), None)
 
     def there(self) -> frozenset[str]:
-        """The files in `videos/`, as the ledger names them: one look for thousands of runs."""
+        """The files in `videos/`, as the ledger names them, by one listing for thousands of runs."""
         if not is_real_folder(self.videos):
             return frozenset()
         try:
@@ -148,10 +148,10 @@ def slug(text: str) -> str:
 
 
 def short_task(task_id: str) -> str:
-    """Eight characters that tell tasks apart; ids are opaque, may hold anything, and may begin alike (kie-api §3)."""
+    """Eight characters that identify a task; ids are opaque, may hold anything, and may begin alike (kie-api §3)."""
     return hashlib.sha256(task_id.encode()).hexdigest()[:8]
 
 
 def is_picture(video: Path) -> bool:
     """Whether the service made a picture, by its file's name."""
-    return (mimetypes.guess_type(video.name)[0] or "").startswith("image/")
+    return mime_of(video.name).startswith("image/")

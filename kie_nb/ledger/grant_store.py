@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05
-_FAR = 1e11  # no moment is later; SQLite takes texts for more than any number
+_FAR = 1e11  # later than any time; SQLite sorts texts after all numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right to send one create. Both parts name it: SQLite gives a number again once its row is gone."""
+    """The right to send one create. SQLite reuses an id once its row is deleted; with the time it is unique."""
 
     id: int
     taken_at: float
@@ -33,10 +33,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """What came of asking to send a run.
+    """The result of asking to send a run.
 
     Attributes:
-        row: The run, now `sending`; None if it is somebody else's by now or has moved on.
+        row: The run, now `sending`; None if another process owns it by now or its state has changed.
         grant: To be given to `GrantStore.replied` when the reply is in; None with `row`.
         wait_s: Seconds until asking again makes sense, if there was no grant to be had.
     """
@@ -66,14 +66,14 @@ class GrantStore:
             grants_metadata.create_all(db)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._is_own:
             self._db.close()
 
     def send(
         self, ledger: Ledger, run_id: str, *, account: str, limit: int, window_s: float, **step: Any
     ) -> Leave:
-        """A grant and the run's step from the intention to `sending`: both or neither.
+        """A grant and the run's transition from `intent` to `sending`: both or neither.
 
         In one transaction where they share a database. Where they do not, a process that dies between the two leaves a
         grant that nobody uses; it never leaves a run without one.
@@ -150,7 +150,7 @@ class GrantStore:
 
     @staticmethod
     def _give_back(db: sa.Connection, grant: Grant) -> None:
-        """Nothing was sent with it, so it does not count."""
+        """Delete a grant that nothing was sent with."""
         db.execute(slot.delete().where(*_is(grant)))
 
 

@@ -18,19 +18,19 @@ _EARLIER = 20  # contents of one address that are remembered
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadRow:
-    """A picture that the service has."""
+    """An upload that the service still holds."""
 
     url: str
     uploaded_at: str
 
 
 class ImageRegistry:
-    """The half of the ledger that knows pictures."""
+    """The part of the ledger that knows images."""
 
     _db: Database
 
     def remember_upload(self, account: str, sha256: str, url: str) -> None:
-        """The service has this picture, under *url*."""
+        """Record that the service holds this image, under *url*."""
         with self._db.write() as db:
             db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
             db.execute(
@@ -38,20 +38,22 @@ class ImageRegistry:
             )
 
     def forget_upload(self, account: str, sha256: str) -> None:
-        """The service no longer serves this picture."""
+        """Forget an upload that the service no longer serves."""
         with self._db.write() as db:
             db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
 
     def find_upload(self, account: str, sha256: str) -> UploadRow | None:
-        """Where the service has this picture, if it was ever uploaded."""
+        """The upload of this image, if there was one."""
         query = sa.select(upload).where(upload.c.account == account, upload.c.sha256 == sha256)
         with self._db.read() as db:
             found = other_row("upload", db.execute(query).mappings().first())
         return UploadRow(url=found["url"], uploaded_at=found["uploaded_at"]) if found else None
 
     def remember_url(self, url: str, identity: dict[str, Any]) -> None:
-        """What *url* served when a run was made with it; what it served before stays known."""
-        with self._db.write() as db:  # another kernel may remember another picture of it: neither is lost
+        """Record what *url* served when a run was made with it; what it served before stays recorded."""
+        with (
+            self._db.write() as db
+        ):  # another kernel may record another image of it at the same time: neither is lost
             earlier = [known for known in _told(db, url) if known != identity][:_EARLIER]
             db.execute(picture_url.delete().where(picture_url.c.url == url))
             kept = {**identity, "earlier": earlier} if earlier else identity

@@ -1,7 +1,7 @@
-"""Who is alive: a rule without anybody's wall clock, for every kind of database.
+"""Stale leases: whether an owner process is dead, decided without any wall clock, for every kind of database.
 
-An owner that lives counts up the `beat` of each of its runs. Whoever watches a run holds its owner for dead when *its own
-reads* have shown the same beat for a whole lease, on its own monotonic clock. What the machines' clocks say, whether one was
+A live owner increments the `beat` of each of its runs. A process takes an owner for dead when *its own reads* have shown
+the same beat for a whole lease, on its own monotonic clock. What the machines' clocks say, whether one was
 set, and how long this machine slept does not matter; nor does it whether the database is a server or a file that two machines
 write. The price: whoever sees a run for the first time waits for a lease before it takes it up, unless the process table
 knows more (`owner`).
@@ -13,33 +13,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from . import owner as owner_
+
+if TYPE_CHECKING:
+    from .rows import RunRow
 
 LEASE_S = 45.0
 BEATS = 4  # in a lease
 _GOES_ON_ASLEEP = getattr(time, "CLOCK_BOOTTIME", None)
-
-
-class Owned(Protocol):
-    """What a row says of its owner."""
-
-    @property
-    def id(self) -> str:
-        """Of the run."""
-
-    @property
-    def owner(self) -> str | None:
-        """Who drives it."""
-
-    @property
-    def owner_hint(self) -> str | None:
-        """What the process table may know of it."""
-
-    @property
-    def beat(self) -> int:
-        """Its signs of life, counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +36,12 @@ class Sight:
 
     @property
     def silent_s(self) -> float:
-        """For how long it was seen not to change."""
+        """How long it was seen unchanged."""
         return self.last - self.first
 
 
 def is_dead(silent_s: float, lease_s: float, *, has_ended: bool) -> bool:
-    """The rule. That a process is in the table says nothing: it may have become another program."""
+    """The rule. A process in the table proves nothing: its number may have been reused."""
     return has_ended or silent_s >= lease_s
 
 
@@ -73,7 +56,7 @@ class Leases:
         self.lease_s = lease_s
         self._seen: dict[str, Sight] = {}  # a run each, for as long as the process: a few words
 
-    def saw(self, began: float, *rows: Owned | None) -> None:
+    def saw(self, began: float, *rows: RunRow | None) -> None:
         """These rows were read, by a read that *began* then (`time.monotonic`): it may have come back much later."""
         for row in filter(None, rows):
             known = self._seen.get(row.id)
@@ -83,7 +66,7 @@ class Leases:
             elif began > known.last:
                 self._seen[row.id] = Sight(row.owner, row.beat, known.first, began)
 
-    def is_dead(self, row: Owned) -> bool:
+    def is_dead(self, row: RunRow) -> bool:
         """Whether the run of *row* is undriven: it has no owner, or its owner process is dead."""
         if row.owner is None or row.owner == owner_.me():
             return row.owner is None
@@ -91,7 +74,7 @@ class Leases:
         silent_s = seen.silent_s if seen is not None and seen.owner == row.owner else 0.0
         return is_dead(silent_s, self.lease_s, has_ended=owner_.has_ended(row.owner_hint))
 
-    def is_others(self, row: Owned) -> bool:
+    def is_others(self, row: RunRow) -> bool:
         """Whether another process drives the run of *row*, or may."""
         return row.owner != owner_.me() and not self.is_dead(row)
 

@@ -27,7 +27,7 @@ _NO_TASK_YET = ("intent", "sending", "not_sent", "unknown", "written_off")
 
 
 class Known(NamedTuple):
-    """What this ledger knows of a run that comes in."""
+    """What this ledger has of a run that comes in."""
 
     state: str
     task_id: str | None
@@ -40,7 +40,7 @@ class Known(NamedTuple):
 
 
 def is_news(ours: Known | None, state: str, task_id: str | None) -> bool:
-    """Whether a run that comes in is taken: it is not here, nobody drives it here, and it is further along there.
+    """Whether a run from elsewhere is taken in: it is not here, or it is further along there and nobody drives it here.
 
     A task that is known there settles a run without one here; a run of another task is not this one.
     """
@@ -83,7 +83,7 @@ def in_hand(database: Database, driver: str) -> list[RunRow]:
 
 
 def put_back(database: Database, rows: Sequence[RunRow]) -> None:
-    """Write *rows* into the file that has taken the place of theirs; those that it has are left as they are there."""
+    """Write *rows* into the file that has replaced theirs; those that it has stay as they are there."""
     with database.write() as db:
         for row in rows:
             if db.execute(sa.select(run.c.id).where(run.c.id == row.id)).first() is None:
@@ -145,7 +145,7 @@ def _same_request(fingerprint: str, family: str, *, seed_drawn: bool) -> sa.Colu
 
 
 def stand_in(db: sa.Connection, released: Any) -> None:
-    """Let a run that came in and did not stand do so now, where *released* was the last to stand for its request.
+    """Let a run that was copied or imported stand for its request where *released* was the last to do so.
 
     Else the request would be sent again, though another machine has paid for it.
     """

@@ -14,7 +14,7 @@ Migration = Callable[[sa.Connection], None]
 
 
 def m001_tables(db: sa.Connection) -> None:
-    """All tables of the first release. Before the second they are to be copied here as they are."""
+    """All tables of the first release. Before the second one, copy their definitions here as they are."""
     metadata.create_all(db)
     if (
         db.dialect.name == "postgresql"
@@ -26,7 +26,7 @@ MIGRATIONS: tuple[Migration, ...] = (m001_tables,)
 
 
 def all_tables(db: sa.Connection) -> None:
-    """Everything that an empty database gets."""
+    """The whole schema of an empty database."""
     migrate(db, 0)
 
 
@@ -42,7 +42,7 @@ def prepare(database: Database) -> None:
         version = version_of(db)
     if version < len(MIGRATIONS):
         with database.write() as db:
-            version = version_of(db)  # somebody may have been quicker
+            version = version_of(db)  # another process may have been quicker
             migrate(db, version)
     if version > len(MIGRATIONS):
         database.refusal = LedgerError(
@@ -53,7 +53,7 @@ def prepare(database: Database) -> None:
 
 
 def migrate(db: sa.Connection, version: int) -> None:
-    """Take each step from *version* on, inside the caller's transaction."""
+    """Run each migration after *version*, inside the caller's transaction."""
     db.exec_driver_sql("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
     for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         migration(db)

@@ -38,7 +38,7 @@ class Figures:
         real: What the service reported of them.
         unreported: Of how many of them it reported nothing; a failed task that it said nothing of was not billed.
         spent: Real where it was reported, else estimated.
-        unsent: What is reserved for runs that were written down and not sent yet.
+        unsent: What is reserved for runs that are recorded and not sent yet.
         unpriced: How many runs have no known price at all.
     """
 
@@ -107,7 +107,7 @@ _KEYS: dict[str, Any] = {
 
 
 class Budgets:
-    """The half of the ledger that knows money: the budgets that are set, and what runs cost, have reserved and may have cost."""
+    """The part of the ledger that knows money: the budgets that are set, and what runs cost, have reserved and may have cost."""
 
     _db: Database
 

@@ -51,14 +51,8 @@ def is_network(fstype: str) -> bool:
 
 def mount_of(folder: Path, mounts: Iterable[Mount]) -> Mount | None:
     """The file system of *folder*: of the mounts above it the deepest, and of equal ones the last."""
-    path = str(folder)
-    best: Mount | None = None
-    for mount in mounts:
-        top = mount.folder.rstrip("/\\") or mount.folder[:1]
-        is_above = path == top or path.startswith(top if top in "/\\" else top + os.sep)
-        if is_above and (best is None or len(top) >= len(best.folder)):
-            best = Mount(top, mount.fstype, mount.options)
-    return best
+    above = [mount for mount in mounts if folder.is_relative_to(mount.folder)]
+    return max(reversed(above), key=lambda mount: len(Path(mount.folder).parts), default=None)
 
 
 def mounts_here() -> list[Mount]:

@@ -79,7 +79,7 @@ def _folders(of: Path) -> list[Path]:
 
 
 def _refusal(database: Database) -> list[str]:
-    """Why nothing can be written: told to whoever only looks, too."""
+    """Why nothing can be written; also for those who only read."""
     refusal = database.refusal
     return [f"{refusal.message} Next: {refusal.hint}."] if refusal else []
 

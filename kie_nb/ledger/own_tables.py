@@ -1,4 +1,4 @@
-"""A SQLite file holds our tables and nothing else: a database can carry code, and a file may be anybody's.
+"""A SQLite file must hold our tables and nothing else: a database can carry code, and the file may come from a stranger.
 
 A trigger would change a request between its check and its sending, a view would give others' rows for ours.
 """
@@ -44,7 +44,7 @@ def check_plain(file: Path) -> None:
 
 
 def harden(connection: sqlite3.Connection) -> None:
-    """Let nothing in the file run by itself; before the first statement that reads its schema."""
+    """Disable code in the file; before the first statement that reads its schema."""
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
     if hasattr(connection, "setconfig"):  # Python 3.12
@@ -54,7 +54,7 @@ def harden(connection: sqlite3.Connection) -> None:
 
 
 def schema_number(connection: sqlite3.Connection) -> int:
-    """Changes with every change of the tables, whoever makes it."""
+    """A number that changes with the schema, whoever changes it."""
     return int(connection.execute("PRAGMA schema_version").fetchone()[0])
 
 
@@ -63,7 +63,7 @@ def check_own(connection: sqlite3.Connection, make: Make, name: str) -> bool:
 
     Args:
         make: Makes all tables in an empty database.
-        name: What people call the file.
+        name: Of the file, for messages.
 
     Returns:
         Whether a newer kie_nb wrote it: it may have other tables, which are looked at and never written.

@@ -40,7 +40,7 @@ def hint() -> str:
 
 
 def mark() -> str:
-    """This process in the name of a file: what `hint` says, with a hash for boot and namespaces; "0" where it says nothing."""
+    """This process for use in a file name: `hint` with boot and namespaces hashed; "0" where there is none."""
     place, _, process = hint().partition("|")[2].partition("|")
     return f"{_place()}-{process.replace('|', '-')}" if place else "0"
 

@@ -1,4 +1,4 @@
-"""The border of the ledger: rows are checked where they are read. SQLite keeps any value in any column, and a file may be anybody's.
+"""Rows are checked where they are read. SQLite keeps any value in any column, and a file may be anybody's.
 
 Past it a row has the types and ranges that `rows.py` says. A column that only tells something is emptied where it is wrong;
 a row whose identity, request or state is wrong is left out, with a remark, and stands in the way of buying its request anew.
@@ -7,7 +7,7 @@ a row whose identity, request or state is wrong is left out, with a remark, and 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 import sqlalchemy as sa
@@ -104,21 +104,20 @@ class Reading:
 
     def run(self, found: Entry | None) -> RunRow | None:
         """The run that *found* is, if it is one."""
-        try:
-            return self.sure(found)
-        except UnreadableRun as exc:
-            self._remark(f"{exc.message} It is left out.")
-            return None
+        return next(self._readable([] if found is None else [found], self.sure), None)
 
     def runs(self, found: Iterable[Entry]) -> list[RunRow]:
         """Those of *found* that are runs."""
-        return [row for entry in found if (row := self.run(entry)) is not None]
+        return [row for row in self._readable(found, self.sure) if row is not None]
 
     def typed_all(self, kind: TypeAdapter[T], found: Iterable[Entry]) -> Iterator[T]:
         """Those of *found* that are of *kind*, which has columns of a run."""
+        return self._readable(found, lambda entry: self.typed(kind, dict(entry)))
+
+    def _readable(self, found: Iterable[Entry], read: Callable[[Entry], T]) -> Iterator[T]:
         for entry in found:
             try:
-                yield self.typed(kind, dict(entry))
+                yield read(entry)
             except UnreadableRun as exc:
                 self._remark(f"{exc.message} It is left out.")
 

@@ -81,6 +81,8 @@ class KeptFile:
         sha256: Of what was put there; None where it was not recorded.
         bytes: How many; None likewise.
         seconds: How long the video is; None for what is no video.
+        width: Of the video as it is shown; None likewise, and where it was not recorded.
+        height: Likewise.
         remark: What is wrong with it, in a sentence; None for a file that is whole.
         version: What the service said of such a file, to be asked whether it has another by now.
     """
@@ -90,6 +92,8 @@ class KeptFile:
     sha256: Sha256 | None = None
     bytes: Whole | None = None
     seconds: Seconds | None = None
+    width: Whole | None = None
+    height: Whole | None = None
     remark: Text | None = None
     version: Text | None = None
 
@@ -115,7 +119,7 @@ KeptFiles = Annotated[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewRun:
-    """What is known of a run before anything was sent."""
+    """A run before anything is sent."""
 
     service: str
     account: str
@@ -135,7 +139,7 @@ class NewRun:
 
     @property
     def scopes(self) -> dict[str, str | None]:
-        """What a budget may be set for, and this run is in; beside the day on which it is written down."""
+        """The scopes of budgets that it counts for, besides the day."""
         return {"notebook": self.notebook, "experiment": self.experiment}
 
 
@@ -222,7 +226,7 @@ class EventRow(PublicEvent):
 
 
 class UploadColumns(TypedDict):
-    """A picture that the service has."""
+    """An upload that the service holds."""
 
     account: Word
     sha256: Sha256
@@ -231,7 +235,7 @@ class UploadColumns(TypedDict):
 
 
 class PictureUrlRow(TypedDict):
-    """What a picture's address served."""
+    """What an image URL has served."""
 
     url: Url
     identity: dict[str, Any]
@@ -239,7 +243,7 @@ class PictureUrlRow(TypedDict):
 
 
 class BudgetRow(TypedDict):
-    """A limit of the user's own."""
+    """A budget that the user has set."""
 
     scope: Word
     credits: Annotated[float, Strict(), Field(gt=0, le=MAX_BALANCE)]

@@ -1,4 +1,4 @@
-"""Runs in the ledger: written before they are sent, moved by one transaction and one event each."""
+"""Runs in the ledger: recorded before they are sent; each transition is one transaction with one event."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .search import Queries
 from .states import RELEASED
 
 _SENT_AGAIN = "sent again as"
-# What a trigger could change to have it bought twice, or past a limit.
+# A trigger that changes one of these could cause a duplicate submission, or pass a limit.
 _KEPT_AS_WRITTEN = (
     *("id", "service", "account", "model", "fingerprint", "family", "active_key"),
     *("seed", "state", "estimate", "owner"),
@@ -40,7 +40,7 @@ _KEPT_AS_WRITTEN = (
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
 _UPDATE = run.update().where(run.c.id == sa.bindparam("run_id"))
-# One that may be billed stands for its request, whatever became of its mark: a file may be anybody's.
+# A run that may be billed stands for its request even without its key: the file may come from a stranger.
 _STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
 _LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
@@ -88,11 +88,11 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
 
     @property
     def remarks(self) -> list[str]:
-        """What the user should know of where it is kept and what in it cannot be read, a line each."""
+        """What the user should know: where it is stored, and what in it cannot be read, a line each."""
         return [*self._remarks, *self._db.reading.remarks]
 
     def untold(self) -> tuple[str, ...]:
-        """The remarks not reported yet; each is given once per process."""
+        """The remarks not reported yet; each is returned once per process."""
         return tuple(text for text in self.remarks if is_new((self.home, text)))
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
         instead_of: RunRow | None = None,
         experiment_limit: float | None = None,
     ) -> tuple[RunRow, bool]:
-        """Write down the intention, or find the run that already stands for this request.
+        """Record the intention, or find the run that already stands for this request.
 
         With a seed of the user's own the whole request must be the same; with a drawn one, an earlier run whose seed was
         drawn stands for it: running a cell again must not pay again.
@@ -276,7 +276,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
         return after
 
     def mark(self, run_id: str, **words: Any) -> RunRow | None:
-        """What people say of a run: `tags`, `note`, `rating`; kept as an event too, and published."""
+        """Set what the user says of a run: `tags`, `note`, `rating`; recorded as an event too, and published."""
         with self._db.write() as db:
             before = self._get(db, run_id)
             if before is None:
@@ -288,7 +288,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
         return after
 
     def add_origin(self, run_id: str, **facts: Any) -> None:
-        """Add what is known by now of where a run was asked for."""
+        """Add to the provenance of a run."""
         with self._db.write() as db:
             before = self._get(db, run_id)
             if before is not None:

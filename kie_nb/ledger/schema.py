@@ -15,7 +15,7 @@ metadata = sa.MetaData()
 
 
 class Flag(sa.Boolean):
-    """A boolean whose odd values are seen as they are; SQLAlchemy's own would take them all for True."""
+    """A boolean that returns invalid values as they are; SQLAlchemy's own would return True."""
 
     cache_ok = True
 
@@ -51,7 +51,7 @@ run = _table(
     sa.Index("run_created", "created_at"),
     key=("id",),
 )
-# Every transition, appended and never changed: history can be read back.
+# Every transition, appended and never changed.
 event = _table("event", EventRow, sa.Index("event_run", "run_id"), key=("id",))
 # One upload per content and account, for as long as the service keeps it.
 upload = _table("upload", UploadColumns, key=("account", "sha256"))
@@ -64,7 +64,7 @@ experiment = _table("experiment", ExperimentRow, key=("name", "service"))
 # Its cells: a run stands for a cell by its fingerprint, whoever bought it.
 cell = _table("cell", CellRow, key=("experiment", "service", "fingerprint"))
 
-# When a run came into this ledger, among all that did: clocks may be set back. 0 for one without a history.
+# The order in which runs came into this ledger: clocks may be set back. 0 for one without a history.
 CAME = sa.func.coalesce(
     sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run).scalar_subquery(), 0
 )
@@ -90,11 +90,11 @@ pause = sa.Table(
 )
 
 
-IMPORTED = "imported"  # the account of a run that came with an import: whose key it was is not told
+IMPORTED = "imported"  # the account of an imported run: whose key it was is not known
 
 
 def moment(text: str | None) -> dt.datetime | None:
-    """A moment of the tables as a datetime."""
+    """A time of the tables as a datetime."""
     return dt.datetime.fromisoformat(text) if text else None
 
 

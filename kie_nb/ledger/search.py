@@ -51,7 +51,7 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choices:
-    """What there is to choose from among the runs of a service, each in the order of its letters."""
+    """The values to filter by among the runs of a service, each sorted."""
 
     models: list[str]
     experiments: list[str]
@@ -70,12 +70,12 @@ def where(
     experiment: str | None = None,
     since: dt.datetime | None = None,
 ) -> list[Any]:
-    """Conditions for the runs that match all that is given.
+    """Conditions for the runs that match all filters.
 
     Args:
         text: A part of the prompt, in any case.
         least_rating: Only runs rated so or better, 1 to 5.
-        since: Only runs written down at this moment or later.
+        since: Only runs recorded at this time or later.
     """
     found: list[Any] = []
     if states is not None:
@@ -101,7 +101,7 @@ def where(
 
 
 class Queries:
-    """The half of the ledger that finds runs; the filters are those of `where`."""
+    """The part of the ledger that finds runs; the filters are those of `where`."""
 
     _db: Database
     leases: Leases
@@ -195,7 +195,7 @@ class Queries:
 
 
 class _Readable(sa.sql.functions.GenericFunction[bool]):
-    """Whether a JSON column can be looked into: what cannot would fail the whole question."""
+    """Whether a JSON column can be queried: one that cannot would fail the whole query."""
 
     type = sa.Boolean()
     inherit_cache = True
@@ -220,5 +220,5 @@ def _asked(name: str) -> Any:
 
 
 def _stored(at: dt.datetime) -> str:
-    """A moment as the tables keep it."""
+    """A time as the tables store it."""
     return at.astimezone(dt.UTC).isoformat(timespec="microseconds")

@@ -64,7 +64,7 @@ def bundle(run: Run) -> dict[str, Any]:
     """The static page of *run*, by MIME type."""
     from .video import show_video
 
-    return show_video(run)._repr_mimebundle_() if run.video is not None else _page(run)
+    return show_video(run).bundle() if run.video is not None else _page(run)
 
 
 def _page(run: Run, *, note: str = "", with_error: bool = True) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from ..ledger import Files, is_picture
 from ..markup import Html, data_url
 from ..paths import shown_path
 from ..requests.pixels import small_jpeg
-from ..video import PLAYED, SOUNDS
+from ..video import PLAYED, SOUNDS, mime_of
 from . import page
 
 log = logging.getLogger("kie_nb")
@@ -56,32 +55,37 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911
         remark = "The file is neither video, picture nor sound, and is not shown."
         return Assets(content=None, poster=None, remark=remark, mime="")
     ending, size = video.suffix[1:], video.stat().st_size
-    mime = mimetypes.guess_type(video.name)[0] or ""
+    mime = mime_of(video.name)
     if mime.startswith("image/") or ending in SOUNDS:
         is_small = mime.startswith("image/") or size <= LARGEST_EMBED
         remark = "The service made a picture, not a video." if mime.startswith("image/") else ""
         content = room.read_media(video) if embed != "link" and is_small else None
         return Assets(content=content, poster=None, mime=mime or "audio/mpeg", remark=remark)
-    is_played = ending in PLAYED
+    unplayed = room.why_not_played(video)
+    is_played = not unplayed
     poster = _cached(video, Files.of(video).poster(video), room.make_poster)
     if is_played and embed == "link":
-        return Assets(content=None, poster=poster)
+        return Assets(content=None, poster=poster, mime=mime)
     if is_played and embed == "full" and size <= LARGEST_EMBED:
-        return Assets(content=room.read_media(video), poster=poster)
+        return Assets(content=room.read_media(video), poster=poster, mime=mime)
     preview = Files.of(video).preview(video)
     content = _cached(video, preview, room.make_preview)
-    if content is not None and not is_played and embed == "link":
-        return Assets(content=None, poster=poster, linked=preview)
     if content is not None:
         remark = f"The full file has {size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
-        is_asked = embed == "full" and is_played
-        return Assets(content=content, poster=poster, remark=remark if is_asked else "")
-    if not is_played:  # browsers play few containers: of the others the file is named
+        if unplayed:
+            remark = f"{unplayed}: a preview is shown."
+        linked = preview if embed == "link" else None
+        shown = content if linked is None else None
+        return Assets(
+            content=shown, poster=poster, linked=linked, remark=remark if embed != "preview" else ""
+        )
+    if ending not in PLAYED:  # browsers play few containers: of the others the file is named
         return Assets(content=None, poster=poster, remark="No preview could be made.", mime="")
-    remark = "No preview could be made: the full file is shown."
+    no_preview = f"{unplayed}, and no preview could be made" if unplayed else "No preview could be made"
+    remark = f"{no_preview}: the full file is shown."
     if size <= LARGEST_EMBED:
-        return Assets(content=room.read_media(video), poster=poster, remark=remark)
-    return Assets(content=None, poster=poster, remark="No preview could be made: the file is linked.")
+        return Assets(content=room.read_media(video), poster=poster, remark=remark, mime=mime)
+    return Assets(content=None, poster=poster, remark=f"{no_preview}: the file is linked.", mime=mime)
 
 
 def _cached(video: Path, target: Path, make: Callable[[Path, Path], object]) -> bytes | None:
@@ -156,7 +160,11 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
 
     _repr_html_ = html
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002
+    def _repr_mimebundle_(self, **_asked: Any) -> dict[str, Any]:
+        return self.bundle()
+
+    def bundle(self) -> dict[str, Any]:
+        """The page and its still, by MIME type."""
         bundle = {"text/html": self.html(), "text/plain": repr(self.run)}
         if self.assets.poster:
             bundle["image/jpeg"] = base64.b64encode(self.assets.poster).decode()

@@ -275,7 +275,8 @@ def copy_video(source: Path, target: Path, note: str) -> str:
         write_request(source, target, note)
     except (CannotTag, NotAVideo) as exc:
         copy_media(source, target)
-        return f"was copied as it is, without its request: {exc}"
+        why = str(exc).removeprefix(source.name)  # which is told beside it, under the name of the copy
+        return f"was copied as it is, without its request: {'it' if why != str(exc) else ''}{why}"
     return ""
 
 

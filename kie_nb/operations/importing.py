@@ -192,6 +192,8 @@ def _take_in(
         sha256=video.sha256,  # of the copy, which carries its request; the original's is another
         bytes=video.bytes,
         seconds=video.seconds,
+        width=look.size[0] if look.size else None,
+        height=look.size[1] if look.size else None,
         remark=look.remark or None,
     )
 

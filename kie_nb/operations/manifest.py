@@ -194,23 +194,22 @@ def load(folder: Path) -> Manifest:
     Raises:
         LedgerError: there is none that can be used.
     """
-    return parse(_content(folder / NAME))
-
-
-def _content(path: Path) -> bytes:
     try:
-        found = path.lstat()
-    except (OSError, ValueError) as exc:  # ValueError: a name that no file can have
+        with open_file(folder / NAME, follow=False) as file:
+            content = file.read(MAX_MANIFEST + 1)
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        ValueError,
+    ) as exc:  # ValueError: a name that no file can have
         raise LedgerError(
-            f"there is no {NAME} in {path.parent}.", hint="name a folder that `export` has made"
+            f"there is no {NAME} in {folder}.", hint="name a folder that `export` has made"
         ) from exc
-    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_MANIFEST:
-        raise LedgerError(f"{NAME} is not a plain file of at most {MAX_MANIFEST >> 20} MB; it was not read.")
-    try:
-        with open_file(path, follow=False) as file:
-            return file.read(MAX_MANIFEST)
     except OSError as exc:
         raise LedgerError(f"{NAME} cannot be read: {exc.strerror or exc}.") from exc
+    if len(content) > MAX_MANIFEST:
+        raise LedgerError(f"{NAME} has more than {MAX_MANIFEST >> 20} MB; it was not read.")
+    return parse(content)
 
 
 def dump(manifest: Manifest) -> bytes:

@@ -11,7 +11,7 @@ from ..catalogue import ImageIdentity, read_image
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..notice import is_new
-from ..service.media import NotThere, read_at
+from ..service.media import NotThere, UnknownHost, read_at
 from ..service.reach import ForbiddenAddress
 from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url, remarks_on
 from .way import Way
@@ -72,7 +72,7 @@ def seen_at(
             raise BadImage(
                 f"the picture at {shareable(url)} cannot be read ({exc.message}), by the service neither.",
                 hint="correct the address, or pass a file; --no-check-image (check_image=False) sends it all the same",
-            ) from None
+            ) from exc
         words = (
             f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
             "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
@@ -97,7 +97,13 @@ def picture_for_all(
         (one for one in recorded_pictures(url, ledger, channel=channel) if not one.identity.by_url), None
     )
     is_new_here = ledger.find_url(check_url(url, own=channel.own)) is None
-    picture, warnings = picture_at(url, ledger, channel=channel, check=check and is_new_here)
+    try:
+        picture, warnings = picture_at(url, ledger, channel=channel, check=check and is_new_here)
+    except BadImage as exc:
+        if not isinstance(exc.__cause__, UnknownHost):
+            raise
+        # A grid may be planned without a network.
+        picture, warnings = picture_at(url, ledger, channel=channel, check=False)
     if not picture.identity.by_url or known is None:
         return picture, warnings
     words = (

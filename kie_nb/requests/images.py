@@ -159,10 +159,11 @@ def _sendable(content: bytes, label: str, *, fit: bool) -> tuple[bytes, tuple[st
     with _opened(content, label, shrink=fit) as image:
         kind = image.format or ""
         is_deep = kind in MIMES and image.mode.startswith("I")
-        is_fine = len(content) <= MAX_BYTES and max(shown_size(image)) <= _USUAL_SIDES[1]
+        full = image.info.get("full_size")
+        is_fine = len(content) <= MAX_BYTES and max(full or image.size) <= _USUAL_SIDES[1]
         if not is_deep and ((kind in MIMES and (is_fine or not fit)) or not (fit or is_phones)):
             return content, ()
-        kind, full = "16-bit grey" if is_deep else kind, image.info.get("full_size")
+        kind = "16-bit grey" if is_deep else kind
         made, done = _made_of(as_shown(image), label, fit=fit, kind=kind, full=full)
         return made, (*(f"{label} {one}." for one in _changed(image)), *done)
 

@@ -55,15 +55,27 @@ def _exif(orientation: int) -> bytes:
     return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
 
 
+def _is_orientation(exif: bytes) -> bool:
+    """Whether EXIF holds an orientation and nothing else: it is kept as it is."""
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) != len(_exif(1)):
+        return False
+    start, count, tag = struct.unpack_from(f"{order}IHH", tiff, 4)
+    return bool((start, count, tag) == (8, 1, 0x0112) and not any(tiff[-4:]))
+
+
 def _jpeg(content: bytes, orientation: int) -> bytes:
-    kept = [content[:2]]
-    if orientation != 1:
-        exif = b"Exif\0\0" + _exif(orientation)
-        kept.append(struct.pack(">BBH", 0xFF, 0xE1, len(exif) + 2) + exif)
+    kept, is_told = [content[:2]], orientation == 1
     for marker, part in _segments(content):
         is_extra = _APP0 <= marker <= _APP15 or marker == _COM
-        if not is_extra or (marker in _JPEG_KEPT and part[4:].startswith(_JPEG_KEPT[marker])):
+        is_exif = marker == _APP0 + 1 and _is_orientation(part[4:])
+        if is_exif or not is_extra or (marker in _JPEG_KEPT and part[4:].startswith(_JPEG_KEPT[marker])):
             kept.append(part)
+        is_told = is_told or is_exif
+    if not is_told:
+        exif = b"Exif\0\0" + _exif(orientation)
+        kept.insert(1, struct.pack(">BBH", 0xFF, 0xE1, len(exif) + 2) + exif)
     return b"".join(kept)
 
 
@@ -102,38 +114,48 @@ def _end_of_scan(content: bytes, place: int) -> int:
 
 
 def _png(content: bytes, orientation: int) -> bytes:
-    kept, place = [_PNG], len(_PNG)
+    kept, place, is_told = [_PNG], len(_PNG), orientation == 1
     while place < len(content):
         (length,) = struct.unpack_from(">I", content, place)
         kind, end = content[place + 4 : place + 8], place + 12 + length
         if end > len(content):
             raise _Odd
-        if kind[:1].isupper() or kind in _PNG_KEPT:
+        is_exif = kind == b"eXIf" and _is_orientation(content[place + 8 : end - 4])
+        if kind[:1].isupper() or kind in _PNG_KEPT or is_exif:
             kept.append(content[place:end])
-        if kind == b"IHDR" and orientation != 1:
-            exif = b"eXIf" + _exif(orientation)
-            kept.append(struct.pack(">I", len(exif) - 4) + exif + struct.pack(">I", zlib.crc32(exif)))
+        is_told = is_told or is_exif
         place = end
         if kind == b"IEND":
             break
-    return b"".join([*kept, content[place:]])
+    if not is_told:
+        exif = b"eXIf" + _exif(orientation)
+        # After IHDR, which is the first chunk.
+        kept.insert(2, struct.pack(">I", len(exif) - 4) + exif + struct.pack(">I", zlib.crc32(exif)))
+    is_padding = not content[place:].strip(b"\0")  # what else lies behind the end is another's
+    return b"".join([*kept, content[place:] if is_padding else b""])
 
 
 def _webp(content: bytes, orientation: int) -> bytes:
-    kept, place, end = [], 12, 8 + struct.unpack_from("<I", content, 4)[0]
+    kept, place, is_told = [], 12, orientation == 1
+    end = 8 + struct.unpack_from("<I", content, 4)[0]
     if end > len(content):
         raise _Odd
     while place + 8 <= end:
         kind, length = content[place : place + 4], struct.unpack_from("<I", content, place + 4)[0]
         after = place + 8 + length + length % 2
-        if kind == b"VP8X":
-            flags = content[place + 8] & ~(_WEBP_EXIF | _WEBP_XMP) | (_WEBP_EXIF if orientation != 1 else 0)
-            kept.append(content[place : place + 8] + bytes([flags]) + content[place + 9 : after])
-        elif kind in _WEBP_KEPT:
+        if kind in _WEBP_KEPT:
             kept.append(content[place:after])
+        elif kind == b"EXIF" and _is_orientation(content[place + 8 : place + 8 + length]):
+            kept.append(content[place:after])
+            is_told = True
         place = after
-    if orientation != 1:
+    if not is_told:
         exif = _exif(orientation)
         kept.append(b"EXIF" + struct.pack("<I", len(exif)) + exif)
+    has_exif = any(part.startswith(b"EXIF") for part in kept)
+    for number, part in enumerate(kept):
+        if part.startswith(b"VP8X"):
+            flags = part[8] & ~(_WEBP_EXIF | _WEBP_XMP) | (_WEBP_EXIF if has_exif else 0)
+            kept[number] = part[:8] + bytes([flags]) + part[9:]
     body = b"WEBP" + b"".join(kept)
     return b"RIFF" + struct.pack("<I", len(body)) + body

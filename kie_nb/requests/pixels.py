@@ -9,6 +9,7 @@ from typing import IO, Any
 from ..errors import BadImage
 from ..video.bounds import open_picture
 
+_LEAST_GREY = 64  # fractions that go no further may be of any unit, and would be dark
 _FULL_16_BIT = 257  # 65535 / 255
 _MOST_SIDE = 4096
 _SMALLER = 0.8  # of a side, each time that a picture is still too large
@@ -192,8 +193,8 @@ def _scaled(image: Any) -> Any:
     values = np.asarray(image)
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
         values = (values / _FULL_16_BIT).round().astype(np.uint8)
-    elif image.mode == "F" and np.isfinite(values).all() and 1 < values.max() <= 255 and values.min() >= 0:  # noqa: PLR2004
-        values = values.round().astype(np.uint8)  # as Pillow makes them of grey
+    elif image.mode == "F" and values.min() >= 0 and _LEAST_GREY < values.max() <= 255:  # noqa: PLR2004
+        values = values.round().astype(np.uint8)  # as Pillow makes them of grey; NaN is in no range
     return Image.fromarray(_to_bytes(values, f"a picture of mode {image.mode}", "numpy.asarray(image)"))
 
 

@@ -190,7 +190,8 @@ def _in_stream(source: Any) -> Held | None:
         )
     content = bytes(content)
     named = getattr(source, "name", None)
-    return Held(content=content, name=Path(named).name if isinstance(named, str) else None, what="file")
+    is_name = isinstance(named, str) and not named.startswith("<")  # "<urllib response>" is none
+    return Held(content=content, name=Path(named).name if is_name else None, what="file")  # type: ignore[arg-type]
 
 
 def _in_array(source: Any) -> Held | None:
@@ -219,7 +220,7 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
     except FileNotFoundError:
         # The folder's name alone: this is shown in notebooks, whose readers the folders above it do not concern.
         where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"
-        raise BadImage(f"there is no file {text!r}{where}.", hint=_hint(text, path)) from None
+        raise BadImage(f"there is no file {text[:300]!r}{where}.", hint=_hint(text, path)) from None
     except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
         raise BadImage(
             f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}.",

@@ -43,6 +43,10 @@ class NotThere(ServiceTrouble):
     charged_by_default = NOTHING
 
 
+class UnknownHost(NotThere):
+    """Its host does not exist, or is not known where this machine asks."""
+
+
 class NotTheFile(DownloadFailed):
     """What came is not the file: a page, or nothing."""
 
@@ -91,7 +95,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
                     break
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         if _is_unknown_host(exc):
-            raise NotThere("no such host") from exc
+            raise UnknownHost("no such host") from exc
         raise ServiceTrouble(type(exc).__name__) from exc
     return content
 
@@ -99,7 +103,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 def _is_unknown_host(exc: BaseException | None) -> bool:
     """Whether the name system says that there is no such host; without a network it says nothing."""
     while exc is not None and not isinstance(exc, socket.gaierror):
-        exc = exc.__cause__
+        exc = exc.__cause__ or exc.__context__
     return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from .replies import REFUSALS
 
-CALLS = ("create", "record", "upload", "download", "picture", "credits", "download_url", "task")
+CALLS = ("create", "record", "upload", "download", "credits", "download_url", "task")
 
 MOST_SECONDS = 86_400.0
 _MOST_FAULTS = 1000
@@ -28,7 +28,6 @@ KINDS: dict[str, frozenset[str]] = {
     "record": _JSON | {"null_record", "unknown_state", "broken_param", "no_param", "no_urls", "two_urls"},
     "upload": _JSON,
     "download": _WIRE | {"truncate", "empty", "expired", "slow"},
-    "picture": _WIRE | {"empty", "expired"},  # a file that was uploaded, asked for by its address
     "credits": _JSON,
     "download_url": _JSON,
     "task": frozenset({"fail", "fail_moderation", "fail_image", "slow"}),

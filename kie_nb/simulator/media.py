@@ -62,7 +62,7 @@ async def uploaded(request: Request) -> Response:
     """A file that was handed to an upload route."""
     world = world_of(request)
     _count(world, request, "upload_downloads")
-    fault = world.faults.strike("picture", prompt=request.url.path)
+    fault = world.faults.strike("download", prompt=request.url.path)
     if fault and (early := _instead(fault)) is not None:
         return early
     try:

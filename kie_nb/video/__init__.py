@@ -23,8 +23,8 @@ from .inspection import Look, inspect
 from .likeness import compare_videos
 from .poster import make_poster
 from .preview import make_preview
-from .reading import probe, said_size
-from .sniff import ENDINGS, MEDIA, PAGES, PICTURES, PLAYED, SOUNDS, looks_like_video
+from .reading import probe, said_size, why_not_played
+from .sniff import ENDINGS, MEDIA, PAGES, PICTURES, PLAYED, SOUNDS, looks_like_video, mime_of
 from .strip import make_strip
 from .tags import CannotTag, read_request, write_request
 
@@ -50,11 +50,13 @@ __all__ = [
     "make_poster",
     "make_preview",
     "make_strip",
+    "mime_of",
     "open_media",
     "open_picture",
     "probe",
     "read_media",
     "read_request",
     "said_size",
+    "why_not_played",
     "write_request",
 ]

@@ -21,7 +21,13 @@ class NotAVideo(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoFacts:
-    """What was measured in a video file; nothing here is taken from its name."""
+    """What was measured in a video file; nothing here is taken from its name.
+
+    Attributes:
+        width: As it is shown: turned by the display matrix, its pixels square.
+        height: Likewise.
+        browser_playable: Whether every browser plays the file as it is.
+    """
 
     container: str
     video_codec: str

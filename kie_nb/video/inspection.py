@@ -3,10 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..home import open_file
 from .bounds import TooManyPixels, open_picture
+from .display import shown_size
 from .facts import AnyPath, NotAVideo
 from .reading import (
     NO_FRAME,
@@ -23,6 +24,7 @@ from .sniff import HEAD_BYTES, PAGES, PICTURES, SOUNDS, VIDEOS, describe_head, e
 
 if TYPE_CHECKING:
     from av.packet import Packet
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 Kind = Literal["video", "picture", "sound", "page", "other"]
@@ -39,12 +41,14 @@ class Look:
         kind: A "page" is an answer in words, or nothing at all: it is no result of a model.
         ending: The true one, by the bytes, without a dot.
         seconds: How long the video is, by its header where that says it; None for what is no video, or shows no frame.
+        size: Width and height of the video as they are shown; None likewise.
         remark: What is wrong with it, in a sentence without its full stop; "" if nothing is.
     """
 
     kind: Kind
     ending: str
     seconds: float | None = None
+    size: tuple[int, int] | None = None
     remark: str = ""
 
 
@@ -70,18 +74,18 @@ def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind
         return Look(kind="other", ending=ending, remark=words)
     kind: Kind = "picture" if ending == "gif" else "video"
     try:
-        seconds, remark = _watched(place)
+        seconds, size_shown, remark = _watched(place)
     except Exception as exc:  # noqa: BLE001 - FFmpeg has many errors, and none of them may cost a paid file
         seems = exc.seems if isinstance(exc, NotAVideo) else ""
         if seems == SOUND_ALONE:
             return Look(kind="sound", ending=_SOUND_ENDINGS.get(ending, ending), remark=SOUND_ALONE)
         words = f"cannot be played here: it seems to be {cut or seems or 'damaged'}"
         return Look(kind=kind, ending=ending, remark=words)
-    return Look(kind=kind, ending=ending, seconds=seconds, remark=remark)
+    return Look(kind=kind, ending=ending, seconds=seconds, size=size_shown, remark=remark)
 
 
-def _watched(place: Path) -> tuple[float, str]:
-    """How long it is, and what is wrong with it."""
+def _watched(place: Path) -> tuple[float, tuple[int, int] | None, str]:
+    """How long it is, the size that it is shown in, and what is wrong with it."""
     with opened(place, whole=False) as (container, stream):
         stream.thread_type = "SLICE"  # frames decoded ahead would swallow the error of the last one
         length_s = duration_s(container, stream)
@@ -90,7 +94,8 @@ def _watched(place: Path) -> tuple[float, str]:
         for packet in demuxed(container, [stream, *sounds]):
             if not watched.add(packet):
                 break
-        return watched.seconds, watched.remark(is_deaf=len(sounds) < len(container.streams.audio))
+        is_deaf = len(sounds) < len(container.streams.audio)
+        return watched.seconds, watched.size, watched.remark(is_deaf=is_deaf)
 
 
 @dataclass
@@ -105,6 +110,7 @@ class _Watched:
     bad: int = 0
     frames: int = 0
     first_s: float | None = None
+    size: tuple[int, int] | None = None
     end_s: float = 0.0
     sound_end_s: float = 0.0
     heard: int = 0
@@ -130,7 +136,8 @@ class _Watched:
             self.bad += frame.is_corrupt
             shown_s = self.end_s if frame.time is None else frame.time
             lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
-            self.first_s = shown_s if self.first_s is None else self.first_s
+            if self.first_s is None:
+                self.first_s, self.size = shown_s, shown_size(self.stream, cast("VideoFrame", frame))
             self.end_s = max(self.end_s, shown_s + (lasts_s or float(1 / frame_rate(self.stream))))
         self.is_over = self.frames >= _MOST_FRAMES
         return not self.is_over

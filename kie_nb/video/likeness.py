@@ -29,7 +29,9 @@ def compare_videos(first: AnyPath, second: AnyPath) -> Likeness:
     count = 0
     with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder, films(first, second) as (one, other):
         for mine, theirs in pairs(one, other):
-            gauge = gauge or Gauge(mine, theirs, Path(folder))
+            if gauge is None:
+                smaller = min(one, other, key=lambda film: film.width * film.height)
+                gauge = Gauge(mine, theirs, Path(folder), (smaller.width, smaller.height))
             gauge.add(mine, theirs)
             count += 1
         assert gauge is not None  # noqa: S101 - for the type checker: without a frame `pairs` has raised

@@ -26,13 +26,14 @@ _TICK = Fraction(1, 1000)
 
 
 class Gauge:
-    """Takes pairs of frames and measures them in one size and one format: that of the smaller, or plain 4:2:0."""
+    """Takes pairs of frames and measures them in *size* and in one format: theirs, or plain 4:2:0."""
 
-    def __init__(self, first: "VideoFrame", second: "VideoFrame", folder: Path) -> None:
+    def __init__(
+        self, first: "VideoFrame", second: "VideoFrame", folder: Path, size: tuple[int, int]
+    ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        smaller = min(first, second, key=lambda frame: frame.width * frame.height)
-        self.width, self.height = (max(_LEAST_SIDE, side) for side in (smaller.width, smaller.height))
+        self.width, self.height = (max(_LEAST_SIDE, side) for side in size)
         kinds = {(frame.format.name, is_full_range(frame)) for frame in (first, second)}
         self._format, self._is_full = (_PLAIN, False) if len(kinds) > 1 else kinds.pop()
         self._scalers = (VideoReformatter(), VideoReformatter())

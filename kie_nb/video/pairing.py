@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .display import pixel_aspect, shown_size, upright
 from .facts import NotAVideo
 from .reading import frame_rate, opened, pictures
 
@@ -31,7 +32,7 @@ class Film:
 
     def __init__(self, container: "InputContainer", stream: "VideoStream") -> None:
         self.name = Path(container.name).name
-        self.width, self.height = stream.width, stream.height
+        self.width, self.height = shown_size(stream)
         self.fps = float(frame_rate(stream))
         self.has_sound = bool(container.streams.audio)
         self.frames = 0
@@ -73,11 +74,14 @@ class Film:
         start_s = None
         for frame in pictures(container, stream):
             shown_s = self.frames / self.fps if frame.time is None else frame.time
-            start_s = shown_s if start_s is None else start_s
+            if start_s is None:
+                start_s = shown_s
+                self.width, self.height = shown_size(stream, frame)
             self._last_s = shown_s - start_s
             self.frames += 1
-            _add_pixels(self._hash, frame)
-            yield self._last_s, frame
+            shown = upright(frame)
+            _add_pixels(self._hash, shown, pixel_aspect(stream))
+            yield self._last_s, shown
 
 
 @contextmanager
@@ -109,8 +113,8 @@ def is_full_range(frame: "VideoFrame") -> bool:
     return frame.format.name.startswith("yuvj") or int(frame.color_range) == 2  # noqa: PLR2004 - AVCOL_RANGE_JPEG
 
 
-def _add_pixels(digest: Any, frame: "VideoFrame") -> None:
-    about = (frame.format.name, frame.width, frame.height, is_full_range(frame))
+def _add_pixels(digest: Any, frame: "VideoFrame", aspect: float) -> None:
+    about = (frame.format.name, frame.width, frame.height, is_full_range(frame), aspect)
     digest.update(repr(about).encode())
     for number, plane in enumerate(frame.planes):
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..fileops import finished_in_one_step
+from .display import picture_of, shown_size
 from .facts import AnyPath, NotAVideo
-from .reading import NO_FRAME, decoded, demuxed, duration_s, go_to, opened, upright
+from .reading import NO_FRAME, decoded, demuxed, duration_s, go_to, opened
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -31,10 +32,11 @@ def make_poster(
         at_s: take the frame shown at this second; by default the one with the most contrast of three.
     """
     frame = _frame_at(path, at_s) if at_s is not None else _best_frame(path)
-    picture = upright(frame).to_image()  # type: ignore[no-untyped-call]
-    if picture.width > max_width:
-        picture = picture.resize((max_width, max(1, round(picture.height * max_width / picture.width))))
-    return write_jpeg(picture, target)
+    with opened(path, whole=False) as (_, stream):
+        width, height = shown_size(stream, frame)
+    if width > max_width:
+        width, height = max_width, max(1, round(height * max_width / width))
+    return write_jpeg(picture_of(frame, (width, height)), target)
 
 
 def write_jpeg(picture: "Image", target: AnyPath) -> Path:

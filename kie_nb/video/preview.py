@@ -6,13 +6,15 @@ browser plays, so it is always made anew. The same file gives the same copy, byt
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..fileops import finished_in_one_step
 from .bounds import Budget
+from .display import shown_size, upright
 from .facts import AnyPath, NotAVideo
-from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened, upright
+from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -49,15 +51,15 @@ def make_preview(
             length_s = duration_s(source, picture) or _UNKNOWN_LENGTH_S
             frames = (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0])
             first = next(frames, None)
-        if first is None:
-            raise NotAVideo(f"no preview of {Path(path).name}: it is {NO_FRAME}", seems=NO_FRAME)
-        is_lying = cast("VideoFrame", first).rotation % 180 != 0
+            if first is None:
+                raise NotAVideo(f"no preview of {Path(path).name}: it is {NO_FRAME}", seems=NO_FRAME)
+            size = _preview_size(*shown_size(picture, cast("VideoFrame", first)), max_height)
         wanted = _bits_per_s(max_bytes, length_s)
-        length_s = _write(path, part, max_height, wanted, is_lying=is_lying)
+        length_s = _write(path, part, size, wanted)
         weight = part.stat().st_size
         if weight > max_bytes:  # the length was not known, or noise beat the rate control
             wanted = min(_bits_per_s(max_bytes, length_s), int(wanted * 0.9 * max_bytes / weight))
-            _write(path, part, max_height, max(wanted, _LEAST_BITS_PER_S), is_lying=is_lying)
+            _write(path, part, size, max(wanted, _LEAST_BITS_PER_S))
     return Path(target)
 
 
@@ -77,7 +79,7 @@ def _even(wanted: float, at_most: int) -> int:
     return max(2, min(round(wanted / 2), at_most // 2) * 2)
 
 
-def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lying: bool) -> float:
+def _write(path: AnyPath, part: Path, size: tuple[int, int], bits_per_s: int) -> float:
     """Encode all that can be decoded to *part*; the seconds of picture written."""
     import av
 
@@ -87,8 +89,7 @@ def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lyi
         av.open(str(part), "w", format="mp4", options=options) as copy,
     ):
         start_s = source.start_time / 1_000_000 if source.start_time else 0.0
-        size = _preview_size(picture.width, picture.height, max_short)
-        screen = _Screen(copy, picture, size[::-1] if is_lying else size, bits_per_s, start_s)
+        screen = _Screen(copy, picture, size, bits_per_s, start_s)
         tracks: dict[int, _Screen | _Speaker] = {picture.index: screen}
         for sound in [sound for sound in source.streams.audio if can_be_heard(sound)][:1]:
             tracks[sound.index] = _Speaker(copy, sound, start_s=start_s)
@@ -104,6 +105,11 @@ def _write(path: AnyPath, part: Path, max_short: int, bits_per_s: int, *, is_lyi
     return screen.length_s
 
 
+def _preview_rate(rate: Fraction) -> Fraction:
+    """*rate*, divided by a whole number above the limit: 60 becomes 30, 50 becomes 25."""
+    return (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
+
+
 class _Screen:
     """The picture of the copy: scaled, thinned to the frame rate, held to a bit rate."""
 
@@ -117,8 +123,7 @@ class _Screen:
     ) -> None:
         from av.video.reformatter import VideoReformatter
 
-        rate = frame_rate(source)  # divided by a whole number above the limit: 60 becomes 30, 50 becomes 25
-        self._rate = (rate / math.ceil(rate / _MAX_FPS)).limit_denominator(1001)
+        self._rate = _preview_rate(frame_rate(source))
         self._start_s = start_s
         self._last = -1
         self._scaler = VideoReformatter()

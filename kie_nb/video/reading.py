@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..home import open_file
 from .bounds import MOST_PIXELS, Budget, TooManyPixels, refuse_pixels
+from .display import shown_size
 from .facts import AnyPath, NotAVideo, VideoFacts
-from .sniff import HEAD_BYTES, describe, describe_head, looks_like_video, missing_part
+from .sniff import HEAD_BYTES, PLAYED, describe, describe_head, looks_like_video, missing_part
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -29,11 +30,21 @@ _OPEN_OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf",
 }
-_BROWSER_CODECS = {"h264", "av1", "vp9", "vp8"}
-_BROWSER_CONTAINERS = {"mp4", "mov", "webm"}
+_BROWSER_CODECS = {
+    "mp4": {"h264", "av1", "vp9"},
+    "mov": {"h264", "av1", "vp9"},
+    "webm": {"av1", "vp9", "vp8"},
+}
+_BROWSER_SOUNDS = {
+    "mp4": {"aac", "mp3", "opus", "flac"},
+    "mov": {"aac", "mp3", "opus", "flac"},
+    "webm": {"opus", "vorbis"},
+}
 _BROWSER_H264_PIXELS = {"yuv420p", "yuvj420p"}  # 10 bit and 4:4:4 play in some browsers only
 _CODEC_OF_LIBRARY = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}
 _CODEC_OF_LIBRARY |= {"libopus": "opus", "libvorbis": "vorbis", "mp3float": "mp3"}
+_CALLED = {"hevc": "HEVC (H.265)", "h264": "H.264", "mpeg4": "MPEG-4 Visual", "vp8": "VP8", "vp9": "VP9"}
+_CALLED |= {"webm": "WebM", "matroska": "Matroska", "prores": "ProRes", "ac3": "AC-3", "eac3": "E-AC-3"}
 TOO_LONG = "a video too long to be decoded here"
 _DEFAULT_FPS = Fraction(25)
 SOUND_ALONE = "sound without a picture"
@@ -41,9 +52,30 @@ NO_FRAME = "a video without a single frame that can be decoded"
 
 
 def probe(path: AnyPath) -> VideoFacts:
-    """Read what the container says about a video: codecs, size, length; NotAVideo for anything else, or a cut MP4."""
+    """Read what a video is: codecs, the size that it is shown in, length; NotAVideo for anything else, or a cut MP4."""
     with opened(path) as (container, stream):
         return _facts(Path(path), container, stream)
+
+
+def why_not_played(path: AnyPath) -> str:
+    """Why not every browser plays a video, in words; "" if they do, and for a file that cannot be read here: it may be theirs."""
+    ending = Path(path).suffix[1:]
+    if ending not in PLAYED:
+        return f"Not every browser plays {_CALLED.get(ending, ending.upper())} files"
+    try:
+        facts = probe(path)
+    except (OSError, ValueError):
+        return ""
+    if facts.browser_playable:
+        return ""
+    kind = facts.container
+    if facts.video_codec not in _BROWSER_CODECS.get(kind, ()):
+        what = _CALLED.get(facts.video_codec, facts.video_codec)
+    elif facts.audio_codec in {None, *_BROWSER_SOUNDS[kind]}:
+        what = "H.264 with more than 8 bits or other colours than 4:2:0"
+    else:
+        what = f"the sound ({_CALLED.get(str(facts.audio_codec), facts.audio_codec)})"
+    return f"Not every browser plays {what} in {_CALLED.get(kind, kind.upper())}"
 
 
 def _container(place: Path) -> "InputContainer":
@@ -127,18 +159,6 @@ def can_be_heard(sound: "AudioStream") -> bool:
     return sound.codec_context is not None and bool(sound.rate)
 
 
-def upright(frame: "VideoFrame") -> "VideoFrame":
-    """*frame* turned as a player shows it: a phone held upright writes lying pictures, and how to turn them."""
-    import numpy as np
-
-    if not frame.rotation or frame.rotation % 90:
-        return frame
-    pixels: Any = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
-    turned = type(frame).from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    turned.pts, turned.time_base = frame.pts, frame.time_base
-    return turned
-
-
 def go_to(container: "InputContainer", time_s: float) -> None:
     """Continue at the key frame before *time_s*; where a file cannot be searched, continue where we are."""
     import av
@@ -179,19 +199,31 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
     codec = _codec_name(stream)
     kind = _container_name(path, container)
     is_odd = codec == "h264" and stream.codec_context.pix_fmt not in _BROWSER_H264_PIXELS
+    plays = codec in _BROWSER_CODECS.get(kind, ()) and not is_odd
     sound = container.streams.audio
+    heard = _codec_name(sound[0]) if sound else None
+    length_s = round(duration_s(container, stream), 3)
+    width, height = shown_size(stream, _first_frame(container, stream))
     return VideoFacts(
         container=kind,
         video_codec=codec,
-        audio_codec=_codec_name(sound[0]) if sound else None,
-        width=stream.width,
-        height=stream.height,
+        audio_codec=heard,
+        width=width,
+        height=height,
         fps=round(float(frame_rate(stream)), 3),
-        duration_s=round(duration_s(container, stream), 3),
+        duration_s=length_s,
         frames=stream.frames or None,
         bytes=path.stat().st_size,
-        browser_playable=codec in _BROWSER_CODECS and kind in _BROWSER_CONTAINERS and not is_odd,
+        browser_playable=plays and (heard is None or heard in _BROWSER_SOUNDS[kind]),
     )
+
+
+def _first_frame(container: "InputContainer", stream: "VideoStream") -> "VideoFrame | None":
+    """The first that can be decoded: only a frame says how it is turned."""
+    for packet in demuxed(container, [stream]):
+        for frame in decoded(packet)[0]:
+            return cast("VideoFrame", frame)
+    return None
 
 
 def _codec_name(stream: "VideoStream | AudioStream") -> str:

@@ -22,6 +22,28 @@ OTHER = "bin"
 ENDINGS = (*sorted(VIDEOS | PICTURES | SOUNDS | PAGES), "svg", OTHER)
 PLAYED = frozenset({"mp4", "m4v", "webm"})  # what is given to a browser as it is; the others as a preview
 
+# Python's own table reads the machine's, where `.ts` may be a translation and `.mkv` nothing.
+_TYPES = {
+    "mp4": "video/mp4",
+    "m4v": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "ts": "video/mp2t",
+    "flv": "video/x-flv",
+    "avi": "video/x-msvideo",
+    "mpg": "video/mpeg",
+    "wmv": "video/x-ms-wmv",
+    "ogv": "video/ogg",
+    "jpg": "image/jpeg",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "aac": "audio/aac",
+} | {ending: f"image/{ending}" for ending in sorted(PICTURES - {"jpg"})}
+
 _EBML = b"\x1a\x45\xdf\xa3"
 # ISO "ftyp" also opens pictures and sound.
 _BRANDS = {b"qt  ": "mov", b"M4V ": "m4v", b"M4VH": "m4v", b"M4VP": "m4v", b"M4A ": "m4a", b"M4B ": "m4a"}
@@ -89,6 +111,11 @@ def ending_of(head: bytes) -> str:  # noqa: PLR0911 - one line a family
     return known or _sync_ending(head) or OTHER
 
 
+def mime_of(name: str) -> str:
+    """The MIME type of a video, a picture or a sound whose name has its true ending; "" for another."""
+    return _TYPES.get(name.rpartition(".")[2].lower(), "")
+
+
 def _sync_ending(head: bytes) -> str | None:
     """Streams of packets have no header: they are told by the marks at which a player finds a packet."""
     for first, step in _TS_PACKETS:
@@ -150,7 +177,7 @@ def _describe_text(head: bytes) -> str | None:  # noqa: PLR0911 - one line a kin
     opening = text.lower()
     if opening.startswith(_PAGE_OPENINGS[:-1]) or (opening.startswith("<?xml") and "<html" in opening):
         return "an HTML page"
-    if opening.startswith("<") and re.search(r"<svg[\s>]", opening):
+    if opening.startswith("<") and re.search(r"<svg[\s>/]", opening):
         return "an SVG drawing"
     if opening.startswith("<?xml"):
         return "an XML message"

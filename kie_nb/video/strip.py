@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .display import picture_of, shown_size
 from .facts import AnyPath, NotAVideo
 from .poster import write_jpeg
 from .reading import NO_FRAME, frame_rate, opened, pictures
@@ -62,17 +63,19 @@ def _thumbs(path: AnyPath, moments: list[float], column: int) -> "Iterator[Image
     """The pictures shown at *moments*, in one pass through the file."""
     wanted, before, start_s = list(moments), None, None
     with opened(path) as (container, stream):
-        height = max(1, round(stream.height * column / stream.width))
+        size = column, 1
         for number, frame in enumerate(pictures(container, stream)):
             shown_s = number / float(frame_rate(stream)) if frame.time is None else frame.time
-            start_s = shown_s if start_s is None else start_s
+            if start_s is None:
+                start_s, (width, height) = shown_s, shown_size(stream, frame)
+                size = column, max(1, round(height * column / width))
             while wanted and before is not None and shown_s - start_s > wanted[0]:
                 wanted.pop(0)
-                yield before.to_image().resize((column, height))  # type: ignore[no-untyped-call]
+                yield picture_of(before, size)
             if not wanted:
                 return
             before = frame
     if before is None:
         raise NotAVideo(f"{Path(path).name} is {NO_FRAME}", seems=NO_FRAME)
     for _ in wanted:  # shown until the end
-        yield before.to_image().resize((column, height))  # type: ignore[no-untyped-call]
+        yield picture_of(before, size)

@@ -60,7 +60,7 @@ def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
         lost = ""
         for place in _PLACES:
             _copy(Path(source), part, _WRITERS[kind], tags | {name: text}, place)
-            lost = _what_is_lost(tags | {name: text}, _tags_of(part))
+            lost = _what_is_lost(tags | {name: text}, _tags_of_copy(source, part))
             if not lost or kind in {"webm", "matroska"}:
                 break
         if lost:
@@ -96,6 +96,13 @@ def _tags_of(path: AnyPath) -> dict[str, str]:
         return {name.lower(): text for name, text in container.metadata.items()}
 
 
+def _tags_of_copy(source: AnyPath, part: Path) -> dict[str, str]:
+    try:
+        return _tags_of(part)
+    except NotAVideo as exc:  # it names the unfinished copy
+        raise CannotTag(f"{Path(source).name} would not be copied exactly") from exc
+
+
 def _what_is_lost(wanted: dict[str, str], found: dict[str, str]) -> str:
     ours = {name: text for name, text in wanted.items() if text and name not in _OF_THE_CONTAINER}
     return next((name for name, text in ours.items() if found.get(name) != text), "")
@@ -122,7 +129,8 @@ def _copy(source: Path, target: Path, kind: str, tags: dict[str, str], place: st
     except (av.FFmpegError, ValueError) as exc:
         if isinstance(exc, CannotTag | NotAVideo):
             raise
-        raise CannotTag(f"{source.name} cannot be copied: {exc}") from exc
+        why = exc.strerror if isinstance(exc, av.FFmpegError) else exc  # whose text names the unfinished copy
+        raise CannotTag(f"{source.name} cannot be copied: {why}") from exc
 
 
 def _track(copy: "OutputContainer", stream: "Stream") -> "Stream":

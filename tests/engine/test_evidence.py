@@ -20,7 +20,8 @@ SHORT_S = 60
 @pytest.fixture
 def lose(simulate, ask):
     """A simulator, and a way to ask whose answer is lost."""
-    simulator = simulate()
+    # A task takes a second: readings of the balance come before its end.
+    simulator = simulate(duration_s=lambda _body: 200.0)
 
     def lose(kind="lost_reply", **asked):
         simulator.set_faults([Fault(call="create", kind=kind, times=1)])
@@ -170,7 +171,7 @@ def test_a_noted_task_is_taken_up_after_a_crash(lose):
 
 def test_a_refund_of_an_earlier_run_is_not_taken_for_this_one(simulate, ask):
     """It was held before the first reading and given back before the second: the balance is where it was, and says nothing."""
-    simulator = simulate(faults=[Fault(call="task", kind="fail", times=1)], duration_s=lambda _body: 40.0)
+    simulator = simulate(faults=[Fault(call="task", kind="fail", times=1)], duration_s=lambda _body: 400.0)
     hurry(balance_age_s=0.0)  # else runs that are sent together share a reading
     earlier = ask(seed=1)
     simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])

@@ -38,7 +38,7 @@ class Site:
 
     def serve(self, content):
         """From now on; None for a server in trouble."""
-        self.simulator.set_faults([Fault(call="picture", kind="http_500")] if content is None else [])
+        self.simulator.set_faults([Fault(call="download", kind="http_500")] if content is None else [])
         if content is not None:
             self._file.write_bytes(content)
 

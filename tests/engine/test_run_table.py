@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 import kie_nb as kie
-from kie_nb.handles import get_session
 from kie_nb.notebook import page, run_list
 
 SHORT_S = 60
@@ -61,9 +60,7 @@ def test_a_damaged_video_does_not_hide_its_run(done):
 )
 def test_the_life_of_a_link_is_told(done, completed_at, words):
     """About a day from the task's end; nothing where there is no link."""
-    get_session().update(
-        done, done.ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
-    )
+    done.ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
     assert run_list.cells(done)[6] == words
 
 
@@ -80,7 +77,7 @@ def test_a_video_of_another_length_is_pointed_out(done):
     """The file is what the service made; that it is not what was asked for is said."""
     assert done.remarks == ()
     files = (replace(done.row.files[0], seconds=3.2),)
-    get_session().update(done, done.ledger.move(done.id, "fetched", expect={"fetched"}, files=files))
+    done.ledger.move(done.id, "fetched", expect={"fetched"}, files=files)
     words = "Asked for 5 s; the video has 3.2 s."
     assert done.remarks == (words,)
     assert words in repr(done)
@@ -88,6 +85,19 @@ def test_a_video_of_another_length_is_pointed_out(done):
     report = kie.doctor()
     assert words[1:-1] in repr(report)
     assert report.is_well
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "words"),
+    [(1280, 720, ()), (960, 960, ()), (854, 480, ("Asked for 720p; the video has 854 × 480.",))],
+)
+def test_a_video_of_another_size_is_pointed_out(done, width, height, words):
+    """The size that it is shown in is held against the lines that were asked for."""
+    files = (replace(done.row.files[0], width=width, height=height),)
+    done.ledger.move(done.id, "fetched", expect={"fetched"}, files=files)
+
+    assert done.remarks == words
+    assert all(sentence in page.video_page(done, source="x.mp4", poster=None) for sentence in words)
 
 
 def test_the_table_as_text_and_as_a_frame(done):

@@ -242,6 +242,6 @@ def test_a_reading_that_cannot_be_is_no_evidence(kept):
 
 def test_so_many_files_and_no_more():
     """A list of links without end is cut."""
-    urls = json.dumps({"resultUrls": ["https://example.com/a.mp4"] * 5000})
+    urls = json.dumps({"resultUrls": [f"https://example.com/{number}.mp4" for number in range(5000)]})
 
     assert len(parse_record({"state": "success", "resultJson": urls}, "t").urls) == 100

@@ -8,6 +8,7 @@ import json
 
 import pytest
 from hostile.badledger import Raw, ask, copy, make, put, run_sql
+from pydantic import TypeAdapter
 
 import kie_nb as kie
 from kie_nb import settings
@@ -17,7 +18,7 @@ from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
 from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.copy import copy_ledger
-from kie_nb.ledger.rows import STATES
+from kie_nb.ledger.rows import StateName
 from kie_nb.ledger.states import State
 from kie_nb.notebook import page
 from kie_nb.notebook.cell_text import cell_text
@@ -383,9 +384,12 @@ def test_an_import_keeps_a_run_that_is_here_and_none(home, simulate, tmp_path):
         kie.import_runs(tmp_path / "out")
 
 
-def test_states_are_those_of_the_engine():
-    """The border knows them all."""
-    assert set(STATES) == set(State)
+@pytest.mark.parametrize("state", State)
+def test_the_check_of_rows_knows_every_state(state):
+    """And none besides."""
+    assert TypeAdapter(StateName).validate_python(str(state)) == state
+    with pytest.raises(ValueError, match="pattern"):
+        TypeAdapter(StateName).validate_python(f"{state}x")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """The form's picture: what is shown is what is sent."""
 
+import io
 import shutil
 
+import pillow_heif
+import pytest
+from picturefiles import corners, exif, opened, shown_corners, turned, written
 from PIL import Image
 
 import kie_nb as kie
@@ -32,3 +36,51 @@ def test_a_file_that_there_is_not_names_no_folder_above(page, tmp_path):
 
     assert tmp_path.name in page.form.picture.error.value
     assert str(tmp_path.parent) not in page.form.picture.error.value
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_still_is_upright(page, tmp_path, orientation):
+    """As a viewer shows the file, and its pixels are told so."""
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(written(corners(), "JPEG", exif=exif(orientation)))
+    page.give(path)
+    page.until(lambda: page.form.picture._still)
+
+    assert shown_corners(opened(page.form.picture._still)) == turned(orientation)
+    assert ("300 × 400" if orientation == 6 else "400 × 300") in page.form.picture.place.facts
+
+
+def test_a_heic_that_is_dropped_is_a_picture(page, tmp_path):
+    """It opens as a film does, and is called none."""
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(corners()).save(stream)
+    path = tmp_path / "phone.heic"
+    path.write_bytes(stream.getvalue())
+    page.give(path)
+    page.until(lambda: page.form.picture.picture)
+
+    assert page.form.picture.picture.identity.label == "phone.heic"
+    assert "HEIF and is sent as PNG" in page.form.picture.warning
+
+
+def test_a_picture_that_is_too_large_is_scaled_by_a_button(page, tmp_path):
+    """It says what is wrong; pressed, it shows what will be sent."""
+    path = tmp_path / "large.bmp"
+    path.write_bytes(written(corners((2400, 1600)), "BMP"))
+    page.give(path)
+    page.until(lambda: page.form.picture.fit.layout.display != "none")
+    page.until(lambda: "10 MB" in page.form.picture.error.value)
+
+    page.form.picture.fit.click()
+    page.until(lambda: page.form.picture.picture)
+
+    assert page.form.picture.picture.identity.mime == "image/png"
+    assert page.form.picture.fit.layout.display == "none"
+
+
+def test_the_signature_of_an_address_is_not_in_the_facts(page, simulator):
+    """They are in the widget's state, and so in the notebook."""
+    page.form.picture.path.value = f"{simulator.base_url}/files/no.png?token=hush"
+    page.until(lambda: page.form.picture.place.facts)
+
+    assert "hush" not in page.form.picture.place.facts
