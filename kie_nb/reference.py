@@ -20,10 +20,10 @@ KIE_API_KEY | | The Kie.ai key. Also read from a `.env` file or the keyring; `%k
 KIE_BASE_URL | | Another address in place of Kie.ai's, such as a gateway or a simulator.
 KIE_UPLOAD_URL | | The address that takes uploads, where it is not `KIE_BASE_URL`.
 KIE_NB_SERVICE | service | `kie` or `simulator`. Default: `kie` where there is a key, else `simulator`.
-KIE_NB_HOME | home | Folder of the ledger, videos and pictures. Default: `kie-runs` beside the notebook.
+KIE_NB_HOME | home | Folder of the ledger, videos and pictures. Default: `kie-runs` beside the notebook; where that cannot be known, in the folder that the kernel runs in.
 KIE_NB_LEDGER | | PostgreSQL address of a team's ledger. Default: a file in the home folder.
 KIE_NB_STATE | | Folder for what all notebooks of a user share: the rate grants.
-KIE_NB_WAIT | wait | `1`: every cell waits for its video; `0`: none does. Default: found out by the runner.
+KIE_NB_WAIT | wait | `1`: every cell waits for its video; `0`: none does. Default: all wait where nobody watches.
 KIE_NB_EMBED | embed | `preview` (a small copy, default), `full` (the file) or `link`.
 KIE_NB_MAX_CREDITS | max_credits | The most that one run may be estimated at, in credits. Default: no limit.
 KIE_NB_CREATES_PER_WINDOW | creates_per_window | New tasks in any 10 s. Default: 18; Kie.ai allows 20.

@@ -88,7 +88,7 @@ def test_a_name_that_the_terminal_cannot_write(simulate, tmp_path, encoding):
         assert each.returncode == 0, each.stderr
         assert "Traceback" not in each.stderr
         assert "schen \\u2603" in each.stdout
-    assert "1 of 1 cells done" in done.stdout
+    assert "1 of 1 cell done" in done.stdout
     assert len(simulator.tasks) == 1
 
 
