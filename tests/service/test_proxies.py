@@ -95,11 +95,9 @@ def test_who_cannot_be_reached_is_named_with_the_proxy(monkeypatch):
     assert "charged: nothing" in told
 
 
-@pytest.mark.parametrize("variables", [{"HTTPS_PROXY": "foo://me:hush-hush@x:1"}, {"NO_PROXY": "[::1]"}])
-def test_a_pictures_address_makes_no_difference(monkeypatch, variables):
+def test_a_pictures_address_makes_no_difference(monkeypatch):
     """The settings are to blame, and not the picture."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HTTPS_PROXY", "foo://me:hush-hush@x:1")
 
     with pytest.raises(NotSent, match="the proxy settings cannot be used"):
         kie_nb.generate("Rain", image="https://example.com/cat.png")
