@@ -48,8 +48,12 @@ def takes_results() -> bool:
     if (found := shell()) is None:
         return True
     usual = sys.modules["IPython.core.displayhook"].DisplayHook.__call__
-    is_captured = type(sys.displayhook).__name__ == "CapturingDisplayHook"
-    return not is_captured and type(found.displayhook).__call__ is usual
+    return not is_captured() and type(found.displayhook).__call__ is usual
+
+
+def is_captured() -> bool:
+    """Whether `%%capture` keeps what the cell puts out."""
+    return type(sys.displayhook).__name__ == "CapturingDisplayHook"
 
 
 def is_watched() -> bool:

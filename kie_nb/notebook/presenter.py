@@ -61,9 +61,13 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
 
 
 def bundle(run: Run) -> dict[str, Any]:
-    """The static page of *run*, by MIME type."""
+    """The static page of *run*, by MIME type; a line where the same cell has shown it, as `%%capture` of `%kie_wan` does."""
     from .video import show_video
 
+    if frontend.is_captured() and _is_shown(
+        run.id
+    ):  # other shells without a kernel may not count their cells
+        return {"text/plain": repr(run)}
     return show_video(run).bundle() if run.video is not None else _page(run)
 
 

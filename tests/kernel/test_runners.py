@@ -74,14 +74,20 @@ def test_every_runner_waits(workshop, simulator, runner):
     if find_spec(runner) is None:
         pytest.skip(f"{runner} is not installed")
     workshop.notebook(
-        f"import kie_nb\n{LOAD}", CELL, "print(clip.state)", CAPTURED, "print(len(kept.outputs), end='')"
+        f"import kie_nb\n{LOAD}",
+        CELL,
+        "print(clip.state)",
+        CAPTURED,
+        "print(len(kept.outputs), end='')",
+        "clip",
     )
 
     run(workshop, simulator, *RUNNERS[runner])
 
     executed = workshop.folder / ("notebook.ipynb" if runner == "nbmake" else "executed.ipynb")
-    _, cell, state, captured, count = codes(executed)
+    _, cell, state, captured, count, again = codes(executed)
     assert is_video(shown_in(cell))
+    assert is_video(shown_in(again))
     assert state.outputs[0].text.strip() == "fetched"
     assert captured.outputs == []
     assert count.outputs[0].text.strip() == "1"
