@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from .presenter import ask_with
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -124,9 +125,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'kie_nb' has no attribute {name!r}")
     from importlib import import_module
 
-    from .presenter import ask_with
-
-    ask_with(_ask)
     # Functions are written small, and all of them stand in one place; what is not placed is an error.
     place = ".api" if name.islower() else _PLACES.get(name, ".errors")
     return getattr(import_module(place, __name__), name)
@@ -136,6 +134,9 @@ def _ask(words: str) -> bool:
     from .notebook.presenter import ask
 
     return ask(words)
+
+
+ask_with(_ask)
 
 
 def __dir__() -> list[str]:

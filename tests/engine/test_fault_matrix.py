@@ -78,7 +78,7 @@ slow_reply       fine      fine      fine      fine      fine      fine         
 message_key      fine      fine      fine      -         fine      fine          -         -
 no_task_id       unknown+  -         -         -         -         -             -         -
 null_record      -         grace     -         -         -         -             -         TaskLost
-unknown_state    -         again     -         -         -         -             -         -
+unknown_state    -         fine      -         -         -         -             -         -
 broken_param     -         fine      -         -         -         -             -         -
 no_param         -         fine      -         -         -         -             -         -
 no_urls          -         no_video  -         -         -         -             -         NoVideo
