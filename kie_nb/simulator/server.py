@@ -115,7 +115,10 @@ class ServerThread:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await asyncio.sleep(0)  # let the transports close
+        for _ in range(5):  # one being accepted is made and lost in steps of the loop
+            for connection in list(state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
 
 def _listening(port: int) -> socket.socket:
