@@ -1,19 +1,24 @@
 """Living in somebody else's process: quick to import, silent, its own loop; and the doors for people."""
 
 import asyncio
+import contextlib
+import gc
 import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 
 import httpx
 import pytest
 
 from kie_nb.cli import main
 from kie_nb.simulator.faults import CALLS
+from kie_nb.simulator.server import ServerThread
 
 
 def run(code, **env):
@@ -162,3 +167,34 @@ def test_the_command_prints_what_to_set_and_ends_on_interrupt(tmp_path):
         [sys.executable, "-c", code, "--faults", "nonsense"], capture_output=True, text=True, check=False
     )
     assert (refused.returncode, refused.stdout) == (2, "")
+
+
+def test_a_stop_amid_new_connections_leaves_none_to_the_garbage_collector(monkeypatch):
+    left = []
+    monkeypatch.setattr(sys, "unraisablehook", left.append)
+
+    async def app(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    def knock(port, stopped):
+        while not stopped.is_set():
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", port), timeout=1) as one,
+            ):
+                one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    for _ in range(5):
+        server, stopped = ServerThread(app, 0, asyncio.Event().wait), threading.Event()
+        server.start()
+        visitors = [threading.Thread(target=knock, args=(server.port, stopped)) for _ in range(3)]
+        for one in visitors:
+            one.start()
+        time.sleep(0.05)
+        server.stop()
+        stopped.set()
+        for one in visitors:
+            one.join()
+        gc.collect()
+    assert not [repr(one.exc_value) for one in left]
