@@ -13,7 +13,7 @@ FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "headless", "context", "notice", "presenter", "paths"), 1),
     **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "hosts", "loops", "markup"), 1),
     **dict.fromkeys(("programs", "redact", "sqlite_files", "tables", "text", "version"), 1),
-    **dict.fromkeys(("catalogue", "video"), 2),
+    **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,
     "ledger": 4,
     "requests": 5,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import design
 from ..handles import Run
 from ..markup import ROOT, Html, data_url, document, rendered, script_json
 from ..text import visible_in
@@ -22,7 +23,6 @@ from .wall_tiles import Tile, Tiles
 _BROWSER = Path(__file__).with_name("browser")
 # One module of several files, joined here: a widget and a saved page get it as text and could not follow imports between them.
 PARTS = (
-    "elements.js",
     "layout.js",
     "player.js",
     "media.js",
@@ -93,7 +93,7 @@ def asset(name: str) -> str:
 @functools.cache
 def script() -> str:
     """The front end of a wall as one module."""
-    return "\n".join(map(asset, PARTS))
+    return "\n".join((design.script(), *map(asset, PARTS)))
 
 
 def wall_data(wall: Tiles, media: Sequence[Medium | None] = ()) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from importlib.resources import files
 import anywidget
 import traitlets
 
+from ... import design
+
 # One module of several files, joined here: the browser gets it as text and could not follow imports between them.
 PARTS = ("store.js", "words.js", "marks.js", "acts.js", "tile.js", "choice.js", "bar.js", "view.js")
 _CODE = files(__package__) / "browser"
@@ -20,7 +22,7 @@ class GalleryWidget(anywidget.AnyWidget):
         chosen: Ids of the runs that are chosen.
     """
 
-    _esm = "\n".join((_CODE / part).read_text(encoding="utf-8") for part in PARTS)
+    _esm = "\n".join((design.script(), *((_CODE / part).read_text(encoding="utf-8") for part in PARTS)))
     _css = (_CODE / "gallery.css").read_text(encoding="utf-8")
     asked = traitlets.Dict().tag(sync=True)
     chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)

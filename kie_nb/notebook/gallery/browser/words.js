@@ -1,17 +1,5 @@
 // Small helpers for the DOM, and numbers and moments as people read them.
 
-/** An element: `make("button", { class: "x", title: "…", onclick: f }, "text", child)`. */
-function make(name, given = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(given)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value === true) element.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
-  }
-  element.append(...children);
-  return element;
-}
-
 /** *text* with signs that nobody sees as escapes; what goes back to the kernel stays as it came. The kernel does so with all else. */
 function shown(text) {
   const escape = (sign) => `\\u${sign.codePointAt(0).toString(16).padStart(4, "0")}`;
