@@ -12,7 +12,7 @@ PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "headless", "context", "notice", "presenter", "paths"), 1),
     **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "hosts", "loops", "markup"), 1),
-    **dict.fromkeys(("programs", "redact", "sqlite_files", "tables", "text", "version"), 1),
+    **dict.fromkeys(("programs", "redact", "sqlite_files", "tables", "text", "version", "wording"), 1),
     **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,
     "ledger": 4,

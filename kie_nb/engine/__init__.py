@@ -24,7 +24,7 @@ session       the handles and the supervisor of one process
 intent        recorded and not sent
 sending       on its way; if the process dies now, the outcome is unknown
 accepted      its task is known
-success       the task has made it, and its files are not here; shown as *made, fetching the video*
+success       the task has made it, and its files are not here; shown as *downloading*
 fetched       its files are here; shown as *done*
 unknown       a task may exist and be billed
 lost          the service does not show its task any more

@@ -11,6 +11,7 @@ unknown, lost → accepted     found again; → written_off: settled by the user
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 
 from ..errors import LedgerError
 
@@ -75,14 +76,15 @@ NEXT: dict[State, frozenset[State]] = {
     State.WRITTEN_OFF: frozenset({State.ACCEPTED}),  # its task has turned up after all
 }
 
+# The words and the tones of screens (see `design`); every screen shows these and no others.
 WORDS: dict[State, str] = {
-    State.INTENT: "getting ready",
+    State.INTENT: "preparing",
     State.SENDING: "sending",
     State.ACCEPTED: "accepted",
     State.WAITING: "waiting",
-    State.QUEUING: "in the queue",
+    State.QUEUING: "queued",
     State.GENERATING: "generating",
-    State.SUCCESS: "made, fetching the video",
+    State.SUCCESS: "downloading",
     State.FETCHED: "done",
     State.FAIL: "failed",
     State.REFUSED: "refused",
@@ -90,6 +92,14 @@ WORDS: dict[State, str] = {
     State.UNKNOWN: "outcome unknown",
     State.LOST: "lost at the service",
     State.WRITTEN_OFF: "written off",
+}
+PAUSED = "paused"  # shown for an open run that no process drives, with the tone "warn"
+TONES: dict[State, Literal["run", "ok", "warn", "bad", "soft"]] = {
+    **dict.fromkeys(OPEN, "run"),
+    State.FETCHED: "ok",
+    **dict.fromkeys((State.FAIL, State.REFUSED), "bad"),
+    **dict.fromkeys(UNSETTLED, "warn"),
+    **dict.fromkeys((State.NOT_SENT, State.WRITTEN_OFF), "soft"),
 }
 _NAMED = {word: state for state, word in WORDS.items()} | {str(state): state for state in State}
 

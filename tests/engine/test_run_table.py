@@ -122,7 +122,7 @@ def test_a_state_that_does_not_exist_is_refused(done):
 def test_a_state_is_named_as_the_table_shows_it_too(done, state):
     """Who reads "done" there asks for it."""
     assert list(kie.runs(state=state)) == [done]
-    assert not kie.runs(state="made, fetching the video")
+    assert not kie.runs(state="downloading")
 
 
 def test_runs_are_found_by_their_stars_and_by_a_date_as_text(done):

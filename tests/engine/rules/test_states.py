@@ -8,6 +8,7 @@ from kie_nb.ledger.states import (
     FINAL,
     OPEN,
     RELEASED,
+    TONES,
     UNSETTLED,
     WORDS,
     State,
@@ -62,9 +63,10 @@ def test_the_kinds_of_states():
     assert {State.FETCHED, State.UNKNOWN, State.LOST} | RELEASED == FINAL
 
 
-def test_every_state_has_words():
-    """A card never shows the name of a state, nor nothing."""
-    assert set(WORDS) == set(State)
+def test_every_state_has_words_of_its_own_and_a_tone():
+    """A card never shows the name of a state, nor nothing; a table is filtered by the word it shows."""
+    assert set(WORDS) == set(TONES) == set(State)
+    assert len(set(WORDS.values())) == len(WORDS)
     assert all("_" not in words and words for words in WORDS.values())
 
 
