@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .notebook.run_list import RunList
     from .operations.embedded_request import Recalled
     from .operations.exporting import Exported
-    from .operations.findings import Report
     from .operations.importing import Imported
+    from .operations.integrity import Report
     from .settings import Embed, ServiceName
 
 T = TypeVar("T")
@@ -128,21 +128,22 @@ def runs(
         InvalidRequest: there is no such state, or another filter cannot be meant.
         LedgerError: the ledger cannot be read.
     """
-    from . import run_filters
+    from .ledger.search import check_numbers, moment_of, state_of
     from .notebook.run_list import RunList
 
     states = None if state is None else {state} if isinstance(state, str) else set(state)
-    run_filters.check_numbers(rating=rating, seed=seed, limit=limit)
-    found = get_session().runs(
+    check_numbers(rating=rating, seed=seed, limit=limit)
+    session = get_session()
+    found = session.runs(
         limit,
-        states=None if states is None else {run_filters.state_of(name) for name in states},
+        states=None if states is None else {state_of(name) for name in states},
         text=text,
         model=model,
         seed=seed,
         tag=tag,
         least_rating=rating,
         experiment=experiment,
-        since=run_filters.moment_of(since),
+        since=None if since is None else moment_of(since, session.here.now),
     )
     return RunList(found)
 

@@ -154,7 +154,7 @@ def _import(args: argparse.Namespace) -> int:
 def _copy_ledger(args: argparse.Namespace) -> int:
     from . import settings
     from .ledger import Ledger
-    from .ledger.copy import copy_ledger
+    from .ledger.merging import copy_ledger
 
     current = settings.current()
     url = args.to or current.ledger_url or Secret("nowhere")

@@ -21,7 +21,7 @@ FLOORS = {
     "operations": 7,
     "handles": 8,
     "experiments": 9,
-    **dict.fromkeys(("notebook", "cli", "demo", "reference", "run_filters"), 10),
+    **dict.fromkeys(("notebook", "cli", "demo", "reference"), 10),
     "api": 11,  # the front opens every room
     "__init__": 12,
 }

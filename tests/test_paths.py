@@ -7,7 +7,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.handles import get_session
-from kie_nb.handles.preparation import again
+from kie_nb.handles.begin import again
 from kie_nb.notebook import page
 from kie_nb.paths import shown_path
 

@@ -18,7 +18,7 @@ from ..errors import (
     without_frames,
 )
 from ..ledger import owner
-from ..ledger.leases import elapsed_s
+from ..ledger.owner import elapsed_s
 from ..ledger.states import State
 from ..requests.images import upload_name
 from ..service.envelope import outcome_unknown

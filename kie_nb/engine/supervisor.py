@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import KieError, NotFetched, OutcomeUnknown
 from ..ledger import Ledger, RunRow, owner
-from ..ledger.leases import BEATS
+from ..ledger.owner import BEATS
 from ..ledger.states import OPEN, State
 from .downloading import Downloading
 from .driver import drive_to_end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..ledger.leases import LEASE_S
+from ..ledger.owner import LEASE_S
 from ..service import Patience
 
 

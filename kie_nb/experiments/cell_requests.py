@@ -14,7 +14,7 @@ from ..addresses import secrets_in
 from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
-from ..handles.preparation import as_it_was_asked, picture_of_all
+from ..handles.begin import as_it_was_asked, picture_of_all
 from ..ledger import Experiments
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped

@@ -13,7 +13,7 @@ from ..catalogue import USD_PER_CREDIT
 from ..engine.record import Record
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, Session
-from ..handles.preparation import again
+from ..handles.begin import again
 from ..ledger import RunRow
 from ..ledger.states import State
 from ..markup import Html, joined

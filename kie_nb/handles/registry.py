@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from .. import settings as settings_
 from ..engine.dispatcher import before_exit
 from ..engine.intents import cancel_unsent
 from ..engine.outcomes import error_of
@@ -20,10 +22,10 @@ from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
 from ..errors import KieError, WaitInterrupted
 from ..ledger import Ledger, RunRow
+from ..ledger.search import ORDERS, Choices
 from ..ledger.states import FINAL, OPEN, State
 from .run import Run
-from .tracked import Tracked
-from .words import what_goes_on
+from .tracked import Tracked, what_goes_on
 
 log = logging.getLogger("kie_nb")
 
@@ -173,3 +175,60 @@ class Handles(Workspace):
         ledger = self.here
         row = ledger.of_video(sha256)
         return self.handle_of(Record(row, ledger)) if row is not None else None
+
+
+PAGE_SIZE = 24
+__all__ = ["ORDERS", "PAGE_SIZE", "Choices", "Found", "Question", "browse"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Which finished runs are looked for; what is None or empty does not matter.
+
+    Attributes:
+        page: From 1; the last one where there are fewer.
+        order: A name in `ORDERS`.
+        text: A part of the prompt, in any case.
+        least_rating: 1 to 5.
+    """
+
+    page: int = 1
+    order: str = "newest"
+    text: str = ""
+    tag: str | None = None
+    least_rating: int | None = None
+    model: str | None = None
+    experiment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The answer.
+
+    Attributes:
+        count: All that match.
+        page: Which page this is.
+        choices: What can be chosen from among all finished runs.
+    """
+
+    runs: list[Run]
+    count: int
+    page: int
+    pages: int
+    choices: Choices
+
+
+def browse(handles: Handles, question: Question) -> Found:
+    """The finished runs of the current home and service that *question* asks for; reads the ledger, so it may take a moment."""
+    current = settings_.current()
+    ledger = handles.ledger(current.home)
+    finished: dict[str, Any] = {"states": {State.FETCHED}, "service": current.service}
+    asked = asdict(question)
+    found = ledger.page(asked.pop("page"), size=PAGE_SIZE, **asked, **finished)
+    return Found(
+        runs=[handles.handle(current.home, row) for row in found.rows],
+        count=found.count,
+        page=found.number,
+        pages=found.pages,
+        choices=ledger.choices(**finished),
+    )

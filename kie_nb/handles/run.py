@@ -32,7 +32,7 @@ from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
 from ..text import in_line, say
-from .words import charged, come_back, goes_on, what_goes_on
+from .tracked import charged, come_back, goes_on, what_goes_on
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor

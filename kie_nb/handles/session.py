@@ -27,8 +27,7 @@ from ..operations import settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
 from ..text import in_line
-from .begin import DryRun, Started, intend, look, nothing_charged, resend, to_send
-from .preparation import prepare
+from .begin import DryRun, Started, intend, look, nothing_charged, prepare, resend, to_send
 from .registry import Handles
 from .run import Run
 

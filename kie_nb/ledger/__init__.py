@@ -1,14 +1,13 @@
 """The record of runs: what was asked, what came of it, where the file is. Knows SQLAlchemy and the disk, not the wire."""
 
 from . import owner
-from .artifacts import files_made, with_kept
 from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, is_picture
-from .grant_store import Grant, GrantStore, Leave
+from .grants import Grant, GrantStore, Leave
 from .image_registry import UploadRow
 from .reading import UnreadableRun
-from .rows import KeptFile, NewRun, RunRow
+from .rows import KeptFile, NewRun, RunRow, files_made, with_kept
 from .runs import Ledger
 
 __all__ = [

@@ -20,9 +20,8 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, InvalidRequest, LedgerError, without_frames
 from ..paths import make_private, open_private, shown_path
-from .network_disk import check_locks, network_disk_of
-from .own_tables import Make, check_own, check_plain, harden, schema_number
 from .reading import Reading, json_column, json_text
+from .sqlite_checks import Make, check_locks, check_own, check_plain, harden, network_disk_of, schema_number
 
 BUSY_TIMEOUT_MS = 30_000
 HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder

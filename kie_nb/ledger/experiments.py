@@ -11,11 +11,10 @@ from pydantic import TypeAdapter
 
 from ..bounds import MAX_TEXT, Credits, FileCount, Seconds, Sha256, Text, Word, can_be_kept
 from ..errors import NOTHING, LedgerError
-from .clock import now_in
 from .database import Database
 from .reading import other_row
 from .rows import ErrorColumn, KeptFiles, RunRow, StateName
-from .schema import CAME, cell, experiment, run
+from .schema import CAME, cell, experiment, now_in, run
 
 Places = dict[str, dict[str, Any]]
 Decide = Callable[

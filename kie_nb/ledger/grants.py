@@ -1,4 +1,4 @@
-"""May we send a create now? The rule, with no I/O.
+"""Rate grants: may we send a create now? The rule, and the grants of all kernels of the user or of a team.
 
 The service allows 20 new tasks in any 10 s per account and rejects the rest (kie-api §10). It counts when it handles a
 request: some time between our sending and its reply. Counting a slot as taken until 10 s after the *reply* is
@@ -9,6 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from .database import STATE, Database, SqliteFile
+from .schema import grants_metadata, moment_in, slot
+from .schema import pause as pause_table
+
+if TYPE_CHECKING:
+    from .rows import RunRow
+    from .runs import Ledger
+
 
 ABANDONED_AFTER_S = 90.0  # longer than a create can take: its kernel died between the grant and the reply
 
@@ -37,11 +50,11 @@ def wait_s(
     if paused_until > now:
         return paused_until - now
     counted = []
-    for slot in slots:
-        free_at = slot.free_at(window_s)
+    for one in slots:
+        free_at = one.free_at(window_s)
         if free_at is None:
             # A clock set back must not hold a slot for ever.
-            free_at = None if abs(now - slot.taken_at) < ABANDONED_AFTER_S else now
+            free_at = None if abs(now - one.taken_at) < ABANDONED_AFTER_S else now
         if free_at is None or now < free_at <= now + window_s + ABANDONED_AFTER_S:
             counted.append(free_at)
     if len(counted) < limit:
@@ -49,3 +62,150 @@ def wait_s(
     known = sorted(moment for moment in counted if moment is not None)
     needed = len(counted) - limit  # so many and one more must become free
     return max(0.0, known[needed] - now) if needed < len(known) else None
+
+
+_KEEP_S = 2 * ABANDONED_AFTER_S
+_SHORTEST_WAIT_S = 0.05
+_FAR = 1e11  # later than any time; SQLite sorts texts after all numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The right to send one create. SQLite reuses an id once its row is deleted; with the time it is unique."""
+
+    id: int
+    taken_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The result of asking to send a run.
+
+    Attributes:
+        row: The run, now `sending`; None if another process owns it by now or its state has changed.
+        grant: To be given to `GrantStore.replied` when the reply is in; None with `row`.
+        wait_s: Seconds until asking again makes sense, if there was no grant to be had.
+    """
+
+    row: RunRow | None = None
+    grant: Grant | None = None
+    wait_s: float | None = None
+
+
+class GrantStore:
+    """Grants for the creates of all accounts.
+
+    Args:
+        place: The user's state folder, or the database that several machines share.
+    """
+
+    def __init__(self, place: Path | Database) -> None:
+        self._is_own = isinstance(place, Path)
+        if isinstance(place, Database):
+            self._db = place  # its migrations made the tables
+            return
+        # Not durable against a power cut: a machine that was off for a second has nothing in flight.
+        self._db = SqliteFile(
+            place / "grants.sqlite", grants_metadata.create_all, durable=False, private=True, setting=STATE
+        )
+        with self._db.write() as db:
+            grants_metadata.create_all(db)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._is_own:
+            self._db.close()
+
+    def send(
+        self, ledger: Ledger, run_id: str, *, account: str, limit: int, window_s: float, **step: Any
+    ) -> Leave:
+        """A grant and the run's transition from `intent` to `sending`: both or neither.
+
+        In one transaction where they share a database. Where they do not, a process that dies between the two leaves a
+        grant that nobody uses; it never leaves a run without one.
+
+        Args:
+            ledger: Where the run is.
+            run_id: Which one.
+            account: Whose limit counts.
+            limit: How many creates any window may hold.
+            window_s: How long a window is.
+            **step: What `Ledger.move` is to check and to write.
+        """
+        if ledger.database is self._db:
+            with self._db.write() as db:
+                grant, pause = self._take(db, account, limit, window_s)
+                if grant is None:
+                    return Leave(wait_s=pause)
+                row = ledger.moved(db, run_id, **step)
+                if row is None:
+                    self._give_back(db, grant)
+            if row is not None:
+                ledger.publish(row)
+            return Leave(row=row, grant=grant if row else None)
+        grant, pause = self.take(account, limit=limit, window_s=window_s)
+        if grant is None:
+            return Leave(wait_s=pause)
+        row = None
+        try:
+            row = ledger.move(run_id, **step)
+        finally:
+            if row is None:
+                with self._db.write() as db:
+                    self._give_back(db, grant)
+        return Leave(row=row, grant=grant if row else None)
+
+    def take(self, account: str, *, limit: int, window_s: float) -> tuple[Grant | None, float]:
+        """A grant and 0, or None and the seconds until asking again makes sense."""
+        with self._db.write() as db:
+            return self._take(db, account, limit, window_s)
+
+    def replied(self, grant: Grant) -> None:
+        """The reply to this create is in (or will never come): its window begins."""
+        with self._db.write() as db:
+            db.execute(slot.update().where(*_is(grant)).values(replied_at=moment_in(db).timestamp()))
+
+    def pause(self, account: str, seconds: float) -> None:
+        """A 429 was received: no process on this account sends for *seconds*."""
+        with self._db.write() as db:
+            until = moment_in(db).timestamp() + seconds
+            held = _paused_until(db, account)
+            db.execute(pause_table.delete().where(pause_table.c.account == account))
+            db.execute(pause_table.insert().values(account=account, until=max(until, held)))
+
+    @staticmethod
+    def _take(db: sa.Connection, account: str, limit: int, window_s: float) -> tuple[Grant | None, float]:
+        moment = moment_in(db).timestamp()
+        db.execute(slot.delete().where(~slot.c.taken_at.between(moment - _KEEP_S, _FAR)))
+        # Replied in the future: the clock was set back since. Counted from now it is never too early.
+        db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
+        found = db.execute(
+            sa.select(slot.c.taken_at, slot.c.replied_at).where(slot.c.account == account)
+        ).all()
+        until = _paused_until(db, account)
+        if until > moment + _KEEP_S:  # the clock was set back since
+            until = 0.0
+        slots = [Slot(*entry) for entry in found]
+        pause = wait_s(slots, moment, limit=limit, window_s=window_s, paused_until=until)
+        if pause != 0:
+            return None, _SHORTEST_WAIT_S if pause is None else pause
+        number = db.execute(
+            slot.insert().values(account=account, taken_at=moment).returning(slot.c.id)
+        ).scalar_one()
+        return Grant(int(number), moment), 0.0
+
+    @staticmethod
+    def _give_back(db: sa.Connection, grant: Grant) -> None:
+        """Delete a grant that nothing was sent with."""
+        db.execute(slot.delete().where(*_is(grant)))
+
+
+def _is(grant: Grant) -> tuple[sa.ColumnElement[bool], ...]:
+    return (slot.c.id == grant.id, slot.c.taken_at == grant.taken_at)
+
+
+def _paused_until(db: sa.Connection, account: str) -> float:
+    found = sa.select(pause_table.c.until).where(
+        pause_table.c.account == account, pause_table.c.until.between(0, _FAR)
+    )
+    return float(db.execute(found).scalar() or 0.0)

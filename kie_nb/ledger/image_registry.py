@@ -8,10 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..catalogue import read_image
-from .clock import now_in
 from .database import Database
 from .reading import other_row
-from .schema import picture_url, upload
+from .schema import now_in, picture_url, upload
 
 _EARLIER = 20  # contents of one address that are remembered
 

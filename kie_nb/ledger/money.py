@@ -16,10 +16,9 @@ import sqlalchemy as sa
 from ..bounds import MAX_CREDITS, MAX_TEXT, can_be_kept
 from ..catalogue import Request, read_request
 from ..errors import NOTHING, BudgetExceeded, LedgerError
-from .clock import now_in
 from .database import Database
 from .reading import other_row
-from .schema import IMPORTED, budget, run, within
+from .schema import IMPORTED, budget, now_in, run, within
 from .states import OPEN, UNSETTLED, State
 
 BILLED = ("success", "fetched", "written_off")

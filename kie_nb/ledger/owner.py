@@ -1,17 +1,37 @@
-"""This process as an owner of runs, and what the process table of this machine knows of others.
+"""Owners of runs: this process as one of them, and whether another is dead, decided without any wall clock.
 
 An owner is a random id. Host names and numbers of processes are given to several at once: all containers may be called
 *jupyter*, and each has a process 7. What else is known is a hint, and only ever shortens a wait: it says that another one has
 ended where both were started by one boot and count their processes in one namespace.
+
+A live owner increments the `beat` of each of its runs. A process takes an owner for dead when *its own reads* have shown
+the same beat for a whole lease, on its own monotonic clock. What the machines' clocks say, whether one was
+set, and how long this machine slept does not matter; nor does it whether the database is a server or a file that two machines
+write. The price: whoever sees a run for the first time waits for a lease before it takes it up, unless the process table
+knows more. A lease must outlast a beat that waits for the database's lock as long as the database allows.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
+import time
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from .database import Database
+from .schema import moment_in, run
+
+if TYPE_CHECKING:
+    from .rows import RunRow
+
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PARTS = 4
@@ -102,3 +122,105 @@ def _is_free(number: int) -> bool:
     except OSError:
         return False
     return False
+
+
+LEASE_S = 45.0
+BEATS = 4  # in a lease
+_GOES_ON_ASLEEP = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One beat of an owner, and the reads that showed it, on the monotonic clock of this process."""
+
+    owner: str | None
+    beat: int
+    first: float
+    last: float
+
+    @property
+    def silent_s(self) -> float:
+        """How long it was seen unchanged."""
+        return self.last - self.first
+
+
+def is_dead(silent_s: float, lease_s: float, *, has_ended: bool) -> bool:
+    """The rule. A process in the table proves nothing: its number may have been reused."""
+    return has_ended or silent_s >= lease_s
+
+
+class Leases:
+    """What this process has seen of the owners of runs.
+
+    Args:
+        lease_s: How long an owner may be silent; all who use the database must agree on it.
+    """
+
+    def __init__(self, lease_s: float = LEASE_S) -> None:
+        self.lease_s = lease_s
+        self._seen: dict[str, Sight] = {}  # a run each, for as long as the process: a few words
+
+    def saw(self, began: float, *rows: RunRow | None) -> None:
+        """These rows were read, by a read that *began* then (`time.monotonic`): it may have come back much later."""
+        for row in filter(None, rows):
+            known = self._seen.get(row.id)
+            if known is None or (known.owner, known.beat) != (row.owner, row.beat):
+                at = time.monotonic()
+                self._seen[row.id] = Sight(row.owner, row.beat, at, at)
+            elif began > known.last:
+                self._seen[row.id] = Sight(row.owner, row.beat, known.first, began)
+
+    def is_dead(self, row: RunRow) -> bool:
+        """Whether the run of *row* is undriven: it has no owner, or its owner process is dead."""
+        if row.owner is None or row.owner == me():
+            return row.owner is None
+        seen = self._seen.get(row.id)
+        silent_s = seen.silent_s if seen is not None and seen.owner == row.owner else 0.0
+        return is_dead(silent_s, self.lease_s, has_ended=has_ended(row.owner_hint))
+
+    def is_others(self, row: RunRow) -> bool:
+        """Whether another process drives the run of *row*, or may."""
+        return row.owner != me() and not self.is_dead(row)
+
+
+def elapsed_s() -> float:
+    """A clock for "has it taken too long", which goes on while this machine sleeps, where the system has one."""
+    return time.monotonic() if _GOES_ON_ASLEEP is None else time.clock_gettime(_GOES_ON_ASLEEP)
+
+
+class Driving:
+    """The part of the ledger that knows owners; `leases` decides which of them are dead."""
+
+    _db: Database
+    _ahead = dt.timedelta(0)
+
+    def claim(self, row: RunRow, owner: str, *, hint: str | None = None) -> bool:
+        """Take over a run from a dead owner; False if another process was quicker, or the owner has sent a heartbeat since *row*."""
+        held = run.c.owner.is_(None) if row.owner is None else run.c.owner == row.owner
+        values = {"owner": owner, "owner_hint": hint, "beat": run.c.beat + 1}
+        with self._db.write() as db:
+            found = db.execute(
+                run.update().where(run.c.id == row.id, held, run.c.beat == row.beat).values(values)
+            )
+            return bool(found.rowcount)
+
+    def renew(self, run_ids: Sequence[str], owner: str) -> int:
+        """Send a heartbeat of *owner* for these runs; the number of those that it still owns."""
+        with self._db.write() as db:
+            self._read_clock(db)
+            mine = run.update().where(run.c.id.in_(run_ids), run.c.owner == owner)
+            return int(db.execute(mine.values(beat=run.c.beat + 1)).rowcount)
+
+    def read_clock(self) -> dt.datetime:
+        """The current time by the database's clock (UTC)."""
+        with self._db.read() as db:
+            return self._read_clock(db)
+
+    def now(self) -> dt.datetime:
+        """The same without a query: by this machine's clock and its offset when the database was last asked."""
+        return dt.datetime.now(dt.UTC) + self._ahead
+
+    def _read_clock(self, db: sa.Connection) -> dt.datetime:
+        moment = moment_in(db)
+        self._ahead = moment - dt.datetime.now(dt.UTC)
+        return moment

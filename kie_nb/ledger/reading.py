@@ -17,7 +17,7 @@ from ..bounds import read_json
 from ..catalogue import read_request
 from ..errors import NOTHING, LedgerError
 from .rows import OTHER_ROWS, KeptFile, NewRun, RunRow
-from .schema import run
+from .schema import event, now_in, run
 from .states import RELEASED, State
 
 T = TypeVar("T")
@@ -251,3 +251,17 @@ def _first_line(exc: ValueError) -> str:
         error = exc.errors(include_url=False)[0]
         return f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}"
     return str(exc)[:200]
+
+
+def steps_of(db: sa.Connection, run_id: str) -> list[dict[str, Any]]:
+    """The history of a run, oldest first."""
+    found = db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
+    return [step for entry in found if (step := other_row("event", entry)) is not None]
+
+
+def add_step(
+    db: sa.Connection, run_id: str, before: str | None, after: str, evidence: dict[str, Any] | None
+) -> None:
+    """Append a step to the history of a run."""
+    values = {"at": now_in(db), "run_id": run_id, "from_state": before, "to_state": after}
+    db.execute(event.insert(), {**values, "evidence": evidence})

@@ -6,7 +6,9 @@ they sort as text and read well in any SQLite browser.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, with_config
@@ -28,6 +30,7 @@ from ..bounds import (
     Whole,
     Word,
 )
+from ..video.sniff import PICTURES, SOUNDS, VIDEOS
 from .states import State
 
 Flag = Annotated[bool, Strict()]
@@ -185,7 +188,7 @@ class RunRow(PublicColumns):
     urls: Annotated[list[Url], Field(max_length=MAX_FILES)] | None
     files: KeptFiles  # as they are shown: what was asked for first
     owner: Word | None
-    # What the process table may know of the owner, and what it counts up while it drives the run: see `leases.py`.
+    # What the process table may know of the owner, and what it counts up while it drives the run: see `owner.py`.
     owner_hint: Word | None
     beat: Beat
     notebook: Text | None
@@ -293,3 +296,32 @@ OTHER_ROWS: dict[str, Any] = {
     "experiment": ExperimentRow,
     "cell": CellRow,
 }
+
+
+def files_made(row: RunRow) -> int:
+    """How many files the task of *row* made; 0 where unknown.
+
+    A service that names fewer later made no fewer.
+    """
+    return max(len(row.urls or ()), row.files_made or 0, *(kept.number + 1 for kept in row.files), 0)
+
+
+def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dict[str, Any]:
+    """The columns of *row* with the files that *came*: each replaces the one of its number.
+
+    The video comes first: it was asked for; a still or a sound beside it follows, in whatever order the service lists them.
+
+    Args:
+        row: The run as it is; None for a new one.
+        made: How many files its task made; 0 where unknown.
+    """
+    kept = {one.number: one for one in (*(row.files if row else ()), *came)}
+    return {
+        "files": tuple(sorted(kept.values(), key=lambda one: _rank(one.name))),
+        "files_made": made or None,
+    }
+
+
+def _rank(name: str) -> int:
+    ending = PurePosixPath(name).suffix[1:]
+    return next((rank for rank, kind in enumerate((VIDEOS, PICTURES, SOUNDS)) if ending in kind), 3)

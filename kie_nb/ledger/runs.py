@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,19 @@ from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
 from . import money, owner
-from .clock import now_in
 from .database import Database
-from .driving import Driving
 from .files import Files
-from .history import add_step, steps_of
 from .image_registry import ImageRegistry
-from .leases import LEASE_S, Leases
 from .merging import in_hand, put_back, stand_in
 from .opening import file_identity, open_database
-from .publishing import Publishing
+from .owner import LEASE_S, Driving, Leases
+from .reading import add_step, steps_of
 from .rows import NewRun, RunRow
-from .schema import CAME, run
+from .schema import CAME, now_in, run
 from .search import Queries
 from .states import RELEASED
+
+log = logging.getLogger("kie_nb")
 
 _SENT_AGAIN = "sent again as"
 # A trigger that changes one of these could cause a duplicate submission, or pass a limit.
@@ -51,7 +51,7 @@ _HOLDER = sa.select(run.c.id).where(
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
-class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
+class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
     Args:
@@ -69,7 +69,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
     def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
         self.leases = Leases(lease_s)
-        super().__init__()
+        self._listeners: list[Callable[[RunRow], None]] = []
         self._url = Secret(url) if isinstance(url, str) and url else url or None
         del url  # no frame of ours holds its password
         self._open()
@@ -314,3 +314,15 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving, Publishing):
 
     def _get(self, db: sa.Connection, run_id: str) -> RunRow | None:
         return self._db.reading.run(db.execute(_GET, {"run_id": run_id}).mappings().first())
+
+    def listen(self, listener: Callable[[RunRow], None]) -> None:
+        """Call *listener* with each row that is published, on the thread that publishes it; an error in it is logged."""
+        self._listeners.append(listener)
+
+    def publish(self, row: RunRow) -> None:
+        """Tell the listeners that *row* is committed: moved here, or read and found changed by another process."""
+        for listener in self._listeners:
+            try:
+                listener(row)
+            except Exception:
+                log.exception("a listener of run %s failed", row.id)  # must not stop a paid run

@@ -1,4 +1,4 @@
-"""The tables, made of the columns that `rows.py` declares."""
+"""The tables, made of the columns that `rows.py` declares, and the clock of their database."""
 
 from __future__ import annotations
 
@@ -104,3 +104,16 @@ def within(column: Any, most: float) -> Any:
     SQLite keeps texts in columns of numbers; both databases take them, and what is no number, for more than any number.
     """
     return sa.case((column.between(0, most), column))
+
+
+def moment_in(db: sa.Connection) -> dt.datetime:
+    """The current time by the database's clock (UTC)."""
+    if db.dialect.name == "postgresql":
+        found: dt.datetime = db.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+        return found.astimezone(dt.UTC)
+    return dt.datetime.now(dt.UTC)
+
+
+def now_in(db: sa.Connection) -> str:
+    """The same as text, as the tables store it."""
+    return moment_in(db).isoformat(timespec="microseconds")

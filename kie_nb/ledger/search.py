@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from ..bounds import MAX_CREDITS, MAX_SECONDS, MAX_TEXT, can_be_kept
+from ..catalogue import nearest
+from ..errors import InvalidRequest
 from .database import Database
-from .leases import Leases
+from .owner import Leases
 from .reading import read_tags
 from .rows import RunRow
 from .schema import IMPORTED, run, within
-from .states import UNSETTLED
+from .states import UNSETTLED, WORDS, State, named
 
 MAX_RATING = 5
 _REPORTED = within(run.c.credits, MAX_CREDITS)
@@ -98,6 +100,39 @@ def where(
     if since is not None:
         found.append(run.c.created_at >= _stored(since))
     return found
+
+
+def check_numbers(*, rating: object, seed: object, limit: object) -> None:
+    """Raise InvalidRequest for a number that cannot be meant; None is no filter."""
+    if rating is not None and rating not in range(1, MAX_RATING + 1):
+        raise InvalidRequest(f"rating={rating!r}: a whole number from 1 to 5 is needed.", charged="")
+    for name, number in (("seed", seed), ("limit", limit)):
+        if number is not None and not (isinstance(number, int) and 0 <= number < 2**63):
+            raise InvalidRequest(f"{name}={number!r}: a whole number of at least 0 is needed.", charged="")
+
+
+def state_of(name: str) -> State:
+    """The state called *name*, or shown as *name* in the table; InvalidRequest for another name."""
+    found = named(name)
+    if found is None:
+        raise InvalidRequest(
+            f"there is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
+            hint=f"states are {', '.join(state if state == word else f'{state} ({word})' for state, word in WORDS.items())}",
+            charged="",
+        )
+    return found
+
+
+def moment_of(since: dt.datetime | dt.timedelta | str, now: Callable[[], dt.datetime]) -> dt.datetime:
+    """The moment that *since* means: a moment, so long ago, or a text in ISO format; else InvalidRequest."""
+    try:
+        if isinstance(since, str):
+            return dt.datetime.fromisoformat(since.strip())
+        return since if isinstance(since, dt.datetime) else now() - since
+    except (OverflowError, TypeError, ValueError):
+        raise InvalidRequest(
+            f"since={since!r}: a date such as '2026-11-01', a datetime, or a timedelta is needed.", charged=""
+        ) from None
 
 
 class Queries:

@@ -27,8 +27,7 @@ from ..ledger.schema import moment
 from ..ledger.states import AT_SERVICE, State
 from ..service.media import version_at
 from ..video import MEDIA, inspect
-from .findings import Finding, Report
-from .orphans import PARTS_OF_VIDEO, orphans
+from .integrity import PARTS_OF_VIDEO, Finding, Report, orphans
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor

@@ -77,7 +77,7 @@ CASES = {
         step="before the intent", resumed="", tasks=0, end={"call": "ledger/runs.py:intend"}
     ),
     "in the intent's transaction": Case(
-        step="before the intent", resumed="", tasks=0, end={"call": "ledger/history.py:add_step"}
+        step="before the intent", resumed="", tasks=0, end={"call": "ledger/reading.py:add_step"}
     ),
     "after the intent": Case(
         step="intent", resumed="not_sent", tasks=0, end={"leave": "ledger/runs.py:intend"}
@@ -159,7 +159,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
 @pytest.mark.parametrize(
     ("first", "then", "tasks"),
     [
-        pytest.param(moved("accepted"), {"call": "ledger/driving.py:claim"}, 1, id="before the claim"),
+        pytest.param(moved("accepted"), {"call": "ledger/owner.py:claim"}, 1, id="before the claim"),
         pytest.param(moved("accepted"), moved("unknown"), 1, id="claimed, before it is called unknown"),
         pytest.param(
             moved("accepted"), {"leave": "ledger/runs.py:moved"}, 1, id="in the transaction that says so"

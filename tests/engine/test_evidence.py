@@ -11,7 +11,7 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.engine.transitions import NOTES, noted_task
 from kie_nb.handles import get_session
-from kie_nb.operations.balances import Others, Reading, weigh
+from kie_nb.operations.evidence import Others, Reading, weigh
 from kie_nb.simulator import Fault
 
 SHORT_S = 60

@@ -7,8 +7,7 @@ from kie_nb.engine.executor import Threads
 from kie_nb.experiments import spread as spreads
 from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 from kie_nb.handles import get_session
-from kie_nb.handles.begin import intend
-from kie_nb.handles.preparation import again
+from kie_nb.handles.begin import again, intend
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ import kie_nb as kie
 from kie_nb.engine.schedule import next_look_s, usual_of
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
-from kie_nb.operations.balances import Reading
+from kie_nb.operations.evidence import Reading
 from kie_nb.service.records import parse_record
 
 NOW_MS = 1_767_225_600_000  # in 2026

@@ -19,7 +19,7 @@ import kie_nb as kie
 from kie_nb import settings as settings_
 from kie_nb.errors import KieError
 from kie_nb.handles import get_session
-from kie_nb.handles.browsing import Question, browse
+from kie_nb.handles.registry import Question, browse
 from kie_nb.ledger import Experiments
 from kie_nb.notebook import page
 

@@ -38,9 +38,8 @@ from kie_nb.notebook.panel.static import static_page
 from kie_nb.notebook.panel.widgets import mark
 from kie_nb.notebook.run_list import RunList
 from kie_nb.notebook.wall_widget import page_of
-from kie_nb.operations.balances import Others, Verdict
-from kie_nb.operations.evidence import Evidence
-from kie_nb.operations.findings import Finding, Report
+from kie_nb.operations.evidence import Evidence, Others, Verdict
+from kie_nb.operations.integrity import Finding, Report
 from kie_nb.video import Likeness, Side
 
 PLAIN = "plain"

@@ -4,7 +4,7 @@ import pytest
 
 from kie_nb import cli
 from kie_nb.ledger import KeptFile, Ledger, merging, states
-from kie_nb.ledger.copy import copy_ledger
+from kie_nb.ledger.merging import copy_ledger
 
 FILES = (KeptFile(name="videos/a.mp4", number=0),)
 
@@ -136,7 +136,7 @@ def test_pictures_and_budgets_come_along(ledger, team):
 
 def test_many_runs_are_copied_in_parts(ledger, team, intention, monkeypatch):
     """Nobody else waits long for the lock."""
-    monkeypatch.setattr("kie_nb.ledger.copy.BATCH", 3)
+    monkeypatch.setattr("kie_nb.ledger.merging.BATCH", 3)
     for seed in range(10):
         fetched(ledger, intention, seed=seed, family=f"f{seed // 2}")
 

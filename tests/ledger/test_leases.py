@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from kie_nb.ledger import owner
-from kie_nb.ledger.leases import BEATS, LEASE_S, Leases, is_dead
+from kie_nb.ledger.owner import BEATS, LEASE_S, Leases, is_dead
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ def test_an_owner_is_dead_that_was_seen_silent_for_a_lease(monkeypatch, reads, e
     """Only what was read counts: between the first and the last read that showed the same beat."""
     leases = Leases(10.0)
     for at, beat in reads:
-        monkeypatch.setattr("kie_nb.ledger.leases.time.monotonic", lambda at=at: 1000.0 + at)
+        monkeypatch.setattr("kie_nb.ledger.owner.time.monotonic", lambda at=at: 1000.0 + at)
         leases.saw(1000.0 + at, Row(beat=beat))
-    monkeypatch.setattr("kie_nb.ledger.leases.time.monotonic", lambda: 1e6)
+    monkeypatch.setattr("kie_nb.ledger.owner.time.monotonic", lambda: 1e6)
 
     assert leases.is_dead(Row()) is expected
 
@@ -98,9 +98,9 @@ def test_an_owner_is_dead_that_was_seen_silent_for_a_lease(monkeypatch, reads, e
 def test_a_read_that_comes_back_late_proves_nothing(monkeypatch):
     """A process that was stopped in the middle of it does not take its own sleep for another's death."""
     leases = Leases(10.0)
-    monkeypatch.setattr("kie_nb.ledger.leases.time.monotonic", lambda: 1000.0)
+    monkeypatch.setattr("kie_nb.ledger.owner.time.monotonic", lambda: 1000.0)
     leases.saw(1000.0, Row())
-    monkeypatch.setattr("kie_nb.ledger.leases.time.monotonic", lambda: 2000.0)
+    monkeypatch.setattr("kie_nb.ledger.owner.time.monotonic", lambda: 2000.0)
     leases.saw(1001.0, Row())
 
     assert not leases.is_dead(Row())

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from kie_nb.errors import LedgerError
-from kie_nb.ledger import migrations
+from kie_nb.ledger import opening
 
 
 def dump(file):
@@ -50,8 +50,8 @@ def test_a_process_killed_in_the_middle_leaves_no_half_schema(open_ledger, inten
 
 def test_every_version_is_reached_by_one_step_more():
     """Steps are named by their number, in order."""
-    assert [step.__name__[:4] for step in migrations.MIGRATIONS] == [
-        f"m{number:03}" for number in range(1, len(migrations.MIGRATIONS) + 1)
+    assert [step.__name__[:4] for step in opening.MIGRATIONS] == [
+        f"m{number:03}" for number in range(1, len(opening.MIGRATIONS) + 1)
     ]
 
 

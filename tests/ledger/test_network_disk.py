@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kie_nb.errors import LedgerError
-from kie_nb.ledger import GrantStore, Ledger, network_disk
-from kie_nb.ledger.network_disk import Mount, is_network, mount_of
+from kie_nb.ledger import GrantStore, Ledger, sqlite_checks
+from kie_nb.ledger.sqlite_checks import Mount, is_network, mount_of
 
 MOUNTS = [
     Mount("/", "ext4"),
@@ -89,7 +89,7 @@ def network(tmp_path, monkeypatch):
 
     def mount(options="rw"):
         mounts = [Mount("/", "ext4"), Mount(str(folder.resolve()), "nfs4", options)]
-        monkeypatch.setattr(network_disk, "mounts_here", lambda: mounts)
+        monkeypatch.setattr(sqlite_checks, "mounts_here", lambda: mounts)
         return folder
 
     mount()
@@ -130,7 +130,7 @@ def test_a_folder_that_was_brought_to_another_disk_changes_its_journal(
     network, open_ledger, intention, monkeypatch
 ):
     """To a network disk and back, with its runs."""
-    monkeypatch.setattr(network_disk, "mounts_here", list)
+    monkeypatch.setattr(sqlite_checks, "mounts_here", list)
     home = network.folder / "kie-runs"
     ledger = open_ledger(home)
     row, _ = ledger.intend(intention())
@@ -142,7 +142,7 @@ def test_a_folder_that_was_brought_to_another_disk_changes_its_journal(
     assert journal_of(home / "ledger.sqlite") == "delete"
     there.close()
 
-    monkeypatch.setattr(network_disk, "mounts_here", list)
+    monkeypatch.setattr(sqlite_checks, "mounts_here", list)
     assert open_ledger(home).get(row.id) == row
     assert journal_of(home / "ledger.sqlite") == "wal"
 
@@ -150,9 +150,9 @@ def test_a_folder_that_was_brought_to_another_disk_changes_its_journal(
 WRITER = """
 import sys
 from pathlib import Path
-from kie_nb.ledger import Ledger, NewRun, network_disk
+from kie_nb.ledger import Ledger, NewRun, sqlite_checks
 
-network_disk.mounts_here = lambda: [network_disk.Mount("/", "nfs4")]
+sqlite_checks.mounts_here = lambda: [sqlite_checks.Mount("/", "nfs4")]
 known = dict.fromkeys(NewRun.__slots__)
 known |= dict.fromkeys(("account", "model", "owner"), "x") | {"service": "kie", "family": "f" * 64}
 known |= {"request": {"model": "x", "input": {}}, "seed_drawn": False, "made_by": {}}

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ...errors import KieError
 from ...handles import Run, get_session
-from ...handles.browsing import PAGE_SIZE, Found, browse
+from ...handles.registry import PAGE_SIZE, Found, browse
 from ...text import visible
 from ..card import widgets
 from ..run_cell import cell_of

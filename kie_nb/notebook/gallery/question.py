@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any
 
-from ...handles.browsing import ORDERS, Question
+from ...handles.registry import ORDERS, Question
 
 MOST_TEXT = 1000
 MOST_PAGE = 10**9

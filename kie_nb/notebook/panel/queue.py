@@ -10,7 +10,7 @@ import ipywidgets as kit
 
 from ...engine.intents import cancel_unsent
 from ...handles import Run, get_session
-from ...handles.words import goes_on
+from ...handles.tracked import goes_on
 from ...ledger import RunRow
 from ...ledger.states import OPEN, UNSETTLED, WORDS, State
 from ...markup import html

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from kie_nb.operations.balances import SETTLED_AFTER_S, Others, Reading, Verdict, in_words, weigh
+from kie_nb.operations.evidence import SETTLED_AFTER_S, Others, Reading, Verdict, in_words, weigh
 
 AT = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 BEFORE = Reading(credits=300.0, at=AT)

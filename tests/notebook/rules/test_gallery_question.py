@@ -2,7 +2,7 @@
 
 import pytest
 
-from kie_nb.handles.browsing import Question
+from kie_nb.handles.registry import Question
 from kie_nb.notebook.gallery.question import MOST_ASKING, Newest, parse
 
 ASKED = [
