@@ -7,19 +7,23 @@ written at all. The folder is made beside its place and renamed, so that there i
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import json
 import mimetypes
 import os
+import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ..addresses import shareable_value
 from ..errors import InvalidRequest, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..handles import Run, Session
-from ..home import is_name
+from ..home import is_name, open_plain
 from ..ledger.states import State
 from ..operations.manifest import plain_json
 from ..paths import shown_path
@@ -27,11 +31,13 @@ from ..redact import places_of
 from ..video import mime_of, open_media
 from . import data
 from .crate_entities import SIMULATED, Entity, action_of, at, known, parameters_of, picture_of, tool_of
-from .crate_folder import EXPERIMENT, KIND, METADATA, check_outside, check_target, in_place_of
 from .data import Cells
 from .definition import Definition
 
 DEFINITION, TABLE = "definition.toml", "cells.csv"
+METADATA = "ro-crate-metadata.json"
+EXPERIMENT, KIND = "#experiment", "kie_nb experiment"  # the entity that tells whose crate it is
+_MOST_METADATA = 64 << 20
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _NEVER_BEGUN = frozenset({State.NOT_SENT, State.INTENT})  # nothing was executed
@@ -227,3 +233,90 @@ def _with_pictures(
         if "image" in place:
             place["image"] = names.get(str(place["image"]), place["image"])
     return Definition.from_json(kept)
+
+
+@contextlib.contextmanager
+def in_place_of(target: Path) -> Iterator[Path]:
+    """A new folder beside *target* that takes its place when the block ends well; else nothing has changed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mark = secrets.token_hex(4)
+    part, old = (target.with_name(f".{target.name}.{mark}.{word}") for word in ("part", "old"))
+    part.mkdir()
+    try:
+        yield part
+        if target.exists():
+            target.rename(old)
+        try:
+            part.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def check_outside(target: Path, homes: Sequence[Path]) -> None:
+    """Refuse a folder in a ledger's own, or around it.
+
+    Raises:
+        LedgerError: saying so.
+    """
+    real = target.resolve()
+    for home in {path.resolve() for path in homes}:
+        if real == home or home in real.parents or real in home.parents:
+            raise LedgerError(
+                f"{shown_path(target)} and the ledger's own folder lie in each other.",
+                hint="choose a folder of its own, beside it",
+            )
+
+
+def check_target(target: Path, name: str) -> None:
+    """Refuse a folder that holds anything but an earlier crate of this experiment: it would be replaced.
+
+    Raises:
+        LedgerError: saying what is there.
+    """
+    try:
+        if target.is_symlink() or (target.exists() and not target.is_dir()):
+            raise LedgerError(
+                f"{shown_path(target)} is no folder; nothing was written.", hint="choose another name"
+            )
+        there = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
+    except (OSError, ValueError) as exc:  # ValueError: a name that no file can have
+        raise LedgerError(
+            f"no folder can be at {shown_path(target)}: {getattr(exc, 'strerror', None) or exc}."
+        ) from exc
+    if not there:
+        return
+    ours, listed = _earlier(target)
+    strangers = sorted(there - listed)
+    if ours != name or strangers:
+        what = (
+            f"a crate of the experiment {ours!r}"
+            if ours not in {None, name}
+            else f"{strangers[0]}, which no crate of this experiment has written"
+        )
+        raise LedgerError(
+            f"{shown_path(target)} holds {what}; nothing was written.",
+            hint="choose another folder, or empty this one",
+        )
+
+
+def _earlier(target: Path) -> tuple[str | None, set[str]]:
+    """Which experiment the crate in *target* is of, and the files that it names."""
+    path = target / METADATA
+    try:
+        with open_plain(path) as file:
+            content = file.read(_MOST_METADATA + 1)
+        if len(content) > _MOST_METADATA:
+            return None, set()
+        entities = {found["@id"]: found for found in json.loads(content)["@graph"]}
+        owner = entities[EXPERIMENT]
+        name = owner["value"] if owner.get("propertyID") == KIND else None
+        files = {unquote(part["@id"]) for part in entities["./"]["hasPart"]}  # two at least, so a list
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, set()
+    return (name, files | {METADATA}) if isinstance(name, str) else (None, set())

@@ -25,16 +25,14 @@ from ..notice import say_simulator_once
 from ..text import in_line, say
 from . import data, exports
 from .cell_requests import as_axis, check_pictures, prepare_cells
-from .cell_runs import CellRuns
 from .data import Cell
 from .definition import Definition
-from .definition_store import keep, keep_seed, refusal
 from .grid import Grid, Where
-from .limits import NOT_GIVEN, PARALLEL, Limits, NotGiven
 from .plan import Plan, untold
-from .runner import Runner, runners_of
+from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
 from .status import FAILED, Status, status_of
+from .stored import CellRuns, keep, keep_seed, refusal
 from .wall import Wall
 from .wall_layout import Names
 

@@ -2,10 +2,10 @@
 
 The web server and the video encoder load when `Simulator` is first used, so importing this package costs nothing.
 
-`simulation` the public class · `server` its thread and sockets · `world` what the routes share · `door` access control ·
-`api`, `uploads`, `media`, `admin` the routes · `replies`, `wire` replies and faults in them · `models` what may be asked ·
-`tasks`, `store`, `folder` the state · `studio` the drawing pool · `draw`, `scene`, `caption`, `drift` the videos ·
-`keeper` the background job · `webhooks` callbacks · `reach` outgoing requests · `faults` fault injection · `command` the command line.
+`simulation` the public class · `server` its thread, sockets and access control · `routing` what the routes share · `api`, `files` the
+routes · `faults` refusals and fault injection · `models` what may be asked · `store` the tasks and the purse · `studio` the drawing
+pool and its files · `draw`, `scene` the videos · `keeper` the background job with callbacks · `reach` outgoing requests ·
+`command` the command line.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,29 +1,39 @@
-"""The routes of the API host: create a task, look at a task, credits, a fresh link to a video."""
+"""The routes of the API host (create a task, look at a task, credits, a fresh link to a video) and of the admin."""
 
+import html
 import json
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from .models import MEDIA_PREFIX, Order, check, is_public_url, parts_of, planned_seconds
-from .replies import (
+from .faults import (
+    KINDS,
     PURSE,
     TOO_FAST,
-    UNAUTHORIZED,
     UNKNOWN_TASK,
     WRONG_URL,
     Refusal,
-    accepted,
-    refused,
+    parse_faults,
 )
-from .tasks import FATES, MOST_WAIT_S, Task, now_ms
-from .wire import Refuse, json_body, json_reply, with_fault
-from .world import World
+from .models import MEDIA_PREFIX, Order, check, is_public_url, planned_seconds
+from .routing import (
+    World,
+    accepted,
+    base_of,
+    json_body,
+    json_reply,
+    keyed,
+    media_task_id,
+    refused,
+    with_fault,
+    world_of,
+)
+from .store import FATES, MOST_WAIT_S, Task, now_ms
 
 _PRIVATE_CALLBACK = (
     "callBackUrl is required to be a public http(s) URL; with Simulator(private_callbacks=True) or "
@@ -31,7 +41,17 @@ _PRIVATE_CALLBACK = (
 )
 
 
-Act = Callable[[World, Request], Awaitable[Response]]
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>kie_nb simulator</title>
+<style>body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}}
+td,th{{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8884}}code{{font-size:.9em}}</style></head>
+<body><h1>kie_nb simulator</h1>
+<p>This is <strong>not Kie.ai</strong>. It speaks the same wire on this machine and draws its videos itself;
+nothing here costs money. Credits left in play: {balance:g}.</p>
+<table><thead><tr><th>task</th><th>model</th><th>state</th><th>seed</th><th>prompt</th></tr></thead>
+<tbody>{rows}</tbody></table></body></html>
+"""
+_ROWS_SHOWN = 200
 
 
 def routes() -> list[Route]:
@@ -41,39 +61,11 @@ def routes() -> list[Route]:
         keyed("GET", "/api/v1/jobs/recordInfo", "record_requests", record_info),
         keyed("GET", "/api/v1/chat/credit", "credit_requests", credit),
         keyed("POST", "/api/v1/common/download-url", "download_url_requests", download_url),
+        Route("/", page, methods=["GET"]),
+        Route("/_sim/faults", faults, methods=["GET", "PUT", "POST", "DELETE"]),
+        Route("/_sim/state", state, methods=["GET"]),
+        Route("/_sim/credits", fill_purse, methods=["POST"]),
     ]
-
-
-def keyed(method: str, path: str, counter: str, act: Act, *, refuse: Refuse = refused) -> Route:
-    """A route that counts its calls and turns away those without a good key: a refusal under HTTP 200."""
-
-    async def endpoint(request: Request) -> Response:
-        world = world_of(request)
-        world.count(counter)
-        if not world.opens(request.headers.get("authorization", "")):
-            return json_reply(refuse(Refusal(401, UNAUTHORIZED)))
-        return await act(world, request)
-
-    return Route(path, endpoint, methods=[method])
-
-
-def world_of(request: Request) -> World:
-    """What the routes share."""
-    world: World = request.app.state.world
-    return world
-
-
-def base_of(request: Request) -> str:
-    """The base URL of this request: the port may have changed since a task was made."""
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def media_task_id(url: str) -> tuple[str, str] | None:
-    """The task and the file name a media link is about."""
-    path = parts_of(url).path
-    name = path.removeprefix(MEDIA_PREFIX)
-    task_id, _, rest = name.partition("_")
-    return (task_id, name) if path.startswith(MEDIA_PREFIX) and rest.endswith(".mp4") else None
 
 
 async def create_task(world: World, request: Request) -> Response:
@@ -81,7 +73,7 @@ async def create_task(world: World, request: Request) -> Response:
     body = await json_body(request)
     fault = world.faults.strike("create", prompt=_prompt_of(body))
 
-    async def work() -> Any:
+    def work() -> Any:
         try:
             task = _create(world, body)
         except Refusal:
@@ -110,19 +102,12 @@ async def record_info(world: World, request: Request) -> Response:
         text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
         return Response(text, media_type="application/json")
 
-    async def work() -> Any:
-        return body
-
-    return await with_fault(fault, work)
+    return await with_fault(fault, lambda: body)
 
 
 async def credit(world: World, _request: Request) -> Response:
     """`GET /api/v1/chat/credit`: the bare number is the data."""
-
-    async def work() -> Any:
-        return accepted(world.store.balance())
-
-    return await with_fault(world.faults.strike("credits"), work)
+    return await with_fault(world.faults.strike("credits"), lambda: accepted(world.store.balance()))
 
 
 async def download_url(world: World, request: Request) -> Response:
@@ -132,7 +117,7 @@ async def download_url(world: World, request: Request) -> Response:
     about = media_task_id(url) if isinstance(url, str) else None
     task = world.store.get(about[0]) if about else None
 
-    async def work() -> Any:
+    def work() -> Any:
         if about is None or task is None or task.state != "success":
             raise Refusal(422, WRONG_URL)
         return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}")
@@ -201,7 +186,7 @@ def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
         "model": task.model,
         "state": "postprocessing" if fault == "unknown_state" else state,
         "param": None if fault == "no_param" else task.param,
-        "resultJson": result_json(world, task, base, fault) if task.state == "success" else "",
+        "resultJson": result_json(task, base, fault) if task.state == "success" else "",
         "failCode": code,
         "failMsg": msg,
         "costTime": cost_time(task),
@@ -213,10 +198,10 @@ def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
     return record
 
 
-def result_json(world: World, task: Task, base: str, fault: str = "") -> str:
+def result_json(task: Task, base: str, fault: str = "") -> str:
     """The links to what was made, as JSON text."""
     numbers = {"no_urls": (), "two_urls": (0, 1)}.get(fault, (0,))
-    return json.dumps({"resultUrls": [f"{base}{MEDIA_PREFIX}{world.media_name(task, n)}" for n in numbers]})
+    return json.dumps({"resultUrls": [f"{base}{MEDIA_PREFIX}{task.id}_{n}.mp4" for n in numbers]})
 
 
 def cost_time(task: Task) -> int | None:
@@ -230,3 +215,72 @@ def _prompt_of(body: Any) -> str:
     given = body.get("input") if isinstance(body, dict) else None
     prompt = given.get("prompt") if isinstance(given, dict) else None
     return prompt if isinstance(prompt, str) else ""
+
+
+async def page(request: Request) -> Response:
+    """The page at the base URL."""
+    world = world_of(request)
+    rows = "".join(_row(world, task) for task in reversed(world.store.all()[-_ROWS_SHOWN:]))
+    return HTMLResponse(
+        _PAGE.format(balance=world.store.balance(), rows=rows or '<tr><td colspan="5">no task yet</td></tr>'),
+        headers={
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        },
+    )
+
+
+async def faults(request: Request) -> Response:
+    """The faults in force: shown, set by PUT or POST, cleared by DELETE."""
+    world = world_of(request)
+    if request.method in {"PUT", "POST"}:
+        try:
+            world.faults.replace(parse_faults(await json_body(request)))
+        except ValueError as exc:
+            return json_reply({"error": str(exc)}, 400)
+    elif request.method == "DELETE":
+        world.faults.replace([])
+    kinds = {"kinds": {call: sorted(found) for call, found in KINDS.items()}}
+    in_force = [asdict(fault) for fault in world.faults.faults]
+    return json_reply({"faults": in_force} | (kinds if request.method == "GET" else {}))
+
+
+async def state(request: Request) -> Response:
+    """Tasks, counters and purse."""
+    world = world_of(request)
+    tasks = [_public(world, task) for task in world.store.all()]
+    return json_reply({"tasks": tasks, "counts": dict(world.counts), "balance": world.store.balance()})
+
+
+async def fill_purse(request: Request) -> Response:
+    """Set the balance."""
+    body = await json_body(request)
+    number = body.get("credits") if isinstance(body, dict) else None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return json_reply({"error": 'send {"credits": <a number, 0 or more>}'}, 400)
+    try:
+        world_of(request).store.set_balance(number)
+    except ValueError as exc:
+        return json_reply({"error": str(exc)}, 400)
+    return json_reply({"balance": float(number)})
+
+
+def _public(world: World, task: Task) -> dict[str, Any]:
+    return {
+        "taskId": task.id,
+        "model": task.model,
+        "input": task.input,
+        "state": task.shown_state(now_ms(), world.settings.states),
+        "seed": task.seed,
+        "credits": task.credits,
+        "createTime": task.created_ms,
+        "completeTime": task.complete_ms,
+    }
+
+
+def _row(world: World, task: Task) -> str:
+    name = html.escape(task.id)
+    if task.state == "success":
+        name = f'<a href="/media/{name}_0.mp4">{name}</a>'
+    cells = (task.model, task.shown_state(now_ms(), world.settings.states), str(task.seed), task.prompt)
+    plain = "".join(f"<td>{html.escape(cell.encode('utf-8', 'replace').decode())}</td>" for cell in cells)
+    return f"<tr><td><code>{name}</code></td>{plain}</tr>"

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; the exit code."""
     from . import Simulator
     from .faults import parse_faults
-    from .folder import ForeignState
+    from .store import ForeignState
 
     try:
         faults = parse_faults(json.loads(args.faults)) if args.faults else []

@@ -18,9 +18,7 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 from PIL import Image
 
-from .caption import MARK, overlay
-from .drift import drifted
-from .scene import Pixels, fitted, landscape, read_picture, size_for
+from .scene import MARK, Pixels, drifted, fitted, landscape, overlay, read_picture, size_for
 
 Window = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the picture
 

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..addresses import literal, why_not_public
-from .replies import UNKNOWN_MODEL, Refusal
-from .tasks import Shot
+from .faults import UNKNOWN_MODEL, Refusal
+from .store import Shot
 
 IMAGE_TO_VIDEO = "wan/2-5-image-to-video"
 TEXT_TO_VIDEO = "wan/2-5-text-to-video"

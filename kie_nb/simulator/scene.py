@@ -1,13 +1,11 @@
-"""A picture where none was given: hills in the haze at some hour of the day, decided by the seed.
-
-Also where a given picture is read and cut to the shape of the video. Needs numpy and Pillow.
-"""
+"""The still pictures of a video: the one it was made from, hills in the haze where none was given, a drift, and the caption."""
 
 import io
+import textwrap
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 Pixels = NDArray[np.uint8]
 
@@ -20,6 +18,10 @@ _HOURS = (
 )
 _HILLS = 5
 _MOST_PIXELS = 40_000_000  # a small file can claim any size: nothing larger is decoded
+_STRONGEST = 180.0  # of 255 levels, at a drift of 1
+_FINEST, _OCTAVES = 96, 4  # cells across the drift's picture; each further pattern is half as fine
+MARK = "SIMULATED"
+_WHITE, _RED, _BLACK = (255, 255, 255, 255), (214, 40, 40, 232), (0, 0, 0, 170)
 _FLATTEST, _TALLEST = 0.4, 2.5  # width to height; beyond this a picture is cut
 
 
@@ -78,3 +80,58 @@ def landscape(size: tuple[int, int], rng: np.random.Generator) -> Pixels:
     canvas += rng.standard_normal((height, width, 1), dtype=np.float32)  # grain, against banding
     drawn: Pixels = np.clip(canvas, 0, 255).astype(np.uint8)
     return drawn
+
+
+def drifted(still: Pixels, drift: float, task: int) -> Pixels:
+    """The picture as the task with this number sees it; without drift it is the one given."""
+    if not drift:
+        return still
+    height, width = still.shape[:2]
+    rng = np.random.default_rng(task)
+    pattern = np.zeros((height, width), dtype=np.float32)
+    for octave in range(_OCTAVES):
+        across = max(2, _FINEST >> octave)
+        cells = rng.uniform(-1.0, 1.0, (max(2, across * height // width), across)).astype(np.float32)
+        grown = Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+        pattern += np.asarray(grown) / _OCTAVES
+    moved = still + (_STRONGEST * drift) * pattern[..., None]
+    return np.clip(moved, 0, 255).astype(np.uint8)
+
+
+def overlay(size: tuple[int, int], prompt: str, seed: int) -> Image.Image:
+    """A picture to lay over the frames: the mark and the seed above, the prompt below on a soft shade."""
+    width, height = size
+    unit = min(size)
+    font, small = (ImageFont.load_default(size=max(7.0, unit / part)) for part in (25, 36))
+    lines = _wrapped(prompt, font, width * 7 / 8)
+    line_height = round(max(7.0, unit / 25) * 1.34)
+    bottom = height - max(2, unit // 18)
+    top = bottom - line_height * max(1, len(lines))
+    veil = np.zeros((height, width, 4), dtype=np.uint8)
+    shade = veil[max(0, top - unit // 7) :]
+    shade[..., 3] = (np.linspace(0, 1, len(shade)) ** 0.8 * 205)[:, None]
+    picture = Image.fromarray(veil)
+    pen = ImageDraw.Draw(picture)
+    edge = max(1, unit // 360)
+    for number, line in enumerate(lines):
+        place = (width / 2, top + number * line_height)
+        pen.text(place, line, font=font, fill=_WHITE, anchor="ma", stroke_width=edge, stroke_fill=_BLACK)
+    margin, pad = max(2, unit // 32), max(2, unit // 60)
+    box = pen.textbbox((margin + pad, margin + pad), MARK, font=small)
+    pen.rounded_rectangle((margin, margin, box[2] + pad, box[3] + pad), radius=pad / 2, fill=_RED)
+    pen.text((margin + pad, margin + pad), MARK, font=small, fill=_WHITE)
+    place = (width - margin, margin + pad)
+    pen.text(
+        place, f"seed {seed}", font=small, fill=_WHITE, anchor="ra", stroke_width=edge, stroke_fill=_BLACK
+    )
+    return picture
+
+
+def _wrapped(prompt: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> list[str]:
+    # Control signs and lone surrogates would be drawn as boxes or refused by the font.
+    clean = "".join(sign if sign.isprintable() else " " for sign in prompt)
+    text = " ".join(clean.encode("utf-8", "replace").decode().split())
+    if not text:
+        return []
+    columns = max(8, int(room * len(text) / max(1.0, font.getlength(text))))
+    return textwrap.wrap(text, columns, max_lines=3, placeholder=" …")

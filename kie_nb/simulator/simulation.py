@@ -2,28 +2,27 @@
 
 import atexit
 import math
+import os
 import shutil
 import tempfile
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from . import admin, api, media, uploads
-from . import drift as drift_
-from . import folder as folder_
-from .door import Door
+from ..home import make_folder
+from . import api, files
 from .faults import Fault, FaultBox
 from .keeper import Keeper
-from .server import ServerThread
-from .store import Store, checked_credits
+from .routing import Settings, World
+from .server import Door, ServerThread
+from .store import Store, checked_credits, now_ms
 from .studio import Studio
-from .tasks import now_ms
-from .world import Settings, World
 
+DRIFT_VARIABLE = "KIE_SIM_DRIFT"
 _DEFAULT_STATES = ("waiting", "generating")
 
 
@@ -103,7 +102,7 @@ class Simulator:
             private_callbacks=private_callbacks,
         )
         self._faults = FaultBox(faults)
-        self._drift = drift_.checked(drift)
+        self._drift = checked_drift(drift)
         self._lock = threading.Lock()
         self._world: World | None = None
         self._server: ServerThread | None = None
@@ -169,7 +168,7 @@ class Simulator:
 
     def set_drift(self, drift: float) -> None:
         """Set the drift for what is drawn from now on."""
-        self._drift = drift_.checked(drift)
+        self._drift = checked_drift(drift)
         if self._world is not None:
             self._world.studio.drift = self._drift
 
@@ -224,7 +223,8 @@ class Simulator:
             self._private_dir = Path(tempfile.mkdtemp(prefix="kie-simulator-"))
         folder = self._state_dir or self._private_dir
         assert folder is not None  # noqa: S101 - for the type checker: one of the two is there
-        folder_.opened(folder)
+        for place in (folder, folder / "videos", folder / "uploads", folder / "alive"):
+            make_folder(place)  # OSError where one of them is a link
         store = Store(folder / "simulator.sqlite", credits_at_first=self._credits)
         world = World(
             settings=self._settings,
@@ -234,7 +234,7 @@ class Simulator:
             owner=uuid.uuid4().hex,
         )
         try:
-            app = Starlette(routes=[*api.routes(), *uploads.routes(), *media.routes(), *admin.routes()])
+            app = Starlette(routes=[*api.routes(), *files.routes()])
             app.state.world = world
             keeper = Keeper(world, folder / "alive", lambda: f"http://127.0.0.1:{server.port}")
             server = ServerThread(Door(app, world), self._port, keeper.run)
@@ -244,3 +244,16 @@ class Simulator:
             raise
         self._world, self._server = world, server
         atexit.register(self.stop)  # a private folder must not outlive its process
+
+
+def checked_drift(drift: float | None, environ: Mapping[str, str] | None = None) -> float:
+    """A drift from 0 to 1, by default that of the environment; ValueError for anything else."""
+    if drift is None:
+        text = (os.environ if environ is None else environ).get(DRIFT_VARIABLE, "").strip()
+        try:
+            drift = float(text or 0)
+        except ValueError:
+            raise ValueError(f"{DRIFT_VARIABLE} must be a number from 0 to 1, not {text!r}") from None
+    if isinstance(drift, bool) or not isinstance(drift, int | float) or not 0 <= drift <= 1:
+        raise ValueError(f"drift must be a number from 0 to 1, not {drift!r}")
+    return float(drift)

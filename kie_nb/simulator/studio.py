@@ -15,16 +15,22 @@ import uuid
 from pathlib import Path
 from urllib.parse import unquote
 
-from . import folder as folder_
+from ..home import open_plain
+from ..video import looks_like_video
+from ..video.sniff import HEAD_BYTES, ending_of
 from .models import is_public_url, own_upload
 from .reach import ERRORS, fetch
-from .store import Store
-from .tasks import Task
+from .store import Store, Task
 
 _log = logging.getLogger("kie_nb.simulator")
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MOST_UPLOADS, _MOST_UPLOAD_BYTES = 10_000, 2 << 30  # of all files that are kept
 _JOIN_S = 5.0
+
+
+_MOST_FILE_BYTES = 256 << 20
+_MIMES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+_MIMES |= {"webm": "video/webm", "mkv": "video/webm"} | dict.fromkeys(("mp4", "m4v", "mov"), "video/mp4")
 
 
 class ImageFetchError(Exception):
@@ -89,7 +95,7 @@ class Studio:
 
     def read_upload(self, path: str) -> bytes:
         """The upload with this public path; OSError where it is not there."""
-        return folder_.read(self._place_of(path))
+        return read(self._place_of(path))
 
     def bytes_at(self, url: str, *, most: int) -> bytes:
         """At most *most* bytes and one of what *url* serves; an upload of our own is read where it lies."""
@@ -139,7 +145,7 @@ class Studio:
             task=self._store.number(task.id) if drift else 0,
         )
         name = f"{plan.digest()}.mp4"
-        if not folder_.is_video(self.videos / name):
+        if not is_video(self.videos / name):
             part = self.videos / f".{uuid.uuid4().hex}.part"
             try:
                 draw(plan, part, is_off=lambda: self._closing)
@@ -160,3 +166,25 @@ class Studio:
         if not 0 < len(data) <= MAX_IMAGE_BYTES:
             raise ImageFetchError("the picture is empty or larger than 10 MB")
         return data
+
+
+def read(path: Path, *, most: int = _MOST_FILE_BYTES) -> bytes:
+    """What is in a plain file of one of the folders; OSError for anything else, or for more than *most* bytes."""
+    with open_plain(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError("it is too large")
+        return file.read(most)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a plain file is there that begins as a video does."""
+    try:
+        with open_plain(path) as file:
+            return looks_like_video(file.read(HEAD_BYTES))
+    except OSError:
+        return False
+
+
+def mime_of(data: bytes) -> str | None:
+    """The MIME type of a picture or a video, by its bytes alone; None for anything else."""
+    return _MIMES.get(ending_of(data[:HEAD_BYTES]))

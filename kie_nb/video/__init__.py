@@ -3,29 +3,38 @@
 Everything here works on files alone and knows of `kie_nb` only how files are opened and written (`home`, `fileops`). PyAV, Pillow and numpy are loaded
 by the first call that needs them, so importing this room costs next to nothing.
 
-    sniff.py     what the first bytes say, without decoding anything
-    bounds.py    how much is decoded at most
-    facts.py     the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
-    reading.py   open, probe and decode a file
+    sniff.py       what the first bytes say, without decoding anything; only videos, pictures and sounds are handed out
+    bounds.py      how much is decoded at most
+    facts.py       the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
+    reading.py     open, probe and decode a file, its frames as they are meant to be shown
     inspection.py  what a file that came is, and what is wrong with it
-    poster.py    one good frame as a JPEG
-    preview.py   a small H.264 copy for embedding in a notebook
-    tags.py      the request inside a file, written without touching a frame
-    likeness.py  how alike two videos are; pairing.py, metrics.py and hearing.py measure it
-    strip.py     the same moments of several videos above each other
-    files.py     only videos and pictures are handed out
+    stills.py      one good frame as a JPEG, and the same moments of several videos above each other
+    preview.py     a small H.264 copy for embedding in a notebook
+    tags.py        the request inside a file, written without touching a frame
+    likeness.py    how alike two videos are
 """
 
 from .bounds import open_picture
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
-from .files import copy_media, is_media, open_media, read_media
 from .inspection import Look, inspect
 from .likeness import compare_videos
-from .poster import make_poster
 from .preview import make_preview
 from .reading import probe, said_size, why_not_played
-from .sniff import ENDINGS, MEDIA, PAGES, PICTURES, PLAYED, SOUNDS, looks_like_video, mime_of
-from .strip import make_strip
+from .sniff import (
+    ENDINGS,
+    MEDIA,
+    PAGES,
+    PICTURES,
+    PLAYED,
+    SOUNDS,
+    copy_media,
+    is_media,
+    looks_like_video,
+    mime_of,
+    open_media,
+    read_media,
+)
+from .stills import make_poster, make_strip
 from .tags import CannotTag, read_request, write_request
 
 __all__ = [

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..home import open_file
 from .bounds import TooManyPixels, open_picture
-from .display import shown_size
 from .facts import AnyPath, NotAVideo
 from .reading import (
     NO_FRAME,
@@ -19,6 +18,7 @@ from .reading import (
     frame_rate,
     opened,
     said_size,
+    shown_size,
 )
 from .sniff import HEAD_BYTES, PAGES, PICTURES, SOUNDS, VIDEOS, describe_head, ending_of, missing_part
 

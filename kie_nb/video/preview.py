@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..fileops import finished_in_one_step
 from .bounds import Budget
-from .display import shown_size, upright
 from .facts import AnyPath, NotAVideo
-from .reading import NO_FRAME, can_be_heard, decoded, demuxed, duration_s, frame_rate, opened
+from .reading import (
+    NO_FRAME,
+    can_be_heard,
+    decoded,
+    demuxed,
+    duration_s,
+    frame_rate,
+    opened,
+    shown_size,
+    upright,
+)
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

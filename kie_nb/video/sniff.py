@@ -1,15 +1,19 @@
-"""What a file is, by its first bytes. Standard library only.
+"""What a file is, by its first bytes, whatever its name says; only videos, pictures and sounds are handed out.
 
 A failed download is an error page, a JSON refusal, a picture, or the first half of a video; the message names it. Only the
 kind is named: the text of a reply may hold anything, and is never quoted.
 """
 
+import errno
+import io
 import os
 import re
+import shutil
 import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from ..home import open_plain
 from .facts import AnyPath
 
 HEAD_BYTES = 4096  # enough for every rule below
@@ -204,3 +208,37 @@ def missing_part(file: BinaryIO, size: int) -> str | None:
         if position > size:
             return f"an MP4 cut short: {size} bytes are there, its parts reach to byte {position}"
     return None if b"moov" in seen else f"an MP4 cut short: {size} bytes are there, its index is missing"
+
+
+def is_media(path: Path) -> bool:
+    """Whether a plain file is at *path* that begins as a video or a picture does."""
+    try:
+        open_media(path).close()
+    except OSError:
+        return False
+    return True
+
+
+def open_media(path: Path) -> io.BufferedReader:
+    """Open a plain file that is a video or a picture by its bytes, whatever its name says; OSError for anything else."""
+    file = open_plain(path)
+    try:
+        if not looks_like_media(file.read(HEAD_BYTES)):
+            raise OSError(errno.EINVAL, "it is neither a video nor a picture", path.name)  # noqa: TRY301
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def read_media(path: Path) -> bytes:
+    """The bytes of a video or a picture; OSError as `open_media`."""
+    with open_media(path) as file:
+        return file.read()
+
+
+def copy_media(source: Path, target: Path) -> None:
+    """Copy a video or a picture; OSError as `open_media`."""
+    with open_media(source) as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy)

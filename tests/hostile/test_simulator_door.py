@@ -210,9 +210,9 @@ def test_a_body_has_a_size(sim, call, how):
 
 def test_a_body_has_an_end(sim, monkeypatch):
     """A byte now and then holds nothing up for ever; nor does a connection that says nothing."""
-    from kie_nb.simulator import door, server
+    from kie_nb.simulator import server
 
-    monkeypatch.setattr(door, "BODY_S", 0.3)
+    monkeypatch.setattr(server, "BODY_S", 0.3)
     monkeypatch.setattr(server, "HEAD_S", 0.3)
     host, port = sim.base_url.removeprefix("http://").split(":")
     head = (

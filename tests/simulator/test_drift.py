@@ -8,7 +8,7 @@ import pytest
 
 from kie_nb.simulator import Simulator
 from kie_nb.simulator.draw import Plan, draw
-from kie_nb.simulator.drift import VARIABLE, checked
+from kie_nb.simulator.simulation import DRIFT_VARIABLE, checked_drift
 from kie_nb.video import compare_videos
 
 
@@ -95,7 +95,7 @@ def test_a_fresh_simulator_drifts_the_same_way_again(simulate):
 
 def test_the_environment_sets_what_is_not_given(monkeypatch):
     """And what is given goes before it."""
-    monkeypatch.setenv(VARIABLE, " 0.25 ")
+    monkeypatch.setenv(DRIFT_VARIABLE, " 0.25 ")
 
     assert (Simulator().drift, Simulator(drift=0.5).drift, Simulator(drift=0).drift) == (0.25, 0.5, 0.0)
 
@@ -116,15 +116,17 @@ def test_the_environment_sets_what_is_not_given(monkeypatch):
 def test_what_is_no_drift_is_refused(given, text, words):
     """At once, and the value is named."""
     with pytest.raises(ValueError, match="from 0 to 1, not") as caught:
-        checked(given, {VARIABLE: text})
+        checked_drift(given, {DRIFT_VARIABLE: text})
 
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize(("environ", "drift"), [({}, 0.0), ({VARIABLE: ""}, 0.0), ({VARIABLE: "1"}, 1.0)])
+@pytest.mark.parametrize(
+    ("environ", "drift"), [({}, 0.0), ({DRIFT_VARIABLE: ""}, 0.0), ({DRIFT_VARIABLE: "1"}, 1.0)]
+)
 def test_nothing_is_no_drift(environ, drift):
     """The default is the request alone."""
-    assert checked(None, environ) == drift
+    assert checked_drift(None, environ) == drift
 
 
 def test_the_command_tells_of_it_and_refuses_nonsense():
@@ -138,7 +140,7 @@ def test_the_command_tells_of_it_and_refuses_nonsense():
     )
 
     assert "--drift" in helped.stdout
-    assert VARIABLE in helped.stdout
+    assert DRIFT_VARIABLE in helped.stdout
     assert (refused.returncode, refused.stderr) == (
         2,
         "kie-nb simulator: drift must be a number from 0 to 1, not 7.0\n",

@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from kie_nb.simulator import Fault, Simulator
-from kie_nb.simulator.faults import KINDS, FaultBox, parse_faults
-from kie_nb.simulator.replies import REFUSALS
+from kie_nb.simulator.faults import KINDS, REFUSALS, FaultBox, parse_faults
 
 
 @pytest.mark.parametrize("kind", sorted(REFUSALS))

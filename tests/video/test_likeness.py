@@ -11,7 +11,7 @@ import pytest
 from plainfigures import by_ffmpeg, by_hand
 
 from kie_nb.video import NotAVideo, compare_videos, write_request
-from kie_nb.video.metrics import summed_up
+from kie_nb.video.likeness import summed_up
 
 NEAR = 1e-3
 LOSSLESS = {"qp": "0"}
