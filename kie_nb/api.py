@@ -94,7 +94,7 @@ def generate(
         raw=input,
         **fields,
     )
-    from .headless import must_wait
+    from .settings import must_wait
 
     _warn(started.warnings)
     if must_wait(wait):

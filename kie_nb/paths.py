@@ -1,11 +1,14 @@
-"""Paths as they are shown: a saved notebook should not reveal the machine or the folder in which it was run."""
+"""Paths as they are shown: a saved notebook should not reveal the machine or the folder in which it was run, nor does what is given away."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from . import settings as settings_
 from .settings import start_folder
 
 
@@ -45,3 +48,23 @@ def _own_folder() -> Path | None:
         return Path.home()
     except RuntimeError:  # the user has no home
         return None
+
+
+Places = Sequence[tuple[str, str]]
+
+
+def places_of(home: Path) -> Places:
+    """Paths of this machine, the longest first, and what stands for them in a file that is given away."""
+    known = {str(home): "kie-runs", str(settings_.start_folder()): ".", str(Path.home()): "~"}
+    return sorted(((path, word) for path, word in known.items() if len(path) > 1), key=lambda p: -len(p[0]))
+
+
+def redacted(value: Any, places: Places) -> Any:
+    """*value*, a text or what JSON can hold, with other words in place of these paths."""
+    if isinstance(value, str):
+        for path, word in places:
+            value = value.replace(path, word)
+        return value
+    if isinstance(value, dict):
+        return {name: redacted(inner, places) for name, inner in value.items()}
+    return [redacted(inner, places) for inner in value] if isinstance(value, list) else value

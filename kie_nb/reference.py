@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .catalogue import known_models
-from .catalogue.wan import DEFAULT_MODEL
+from .catalogue.models import DEFAULT_MODEL
 from .cli import COMMANDS as SHELL_COMMANDS
 from .cli import RUN_CODES
 from .notebook.kie_magic import COMMANDS

@@ -9,14 +9,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from . import hosts
+from . import addresses
 from .errors import AuthError, InvalidRequest
-from .frontend import notebook_folder
+from .frontend import has_kernel, is_run_by_a_runner, is_watched, notebook_folder, shows_html
 from .keys import Secret, keyring_key, read_dotenv
 
 Embed = Literal["preview", "full", "link"]
@@ -41,7 +42,7 @@ class Settings:
         service: Who answers: `"kie"` (the real service) or `"simulator"`.
         embedded: The simulator runs inside this process (no `KIE_BASE_URL` points elsewhere).
         key_source: Where the key was found.
-        withheld_from: The host that this key may not go to, see `hosts`; then `key` is None.
+        withheld_from: The host that this key may not go to, see `addresses`; then `key` is None.
         home: The folder with the ledger, the videos and the inputs.
         ledger_url: The PostgreSQL database that a team's ledger is in; None: a file in `home`.
         state_home: The user's own folder for what all notebooks share: the rate grants.
@@ -71,14 +72,16 @@ class Settings:
     def who(self) -> str:
         """Who answers, in words; a host that is not Kie's is named."""
         if self.service == "simulator":
-            return "the simulator" if self.embedded else f"the simulator at {hosts.shown(self.base_url)}"
+            return (
+                "the simulator" if self.embedded else f"the simulator at {addresses.host_of(self.base_url)}"
+            )
         return self.via or "Kie.ai"
 
     @property
     def via(self) -> str:
         """The same where the host is not Kie's, else empty."""
         urls = (self.base_url, self.upload_url) if self.service == "kie" else ()
-        foreign = dict.fromkeys(hosts.shown(url) for url in urls if not hosts.is_kie(url))
+        foreign = dict.fromkeys(addresses.host_of(url) for url in urls if not addresses.is_kie(url))
         return f"kie via {' and '.join(foreign)}" if foreign else ""
 
     @property
@@ -90,7 +93,6 @@ class Settings:
         return hashlib.blake2b(seed, digest_size=8, salt=b"kie_nb/account", person=b"account").hexdigest()
 
 
-is_loopback = hosts.is_loopback
 _overrides: dict[str, Any] = {}
 
 
@@ -123,8 +125,8 @@ def _override(name: str, value: Any) -> None:
 def current(service: ServiceName | None = None) -> Settings:
     """Read all settings as they are now, for a run that belongs to *service* as if that had been chosen."""
     key, key_source = find_key()
-    base_url = hosts.from_environment("KIE_BASE_URL")
-    is_here = bool(base_url) and is_loopback(base_url)
+    base_url = addresses.service_from_environment("KIE_BASE_URL")
+    is_here = bool(base_url) and addresses.is_loopback(base_url)
     chosen = service or _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or None
     _check("service", chosen)
     if chosen is None:
@@ -134,15 +136,15 @@ def current(service: ServiceName | None = None) -> Settings:
     if embedded:
         base_url = ""
     # A base URL of your own (the simulator's, a test's) takes uploads too: the key must not go to another host.
-    upload_url = hosts.from_environment("KIE_UPLOAD_URL") or base_url or KIE_UPLOAD_URL
+    upload_url = addresses.service_from_environment("KIE_UPLOAD_URL") or base_url or KIE_UPLOAD_URL
     base_url = base_url or KIE_BASE_URL
     embed = _overrides.get("embed") or os.environ.get("KIE_NB_EMBED") or "preview"
     _check("embed", embed)
     withheld_from = ""
     if chosen == "kie":
-        hosts.check_encrypted(base_url, upload_url)
+        addresses.check_encrypted(base_url, upload_url)
         foreign = [url for url in (base_url, upload_url) if key and not may_have(url, key, key_source)]
-        withheld_from = hosts.shown(foreign[0]) if foreign else ""
+        withheld_from = addresses.host_of(foreign[0]) if foreign else ""
     return Settings(
         service=cast("ServiceName", chosen),
         embedded=embedded,
@@ -190,11 +192,11 @@ def _home() -> Path:
 
 
 def may_have(url: str, key: Secret, source: str) -> bool:
-    """Whether the key goes to *url*, see `hosts`."""
-    if hosts.is_kie(url):
+    """Whether the key goes to *url*, see `addresses`."""
+    if addresses.is_kie(url):
         return True
     word = _overrides.get("service") or os.environ.get("KIE_NB_SERVICE")
-    if is_loopback(url) and word == "kie":
+    if addresses.is_loopback(url) and word == "kie":
         return True
     beside = read_dotenv(start_folder())  # poured into the environment, it is still that file's
     return source == "KIE_API_KEY" and (url not in beside.addresses or beside.key == key)
@@ -351,3 +353,23 @@ def _check(name: str, value: Any, *, shown: str = "") -> None:
     is_good, needed = _SETTABLE[name]
     if value is not None and not is_good(value):
         raise InvalidRequest(f"{shown or f'{name}={value!r}'}: {needed}.", charged="")
+
+
+def must_wait(asked: bool | None) -> bool:
+    """Whether a cell waits for its video: as asked, else as configured, else as detected."""
+    if asked is not None:
+        return asked
+    configured = current().wait
+    return configured if configured is not None else _nobody_watches()
+
+
+def has_widgets() -> bool:
+    """Whether a live card can be shown: in a kernel that is not headless."""
+    return has_kernel() and not _nobody_watches() and not env_wait()
+
+
+def _nobody_watches() -> bool:
+    if not has_kernel():
+        return shows_html()
+    # Colab shows a thread's updates only when the next cell runs (colabtools issue 3373).
+    return "google.colab" in sys.modules or not is_watched() or is_run_by_a_runner()

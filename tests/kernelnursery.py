@@ -20,7 +20,7 @@ from pathlib import Path
 ANSWER_S = 60.0
 NUMBER_BYTES = 4
 PRELOADED = (
-    "PIL.Image", "anyio._backends._asyncio", "kie_nb.handles.session", "kie_nb.headless", "kie_nb.service.client",
+    "PIL.Image", "anyio._backends._asyncio", "kie_nb.handles.session", "kie_nb.settings", "kie_nb.service.client",
     "kie_nb.video", "psutil", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
 

@@ -10,9 +10,9 @@ import kie_nb
 
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
-    **dict.fromkeys(("errors", "keys", "settings", "headless", "context", "notice", "presenter", "paths"), 1),
-    **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "hosts", "loops", "markup"), 1),
-    **dict.fromkeys(("programs", "redact", "sqlite_files", "tables", "text", "version", "wording"), 1),
+    **dict.fromkeys(("errors", "keys", "settings", "notice", "presenter", "paths"), 1),
+    **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "loops", "markup"), 1),
+    **dict.fromkeys(("programs", "tables", "text", "version", "wording"), 1),
     **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,
     "ledger": 4,
@@ -33,7 +33,7 @@ ALLOWED = {
     ("simulator", "addresses"): "which addresses are public",
     ("simulator", "loops"): "the C task, as the engine has it",
     ("simulator", "home"): "its folder may be somebody else's",
-    ("simulator", "sqlite_files"): "and so may its database",
+    ("simulator", "fileops"): "and so may its database",
     ("simulator", "video"): "what is a video by its bytes",
     ("cli", "simulator"): "`kie-nb simulator` serves it",
     ("cli", "api"): "a command is a call of the same function",

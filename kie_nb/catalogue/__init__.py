@@ -3,11 +3,9 @@
 Validation, the magic's options, help, completion and estimates are all derived from these descriptions.
 """
 
-from .describe import Field, describe, find, known_models, nearest, nearest_of
-from .prices import USD_PER_CREDIT, Estimate, estimate, is_far, price_remarks
-from .request import ImageIdentity, Request, build_request
-from .stored import read_image, read_request
-from .wan import SEED_MAX
+from .describe import Field, describe, nearest, nearest_of
+from .models import SEED_MAX, USD_PER_CREDIT, Estimate, estimate, find, is_far, known_models, price_remarks
+from .request import ImageIdentity, Request, build_request, read_image, read_request
 
 __all__ = [
     "SEED_MAX",

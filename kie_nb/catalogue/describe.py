@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ..errors import InvalidRequest
-from .base import ModelInput
-from .wan import MODELS
+from .models import ModelInput, find, known_models
 
 # What people call a field that has another name.
 _SYNONYMS = dict.fromkeys(("length", "seconds", "time"), "duration")
 _SYNONYMS |= dict.fromkeys(("size", "quality"), "resolution")
-_BY_ID = {model.model_id: model for model in MODELS}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,24 +41,14 @@ class Field:
     max_length: int | None = None
 
 
-def known_models() -> tuple[str, ...]:
-    """The ids of the models we describe, the default first."""
-    return tuple(_BY_ID)
-
-
-def find(model_id: str) -> type[ModelInput] | None:
-    """The description of *model_id*, or None if we have none."""
-    return _BY_ID.get(model_id)
-
-
 @functools.cache
 def describe(model_id: str) -> tuple[Field, ...]:
     """The fields of a described model, in the order people meet them; InvalidRequest for another model."""
     model = find(model_id)
     if model is None:
         raise InvalidRequest(
-            f"model {model_id!r} is not described here{nearest(model_id, _BY_ID)}",
-            hint=f"described are {', '.join(_BY_ID)}; another one takes raw inputs: --set key=value, or input={{...}}",
+            f"model {model_id!r} is not described here{nearest(model_id, known_models())}",
+            hint=f"described are {', '.join(known_models())}; another one takes raw inputs: --set key=value, or input={{...}}",
         )
     return tuple(_field(name, info, model) for name, info in model.model_fields.items())
 

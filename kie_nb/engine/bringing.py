@@ -1,7 +1,7 @@
 """A file of a task is brought home: downloaded, looked at, and kept whatever the look says. Nothing that came is thrown away.
 
 What no model makes (a page, an empty answer) and what broke off stays in its place, `<name>.received.<ending>`, one for each file,
-until the file itself comes; when no link serves it any more, the half that there is becomes the file.
+until the file itself comes; when no link serves it any more, the half that there is becomes the file. A file is asked for at the link that is known, at a fresh one for it, then where the task says today.
 """
 
 from __future__ import annotations
@@ -11,25 +11,21 @@ import functools
 import glob
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import DownloadFailed
+from ..errors import DownloadFailed, InvalidRequest, KieError, NotFetched
 from ..fileops import hash_of
-from ..home import is_plain_file, is_real_folder, make_folder
+from ..home import NAME, is_plain_file, is_real_folder, make_folder
 from ..ledger import owner
 from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
-from ..service.pace import Patience
+from ..service.reach import Patience
 from ..video import ENDINGS, MEDIA, PAGES, Look, inspect, said_size
-from .incoming import is_stale, writer_is_dead
-from .links import from_any_link
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from .channel import Channel
-    from .record import Record
+from .channel import Channel
+from .record import Record
 
 _Fetch = Callable[[str, Path], Received]
 BROKE_OFF = "the download broke off"
@@ -290,3 +286,74 @@ def _second(incoming: Path) -> Path:
 
 def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
+
+
+STALE_S = 3600.0
+# A download under way, its number, and the process that writes it.
+INCOMING = re.compile(rf"{NAME}\.\d+\.(\d+|[0-9a-f]{{12}}-\d+-\d+)\.incoming(?:\.part)?")
+
+
+def writer_is_dead(path: Path) -> bool:
+    """Whether *path* is a download whose process is dead: known to have ended, or silent for an hour.
+
+    A process id alone tells nothing: two containers that share the folder may each have a process of it.
+    """
+    named = INCOMING.fullmatch(path.name)
+    return named is not None and (owner.marked_has_ended(named.group(1)) or is_stale(path))
+
+
+def is_stale(path: Path) -> bool:
+    """Whether nobody has written *path* for an hour."""
+    return age_s(path) > STALE_S
+
+
+def age_s(path: Path) -> float:
+    """Seconds since *path* was last written; 0 for one that is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:  # its process has moved it just now
+        return 0.0
+
+
+async def from_any_link(
+    run: Record, number: int, channel: Channel, fetch: Callable[[str], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
+    """What *fetch* gives for the first link that serves file *number* of the task; on the dispatcher's loop.
+
+    Raises:
+        NotFetched: it is too large, or leads where nothing is fetched from.
+        LinkDead: none does any more.
+        DownloadFailed: none does now, or the disk took nothing.
+    """
+    client = await channel.client()
+    known = (run.row.urls or [])[number : number + 1]
+    # An embedded simulator comes back on another port: there the old address is nobody's, or somebody else's.
+    is_gone = run.service == "simulator" and not any(map(channel.is_own_address, known))
+    tried: list[str] = list(known) if is_gone else []
+    reasons: list[str] = []
+    is_dead = True
+
+    async def first() -> list[str]:
+        return known
+
+    async def fresh() -> list[str]:
+        return [await client.download_url(known[0])] if known and not is_gone else []
+
+    async def named() -> list[str]:
+        return list((await client.record(str(run.task_id))).urls)[number : number + 1]
+
+    for ask in (first, fresh, named):
+        try:
+            url = next((url for url in await ask() if url not in tried), None)
+            if url is not None:
+                tried.append(url)
+                return await fetch(url)
+        except KieError as exc:
+            # Our disk is in trouble, not the link; or the file is too large at every link.
+            if isinstance(exc, NotFetched) or isinstance(exc.__cause__, OSError):
+                raise
+            is_dead = is_dead and isinstance(exc, LinkDead | InvalidRequest)
+            reasons.append(exc.message.rstrip("."))
+    raise (LinkDead if is_dead else DownloadFailed)(
+        f"{'; '.join(dict.fromkeys(reasons)) or 'the service names no file for it'}."
+    )

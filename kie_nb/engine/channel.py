@@ -8,21 +8,60 @@ import datetime as dt
 import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
 from .. import settings as settings_
+from ..bounds import Balance, Moment
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
 from ..ledger import Grant, GrantStore, Leave, Ledger, RunRow, owner
 from ..ledger.states import State
 from ..service import Client
 from ..settings import Settings
-from .balance import Reading
 from .dispatcher import Dispatcher, before_exit
 from .timing import Timing
+
+
+class _Kept(TypedDict):
+    credits: Balance
+    at: Moment
+
+
+_READING = TypeAdapter(_Kept)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """A balance and when it was read.
+
+    Attributes:
+        credits: In credits (1 credit = US$0.005).
+        at: UTC.
+    """
+
+    credits: float
+    at: dt.datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """As the ledger's history keeps it."""
+        return {"credits": self.credits, "at": self.at.isoformat(timespec="microseconds")}
+
+    @classmethod
+    def from_json(cls, kept: Any) -> Reading | None:
+        """What `to_json` gave; None for anything else."""
+        try:
+            read = _READING.validate_python(kept)
+        except ValidationError:
+            return None
+        return cls(credits=read["credits"], at=dt.datetime.fromisoformat(read["at"]))
+
 
 SHORTEST_PAUSE_S = 0.01
 

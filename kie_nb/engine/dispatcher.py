@@ -7,6 +7,8 @@ Two precautions make it hold everywhere:
   it, and headless runners throw away updates that belong to a finished cell.
 * Its tasks are the C `_asyncio.Task`, also after somebody's `nest_asyncio.apply()` has put a slow and, on Python 3.14,
   broken one in its place.
+
+Heavy work (download, check, preview) goes through `Executor`: threads by default.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..loops import new_loop
 
@@ -150,3 +152,25 @@ def dispatcher() -> Dispatcher:
                 )
             _dispatcher = Dispatcher()
         return _dispatcher
+
+
+class Executor(Protocol):
+    """Anything that runs a function elsewhere; its workers get no key and no database."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any) -> concurrent.futures.Future[T]:
+        """Run ``fn(*args)`` elsewhere."""
+
+
+class Threads:
+    """Worker threads that share nothing with the caller but the arguments."""
+
+    def __init__(self, workers: int, name: str) -> None:
+        self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix=name)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any) -> concurrent.futures.Future[T]:
+        """Run ``fn(*args)`` in a thread, in an empty context as everything of ours."""
+        return self._pool.submit(contextvars.Context().run, fn, *args)
+
+    def close(self) -> None:
+        """Take nothing more; the threads end when they have done what was given to them."""
+        self._pool.shutdown(wait=False)

@@ -6,7 +6,7 @@ import asyncio
 import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import MADE, DownloadFailed, KieError, NotFetched, NoVideo
 from ..ledger import Files, KeptFile, files_made, with_kept
@@ -15,13 +15,9 @@ from ..paths import shown_path
 from ..service.media import LinkDead
 from ..settings import LOGS
 from .bringing import bring, received
-from .outcomes import error_of, stored
 from .record import Record
-from .transitions import Step
-
-if TYPE_CHECKING:
-    from .workspace import Workspace
-
+from .transitions import Step, error_of, stored
+from .workspace import Workspace
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", None)}
 

@@ -7,10 +7,9 @@ import asyncio
 from ..errors import NOTHING, KieError
 from ..ledger.states import AT_SERVICE, State
 from .downloading import Downloading
-from .outcomes import error_of
 from .polling import Polling
 from .sending import Sending
-from .transitions import Drive, OwnershipLost, log
+from .transitions import Drive, OwnershipLost, error_of, log
 
 
 async def drive_to_end(drive: Drive) -> KieError | None:

@@ -7,16 +7,14 @@ import datetime as dt
 import time
 from typing import Any
 
-from ..bounds import FIRST_MS, LAST_MS, MAX_SECONDS
+from ..bounds import FIRST_MS, LAST_MS, MAX_SECONDS, number_of
 from ..errors import AuthError, KieError, RateLimited, Refused, ServiceTrouble, TaskLost
 from ..ledger.states import State, from_service
 from ..service import TaskRecord
 from ..service.client import PASSING_CODES
-from ..service.wirejson import number_of
 from ..settings import LOGS
-from .outcomes import failure
-from .schedule import Usual, next_look_s
-from .transitions import OwnershipLost, Step, log
+from .timing import Usual, next_look_s
+from .transitions import OwnershipLost, Step, failure, log
 
 _CLOCKS_APART = dt.timedelta(minutes=10)
 MOST_STRANGE = 50  # words of the service's that are logged: a new one at every look would have no end

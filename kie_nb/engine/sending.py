@@ -22,7 +22,7 @@ from ..ledger.owner import elapsed_s
 from ..ledger.states import State
 from ..requests.images import upload_name
 from ..service.envelope import outcome_unknown
-from .balance import Reading
+from .channel import Reading
 from .transitions import OwnershipLost, Step, ToSend, noted_task
 
 RATE_TRIES = 30  # each after the ten seconds that the gate keeps closed

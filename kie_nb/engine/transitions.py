@@ -1,4 +1,4 @@
-"""One run that is being driven, and its transitions: each is one compare-and-set in the ledger, tried until it is written."""
+"""One run that is being driven, and its transitions: each is one compare-and-set in the ledger, tried until it is written; and the errors that runs end with."""
 
 from __future__ import annotations
 
@@ -10,19 +10,72 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import KieError, LedgerError
+from .. import errors
+from ..catalogue import Request
+from ..errors import SIMULATED, KieError, LedgerError, NotSent, Refused, TaskFailed
 from ..ledger import Files, UnreadableRun, owner
 from ..ledger.states import OPEN, RELEASED, State, sources
 from ..paths import make_private, open_private
-from .outcomes import stored
+from ..service import TaskRecord
+from ..settings import LOGS
+from .channel import Channel
+from .record import Record
+from .workspace import Workspace
 
-if TYPE_CHECKING:
-    from ..catalogue import Request
-    from .channel import Channel
-    from .record import Record
-    from .workspace import Workspace
+DISK_FULL = "disk_full"  # the embedded simulator's word: it is this machine's disk
+
+_KEPT = ("message", "hint", "charged", "code", "fail_code")
+
+
+def stored(error: KieError) -> dict[str, Any]:
+    """*error* as the ledger keeps it."""
+    return {"class": type(error).__name__} | {
+        name: getattr(error, name) for name in _KEPT if hasattr(error, name)
+    }
+
+
+def error_of(run: Record) -> KieError:
+    """The error that a run in the ledger ended with."""
+    if run.state is State.WRITTEN_OFF:
+        words = f"{run.label} is written off."
+        return KieError(words, hint="run its cell to send the request anew", charged="", run_id=run.id)
+    kept = run.row.error or {}
+    kind = getattr(errors, str(kept.get("class")), KieError)
+    if not (isinstance(kind, type) and issubclass(kind, KieError)):
+        kind = KieError
+    message = kept.get("message") or f"run {run.id[:8]} is {run.state}."
+    taken = {Refused: "code", TaskFailed: "fail_code"}
+    more: Any = {name: kept.get(name) for base, name in taken.items() if issubclass(kind, base)}
+    return kind(message, hint=kept.get("hint") or "", charged=kept.get("charged"), run_id=run.id, **more)
+
+
+def failure(record: TaskRecord, *, is_simulated: bool = False) -> TaskFailed:
+    """The error for a task that ended without a video (kie-api §5.4)."""
+    said = record.fail_message or "no reason given"
+    code = f" (code {record.fail_code!r})" if record.fail_code else ""
+    lowered = said.lower()
+    if record.credits:
+        hint = f"failed tasks should not be billed: show {LOGS} to the service's support"
+    elif "sensitive" in lowered or "policy" in lowered or "flagged" in lowered:
+        hint = "the content filter stopped it: change the prompt or the picture"
+    elif "fetch" in lowered:
+        hint = "the service could not read the picture: check that its address is public, or pass the file itself"
+    else:
+        hint = "run the cell again; a failed task is not billed"
+    if is_simulated and record.fail_code == DISK_FULL:
+        return TaskFailed(
+            f"{said}.", fail_code=DISK_FULL, hint="make room, then run the cell again", charged=SIMULATED
+        )
+    charged = f"{record.credits:g} credits, by the service's record" if record.credits else "nothing"
+    return TaskFailed(
+        f"the task failed at the service: {said!r}{code}.",
+        fail_code=record.fail_code,
+        hint=hint,
+        charged=charged,
+    )
+
 
 log = logging.getLogger("kie_nb")
 
@@ -170,3 +223,22 @@ def noted_task(folder: Path, run_id: str) -> str | None:
     # Whole lines only: a disk that was full has cut the last one, and half an id is another task's.
     found = re.findall(rf" run {re.escape(run_id)} task ([!-~]+)\n", text)
     return str(found[-1]) if found else None
+
+
+def cancel_unsent(run: Record) -> bool:
+    """Cancel an intent that was not sent; False if it is too late for that, or it belongs to another living process."""
+    row = run.row
+    if run.ledger.leases.is_others(row):
+        return False
+    words = "it was cancelled before it was sent."
+    error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
+    moved = run.ledger.move(
+        run.id,
+        State.NOT_SENT,
+        expect={State.INTENT},
+        owner=row.owner,
+        evidence={"because": words},
+        release=True,
+        error=stored(error),
+    )
+    return moved is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,12 +15,32 @@ from ..errors import InvalidRequest, KieError
 from ..keys import Secret
 from ..ledger import Database, Files, GrantStore, Ledger, RunRow
 from .channel import Channel
-from .dispatcher import Dispatcher, dispatcher
-from .durations import Durations
-from .executor import Executor, Threads
+from .dispatcher import Dispatcher, Executor, Threads, dispatcher
 from .record import Record
-from .timing import Timing
+from .timing import Timing, Usual, usual_of
 from .waiting import wait_blocking
+
+USUAL_LIFE_S = 3.0
+
+
+class Durations:
+    """On the dispatcher's loop."""
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        self._dispatcher = dispatcher
+        self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}
+
+    async def usual(self, run: Record) -> Usual | None:
+        """What tasks like that of *run* took; None where nothing is known."""
+        inputs = run.request.inputs
+        kind = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
+        key = (run.ledger.home, run.service, run.model, json.dumps(kind, sort_keys=True))
+        now = self._dispatcher.loop.time()
+        found = self._usual.get(key)
+        if found is None or now - found[0] > USUAL_LIFE_S:
+            durations = await self._dispatcher.ledger(run.ledger.durations, run.service, run.model, kind)
+            found = self._usual[key] = (now, usual_of(durations))
+        return found[1]
 
 
 class Workspace:

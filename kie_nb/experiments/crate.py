@@ -26,8 +26,7 @@ from ..handles import Run, Session
 from ..home import is_name, open_plain
 from ..ledger.states import State
 from ..operations.manifest import plain_json
-from ..paths import shown_path
-from ..redact import places_of
+from ..paths import places_of, shown_path
 from ..video import mime_of, open_media
 from . import data
 from .crate_entities import SIMULATED, Entity, action_of, at, known, parameters_of, picture_of, tool_of

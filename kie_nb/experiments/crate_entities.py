@@ -17,7 +17,7 @@ from ..catalogue import find
 from ..handles import Run
 from ..ledger.states import OPEN, WORDS, State
 from ..operations.embedded_request import call_of
-from ..redact import Places, redacted
+from ..paths import Places, redacted
 
 SIMULATED = "SIMULATED: drawn by kie_nb's simulator, not made by the model"
 _DOCS = "https://docs.kie.ai"

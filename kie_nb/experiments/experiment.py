@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from .. import presenter
 from .. import settings as settings_
-from ..catalogue.wan import DEFAULT_MODEL
+from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled

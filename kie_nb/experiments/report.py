@@ -14,8 +14,7 @@ from ..errors import BadImage, InvalidRequest, LedgerError
 from ..fileops import finished_in_one_step
 from ..handles import Session
 from ..home import make_folder
-from ..paths import shown_path
-from ..redact import places_of
+from ..paths import places_of, shown_path
 from ..video import copy_media
 from .data import Cells
 from .definition import Definition

@@ -12,7 +12,7 @@ from ..catalogue import USD_PER_CREDIT
 from ..handles import Run
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..markup import Html, data_url, document, rendered
-from ..redact import Places, redacted
+from ..paths import Places, redacted
 from ..tables import counted
 from ..version import __version__
 from .data import Cells, in_words

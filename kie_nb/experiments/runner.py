@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Final, Literal, Self
 from weakref import WeakSet
 
-from ..engine.intents import cancel_unsent
+from ..engine.transitions import cancel_unsent
 from ..errors import (
     AuthError,
     BudgetExceeded,

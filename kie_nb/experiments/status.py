@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .. import tables
 from ..catalogue import USD_PER_CREDIT
-from ..engine.schedule import usual_of
+from ..engine.timing import usual_of
 from ..ledger import Standing
 from ..ledger.money import BILLED, Figures
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State

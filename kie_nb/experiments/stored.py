@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from .. import hosts
+from .. import addresses
 from .. import settings as settings_
 from ..engine.channel import Channel
 from ..engine.record import Record
@@ -179,7 +179,11 @@ class CellRuns:
 def _shown(identity: str) -> str:
     """Who answers, in a message."""
     service, _, address = identity.partition("@")
-    return f"kie via {hosts.shown(address)}" if address else {"kie": "Kie.ai"}.get(service, f"the {service}")
+    return (
+        f"kie via {addresses.host_of(address)}"
+        if address
+        else {"kie": "Kie.ai"}.get(service, f"the {service}")
+    )
 
 
 def keep(

@@ -25,7 +25,7 @@ from ..ledger.schema import moment
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
-from ..redact import Places, places_of, redacted
+from ..paths import Places, places_of, redacted
 from ..text import in_markdown
 from ..video import is_media, make_poster
 from .data import Cells

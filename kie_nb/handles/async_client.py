@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-from .. import hosts, notice
+from .. import addresses, notice
 from .. import settings as settings_
 from ..engine.channel import SHORTEST_PAUSE_S, embedded_simulator, holding
 from ..keys import SIMULATORS, Secret
@@ -95,24 +95,24 @@ def _settings_for(key: Secret | None, base_url: str | None, upload_url: str | No
     found = settings_.current("kie" if is_kie else None)
     named = [url for url in (base_url, upload_url) if url is not None]
     if base_url is not None:
-        base_url = hosts.checked(base_url, "base_url")
+        base_url = addresses.service_address(base_url, "base_url")
         # The key of the settings has no business on this machine.
-        is_here = key is None and hosts.is_loopback(base_url)
+        is_here = key is None and addresses.is_loopback(base_url)
         found = replace(
             found, service="simulator" if is_here else "kie", base_url=base_url, upload_url=base_url
         )
     if upload_url is not None:
-        found = replace(found, upload_url=hosts.checked(upload_url, "upload_url"))
+        found = replace(found, upload_url=addresses.service_address(upload_url, "upload_url"))
     if found.service == "simulator":
         return replace(found, key=SIMULATORS, withheld_from="")
-    hosts.check_encrypted(found.base_url, found.upload_url)
+    addresses.check_encrypted(found.base_url, found.upload_url)
     mine, source = (key, "key=...") if key is not None else settings_.find_key()
     foreign = [url for url in (found.base_url, found.upload_url) if not _may_have(url, key, named)]
     return replace(
         found,
         key=None if foreign else mine,
         key_source=source,
-        withheld_from=hosts.shown(foreign[0]) if foreign and mine is not None else "",
+        withheld_from=addresses.host_of(foreign[0]) if foreign and mine is not None else "",
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..catalogue import Estimate, ImageIdentity
-from ..catalogue.wan import DEFAULT_MODEL
+from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.transitions import ToSend
 from ..errors import (

@@ -12,12 +12,10 @@ from weakref import WeakValueDictionary
 
 from .. import settings as settings_
 from ..engine.dispatcher import before_exit
-from ..engine.intents import cancel_unsent
-from ..engine.outcomes import error_of
 from ..engine.record import Key, Record
-from ..engine.shutdown import finish_sending
-from ..engine.supervisor import Supervisor
+from ..engine.supervisor import Supervisor, finish_sending
 from ..engine.timing import Timing
+from ..engine.transitions import cancel_unsent, error_of
 from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
 from ..errors import KieError, WaitInterrupted

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
-from ..engine.intents import cancel_unsent
 from ..engine.record import Record
+from ..engine.transitions import cancel_unsent
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import (
     InvalidRequest,

@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
-from ..engine.dispatcher import dispatcher
-from ..engine.executor import Executor, Threads
-from ..engine.intents import cancel_unsent
-from ..engine.outcomes import error_of
+from ..engine.dispatcher import Executor, Threads, dispatcher
 from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
-from ..engine.transitions import ToSend
+from ..engine.transitions import ToSend, cancel_unsent, error_of
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
 from ..ledger.opening import NAME as LEDGER

@@ -23,8 +23,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..errors import LedgerError
+from ..fileops import check_files
 from ..paths import shown_path
-from ..sqlite_files import check_files
 
 Make = Callable[[sa.Connection], None]
 # What ANALYZE leaves: figures for the planner.

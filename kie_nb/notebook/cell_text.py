@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..catalogue import Request, build_request, describe, find
-from ..catalogue.wan import DEFAULT_MODEL
+from ..catalogue.models import DEFAULT_MODEL
 from ..errors import KieError
 from ..operations.embedded_request import call_of, kept_name
 from .lexer import tokens

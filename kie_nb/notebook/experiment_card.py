@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from .. import frontend, headless
+from .. import frontend
 from ..errors import KieError
 from ..experiments.experiment import Experiment
 from ..handles import get_session
 from ..markup import NOTHING, ROOT, html
+from ..settings import has_widgets, must_wait
 from ..text import say
 from . import page
 from .card import shared_layout, widgets
@@ -27,9 +28,9 @@ def show_experiment(exp: Experiment) -> None:
     if not frontend.has_kernel():
         say(repr(exp))
         return
-    if exp.is_running and headless.must_wait(None):
+    if exp.is_running and must_wait(None):
         exp.wait()
-    if exp.is_running and headless.has_widgets():
+    if exp.is_running and has_widgets():
         ExperimentCard(exp).show()
         return
     from IPython.display import display

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import headless
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once
+from ..settings import must_wait
 from . import presenter
 from .experiment_card import show_experiment
 from .line import Line
@@ -55,7 +55,7 @@ def run_experiment(
     given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
     limits: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     exp.run(retry_failed=asked.retry_failed, extend=asked.extend, **limits)
-    if headless.must_wait(asked.wait):
+    if must_wait(asked.wait):
         exp.wait()
     show_experiment(exp)
     presenter.mark_experiment(exp.name)

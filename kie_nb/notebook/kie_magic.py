@@ -6,7 +6,7 @@ import getpass
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import api, frontend, headless, notice, tables
+from .. import api, frontend, notice, tables
 from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, nearest, price_remarks
 from ..errors import AuthError
@@ -14,6 +14,7 @@ from ..handles import Run, get_session
 from ..ledger.money import Figures
 from ..ledger.states import OPEN, UNSETTLED, State
 from ..paths import shown_path
+from ..settings import must_wait
 from ..text import say
 from . import files_magic, guides, open_magic, page, presenter
 from .files_magic import mistake, split
@@ -157,7 +158,7 @@ def _show_run(words: list[str]) -> Run:
         )
     run = get_session().get(words[0])
     presenter.show(run)
-    if headless.must_wait(None) and not run.is_final:
+    if must_wait(None) and not run.is_final:
         run.wait()
         presenter.final(run)
     return run

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from ..catalogue import describe, find, known_models, nearest_of
+from ..catalogue.models import DEFAULT_MODEL
 from ..catalogue.request import mistakes_in, together
-from ..catalogue.wan import DEFAULT_MODEL
 from ..errors import InvalidRequest
 from ..settings import Embed
 from .filling import Filler

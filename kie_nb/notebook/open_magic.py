@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .. import headless
 from ..errors import KieError
 from ..handles import Run, get_session
 from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence
-from ..settings import LOGS
+from ..settings import LOGS, must_wait
 from ..text import say
 from .files_magic import mistake
 
@@ -29,7 +28,7 @@ def resume(_words: list[str]) -> None:
         say(f"{run.id[:8]}  {_taken_up(run)}")
     for run in unsettled:
         say(f"{run.id[:8]}  {WORDS[run.state]}: {_evidence(run)}")
-    if headless.must_wait(None):
+    if must_wait(None):
         _wait_for(found)
     if any(run.state is State.UNKNOWN for run in (*found, *unsettled)):
         say("`%kie show ID` tells how to settle what is unknown; it is never sent again by itself")
@@ -48,7 +47,7 @@ def settle(words: list[str]) -> None:
             continue
         say(f"{found.task_id}  {found.words}")
         settled += [found.run] if found.run is not None else []
-    if headless.must_wait(None):
+    if must_wait(None):
         _wait_for(settled)
 
 

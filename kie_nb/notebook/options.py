@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ..catalogue import Field, describe, find, known_models
-from ..catalogue.wan import DEFAULT_MODEL
+from ..catalogue.models import DEFAULT_MODEL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

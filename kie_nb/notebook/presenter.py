@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from .. import frontend, headless, presenter
+from .. import frontend, presenter
+from ..settings import has_widgets
 from ..text import say, visible
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def present(
 
     mark(run)
     if not run.is_final:
-        if headless.has_widgets():
+        if has_widgets():
             from .card import Card
 
             card = Card(run, note=note, embed=embed)
@@ -145,7 +146,7 @@ def show_wall(wall: Any) -> None:
 def watch_experiment(exp: Any) -> None:
     """A cell waits for an experiment: its card, unless the same cell shows it already or nobody watches."""
     is_main = threading.current_thread() is threading.main_thread()
-    if is_main and headless.has_widgets() and not _is_shown(f"experiment {exp.name}"):
+    if is_main and has_widgets() and not _is_shown(f"experiment {exp.name}"):
         from .experiment_card import ExperimentCard
 
         mark_experiment(exp.name)

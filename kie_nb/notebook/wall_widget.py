@@ -14,13 +14,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from .. import frontend, headless
+from .. import frontend
 from .. import settings as settings_
 from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import asset, marks, script, wall_data, wall_part
 from ..handles import Run, get_session
+from ..settings import has_widgets
 from ..text import say, visible
 from ..video import read_media
 from .live_output import LiveOutput
@@ -55,7 +56,7 @@ def show_wall(wall: Wall) -> None:
 
     if not frontend.has_kernel():
         say(repr(wall))
-    elif headless.has_widgets():
+    elif has_widgets():
         LiveWall(wall).show()
     else:
         display(page_of(wall), raw=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .. import frontend, headless
+from .. import frontend
 from ..addresses import shareable_value
 from ..catalogue import nearest
 from ..engine.waiting import warn_about_nest_asyncio
@@ -16,6 +16,7 @@ from ..handles import DryRun, Run, Started, get_session
 from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..requests.sources import is_url
+from ..settings import must_wait
 from ..text import say
 from ..video import PICTURES
 from . import presenter
@@ -98,7 +99,7 @@ class _Cell:
     def __init__(self, output: Output, asked: Line) -> None:
         self.output, self.asked = output, asked
         self.embed = cast("Embed | None", asked.embed)
-        self.must_wait = headless.must_wait(asked.wait)
+        self.must_wait = must_wait(asked.wait)
         self.card: Card | None = None
         self.handle: Any = None
         self.needs_end = False  # a card shows the end by itself; a static display is replaced

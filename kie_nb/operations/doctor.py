@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.bringing import bring, names_of
+from ..engine.bringing import bring, from_any_link, names_of
 from ..engine.downloading import is_given_up, place_of, with_files
-from ..engine.links import from_any_link
 from ..engine.record import Record
 from ..engine.waiting import wait_blocking
 from ..errors import KieError

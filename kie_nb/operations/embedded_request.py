@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..addresses import shareable, shareable_value
-from ..bounds import MAX_CREDITS
+from ..bounds import MAX_CREDITS, number_of
 from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..fileops import hash_of
@@ -18,7 +18,6 @@ from ..home import is_sha256
 from ..ledger import Files
 from ..paths import shown_path
 from ..requests.images import EXTENSIONS
-from ..service.wirejson import number_of
 from .manifest import plain_json, stored_request
 
 if TYPE_CHECKING:

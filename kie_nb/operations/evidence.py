@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .. import tables
-from ..engine.balance import Reading
+from ..engine.channel import Reading
 from ..engine.record import Record
 from ..errors import InvalidRequest
 from ..ledger import Ledger, RunRow

@@ -24,8 +24,7 @@ from ..ledger import KeptFile, files_made
 from ..ledger.rows import PublicColumns
 from ..ledger.states import RELEASED, WORDS, State
 from ..markup import document, rendered
-from ..paths import shown_path
-from ..redact import places_of, redacted
+from ..paths import places_of, redacted, shown_path
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
 from . import manifest as manifest_
 from .embedded_request import call_of, kept_name, note_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .. import tables
-from ..engine.incoming import INCOMING, age_s, is_stale, writer_is_dead
+from ..engine.bringing import INCOMING, age_s, is_stale, writer_is_dead
 from ..fileops import hash_of
 from ..home import INPUTS, NAME, VIDEOS, is_plain_file, is_real_folder
 from ..ledger import Files

@@ -14,7 +14,7 @@ from ..ledger.schema import moment
 from ..ledger.states import UNSETTLED, State
 from ..requests.images import upload_name
 from ..service import TaskRecord
-from ..service.callbacks import task_id_of
+from ..service.records import task_id_of
 from ..settings import LOGS
 from .evidence import need_unsettled, nothing_to_settle
 

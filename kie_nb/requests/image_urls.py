@@ -14,7 +14,7 @@ from ..notice import is_new
 from ..service.media import NotThere, UnknownHost, read_at
 from ..service.reach import ForbiddenAddress
 from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url, remarks_on
-from .way import Way
+from .prepare import Way
 
 
 def recorded_pictures(url: str, ledger: Ledger, *, channel: Way) -> list[Picture]:

@@ -5,16 +5,37 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from .. import settings as settings_
 from ..catalogue import SEED_MAX, Estimate, Request, build_request
 from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger import NewRun, owner
+from ..service import Patience
 from ..service.connection import check_environment
+from ..settings import Settings
 from . import provenance
 from .images import Picture
-from .way import Way
+
+
+class Way(Protocol):
+    """The way to a service, with one account.
+
+    Attributes:
+        settings: They name the service; limits among them are those of now.
+        patience: The longest waits for replies and files.
+    """
+
+    settings: Settings
+    patience: Patience
+
+    @property
+    def identity(self) -> str:
+        """Who answers, as requests are told apart by."""
+
+    @property
+    def own(self) -> tuple[str, str]:
+        """The addresses of the service itself, which may be on this machine: what it names there may be fetched."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

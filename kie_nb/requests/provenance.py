@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import programs
 from ..bounds import MAX_WORD, can_be_kept
-from ..context import running_cell
+from ..frontend import running_cell
 from ..settings import start_folder
 from ..version import __version__
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from ..bounds import number_of, text_of
 from ..errors import (
     AuthError,
     InvalidRequest,
@@ -28,13 +29,11 @@ from ..errors import (
 )
 from ..keys import SIMULATORS, Secret, check_key
 from ..settings import MOST
-from .bearer import Redactor
-from .connection import NoReply, exchange, open_clients
+from .connection import NoReply, Redactor, exchange, open_clients
 from .envelope import Call, outcome_unknown, read, task_id_in
 from .media import LinkDead, download
-from .pace import USUAL, Patience
+from .reach import USUAL, Patience
 from .records import TaskRecord, is_address, parse_record
-from .wirejson import number_of, text_of
 
 UPLOAD_TIMEOUT = httpx.Timeout(120.0, connect=15.0)
 PASSING_CODES = frozenset({429, 430, 455})  # rate and maintenance: looking again later is safe (kie-api §5.1)

@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 from typing import Any
 
+from ..bounds import number_of, parsed, text_of
 from ..errors import (
     AuthError,
     InvalidRequest,
@@ -22,8 +23,7 @@ from ..errors import (
     TaskLost,
 )
 from ..settings import LOGS
-from .scan import scan_record
-from .wirejson import number_of, parsed, text_of
+from .records import scan_record
 
 OK = 200
 KEY_LIMIT = 433

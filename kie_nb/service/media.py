@@ -18,8 +18,7 @@ import httpx
 
 from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
 from ..fileops import hash_of
-from .pace import USUAL, Pace, Patience, TooSlow
-from .reach import ForbiddenAddress, get
+from .reach import USUAL, ForbiddenAddress, Pace, Patience, TooSlow, get
 
 CHUNK = 1 << 16
 ATTEMPTS = 5

@@ -1,13 +1,20 @@
-"""recordInfo → a task's record: text in text, skipped states, credits under three names (kie-api §4), with no I/O."""
+"""recordInfo → a task's record: text in text, skipped states, credits under three names (kie-api §4); and callbacks (§6.2). No I/O.
+
+A reply may not quite be JSON: the echo of the request was once seen under-escaped (kie-api §4.3). The link of a finished video
+dies within a day, so what can be read for sure is read. The body of a callback is not signed: it is a wake-up to look at the task.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bounds import LAST_MS, MAX_CREDITS, MAX_FILES, MAX_SECONDS
-from .wirejson import number_of, parsed, text_of
+from ..bounds import LAST_MS, MAX_CREDITS, MAX_FILES, MAX_SECONDS, number_of, parsed, text_of
 
 _STATES = {
     **dict.fromkeys(
@@ -169,3 +176,117 @@ def _first_number(data: dict[str, Any], *names: str, most: float) -> float | Non
 def _moment(value: Any) -> int | None:
     number = number_of(value, least=0.0, most=LAST_MS)
     return int(number) if number is not None else None
+
+
+_STATE = re.compile(r'"state"\s*:\s*"([A-Za-z_]{1,20})"')
+_RESULT = re.compile(r'"resultJson"\s*:\s*("(?:[^"\\]|\\.)*")')
+_NUMBER = r'"{name}"\s*:\s*(-?[0-9]{{1,18}}(?:\.[0-9]+)?)'
+_TEXT = r'"{name}"\s*:\s*("(?:[^"\\]|\\.)*")'
+_NUMBERS = ("creditsConsumed", "costTime", "createTime", "completeTime")
+_TEXTS = ("failCode", "failMsg", "model")
+_UNDER_WAY = ("waiting", "queuing", "generating")
+
+
+def scan_record(body: bytes) -> dict[str, Any] | None:
+    """The `data` of a record, as far as it stands outside the echo; None if that is not sure enough.
+
+    The echo may hold a prompt with any words in it, so its part of the text is left out. A success needs its links, a
+    failure its reason: a word alone decides nothing about a paid task.
+    """
+    text = body.decode("utf-8", "replace")
+    if not re.search(r'"code"\s*:\s*200\b', text[:200]):
+        return None
+    outside, echo = _without_echo(text)
+    states = _STATE.findall(outside)
+    if len(set(states)) != 1:
+        return None
+    word = states[0].lower()
+    data: dict[str, Any] = {"state": states[0], "param": _whole(echo)}
+    for name in _NUMBERS:
+        found = re.findall(_NUMBER.format(name=name), outside)
+        if len(found) == 1:
+            data[name] = float(found[0])
+    for name in _TEXTS:
+        texts = [parsed(told) for told in re.findall(_TEXT.format(name=name), outside) if _is_text(told)]
+        if len(texts) == 1:
+            data[name] = texts[0]
+    results = [told for told in _RESULT.findall(outside) if _is_text(told)]
+    if len(results) == 1:
+        data["resultJson"] = parsed(results[0])
+    is_sure = {
+        "success": "http" in str(data.get("resultJson", "")),
+        "fail": bool(data.get("failMsg") or data.get("failCode")),
+    }.get(word, word in _UNDER_WAY)
+    return data if is_sure else None
+
+
+def _without_echo(text: str) -> tuple[str, str]:
+    """*text* without the value of `param`, up to the first of the keys that may follow it, each at its last place; and that."""
+    start = text.find('"param"')
+    if start < 0:
+        return text, ""
+    places = [text.rfind(f'"{name}"') for name in ("resultJson", "failCode", "failMsg", "state")]
+    after = min((place for place in places if place > start), default=len(text))
+    return text[:start] + text[after:], text[start:after]
+
+
+def _whole(echo: str) -> str | None:
+    """The request in the echo, if all that went missing is one level of escaping; it tells whose task it is, and no more."""
+    told = echo[echo.find("{") : echo.rfind("}") + 1]
+    try:
+        parsed(told)
+    except ValueError:
+        return None
+    return told
+
+
+def _is_text(told: str) -> bool:
+    try:
+        return isinstance(parsed(told), str)
+    except ValueError:
+        return False
+
+
+MAX_AGE_S = 300.0  # customary; none is documented
+MOST_BYTES = 1 << 20  # a callback has some kilobytes
+MOST_ID = 200  # characters
+
+
+def body_of(content: bytes) -> dict[str, Any]:
+    """The body of a callback; empty for whatever is none: too large, too deep, no JSON, no object."""
+    try:
+        found = parsed(content) if len(content) <= MOST_BYTES else None
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def task_id_of(body: Mapping[str, Any]) -> str | None:
+    """The task id, which three kinds of body keep in three places; None where none of them holds a text or a number."""
+    outer = body if isinstance(body, Mapping) else {}
+    data = outer.get("data")
+    inner = data if isinstance(data, Mapping) else {}
+    told = (inner.get("taskId"), inner.get("task_id"), outer.get("taskId"))
+    return next((text for value in told if (text := text_of(value, MOST_ID))), None)
+
+
+def is_signed(headers: Mapping[str, str], body: Mapping[str, Any], secret: str, *, now: float) -> bool:
+    """Whether the headers carry the right signature for the body's task, not older than five minutes.
+
+    An empty secret verifies nothing: with it anybody could sign. Odd input is not signed.
+
+    Args:
+        now: Unix time, in seconds.
+    """
+    if not isinstance(secret, str) or not secret.strip() or not isinstance(headers, Mapping):
+        return False
+    told = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+    stamp, signature = told.get("x-webhook-timestamp"), told.get("x-webhook-signature")
+    task_id = task_id_of(body)
+    if not isinstance(stamp, str) or not isinstance(signature, str) or task_id is None:
+        return False
+    if not re.fullmatch(r"[0-9]{1,15}", stamp) or not abs(now - int(stamp)) <= MAX_AGE_S:
+        return False
+    signed = f"{task_id}.{stamp}".encode("utf-8", "replace")
+    digest = hmac.new(secret.encode("utf-8", "replace"), signed, hashlib.sha256).digest()
+    return hmac.compare_digest(base64.b64encode(digest), signature.encode("utf-8", "replace"))

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ..bounds import read_json
-from ..sqlite_files import check_files
+from ..fileops import check_files
 
 # ruff: noqa: S608 - the only text put into statements here is the condition below
 

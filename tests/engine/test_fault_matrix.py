@@ -21,7 +21,7 @@ from kie_nb.engine import sending
 from kie_nb.engine.timing import Timing
 from kie_nb.handles import get_session
 from kie_nb.ledger.states import AT_SERVICE
-from kie_nb.service.pace import Patience
+from kie_nb.service.reach import Patience
 from kie_nb.simulator import Fault
 from kie_nb.simulator.faults import KINDS
 

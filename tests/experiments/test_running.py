@@ -11,7 +11,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb import notice
-from kie_nb.engine.intents import cancel_unsent
+from kie_nb.engine.transitions import cancel_unsent
 from kie_nb.experiments import runner
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault, models

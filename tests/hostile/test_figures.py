@@ -13,7 +13,7 @@ from madefolder import edit, make_folder
 from manyruns import MODELS, film
 
 import kie_nb as kie
-from kie_nb.engine.schedule import next_look_s, usual_of
+from kie_nb.engine.timing import next_look_s, usual_of
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
 from kie_nb.operations.evidence import Reading

@@ -16,7 +16,7 @@ from liar import Liar
 
 import kie_nb as kie
 from kie_nb.service import Client
-from kie_nb.service.callbacks import is_signed, task_id_of
+from kie_nb.service.records import is_signed, task_id_of
 
 bounded = settings(
     max_examples=int(os.environ.get("KIE_NB_FUZZ", "60")),
@@ -235,7 +235,7 @@ def test_an_empty_secret_verifies_nothing():
 
 def test_the_body_of_a_callback_has_its_bounds():
     """What is too large, too deep, or no object is no callback."""
-    from kie_nb.service.callbacks import body_of
+    from kie_nb.service.records import body_of
 
     assert body_of(b'{"data": {"taskId": "t1"}}') == {"data": {"taskId": "t1"}}
     for content in (b"[]", b"[" * 100_000, b"\xff", b"", b'{"a":"' + b"x" * (2 << 20) + b'"}'):

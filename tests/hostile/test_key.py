@@ -275,7 +275,7 @@ ALMOST = {
 @pytest.mark.parametrize("text", ALMOST.values(), ids=ALMOST)
 def test_a_text_that_almost_holds_the_key_is_read_at_once(text):
     """The search runs on the loop that everything runs on; a key that was cut once took it for ever."""
-    code = "import sys; from kie_nb.keys import Secret; from kie_nb.service.bearer import Redactor; Redactor(Secret(sys.argv[1])).text(sys.stdin.read())"
+    code = "import sys; from kie_nb.keys import Secret; from kie_nb.service.connection import Redactor; Redactor(Secret(sys.argv[1])).text(sys.stdin.read())"
 
     done = subprocess.run([sys.executable, "-c", code, KEY], input=text, text=True, timeout=20, check=False)
 

@@ -11,7 +11,7 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.keys import SIMULATORS, Secret
 from kie_nb.service import Client
-from kie_nb.service.bearer import Bearer
+from kie_nb.service.connection import Bearer
 
 KEY, OTHER = "sk-fake-0123456789", "sk-fake-another-one"
 GATEWAY = "https://gateway.example"

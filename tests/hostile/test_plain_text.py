@@ -214,7 +214,7 @@ def test_a_note_is_no_markdown_where_it_is_read_as_that():
 def _no_places():
     from pathlib import Path
 
-    from kie_nb.redact import places_of
+    from kie_nb.paths import places_of
 
     return places_of(Path.cwd())
 

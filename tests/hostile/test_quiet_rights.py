@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 import kie_nb as kie
 from kie_nb.engine.transitions import Step
-from kie_nb.service.callbacks import is_signed, task_id_of
+from kie_nb.service.records import is_signed, task_id_of
 
 NOW = 1_800_000_000.0
 TASK = "0" * 32

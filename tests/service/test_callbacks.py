@@ -6,7 +6,7 @@ import hmac
 
 import pytest
 
-from kie_nb.service.callbacks import is_signed, task_id_of
+from kie_nb.service.records import is_signed, task_id_of
 
 SECRET, TASK, NOW = "geheim ü", "9f8e", 1_790_000_000
 

@@ -6,7 +6,7 @@ import pytest
 
 from kie_nb.errors import DownloadFailed
 from kie_nb.service.media import CutShort, LinkDead, NotTheFile, download, version_at
-from kie_nb.service.pace import Patience
+from kie_nb.service.reach import Patience
 
 FILM = b"\0\0\0 ftypisom" + hashlib.sha256(b"film").digest() * 40_000  # 1.28 MB
 

@@ -6,8 +6,7 @@ import pytest
 
 from kie_nb.errors import ServiceTrouble
 from kie_nb.service.envelope import Call, read
-from kie_nb.service.records import parse_record
-from kie_nb.service.scan import scan_record
+from kie_nb.service.records import parse_record, scan_record
 
 LINKS = ("https://x.example/a.mp4",)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from ...engine.executor import Threads
+from ...engine.dispatcher import Threads
 from ...errors import KieError
 from ...home import is_plain_file
 from ...ledger import Files

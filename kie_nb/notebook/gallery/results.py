@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import ipywidgets as kit
 
-from ...engine.executor import Threads
+from ...engine.dispatcher import Threads
 from ...errors import InvalidRequest, KieError
 from ...handles import Run
 from ...markup import ROOT, Html, html

@@ -13,7 +13,7 @@ from typing import Any
 
 import ipywidgets as kit
 
-from ...engine.executor import Threads
+from ...engine.dispatcher import Threads
 from ...errors import KieError, OutOfCredits
 from ...handles import get_session
 from ...text import visible

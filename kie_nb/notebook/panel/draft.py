@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
-from ...catalogue.wan import DEFAULT_MODEL
+from ...catalogue.models import DEFAULT_MODEL
 from ...errors import InvalidRequest
 from ...requests.images import Picture
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as kit
 
-from ... import frontend, headless
+from ... import frontend
 from ... import settings as settings_
 from ...catalogue import Request
-from ...context import running_cell
 from ...errors import InvalidRequest
+from ...frontend import running_cell
 from ...handles import Run, get_session
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
 from ...requests.provenance import Origin, here
+from ...settings import has_widgets, must_wait
 from ...text import say
 from .. import page
 from ..gallery import Gallery
@@ -161,7 +162,7 @@ class Panel:
             runs = self._ask_for(self._snapshot(), settings_.current(), here())
         finally:
             self.submission.release()
-        if headless.must_wait(None):
+        if must_wait(None):
             for run in runs:
                 run.wait()
         return RunList(runs, order="as asked for")
@@ -194,7 +195,7 @@ class Panel:
         self.queue.touch()
         self._changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
-        if headless.has_widgets():
+        if has_widgets():
             LiveOutput(self.box, kept)
         else:
             display(kept, raw=True)

@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 import ipywidgets as kit
 
-from ...engine.intents import cancel_unsent
+from ...engine.transitions import cancel_unsent
 from ...handles import Run, get_session
 from ...handles.tracked import goes_on
 from ...ledger import RunRow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kie_nb.engine.schedule import Usual, next_look_s, usual_of
+from kie_nb.engine.timing import Usual, next_look_s, usual_of
 
 MINUTE = Usual(low=50.0, median=60.0, high=80.0, count=20)
 QUICK = Usual(low=1.0, median=1.2, high=2.0, count=20)

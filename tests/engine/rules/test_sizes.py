@@ -2,7 +2,7 @@
 
 import pytest
 
-from kie_nb.engine.sizes import not_as_asked
+from kie_nb.engine.record import not_as_asked
 
 
 @pytest.mark.parametrize(
