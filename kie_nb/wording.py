@@ -7,8 +7,10 @@ it is raised. Style: a few plain words in sentence case, numbers before explanat
 
 from __future__ import annotations
 
+from typing import Any
 
-def strings(screen: type) -> dict[str, str]:
+
+def strings(screen: type) -> dict[str, Any]:
     """The strings of *screen* with those that it inherits, by name; ready for JSON."""
     names = (name for name in dir(screen) if name.isupper())
     return {name: getattr(screen, name) for name in names}
@@ -65,12 +67,81 @@ class Gallery(Common):
     """The gallery."""
 
 
+class Wall(Common):
+    """The wall, and the players of a comparison."""
+
+    TITLE = "Video wall"
+    GRID = "Videos"
+    ONE_VIDEO = "1 video"
+    VIDEOS = "{count} videos"
+    PLAYBACK = "Playback of all videos"
+    PLAY = "Play (space)"
+    PAUSE = "Pause (space)"
+    PLAYING = "Playing"
+    PAUSED = "Paused at frame {frame} of {of}"
+    AT_FRAME = "frame {frame} of {of}"
+    FRAME = "Frame"
+    FRAME_BACK = "Previous frame (,)"
+    FRAME_ON = "Next frame (.)"
+    SPEED = "Speed"
+    LOOP = "Loop (L)"
+    LOOPS = "Loops"
+    LOOPS_NOT = "Stops at the end"
+    LOADING = "loading"
+    NO_VIDEO = "no video"
+    BROKEN = "cannot be played here"
+    PICK = "A/B"
+    PICK_TIP = "Choose two to compare (C)"
+    PICKED = "A is {label}; choose another for B"
+    NONE_PICKED = "Nothing is chosen"
+    PICK_TWO = "Choose two videos first: A/B on each, or C."
+    COMPARISON = "Comparison"
+    LEAVE = "Back"
+    LEAVE_TIP = "Back to the wall (Esc)"
+    SIDES = "Side by side"
+    SIDES_TIP = "Both in lock step (D)"
+    WIPE = "Wipe"
+    WIPE_TIP = "Wipe between A and B (D)"
+    WIPE_LABEL = "Wipe: how much of A is shown, in percent"
+    DIFFERENCE = "Difference"
+    DIFFERENCE_TIP = "What differs between A and B (D)"
+    GAIN = "Amplification"
+    MEAN = "mean difference {percent} %"
+    DIFFERS = "What differs"
+    SAME_REQUEST = "Nothing differs: the same request."
+    IN_WALL = "The whole wall"
+    IN_ONE = "Enlarged: {one}"
+    IN_SIDES = "Side by side"
+    IN_WIPE = "A: {one}; B: {other}"
+    IN_DIFFERENCE = "Difference of {one} and {other}"
+    SAME = "Same in all"
+    STARS = "{count} of 5 stars"
+    SAVED = "Saved: {what}"
+    TAG = "+ tag"
+    TAG_TIP = "Add a tag (T)"
+    TAG_LABEL = "Tag"
+    TAG_HINT = "tag, Enter"
+    NO_KERNEL = "Rating and tags need a running kernel: this is a saved page."
+    NO_RUN = "There is no run here yet."
+    SLOW = "The kernel has not answered yet: it is busy, or gone. What is shown is what was saved."
+    KEYS = "Keys"
+    KEY_LIST = (
+        ("space", "play, pause"),
+        (", .", "previous, next frame (← → outside the grid)"),
+        ("Home End", "first, last frame"),
+        ("arrows", "from tile to tile"),
+        ("Enter", "enlarge"),
+        ("C", "choose for A/B"),
+        ("D", "side by side, wipe, difference"),
+        ("Esc", "back"),
+        ("1–5, 0", "rate, clear the rating"),
+        ("T", "tag"),
+        ("L", "loop"),
+    )
+
+
 class Compare(Common):
     """The comparison of two videos."""
-
-
-class Wall(Common):
-    """The wall."""
 
 
 class Report(Common):

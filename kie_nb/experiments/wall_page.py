@@ -15,8 +15,9 @@ from typing import Any
 
 from .. import design
 from ..handles import Run
-from ..markup import ROOT, Html, data_url, document, rendered, script_json
+from ..markup import ROOT, Html, data_url, document, html, joined, rendered, script_json
 from ..text import visible_in
+from ..wording import Wall, strings
 from .wall_media import Media, Medium
 from .wall_tiles import Tile, Tiles
 
@@ -33,6 +34,7 @@ PARTS = (
     "start.js",
 )
 MOST_PRELOADED = 12  # the others show their still until they are played
+PAGE_STYLE = "body{margin:0}.kie-page{min-height:100vh;padding:16px;background:var(--kie-bg)}"
 _NONE = Medium(source="")
 
 
@@ -44,8 +46,13 @@ def wall_page(wall: Tiles, media: Media) -> str:
         media: How the page reaches a tile's video: `wall_media.for_file(folder, limit=20_000_000)`, or a function of one's own.
     """
     part = wall_part(wall, media)
-    style = ":root{color-scheme:light dark}body{margin:16px}"
-    return document(title=wall.title or "Video wall", style=style, body=part.html, scripts=[part.script])
+    return page_of(wall.title or Wall.TITLE, part)
+
+
+def page_of(title: str, part: Part) -> str:
+    """*part* as a page of its own."""
+    body = html('<main class="kie kie-page"><h1 class="kie-unseen">{}</h1>{}</main>', title, part.html)
+    return document(title=title, style=PAGE_STYLE, body=body, scripts=[part.script])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +79,7 @@ def wall_part(wall: Tiles, media: Media) -> Part:
         "wall.html",
         root=ROOT,
         name=name,
-        style=Html(asset("wall.css")),
+        style=Html(style()),
         title=wall.title,
         layout=wall.layout,
         tiles=tiles,
@@ -90,10 +97,16 @@ def asset(name: str) -> str:
     return (_BROWSER / name).read_text(encoding="utf-8")
 
 
+def style() -> str:
+    """The style sheet of a wall."""
+    return design.style(asset("wall.css"))
+
+
 @functools.cache
 def script() -> str:
     """The front end of a wall as one module."""
-    return "\n".join((design.script(), *map(asset, PARTS)))
+    words = f"const WORDS = {script_json(strings(Wall))};"
+    return "\n".join((words, design.script(), *map(asset, PARTS)))
 
 
 def wall_data(wall: Tiles, media: Sequence[Medium | None] = ()) -> dict[str, Any]:
@@ -147,14 +160,15 @@ def _tile(tile: Tile, medium: Medium, same: dict[str, str]) -> dict[str, Any]:
 
 def _plain(number: int, tile: Tile, medium: Medium, same: dict[str, str]) -> dict[str, Any]:
     """A tile where scripts are stripped."""
-    rating = f" {'★' * tile.run.rating}" if tile.run is not None and tile.run.rating else ""
+    rating = tile.run.rating if tile.run is not None else None
+    marked = design.badge(Wall.SIMULATED, "warn") if _is_simulated(tile) else ""
     return {
         "number": number,
         "label": label_of(tile, same),
         "source": medium.source,
         "still": data_url(medium.still) if medium.still else "",
-        "problem": tile.problem or "no video",
-        "rating": f"{rating} · SIMULATED" if _is_simulated(tile) else rating,
+        "problem": tile.problem or Wall.NO_VIDEO,
+        "marks": joined((design.stars(rating), marked), " "),
     }
 
 

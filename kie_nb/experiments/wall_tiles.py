@@ -70,7 +70,8 @@ class Tiles:
         if not cells:
             raise InvalidRequest("there is nothing to put on a wall.", charged="")
         self.title = title
-        places = numbered([shareable_value(place) for place, _ in cells])
+        sent = _sent(cells)
+        places = numbered([shareable_value(place) | _prompt(place, sent) for place, _ in cells])
         self.layout = arrange(places, rows=rows, cols=cols)
         self.tiles = tuple(
             Tile(place=place, run=run, row=row, col=col, facts=facts_of(place, run))
@@ -96,6 +97,21 @@ class Tiles:
             else str(len(self.tiles))
         )
         return in_line(f"<Wall{name}: {size}, {videos}>")
+
+
+def _sent(cells: Sequence[tuple[dict[str, Any], Run | None]]) -> dict[str, set[str]]:
+    """The prompts that were sent, by the one of the place, which may have {placeholders}."""
+    sent: dict[str, set[str]] = {}
+    for place, run in cells:
+        if run is not None and isinstance(asked := place.get("prompt"), str):
+            sent.setdefault(asked, set()).add(run.prompt)
+    return sent
+
+
+def _prompt(place: dict[str, Any], sent: dict[str, set[str]]) -> dict[str, str]:
+    """The prompt as it was sent, where it was always the same."""
+    known = sent.get(str(place.get("prompt")), set())
+    return {"prompt": min(known)} if len(known) == 1 else {}
 
 
 def request_facts(run: Run) -> dict[str, str]:

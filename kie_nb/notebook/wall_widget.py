@@ -19,7 +19,7 @@ from .. import settings as settings_
 from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
-from ..experiments.wall_page import asset, marks, script, wall_data, wall_part
+from ..experiments.wall_page import marks, script, style, wall_data, wall_part
 from ..handles import Run, get_session
 from ..settings import has_widgets
 from ..text import say, visible
@@ -42,7 +42,7 @@ def widget_class() -> Any:
         """What the front end knows of a wall; no video is in its state."""
 
         _esm = script()
-        _css = asset("wall.css")
+        _css = style()
         data = traitlets.Dict().tag(sync=True)
         marks = traitlets.Dict().tag(sync=True)
         live = traitlets.Bool(default_value=True).tag(sync=True)

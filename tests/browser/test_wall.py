@@ -11,7 +11,7 @@ from labdriver import Notebook, write_notebook
 from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after, pictures_of_a_play
 from wallstudio import DEFINE, SECONDS, make_studio
 
-from kie_nb.experiments.wall_page import asset, script
+from kie_nb.experiments.wall_page import asset, script, style
 from kie_nb.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -160,7 +160,7 @@ STILLS = """(source) => {
 def alone(chromium):
     """A live wall of two tiles in an empty page; what the kernel says to it is `tell(...)`."""
     page = chromium.page()
-    page.set_content(f"<style>{asset('wall.css')}</style><div id=wall></div>")
+    page.set_content(f"<style>{style()}</style><div id=wall></div>")
     page.evaluate(ALONE, script())
     page.wait_for_function("() => window.isAsked")
     yield page
@@ -177,7 +177,7 @@ ALONE = """async (source) => {
     window.tell = (message) => heard.forEach((hear) => hear(message, []));
     const send = ({ kind, tile, stars }) => {
         if (kind === 'want') window.isAsked = true;
-        if (kind === 'rate') window.tell({ kind: 'marked', tile, rating: stars, tags: [] });
+        if (kind === 'rate' && stars !== 1) window.tell({ kind: 'marked', tile, rating: stars, tags: [] });
     };
     const model = { get: (key) => values[key], on: (name, hear) => name === 'msg:custom' && heard.push(hear), off() {}, send };
     const module = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
@@ -186,10 +186,10 @@ ALONE = """async (source) => {
 
 
 def test_keys_go_on_after_a_click(alone):
-    """The mouse leaves the focus on the tile; a star that a key has reached works by Enter and by Space, and says what it does."""
-    stars, lit = alone.locator("[data-tile='0'] .kw-star"), alone.locator("[data-tile='0'] .kw-set")
+    """The mouse leaves the focus on the tile; stars that a key has reached are a slider, and say what they show."""
+    stars, lit = alone.locator("[data-tile='0'] .kie-stars"), alone.locator("[data-tile='0'] .kie-on")
     focused = "() => document.activeElement.dataset.tile ?? document.activeElement.className"
-    stars.nth(3).click()
+    stars.locator("span").nth(3).click()
     assert (lit.count(), alone.evaluate(focused)) == (4, "0")
     alone.keyboard.press("5")
     assert lit.count() == 5
@@ -198,16 +198,19 @@ def test_keys_go_on_after_a_click(alone):
     alone.locator("[data-tile='0'] .kw-pick").click()
     alone.keyboard.press("t")
     alone.evaluate("() => window.tell({ kind: 'marked', tile: 0, rating: 5, tags: ['steady'] })")
-    assert alone.evaluate(focused) == "kw-input"  # a rating that is saved late takes nobody's words away
+    assert (
+        alone.evaluate(focused) == "kie-field kw-input"
+    )  # a rating that is saved late takes nobody's words away
     alone.keyboard.press("Escape")
 
-    stars.nth(4).focus()
-    assert stars.nth(4).get_attribute("title") == "Take the rating away (key 0)"
-    assert stars.nth(4).get_attribute("aria-label") == "5 of 5: take the rating away"
-    alone.keyboard.press("Enter")
-    assert (lit.count(), alone.evaluate(focused)) == (0, "kw-star")
-    alone.keyboard.press("Space")
-    assert lit.count() == 5
+    stars.focus()
+    assert stars.get_attribute("aria-valuetext") == "5 of 5 stars"
+    alone.keyboard.press("0")
+    assert (lit.count(), alone.evaluate(focused)) == (0, "kie-stars")
+    alone.keyboard.press("ArrowRight")
+    assert (lit.count(), stars.get_attribute("aria-valuetext")) == (1, "1 of 5 stars")
+    alone.evaluate("() => window.tell({ kind: 'trouble', tile: 0, text: 'The disk is full.' })")
+    assert lit.count() == 0  # what is shown is what was saved
 
 
 def test_what_is_on_its_way_is_loading(alone):
@@ -289,7 +292,7 @@ def test_a_wall_is_used_by_keyboard_alone(page, chromium):
     page.keyboard.press("Enter")
     assert wall.get_attribute("data-mode") == "one"
     assert page.locator(".kw-tile:visible").count() == 1
-    assert "The cat yawns." in page.locator(".kw-facts").inner_text()
+    assert "The cat yawns." in page.locator(".kw-details .kw-facts").inner_text()
     chromium.picture("wall-one", page)
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('.kie-wall').player.isPlaying")
@@ -324,7 +327,7 @@ def test_the_difference_of_two_videos_is_seen_and_measured(page, chromium):
     settle(page)
     chromium.picture("wall-wipe", page)
 
-    page.get_by_role("button", name="What differs").click()
+    page.get_by_role("button", name="Difference").click()
     page.wait_for_function("() => Number(document.querySelector('.kw-canvas').dataset.mean) > 0.005")
     settle(page)
     chromium.picture("wall-difference", page)
@@ -381,7 +384,7 @@ def test_a_saved_page_is_dark_where_the_reader_is(page, chromium):
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.emulate_media(color_scheme="light")
 
-    assert (light, dark) == ("rgb(255, 255, 255)", "rgb(21, 24, 28)")
+    assert (light, dark) == ("rgb(255, 255, 255)", "rgb(17, 20, 24)")
     assert (
         page.locator(".kw-rowheader")
         .last.inner_text()
@@ -432,7 +435,7 @@ def assert_kept(nb):
     nb.reopen(kernel=True)
     nb.page.wait_for_function(READY, arg=VIDEOS, timeout=60_000)
     assert "model not found" not in nb.cell(1).inner_text()
-    assert nb.cell(1).locator("[data-tile='1'] .kw-star").first.is_disabled()
+    assert nb.cell(1).locator("[data-tile='1'] .kie-stars").get_attribute("role") == "img"
     assert frames_after(nb.page, frame=20) == ([20] * VIDEOS, 20)
     nb.screenshot("wall-kept", cell=1)
 
@@ -444,11 +447,13 @@ def rate_and_tag(nb):
     nb.page.keyboard.press("d")
     assert nb.page.locator(".jp-Notebook .jp-Cell").count() == cells
     nb.page.keyboard.press("4")
-    nb.wait_dom(1, "cell => cell.querySelectorAll(\"[data-tile='1'] .kw-set\").length === 4")
+    nb.wait_dom(1, "cell => cell.querySelectorAll(\"[data-tile='1'] .kie-on\").length === 4")
     nb.page.keyboard.press("t")
     nb.page.keyboard.type("steady")
     nb.page.keyboard.press("Enter")
-    nb.wait_dom(1, "cell => cell.querySelector(\"[data-tile='1'] .kw-tag\")?.innerText === 'steady'")
+    nb.wait_dom(
+        1, "cell => cell.querySelector(\"[data-tile='1'] .kw-tags .kie-badge\")?.innerText === 'steady'"
+    )
     nb.wait_dom(1, "cell => cell.querySelector('.kw-status').innerText.startsWith('Saved')")
 
 
@@ -470,9 +475,10 @@ def assert_export_works(chromium, folder):
         page.goto((folder / "notebook.html").as_uri(), wait_until="domcontentloaded")
         page.wait_for_function(READY, arg=VIDEOS, timeout=30_000)
         assert frames_after(page, frame=20) == ([20] * VIDEOS, 20)
-        assert page.locator("[data-tile='1'] .kw-set").count() == 4
-        assert page.locator("[data-tile='1'] .kw-star").first.is_disabled()
-        assert "running kernel" in page.locator("[data-tile='1'] .kw-star").first.get_attribute("title")
+        assert page.locator("[data-tile='1'] .kie-on").count() == 4
+        stars = page.locator("[data-tile='1'] .kie-stars")
+        assert stars.get_attribute("role") == "img"
+        assert "running kernel" in stars.get_attribute("title")
         page.evaluate("() => document.querySelector('.kie-wall').player.play()")
         page.wait_for_function("() => document.querySelector('.kie-wall').player.frame > 30")
         chromium.picture("wall-export", page)

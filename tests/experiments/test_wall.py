@@ -79,6 +79,19 @@ def test_a_video_that_was_altered_is_not_shown(fetched):
     assert tiles[first.id].problem == ""
 
 
+def test_prompts_are_shown_as_they_were_sent(cat, simulator):
+    """Rows are named by what the model was told, not by its template."""
+    exp = kie.Experiment(
+        "x", image=cat, seed=range(2), who="cat", prompt=["The {who} smiles", "The {who} yawns"]
+    )
+    exp.run().wait(SHORT_S)
+
+    assert [dict(heading)["prompt"] for heading in exp.wall().layout.rows] == [
+        "The cat smiles",
+        "The cat yawns",
+    ]
+
+
 def test_any_runs_make_a_wall(fetched):
     """By what they differ in; an id will do; the same run twice is one tile."""
     runs = fetched.runs
@@ -189,4 +202,4 @@ def test_a_wall_without_scripts_says_what_is_simulated(fetched):
     page = wall_page(fetched.wall(), lambda _: None)
     plain = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
 
-    assert plain.count("SIMULATED") == 6
+    assert plain.count("Simulated · free") == 6

@@ -1,46 +1,33 @@
-// The parts of a wall that only show what it is told.
-
-const KEYS = [
-  ["space", "play, pause"], [", .", "frame back, on (← → outside the grid)"], ["Home End", "first, last frame"], ["arrows", "from tile to tile"],
-  ["Enter", "enlarge"], ["C", "choose for A/B"], ["D", "wipe or difference"], ["Esc", "back"], ["1–5, 0", "rate, take the rating away"], ["T", "tag"], ["L", "loop"],
-];
-
-function button(name, label, press, options = {}) {
-  const inside = ICONS[name] ? icon(name) : name;
-  return make("button", { type: "button", class: "kw-button", "aria-label": label, title: label, onclick: press, ...options }, inside);
-}
+// The parts of a wall that only show what it is told. (`WORDS` are the strings of `wording.Wall`.)
 
 function select(label, values, chosen, changed) {
   const options = values.map((value) => make("option", { value, text: `${value}×`, selected: value === chosen }));
-  return make("select", { class: "kw-select", "aria-label": label, title: label, onchange: changed }, ...options);
+  return make("select", { class: "kie-field kw-select", "aria-label": label, title: label, onchange: changed }, ...options);
 }
 
 function toolbar(label, kind, ...children) {
-  return make("div", { class: `kw-bar ${kind}`.trim(), role: "toolbar", "aria-label": label }, ...children);
+  return make("div", { class: `kie-row kw-bar ${kind}`.trim(), role: "toolbar", "aria-label": label }, ...children);
 }
 
 function list(kind, pairs) {
   return make("dl", { class: kind }, ...pairs.flatMap(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]));
 }
 
-function buildHead(data) {
-  const videos = data.tiles.filter((tile) => tile.hasVideo).length;
-  const same = data.same.map(([name, value]) =>
-    make("span", { class: "kw-fact", title: `${name}: ${value}` }, make("i", { text: name }), ` ${value}`),
+function buildHead({ tiles, title, same, simulated }) {
+  const count = tiles.filter((tile) => tile.hasVideo).length;
+  const prompt = new Map(same).get("prompt");
+  return make(
+    "div", { class: "kie-row" },
+    title && make("b", { class: "kie-cut", text: title }),
+    simulated && badge(WORDS.SIMULATED, "warn"),
+    make("span", { class: "kie-soft", text: fill(count === 1 ? WORDS.ONE_VIDEO : WORDS.VIDEOS, { count }) }),
+    prompt && make("span", { class: "kie-soft kie-cut kie-grow", title: prompt, text: prompt }),
   );
-  const title = make(
-    "div",
-    { class: "kw-title" },
-    data.title && make("b", { text: data.title }),
-    data.simulated && make("span", { class: "kw-badge", text: "SIMULATED", title: "made by the embedded simulator; costs nothing" }),
-    make("span", { class: "kw-muted", text: `${videos} ${videos === 1 ? "video" : "videos"}` }),
-  );
-  return make("div", { class: "kw-head" }, title, same.length > 0 && make("div", { class: "kw-same" }, make("span", { class: "kw-muted", text: "same in all" }), ...same));
 }
 
 /** Rows and columns with their headings; *buildTile* gives the tile of a number. */
 function buildGrid({ rows, cols, isGrid, tiles }, buildTile) {
-  const grid = make("div", { class: isGrid ? "kw-grid" : "kw-grid kw-flow", role: "grid", "aria-label": "Videos" });
+  const grid = make("div", { class: isGrid ? "kw-grid" : "kw-grid kw-flow", role: "grid", "aria-label": WORDS.GRID });
   if (isGrid) {
     const named = rows.some((heading) => heading.length);
     grid.style.setProperty("--kw-cols", cols.length);
@@ -62,17 +49,17 @@ function buildGrid({ rows, cols, isGrid, tiles }, buildTile) {
 }
 
 function buildHeading(heading, role) {
-  const lines = heading.map(([name, value]) => make("div", {}, make("i", { text: name }), ` ${value}`));
-  return make("div", { class: `kw-heading kw-${role}`, role, title: heading.map(([name, value]) => `${name}: ${value}`).join("\n") }, ...lines);
+  const parts = heading.flatMap(([name, value]) => [make("span", { class: "kie-soft", text: name }), ` ${value} `]);
+  return make("div", { class: `kw-heading kw-${role}`, role, title: heading.map(([name, value]) => `${name}: ${value}`).join("\n") }, ...parts);
 }
 
 /** In what two tiles differ. */
 function buildDifferences(one, other) {
   const [first, second] = [new Map(one.facts), new Map(other.facts)];
   const names = [...new Set([...first.keys(), ...second.keys()])].filter((name) => first.get(name) !== second.get(name));
-  if (!names.length) return make("p", { class: "kw-muted", text: "No parameter differs: the same request." });
+  if (!names.length) return make("p", { class: "kie-soft", text: WORDS.SAME_REQUEST });
   const cell = (text, tag = "td", more = {}) => make(tag, { text: text ?? "–", ...more });
   const lines = names.map((name) => make("tr", {}, cell(name, "th", { scope: "row" }), cell(first.get(name)), cell(second.get(name))));
-  const head = make("tr", {}, cell(""), cell("A", "th", { scope: "col" }), cell("B", "th", { scope: "col" }));
-  return make("table", { class: "kw-differences" }, make("caption", { text: "What differs" }), make("thead", {}, head), make("tbody", {}, ...lines));
+  const head = make("tr", {}, make("td"), cell("A", "th", { scope: "col" }), cell("B", "th", { scope: "col" }));
+  return make("table", { class: "kie-table kw-differences" }, make("caption", { class: "kie-soft", text: WORDS.DIFFERS }), make("thead", {}, head), make("tbody", {}, ...lines));
 }

@@ -21,7 +21,8 @@ class View {
     this.#watch();
     this.#changed();
     const before = this.media.takeOver(this);
-    if (before) this.#resume(before, before.state());
+    if (before) return this.#resume(before, before.state());
+    if (this.data.pair) this.stage.begin();
   }
   /** As it was a moment ago, when the front end threw this view away. */
   #resume(view, before) {
@@ -48,16 +49,19 @@ class View {
     this.grid = buildGrid(data, (number) => this.#buildTile(number));
     this.grid.append(stage.canvas, stage.handle);
     this.status = make("div", { class: "kw-status", role: "status", "aria-live": "polite" });
-    const keys = make("details", {}, make("summary", { text: "Keys" }), list("kw-keys", KEYS));
+    const fold = (words, pairs) => pairs.length > 0 && make("details", {}, make("summary", { text: words }), list("kw-facts", pairs));
     this.root = make(
       "div",
-      { class: "kie-wall mathjax_ignore tex2jax_ignore", role: "group", "aria-label": `Video wall ${data.title}`.trim(), "data-mode": "wall" },
-      buildHead(data),
+      {
+        class: "kie kie-frame kie-wall mathjax_ignore tex2jax_ignore", role: "group", "aria-label": `${data.pair ? WORDS.COMPARISON : WORDS.TITLE} ${data.title}`.trim(),
+        "data-mode": "wall", "data-pair": data.pair,
+      },
+      !data.pair && buildHead(data),
       this.bar,
       stage.bar,
       make("div", { class: "kw-scroll" }, this.grid),
       stage.details,
-      make("div", { class: "kw-foot-line" }, this.status, keys),
+      make("div", { class: "kie-row kw-foot-line" }, this.status, fold(WORDS.SAME, data.pair ? [] : data.same), fold(WORDS.KEYS, WORDS.KEY_LIST)),
     );
     this.root.classList.toggle("kw-many", data.rows.length > 4 || (!data.isGrid && data.tiles.length > 24));
     this.root.addEventListener("keydown", (event) => this.#key(event));
@@ -75,17 +79,17 @@ class View {
     el.append(this.root);
   }
   #buildBar() {
-    this.playButton = button("play", "Play (space)", () => this.player.toggle());
+    this.playButton = iconButton("play", WORDS.PLAY, () => this.player.toggle());
     this.scrub = make("input", {
-      type: "range", class: "kw-scrub", min: 0, max: 0, step: 1, value: 0, "aria-label": "Frame",
+      type: "range", class: "kw-scrub", min: 0, max: 0, step: 1, value: 0, "aria-label": WORDS.FRAME,
       oninput: () => this.player.seek(Number(this.scrub.value)),
     });
-    this.time = make("span", { class: "kw-time" });
-    this.speed = select("Speed", SPEEDS, 1, () => this.player.setRate(Number(this.speed.value)));
-    this.loopButton = button("loop", "Loop (L)", () => this.#setLoop(!this.player.loop), { "aria-pressed": "true" });
-    const back = button("back", "One frame back (,)", () => this.#step(-1));
-    const next = button("next", "One frame on (.)", () => this.#step(1));
-    return toolbar("Playback of all videos", "", this.playButton, back, next, this.scrub, this.time, this.speed, this.loopButton);
+    this.time = make("span", { class: "kw-time kie-soft" });
+    this.speed = select(WORDS.SPEED, SPEEDS, 1, () => this.player.setRate(Number(this.speed.value)));
+    this.loopButton = iconButton("loop", WORDS.LOOP, () => this.#setLoop(!this.player.loop), { "aria-pressed": "true" });
+    const back = iconButton("back", WORDS.FRAME_BACK, () => this.#step(-1));
+    const next = iconButton("next", WORDS.FRAME_ON, () => this.#step(1));
+    return toolbar(WORDS.PLAYBACK, "", this.playButton, back, next, this.scrub, this.time, this.speed, this.loopButton);
   }
   #buildTile(number) {
     const tile = this.data.tiles[number];
@@ -98,22 +102,22 @@ class View {
       video.addEventListener("loadedmetadata", () => this.player.joined(number));
       video.addEventListener("seeked", () => this.stage.draw());
       video.addEventListener("error", () => video.hasAttribute("src") && screen.classList.add("kw-broken"));
-      screen.append(video, make("span", { class: "kw-none kw-trouble", text: "this video cannot be played here" }));
-    } else screen.append(make("span", { class: "kw-none", text: tile.problem || "no video" }));
+      screen.append(video, make("span", { class: "kw-none kw-trouble", text: WORDS.BROKEN }));
+    } else screen.append(make("span", { class: "kw-none", text: tile.problem || WORDS.NO_VIDEO }));
     const letter = make("span", { class: "kw-letter", "aria-hidden": "true" });
     screen.append(letter);
     const { stars, tags } = this.marks.build(number);
-    const pick = make("button", {
-      type: "button", class: "kw-pick", tabindex: -1, text: "A/B", "aria-pressed": "false", "aria-label": "Choose for comparison (C)",
-      title: "Choose two for comparison (C)", onclick: (event) => this.press(event, number, () => this.stage.pick(number)),
+    const pick = button(WORDS.PICK, (event) => this.press(event, number, () => this.stage.pick(number)), {
+      kind: "quiet", title: WORDS.PICK_TIP, tabindex: -1, "aria-pressed": "false",
     });
+    pick.classList.add("kw-pick");
+    const isMarked = tile.run && !this.data.pair;
     const cell = make(
       "div",
       { class: "kw-tile", role: "gridcell", tabindex: -1, "data-tile": number },
       screen,
-      make("div", { class: "kw-label", text: tile.label, title: tile.label }),
-      tile.run && make("div", { class: "kw-foot" }, stars, tile.hasVideo && pick),
-      tile.run && tags,
+      make("div", { class: "kw-label kie-cut", text: tile.label, title: tile.label }),
+      isMarked && make("div", { class: "kie-row kw-foot" }, stars, make("span", { class: "kie-grow" }), tags, tile.hasVideo && pick),
     );
     screen.addEventListener("click", () => this.#pressScreen(number));
     for (const kind of ["pointerdown", "pointermove"]) screen.addEventListener(kind, (event) => this.stage.drag(event));
@@ -185,7 +189,7 @@ class View {
     this.tiles[number].screen.classList.toggle("kw-coming", isBlack);
   }
   #trouble(message) {
-    this.marks.answered(message.tile);
+    this.marks.failed(message.tile);
     for (const number of this.clips.keys()) this.#showComing(number);
     this.#showTime();
     this.complain(message.text);
@@ -199,22 +203,22 @@ class View {
     this.scrub.max = Math.max(0, player.frames - 1);
     this.scrub.disabled = !player.frames;
     this.#showTime();
-    const label = player.isPlaying ? "Pause (space)" : "Play (space)";
+    const label = player.isPlaying ? WORDS.PAUSE : WORDS.PLAY;
     this.playButton.replaceChildren(icon(player.isPlaying ? "pause" : "play"));
     this.playButton.setAttribute("aria-label", label);
     this.playButton.title = label;
     if (what === "play") {
       this.#run();
-      this.say("Playing");
-    } else if (what) this.say(`Paused at frame ${player.frame + 1} of ${player.frames}`);
+      this.say(WORDS.PLAYING);
+    } else if (what) this.say(fill(WORDS.PAUSED, { frame: player.frame + 1, of: player.frames }));
   }
   #showTime() {
     const { player } = this;
     this.scrub.value = player.frame;
     const seconds = player.fps ? player.frame / player.fps : 0;
     this.time.textContent = player.frames
-      ? `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")} · frame ${player.frame + 1} of ${player.frames}`
-      : [...this.clips.keys()].some((number) => this.media.isComing(number)) ? "loading" : "no video";
+      ? `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")} · ${fill(WORDS.AT_FRAME, { frame: player.frame + 1, of: player.frames })}`
+      : [...this.clips.keys()].some((number) => this.media.isComing(number)) ? WORDS.LOADING : WORDS.NO_VIDEO;
     this.scrub.setAttribute("aria-valuetext", this.time.textContent);
   }
   #run() {
@@ -232,15 +236,15 @@ class View {
   }
   #step(frames) {
     this.player.seek(this.player.frame + frames);
-    this.say(`Frame ${this.player.frame + 1} of ${this.player.frames}`);
+    this.say(fill(WORDS.AT_FRAME, { frame: this.player.frame + 1, of: this.player.frames }));
   }
   #setLoop(loop) {
     this.player.loop = loop;
     this.loopButton.setAttribute("aria-pressed", String(loop));
-    this.say(loop ? "Loops" : "Stops at the end");
+    this.say(loop ? WORDS.LOOPS : WORDS.LOOPS_NOT);
   }
   say(text, isBad = false) {
-    this.status.classList.toggle("kw-bad", isBad);
+    this.status.classList.toggle("kie-error", isBad);
     this.status.textContent = text;
   }
   complain(text) {
@@ -255,7 +259,7 @@ class View {
   #pressScreen(number) {
     this.focus(number);
     if (this.stage.mode === "wall") this.stage.enlarge(number);
-    else if (this.stage.mode === "one") this.player.toggle();
+    else if (this.stage.mode !== "wipe") this.player.toggle();
   }
   /** A button of a tile: after a mouse the keys go to the tile, as its tooltip says; a key leaves the focus where it is. */
   press(event, number, act) {
@@ -298,7 +302,7 @@ class View {
       End: () => player.seek(player.frames - 1),
       Escape: () => (inWall ? stage.picked.length && stage.pick(stage.picked[0]) : stage.leave()),
       l: () => this.#setLoop(!player.loop),
-      d: () => stage.setMode(stage.mode === "wipe" ? "difference" : "wipe"),
+      d: () => stage.setMode(COMPARING[(COMPARING.indexOf(stage.mode) + 1) % COMPARING.length]),
       ...(isTile && inWall ? { Enter: () => stage.enlarge(focused) } : {}),
       ...(takesMarks ? { c: () => stage.pick(focused), t: () => marks.askTag(focused) } : {}),
     };
