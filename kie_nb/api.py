@@ -128,7 +128,8 @@ def runs(
         InvalidRequest: there is no such state, or another filter cannot be meant.
         LedgerError: the ledger cannot be read.
     """
-    from .ledger.search import check_numbers, moment_of, state_of
+    from .ledger.search import check_numbers, moment_of
+    from .ledger.states import state_of
     from .notebook.run_list import RunList
 
     states = None if state is None else {state} if isinstance(state, str) else set(state)

@@ -13,14 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from ..bounds import MAX_CREDITS, MAX_SECONDS, MAX_TEXT, can_be_kept
-from ..catalogue import nearest
 from ..errors import InvalidRequest
 from .database import Database
 from .owner import Leases
 from .reading import read_tags
 from .rows import RunRow
 from .schema import IMPORTED, run, within
-from .states import UNSETTLED, WORDS, State, named
+from .states import UNSETTLED
 
 MAX_RATING = 5
 _REPORTED = within(run.c.credits, MAX_CREDITS)
@@ -109,18 +108,6 @@ def check_numbers(*, rating: object, seed: object, limit: object) -> None:
     for name, number in (("seed", seed), ("limit", limit)):
         if number is not None and not (isinstance(number, int) and 0 <= number < 2**63):
             raise InvalidRequest(f"{name}={number!r}: a whole number of at least 0 is needed.", charged="")
-
-
-def state_of(name: str) -> State:
-    """The state called *name*, or shown as *name* in the table; InvalidRequest for another name."""
-    found = named(name)
-    if found is None:
-        raise InvalidRequest(
-            f"there is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
-            hint=f"states are {', '.join(state if state == word else f'{state} ({word})' for state, word in WORDS.items())}",
-            charged="",
-        )
-    return found
 
 
 def moment_of(since: dt.datetime | dt.timedelta | str, now: Callable[[], dt.datetime]) -> dt.datetime:

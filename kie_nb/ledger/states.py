@@ -13,11 +13,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from ..errors import LedgerError
-
-
-class UnknownState(LedgerError, ValueError):
-    """A state that only a newer kie_nb knows."""
+from ..catalogue import nearest
+from ..errors import InvalidRequest
 
 
 class State(StrEnum):
@@ -41,13 +38,6 @@ class State(StrEnum):
     def __repr__(self) -> str:
         return repr(self.value)
 
-    @classmethod
-    def _missing_(cls, value: object) -> State:
-        raise UnknownState(
-            f"a run is in the state {value!r}, which this kie_nb does not know.",
-            hint="upgrade kie_nb: a newer one wrote it",
-        )
-
 
 AT_SERVICE = frozenset({State.ACCEPTED, State.WAITING, State.QUEUING, State.GENERATING})
 OPEN = frozenset({State.INTENT, State.SENDING, State.SUCCESS}) | AT_SERVICE
@@ -57,22 +47,16 @@ UNSETTLED = frozenset({State.UNKNOWN, State.LOST})
 # A run in one of these no longer stands for its request, which may be sent anew.
 RELEASED = frozenset({State.FAIL, State.REFUSED, State.NOT_SENT, State.WRITTEN_OFF})
 
-_AFTER_ACCEPTED = AT_SERVICE | {State.SUCCESS, State.FAIL, State.LOST}
+_AFTER_ACCEPTED = (AT_SERVICE - {State.ACCEPTED}) | {State.SUCCESS, State.FAIL, State.LOST}
 NEXT: dict[State, frozenset[State]] = {
     State.INTENT: frozenset({State.SENDING, State.NOT_SENT}),
     # Back to intent after a 429 or when no connection was made: both say for sure that no task exists.
     State.SENDING: frozenset({State.INTENT, State.ACCEPTED, State.REFUSED, State.NOT_SENT, State.UNKNOWN}),
-    State.ACCEPTED: _AFTER_ACCEPTED,
-    State.WAITING: _AFTER_ACCEPTED - {State.ACCEPTED},
-    State.QUEUING: _AFTER_ACCEPTED - {State.ACCEPTED},
-    State.GENERATING: _AFTER_ACCEPTED - {State.ACCEPTED},
+    **dict.fromkeys(AT_SERVICE, _AFTER_ACCEPTED),
     State.SUCCESS: frozenset({State.FETCHED}),
     State.FETCHED: frozenset({State.SUCCESS}),  # its file is gone: fetched again
-    State.FAIL: frozenset(),
-    State.REFUSED: frozenset(),
-    State.NOT_SENT: frozenset(),
-    State.UNKNOWN: frozenset({State.ACCEPTED, State.WRITTEN_OFF}),
-    State.LOST: frozenset({State.ACCEPTED, State.WRITTEN_OFF}),  # looked at again
+    **dict.fromkeys((State.FAIL, State.REFUSED, State.NOT_SENT), frozenset()),
+    **dict.fromkeys(UNSETTLED, frozenset({State.ACCEPTED, State.WRITTEN_OFF})),  # found again, or given up
     State.WRITTEN_OFF: frozenset({State.ACCEPTED}),  # its task has turned up after all
 }
 
@@ -101,17 +85,22 @@ TONES: dict[State, Literal["run", "ok", "warn", "bad", "soft"]] = {
     **dict.fromkeys(UNSETTLED, "warn"),
     **dict.fromkeys((State.NOT_SENT, State.WRITTEN_OFF), "soft"),
 }
-_NAMED = {word: state for state, word in WORDS.items()} | {str(state): state for state in State}
 
 
-def named(text: str) -> State | None:
-    """The state that *text* means: its own name, or the word that tables and cards show; None if none is called so."""
-    return _NAMED.get(text)
+def state_of(name: str) -> State:
+    """The state called *name*, or shown as *name* on screens.
 
-
-def may_follow(before: State, after: State) -> bool:
-    """Whether *after* may follow *before*; staying is always allowed."""
-    return before == after or after in NEXT[before]
+    Raises:
+        InvalidRequest: there is none.
+    """
+    found = next((state for state, word in WORDS.items() if name in {state, word}), None)
+    if found is None:
+        raise InvalidRequest(
+            f"there is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
+            hint=f"states are {', '.join(state if state == word else f'{state} ({word})' for state, word in WORDS.items())}",
+            charged="",
+        )
+    return found
 
 
 def sources(after: State) -> frozenset[State]:
