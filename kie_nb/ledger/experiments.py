@@ -95,7 +95,7 @@ class Experiments:
 
     def _kept(self, db: sa.Connection, name: str) -> tuple[dict[str, Any] | None, Places]:
         kept = db.execute(sa.select(experiment).where(*self._is(experiment.c.name, name))).mappings().first()
-        row = other_row("experiment", kept)
+        row = other_row(experiment, kept)
         if kept is not None and row is None:  # its seed would be drawn anew, and all of it be bought again
             raise LedgerError(
                 f"the definition of the experiment {name!r} in the ledger cannot be read; nothing was sent.",
@@ -103,7 +103,7 @@ class Experiments:
                 charged=NOTHING,
             )
         query = sa.select(cell).where(*self._is(cell.c.experiment, name)).order_by(cell.c.position)
-        found = [one for entry in db.execute(query).mappings() if (one := other_row("cell", entry))]
+        found = [one for entry in db.execute(query).mappings() if (one := other_row(cell, entry))]
         return row["definition"] if row else None, {one["fingerprint"]: one["place"] for one in found}
 
     def _keep(

@@ -45,7 +45,7 @@ class ImageRegistry:
         """The upload of this image, if there was one."""
         query = sa.select(upload).where(upload.c.account == account, upload.c.sha256 == sha256)
         with self._db.read() as db:
-            found = other_row("upload", db.execute(query).mappings().first())
+            found = other_row(upload, db.execute(query).mappings().first())
         return UploadRow(url=found["url"], uploaded_at=found["uploaded_at"]) if found else None
 
     def remember_url(self, url: str, identity: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class ImageRegistry:
 
 def _told(db: sa.Connection, url: str) -> list[dict[str, Any]]:
     found = db.execute(sa.select(picture_url).where(picture_url.c.url == url)).mappings().first()
-    kept = (other_row("picture_url", found) or {}).get("identity", {})
+    kept = (other_row(picture_url, found) or {}).get("identity", {})
     earlier = kept.pop("earlier", None)
     told = [kept, *(earlier if isinstance(earlier, list) else ())]
     return [one for one in told if _is_of(url, one)]

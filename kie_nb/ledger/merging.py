@@ -263,7 +263,7 @@ def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:
     for rows in _batches(old.execute(sa.select(table)).mappings()):
         with target.write() as db:
             there = {tuple(row) for row in db.execute(sa.select(*keys))}
-            whole = [row for row in rows if other_row(table.name, row) is not None]
+            whole = [row for row in rows if other_row(table, row) is not None]
             new = [row for row in whole if tuple(row[key.name] for key in keys) not in there]
             if new:
                 db.execute(table.insert(), new)

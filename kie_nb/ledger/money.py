@@ -179,7 +179,7 @@ def _figures(db: sa.Connection, service: str, scope: str | None, value: str | No
 def _limits(db: sa.Connection) -> dict[str, float]:
     found = {}
     for entry in db.execute(sa.select(budget).where(budget.c.scope.in_(SCOPES))).mappings():
-        kept = other_row("budget", entry)
+        kept = other_row(budget, entry)
         if kept is None:  # a limit that cannot be read is not "no limit"
             raise LedgerError(
                 f"the budget per {entry['scope']} in the ledger cannot be read; nothing was sent.",

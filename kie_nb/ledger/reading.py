@@ -16,31 +16,43 @@ from pydantic import TypeAdapter, ValidationError
 from ..bounds import read_json
 from ..catalogue import read_request
 from ..errors import NOTHING, LedgerError
-from .rows import OTHER_ROWS, KeptFile, NewRun, RunRow
-from .schema import event, now_in, run
+from .rows import KeptFile, NewRun, RunRow
+from .schema import event, metadata, now_in, run
 from .states import RELEASED, State
 
 T = TypeVar("T")
 Entry = Mapping[Any, Any]  # a row of the database by the names of its columns
 _RUN = TypeAdapter(RunRow)
+_OTHERS = {table: TypeAdapter(table.info["row"]) for table in metadata.sorted_tables if table is not run}
 # Without these nobody knows which run it is, what it asked for, or whether it may be billed.
 _ESSENTIAL = frozenset(
-    (
-        *("id", "service", "account", "model", "request", "fingerprint", "family", "active_key", "seed"),
-        *("seed_drawn", "state", "task_id", "created_at", "owner", "owner_hint", "beat"),
-    )
+    [
+        "id",
+        "service",
+        "account",
+        "model",
+        "request",
+        "fingerprint",
+        "family",
+        "active_key",
+        "seed",
+        "seed_drawn",
+        "state",
+        "task_id",
+        "created_at",
+        "owner",
+        "owner_hint",
+        "beat",
+    ]
 )
 _UNSENT = ("intent", "sending", "refused", "not_sent")
 _ASKED_ABOUT = ("accepted", "waiting", "queuing", "generating", "success")  # the service is, by its task
 _SHOWN = 5
+HASH = 64  # digits
 
 
 class UnreadableRun(LedgerError):
-    """A run in the ledger is not what a run can be.
-
-    Attributes:
-        column: The first column that is wrong.
-    """
+    """A run in the ledger is not what a run can be: *column* is the first that is wrong."""
 
     def __init__(self, ledger: str, run_id: Any, column: str, why: str) -> None:
         self.column = column
@@ -51,44 +63,32 @@ class UnreadableRun(LedgerError):
         )
 
 
-class NoJson:
-    """What a JSON column gives that holds none: no type fits it."""
-
-    def __repr__(self) -> str:
-        return "no JSON"
-
-
 def json_text(value: Any) -> str:
     """What a JSON column is written as; for an engine."""
     return json.dumps(value, default=KeptFile.to_json)
 
 
 def json_column(text: Any) -> Any:
-    """What a JSON column holds; for an engine."""
+    """What a JSON column holds, for an engine; no type fits what is given where it holds none."""
     try:
         return read_json(text)
     except ValueError:
-        return NoJson()
+        return object()
 
 
 _TAGS = TypeAdapter(get_type_hints(RunRow, include_extras=True)["tags"])
 
 
-def read_tags(text: str) -> list[str] | None:
-    """The tags in a column's text; None where there are none that can be read."""
+def read_tags(text: str) -> list[str]:
+    """The tags in a column's text; none where they cannot be read."""
     try:
-        tags: list[str] | None = _TAGS.validate_python(read_json(text))
+        return _TAGS.validate_python(read_json(text)) or []
     except ValueError:
-        return None
-    return tags
+        return []
 
 
 class Reading:
-    """The rows of one database as they are read, and what was wrong with them.
-
-    Args:
-        name: What people call the database.
-    """
+    """The rows of one database, by its *name* for people, as they are read; and what was wrong with them."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -104,22 +104,22 @@ class Reading:
 
     def run(self, found: Entry | None) -> RunRow | None:
         """The run that *found* is, if it is one."""
-        return next(self._readable([] if found is None else [found], self.sure), None)
+        return next(iter(self.runs([] if found is None else [found])), None)
 
     def runs(self, found: Iterable[Entry]) -> list[RunRow]:
         """Those of *found* that are runs."""
-        return [row for row in self._readable(found, self.sure) if row is not None]
+        return list(self._readable(found, self._run))
 
     def typed_all(self, kind: TypeAdapter[T], found: Iterable[Entry]) -> Iterator[T]:
         """Those of *found* that are of *kind*, which has columns of a run."""
-        return self._readable(found, lambda entry: self.typed(kind, dict(entry)))
+        return self._readable(found, lambda entry: self._typed(kind, dict(entry)))
 
     def _readable(self, found: Iterable[Entry], read: Callable[[Entry], T]) -> Iterator[T]:
         for entry in found:
             try:
                 yield read(entry)
             except UnreadableRun as exc:
-                self._remark(f"{exc.message} It is left out.")
+                self._told[f"{exc.message} It is left out."] = None
 
     def sure(self, found: Entry | None) -> RunRow | None:
         """The run that *found* is; None for nothing.
@@ -127,18 +127,10 @@ class Reading:
         Raises:
             UnreadableRun: it is none.
         """
-        if found is None:
-            return None
-        row = self.typed(_RUN, dict(found))
-        self._fits_together(row)
-        return row
+        return None if found is None else self._run(found)
 
-    def typed(self, kind: TypeAdapter[T], values: dict[str, Any]) -> T:
-        """*values* of columns of a run as *kind*; what only tells something is emptied where it is wrong.
-
-        Raises:
-            UnreadableRun: an essential column is wrong.
-        """
+    def _typed(self, kind: TypeAdapter[T], values: dict[str, Any]) -> T:
+        """*values* of columns of a run as *kind*; what only tells something is emptied where it is wrong."""
         try:
             return kind.validate_python(values)
         except ValidationError as exc:
@@ -146,25 +138,31 @@ class Reading:
         if essential := next((name for name in wrong if name in _ESSENTIAL), None):
             raise UnreadableRun(self._name, values["id"], essential, wrong[essential])
         for name, why in wrong.items():
-            self._remark(
-                f"column {name} of run {_named(values['id'])} in the ledger is wrong ({why}): it counts as empty."
-            )
-        return self.typed(kind, values | dict.fromkeys(wrong))
+            run_id = _named(values["id"])
+            remark = f"column {name} of run {run_id} in the ledger is wrong ({why}): it counts as empty."
+            self._told[remark] = None
+        return self._typed(kind, values | dict.fromkeys(wrong))
 
-    def _fits_together(self, row: RunRow) -> None:
-        """Refuse what could make a request be bought that was bought already."""
+    def _run(self, found: Entry) -> RunRow:
+        """The run that *found* is; refuses what could make a request be bought that was bought already."""
+        row = self._typed(_RUN, dict(found))
         try:
             request = read_request(row.request)
         except ValueError as exc:
-            raise UnreadableRun(self._name, row.id, "request", _first_line(exc)) from None
-        if request.seed != row.seed:
-            raise UnreadableRun(self._name, row.id, "seed", "its request has another")
-        if row.active_key is not None and not row.active_key.startswith(f"{row.fingerprint}:"):
-            raise UnreadableRun(self._name, row.id, "active_key", "it is not of its fingerprint")
-        if row.state in _UNSENT and row.task_id is not None:
-            raise UnreadableRun(self._name, row.id, "state", "a run with a task was sent")
-        if row.state in _ASKED_ABOUT and not row.task_id:
-            raise UnreadableRun(self._name, row.id, "task_id", "a run that was accepted has one")
+            raise UnreadableRun(self._name, row.id, "request", first_wrong(exc)) from None
+        key, task = row.active_key, row.task_id
+        wrong = {
+            "seed": request.seed != row.seed and "its request has another",
+            "active_key": key
+            and not key.startswith(f"{row.fingerprint}:")
+            and "it is not of its fingerprint",
+            "state": row.state in _UNSENT and task is not None and "a run with a task was sent",
+            "task_id": row.state in _ASKED_ABOUT and not task and "a run that was accepted has one",
+        }
+        for column, why in wrong.items():
+            if why:
+                raise UnreadableRun(self._name, row.id, column, why)
+        return row
 
     def standing(self, found: Entry | None, new: NewRun) -> RunRow | None:
         """The run that stands for *new*, of which *found* was looked up.
@@ -176,11 +174,10 @@ class Reading:
             row = self.sure(found)
         except UnreadableRun as exc:
             raise _may_be_paid(exc) from exc
-        if row is None and self._doubtful:
-            family = _family(new.request)
-            for wrong, theirs in self._doubtful:
-                if theirs in {None, family}:
-                    raise _may_be_paid(wrong)
+        family = None if row or not self._doubtful else _family(new.request)
+        for wrong, theirs in () if row else self._doubtful:
+            if theirs in {None, family}:
+                raise _may_be_paid(wrong)
         return row
 
     def look_for_doubtful(self, db: sa.Connection) -> None:
@@ -196,16 +193,10 @@ class Reading:
         self._doubtful = []
         for found in db.execute(sa.select(run).where(kept, sa.not_(sa.and_(*whole)))).mappings():
             try:
-                self.sure(found)
+                self._run(found)
             except UnreadableRun as exc:
-                self._remark(f"{exc.message} It is left out.")
+                self._told[f"{exc.message} It is left out."] = None
                 self._doubtful.append((exc, _family(found["request"])))
-
-    def _remark(self, text: str) -> None:
-        self._told[text] = None
-
-
-HASH = 64  # digits
 
 
 def _is_hash(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
@@ -214,10 +205,7 @@ def _is_hash(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
     return (sa.func.length(column) == HASH) & (column == sa.func.lower(column)) & has_digits_alone
 
 
-_OTHERS = {name: TypeAdapter(kind) for name, kind in OTHER_ROWS.items()}
-
-
-def other_row(table: str, values: Any) -> dict[str, Any] | None:
+def other_row(table: sa.Table, values: Any) -> dict[str, Any] | None:
     """*values* if they are a row of *table*; else None."""
     try:
         return dict(_OTHERS[table].validate_python(dict(values))) if values is not None else None
@@ -245,18 +233,18 @@ def _named(run_id: Any) -> str:
     return run_id[:12] if isinstance(run_id, str) else repr(run_id)[:20]
 
 
-def _first_line(exc: ValueError) -> str:
+def first_wrong(exc: ValueError) -> str:
     """What is wrong, without the value."""
     if isinstance(exc, ValidationError):
         error = exc.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}"
+        return f"{'.'.join(str(part)[:60] for part in error['loc']) or 'the whole'}: {error['msg']}"
     return str(exc)[:200]
 
 
 def steps_of(db: sa.Connection, run_id: str) -> list[dict[str, Any]]:
     """The history of a run, oldest first."""
     found = db.execute(sa.select(event).where(event.c.run_id == run_id).order_by(event.c.id)).mappings()
-    return [step for entry in found if (step := other_row("event", entry)) is not None]
+    return [step for entry in found if (step := other_row(event, entry)) is not None]
 
 
 def add_step(

@@ -34,11 +34,9 @@ from ..video.sniff import PICTURES, SOUNDS, VIDEOS
 from .states import State
 
 Flag = Annotated[bool, Strict()]
-# It is counted up, and SQLite's largest number has no next.
-Beat = Annotated[int, Strict(), Field(ge=0, lt=2**53)]
-StateName = Annotated[
-    str, Strict(), Field(pattern=f"^({'|'.join(State)})$")
-]  # a newer kie_nb may write others
+Beat = Annotated[int, Strict(), Field(ge=0, lt=2**53)]  # SQLite's largest number has no next
+# A newer kie_nb may write others.
+StateName = Annotated[str, Strict(), Field(pattern=f"^({'|'.join(State)})$")]
 ErrorColumn = TypedDict(
     "ErrorColumn",
     {
@@ -76,29 +74,17 @@ class OriginColumn(CellColumns, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptFile:
-    """A file of a run, wherever it is stored.
+    """A file of a run; what was not recorded is None."""
 
-    Attributes:
-        name: Where it is, relative to the home.
-        number: Which of the task's files it is, from 0: its link has this place among the links.
-        sha256: Of what was put there; None where it was not recorded.
-        bytes: How many; None likewise.
-        seconds: How long the video is; None for what is no video.
-        width: Of the video as it is shown; None likewise, and where it was not recorded.
-        height: Likewise.
-        remark: What is wrong with it, in a sentence; None for a file that is whole.
-        version: What the service said of such a file, to be asked whether it has another by now.
-    """
-
-    name: Word
-    number: Annotated[int, Strict(), Field(ge=0, lt=MAX_FILES)]
+    name: Word  # its path in the home
+    number: Annotated[int, Strict(), Field(ge=0, lt=MAX_FILES)]  # of its link among the task's links
     sha256: Sha256 | None = None
     bytes: Whole | None = None
     seconds: Seconds | None = None
     width: Whole | None = None
     height: Whole | None = None
-    remark: Text | None = None
-    version: Text | None = None
+    remark: Text | None = None  # what is wrong with it, in a sentence
+    version: Text | None = None  # of a damaged one: tells whether the service has another by now
 
     def to_json(self) -> dict[str, Any]:
         """What is known of it."""
@@ -222,14 +208,14 @@ class PublicEvent(TypedDict):
 
 
 class EventRow(PublicEvent):
-    """The same in the ledger."""
+    """The same in the ledger: every transition, appended and never changed."""
 
     id: Whole
     run_id: Text
 
 
 class UploadColumns(TypedDict):
-    """An upload that the service holds."""
+    """An upload, once per content and account, for as long as the service keeps it."""
 
     account: Word
     sha256: Sha256
@@ -238,7 +224,7 @@ class UploadColumns(TypedDict):
 
 
 class PictureUrlRow(TypedDict):
-    """What an image URL has served."""
+    """What an image URL served when a run was last made with it, and before that under "earlier"."""
 
     url: Url
     identity: dict[str, Any]
@@ -246,7 +232,7 @@ class PictureUrlRow(TypedDict):
 
 
 class BudgetRow(TypedDict):
-    """A budget that the user has set."""
+    """A limit of the user's own: the most that the runs of one scope may cost, in credits."""
 
     scope: Word
     credits: Annotated[float, Strict(), Field(gt=0, le=MAX_BALANCE)]
@@ -269,7 +255,7 @@ class DefinitionColumn(TypedDict, total=False):
 
 
 class ExperimentRow(TypedDict):
-    """An experiment at one service."""
+    """What an experiment asks for at one service, as it was last defined: fingerprints differ by service."""
 
     name: Text
     service: Text
@@ -279,7 +265,7 @@ class ExperimentRow(TypedDict):
 
 
 class CellRow(TypedDict):
-    """A request of an experiment."""
+    """A request of an experiment; a run stands for it by its fingerprint, whoever bought it."""
 
     experiment: Text
     service: Text
@@ -288,40 +274,20 @@ class CellRow(TypedDict):
     position: Whole
 
 
-OTHER_ROWS: dict[str, Any] = {
-    "event": EventRow,
-    "upload": UploadColumns,
-    "picture_url": PictureUrlRow,
-    "budget": BudgetRow,
-    "experiment": ExperimentRow,
-    "cell": CellRow,
-}
-
-
 def files_made(row: RunRow) -> int:
-    """How many files the task of *row* made; 0 where unknown.
-
-    A service that names fewer later made no fewer.
-    """
+    """How many files the task of *row* made, 0 where unknown: a service that names fewer later made no fewer."""
     return max(len(row.urls or ()), row.files_made or 0, *(kept.number + 1 for kept in row.files), 0)
 
 
 def with_kept(row: RunRow | None, came: Iterable[KeptFile], *, made: int) -> dict[str, Any]:
-    """The columns of *row* with the files that *came*: each replaces the one of its number.
+    """The columns of *row*, None for a new one, with the files that *came*: each replaces the one of its number.
 
-    The video comes first: it was asked for; a still or a sound beside it follows, in whatever order the service lists them.
-
-    Args:
-        row: The run as it is; None for a new one.
-        made: How many files its task made; 0 where unknown.
+    The video comes first, whatever the service lists first; a still or a sound beside it follows.
     """
+
+    def rank(one: KeptFile) -> int:
+        ending = PurePosixPath(one.name).suffix[1:]
+        return next((rank for rank, kind in enumerate((VIDEOS, PICTURES, SOUNDS)) if ending in kind), 3)
+
     kept = {one.number: one for one in (*(row.files if row else ()), *came)}
-    return {
-        "files": tuple(sorted(kept.values(), key=lambda one: _rank(one.name))),
-        "files_made": made or None,
-    }
-
-
-def _rank(name: str) -> int:
-    ending = PurePosixPath(name).suffix[1:]
-    return next((rank for rank, kind in enumerate((VIDEOS, PICTURES, SOUNDS)) if ending in kind), 3)
+    return {"files": tuple(sorted(kept.values(), key=rank)), "files_made": made or None}

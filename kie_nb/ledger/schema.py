@@ -37,7 +37,7 @@ def _table(name: str, row: type, *indexes: sa.Index, key: tuple[str, ...]) -> sa
         is_optional = NoneType in get_args(hint)
         sql = _SQL.get(get_args(hint)[0] if is_optional else hint, sa.JSON)
         columns.append(sa.Column(column, sql, primary_key=column in key, nullable=is_optional))
-    return sa.Table(name, metadata, *columns, *indexes)
+    return sa.Table(name, metadata, *columns, *indexes, info={"row": row})
 
 
 run = _table(
@@ -51,17 +51,11 @@ run = _table(
     sa.Index("run_created", "created_at"),
     key=("id",),
 )
-# Every transition, appended and never changed.
 event = _table("event", EventRow, sa.Index("event_run", "run_id"), key=("id",))
-# One upload per content and account, for as long as the service keeps it.
 upload = _table("upload", UploadColumns, key=("account", "sha256"))
-# What an image's address served when a run was last made with it, and before that under "earlier".
 picture_url = _table("picture_url", PictureUrlRow, key=("url",))
-# Limits of the user's own: the most that the runs of one scope may cost, in credits.
 budget = _table("budget", BudgetRow, key=("scope",))
-# What an experiment asks for, as it was last defined; one for each service, whose fingerprints differ.
 experiment = _table("experiment", ExperimentRow, key=("name", "service"))
-# Its cells: a run stands for a cell by its fingerprint, whoever bought it.
 cell = _table("cell", CellRow, key=("experiment", "service", "fingerprint"))
 
 # The order in which runs came into this ledger: clocks may be set back. 0 for one without a history.
