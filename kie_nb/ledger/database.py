@@ -1,7 +1,6 @@
 """The database: short write transactions, each with the write lock from its start.
 
-`Database` says what the ledger needs of one; `SqliteFile` is the file beside the notebook, with FULL sync and a
-write lock taken at the start. `postgres.py` has the same for a team's server.
+`Database` says what the ledger needs of one; `SqliteFile` is the file beside the notebook, `postgres.py` a team's server.
 """
 
 from __future__ import annotations
@@ -28,8 +27,6 @@ HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what choos
 # Text that is not UTF-8 is refused where rows are checked; an error in the driver would lose all other rows too.
 _TEXT = functools.partial(str, encoding="utf-8", errors="surrogateescape")
 _WAL_TRIES = 40  # SQLite does not wait while another process makes the same switch
-
-
 DAMAGED = (
     "the file is left as it is: put a copy of before in its place, or move it away and import an export; "
     "without its runs the same cells would buy their videos again"
@@ -37,20 +34,13 @@ DAMAGED = (
 
 
 class Database(ABC):
-    """Short transactions over one engine.
+    """Short transactions over one *engine*, called *name* in messages."""
 
-    Attributes:
-        name: Its name in messages; never a password.
-        is_shared: Whether processes on other machines use it too: then the rate grants are in it.
-        refusal: Why nothing may be written, where nothing may.
-        reading: Checks its rows.
-    """
-
-    is_shared = False
+    is_shared = False  # whether processes on other machines use it too: then the rate grants are in it
 
     def __init__(self, engine: sa.Engine, name: str, hint: str) -> None:
         self.name = name
-        self.refusal: LedgerError | None = None
+        self.refusal: LedgerError | None = None  # why nothing may be written, where nothing may
         self.reading = Reading(name)
         self._engine = engine
         self._hint = hint
@@ -104,19 +94,11 @@ class SqliteFile(Database):
     """One SQLite file, with WAL on a disk of this machine and a rollback journal on a network disk.
 
     Args:
-        file: The file; its folder is made if it is missing.
+        file: Its folder is made if it is missing.
         make: Makes all the tables that may be in it.
         durable: Whether a committed write must survive a power cut (what money needs).
         private: Whether nobody but its owner may read it.
-        setting: What chooses its folder, for the hint where that cannot be used.
-
-    Attributes:
-        file: The file.
-        network_disk: The network disk that it is on, if any.
-
-    Raises:
-        LedgerError: the folder cannot be made, or file locks do not hold there. From every method: it is no plain file, or
-            holds what *make* does not make.
+        setting: What chooses its folder, for hints.
     """
 
     def __init__(
@@ -166,11 +148,8 @@ class SqliteFile(Database):
                 _choose_journal(connection, journal)
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
-        super().__init__(
-            engine,
-            shown_path(file),
-            "check the disk and the folder's rights; the file itself is left as it is",
-        )
+        hint = "check the disk and the folder's rights; the file itself is left as it is"
+        super().__init__(engine, shown_path(file), hint)
         if is_read_only:
             self.refusal = LedgerError(
                 f"the folder {shown_path(file.parent)} cannot be written, so no new video can be recorded in it.",

@@ -23,87 +23,64 @@ from .postgres import Postgres
 from .schema import grants_metadata, metadata
 from .sqlite_checks import check_plain
 
+Migration = Callable[[sa.Connection], None]
 NAME = "ledger.sqlite"
 BEING_MADE_S = 1.0
 _MOST_NEAR = 200  # folders that are looked into
 
 
 def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
-    """The database of *home*, at this version, and what the user should know of it, a line each.
-
-    Args:
-        home: The folder beside the notebook.
-        url: The PostgreSQL database that a team shares, in place of a file.
-
-    Raises:
-        LedgerError: it cannot be opened.
-    """
+    """The database of *home*, or of a team at *url*, at this version, and what the user should know of it, a line each."""
+    database: Database
+    remarks: list[str] = []
     if url:
-        shared = Postgres(url)
-        prepare(shared)
-        return shared, _refusal(shared)
-    is_guess = shows_html() and notebook_folder() is None and not settings_.chosen_home()
-    elsewhere = _elsewhere(home) if is_guess and not (home / NAME).exists() else []
-    check_plain(home / NAME)
-    _refuse_emptied(home / NAME, home)
-    file = SqliteFile(home / NAME, all_tables)
-    prepare(file)
-    return file, [*elsewhere, *_network_disk(file), *_refusal(file)]
+        database = Postgres(url)
+    else:
+        file = home / NAME
+        is_guess = shows_html() and notebook_folder() is None and not settings_.chosen_home()
+        remarks += _elsewhere(home) if is_guess and not file.exists() else []
+        check_plain(file)
+        _refuse_emptied(file)
+        database = SqliteFile(file, all_tables)
+        if (disk := database.network_disk) is not None:
+            remarks.append(
+                f"{home} is on a network disk ({disk.fstype}): the ledger is slower there. "
+                "Several machines do better with a PostgreSQL database (KIE_NB_LEDGER)."
+            )
+    prepare(database)
+    if (refusal := database.refusal) is not None:
+        remarks.append(f"{refusal.message} Next: {refusal.hint}.")
+    return database, remarks
 
 
 def _elsewhere(home: Path) -> list[str]:
     """That a folder nearby has runs, where a new ledger is made: the kernel may run in another folder than it did before."""
     here = home.parent
     near = [here.parent, *_folders(here.parent), *_folders(here)]
-    found = next(
-        (folder for folder in near if folder != here and is_plain_file(folder / home.name / NAME)), None
-    )
-    if found is None:
+    found = [folder / home.name for folder in near if folder != here]
+    old = next((shown_path(folder) for folder in found if is_plain_file(folder / NAME)), None)
+    if old is None:
         return []
-    old = shown_path(found / home.name)
-    return [
-        (
-            f"a new folder for runs is made, {shown_path(home)}; {old} has runs already, which are not found from here. "
-            f"%env KIE_NB_HOME={old} before the first cell uses those."
-        )
-    ]
+    words = f"a new folder for runs is made, {shown_path(home)}; {old} has runs already, which are not found from here."
+    return [f"{words} %env KIE_NB_HOME={old} before the first cell uses those."]
 
 
 def _folders(of: Path) -> list[Path]:
     try:
         with os.scandir(of) as found:
-            return sorted(
-                Path(one.path)
-                for one in itertools.islice(found, _MOST_NEAR)
-                if one.is_dir(follow_symlinks=False)
-            )
+            some = itertools.islice(found, _MOST_NEAR)
+            return sorted(Path(one.path) for one in some if one.is_dir(follow_symlinks=False))
     except OSError:
         return []
 
 
-def _refusal(database: Database) -> list[str]:
-    """Why nothing can be written; also for those who only read."""
-    refusal = database.refusal
-    return [f"{refusal.message} Next: {refusal.hint}."] if refusal else []
-
-
-def _network_disk(file: SqliteFile) -> list[str]:
-    disk = file.network_disk
-    if disk is None:
-        return []
-    where = f"{file.file.parent} is on a network disk ({disk.fstype})"
-    return [
-        f"{where}: the ledger is slower there. Several machines do better with a PostgreSQL database (KIE_NB_LEDGER)."
-    ]
-
-
-def _refuse_emptied(file: Path, home: Path) -> None:
+def _refuse_emptied(file: Path) -> None:
     """A ledger without a table beside videos that were paid for has lost its runs; SQLite would take it for a new one.
 
     So is a file that was copied without its `-wal` while a kernel wrote it.
     """
     until = time.monotonic() + BEING_MADE_S
-    while _is_emptied(file, home):
+    while _is_emptied(file):
         if time.monotonic() > until:
             raise LedgerError(
                 f"the ledger {shown_path(file)} is empty, and there are videos beside it: it has lost its runs.",
@@ -112,38 +89,30 @@ def _refuse_emptied(file: Path, home: Path) -> None:
         time.sleep(0.05)  # another kernel may be making it just now
 
 
-def _is_emptied(file: Path, home: Path) -> bool:
+def _is_emptied(file: Path) -> bool:
     try:
-        size, has_videos = file.stat().st_size, any((home / "videos").iterdir())
-        return has_videos and (size == 0 or not _has_tables(file))
+        size, has_videos = file.stat().st_size, any((file.parent / "videos").iterdir())
+        if size == 0 or not has_videos:
+            return has_videos
+        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
     except (OSError, sqlite3.Error):
         return False  # there is none, nobody may look, or it is damaged: opening it says which
 
 
-def _has_tables(file: Path) -> bool:
-    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        return db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
-
-
 def file_identity(database: Database) -> tuple[int, int] | None:
     """Which file is under the name of the one that was opened; None for a server, or if there is none."""
-    file = getattr(database, "file", None)
     try:
-        found = file.lstat() if file is not None else None
+        found = database.file.lstat() if isinstance(database, SqliteFile) else None
     except OSError:
         return None
     return (found.st_dev, found.st_ino) if found is not None else None
 
 
-Migration = Callable[[sa.Connection], None]
-
-
 def m001_tables(db: sa.Connection) -> None:
     """All tables of the first release. Before the second one, copy their definitions here as they are."""
     metadata.create_all(db)
-    if (
-        db.dialect.name == "postgresql"
-    ):  # on one machine they are in a file that all ledgers of the user share
+    if db.dialect.name == "postgresql":  # else they are in a file that all ledgers of the user share
         grants_metadata.create_all(db)
 
 
@@ -171,13 +140,7 @@ def version_of(db: sa.Connection) -> int:
 
 
 def prepare(database: Database) -> None:
-    """Bring the schema to this version, in one transaction; a database of a newer one is opened for looking only.
-
-    A process that dies in the middle leaves the old version whole.
-
-    Raises:
-        LedgerError: it cannot be used.
-    """
+    """Bring the schema to this version, in one transaction; a database of a newer one is opened for looking only."""
     with database.read() as db:
         version = version_of(db)
     if version < len(MIGRATIONS):

@@ -27,19 +27,14 @@ _LOCK = sa.text(
     f"SELECT txid_current() FROM pg_advisory_xact_lock({_LOCK_FAMILY}, hashtext(coalesce(current_schema(), '')))"  # noqa: S608
 )
 ADDRESS = "it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME"
+# No prepared statements: a pooler in between may give each transaction another server process.
+_OPTIONS = {"connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": None, "application_name": "kie_nb"}
 _SECRETS = ("password", "sslpassword")
 _HELLO = sa.text("SELECT 1")
 
 
 class Postgres(Database):
-    """One schema of a PostgreSQL database.
-
-    Args:
-        url: As SQLAlchemy writes it: `postgresql+psycopg://user:password@host/database`.
-
-    Raises:
-        LedgerError: it is no such address, or the driver is not installed.
-    """
+    """One schema of a PostgreSQL database, at an address as SQLAlchemy writes it."""
 
     is_shared = True
 
@@ -49,29 +44,22 @@ class Postgres(Database):
         engine = _engine(parsed, hidden)
         sa.event.listen(engine, "connect", _limits)
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
-        place = parsed.set(password=None, query={}, drivername="postgresql")
-        super().__init__(
-            engine,
-            place.render_as_string(),
-            "check that the server of KIE_NB_LEDGER can be reached and that its user may write there",
-        )
+        place = parsed.set(password=None, query={}, drivername="postgresql").render_as_string()
+        hint = "check that the server of KIE_NB_LEDGER can be reached and that its user may write there"
+        super().__init__(engine, place, hint)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         db, number = self._open(self._engine, _LOCK)
-        try:
+        with db:  # which rolls back what was not committed
             yield db
             self._commit(db, number)
-        finally:
-            db.close()  # rolls back what was not committed
 
     @contextlib.contextmanager
     def _look(self) -> Iterator[sa.Connection]:
         db, _ = self._open(self._looking, _HELLO)
-        try:
+        with db:
             yield db
-        finally:
-            db.close()
 
     @staticmethod
     def _open(engine: sa.Engine, first: sa.TextClause) -> tuple[sa.Connection, Any]:
@@ -130,18 +118,11 @@ def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
             json_serializer=json_text,
             json_deserializer=json_column,
             isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
-            # No prepared statements: a pooler in between may give each transaction another server process.
-            connect_args={
-                "connect_timeout": CONNECT_TIMEOUT_S,
-                "prepare_threshold": None,
-                "application_name": "kie_nb",
-            },
+            connect_args=_OPTIONS,
         )
     except ImportError:
-        refused = LedgerError(
-            "a ledger on PostgreSQL needs a package that is not installed here.",
-            hint='pip install "kie-nb[postgres]"',
-        )
+        words = "a ledger on PostgreSQL needs a package that is not installed here."
+        refused = LedgerError(words, hint='pip install "kie-nb[postgres]"')
     except Exception:  # noqa: BLE001 - SQLAlchemy's and the driver's words quote the address
         refused = LedgerError("KIE_NB_LEDGER is an address that cannot be used.", hint=ADDRESS)
     else:
@@ -149,9 +130,8 @@ def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
         @sa.event.listens_for(engine, "do_connect")
         def _connect(dialect: Any, _record: Any, words: Any, options: Any) -> Any:
             # At the moment of connecting: the engine's address, which reporters of errors unfold, has no password.
-            return dialect.connect(
-                *words, **options, **{name: each.reveal() for name, each in hidden.items()}
-            )
+            secrets = {name: each.reveal() for name, each in hidden.items()}
+            return dialect.connect(*words, **options, **secrets)
 
         return engine
     raise refused  # not above: what was caught quotes the address
@@ -175,15 +155,8 @@ def _parse(url: Secret) -> tuple[sa.URL, dict[str, Secret]]:
     told = {name: parsed.query.get(name) for name in _SECRETS}
     told["password"] = parsed.password or told["password"]
     hidden = {name: Secret(str(text)) for name, text in told.items() if text}
-    without_password = sa.URL.create(
-        "postgresql+psycopg",
-        username=parsed.username,
-        host=parsed.host,
-        port=parsed.port,
-        database=parsed.database,
-        query=parsed.difference_update_query(_SECRETS).query,
-    )
-    return without_password, hidden
+    without_password = parsed._replace(drivername="postgresql+psycopg", password=None)
+    return without_password.difference_update_query(_SECRETS), hidden
 
 
 def _has_stray_at(url: str) -> bool:

@@ -32,14 +32,23 @@ _STATISTICS = {
     ("table", "sqlite_stat1", "sqlite_stat1"): "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
     ("table", "sqlite_stat4", "sqlite_stat4"): "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
 }
+# Clustered disks too: several machines write them, and shared memory is one machine's.
+_NETWORK = re.compile(
+    "9p|acfs|afpfs|afs|autofs|beegfs(_nodev)?|ceph|cifs.*|coda|cvmfs|davfs|dfs|fhgfs|gfs2?|glusterfs|gpfs|ibrix|lustre|mmfs|"
+    "moosefs|ncp|ncpfs|nfs.*|ocfs2|orangefs|panfs|pvfs2|quobyte|remote|s3fs|smb.*|snfs|stornext|vboxsf|virtiofs|webdav|"
+    "weka|wekafs|xtreemfs"
+)
+# Programs that show local files as a file system; any other program may have them from far away.
+_LOCAL_FUSE = re.compile(
+    "appimage|bindfs|cryfs|encfs|exfat|ext2|ext4|fuse-overlayfs|gocryptfs|gvfsd-fuse|lxcfs|mergerfs|ntfs|ntfs-3g|portal|"
+    "snapfuse|squashfuse|unionfs|zfs"
+)
+# Mount options of NFS by which locks are known to this machine alone.
+_LOCAL_LOCKS = frozenset({"nolock", "local_lock=all", "local_lock=posix"})
 
 
 def check_plain(file: Path) -> None:
-    """Refuse a database that SQLite must not open, see `check_files`; the folder that holds it may be reached by a link.
-
-    Raises:
-        LedgerError: nothing was opened.
-    """
+    """Refuse a database that SQLite must not open, see `check_files`; the folder that holds it may be reached by a link."""
     try:
         check_files(file.parent.resolve() / file.name)
     except NotADirectoryError:  # making the folder says so
@@ -68,17 +77,10 @@ def schema_number(connection: sqlite3.Connection) -> int:
 
 
 def check_own(connection: sqlite3.Connection, make: Make, name: str) -> bool:
-    """Refuse a file that holds anything but what *make* makes.
-
-    Args:
-        make: Makes all tables in an empty database.
-        name: Of the file, for messages.
+    """Refuse the file called *name* if it holds anything but what *make* makes in an empty database.
 
     Returns:
         Whether a newer kie_nb wrote it: it may have other tables, which are looked at and never written.
-
-    Raises:
-        LedgerError: naming what is not ours; nothing of it was used.
     """
     own, version = _own(make)
     found = _contents(connection)
@@ -97,22 +99,17 @@ def check_own(connection: sqlite3.Connection, make: Make, name: str) -> bool:
 
 @cache
 def _own(make: Make) -> tuple[dict[tuple[str, str, str], str], int]:
-    engine = sa.create_engine("sqlite://")
-    with engine.begin() as db:
+    with sa.create_engine("sqlite://", poolclass=sa.pool.NullPool).begin() as db:
         make(db)
         raw: Any = db.connection.dbapi_connection
         found = _contents(raw)
-        version = _version(raw, found, found)
-    engine.dispose()
-    return found, version
+        return found, _version(raw, found, found)
 
 
 def _contents(connection: sqlite3.Connection) -> dict[tuple[str, str, str], str]:
     """What each entry of the schema was made by; white space is SQLAlchemy's and may change with it."""
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
-    contents = {
-        (str(kind), str(name), str(table)): " ".join(str(sql).split()) for kind, name, table, sql in found
-    }
+    contents = {(str(kind), str(name), str(of)): " ".join(str(sql).split()) for kind, name, of, sql in found}
     return contents if len(contents) == len(found) else {("table", "twice", ""): ""}
 
 
@@ -122,21 +119,6 @@ def _version(connection: sqlite3.Connection, found: dict[Any, str], own: dict[An
         return 0
     newest = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]
     return newest if isinstance(newest, int) else 0
-
-
-# Clustered disks too: several machines write them, and shared memory is one machine's.
-_NETWORK = re.compile(
-    "9p|acfs|afpfs|afs|autofs|beegfs(_nodev)?|ceph|cifs.*|coda|cvmfs|davfs|dfs|fhgfs|gfs2?|glusterfs|gpfs|ibrix|lustre|mmfs|"
-    "moosefs|ncp|ncpfs|nfs.*|ocfs2|orangefs|panfs|pvfs2|quobyte|remote|s3fs|smb.*|snfs|stornext|vboxsf|virtiofs|webdav|"
-    "weka|wekafs|xtreemfs"
-)
-# Programs that show local files as a file system; any other program may have them from far away.
-_LOCAL_FUSE = re.compile(
-    "appimage|bindfs|cryfs|encfs|exfat|ext2|ext4|fuse-overlayfs|gocryptfs|gvfsd-fuse|lxcfs|mergerfs|ntfs|ntfs-3g|portal|"
-    "snapfuse|squashfuse|unionfs|zfs"
-)
-# Mount options of NFS by which locks are known to this machine alone.
-_LOCAL_LOCKS = frozenset({"nolock", "local_lock=all", "local_lock=posix"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +151,7 @@ def mounts_here() -> list[Mount]:
         found = psutil.disk_partitions(all=True)
     except (OSError, RuntimeError, psutil.Error):  # a sandbox without a list of them
         return []
-    return [
-        Mount(entry.mountpoint, "remote" if "remote" in entry.opts else entry.fstype, entry.opts)
-        for entry in found
-    ]
+    return [Mount(at.mountpoint, "remote" if "remote" in at.opts else at.fstype, at.opts) for at in found]
 
 
 def network_disk_of(folder: Path) -> Mount | None:
@@ -182,19 +161,9 @@ def network_disk_of(folder: Path) -> Mount | None:
 
 
 def check_locks(folder: Path, mount: Mount, setting: str) -> None:
-    """Refuse a network disk whose file locks do not hold.
-
-    Args:
-        folder: Where the database is.
-        mount: The network disk.
-        setting: What chooses the folder, for the hint.
-
-    Raises:
-        LedgerError: two programs could write the database at once.
-    """
-    fault = (
-        "they hold on this machine alone" if _LOCAL_LOCKS & set(mount.options.split(",")) else _try(folder)
-    )
+    """Refuse a network disk whose file locks do not hold: two programs could write the database in *folder* at once."""
+    is_local = _LOCAL_LOCKS & set(mount.options.split(","))
+    fault = "they hold on this machine alone" if is_local else _try(folder)
     if fault:
         raise LedgerError(
             f"{folder} is on a network disk ({mount.fstype}) whose file locks cannot be relied on: {fault}.",
@@ -222,10 +191,10 @@ def _second_lock(first: int, second: int) -> str:
     except ImportError:  # Windows: shares have mandatory locks
         return ""
     # Elsewhere `struct flock` has another order of its fields, or there is no such lock.
-    command, whole_file = getattr(fcntl, "F_OFD_SETLK", None) if sys.platform == "linux" else None, b""
+    command = getattr(fcntl, "F_OFD_SETLK", None) if sys.platform == "linux" else None
+    whole_file = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     try:
         if command is not None:
-            whole_file = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
             fcntl.fcntl(first, command, whole_file)
     except OSError as exc:
         if exc.errno != errno.EINVAL:
