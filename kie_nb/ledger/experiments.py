@@ -25,12 +25,7 @@ _AT_ONCE = 500  # SQLite takes a thousand variables and more
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is shown of the run that stands for a cell, without what it was asked for.
-
-    Attributes:
-        is_gone: It is done, and its video is not on this machine; the ledger does not know that.
-        is_incomplete: It is done, and another of its files is not on this machine; likewise.
-    """
+    """What is shown of the run that stands for a cell, without what it was asked for."""
 
     id: Word
     fingerprint: Sha256
@@ -43,6 +38,7 @@ class Standing:
     error: ErrorColumn | None = None
     files: KeptFiles = ()
     files_made: FileCount | None = None
+    # It is done, and its video, or another of its files, is not on this machine: the ledger does not know that.
     is_gone: bool = False
     is_incomplete: bool = False
 
@@ -57,11 +53,7 @@ _STANDING_ROW = TypeAdapter(Standing)
 
 
 class Experiments:
-    """The experiments of a ledger at one service.
-
-    Args:
-        service: As requests are told apart by, see `Channel.identity`.
-    """
+    """The experiments of a ledger at one service, named as requests are told apart by (`Channel.identity`)."""
 
     def __init__(self, database: Database, service: str) -> None:
         self._db, self._service = database, service
@@ -79,18 +71,14 @@ class Experiments:
     def change(self, name: str, decide: Decide) -> None:
         """Store a definition and its cells, in place of those under *name*.
 
-        Args:
-            name: Of the experiment.
-            decide: Gets the stored definition and places, and returns those to store, or None for no change. It is
-                asked again in the transaction that writes: nobody else can change them between its answer and the writing.
-                What it raises leaves all as it was.
+        *decide* gets the stored ones and returns those to store, or None for no change. It is asked again in the transaction
+        that writes: nobody else can change them between its answer and the writing. What it raises leaves all as it was.
         """
         with self._db.read() as db:
             if decide(*self._kept(db, name)) is None:
                 return
         with self._db.write() as db:
-            answer = decide(*self._kept(db, name))
-            if answer is not None:
+            if (answer := decide(*self._kept(db, name))) is not None:
                 self._keep(db, name, *answer)
 
     def _kept(self, db: sa.Connection, name: str) -> tuple[dict[str, Any] | None, Places]:

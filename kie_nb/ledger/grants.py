@@ -41,12 +41,7 @@ class Slot:
 def wait_s(
     slots: Iterable[Slot], now: float, *, limit: int, window_s: float = 10.0, paused_until: float = 0.0
 ) -> float | None:
-    """Seconds until one more create may be sent: 0 for now, None for "when a reply comes".
-
-    Args:
-        limit: How many creates any window may hold.
-        paused_until: A 429 was seen; nobody sends before this moment.
-    """
+    """Seconds until one more of at most *limit* creates in any window may be sent: 0 for now, None for "when a reply comes"."""
     if paused_until > now:
         return paused_until - now
     counted = []
@@ -79,25 +74,17 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The result of asking to send a run.
+    """The result of asking to send a run."""
 
-    Attributes:
-        row: The run, now `sending`; None if another process owns it by now or its state has changed.
-        grant: To be given to `GrantStore.replied` when the reply is in; None with `row`.
-        wait_s: Seconds until asking again makes sense, if there was no grant to be had.
-    """
-
-    row: RunRow | None = None
-    grant: Grant | None = None
-    wait_s: float | None = None
+    row: RunRow | None = (
+        None  # now `sending`; None if another process owns it by now or its state has changed
+    )
+    grant: Grant | None = None  # for `GrantStore.replied` when the reply is in; None with `row`
+    wait_s: float | None = None  # until asking again makes sense, if there was no grant to be had
 
 
 class GrantStore:
-    """Grants for the creates of all accounts.
-
-    Args:
-        place: The user's state folder, or the database that several machines share.
-    """
+    """Grants for the creates of all accounts, in the user's state folder or the database that several machines share."""
 
     def __init__(self, place: Path | Database) -> None:
         self._is_own = isinstance(place, Path)
@@ -127,32 +114,29 @@ class GrantStore:
         Args:
             ledger: Where the run is.
             run_id: Which one.
-            account: Whose limit counts.
-            limit: How many creates any window may hold.
-            window_s: How long a window is.
+            account: Whose limit of *limit* creates in any *window_s* seconds counts.
+            limit: See there.
+            window_s: See there.
             **step: What `Ledger.move` is to check and to write.
         """
+        row = None
         if ledger.database is self._db:
             with self._db.write() as db:
                 grant, pause = self._take(db, account, limit, window_s)
-                if grant is None:
-                    return Leave(wait_s=pause)
-                row = ledger.moved(db, run_id, **step)
-                if row is None:
+                if grant is not None and (row := ledger.moved(db, run_id, **step)) is None:
                     self._give_back(db, grant)
             if row is not None:
                 ledger.publish(row)
-            return Leave(row=row, grant=grant if row else None)
-        grant, pause = self.take(account, limit=limit, window_s=window_s)
+        else:
+            grant, pause = self.take(account, limit=limit, window_s=window_s)
+            try:
+                row = ledger.move(run_id, **step) if grant is not None else None
+            finally:
+                if row is None and grant is not None:
+                    with self._db.write() as db:
+                        self._give_back(db, grant)
         if grant is None:
             return Leave(wait_s=pause)
-        row = None
-        try:
-            row = ledger.move(run_id, **step)
-        finally:
-            if row is None:
-                with self._db.write() as db:
-                    self._give_back(db, grant)
         return Leave(row=row, grant=grant if row else None)
 
     def take(self, account: str, *, limit: int, window_s: float) -> tuple[Grant | None, float]:

@@ -30,29 +30,27 @@ class ImageRegistry:
 
     def remember_upload(self, account: str, sha256: str, url: str) -> None:
         """Record that the service holds this image, under *url*."""
+        values = {"account": account, "sha256": sha256, "url": url}
         with self._db.write() as db:
-            db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
-            db.execute(
-                upload.insert().values(account=account, sha256=sha256, url=url, uploaded_at=now_in(db))
-            )
+            db.execute(upload.delete().where(*_is(account, sha256)))
+            db.execute(upload.insert().values(**values, uploaded_at=now_in(db)))
 
     def forget_upload(self, account: str, sha256: str) -> None:
         """Forget an upload that the service no longer serves."""
         with self._db.write() as db:
-            db.execute(upload.delete().where(upload.c.account == account, upload.c.sha256 == sha256))
+            db.execute(upload.delete().where(*_is(account, sha256)))
 
     def find_upload(self, account: str, sha256: str) -> UploadRow | None:
         """The upload of this image, if there was one."""
-        query = sa.select(upload).where(upload.c.account == account, upload.c.sha256 == sha256)
+        query = sa.select(upload).where(*_is(account, sha256))
         with self._db.read() as db:
             found = other_row(upload, db.execute(query).mappings().first())
         return UploadRow(url=found["url"], uploaded_at=found["uploaded_at"]) if found else None
 
     def remember_url(self, url: str, identity: dict[str, Any]) -> None:
         """Record what *url* served when a run was made with it; what it served before stays recorded."""
-        with (
-            self._db.write() as db
-        ):  # another kernel may record another image of it at the same time: neither is lost
+        with self._db.write() as db:
+            # In it: another kernel may record another image of it at the same time, and neither is lost.
             earlier = [known for known in _told(db, url) if known != identity][:_EARLIER]
             db.execute(picture_url.delete().where(picture_url.c.url == url))
             kept = {**identity, "earlier": earlier} if earlier else identity
@@ -66,6 +64,10 @@ class ImageRegistry:
         """All that `remember_url` was told of *url*, the newest first."""
         with self._db.read() as db:
             return _told(db, url)
+
+
+def _is(account: str, sha256: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (upload.c.account == account, upload.c.sha256 == sha256)
 
 
 def _told(db: sa.Connection, url: str) -> list[dict[str, Any]]:

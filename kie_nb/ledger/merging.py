@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, Self
 
@@ -20,12 +20,17 @@ from .states import OPEN, RELEASED
 
 _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
 _KEPT = ("tags", "note", "rating", "experiment", "seed_drawn", "account", "created_at", "made_by", "origin")
-
-
 # How far a run is that has no task, and one that has.
 _SENT = {"intent": 0, "sending": 1, "not_sent": 1, "unknown": 2}
 _MADE = {"success": 1, "fetched": 2, "fail": 2}
 _NO_TASK_YET = ("intent", "sending", "not_sent", "unknown", "written_off")
+BATCH = 200
+_LEFT_OPEN = {
+    "class": "OutcomeUnknown",
+    "message": "it was taken over while the request was under way; a task may exist and be billed.",
+    "hint": f"look at the run in the ledger it comes from, or at {LOGS}",
+    "charged": "unknown, perhaps the full price",
+}
 
 
 class Known(NamedTuple):
@@ -58,20 +63,15 @@ def is_news(ours: Known | None, state: str, task_id: str | None) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
-    """A run that comes in.
+    """A run that comes in; nobody drives it, whatever its columns say."""
 
-    Attributes:
-        values: Its columns, without `active_key` and those of an owner: nobody drives it.
-        stands: Whether it stood for its request where it comes from.
-        seen: The state in which the run of this id was found here when this was decided; None if there was none.
-        evidence: What is written into its history about the arrival.
-    """
-
-    values: dict[str, Any]
+    values: dict[str, Any]  # its columns
     events: Sequence[dict[str, Any]]
-    stands: bool
-    seen: str | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
+    stands: bool  # for its request, where it comes from
+    seen: (
+        str | None
+    )  # the state that the run of this id had here when this was decided; None if there was none
+    evidence: dict[str, Any]  # for its history
 
 
 def in_hand(database: Database, driver: str) -> list[RunRow]:
@@ -101,9 +101,6 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
     A run that is here already is brought up to date. A run whose video is here goes on standing for its request, so that
     no cell shows another video after an import. One that comes in stands beside an intention and, with a task, beside a
     run of unknown outcome; else it waits for the one that is here to be released (`stand_in`).
-
-    Raises:
-        LedgerError: a run here has moved on meanwhile.
     """
     coming = {arrival.values["id"] for arrival in arrivals}
     with database.write() as db:
@@ -152,13 +149,11 @@ def stand_in(db: sa.Connection, released: Any) -> None:
     Else the request would be sent again, though another machine has paid for it.
     """
     same = _same_request(released.fingerprint, released.family, seed_drawn=released.seed_drawn)
-    others = sa.and_(same, run.c.id != released.id)
-    if db.execute(sa.select(run.c.id).where(others, run.c.active_key.is_not(None)).limit(1)).first():
+    others = sa.select(run.c.id, run.c.fingerprint).where(same, run.c.id != released.id)
+    if db.execute(others.where(run.c.active_key.is_not(None)).limit(1)).first():
         return
     may_cost = run.c.state.not_in(["intent", *RELEASED])
-    for found in db.execute(
-        sa.select(run.c.id, run.c.fingerprint).where(others, may_cost).order_by(CAME.desc())
-    ):
+    for found in db.execute(others.where(may_cost).order_by(CAME.desc())):
         told = (step["evidence"] or {} for step in steps_of(db, found.id))
         if any(name in evidence for evidence in told for name in _FROM_ELSEWHERE):
             key = f"{found.fingerprint}:{found.id}"
@@ -170,39 +165,21 @@ def _append(db: sa.Connection, arrival: Arrival, before: str | None) -> None:
     run_id, state = arrival.values["id"], arrival.values["state"]
     found = db.execute(sa.select(event.c.at, event.c.to_state).where(event.c.run_id == run_id))
     known = {(entry.at, entry.to_state) for entry in found}
-    new = [step for step in arrival.events if (step["at"], step["to_state"]) not in known]
-    for step in new:
-        db.execute(event.insert(), {**step, "run_id": run_id})
+    for step in arrival.events:
+        if (step["at"], step["to_state"]) not in known:
+            db.execute(event.insert(), {**step, "run_id": run_id})
     add_step(db, run_id, before or state, state, arrival.evidence)
 
 
-BATCH = 200
-_ASIDE = ("owner", "owner_hint", "beat", "active_key")
-_LEFT_OPEN = {
-    "class": "OutcomeUnknown",
-    "message": "it was taken over while the request was under way; a task may exist and be billed.",
-    "hint": f"look at the run in the ledger it comes from, or at {LOGS}",
-    "charged": "unknown, perhaps the full price",
-}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Counts:
-    """What a copy did.
+    """What a copy did."""
 
-    Attributes:
-        copied: Runs that were added.
-        known: Runs that were there already.
-        left: Runs that are recorded but unsent; they stay where they are, or both ledgers would send them.
-        others: Rows of the other tables that were added: uploads, budgets.
-        unreadable: Runs that cannot be read; they stay where they are.
-    """
-
-    copied: int
-    known: int
-    left: int
-    others: int
+    copied: int = 0  # runs that were added
+    known: int = 0  # runs that were there already
+    left: int = 0  # recorded but unsent: they stay where they are, or both ledgers would send them
     unreadable: int = 0
+    others: int = 0  # rows of the other tables that were added: uploads, budgets
 
 
 def copy_ledger(source: Database, target: Database) -> Counts:
@@ -211,14 +188,11 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     It may be interrupted and called again. What is there already stays as it is, but for a run that *source* has seen further
     (`is_news`). Nobody owns the copies: a run that is under way is taken up by whoever asks for it first, and one that was
     just being sent counts as unknown.
-
-    Raises:
-        LedgerError: one of them cannot be used.
     """
     with target.read() as db:
         here = target.reading.runs(db.execute(sa.select(run)).mappings())
         known = {row.id: Known.of(row, Leases()) for row in here}
-    copied = already = left = unreadable = 0
+    counts = Counts()
     with source.read() as old:
         entries = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
         batch: list[Arrival] = []
@@ -226,29 +200,28 @@ def copy_ledger(source: Database, target: Database) -> Counts:
         for _, family in groupby(entries, key=lambda entry: entry["family"]):
             for found in family:
                 row, ours = source.reading.run(found), known.get(found["id"])
-                unreadable += row is None
-                already += row is not None and ours is not None
-                left += row is not None and ours is None and row.state == "intent"
-                if row is not None and row.state != "intent" and is_news(ours, row.state, row.task_id):
+                if row is None:
+                    counts.unreadable += 1
+                    continue
+                counts.known += ours is not None
+                counts.left += ours is None and row.state == "intent"
+                if row.state != "intent" and is_news(ours, row.state, row.task_id):
                     batch.append(_arrival(row, ours, steps_of(old, row.id), source.name))
-                    copied += ours is None
+                    counts.copied += ours is None
             if len(batch) >= BATCH:
                 merge(target, batch)
                 batch = []
         merge(target, batch)
-        others = sum(
-            _join(old, target, table) for table in metadata.sorted_tables if table not in {run, event}
-        )
-    return Counts(copied=copied, known=already, left=left, others=others, unreadable=unreadable)
+        for table in metadata.sorted_tables:
+            counts.others += 0 if table in {run, event} else _join(old, target, table)
+    return counts
 
 
 def _arrival(row: RunRow, ours: Known | None, events: Sequence[dict[str, Any]], name: str) -> Arrival:
-    """A run from *name* as it comes in: without an owner, and unknown if it was being sent."""
-    values = {key: value for key, value in values_of(row).items() if key not in _ASIDE}
-    if row.state == "sending":
-        values |= {"state": "unknown", "error": _LEFT_OPEN}
+    """A run from *name* as it comes in: unknown if it was being sent."""
+    changed = {"state": "unknown", "error": _LEFT_OPEN} if row.state == "sending" else {}
     return Arrival(
-        values=values,
+        values=values_of(row) | changed,
         events=[{key: value for key, value in entry.items() if key != "id"} for entry in events],
         stands=row.active_key is not None,
         seen=ours.state if ours else None,
@@ -260,17 +233,12 @@ def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:
     """Rows of a table whose primary key is not there yet."""
     keys = list(table.primary_key.columns)
     joined = 0
-    for rows in _batches(old.execute(sa.select(table)).mappings()):
+    for rows in old.execute(sa.select(table)).mappings().partitions(BATCH * 10):
         with target.write() as db:
             there = {tuple(row) for row in db.execute(sa.select(*keys))}
-            whole = [row for row in rows if other_row(table, row) is not None]
+            whole = [dict(row) for row in rows if other_row(table, row) is not None]
             new = [row for row in whole if tuple(row[key.name] for key in keys) not in there]
             if new:
                 db.execute(table.insert(), new)
             joined += len(new)
     return joined
-
-
-def _batches(rows: Any) -> Iterator[list[dict[str, Any]]]:
-    for part in rows.partitions(BATCH * 10):
-        yield [dict(row) for row in part]

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from ..bounds import MAX_CREDITS, MAX_TEXT, can_be_kept
 from ..catalogue import Request, read_request
 from ..errors import NOTHING, BudgetExceeded, LedgerError
+from ..tables import counted
 from .database import Database
 from .reading import other_row
 from .schema import IMPORTED, budget, now_in, run, within
@@ -30,26 +31,19 @@ SCOPES = ("notebook", "day", "experiment")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Figures:
-    """Credits of a set of runs.
-
-    Attributes:
-        estimated: What the price list asks for the runs that were made.
-        real: What the service reported of them.
-        unreported: Of how many of them it reported nothing; a failed task that it said nothing of was not billed.
-        spent: Real where it was reported, else estimated.
-        unsent: What is reserved for runs that are recorded and not sent yet.
-        unpriced: How many runs have no known price at all.
-    """
+    """Credits of a set of runs."""
 
     runs: int = 0
-    estimated: float = 0.0
-    real: float = 0.0
-    unreported: int = 0
-    spent: float = 0.0
+    estimated: float = 0.0  # what the price list asks for the runs that were made
+    real: float = 0.0  # what the service reported of them
+    unreported: int = (
+        0  # of how many of them it reported nothing; a failed task that it said nothing of was not billed
+    )
+    spent: float = 0.0  # real where it was reported, else estimated
     reserved: float = 0.0
-    unsent: float = 0.0
+    unsent: float = 0.0  # the part of it for runs that are recorded and not sent yet
     at_risk: float = 0.0
-    unpriced: int = 0
+    unpriced: int = 0  # how many runs have no known price at all
 
     @property
     def committed(self) -> float:
@@ -59,18 +53,13 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Count:
-    """The runs of one state at one service.
-
-    Attributes:
-        credits: What was reported of them.
-        told: Of how many of them it was.
-    """
+    """The runs of one state at one service."""
 
     service: str
     state: str
     runs: int
-    credits: float
-    told: int
+    credits: float  # what was reported of them
+    told: int  # of how many of them it was
 
 
 def _sum(states: Sequence[str], amount: Any) -> Any:
@@ -123,11 +112,7 @@ class Budgets:
             return _limits(db)
 
     def check_limits(self, service: str, estimate: float | None, scopes: dict[str, str | None]) -> None:
-        """Whether the budgets leave room for *estimate*, in credits, today; `intend` asks again before anything is sent.
-
-        Raises:
-            BudgetExceeded: they do not.
-        """
+        """Raise `BudgetExceeded` if the budgets have no room for *estimate*; `intend` asks again before anything is sent."""
         with self._db.read() as db:
             keep(db, service, estimate, scopes | {"day": now_in(db)[:10]})
 
@@ -149,11 +134,9 @@ class Budgets:
 
     def counts(self) -> list[Count]:
         """How many runs there are of each state at each service."""
-        credits_ = (
-            sa.func.coalesce(sa.func.sum(_REPORTED), 0.0).label("credits"),
-            sa.func.count(_REPORTED).label("told"),
-        )
-        query = sa.select(run.c.service, run.c.state, sa.func.count().label("runs"), *credits_)
+        credits_ = sa.func.coalesce(sa.func.sum(_REPORTED), 0.0).label("credits")
+        counts = (sa.func.count().label("runs"), sa.func.count(_REPORTED).label("told"))
+        query = sa.select(run.c.service, run.c.state, credits_, *counts)
         with self._db.read() as db:
             found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
             return [Count(**entry) for entry in found if entry["state"] in set(State)]
@@ -203,9 +186,6 @@ def keep(
     Args:
         where: The scopes that the run is in: its notebook, day and experiment, where it has one.
         experiment_limit: The most that all runs of its experiment may cost, by whoever asks for it now; beside the budgets.
-
-    Raises:
-        BudgetExceeded: with the three figures.
     """
     kept = [
         (
@@ -223,24 +203,16 @@ def keep(
         if value is None:
             continue
         if estimate is None:
-            raise BudgetExceeded(
-                f"the price of this model is not known here, so {name} cannot be kept.", hint=without
-            )
+            words = f"the price of this model is not known here, so {name} cannot be kept."
+            raise BudgetExceeded(words, hint=without)
         found = _figures(db, service, scope, value)
         if found.committed + estimate > most + 1e-9:
+            # What the figures leave out cannot be counted, and is not 0.
+            unknown = f", and {counted(found.unpriced, 'run')} of unknown price" if found.unpriced else ""
+            # A kernel that died before it sent something holds the price of it.
+            unsent = "of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
             raise BudgetExceeded(
                 f"{name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
-                f"at risk {found.at_risk:g}{_unknown(found.unpriced)} ({scope} {value}).",
-                hint=f"{_unsent(found.unsent)}{higher}; %kie spend shows where it went",
+                f"at risk {found.at_risk:g}{unknown} ({scope} {value}).",
+                hint=f"{f'{found.unsent:g} {unsent}' if found.unsent else ''}{higher}; %kie spend shows where it went",
             )
-
-
-def _unknown(unpriced: int) -> str:
-    """What the figures leave out: it cannot be counted, and is not 0."""
-    return f", and {unpriced} run{'s' if unpriced > 1 else ''} of unknown price" if unpriced else ""
-
-
-def _unsent(credits_: float) -> str:
-    """A kernel that died before it sent something holds the price of it."""
-    words = f"{credits_:g} of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
-    return words if credits_ else ""
