@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import textwrap
 import unicodedata
 import uuid
 from pathlib import Path
@@ -73,9 +74,8 @@ class Files:
         try:
             make_folder(target.parent)
             if not is_plain_file(target):
-                part = target.with_name(
-                    f"{target.name}.{uuid.uuid4().hex}.part"
-                )  # cells may use one picture at once
+                # A name of its own: cells may use one picture at once.
+                part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.part")
                 part.write_bytes(content)
                 os.replace(part, target)
         except OSError as exc:
@@ -86,11 +86,7 @@ class Files:
         return target
 
     def check_folders(self) -> None:
-        """Refuse a home whose folders are links, before anything is paid for that could not be stored.
-
-        Raises:
-            LedgerError: naming the folder.
-        """
+        """Refuse a home whose folders are links, before anything is paid for that could not be stored."""
         for folder in (self.videos, self.inputs):
             if os.path.lexists(folder) and not is_real_folder(folder):
                 raise LedgerError(
@@ -122,10 +118,7 @@ class Files:
         return path.relative_to(self.home).as_posix()
 
     def place(self, stored: str | None) -> Path | None:
-        """The path that `relative` was given, whether its file is there or not; None if it was given no such path.
-
-        A row may be anybody's: see `home.stored_place`.
-        """
+        """The path that `relative` was given, whether its file is there or not; None for another (`home.stored_place`)."""
         return stored_place(self.home, stored)
 
     def find(self, stored: str | None) -> Path | None:
@@ -137,14 +130,9 @@ class Files:
 def slug(text: str) -> str:
     """A few readable ASCII words of *text*, safe as a file name anywhere."""
     plain = unicodedata.normalize("NFKD", text[:400]).encode("ascii", "ignore").decode().lower()
-    words = re.findall(r"[a-z0-9]+", plain)
-    kept = ""
-    for word in words:
-        longer = f"{kept}-{word}" if kept else word
-        if len(longer) > _SLUG_LENGTH:
-            break
-        kept = longer
-    return kept or (words[0][:_SLUG_LENGTH] if words else "clip")
+    words = " ".join(re.findall(r"[a-z0-9]+", plain))
+    kept = textwrap.shorten(words, _SLUG_LENGTH, placeholder="", break_long_words=False)
+    return (kept or words[:_SLUG_LENGTH] or "clip").replace(" ", "-")
 
 
 def short_task(task_id: str) -> str:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _PARTS = 4
-
+LEASE_S = 45.0
+BEATS = 4  # in a lease
+_GOES_ON_ASLEEP = getattr(time, "CLOCK_BOOTTIME", None)
 
 _mine = uuid.uuid4().hex
 
@@ -105,9 +107,8 @@ def has_ended(other: str | None) -> bool:
 
 def _started(number: str) -> str:
     """When a process of this namespace started, in ticks since boot (proc(5)); "" for one that is only waited for."""
-    fields = (
-        Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    )
+    told = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    fields = told.rpartition(")")[2].split()
     if len(fields) < 20:  # noqa: PLR2004 - as proc(5) counts them, after the name
         raise ValueError(number)
     return "" if fields[0] in {"Z", "X"} else fields[19]
@@ -117,16 +118,9 @@ def _is_free(number: int) -> bool:
     """Whether no process has this number: /proc may hide those of other users."""
     try:
         os.kill(number, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
+    except OSError as exc:
+        return isinstance(exc, ProcessLookupError)
     return False
-
-
-LEASE_S = 45.0
-BEATS = 4  # in a lease
-_GOES_ON_ASLEEP = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +132,6 @@ class Sight:
     first: float
     last: float
 
-    @property
-    def silent_s(self) -> float:
-        """How long it was seen unchanged."""
-        return self.last - self.first
-
 
 def is_dead(silent_s: float, lease_s: float, *, has_ended: bool) -> bool:
     """The rule. A process in the table proves nothing: its number may have been reused."""
@@ -150,11 +139,7 @@ def is_dead(silent_s: float, lease_s: float, *, has_ended: bool) -> bool:
 
 
 class Leases:
-    """What this process has seen of the owners of runs.
-
-    Args:
-        lease_s: How long an owner may be silent; all who use the database must agree on it.
-    """
+    """What this process has seen of the owners of runs, which may be silent for *lease_s*: all must agree on that."""
 
     def __init__(self, lease_s: float = LEASE_S) -> None:
         self.lease_s = lease_s
@@ -175,7 +160,7 @@ class Leases:
         if row.owner is None or row.owner == me():
             return row.owner is None
         seen = self._seen.get(row.id)
-        silent_s = seen.silent_s if seen is not None and seen.owner == row.owner else 0.0
+        silent_s = seen.last - seen.first if seen is not None and seen.owner == row.owner else 0.0
         return is_dead(silent_s, self.lease_s, has_ended=has_ended(row.owner_hint))
 
     def is_others(self, row: RunRow) -> bool:
@@ -198,11 +183,9 @@ class Driving:
         """Take over a run from a dead owner; False if another process was quicker, or the owner has sent a heartbeat since *row*."""
         held = run.c.owner.is_(None) if row.owner is None else run.c.owner == row.owner
         values = {"owner": owner, "owner_hint": hint, "beat": run.c.beat + 1}
+        change = run.update().where(run.c.id == row.id, held, run.c.beat == row.beat).values(values)
         with self._db.write() as db:
-            found = db.execute(
-                run.update().where(run.c.id == row.id, held, run.c.beat == row.beat).values(values)
-            )
-            return bool(found.rowcount)
+            return bool(db.execute(change).rowcount)
 
     def renew(self, run_ids: Sequence[str], owner: str) -> int:
         """Send a heartbeat of *owner* for these runs; the number of those that it still owns."""

@@ -54,16 +54,12 @@ _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == 
 class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     """The runs of one folder, or of a team. Safe to use from several threads, processes and, with a *url*, machines.
 
+    Every method raises `LedgerError` if the database cannot be used.
+
     Args:
         home: The folder beside the notebook, with the files.
         url: The PostgreSQL database that a team shares, in place of a file in the home.
         lease_s: How long an owner of runs may give no sign of life; all who use the database must agree on it.
-
-    Attributes:
-        leases: Which owners of runs are dead, as far as this process has seen.
-
-    Raises:
-        LedgerError: from every method, if the database cannot be used.
     """
 
     def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
@@ -129,11 +125,11 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             instead_of: It is sent again in place of this run: once, however many ask for it at the same moment.
             experiment_limit: The most that all runs of its experiment may cost, in credits.
 
-        Raises:
-            BudgetExceeded: a limit of the user's own would be passed; nothing is written.
-
         Returns:
             The run, and whether it is new.
+
+        Raises:
+            BudgetExceeded: a limit of the user's own would be passed; nothing is written.
         """
         if self._db.refusal is not None and not fresh and (known := self.standing(new)) is not None:
             return known, False  # where nothing can be written, what was bought is still shown
@@ -147,10 +143,11 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             money.keep(db, new.service, new.estimate, where, experiment_limit=experiment_limit)
             take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
             run_id = uuid.uuid4().hex[:12]
-            values = {name: getattr(new, name) for name in NewRun.__slots__}
-            values |= {
+            values = {name: getattr(new, name) for name in NewRun.__slots__} | {
                 "id": run_id,
                 "state": "intent",
+            }
+            values |= {
                 "active_key": f"{new.fingerprint}:{take}",
                 "created_at": moment,
                 "files": (),
@@ -159,8 +156,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             db.execute(run.insert(), values)
             add_step(db, run_id, None, "intent", {"estimate": new.estimate})
             if instead_of is not None:
-                state = instead_of.state
-                add_step(db, instead_of.id, state, state, {_SENT_AGAIN: run_id})
+                add_step(db, instead_of.id, instead_of.state, instead_of.state, {_SENT_AGAIN: run_id})
             found = self._get(db, run_id)
             if found is None or any(getattr(found, name) != values[name] for name in _KEPT_AS_WRITTEN):
                 raise LedgerError(
@@ -171,11 +167,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         return found, True
 
     def standing(self, new: NewRun) -> RunRow | None:
-        """The run that already stands for this request, if there is one now.
-
-        Raises:
-            LedgerError: one that may stand for it cannot be read.
-        """
+        """The run that already stands for this request, if there is one; LedgerError if one that may cannot be read."""
         began = time.monotonic()
         with self._db.read() as db:
             row = self._standing(db, new)
@@ -189,17 +181,16 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
 
     def _settled(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         """The current state of *row* if it was settled since, or the run that was begun after it."""
-        now_ = self._get(db, row.id)
-        return now_ if now_ is not None and now_.state not in money.AT_RISK else self._later(db, row)
+        now = self._get(db, row.id)
+        return now if now is not None and now.state not in money.AT_RISK else self._later(db, row)
 
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in steps_of(db, row.id)]
         came = db.execute(sa.select(CAME).where(run.c.id == row.id)).scalar() or 0
         others = (run.c.fingerprint == row.fingerprint, run.c.active_key.is_not(None), run.c.id != row.id)
         later = sa.or_(came < CAME, run.c.id.in_([run_id for run_id in named if run_id]))
-        return self._db.reading.run(
-            db.execute(sa.select(run).where(*others, later).order_by(CAME.desc())).mappings().first()
-        )
+        query = sa.select(run).where(*others, later).order_by(CAME.desc())
+        return self._db.reading.run(db.execute(query).mappings().first())
 
     def _standing(self, db: sa.Connection, new: NewRun) -> RunRow | None:
         if new.seed_drawn:
@@ -209,11 +200,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         return self._db.reading.standing(found, new)
 
     def move(self, run_id: str, to: str, **step: Any) -> RunRow | None:
-        """`moved`, in a transaction of its own; the committed row is published.
-
-        Raises:
-            LedgerError: it could not be written.
-        """
+        """`moved`, in a transaction of its own; the committed row is published."""
         with self._db.write() as db:
             row = self.moved(db, run_id, to, **step)
         if row is not None:
@@ -235,14 +222,14 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         stamp: str | None = None,
         **changes: Any,
     ) -> RunRow | None:
-        """One transition, with its event, inside a transaction of the caller's.
+        """One transition to the state *to*, with its event, inside a transaction of the caller's.
 
         Args:
             db: The transaction.
             run_id: Which run.
             to: The state after it.
-            evidence: How it is known, for the history.
             expect: States it may come from.
+            evidence: How it is known, for the history.
             owner: If given, only this owner may make it.
             hand_to: Who drives it from now on, if that changes.
             alone: Not if another run has the `task_id` that it is to have.
@@ -290,17 +277,11 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     def add_origin(self, run_id: str, **facts: Any) -> None:
         """Add to the provenance of a run."""
         with self._db.write() as db:
-            before = self._get(db, run_id)
-            if before is not None:
-                known = {**(before.origin or {}), **facts}
-                db.execute(_UPDATE, {"run_id": run_id, "origin": known})
+            if (before := self._get(db, run_id)) is not None:
+                db.execute(_UPDATE, {"run_id": run_id, "origin": {**(before.origin or {}), **facts}})
 
     def get(self, run_id: str) -> RunRow | None:
-        """The run with this id.
-
-        Raises:
-            UnreadableRun: it is there, and is not what a run can be.
-        """
+        """The run with this id; UnreadableRun if it is there, and is not what a run can be."""
         began = time.monotonic()
         with self._db.read() as db:
             row = self._db.reading.sure(db.execute(_GET, {"run_id": run_id}).mappings().first())

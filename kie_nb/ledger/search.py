@@ -37,17 +37,12 @@ ORDERS: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """Some of the runs that match, and how many there are.
-
-    Attributes:
-        number: Which page, from 1; the last one where more was asked for.
-        pages: How many there are; 1 where nothing matches.
-    """
+    """Some of the runs that match, and how many there are."""
 
     rows: list[RunRow]
     count: int
-    number: int
-    pages: int
+    number: int  # from 1; the last one where more was asked for
+    pages: int  # 1 where nothing matches
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,31 +66,18 @@ def where(
     experiment: str | None = None,
     since: dt.datetime | None = None,
 ) -> list[Any]:
-    """Conditions for the runs that match all filters.
-
-    Args:
-        text: A part of the prompt, in any case.
-        least_rating: Only runs rated so or better, 1 to 5.
-        since: Only runs recorded at this time or later.
-    """
-    found: list[Any] = []
+    """Conditions for the runs that match all filters: *text* is a part of the prompt in any case, *since* a moment."""
+    same = {"service": service, "model": model, "seed": seed, "experiment": experiment}
+    found: list[Any] = [run.c[name] == value for name, value in same.items() if value is not None]
     if states is not None:
         found.append(run.c.state.in_(list(states)))
-    if service is not None:
-        found.append(run.c.service == service)
     if text:
         found.append(_asked("prompt").icontains(text, autoescape=True))
-    if model is not None:
-        found.append(run.c.model == model)
-    if seed is not None:
-        found.append(run.c.seed == seed)
     if tag is not None:
         # The list is kept as JSON text, in which every tag stands in quotes.
         found.append(sa.cast(run.c.tags, sa.String).contains(json.dumps(tag), autoescape=True))
     if least_rating is not None:
         found.append(run.c.rating.between(least_rating, MAX_RATING))
-    if experiment is not None:
-        found.append(run.c.experiment == experiment)
     if since is not None:
         found.append(run.c.created_at >= _stored(since))
     return found
@@ -137,8 +119,8 @@ class Queries:
 
     def find(self, text: str) -> list[RunRow]:
         """Runs whose id or task id begins with *text*."""
-        names = (run.c.id, run.c.task_id)
-        return self._newest(sa.or_(*(name.startswith(text, autoescape=True) for name in names)), limit=20)
+        begins = [name.startswith(text, autoescape=True) for name in (run.c.id, run.c.task_id)]
+        return self._newest(sa.or_(*begins), limit=20)
 
     def of_video(self, sha256: str) -> RunRow | None:
         """The newest run whose file has these bytes."""
@@ -163,14 +145,7 @@ class Queries:
             return self._db.reading.runs(db.execute(query).mappings())
 
     def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> Page:
-        """One page of the runs that match.
-
-        Args:
-            number: Which page, from 1.
-            size: Runs on a page.
-            order: A name in `ORDERS`.
-            **filters: See `where`.
-        """
+        """One page, from 1, of *size* of the runs that match, in an *order* of `ORDERS`."""
         began = time.monotonic()
         matching = where(**filters)
         with self._db.read() as db:
@@ -196,18 +171,13 @@ class Queries:
 
         with self._db.read() as db:
             # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
-            tags = [read_tags(text) or [] for text in distinct(sa.cast(run.c.tags, sa.String))]
+            tags = {tag for text in distinct(sa.cast(run.c.tags, sa.String)) for tag in read_tags(text)}
             return Choices(
-                models=distinct(run.c.model),
-                experiments=distinct(run.c.experiment),
-                tags=sorted({tag for some in tags for tag in some}),
+                models=distinct(run.c.model), experiments=distinct(run.c.experiment), tags=sorted(tags)
             )
 
     def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
-        """How long the last successful tasks of this model and these inputs took at work, in seconds, newest first.
-
-        Imported ones teach nothing.
-        """
+        """Seconds that the last successful tasks of this model and these inputs took, newest first; imported ones teach nothing."""
         at_work = within(run.c.duration_s, MAX_SECONDS)
         here = (run.c.service == service, run.c.model == model, run.c.account != IMPORTED)
         asked = (_asked(name) == str(value) for name, value in key.items())
