@@ -1,5 +1,7 @@
 """Pages of runs, sorted and counted by the database: the same on a file and on a server."""
 
+import datetime as dt
+
 import pytest
 
 from kie_nb.ledger import Ledger
@@ -92,6 +94,14 @@ def test_every_order_is_tested():
 def test_filters_count_what_they_find(shelf, asked, expected):
     """The count is of all that match, not of the table."""
     assert named(shelf, **asked) == (expected, len(expected))
+
+
+def test_since_counts_the_very_moment(shelf):
+    """A run recorded at that time is in, one of a moment earlier is not."""
+    ledger, names = shelf
+    moments = {names[row.id]: row.created_at for row in ledger.runs(states={"fetched"})}
+
+    assert named(shelf, since=dt.datetime.fromisoformat(moments["c"]))[0] == "edc"
 
 
 def test_pages_hold_every_run_once(shelf):

@@ -73,6 +73,25 @@ def test_a_second_copy_adds_what_is_new(ledger, team, intention):
     assert {row.id for row in team.runs()} == {first.id, second.id}
 
 
+def test_what_was_said_of_a_run_here_stays(ledger, team, intention):
+    """Its end is taken in; a rating that was given there comes only where none was given here."""
+    rows = [ledger.intend(intention(seed=seed))[0] for seed in (1, 2)]
+    for row in rows:
+        ledger.move(row.id, "accepted", expect={"intent"}, task_id=f"t{row.seed}", owner=None)
+    copy(ledger, team)
+    team.mark(rows[0].id, rating=5)
+    for row in rows:
+        ledger.move(row.id, "fetched", expect={"accepted"}, files=FILES)
+        ledger.mark(row.id, rating=2)
+
+    copy(ledger, team)
+
+    assert [(team.get(row.id).state, team.get(row.id).rating) for row in rows] == [
+        ("fetched", 5),
+        ("fetched", 2),
+    ]
+
+
 def test_takes_of_one_request_do_not_clash(ledger, team, intention):
     """Both sides have bought the same; all are kept, and the next take is still free."""
     here = [fetched(ledger, intention) for _ in range(3)]

@@ -47,3 +47,15 @@ def test_a_refusal_tells_what_was_left_unsent(ledger, intention, state, told):
     with pytest.raises(BudgetExceeded) as caught:
         ledger.intend(intention(seed=8, notebook="a"))
     assert ("60 of it was not sent yet: %kie resume takes back" in caught.value.hint) is told
+
+
+def test_the_figures_of_a_day(ledger, intention):
+    """Whatever the hour; a cost that was not reported counts as estimated, and never as real."""
+    for seed, cost in enumerate((None, 50.0, 0.0)):
+        row, _ = ledger.intend(intention(seed=seed))
+        ledger.move(row.id, "fetched", expect={"intent"}, credits=cost)
+
+    ((day, figures),) = ledger.totals("kie", "day")
+
+    assert day == row.created_at[:10]
+    assert (figures.runs, figures.real, figures.spent) == (3, 50.0, 110.0)

@@ -104,6 +104,11 @@ def test_fewer_than_three_durations_teach_nothing(durations):
     assert usual_of(durations) is None
 
 
+def test_three_durations_teach():
+    """The least that is more than hearsay."""
+    assert usual_of([30.0, 31.0, 32.0]).median == 31.0
+
+
 def test_what_durations_teach():
     """Their middle, and ends a little beyond those seen: a small sample has not met its extremes yet."""
     usual = usual_of([40.0, 50.0, 60.0, 70.0, 80.0])

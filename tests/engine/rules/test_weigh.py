@@ -27,6 +27,8 @@ def after(credits_, seconds=5.0):
         (180, 5, Others(), Verdict.OPEN),  # something that is not in this ledger used the account
         (1300, 5, Others(), Verdict.OPEN),  # somebody bought credits
         (240, 5, Others(unsure=1), Verdict.OPEN),
+        (285, 5, Others(), Verdict.NOT_YET),  # a quarter of the price is within what an old list may miss
+        (284, 5, Others(), Verdict.OPEN),
     ],
 )
 def test_a_verdict_is_what_the_figures_bear(left, seconds, others, verdict):
