@@ -1,5 +1,6 @@
 """Every test alone: no variable, key, folder or setting of whoever runs it, and none of the test before."""
 
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 ROOT = Path(__file__).parents[1]
+STARTUP = str(ROOT / "tests" / "startup")
+if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worker inherits it
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, os.environ.get("PYTHONPATH")]))
+sys.modules["rfc3987_syntax"] = None  # as there
 PART = 4  # tests of a file that one worker runs one after the other
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
 SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
@@ -66,6 +71,11 @@ def pytest_collection_modifyitems(items):
         if folder == "browser":
             item.add_marker(pytest.mark.timeout(BROWSER_S))
     items.sort(key=rank)
+
+
+def pytest_collection_finish():
+    """What was collected stays to the end: the garbage collector need not look through it again and again."""
+    gc.freeze()
 
 
 def folder_of(item):

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-import nbformat
 import pytest
 from kerneldriver import CELL, LOAD, environment, picture
 
@@ -51,6 +50,8 @@ def run(workshop, simulator, *arguments, folder=None):
 
 
 def codes(path):
+    import nbformat  # late: most workers need none
+
     return [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
 
 
