@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import functools
+import itertools
 import os
 import secrets
 import shutil
@@ -36,12 +37,9 @@ SOON_DEAD = dt.timedelta(hours=18)  # links live about a day (kie-api §8)
 
 
 def doctor(supervisor: Supervisor, *, mend: bool = True) -> Report:
-    """Look at all runs and files of the current home, and fetch again what can be had: a live link first, else a fresh one.
+    """Look at all runs and files of the current home, and unless *mend* is False fetch again what can be had.
 
     No task is created. A file that was altered is kept beside the fetched one, as `*.altered`.
-
-    Args:
-        mend: False only looks.
     """
     workspace, ledger = supervisor.workspace, supervisor.workspace.here
     runs = [Record(row, ledger) for row in ledger.runs(limit=None)]
@@ -82,7 +80,8 @@ class _Visit:
     def _know(self, run: Record) -> None:
         paths = list(run.videos)
         if run.task_id:
-            targets = [self._target(run, number) for number in range(max(1, files_made(run.row)))]
+            named = functools.partial(self.files.video, prompt=run.prompt, seed=run.seed, task_id=run.task_id)
+            targets = [named(number=number) for number in range(max(1, files_made(run.row)))]
             paths += targets
             if run.state is State.SUCCESS or run.missing:
                 self.known |= {name for target in targets for name in names_of(target)}
@@ -91,11 +90,14 @@ class _Visit:
 
     async def _run(self, run: Record) -> list[Finding]:
         if run.state is State.FETCHED:
-            looks = [await self._file(run, kept) for kept in run.row.files]
-            found = [finding for finding in looks if finding is not None]
+            found = [finding for kept in run.row.files for finding in await self._file(run, kept)]
             found += [await self._not_fetched(run, number) for number in (await self._now(run)).missing]
             run = await self._now(run)
-            return found + ([_not_as_asked(run)] if run.length_remark else [])
+            if run.length_remark:
+                what, name = run.length_remark.rstrip(".").lower(), run.video.name if run.video else ""
+                done = "left as it is: it is what the service made; --fresh buys another"
+                found.append(Finding(run=run.id, file=name, kind="not as asked", what=what, done=done))
+            return found
         if run.state is State.SUCCESS:
             return [await self._not_fetched(run, number) for number in range(await self._count(run))]
         age = _age(run.ledger.now(), run.row.accepted_at)
@@ -104,10 +106,7 @@ class _Visit:
             return [Finding(run=run.id, file="", kind="open", what=what, done="`%kie resume` takes it up")]
         return []
 
-    def _target(self, run: Record, number: int) -> Path:
-        return self.files.video(prompt=run.prompt, seed=run.seed, task_id=str(run.task_id), number=number)
-
-    async def _file(self, run: Record, kept: KeptFile) -> Finding | None:
+    async def _file(self, run: Record, kept: KeptFile) -> list[Finding]:
         self.count += 1
         path = self.files.place(kept.name)
         if path is None:
@@ -116,13 +115,13 @@ class _Visit:
         else:
             kind, what = await self._work(look_at, path, kept.sha256, kept.bytes)
         if not kind:
-            return None
+            return []
         done, is_mended = "it was only looked at", False
         if self.mend and kind in {"damaged", "not a video"} and not await self._has_another(run, kept):
             done = "left as it is: the service has no other"
         elif self.mend:
             done, is_mended = await self._again(run, path, kept.number)
-        return Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)
+        return [Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)]
 
     async def _has_another(self, run: Record, kept: KeptFile) -> bool:
         """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
@@ -172,22 +171,21 @@ class _Visit:
         try:
             make_folder(path.parent)
             before = next((kept.sha256 for kept in run.row.files if kept.number == number), None)
-            channel = self.workspace.channel_of(run)
+            channel, patience = self.workspace.channel_of(run), self.workspace.timing.patience
             fetched = await bring(
-                run,
-                number,
-                channel,
-                self._work,
-                path,
-                patience=self.workspace.timing.patience,
-                target=apart / path.name,
+                run, number, channel, self._work, path, patience=patience, target=apart / path.name
             )
             is_here = await asyncio.to_thread(is_plain_file, path)
             if is_here and fetched["remark"] and fetched["sha256"] == before:
                 return "left as it is: the service sent the same again", False
             path = path.with_suffix(fetched["path"].suffix)
             aside = await asyncio.to_thread(_settle, fetched["path"], path)
-            await self._record(run, number, {**fetched, "path": path}, before)
+            # What is on disk now is written down; the state moves only from made to fetched.
+            hashes = {"sha256": fetched["sha256"], "before": before}
+            now, evidence = await self._now(run), {"fetched again": path.name, "number": number, **hashes}
+            changes = with_files(now, self.files, {number: {**fetched, "path": path}})
+            expect = {State.SUCCESS, State.FETCHED}
+            await self._move(now, State.FETCHED, expect=expect, evidence=evidence, **changes)
         except KieError as exc:
             return f"cannot be fetched again: {exc.message.rstrip('.')}", False
         except OSError as exc:
@@ -199,19 +197,6 @@ class _Visit:
             words = "fetched, but the service sent other bytes than the first time"
         said = [words, fetched["remark"], f"what was there is kept as {aside}" if aside else ""]
         return "; ".join(filter(None, said)), not fetched["remark"]
-
-    async def _record(self, run: Record, number: int, fetched: dict[str, Any], before: str | None) -> None:
-        """Write down what is on disk now; the state moves only from made to fetched."""
-        evidence = {
-            "fetched again": fetched["path"].name,
-            "number": number,
-            "sha256": fetched["sha256"],
-            "before": before,
-        }
-        run = await self._now(run)
-        changes = with_files(run, self.files, {number: fetched})
-        expect = {State.SUCCESS, State.FETCHED}
-        await self._move(run, State.FETCHED, expect=expect, evidence=evidence, **changes)
 
     async def _move(self, run: Record, to: State, **step: Any) -> None:
         await self.workspace.dispatcher.ledger(run.ledger.move, run.id, to, **step)
@@ -234,35 +219,20 @@ class _Visit:
             image = run.request.image
             if image is not None and image.url is None and run.task_id:
                 wanted.setdefault(image.sha256, []).append(run)
-        return [
-            finding
-            for sha256, users in wanted.items()
-            if (finding := await self._picture(sha256, users)) is not None
-        ]
-
-    async def _picture(self, sha256: str, users: Sequence[Record]) -> Finding | None:
-        self.count += 1
-        image = users[0].request.image
-        label = image.label if image else sha256
-        found = self.files.find_input(sha256)
-        if found is not None and await self._work(hash_of, found) == sha256:
-            return None
-        others = f" and of {len(users) - 1} more" if len(users) > 1 else ""
-        what = f"the picture {label} of this run{others} {'was altered' if found else 'is missing'}"
-        return Finding(
-            run=users[0].id,
-            file=found.name if found else f"{sha256[:12]}…",
-            kind="no picture",
-            what=what,
-            done="cannot be fetched: run its cell again with the picture; the video is not concerned",
-        )
-
-
-def _not_as_asked(run: Record) -> Finding:
-    what = run.length_remark.rstrip(".").lower()
-    done = "left as it is: it is what the service made; --fresh buys another"
-    name = run.video.name if run.video else ""
-    return Finding(run=run.id, file=name, kind="not as asked", what=what, done=done)
+        findings = []
+        for sha256, users in wanted.items():
+            self.count += 1
+            found = self.files.find_input(sha256)
+            if found is not None and await self._work(hash_of, found) == sha256:
+                continue
+            image = users[0].request.image
+            others = f" and of {len(users) - 1} more" if len(users) > 1 else ""
+            which = f"the picture {image.label if image else sha256} of this run{others}"
+            what = f"{which} {'was altered' if found else 'is missing'}"
+            name = found.name if found else f"{sha256[:12]}…"
+            done = "cannot be fetched: run its cell again with the picture; the video is not concerned"
+            findings.append(Finding(run=users[0].id, file=name, kind="no picture", what=what, done=done))
+        return findings
 
 
 def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]:
@@ -283,20 +253,18 @@ def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]
 
 def _settle(fetched: Path, path: Path) -> str:
     """Put a fetched file in its place; what was there under its name with other contents is kept, and its name returned."""
-    aside = ""
     if path == fetched:  # it was here
         return ""
+    aside = ""
     if os.path.lexists(path) and not (is_plain_file(path) and hash_of(path) == hash_of(fetched)):
-        kept, number = path.with_name(f"{path.name}.altered"), 1
-        while os.path.lexists(kept):
-            number += 1
-            kept = path.with_name(f"{path.name}.altered-{number}")
-        path.rename(kept)
-        aside = kept.name
+        names = (f"{path.name}.altered{f'-{number}' if number > 1 else ''}" for number in itertools.count(1))
+        aside = next(name for name in names if not os.path.lexists(path.with_name(name)))
+        path.rename(path.with_name(aside))
     fetched.replace(path)
-    if aside:
-        for end in PARTS_OF_VIDEO:  # they may show what was altered, and are made again when they are wanted
-            path.with_name(f"{path.stem}.{end}").unlink(missing_ok=True)
+    for end in (
+        PARTS_OF_VIDEO if aside else ()
+    ):  # they may show what was altered, and are made again when wanted
+        path.with_name(f"{path.stem}.{end}").unlink(missing_ok=True)
     return aside
 
 

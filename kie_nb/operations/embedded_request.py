@@ -76,11 +76,7 @@ def note_of(row: RunRow, request: Request) -> str:
 
 
 def recall(path: str | os.PathLike[str]) -> Recalled:
-    """The request that the video at *path* carries.
-
-    Raises:
-        InvalidRequest: it carries none, or is no video.
-    """
+    """The request that the video at *path* carries; InvalidRequest if it carries none, or is no video."""
     from ..video import NotAVideo
     from ..video import read_request as read_note
 
@@ -93,19 +89,13 @@ def recall(path: str | os.PathLike[str]) -> Recalled:
         why = getattr(exc, "strerror", None) or exc
         raise InvalidRequest(f"{name} cannot be read: {why}.", charged="") from exc
     if note is None:
-        raise InvalidRequest(
-            f"{name} carries no request of kie_nb.",
-            hint="files that `kie.export` has written do; kie.runs() knows the others by their names",
-            charged="",
-        )
+        hint = "files that `kie.export` has written do; kie.runs() knows the others by their names"
+        raise InvalidRequest(f"{name} carries no request of kie_nb.", hint=hint, charged="")
     try:
         request = read_request(note.get("request"))
     except ValueError as exc:
-        raise InvalidRequest(
-            f"the request in {name} cannot be read.",
-            hint="it was written by another version of kie_nb, or by something else",
-            charged="",
-        ) from exc
+        hint = "it was written by another version of kie_nb, or by something else"
+        raise InvalidRequest(f"the request in {name} cannot be read.", hint=hint, charged="") from exc
     image = request.image
     return Recalled(
         call=call_of(request, picture=_picture_of(request, Path(path))),
@@ -151,8 +141,7 @@ def _picture_of(request: Request, video: Path) -> str | None:
 def call_of(request: Request, *, picture: str | None = None) -> str:
     """The Python call that asks for *request* again; without its callback's address, which may hold a secret.
 
-    Args:
-        picture: The path of its picture; by default its URL, or else the hash that tells which it is.
+    Its picture is named by the path *picture*; by default by its URL, or else the hash that tells which it is.
     """
     known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
     inputs = {name: value for name, value in request.inputs.items() if name in known}
@@ -178,10 +167,8 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
 def _literal(value: Any) -> str:
     """*value* in Python's words, text in double quotes."""
     if isinstance(value, str):
-        text = "".join(
-            char if char.isprintable() else repr(char)[1:-1] for char in value.replace("\\", "\\\\")
-        )
-        return '"' + text.replace('"', '\\"') + '"'
+        signs = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{"".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in signs)}"'
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_literal(name)}: {_literal(inner)}" for name, inner in value.items()) + "}"
     if isinstance(value, list):

@@ -40,26 +40,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Others:
-    """Runs of the same account whose price may be in the difference between the two readings.
+    """Runs of the same account whose price may be in the difference between the two readings."""
 
-    Attributes:
-        runs: How many were sent and ended in between, at a known cost.
-        credits: What these cost together.
-        unsure: How many besides have an unknown outcome or cost, or were under way at a reading: the service may have taken
-            theirs on either side of it.
-    """
-
-    runs: int = 0
-    credits: float = 0.0
+    runs: int = 0  # sent and ended in between, at a known cost
+    credits: float = 0.0  # what these cost together
+    # Of unknown outcome or cost, or under way at a reading: the service may have taken theirs on either side of it.
     unsure: int = 0
 
 
 def weigh(before: Reading | None, after: Reading | None, cost: float | None, others: Others) -> Verdict:
-    """What the balances say.
-
-    Args:
-        cost: What the run was estimated at, in credits.
-    """
+    """What the balances say of a run that was estimated at *cost* credits."""
     if before is None or after is None or not cost or others.unsure or after.at < before.at:
         return Verdict.OPEN  # a clock that was set back hides what happened in between
     unexplained = before.credits - after.credits - others.credits
@@ -74,13 +64,10 @@ def weigh(before: Reading | None, after: Reading | None, cost: float | None, oth
 def in_words(before: Reading | None, after: Reading | None, cost: float | None, others: Others) -> str:
     """The same as a sentence or two, with the figures."""
     if before is None or after is None:
-        known = before or after
-        what = (
-            f"only one balance is known ({known.credits:g} at {known.at:%H:%M:%S} UTC)"
-            if known
-            else "no balance could be read"
-        )
-        return f"{what[0].upper()}{what[1:]}: whether it was billed cannot be told from here."
+        known, what = before or after, "No balance could be read"
+        if known:
+            what = f"Only one balance is known ({known.credits:g} at {known.at:%H:%M:%S} UTC)"
+        return f"{what}: whether it was billed cannot be told from here."
     fall = before.credits - after.credits
     price = f"this run would cost {cost:g}" if cost else "the price of this run is not known"
     moved = f"fell by {fall:g}" if fall > 0 else f"rose by {-fall:g}" if fall < 0 else "did not change"
@@ -141,21 +128,16 @@ class Evidence:
     @property
     def rows(self) -> list[tuple[str, str]]:
         """Name and words of each part."""
-        short = self.run_id[:8]
         price = f"{self.cost:g} credits" if self.cost else "the price of one run, which is not known here"
+        find = f"find it by its prompt and seed at {self.logs}: `%kie settle TASK_ID` brings its video"
+        call = f"kie.get({self.run_id[:8]!r})"
         return [
             ("what happened", self.happened),
             ("at risk", f"{price}; held in the budget until it is settled"),
             ("balance", self.words),
             *([("its task", self.matched)] if self.matched else []),
-            (
-                "if there is a task",
-                f"find it by its prompt and seed at {self.logs}: `%kie settle TASK_ID` brings its video",
-            ),
-            (
-                "if there is none",
-                f"kie.get({short!r}).resend() sends it again and asks first; .write_off() gives it up",
-            ),
+            ("if there is a task", find),
+            ("if there is none", f"{call}.resend() sends it again and asks first; .write_off() gives it up"),
         ]
 
     def __repr__(self) -> str:
@@ -170,9 +152,7 @@ class Evidence:
 
 
 def evidence(workspace: Workspace, run: Record, *, max_age_s: float = 0.0) -> Evidence:
-    """What is known of *run*, whose outcome is unknown, with the balance as it was at most *max_age_s* ago.
-
-    The reading is kept in the ledger.
+    """What is known of *run*, with the balance as it was at most *max_age_s* ago; the reading is kept in the ledger.
 
     Raises:
         InvalidRequest: there is nothing to settle.
@@ -196,11 +176,7 @@ def evidence(workspace: Workspace, run: Record, *, max_age_s: float = 0.0) -> Ev
 
 
 def need_unsettled(run: Record) -> Record:
-    """*run* as the ledger has it now, if its outcome is unknown: another kernel may have settled it.
-
-    Raises:
-        InvalidRequest: saying so.
-    """
+    """*run* as the ledger has it now; InvalidRequest if its outcome is known: another kernel may have settled it."""
     now = run.reread()
     if now.state not in UNSETTLED:
         raise nothing_to_settle(now)
@@ -218,8 +194,7 @@ def nothing_to_settle(run: Record) -> InvalidRequest:
 
 def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Evidence:
     """What the ledger holds of it, with *after* as the newest balance."""
-    before: Reading | None = None
-    last: Reading | None = None
+    before = last = None
     matched = ""
     for entry in ledger.events(row.id):
         kept = entry["evidence"] or {}
@@ -227,13 +202,10 @@ def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Ev
         last = Reading.from_json(kept.get("balance_after")) or last
         matched = str(kept.get("matched") or matched)
     after = after or last
-    others = Others()
-    if before is not None and after is not None:
-        others = _others(ledger, row, before.at, after.at)
-    kept_error = row.error or {}
+    others = _others(ledger, row, before.at, after.at) if before and after else Others()
     return Evidence(
         run_id=row.id,
-        happened=str(kept_error.get("message") or f"it is {row.state}"),
+        happened=str((row.error or {}).get("message") or f"it is {row.state}"),
         cost=row.estimate,
         before=before,
         after=after,
@@ -245,13 +217,10 @@ def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Ev
 
 def _others(ledger: Ledger, row: RunRow, since: dt.datetime, until: dt.datetime) -> Others:
     earliest = since - dt.timedelta(seconds=SETTLED_AFTER_S)
-    found = [
-        other
-        for other in ledger.sent_between(row.account, earliest, until)
-        if other.id != row.id and other.state not in _NEVER_BILLED
-    ]
     count, taken, unsure = 0, 0.0, 0
-    for other in found:
+    for other in ledger.sent_between(row.account, earliest, until):
+        if other.id == row.id or other.state in _NEVER_BILLED:
+            continue
         sent = dt.datetime.fromisoformat(str(other.sent_at))
         cost = other.credits if other.credits is not None else other.estimate
         ended = dt.datetime.fromisoformat(other.completed_at) if other.completed_at else None

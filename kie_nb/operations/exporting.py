@@ -21,6 +21,7 @@ from ..errors import InvalidRequest, LedgerError
 from ..fileops import hash_of, write_whole
 from ..home import is_plain_file
 from ..ledger import KeptFile, files_made
+from ..ledger.reading import first_wrong
 from ..ledger.rows import PublicColumns
 from ..ledger.states import RELEASED, WORDS, State
 from ..markup import document, rendered
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from ..engine.workspace import Workspace
-
 
 _VERSIONS = ("kie_nb", "python", "os")
 _WORDS_OF_ERROR = ("class", "message", "hint", "charged")
@@ -59,7 +59,8 @@ class Exported:
 
     @property
     def _caption(self) -> str:
-        return f"{tables.counted(len(self.runs), 'run')} in {shown_path(self.folder)}, {tables.counted(len(self.written), 'file')} written"
+        runs, files = tables.counted(len(self.runs), "run"), tables.counted(len(self.written), "file")
+        return f"{runs} in {shown_path(self.folder)}, {files} written"
 
     def __repr__(self) -> str:
         return tables.as_text(("file", "remark"), self.remarks, caption=self._caption)
@@ -75,14 +76,7 @@ def export(
 
     Each video carries its request in its tags; its pictures and sound are the same. Neither key, account nor any path of
     this machine is in the folder. Everything is made first, then put in its place; a file that is there with other contents
-    stays as it is, and nothing is written then.
-
-    Args:
-        runs: Runs, or their ids; by default every run whose video is on disk.
-
-    Raises:
-        LedgerError: *folder* holds other files under these names, or cannot be written.
-        InvalidRequest: there is no such run.
+    stays as it is, and nothing is written then. `runs` may be ids; by default it is every run whose video is on disk.
     """
     chosen = _chosen(workspace, runs)
     target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
@@ -94,7 +88,7 @@ def export(
             (target / name).mkdir(parents=True, exist_ok=True)
         work = _Work(workspace, target, staging, there)
         entries = [entry for run in chosen if (entry := work.entry(run)) is not None]
-        ids = {run.id for run in chosen}
+        ids = [run.id for run in chosen]
         done = Manifest(runs=[*(one for one in there.runs if one.id not in ids), *entries])
         manifest, page = manifest_.dump(done), _page(done).encode("utf-8", "replace")
         for place, part in work.parts.items():
@@ -105,20 +99,15 @@ def export(
         raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Exported(
-        folder=target,
-        runs=tuple(run.id for run in chosen),
-        written=tuple(work.parts),
-        remarks=tuple(work.remarks),
-    )
+    return Exported(folder=target, runs=tuple(ids), written=tuple(work.parts), remarks=tuple(work.remarks))
 
 
 def _chosen(workspace: Workspace, runs: Iterable[Record | str] | None) -> list[Record]:
     if isinstance(runs, Record | str):
         runs = [runs]
     if runs is None:
-        ledger = workspace.here
-        found = [Record(row, ledger) for row in ledger.runs(states={State.FETCHED}, limit=None)]
+        rows = workspace.here.runs(states={State.FETCHED}, limit=None)
+        found = [Record(row, workspace.here) for row in rows]
     else:
         found = [run if isinstance(run, Record) else workspace.find(run) for run in runs]
     if not found:
@@ -139,15 +128,12 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
     real = target.resolve()
     for home in homes:
         if real == home.resolve() or home.resolve() in real.parents:
-            raise LedgerError(
-                f"{shown_path(target)} lies in the ledger's own folder.",
-                hint="export to a folder of its own, beside it",
-            )
+            words = f"{shown_path(target)} lies in the ledger's own folder."
+            raise LedgerError(words, hint="export to a folder of its own, beside it")
     for name in (*manifest_.FOLDERS, manifest_.NAME, "index.html"):
         if (target / name).is_symlink():
-            raise LedgerError(
-                f"{shown_path(target / name)} is a link that leads elsewhere; nothing was written."
-            )
+            words = f"{shown_path(target / name)} is a link that leads elsewhere; nothing was written."
+            raise LedgerError(words)
 
 
 class _Work:
@@ -178,9 +164,7 @@ class _Work:
             entry = RunEntry(**facts, videos=self._videos(run, earlier), inputs=self._inputs(run))
         except ValidationError as exc:
             # One odd row of a ledger from elsewhere must not keep all other runs from being exported.
-            why = exc.errors(include_url=False)[0]
-            words = f"was left out: its {'.'.join(map(str, why['loc']))}: {why['msg']}"
-            self.remarks.append((run.label, words))
+            self.remarks.append((run.label, f"was left out: its {first_wrong(exc)}"))
             return earlier
         return earlier if earlier and earlier.videos and not entry.videos else entry
 
@@ -192,7 +176,7 @@ class _Work:
         found = [one for one in made if one is not None]
         numbers = {one.number for one in found}
         left = [one for one in (earlier.videos if earlier else ()) if one.number not in numbers]
-        return found + [one for one in left if self._is_there(one)]  # it may be the last copy of it
+        return found + [one for one in left if self._hash(one.file) == one.sha256]  # it may be the last copy
 
     def _video(self, run: Record, kept: KeptFile, path: Path | None) -> VideoEntry | None:
         if path is None:
@@ -242,20 +226,17 @@ class _Work:
     def _place(self, part: Path, place: str) -> dict[str, Any]:
         """The facts of a finished copy, which gets its name at the end, unless it is there or something else has it."""
         sha256 = hash_of(part)
-        path = self.folder / place
-        there = hash_of(path) if is_plain_file(path) else None
+        path, there = self.folder / place, self._hash(place)
         if not os.path.lexists(path) or (there and there == self.ours.get(place) != sha256):
             self.parts[place] = part
         elif there != sha256:
-            raise LedgerError(
-                f"{shown_path(path)} is there with other contents; it was not overwritten.",
-                hint="move it away, or export to another folder",
-            )
+            words = f"{shown_path(path)} is there with other contents; it was not overwritten."
+            raise LedgerError(words, hint="move it away, or export to another folder")
         return {"file": place, "sha256": sha256, "bytes": part.stat().st_size}
 
-    def _is_there(self, entry: FileEntry) -> bool:
-        path = self.folder / entry.file
-        return is_plain_file(path) and hash_of(path) == entry.sha256
+    def _hash(self, place: str) -> str | None:
+        path = self.folder / place
+        return hash_of(path) if is_plain_file(path) else None
 
     def _work(self, function: Any, *args: Any) -> Any:
         future: Future[Any] = self.workspace.downloads.submit(function, *args)

@@ -24,7 +24,7 @@ from ..ledger import KeptFile, RunRow, files_made, with_kept
 from ..ledger.merging import Arrival, Known, is_news, merge
 from ..ledger.rows import PublicColumns
 from ..ledger.schema import IMPORTED
-from ..ledger.states import RELEASED, State
+from ..ledger.states import State
 from ..video import Look, inspect, is_media
 from . import manifest as manifest_
 from .manifest import FileEntry, RunEntry, VideoEntry
@@ -50,15 +50,12 @@ class Imported:
     updated: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
-    @property
-    def _caption(self) -> str:
-        return f"{tables.counted(len(self.added), 'run')} added, {len(self.updated)} brought up to date, {len(self.skipped)} were here already"
-
     def __repr__(self) -> str:
-        return self._caption
+        added = f"{tables.counted(len(self.added), 'run')} added"
+        return f"{added}, {len(self.updated)} brought up to date, {len(self.skipped)} were here already"
 
     def _repr_html_(self) -> str:
-        return tables.as_html((), (), caption=self._caption)
+        return tables.as_html((), (), caption=repr(self))
 
 
 _Staged = dict[str, tuple[Path, Look]]  # the checked copy of each file of the folder
@@ -70,9 +67,6 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
 
     Nothing is sent and nothing is paid: a cell with the request of an imported run shows its video. What is here stays as it
     is. Each file is checked by its hash before it gets its name.
-
-    Raises:
-        LedgerError: the folder is not what its manifest says, or not of this kind; nothing was changed.
     """
     source = Path(folder).expanduser()
     home = settings_.current().home
@@ -85,9 +79,8 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
     except OSError as exc:
         raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
     ids = {entry.id for entry, _ in taken}
-    for each in ids:
-        if (row := ledger.get(each)) is not None:
-            ledger.publish(row)
+    for row in filter(None, map(ledger.get, ids)):
+        ledger.publish(row)
     return Imported(
         added=tuple(entry.id for entry, ours in taken if ours is None),
         updated=tuple(entry.id for entry, ours in taken if ours is not None),
@@ -101,10 +94,8 @@ def _is_further(entry: RunEntry, ours: RunRow | None, ledger: Ledger, files: Fil
     theirs = read_request(entry.request).fingerprint(entry.service)
     is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
     if is_other_task or theirs != read_request(ours.request).fingerprint(ours.service):
-        raise LedgerError(
-            f"run {entry.id[:8]} of the folder is not the run of that id here.",
-            hint="nothing was imported; export the others without it",
-        )
+        words = f"run {entry.id[:8]} of the folder is not the run of that id here."
+        raise LedgerError(words, hint="nothing was imported; export the others without it")
     if ours.state == State.FETCHED:
         return bool(_lacking(entry, ours, files))
     return is_news(Known.of(ours, ledger.leases), _state_of(entry), entry.task_id)
@@ -148,34 +139,27 @@ def _carry_out(workspace: Workspace, taken: _Entries, source: Path, ledger: Ledg
 def _stage(workspace: Workspace, taken: _Entries, source: Path, staging: Path) -> _Staged:
     """Copy what is needed, and look at each file, in workers: what is wrong with it is found here, whatever the folder says."""
     wanted = {one.file: one for entry, _ in taken for one in (*entry.videos, *entry.inputs)}
-    jobs = {
-        name: workspace.downloads.submit(
-            copy_checked, source / name, staging / f"{number}{Path(name).suffix}", one.sha256, one.bytes
-        )
-        for number, (name, one) in enumerate(wanted.items())
-    }
+    jobs = {}
+    for number, (name, one) in enumerate(wanted.items()):
+        copy = staging / f"{number}{Path(name).suffix}"
+        jobs[name] = workspace.downloads.submit(copy_checked, source / name, copy, one.sha256, one.bytes)
     for job in jobs.values():
         wait_blocking(job, timeout_s=None, goes_on="nothing was imported.")
     return {name: job.result() for name, job in jobs.items()}
 
 
 def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Path, Look]:
-    """Copy a file that must be a plain one with this hash, and look at it; runs in a worker.
-
-    Raises:
-        LedgerError: it is another, or stands among the videos and is none: neither video, picture nor sound, not even a damaged one.
-    """
+    """Copy a file that must be a plain one with this hash, and media, be it damaged; runs in a worker."""
     with open_plain(source) as file:
         digest, _ = copy_hashed(file, target, most=size)
     if digest != sha256:
-        raise LedgerError(
-            f"{source.name} is not the file that was exported: its hash is another.",
-            hint="copy the folder again, whole; nothing was imported",
-        )
+        words = f"{source.name} is not the file that was exported: its hash is another."
+        raise LedgerError(words, hint="copy the folder again, whole; nothing was imported")
     look = inspect(target)
     if not is_media(target):
+        what = look.remark or look.kind
         raise LedgerError(
-            f"{source.name} is neither video, picture nor sound: it is {look.remark or look.kind}; nothing was imported."
+            f"{source.name} is neither video, picture nor sound: it is {what}; nothing was imported."
         )
     return target, look
 
@@ -184,18 +168,18 @@ def _take_in(
     files: Files, entry: RunEntry, video: VideoEntry, staged: _Staged, placed: list[Path]
 ) -> KeptFile:
     request, (copy, look) = read_request(entry.request), staged[video.file]
-    named: dict[str, Any] = {"prompt": request.prompt, "seed": request.seed, "task_id": str(entry.task_id)}
-    target = files.video(**named, number=video.number, extension=look.ending)
-    return KeptFile(
-        name=files.relative(_place(copy, target, video, placed)),
+    target = files.video(
+        prompt=request.prompt,
+        seed=request.seed,
+        task_id=str(entry.task_id),
         number=video.number,
-        sha256=video.sha256,  # of the copy, which carries its request; the original's is another
-        bytes=video.bytes,
-        seconds=video.seconds,
-        width=look.size[0] if look.size else None,
-        height=look.size[1] if look.size else None,
-        remark=look.remark or None,
+        extension=look.ending,
     )
+    width, height = look.size or (None, None)
+    # Its hash is that of the copy, which carries its request; the original's is another.
+    told: dict[str, Any] = {name: getattr(video, name) for name in ("number", "sha256", "bytes", "seconds")}
+    name = files.relative(_place(copy, target, video, placed))
+    return KeptFile(name=name, **told, width=width, height=height, remark=look.remark or None)
 
 
 def _place(staged: Path, target: Path, entry: FileEntry, placed: list[Path]) -> Path:
@@ -236,7 +220,7 @@ def _arrival(entry: RunEntry, ours: RunRow | None, came: list[KeptFile]) -> Arri
     return Arrival(
         values=values,
         events=[{**step} for step in entry.events],
-        stands=entry.stands and state not in RELEASED,
+        stands=entry.stands,
         seen=ours.state if ours else None,
         evidence=evidence,
     )

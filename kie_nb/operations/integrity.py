@@ -179,10 +179,7 @@ def _left_over(path: Path, *, mend: bool) -> Finding:
     done = "it was only looked at"
     if mend:
         try:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             done = "removed: half a file is of no use"
         except OSError as exc:
             done, mend = f"cannot be removed: {exc.strerror or exc}", False

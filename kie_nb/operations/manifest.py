@@ -20,6 +20,7 @@ from ..bounds import MAX_FILES, Seconds, Sha256, Text, Word, read_json
 from ..catalogue import Request, read_request
 from ..errors import LedgerError
 from ..home import open_file
+from ..ledger.reading import first_wrong
 from ..ledger.rows import CellColumns, Flag, PublicColumns, PublicEvent
 from ..ledger.states import State
 from ..service.media import MAX_BYTES
@@ -66,7 +67,6 @@ class RunEntry(PublicColumns):
     """A run, as the manifest has it."""
 
     origin: OriginEntry | None = None
-
     stands: Flag = False
     videos: Annotated[list[VideoEntry], Field(max_length=MAX_FILES)] = field(default_factory=list)
     inputs: Annotated[list[FileEntry], Field(max_length=MAX_FILES)] = field(default_factory=list)
@@ -74,9 +74,8 @@ class RunEntry(PublicColumns):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.state == State.FETCHED and not self.task_id) or (
-            self.videos and self.state != State.FETCHED
-        ):
+        is_fetched = self.state == State.FETCHED
+        if (is_fetched and not self.task_id) or (self.videos and not is_fetched):
             raise ValueError("it has a video that no finished task has made")
         request = read_request(self.request)
         if request.model != self.model or request.seed != self.seed:
@@ -86,16 +85,13 @@ class RunEntry(PublicColumns):
                 raise ValueError(f"a file of its {folder} is elsewhere")
         if any(Path(entry.file).stem != entry.sha256 for entry in self.inputs):
             raise ValueError("a picture has another name than its hash")
-        self._files_fit()
-        return self
-
-    def _files_fit(self) -> None:
-        """Refuse files that cannot all be of one task: what is missing would be fetched in the place of another."""
+        # Files that cannot all be of one task: what is missing would be fetched in the place of another.
         for each in ({one.number for one in self.videos}, {one.file.lower() for one in self.videos}):
             if len(each) != len(self.videos):
                 raise ValueError("two of its videos are one file, or have one number")
         if self.files_made is not None and any(one.number >= self.files_made for one in self.videos):
             raise ValueError("it has more videos than its task made")
+        return self
 
 
 class Manifest(BaseModel):
@@ -133,11 +129,7 @@ def stored_request(request: Request) -> dict[str, Any]:
 
 
 def parse(data: bytes) -> Manifest:
-    """The manifest in *data*.
-
-    Raises:
-        LedgerError: it is none, or not one that is safe to use.
-    """
+    """The manifest in *data*; LedgerError if it is none, or not one that is safe to use."""
     try:
         found = read_json(data.decode("utf-8-sig"), most=MAX_MANIFEST)
     except ValueError as exc:
@@ -152,9 +144,7 @@ def parse(data: bytes) -> Manifest:
     try:
         return Manifest.model_validate(found)
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        place = ".".join(str(part)[:60] for part in first["loc"]) or "the whole"
-        raise _refusal(f"{place}: {first['msg']}") from None
+        raise _refusal(first_wrong(exc)) from None
 
 
 def _refusal(why: str) -> LedgerError:
@@ -162,11 +152,7 @@ def _refusal(why: str) -> LedgerError:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest of an exported folder, its files looked at from outside: each a plain file of the size it should have.
-
-    Raises:
-        LedgerError: there is none, or something in it is not as it says.
-    """
+    """The manifest of an exported folder, its files looked at from outside: each a plain file of the size it should have."""
     manifest = load(folder)
     for name in FOLDERS:
         if (folder / name).is_symlink():
@@ -175,25 +161,18 @@ def read(folder: Path) -> Manifest:
         try:
             found = (folder / entry.file).lstat()
         except OSError:
-            raise LedgerError(
-                f"{entry.file} is missing from the folder.", hint="copy it whole, and import again"
-            ) from None
+            words = f"{entry.file} is missing from the folder."
+            raise LedgerError(words, hint="copy it whole, and import again") from None
         if not stat.S_ISREG(found.st_mode):
             raise LedgerError(f"{entry.file} is not a plain file; nothing was read.")
         if found.st_size != entry.bytes:
-            raise LedgerError(
-                f"{entry.file} has {found.st_size} bytes, and the manifest says {entry.bytes}.",
-                hint="copy the folder again, whole",
-            )
+            words = f"{entry.file} has {found.st_size} bytes, and the manifest says {entry.bytes}."
+            raise LedgerError(words, hint="copy the folder again, whole")
     return manifest
 
 
 def load(folder: Path) -> Manifest:
-    """The manifest alone, without a look at the files.
-
-    Raises:
-        LedgerError: there is none that can be used.
-    """
+    """The manifest alone, without a look at the files."""
     try:
         with open_file(folder / NAME, follow=False) as file:
             content = file.read(MAX_MANIFEST + 1)
@@ -201,10 +180,9 @@ def load(folder: Path) -> Manifest:
         FileNotFoundError,
         NotADirectoryError,
         ValueError,
-    ) as exc:  # ValueError: a name that no file can have
-        raise LedgerError(
-            f"there is no {NAME} in {folder}.", hint="name a folder that `export` has made"
-        ) from exc
+    ) as exc:  # ValueError: no file can have the name
+        words = f"there is no {NAME} in {folder}."
+        raise LedgerError(words, hint="name a folder that `export` has made") from exc
     except OSError as exc:
         raise LedgerError(f"{NAME} cannot be read: {exc.strerror or exc}.") from exc
     if len(content) > MAX_MANIFEST:

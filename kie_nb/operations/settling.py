@@ -29,19 +29,12 @@ CLOCKS_S = 900.0  # a create takes a minute at most; our clock and the service's
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """A task beside a run.
+    """A task beside a run."""
 
-    Attributes:
-        agree: What of the request is the same.
-        differ: What does not fit, a part of a sentence each; any of it means that the run did not make the task.
-        unsaid: What cannot be compared, for the service does not say what was asked.
-        late_s: How long after the run was sent the task was made, in seconds; None where one of the two is not known.
-    """
-
-    agree: tuple[str, ...]
-    differ: tuple[str, ...]
-    unsaid: tuple[str, ...]
-    late_s: float | None
+    agree: tuple[str, ...]  # what of the request is the same
+    differ: tuple[str, ...]  # parts of a sentence; any of them means that the run did not make the task
+    unsaid: tuple[str, ...]  # what cannot be compared, for the service does not say what was asked
+    late_s: float | None  # how long after the run was sent the task was made; None where one is not known
 
     @property
     def words(self) -> str:
@@ -63,9 +56,8 @@ def compare(run: Record, record: TaskRecord) -> Comparison:
     # What is compared: its name, whether the service says it, whether it is the same, and what is said where it is not.
     parts = [("model", bool(model), model == asked.model, f"its model is {model}")]
     if asked.prompt:
-        parts.append(
-            ("prompt", bool(theirs), theirs.get("prompt") == asked.prompt, "its prompt is another one")
-        )
+        is_same = theirs.get("prompt") == asked.prompt
+        parts.append(("prompt", bool(theirs), is_same, "its prompt is another one"))
     if asked.seed is not None:
         seed = theirs.get("seed")
         parts.append(("seed", bool(theirs), str(seed) == str(asked.seed), f"its seed is {seed}"))
@@ -113,13 +105,9 @@ ADOPTING = UNSETTLED | {State.WRITTEN_OFF}
 def adopt(
     supervisor: Supervisor, run: Record, named: str | Mapping[str, Any], *, agree: Callable[[str], bool]
 ) -> None:
-    """Take the task that is *named* as the one that *run* made; its video is fetched like any other.
+    """Take the task that is *named*, by its id or a callback's body, as the one that *run* made; its video is fetched.
 
-    Args:
-        supervisor: Who drives it from then on.
-        run: Which one.
-        named: The id of the task, or the body of a callback that names it.
-        agree: Asked once, with what is known, where the service does not say what the task was asked.
+    *agree* is asked once, with what is known, where the service does not say what the task was asked.
 
     Raises:
         InvalidRequest: the task was made by another request, or belongs to another run.
@@ -138,11 +126,7 @@ def adopt(
 
 
 def adopt_question(workspace: Workspace, run: Record, named: str | Mapping[str, Any]) -> str:
-    """What is asked before a task that cannot be compared is adopted; "" where all of it was compared.
-
-    Raises:
-        InvalidRequest: as `adopt`.
-    """
+    """What `adopt` would ask; "" where all of it was compared."""
     return _doubt(*_compared(workspace, run, named))
 
 
@@ -175,9 +159,6 @@ def settle(supervisor: Supervisor, named: str | Mapping[str, Any]) -> tuple[str,
 
     Returns:
         The id of the task, the run that it settled or already belonged to, and what was done, in words.
-
-    Raises:
-        KieError: the service does not show the task.
     """
     task_id = _task_id(named)
     workspace, ledger = supervisor.workspace, supervisor.workspace.here
@@ -236,11 +217,7 @@ def _look_up(workspace: Workspace, run: Record, task_id: str) -> TaskRecord:
 
 
 def _take(
-    supervisor: Supervisor,
-    run: Record,
-    named: str | Mapping[str, Any],
-    record: TaskRecord,
-    found: Comparison,
+    supervisor: Supervisor, run: Record, named: str | Mapping[str, Any], record: TaskRecord, found: Comparison
 ) -> None:
     """From here on it is a run like any other."""
     task_id = record.task_id
@@ -282,10 +259,7 @@ def question(workspace: Workspace, run: Record) -> str:
 
 
 def write_off(run: Record, *, charged: bool = True) -> None:
-    """Give a run of unknown outcome up; its request may then be sent anew.
-
-    Args:
-        charged: Count its estimate as spent; False if your balance shows that it was not billed.
+    """Give a run of unknown outcome up, its estimate counted as spent if *charged*; its request may then be sent anew.
 
     Should its task turn up after all, `adopt` still brings its video.
     """
