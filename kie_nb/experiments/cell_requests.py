@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,11 +50,11 @@ def credits_of(cells: Iterable[PlannedCell]) -> float | None:
 
 def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:
     """The same cells with another *seed*: their pictures are neither read nor fetched again."""
-    changed = [
-        replace(cell, prepared=replace(cell.prepared, request=cell.prepared.request.with_seed(seed)))
-        for cell in cells.values()
-    ]
-    return {cell.prepared.fingerprint: cell for cell in changed}
+    changed = {}
+    for cell in cells.values():
+        prepared = replace(cell.prepared, request=cell.prepared.request.with_seed(seed))
+        changed[prepared.fingerprint] = replace(cell, prepared=prepared)
+    return changed
 
 
 def prepare_cells(
@@ -75,15 +76,20 @@ def prepare_cells(
     fields = [*(described or [*grid.axes, *grid.fixed]), "image", *_HOW]
     remarks += [*left_over(grid, fields), *_addresses(grid)]
     pictures = dict[Any, Picture]()
+
+    def picture(source: Any, how: dict[str, bool]) -> Any:
+        """Each picture is read or fetched once, however many cells use it."""
+        if source is None or isinstance(source, Picture):
+            return source
+        key = identity(source), *sorted(how.items())
+        if key not in pictures:
+            pictures[key], said = picture_of_all(session, source, **how)
+            remarks.extend(said)
+        return pictures[key]
+
     if not {*_HOW} & {*grid.axes}:  # a picture without a name is told from others by its label
         how = {name: bool(grid.fixed[name]) for name in _HOW if name in grid.fixed}
-        grid = grid.with_images(
-            lambda value: (
-                value
-                if isinstance(value, str | os.PathLike)
-                else _picture(session, value, how, pictures, remarks)
-            )
-        )
+        grid = grid.with_images(lambda one: one if isinstance(one, str | os.PathLike) else picture(one, how))
     dropped: list[dict[str, Any]] = []
 
     def wanted(place: dict[str, Any]) -> bool:
@@ -98,7 +104,7 @@ def prepare_cells(
     for cell in expand(grid, fields, wanted):
         values = dict(cell.asked)
         how = {name: bool(values.pop(name)) for name in _HOW if name in values}
-        image = _picture(session, values.pop("image", None), how, pictures, remarks)
+        image = picture(values.pop("image", None), how)
         if not described:  # such a model takes what it is given
             values = {"raw": values}
         prepared = session.prepare(
@@ -151,59 +157,33 @@ def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
     try:
         return bool(where(dict(place)))
     except Exception as exc:
-        raise InvalidRequest(
-            f"where=... failed at {place!r}: {type(exc).__name__}: {exc}.",
-            hint="it is given the place of a cell on every axis, by name",
-        ) from exc
+        words = f"where=... failed at {place!r}: {type(exc).__name__}: {exc}."
+        raise InvalidRequest(words, hint="it is given the place of a cell on every axis, by name") from exc
 
 
 def _addresses(grid: Grid) -> list[str]:
-    """Remarks on signed addresses.
-
-    Raises:
-        InvalidRequest: one holds a user's name or password.
-    """
+    """Remarks on signed addresses; InvalidRequest where one holds a user's name or password."""
     remarks = []
-    for value in filter(
-        is_url, (*grid.fixed.values(), *(each for values in grid.axes.values() for each in values))
-    ):
+    for value in filter(is_url, itertools.chain(grid.fixed.values(), *grid.axes.values())):
         try:
             parts = urlsplit(value.strip())
         except ValueError:  # refused as a picture, in better words
             continue
+        where = f"an address at {parts.hostname}"
         if "@" in parts.netloc:
-            raise InvalidRequest(
-                f"an address at {parts.hostname} holds a user's name or password: the definition, the ledger and exports "
-                "would name it.",
-                hint="give one without, or save the picture and give its path",
-            )
+            words = "holds a user's name or password: the definition, the ledger and exports would name it."
+            hint = "give one without, or save the picture and give its path"
+            raise InvalidRequest(f"{where} {words}", hint=hint)
         if signs := secrets_in(value):
             remarks.append(
-                f"an address at {parts.hostname} is signed ({signs[0]}=…): the ledger holds it whole; files that are written "
-                "name it without, and may not be able to fetch it."
+                f"{where} is signed ({signs[0]}=…): the ledger holds it whole; files that are written name it without, "
+                "and may not be able to fetch it."
             )
     return list(dict.fromkeys(remarks))
 
 
-def _picture(
-    session: Session, source: Any, how: dict[str, bool], known: dict[Any, Picture], remarks: list[str]
-) -> Any:
-    """Each picture is read or fetched once, however many cells use it."""
-    if source is None or isinstance(source, Picture):
-        return source
-    key = identity(source), *sorted(how.items())
-    if key not in known:
-        known[key], said = picture_of_all(session, source, **how)
-        remarks += said
-    return known[key]
-
-
 def check_pictures(grid: Grid) -> None:
-    """Refuse pictures that a file could not name for another machine.
-
-    Raises:
-        InvalidRequest: saying which.
-    """
+    """Refuse pictures that a file could not name for another machine."""
     for value in (grid.fixed.get("image"), *grid.axes.get("image", ())):
         if value is None or is_url(value):
             continue
@@ -213,8 +193,5 @@ def check_pictures(grid: Grid) -> None:
             what = f"at {os.fspath(value)}, outside the notebook's folder"
         else:
             continue
-        raise InvalidRequest(
-            f"an image is {what}: no definition could name it on another machine.",
-            hint="save the picture beside the notebook and give its path",
-            charged="",
-        )
+        words = f"an image is {what}: no definition could name it on another machine."
+        raise InvalidRequest(words, hint="save the picture beside the notebook and give its path", charged="")

@@ -55,18 +55,18 @@ def export_crate(
     chosen = [(place, run) for place, run in cells if run is not None and run.state not in _NEVER_BEGUN]
     if not chosen:
         raise InvalidRequest("no cell has been run yet: there is nothing to put into a crate.", charged="")
-    check_target(target, definition.name)
-    check_outside(target, [session.home_of(run).home for _, run in chosen])
+    _check_target(target, definition.name)
+    _check_outside(target, {session.home_of(run).home.resolve() for _, run in chosen})
     try:
-        with in_place_of(target) as part:
+        with _in_place_of(target) as part:
             crate = _Crate(session, part)
             pictures = [(place, crate.add_run(place, run)) for place, run in chosen]
             saved = _with_pictures(definition, pictures).save(part / DEFINITION)
             crate.add_document(saved, "The definition of the experiment", "application/toml")
             table = data.write(cells, part / TABLE)
             crate.add_document(table, "The cells of the experiment as a table", "text/csv")
-            simulated = any(run.service == "simulator" for _, run in chosen)
-            crate.write(definition.name, license_url, mark=f" {SIMULATED}." if simulated else "")
+            is_simulated = any(run.service == "simulator" for _, run in chosen)
+            crate.write(definition.name, license_url, mark=f" {SIMULATED}." if is_simulated else "")
     except OSError as exc:
         raise LedgerError(
             f"the crate cannot be written to {shown_path(target)}: {exc.strerror or exc}.",
@@ -91,15 +91,9 @@ class _Crate:
         """*run* with its files copied; the path of its picture, where the crate holds that."""
         path, picture = self._picture(run) or (None, None)
         objects = [*([picture] if picture else picture_of(run)), *parameters_of(run)]
-        results = list(self._videos(run))
-        action = action_of(
-            run,
-            data.in_words(place),
-            objects=objects,
-            results=results,
-            picture=path,
-            places=places_of(self._session.home_of(run).home),
-        )
+        results, places = list(self._videos(run)), places_of(self._session.home_of(run).home)
+        words = data.in_words(place)
+        action = action_of(run, words, objects=objects, results=results, picture=path, places=places)
         for each in (*results, *objects, tool_of(run), action):
             self._add(each)
         self._crate.root_dataset.append_to("mentions", at(action), compact=True)
@@ -107,8 +101,8 @@ class _Crate:
 
     def add_document(self, path: Path, description: str, mime: str) -> None:
         """A file in the folder that belongs to no single run."""
-        facts = {"description": description, "encodingFormat": mime}
-        self._add(_file(path.name, hash_of(path), path.stat().st_size, **facts))
+        size = path.stat().st_size
+        self._add(_file(path.name, hash_of(path), size, description=description, encodingFormat=mime))
 
     def write(self, name: str, license_url: str | None, *, mark: str) -> None:
         """Describe the whole, and write the metadata."""
@@ -124,15 +118,8 @@ class _Crate:
         for key, value in root.items():
             self._crate.root_dataset[key] = value
         self._add({"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"})
-        self._add(
-            {
-                "@id": EXPERIMENT,
-                "@type": "PropertyValue",
-                "propertyID": KIND,
-                "name": "experiment",
-                "value": name,
-            }
-        )
+        owner = {"@id": EXPERIMENT, "@type": "PropertyValue", "propertyID": KIND}
+        self._add({**owner, "name": "experiment", "value": name})
         if license_url:
             self._add({"@id": license_url, "@type": "CreativeWork", "name": license_url, "url": license_url})
         # Not by the library's own hand, which refuses half a character in a prompt.
@@ -152,7 +139,7 @@ class _Crate:
         for kept in run.row.files:
             path = files.place(kept.name)
             if path is None:
-                raise _not_whole(f"{run.label} has a file that is none of ours", "its own")
+                raise _not_whole(f"{run.label} has a file that is none of ours")
             yield self._copy(
                 path,
                 [f"videos/{path.name}", f"videos/{run.id}_{kept.number + 1}{path.suffix}"],
@@ -168,7 +155,7 @@ class _Crate:
         if image is None or kept is None:
             return None
         if image.sha256 not in self._pictures:
-            names = [*([image.label] if is_name(image.label) else []), kept.name]
+            names = [image.label, kept.name] if is_name(image.label) else [kept.name]
             paths = [f"pictures/{name}" for name in names]
             self._pictures[image.sha256] = self._copy(kept, paths, image.sha256, encodingFormat=image.mime)
         return self._pictures[image.sha256]
@@ -185,41 +172,29 @@ class _Crate:
             with open_media(source) as file:
                 digest, size = copy_hashed(file, target)
         except FileNotFoundError:
-            raise _not_whole(f"{source.name} is not on disk", "it") from None
+            raise _not_whole(f"{source.name} is not on disk") from None
         if sha256 not in {None, digest}:
-            raise _not_whole(f"{source.name} is not the file that was fetched", "it")
+            raise _not_whole(f"{source.name} is not the file that was fetched")
         return path, _file(path, digest, size, **facts)
 
 
-def _not_whole(why: str, what: str) -> LedgerError:
-    hint = f"%kie doctor fetches {what} again where that can be done"
+def _not_whole(why: str) -> LedgerError:
+    hint = "%kie doctor fetches it again where that can be done"
     return LedgerError(f"{why}, so no crate was written.", hint=hint)
 
 
 def _file(path: str, sha256: str, size: int, **facts: str) -> Entity:
-    """A file of the crate as an entity."""
     name = path.rpartition("/")[2]
-    found = {
-        "@id": quote(path),
-        "@type": "File",
-        "name": name,
-        "encodingFormat": mime_of(name) or mimetypes.guess_type(name)[0],
-    }
-    return {**found, "contentSize": str(size), "sha256": sha256, **facts}
+    found = {"@id": quote(path), "@type": "File", "name": name, "contentSize": str(size), "sha256": sha256}
+    return {**found, "encodingFormat": mime_of(name) or mimetypes.guess_type(name)[0], **facts}
 
 
-def _with_pictures(
-    definition: Definition, pictures: Sequence[tuple[dict[str, Any], str | None]]
-) -> Definition:
-    """*definition* with its pictures named as the crate has them, so that it can be run from there.
-
-    Args:
-        pictures: The place of each cell, and the path of its picture in the crate.
-    """
+def _with_pictures(definition: Definition, paths: Sequence[tuple[dict[str, Any], str | None]]) -> Definition:
+    """*definition* with its pictures named as the crate has them, so that it can be run from there."""
     kept = shareable_value(definition.to_json())  # as the places of its cells are
     fixed = kept["fixed"].get("image")
     names: dict[str, str] = {}
-    for place, path in pictures:
+    for place, path in paths:
         if path is not None:
             called = str(place.get("image", fixed))
             # Pictures that were given as bytes may share a name, which then tells none of them.
@@ -235,7 +210,7 @@ def _with_pictures(
 
 
 @contextlib.contextmanager
-def in_place_of(target: Path) -> Iterator[Path]:
+def _in_place_of(target: Path) -> Iterator[Path]:
     """A new folder beside *target* that takes its place when the block ends well; else nothing has changed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     mark = secrets.token_hex(4)
@@ -257,61 +232,39 @@ def in_place_of(target: Path) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def check_outside(target: Path, homes: Sequence[Path]) -> None:
-    """Refuse a folder in a ledger's own, or around it.
-
-    Raises:
-        LedgerError: saying so.
-    """
+def _check_outside(target: Path, homes: set[Path]) -> None:
+    """Refuse a folder in a ledger's own, or around it."""
     real = target.resolve()
-    for home in {path.resolve() for path in homes}:
-        if real == home or home in real.parents or real in home.parents:
-            raise LedgerError(
-                f"{shown_path(target)} and the ledger's own folder lie in each other.",
-                hint="choose a folder of its own, beside it",
-            )
+    if any(real.is_relative_to(home) or home.is_relative_to(real) for home in homes):
+        words = f"{shown_path(target)} and the ledger's own folder lie in each other."
+        raise LedgerError(words, hint="choose a folder of its own, beside it")
 
 
-def check_target(target: Path, name: str) -> None:
-    """Refuse a folder that holds anything but an earlier crate of this experiment: it would be replaced.
-
-    Raises:
-        LedgerError: saying what is there.
-    """
+def _check_target(target: Path, name: str) -> None:
+    """Refuse a folder that holds anything but an earlier crate of this experiment: it would be replaced."""
     try:
         if target.is_symlink() or (target.exists() and not target.is_dir()):
-            raise LedgerError(
-                f"{shown_path(target)} is no folder; nothing was written.", hint="choose another name"
-            )
+            words = f"{shown_path(target)} is no folder; nothing was written."
+            raise LedgerError(words, hint="choose another name")
         there = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     except (OSError, ValueError) as exc:  # ValueError: a name that no file can have
-        raise LedgerError(
-            f"no folder can be at {shown_path(target)}: {getattr(exc, 'strerror', None) or exc}."
-        ) from exc
-    if not there:
-        return
-    ours, listed = _earlier(target)
+        why = getattr(exc, "strerror", None) or exc
+        raise LedgerError(f"no folder can be at {shown_path(target)}: {why}.") from exc
+    ours, listed = _earlier(target) if there else (name, there)
     strangers = sorted(there - listed)
     if ours != name or strangers:
-        what = (
-            f"a crate of the experiment {ours!r}"
-            if ours not in {None, name}
-            else f"{strangers[0]}, which no crate of this experiment has written"
-        )
-        raise LedgerError(
-            f"{shown_path(target)} holds {what}; nothing was written.",
-            hint="choose another folder, or empty this one",
-        )
+        what = f"a crate of the experiment {ours!r}"
+        if ours in {None, name}:
+            what = f"{strangers[0]}, which no crate of this experiment has written"
+        words = f"{shown_path(target)} holds {what}; nothing was written."
+        raise LedgerError(words, hint="choose another folder, or empty this one")
 
 
 def _earlier(target: Path) -> tuple[str | None, set[str]]:
     """Which experiment the crate in *target* is of, and the files that it names."""
-    path = target / METADATA
     try:
-        with open_plain(path) as file:
-            content = file.read(_MOST_METADATA + 1)
-        if len(content) > _MOST_METADATA:
-            return None, set()
+        with open_plain(target / METADATA) as file:
+            content = file.read(_MOST_METADATA)  # more of it is no JSON
         entities = {found["@id"]: found for found in json.loads(content)["@graph"]}
         owner = entities[EXPERIMENT]
         name = owner["value"] if owner.get("propertyID") == KIND else None

@@ -49,13 +49,7 @@ def action_of(
     picture: str | None,
     places: Places,
 ) -> Entity:
-    """The run itself.
-
-    Args:
-        place: Where its cell stands, in words.
-        picture: The path of its picture in the crate.
-        places: Paths of this machine, which are redacted.
-    """
+    """The run itself: *place* is its cell in words, *picture* a path in the crate, *places* of this machine are redacted."""
     is_done, is_open = run.state is State.FETCHED, run.state in OPEN
     status = "Completed" if is_done else "Active" if is_open else "Failed"
     message = redacted(run.row.error or {}, places).get("message")

@@ -32,12 +32,11 @@ _INT64 = range(-(2**63), 2**63)
 
 def rows(cells: Records) -> list[dict[str, Any]]:
     """A row a cell: its place on each axis, and what is known of its run; what is not known is None."""
-    names = axes(cells)
+    names = _axes(cells)
     return [{**{name: place.get(name) for name in names}, **_facts(run, names)} for place, run in cells]
 
 
-def axes(cells: Records) -> list[str]:
-    """The names of the axes, in order."""
+def _axes(cells: Records) -> list[str]:
     return list(dict.fromkeys(name for place, _ in cells for name in place))
 
 
@@ -66,47 +65,26 @@ def _facts(run: Record | None, taken: Sequence[str]) -> dict[str, Any]:
         "video_sha256": run.row.video_sha256 if run else None,
         **(provenance.facts(run.row, request) if run and request else dict.fromkeys(provenance.NAMES)),
     }
-    # An axis keeps its name; the fact of the run gets another one, for the two may differ.
-    return {_free(name, taken): value for name, value in facts.items()}
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    return _free(f"run_{name}", taken) if name in taken else name
-
-
-def to_frame(cells: Records) -> Any:
-    """A `pandas.DataFrame`, a row a cell.
-
-    Raises:
-        KieError: pandas is not installed.
-    """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise KieError("pandas is not installed here.", hint="pip install pandas") from None
-    return pd.DataFrame(rows(cells))
+    while both := facts.keys() & set(taken):
+        # An axis keeps its name; the fact of the run gets another one, for the two may differ.
+        facts = {f"run_{name}" if name in both else name: value for name, value in facts.items()}
+    return facts
 
 
 def write(cells: Records, path: Path) -> Path:
-    """Write the cells as the ending of *path* says.
-
-    Raises:
-        InvalidRequest: for another ending.
-        KieError: pyarrow is not installed.
-    """
+    """Write the cells as the ending of *path* says; see `Experiment.export_data`."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise InvalidRequest(f"{path.name}: {', '.join(ENDINGS)} is needed.", charged="")
     found = rows(cells)
     if ending == ".parquet":
-        return write_parquet(found, axes(cells), path)
+        return _write_parquet(found, _axes(cells), path)
     with path.open("w", encoding="utf-8", newline="" if ending == ".csv" else None) as file:
         if ending == ".jsonl":
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
         else:
-            table = csv.writer(file)
-            table.writerow([_no_formula(name) for name in (found[0] if found else ["run"])])
-            table.writerows([_no_formula(value) for value in row.values()] for row in found)
+            lines = [list(found[0] if found else ["run"]), *(list(row.values()) for row in found)]
+            csv.writer(file).writerows([_no_formula(value) for value in line] for line in lines)
     return path
 
 
@@ -117,11 +95,7 @@ def _no_formula(value: Any) -> Any:
 
 
 def best(runs: Sequence[Run], by: str) -> Run | None:
-    """The run with the highest rating, or the smallest cost, time or seed; None if none has one.
-
-    Raises:
-        InvalidRequest: for another measure.
-    """
+    """The run with the highest rating, or the smallest cost, time or seed; see `Experiment.best`."""
     if by not in MEASURES:
         raise InvalidRequest(f"best by {by!r}: {', '.join(MEASURES)} is needed.", charged="")
     known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
@@ -129,25 +103,17 @@ def best(runs: Sequence[Run], by: str) -> Run | None:
     return min(known, key=lambda run: sign * known[run], default=None)
 
 
-def write_parquet(found: Sequence[Mapping[str, Any]], axes: Sequence[str], path: Path) -> Path:
-    """Write the rows of `data.rows`; an axis whose values are of several kinds is text.
-
-    Args:
-        axes: The names of the columns that are axes; the others are facts of the runs.
-
-    Raises:
-        KieError: pyarrow is not installed.
-    """
+def _write_parquet(found: Sequence[Mapping[str, Any]], axes: Sequence[str], path: Path) -> Path:
+    """A column has the same type whatever its values, also with none at all; an axis whose values are of several kinds is text."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         raise KieError("Parquet needs pyarrow.", hint="pip install 'kie_nb[data]'") from None
-    columns = {name: [row[name] for row in found] for name in (found[0] if found else ())}
-    arrays = {
-        name: _axis(pa, values) if name in axes else _fact(pa, name, values)
-        for name, values in columns.items()
-    }
+    arrays = {}
+    for name in found[0] if found else ():
+        values = [row[name] for row in found]
+        arrays[name] = _axis(pa, values) if name in axes else _fact(pa, name, values)
     pq.write_table(pa.table(arrays), path)
     return path
 

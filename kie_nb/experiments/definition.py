@@ -84,28 +84,20 @@ class Definition:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Definition:
-        """What `to_json` gave.
-
-        Raises:
-            InvalidRequest: it is no definition, or one of a newer kie_nb.
-        """
+        """What `to_json` gave; InvalidRequest for what is no definition, or one of a newer kie_nb."""
         if kept.get("kie_nb") != VERSION:
-            raise InvalidRequest(
-                f"this is no definition of an experiment that is known here (kie_nb = {kept.get('kie_nb')!r}).",
-                hint="it needs kie_nb = 1, a name, and [fixed] and [axes]",
-                charged="",
-            )
+            words = f"this is no definition of an experiment that is known here (kie_nb = {kept.get('kie_nb')!r})."
+            hint = "it needs kie_nb = 1, a name, and [fixed] and [axes]"
+            raise InvalidRequest(words, hint=hint, charged="")
         try:
             _SHAPE.validate_python(kept)
         except ValidationError as exc:
             error = exc.errors(include_url=False)[0]
             where = ".".join(map(str, error["loc"][:2]))
             wrong = {"missing": "is missing", "extra_forbidden": "is unknown"}.get(error["type"], "is wrong")
-            raise InvalidRequest(
-                f"the definition cannot be read: {where} {wrong}.",
-                hint="values are text, numbers, true or false; an axis is a list of them",
-                charged="",
-            ) from None
+            hint = "values are text, numbers, true or false; an axis is a list of them"
+            words = f"the definition cannot be read: {where} {wrong}."
+            raise InvalidRequest(words, hint=hint, charged="") from None
         return cls(
             name=kept["name"],
             model=kept.get("model", ""),
@@ -118,7 +110,7 @@ class Definition:
             dropped=tuple(kept.get("dropped", ())),
         )
 
-    def with_pictures_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
+    def _with_pictures_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
         """The same with its pictures found: in *folder*, the file's, else from the notebook's; and those outside *folder*."""
         outside: dict[Path, None] = {}
 
@@ -157,42 +149,34 @@ class Definition:
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Definition:
         """Read what `save` wrote, as `Experiment.load` does."""
+        name = Path(path).name
         try:
             with open_file(Path(path)) as file:
                 content = file.read(MAX_JSON + 1)
             if len(content) > MAX_JSON:
-                raise InvalidRequest(f"{Path(path).name} is too long for a definition.", charged="")
+                raise InvalidRequest(f"{name} is too long for a definition.", charged="")
             kept = tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows mark UTF-8
         except OSError as exc:
-            raise InvalidRequest(
-                f"{Path(path).name} cannot be read: {exc.strerror or exc}.", charged=""
-            ) from exc
+            raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
         except ValueError as exc:  # of TOML, of UTF-8, or of a number with thousands of digits
-            raise InvalidRequest(f"{Path(path).name} is no TOML: {exc}.", charged="") from exc
+            raise InvalidRequest(f"{name} is no TOML: {exc}.", charged="") from exc
         except RecursionError:
-            raise InvalidRequest(f"{Path(path).name} is nested too deeply.", charged="") from None
+            raise InvalidRequest(f"{name} is nested too deeply.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
-        definition, outside = cls.from_json(kept).with_pictures_of(here)
+        definition, outside = cls.from_json(kept)._with_pictures_of(here)  # noqa: SLF001 - our own
         if outside and not allow_outside:
-            _agree(Path(path).name, outside)
+            _agree(name, outside)
         return definition
 
 
 def _agree(name: str, outside: Sequence[Path]) -> None:
-    """Ask about pictures outside the definition's folder: the file is not trusted, and they would be sent.
-
-    Raises:
-        InvalidRequest: the answer is no, or nobody is there to give one.
-    """
+    """Ask about pictures outside the definition's folder: the file is not trusted, and they would be sent."""
     listed = ", ".join(map(str, outside))
     words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
     can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
     if not can_answer or not agreed(f"{words}. Send what they show to the service?"):
-        raise InvalidRequest(
-            f"{words}; nothing was sent.",
-            hint="if they are meant: allow_outside=True, or --allow-outside on the command line",
-            charged="nothing",
-        )
+        hint = "if they are meant: allow_outside=True, or --allow-outside on the command line"
+        raise InvalidRequest(f"{words}; nothing was sent.", hint=hint, charged="nothing")
 
 
 def plain(value: Any) -> Any:

@@ -32,7 +32,7 @@ from .plan import Plan, untold
 from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
 from .status import FAILED, Status, status_of
-from .stored import CellRuns, keep, keep_seed, refusal
+from .stored import CellRuns, refusal
 from .wall import Wall
 from .wall_layout import Names
 
@@ -114,8 +114,7 @@ class Experiment:
         """
         check_pictures(self.definition.grid)
         if self._draws_seed:
-            cells = self._cells
-            self.definition, cells.cells = keep_seed(cells.store, self.definition, cells.cells)
+            self.definition = self._cells.keep_seed(self.definition)
         self._tell()
         return self.definition.save(path)
 
@@ -238,44 +237,34 @@ class Experiment:
             BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
         """
         self._cells.check_process()
-        given = {
-            "max_credits": max_credits,
-            "parallel": parallel,
-            "stop_after_failures": stop_after_failures,
-            "stop_after_unknowns": stop_after_unknowns,
-        }
         running = [runner for runner in runners_of(self._cells.key) if not runner.stopped]
-        limits = (running[0].limits if running else Limits()).changed(**given)
+        limits = (running[0].limits if running else Limits()).changed(
+            max_credits=max_credits,
+            parallel=parallel,
+            stop_after_failures=stop_after_failures,
+            stop_after_unknowns=stop_after_unknowns,
+        )
         self._cells.channel()
         if any(runner.limits != limits for runner in running):
-            raise InvalidRequest(
-                f"the experiment {self.name!r} is running with other limits, and goes on with those.",
-                hint="stop it first: exp.stop() or the button of its card, then run it with the new limits",
-                charged="",
-            )
+            words = f"the experiment {self.name!r} is running with other limits, and goes on with those."
+            hint = "stop it first: exp.stop() or the button of its card, then run it with the new limits"
+            raise InvalidRequest(words, hint=hint, charged="")
         if self._runner in running and (not retry_failed or self._retry_meanwhile(self._runner)):
             return self
-        cells, drawn = self._cells, self._draws_seed
-        self.definition, cells.cells = keep(
-            cells.store, self.definition, cells.cells, extend=extend, drawn=drawn
-        )
+        cells = self._cells
+        self.definition = cells.keep(self.definition, extend=extend, drawn=self._draws_seed)
         rows, todo = cells.to_buy(limits.max_credits, retry_failed=retry_failed)
         joined = cells.look_for(rows)
         say_simulator_once()
         self._tell()
-        unknowns = sum(1 for row in rows if row.state == State.UNKNOWN)
-        self._runner = Runner(
-            self._session, cells.key, [cell for cell, _ in todo], joined, limits, unknowns=unknowns
-        )
+        unknowns = sum(row.state == State.UNKNOWN for row in rows)
+        missing = [cell for cell, _ in todo]
+        self._runner = Runner(self._session, cells.key, missing, joined, limits, unknowns=unknowns)
         self._runner.start()
         return self
 
     def _retry_meanwhile(self, runner: Runner) -> bool:
-        """Let the *runner* buy the failed cells, too; False where it has ended.
-
-        Raises:
-            BudgetExceeded: they would pass its limit; it goes on without them.
-        """
+        """Let the *runner* buy the failed cells, too; False where it has ended. Past its limit it goes on without them."""
         _, todo = self._cells.to_buy(runner.limits.max_credits, retry_failed=True)
         failed = [prepared for prepared, row in todo if row is not None and row.state in FAILED]
         added = self._session.dispatcher.submit(runner.add(failed))
@@ -320,10 +309,8 @@ class Experiment:
         """
         with self._waiting() as runner:
             if runner is not None and not wait_blocking(runner.done, timeout_s=timeout_s):
-                raise StillRunning(
-                    f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells.",
-                    hint="exp.wait() waits on; exp.stop() buys no more",
-                )
+                words = f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells."
+                raise StillRunning(words, hint="exp.wait() waits on; exp.stop() buys no more")
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:

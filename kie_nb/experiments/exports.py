@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..addresses import shareable_value
 from ..engine.record import Record
+from ..errors import KieError
 from ..handles import Run, get_session
 from . import data
 from .definition import Definition
@@ -48,7 +49,11 @@ def to_frame(exp: Source) -> Any:
     Raises:
         KieError: pandas is not installed.
     """
-    return data.to_frame(_written(exp.records()))
+    try:
+        import pandas as pd
+    except ImportError:
+        raise KieError("pandas is not installed here.", hint="pip install pandas") from None
+    return pd.DataFrame(data.rows(_written(exp.records())))
 
 
 def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:

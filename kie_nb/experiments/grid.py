@@ -61,11 +61,11 @@ class Grid:
 
     def with_images(self, change: Callable[[Any], Any]) -> Grid:
         """The same with each picture as *change* gives it."""
-        fixed = {name: change(value) if name == "image" else value for name, value in self.fixed.items()}
-        axes = {
-            name: tuple(map(change, values)) if name == "image" else values
-            for name, values in self.axes.items()
-        }
+        fixed, axes = dict(self.fixed), dict(self.axes)
+        if "image" in fixed:
+            fixed["image"] = change(fixed["image"])
+        if "image" in axes:
+            axes["image"] = tuple(map(change, axes["image"]))
         return replace(self, fixed=fixed, axes=axes)
 
 
@@ -82,9 +82,8 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
     placeholders = _check(grid, fields)
     size = grid.repeats * math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
     if size > MAX_CELLS:
-        raise InvalidRequest(
-            f"this grid has {size:,} cells; {MAX_CELLS:,} are allowed.", hint="leave out an axis"
-        )
+        words = f"this grid has {size:,} cells; {MAX_CELLS:,} are allowed."
+        raise InvalidRequest(words, hint="leave out an axis")
     found: dict[tuple[Any, ...], Cell] = {}
     for place in _places(grid):
         if where is not None and not where(dict(place)):
@@ -111,18 +110,16 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
             continue
         near = nearest(name, placeholders)
         if near != ".":
-            raise InvalidRequest(
-                f"a prompt has {{{name}}}, and no axis is called so{near}",
-                hint="every cell would be sent, and paid for, with these letters",
-            )
+            hint = "every cell would be sent, and paid for, with these letters"
+            raise InvalidRequest(f"a prompt has {{{name}}}, and no axis is called so{near}", hint=hint)
         remarks.append(f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}.")
-    for field_ in fields:
-        if placeholders and field_ != "prompt":
-            remarks += [
-                f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."
-                for name in _named(grid, field_)
-                if name in placeholders
-            ]
+    remarks += [
+        f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."
+        for field_ in fields
+        if field_ != "prompt"
+        for name in _named(grid, field_)
+        if name in placeholders
+    ]
     return tuple(remarks)
 
 
@@ -139,7 +136,7 @@ def identity(value: Any) -> Any:
     return (type(value).__name__, str(value) if hasattr(value, "__fspath__") else id(value))
 
 
-def _check(grid: Grid, fields: Sequence[str]) -> set[str]:
+def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one rule after the other
     """The names that are placeholders of the prompt."""
     if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
         raise InvalidRequest(f"repeats={grid.repeats!r}: a whole number above 0 is needed.")
@@ -147,19 +144,12 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:
     placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
     for name in placeholders:
         if name not in named:
-            raise InvalidRequest(
-                f"{name!r} is no field of the model and no {{{name}}} is in a prompt"
-                f"{nearest(name, (*fields, *named))}",
-                hint="axes are fields, or placeholders of the prompt",
-            )
+            words = f"{name!r} is no field of the model and no {{{name}}} is in a prompt"
+            near = nearest(name, (*fields, *named))
+            raise InvalidRequest(f"{words}{near}", hint="axes are fields, or placeholders of the prompt")
     for name, values in grid.axes.items():
         if not values:
             raise InvalidRequest(f"the axis {name!r} is empty.", hint="give at least one value")
-    _check_zipped(grid)
-    return placeholders
-
-
-def _check_zipped(grid: Grid) -> None:
     seen: set[str] = set()
     for group in grid.zipped:
         for name in group:
@@ -172,6 +162,7 @@ def _check_zipped(grid: Grid) -> None:
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
             raise InvalidRequest(f"zipped axes need as many values each: {told}.")
+    return placeholders
 
 
 def _groups(grid: Grid) -> list[tuple[str, ...]]:

@@ -52,9 +52,8 @@ def run(
         _watch(exp)
     except (KeyboardInterrupt, WaitInterrupted):
         exp.stop()
-        say(
-            f"{exp.name}: {exp.status()!r}. Nothing more is bought; what was sent goes on: run it again to fetch it."
-        )
+        advice = "Nothing more is bought; what was sent goes on: run it again to fetch it."
+        say(f"{exp.name}: {exp.status()!r}. {advice}")
         return INTERRUPTED
     status, is_whole = exp.status(), _are_on_disk(exp)
     say(f"{exp.name}: {status!r}")
@@ -68,9 +67,7 @@ def _watch(exp: Experiment) -> None:
     from tqdm import tqdm
 
     is_terminal = sys.stdout.isatty()
-    columns, lines = (
-        shutil.get_terminal_size()
-    )  # tqdm's own look shows nothing where a terminal tells no size
+    columns, lines = shutil.get_terminal_size()  # tqdm's own shows nothing where a terminal tells no size
     tqdm.set_lock(threading.RLock())  # its own is for several processes, and may start one
     due = time.monotonic() + (0 if is_terminal else LOG_S)
     with tqdm(

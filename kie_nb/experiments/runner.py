@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 from collections import deque
@@ -77,21 +78,15 @@ class Limits:
 
 
 def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -> None:
-    """Refuse to buy *todo* where that and what was *bought* before would pass *max_credits*.
-
-    Raises:
-        BudgetExceeded: it would, or a price is not known.
-    """
+    """Refuse to buy *todo* where that and what was *bought* before would pass *max_credits*, or a price is not known."""
     if not todo:
         return  # nothing more is spent
-    estimates = [prepared.request.estimate for prepared in todo]
-    if None in estimates:
-        model = next(prepared.request.model for prepared in todo if prepared.request.estimate is None)
-        raise BudgetExceeded(
-            f"the price of {model} is not known here, so max_credits={max_credits:g} cannot be kept.",
-            hint="leave the limit out if you know the price",
-        )
-    wanted = sum(found.credits for found in estimates if found)
+    wanted = 0.0
+    for prepared in todo:
+        if prepared.request.estimate is None:
+            words = f"the price of {prepared.request.model} is not known here, so max_credits={max_credits:g} cannot be kept."
+            raise BudgetExceeded(words, hint="leave the limit out if you know the price")
+        wanted += prepared.request.estimate.credits
     if bought.committed + wanted > max_credits + 1e-9:
         raise BudgetExceeded(
             f"the {len(todo)} missing cells would cost about {wanted:g} credits: with {bought.spent:g} spent, "
@@ -207,13 +202,13 @@ class Runner:
                 run.listen(self._heard)
                 self._changed.set()  # it may have ended before it was listened to
 
-    def _heard(self, _run: Run) -> None:
-        self._changed.set()
-
     async def _cancel_unsent(self) -> None:
         for run in list(self._open):
             if run.state is State.INTENT and run.id in self._ours:
                 await self._session.dispatcher.ledger(cancel_unsent, run)
+
+    def _heard(self, _run: Run) -> None:
+        self._changed.set()
 
     def _release_ended(self) -> None:
         for run, prepared in list(self._open.items()):
@@ -239,10 +234,8 @@ class Runner:
             self._unknowns += 1
 
     def _must_stop(self) -> bool:
-        if not self.stopped and (
-            reason := self._reason_to_stop()
-        ):  # `stop` may come from another thread meanwhile
-            self.stopped = self.stopped or reason
+        reason = self.stopped or self._reason_to_stop()
+        self.stopped = self.stopped or reason  # `stop` may come from another thread meanwhile
         return bool(self.stopped)
 
     def _reason_to_stop(self) -> str:
@@ -252,10 +245,7 @@ class Runner:
             return f"{self._failures} failures in a row"
         if self._unknowns >= self.limits.stop_after_unknowns:
             return f"{self._unknowns} of unknown outcome: settle them first (%kie resume lists them)"
-        return "the disk is nearly full" if self._todo and self._disk_is_full() else ""
-
-    def _disk_is_full(self) -> bool:
-        try:
-            return shutil.disk_usage(self._todo[0].home).free < NEEDED_BYTES
-        except OSError:  # the folder is not there yet
-            return False
+        with contextlib.suppress(OSError):  # the folder is not there yet
+            if self._todo and shutil.disk_usage(self._todo[0].home).free < NEEDED_BYTES:
+                return "the disk is nearly full"
+        return ""

@@ -52,6 +52,11 @@ class Spread:
         return f"{words}: median distance {self.median:.4f} over {some}{tables.counted(self.of, 'pair')}"
 
 
+_TROUBLE = {
+    "missing": "has no video on disk to compare with",
+    "altered": "has a video that was altered since it was fetched",
+    "not media": "has a file that is neither a video nor a picture",
+}
 POOLED = "this request has no videos of two seeds: the distance between seeds is that of the whole experiment"
 Pair = tuple[Run, Run]
 _Measured = tuple[tuple[str, str], float]  # the hashes of the two files that were read, and their distance
@@ -59,13 +64,10 @@ _known: dict[tuple[str, str], float] = {}  # distances by the hashes, as long as
 
 
 def spread_of(session: Session, cells: Cells) -> Spread:
-    """The distances between different seeds of the same cell otherwise, over `MOST_PAIRS` at the most; workers measure them.
-
-    Raises:
-        WaitInterrupted: you pressed ■.
-    """
+    """The distances between different seeds of the same cell otherwise, over `MOST_PAIRS` at the most; workers measure them."""
     pairs = _pairs_of(cells)
-    median = _median(results(_measured(session, chosen := _chosen(pairs))))
+    chosen = _chosen(pairs)
+    median = median_distance(found for _, found in results(_measured(session, chosen)))
     return Spread(median=median, pairs=len(chosen), of=len(pairs), differ=seeds_differ(median))
 
 
@@ -111,8 +113,7 @@ def _distance(first: str, second: str) -> _Measured:
 
 def _keep(done: Future[_Measured]) -> None:
     if not done.cancelled() and done.exception() is None:
-        key, distance = done.result()
-        _known[key] = distance
+        _known.update([done.result()])
 
 
 def _pairs_for(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
@@ -127,10 +128,6 @@ def _pairs_for(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
         return [], ()
     pooled = _chosen(pairs)
     return pooled, (POOLED,) if pooled else ()
-
-
-def _median(measured: Sequence[_Measured]) -> float | None:
-    return median_distance(distance for _, distance in measured)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,10 +150,7 @@ class Verified:
 
 
 def _missing(session: Session, run: Run, replicates: Sequence[int]) -> int:
-    """How many of *replicates* have to be bought; the others are there, or under way.
-
-    One that was recorded but is unsent, and whose owner process is dead, is bought like one that was never asked for.
-    """
+    """How many of *replicates* have to be bought: an unsent one whose owner process is dead counts, like one never asked for."""
     ledger, identity = session.ledger_of(run), session.channel_of(run).identity
 
     def stands(row: RunRow) -> bool:
@@ -170,14 +164,9 @@ def _missing(session: Session, run: Run, replicates: Sequence[int]) -> int:
 def _check_video(run: Run) -> None:
     """Refuse a run whose video, as it was fetched, is not on disk: there would be nothing to compare with."""
     if run.state is not State.FETCHED:
-        words, hint = "has no video on disk to compare with", "%kie resume fetches it"
+        words, hint = _TROUBLE["missing"], "%kie resume fetches it"
     elif trouble := video_as_fetched(run):
-        told = {
-            "missing": "has no video on disk to compare with",
-            "altered": "has a video that was altered since it was fetched",
-            "not media": "has a file that is neither a video nor a picture",
-        }
-        words, hint = told[trouble], "%kie doctor fetches it again"
+        words, hint = _TROUBLE[trouble], "%kie doctor fetches it again"
     elif run.damage:
         words, hint = f"has nothing to compare with: {' '.join(run.damage)[:-1]}", "verify another run"
     else:
@@ -191,9 +180,8 @@ def _run_of(given: Run | Cell) -> Run:
     if isinstance(found, Run):
         return found
     words = "this cell has no run yet" if found is None and given is not None else f"{given!r} is no run"
-    raise InvalidRequest(
-        f"{words}.", hint="give one of exp.runs; exp.best() gives one once runs are rated", charged=""
-    )
+    hint = "give one of exp.runs; exp.best() gives one once runs are rated"
+    raise InvalidRequest(f"{words}.", hint=hint, charged="")
 
 
 def _agree(session: Session, run: Run, count: int, *, yes: bool) -> None:
@@ -214,15 +202,7 @@ def _agree(session: Session, run: Run, count: int, *, yes: bool) -> None:
 
 
 def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cells: Cells) -> Verified:
-    """Ask *repeats* times for the same request, and compare; replicates that there are already are not bought again.
-
-    The seeds of the request among *cells* are measured while the service works.
-
-    Raises:
-        InvalidRequest: there is no run, or no video as it was fetched, its picture is not at hand, or it was not agreed to.
-        WaitInterrupted: you pressed ■; what was bought goes on, and the same call finds it.
-        KieError: what became of a run.
-    """
+    """Do what `Experiment.verify` says; the seeds of the request among *cells* are measured while the service works."""
     run = _run_of(given)
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise InvalidRequest(f"repeats={repeats!r}: a whole number from 1 is needed.")
@@ -237,14 +217,11 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
     try:
         for other in runs:
             other.wait()
-        spread = _median(results(jobs, goes_on="what was bought is there."))
+        spread = median_distance(found for _, found in results(jobs, goes_on="what was bought is there."))
         found = tuple(compare(run, other, spread=spread, remarks=remarks) for other in runs)
     except WaitInterrupted as exc:
         for job in jobs:
             job.cancel()
-        raise WaitInterrupted(
-            str(exc.args[0]),
-            hint="verify again: it finds what was bought, and buys nothing twice",
-            charged=exc.charged,
-        ) from None
+        hint = "verify again: it finds what was bought, and buys nothing twice"
+        raise WaitInterrupted(str(exc.args[0]), hint=hint, charged=exc.charged) from None
     return Verified(runs=tuple(runs), comparisons=found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -55,10 +55,8 @@ class CellRuns:
     def check_process(self) -> None:
         """Refuse to buy or wait in a forked child: nothing that its parent has under way moves here."""
         if self._session.dispatcher.pid != os.getpid():
-            raise KieError(
-                f"the experiment {self._name!r} belongs to the process that this one was forked from.",
-                hint="make it again here; its runs are kept under its name",
-            )
+            words = f"the experiment {self._name!r} belongs to the process that this one was forked from."
+            raise KieError(words, hint="make it again here; its runs are kept under its name")
 
     def channel(self) -> Channel:
         """The channel to the service that it was made for, with the current key: no request depends on that.
@@ -67,17 +65,13 @@ class CellRuns:
             InvalidRequest: another service answers now, or runs are kept in another folder.
         """
         current = settings_.current()
-        channel = self._session.channel(current)
+        channel, made = self._session.channel(current), f"the experiment {self._name!r} was made"
         if channel.identity != self._identity:
-            raise InvalidRequest(
-                f"the experiment {self._name!r} was made for {_shown(self._identity)}, and {_shown(channel.identity)} answers now.",
-                hint="make it again in its cell, or go back with %kie use",
-            )
+            words = f"{made} for {_shown(self._identity)}, and {_shown(channel.identity)} answers now."
+            raise InvalidRequest(words, hint="make it again in its cell, or go back with %kie use")
         if current.home != self._home:
-            raise InvalidRequest(
-                f"the experiment {self._name!r} was made in {self._home}, and runs are kept in {current.home} now.",
-                hint="make it again in its cell, or go back with configure(home=...)",
-            )
+            words = f"{made} in {self._home}, and runs are kept in {current.home} now."
+            raise InvalidRequest(words, hint="make it again in its cell, or go back with configure(home=...)")
         return channel
 
     # --- reading -----------------------------------------------------------------------------------------------
@@ -99,12 +93,13 @@ class CellRuns:
 
     def runs(self) -> list[tuple[Place, Run | None]]:
         """The place of each cell, and the handle of its run."""
-        return self.with_places([self._handle(row) if row is not None else None for row in self._rows()])
+        handle, home = self._session.handle, self._home
+        return self.with_places([handle(home, row) if row else None for row in self._rows()])
 
     def records(self) -> list[tuple[Place, Record | None]]:
         """The same without handles."""
         ledger = self._session.ledger(self._home)
-        return self.with_places([Record(row, ledger) if row is not None else None for row in self._rows()])
+        return self.with_places([Record(row, ledger) if row else None for row in self._rows()])
 
     def with_places(self, values: Sequence[T]) -> list[tuple[Place, T]]:
         """Each cell's place with its value."""
@@ -112,33 +107,72 @@ class CellRuns:
 
     def standings(self) -> list[Standing | None]:
         """As much of each row as is shown each second."""
-        found = self.store.standings(list(self.cells))
-        is_here = self._is_here()
-        for fingerprint, row in found.items():
-            if row.state == State.FETCHED:
-                here = [is_here(one.name) for one in row.files]
-                is_gone = not any(here[:1])
-                is_whole = all(here) and len(here) >= (row.files_made or 0)
-                if is_gone or not is_whole:
-                    found[fingerprint] = replace(row, is_gone=is_gone, is_incomplete=not is_gone)
-        return [found.get(fingerprint) for fingerprint in self.cells]
+        found, is_here = self.store.standings(list(self.cells)), self._is_here()
+
+        def seen(row: Standing | None) -> Standing | None:
+            if row is None or row.state != State.FETCHED:
+                return row
+            here = [is_here(one.name) for one in row.files]
+            if all(here) and here and len(here) >= (row.files_made or 0):
+                return row
+            is_gone = not any(here[:1])
+            return replace(row, is_gone=is_gone, is_incomplete=not is_gone)
+
+        return [seen(found.get(fingerprint)) for fingerprint in self.cells]
 
     def _rows(self) -> list[RunRow | None]:
         found = self.store.runs(list(self.cells))
         return [found.get(fingerprint) for fingerprint in self.cells]
 
-    def _handle(self, row: RunRow) -> Run:
-        return self._session.handle(self._home, row)
-
-    def _gone(self, rows: Iterable[RunRow]) -> set[str]:
-        """The ids of the runs that are done, and whose video is not on this machine."""
-        is_here = self._is_here()
-        return {row.id for row in rows if row.state == State.FETCHED and not is_here(row.video)}
-
     def _is_here(self) -> Callable[[str | None], bool]:
         files = self._session.files(self._home)
         there = files.there()
         return lambda name: bool(name and (name in there or files.find(name)))
+
+    # --- the stored definition ---------------------------------------------------------------------------------
+
+    def keep(self, asked: Definition, *, extend: bool, drawn: bool) -> Definition:
+        """Store *asked* and its cells, or refuse a definition that differs from the stored one, in one transaction.
+
+        Args:
+            extend: Keep the earlier cells too. They stay in the ledger under this name; the grid is the new one's.
+            drawn: The user gave no seed: the stored one counts.
+
+        Returns:
+            What is stored now, with its seed.
+
+        Raises:
+            InvalidRequest: the experiment of this name asked for something else; nothing was sent.
+        """
+        cells = self.cells
+
+        def decide(stored: Stored, before: Places) -> Change:
+            nonlocal asked, cells
+            if drawn:
+                asked, cells = _with_stored_seed(asked, cells, stored)
+            refused = None if extend else refusal(asked, stored, before, cells)
+            if refused is not None:
+                raise refused
+            definition, ours = asked.to_json(), {key: cell.place for key, cell in cells.items()}
+            places = ours if ours.keys() >= before.keys() else {**before, **ours}
+            return None if places == before and stored == definition else (definition, places)
+
+        self.store.change(asked.name, decide)
+        self.cells = cells
+        return asked
+
+    def keep_seed(self, asked: Definition) -> Definition:
+        """Store a drawn seed before a file names it: who draws one later gets it. Returns what `keep` does."""
+
+        def decide(stored: Stored, _before: Places) -> Change:
+            nonlocal asked
+            asked, self.cells = _with_stored_seed(asked, self.cells, stored)
+            definition = asked.to_json()
+            # Without cells: nothing was bought under this name, so that it may still ask for something else.
+            return (definition, {}) if stored is None and "seed" in definition["fixed"] else None
+
+        self.store.change(asked.name, decide)
+        return asked
 
     # --- buying ------------------------------------------------------------------------------------------------
 
@@ -165,11 +199,13 @@ class CellRuns:
 
     def look_for(self, rows: Sequence[RunRow]) -> list[Run]:
         """Resume what was sent, and fetch again what is missing; the runs that then are under way."""
-        gone = self._gone(rows)
+        is_here = self._is_here()
         found = [
-            self._handle(row)
+            self._session.handle(self._home, row)
             for row in rows
-            if row.state in _LOOKED_FOR or row.id in gone or len(row.urls or ()) > 1
+            if row.state in _LOOKED_FOR
+            or (row.state == State.FETCHED and not is_here(row.video))
+            or len(row.urls or ()) > 1
         ]
         for run in found:
             self._session.supervisor.ensure_driven(run, look_again=True)
@@ -184,51 +220,6 @@ def _shown(identity: str) -> str:
         if address
         else {"kie": "Kie.ai"}.get(service, f"the {service}")
     )
-
-
-def keep(
-    store: Experiments, asked: Definition, cells: Cells, *, extend: bool, drawn: bool
-) -> tuple[Definition, Cells]:
-    """Store *asked* and its cells, or refuse a definition that differs from the stored one, in one transaction.
-
-    Args:
-        extend: Keep the earlier cells too. They stay in the ledger under this name; the grid is the new one's.
-        drawn: The user gave no seed: the stored one counts.
-
-    Returns:
-        What is stored now, with its seed.
-
-    Raises:
-        InvalidRequest: the experiment of this name asked for something else; nothing was sent.
-    """
-
-    def decide(stored: Stored, before: Places) -> Change:
-        nonlocal asked, cells
-        if drawn:
-            asked, cells = _with_stored_seed(asked, cells, stored)
-        refused = None if extend else refusal(asked, stored, before, cells)
-        if refused is not None:
-            raise refused
-        definition, ours = asked.to_json(), {fingerprint: cell.place for fingerprint, cell in cells.items()}
-        places = ours if ours.keys() >= before.keys() else {**before, **ours}
-        return None if places == before and stored == definition else (definition, places)
-
-    store.change(asked.name, decide)
-    return asked, cells
-
-
-def keep_seed(store: Experiments, asked: Definition, cells: Cells) -> tuple[Definition, Cells]:
-    """Store a drawn seed before a file names it: who draws one later gets it. Returns what `keep` does."""
-
-    def decide(stored: Stored, _before: Places) -> Change:
-        nonlocal asked, cells
-        asked, cells = _with_stored_seed(asked, cells, stored)
-        definition = asked.to_json()
-        # Without cells: nothing was bought under this name, so that it may still ask for something else.
-        return (definition, {}) if stored is None and "seed" in definition["fixed"] else None
-
-    store.change(asked.name, decide)
-    return asked, cells
 
 
 def _with_stored_seed(asked: Definition, cells: Cells, stored: Stored) -> tuple[Definition, Cells]:
@@ -255,14 +246,11 @@ def refusal(
     if not lost or is_the_same:
         return None
     told = "; ".join(differences(stored or {}, definition)[:SHOWN_DIFFERENCES])
-    has_picture = "image" in {**definition["fixed"], **definition["axes"]}
-    unseen = (
-        "a picture has other bytes than before"
-        if has_picture
-        else "what it leaves out has other defaults than before"
-    )
+    if not told and "image" in {**definition["fixed"], **definition["axes"]}:
+        told = "a picture has other bytes than before"
+    told = told or "what it leaves out has other defaults than before"
+    words = f"the experiment {asked.name!r} asked for something else before ({told})"
     return InvalidRequest(
-        f"the experiment {asked.name!r} asked for something else before ({told or unseen}): {lost} of its cells are not in this "
-        "grid.",
+        f"{words}: {lost} of its cells are not in this grid.",
         hint="extend=True keeps them and adds these; another name starts a new one",
     )

@@ -10,8 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from ..addresses import shareable_value
 from ..errors import InvalidRequest, KieError
 from ..handles import Run, Session
 from ..ledger import Files
-from ..ledger.schema import moment
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
@@ -35,7 +33,7 @@ ALTERED_TAG = "kie_nb.video_altered"
 MOST_PARAM, MOST_TAG = 6000, 5000  # what MLflow's stores take, in characters; the whole is in request.json
 _NAME_LENGTH = 200
 _PAGE, _MOST_AT_ONCE = 1000, 100
-_WITHOUT_RUN = frozenset({State.INTENT, State.NOT_SENT})
+_NOT_ENDED = OPEN | {State.INTENT, State.NOT_SENT}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,8 +53,8 @@ class Logged:
     made: int
 
     def __repr__(self) -> str:
-        known = len(self.runs) - self.made
-        return f"{tables.counted(len(self.runs), 'run')} in MLflow's experiment {self.experiment!r} ({self.made} new, {known} there before)"
+        counted, known = tables.counted(len(self.runs), "run"), len(self.runs) - self.made
+        return f"{counted} in MLflow's experiment {self.experiment!r} ({self.made} new, {known} there before)"
 
 
 def log_cells(
@@ -68,50 +66,26 @@ def log_cells(
         from mlflow.exceptions import MlflowException
     except ImportError:
         raise KieError("MLflow is not installed here.", hint="pip install 'kie_nb[mlflow]'") from None
-    chosen = [
-        (place, run) for place, run in cells if run is not None and run.state not in OPEN | _WITHOUT_RUN
-    ]
+    chosen = [(place, run) for place, run in cells if run is not None and run.state not in _NOT_ENDED]
     if not chosen:
         raise InvalidRequest("no cell has ended yet: there is nothing to log.", charged="")
-    called = experiment or name
-    with _mlflow_errors(MlflowException):
+    called, there = experiment or name, dict[str, Any]()
+    try:
         client = mlflow.MlflowClient(tracking_uri=tracking_uri)
         store = _experiment(client, called)
-        there, made, logged = _known(client, store), 0, {}
+        known = _known(client, store)
         for place, run in chosen:
-            found = there.get(run.id)
-            if found is None:
-                found, made = (
-                    _create(
-                        client,
-                        store,
-                        ", ".join(f"{axis}={value}" for axis, value in place.items()) or name,
-                        run,
-                    ),
-                    made + 1,
-                )
-            logged[run.id] = found.info.run_id
+            found = there[run.id] = known.get(run.id) or _create(client, store, name, place, run)
             if found.data.tags.get(FILES_TAG) != WHOLE:
                 _log(client, found, run, session.home_of(run), place=place, name=name)
-    return Logged(experiment=called, experiment_id=store, store=tracking_uri or "", runs=logged, made=made)
-
-
-@contextmanager
-def _mlflow_errors(error: type[Exception]) -> Iterator[None]:
-    """Raise what MLflow raises as a `KieError`."""
-    try:
-        yield
-    except (error, ImportError, OSError) as exc:
-        if isinstance(exc, ImportError):
-            raise KieError(
-                f"this tracking store needs {exc.name}, which is not installed.",
-                hint="pip install 'kie_nb[mlflow]'",
-            ) from exc
-        raise KieError(
-            f"MLflow did not take it: {exc}.",
-            hint="what was logged so far stays; logging again goes on from there",
-            charged="",
-        ) from exc
+    except ImportError as exc:
+        words = f"this tracking store needs {exc.name}, which is not installed."
+        raise KieError(words, hint="pip install 'kie_nb[mlflow]'") from exc
+    except (MlflowException, OSError) as exc:
+        hint = "what was logged so far stays; logging again goes on from there"
+        raise KieError(f"MLflow did not take it: {exc}.", hint=hint, charged="") from exc
+    runs, made = {ours: found.info.run_id for ours, found in there.items()}, len(there.keys() - known.keys())
+    return Logged(experiment=called, experiment_id=store, store=tracking_uri or "", runs=runs, made=made)
 
 
 def _experiment(client: Any, name: str) -> str:
@@ -119,29 +93,23 @@ def _experiment(client: Any, name: str) -> str:
     if found is None:
         return str(client.create_experiment(name))
     if found.lifecycle_stage != "active":
-        raise InvalidRequest(
-            f"MLflow's experiment {name!r} was deleted.",
-            hint="restore it there, or name another: experiment='…'",
-            charged="",
-        )
+        hint = "restore it there, or name another: experiment='…'"
+        raise InvalidRequest(f"MLflow's experiment {name!r} was deleted.", hint=hint, charged="")
     return str(found.experiment_id)
 
 
 def _known(client: Any, store: str) -> dict[str, Any]:
     """MLflow's runs by our ids."""
-    found: dict[str, Any] = {}
-    page = None
-    while page is None or page.token:
-        page = client.search_runs(
-            [store], max_results=_PAGE, page_token=page.token if page is not None else None
-        )
-        found |= {run.data.tags[RUN_TAG]: run for run in page if RUN_TAG in run.data.tags}
-    return found
+    pages = [client.search_runs([store], max_results=_PAGE)]
+    while pages[-1].token:
+        pages.append(client.search_runs([store], max_results=_PAGE, page_token=pages[-1].token))
+    return {run.data.tags[RUN_TAG]: run for page in pages for run in page if RUN_TAG in run.data.tags}
 
 
-def _create(client: Any, store: str, name: str, run: Run) -> Any:
+def _create(client: Any, store: str, name: str, place: Mapping[str, Any], run: Run) -> Any:
+    called = ", ".join(f"{axis}={value}" for axis, value in place.items()) or name
     start = _millis(run.row.sent_at or run.row.created_at)
-    return client.create_run(store, start_time=start, tags={RUN_TAG: run.id}, run_name=name[:_NAME_LENGTH])
+    return client.create_run(store, start_time=start, tags={RUN_TAG: run.id}, run_name=called[:_NAME_LENGTH])
 
 
 def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, Any], name: str) -> None:
@@ -151,16 +119,12 @@ def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, 
     run_id, known, harm, now = there.info.run_id, there.data, troubles(run), int(time.time() * 1000)
     tags = _tags(run, name, places_of(home.home))
     tags[ALTERED_TAG] = str("altered" in harm.values()).lower()
+    metrics = {key: value for key, value in _metrics(run).items() if known.metrics.get(key) != value}
+    params = {key: value for key, value in _params(place, run).items() if key not in known.params}
     client.log_batch(
         run_id,
-        [
-            Metric(key, value, now, 0)
-            for key, value in _metrics(run).items()
-            if known.metrics.get(key) != value
-        ],
-        [Param(key, value) for key, value in _params(place, run).items() if key not in known.params][
-            :_MOST_AT_ONCE
-        ],
+        [Metric(key, value, now, 0) for key, value in metrics.items()],
+        [Param(key, value) for key, value in params.items()][:_MOST_AT_ONCE],
         [RunTag(key, value) for key, value in tags.items()],
     )
     client.log_text(run_id, plain_json(stored_request(run.request), indent=2), "request.json")
@@ -181,12 +145,9 @@ def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, 
 
 def _log_poster(client: Any, run_id: str, video: Path) -> None:
     poster = Files.of(video).poster(video)
-    if is_media(poster):
-        client.log_artifact(run_id, str(poster), "poster")
-        return
     with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:
         try:
-            made = make_poster(video, Path(folder) / poster.name)
+            made = poster if is_media(poster) else make_poster(video, Path(folder) / poster.name)
         except (OSError, ValueError):  # a picture, or nothing that could be shown
             return
         client.log_artifact(run_id, str(made), "poster")
@@ -251,6 +212,4 @@ def _key(name: str) -> str:
 
 
 def _millis(text: str) -> int:
-    at = moment(text)
-    assert at is not None  # noqa: S101 - a text was given
-    return int(at.astimezone(dt.UTC).timestamp() * 1000)
+    return int(dt.datetime.fromisoformat(text).timestamp() * 1000)

@@ -8,6 +8,7 @@ pool and its files · `draw`, `scene` the videos · `keeper` the background job 
 `command` the command line.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ __all__ = ["Fault", "Simulator"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Fault":
-        from .faults import Fault
-
-        return Fault
-    if name == "Simulator":
-        from .simulation import Simulator
-
-        return Simulator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(".faults" if name == "Fault" else ".simulation", __name__), name)

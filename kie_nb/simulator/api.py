@@ -11,15 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from .faults import (
-    KINDS,
-    PURSE,
-    TOO_FAST,
-    UNKNOWN_TASK,
-    WRONG_URL,
-    Refusal,
-    parse_faults,
-)
+from .faults import KINDS, PURSE, TOO_FAST, UNKNOWN_TASK, WRONG_URL, Refusal, parse_faults
 from .models import MEDIA_PREFIX, Order, check, is_public_url, planned_seconds
 from .routing import (
     World,
@@ -39,8 +31,6 @@ _PRIVATE_CALLBACK = (
     "callBackUrl is required to be a public http(s) URL; with Simulator(private_callbacks=True) or "
     "`kie-nb simulator --private-callbacks` it may be on this machine"
 )
-
-
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>kie_nb simulator</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem}}
@@ -51,27 +41,29 @@ nothing here costs money. Credits left in play: {balance:g}.</p>
 <table><thead><tr><th>task</th><th>model</th><th>state</th><th>seed</th><th>prompt</th></tr></thead>
 <tbody>{rows}</tbody></table></body></html>
 """
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _ROWS_SHOWN = 200
 
 
 def routes() -> list[Route]:
     """The routes of this file."""
     return [
-        keyed("POST", "/api/v1/jobs/createTask", "create_requests", create_task),
-        keyed("GET", "/api/v1/jobs/recordInfo", "record_requests", record_info),
-        keyed("GET", "/api/v1/chat/credit", "credit_requests", credit),
-        keyed("POST", "/api/v1/common/download-url", "download_url_requests", download_url),
-        Route("/", page, methods=["GET"]),
-        Route("/_sim/faults", faults, methods=["GET", "PUT", "POST", "DELETE"]),
-        Route("/_sim/state", state, methods=["GET"]),
-        Route("/_sim/credits", fill_purse, methods=["POST"]),
+        keyed("POST", "/api/v1/jobs/createTask", "create_requests", _create_task),
+        keyed("GET", "/api/v1/jobs/recordInfo", "record_requests", _record_info),
+        keyed("GET", "/api/v1/chat/credit", "credit_requests", _credit),
+        keyed("POST", "/api/v1/common/download-url", "download_url_requests", _download_url),
+        Route("/", _page, methods=["GET"]),
+        Route("/_sim/faults", _faults, methods=["GET", "PUT", "POST", "DELETE"]),
+        Route("/_sim/state", _state, methods=["GET"]),
+        Route("/_sim/credits", _fill_purse, methods=["POST"]),
     ]
 
 
-async def create_task(world: World, request: Request) -> Response:
-    """`POST /api/v1/jobs/createTask`."""
+async def _create_task(world: World, request: Request) -> Response:
     body = await json_body(request)
-    fault = world.faults.strike("create", prompt=_prompt_of(body))
+    given = body.get("input") if isinstance(body, dict) else None
+    prompt = given.get("prompt") if isinstance(given, dict) else None
+    fault = world.faults.strike("create", prompt=prompt if isinstance(prompt, str) else "")
 
     def work() -> Any:
         try:
@@ -83,47 +75,6 @@ async def create_task(world: World, request: Request) -> Response:
         return accepted({"taskId": task.id, "recordId": task.id})
 
     return await with_fault(fault, work)
-
-
-async def record_info(world: World, request: Request) -> Response:
-    """`GET /api/v1/jobs/recordInfo`."""
-    task_id = request.query_params.get("taskId", "").strip()
-    if not task_id:
-        return json_reply(refused(Refusal(400, "taskId parameter is required")))
-    task = world.store.get(task_id)
-    age_s = (now_ms() - task.created_ms) / 1000 if task else 0.0
-    fault = world.faults.strike("record", prompt=task.prompt if task else "", age_s=age_s)
-    if task is None or (fault and fault.kind == "null_record"):
-        body: dict[str, Any] = refused(Refusal(422, UNKNOWN_TASK))
-    else:
-        body = accepted(_record(world, task, base_of(request), fault.kind if fault else ""))
-    if task and fault and fault.kind == "broken_param":
-        # One level of escaping goes missing, so the text as a whole is no JSON any more.
-        text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
-        return Response(text, media_type="application/json")
-
-    return await with_fault(fault, lambda: body)
-
-
-async def credit(world: World, _request: Request) -> Response:
-    """`GET /api/v1/chat/credit`: the bare number is the data."""
-    return await with_fault(world.faults.strike("credits"), lambda: accepted(world.store.balance()))
-
-
-async def download_url(world: World, request: Request) -> Response:
-    """`POST /api/v1/common/download-url`: a link to one of our videos that is good for twenty minutes."""
-    body = await json_body(request)
-    url = body.get("url") if isinstance(body, dict) else None
-    about = media_task_id(url) if isinstance(url, str) else None
-    task = world.store.get(about[0]) if about else None
-
-    def work() -> Any:
-        if about is None or task is None or task.state != "success":
-            raise Refusal(422, WRONG_URL)
-        return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}")
-
-    asked = f"{task.prompt} {url}" if task else ""
-    return await with_fault(world.faults.strike("download_url", prompt=asked), work)
 
 
 def _create(world: World, body: Any) -> Task:
@@ -156,35 +107,53 @@ def _create(world: World, body: Any) -> Task:
 
 
 def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | None) -> Task:
-    given = body["input"]
+    model, given, settings = body["model"], body["input"], world.settings
     seed = order.seed if order.seed is not None else secrets.randbelow(2**31)
-    planned = world.settings.duration_s(body) if world.settings.duration_s else planned_seconds(body, seed)
+    planned = settings.duration_s(body) if settings.duration_s else planned_seconds(body, seed)
     echo = {"callBackUrl": callback} if callback else {}
     created = now_ms()
     return Task(
         id=uuid.uuid4().hex,
-        model=body["model"],
+        model=model,
         prompt=order.prompt,
         input=given,
-        # `input` is JSON text inside JSON text, as on the wire.
-        param=json.dumps({**echo, "model": body["model"], "input": json.dumps(given)}),
+        param=json.dumps(
+            {**echo, "model": model, "input": json.dumps(given)}
+        ),  # JSON inside JSON, as on the wire
         plan=order.shot,
         created_ms=created,
-        due_ms=created + round(min(MOST_WAIT_S, max(0.0, planned / world.settings.speed)) * 1000),
+        due_ms=created + round(min(MOST_WAIT_S, max(0.0, planned / settings.speed)) * 1000),
         credits=order.credits,
         seed=seed,
-        fate="",
         owner=world.owner,
     )
 
 
+async def _record_info(world: World, request: Request) -> Response:
+    task_id = request.query_params.get("taskId", "").strip()
+    if not task_id:
+        return json_reply(refused(Refusal(400, "taskId parameter is required")))
+    task = world.store.get(task_id)
+    age_s = (now_ms() - task.created_ms) / 1000 if task else 0.0
+    fault = world.faults.strike("record", prompt=task.prompt if task else "", age_s=age_s)
+    kind = fault.kind if fault else ""
+    if task is None or kind == "null_record":
+        body: dict[str, Any] = refused(Refusal(422, UNKNOWN_TASK))
+    else:
+        body = accepted(_record(world, task, base_of(request), kind))
+    if task and kind == "broken_param":
+        # One level of escaping goes missing, so the text as a whole is no JSON any more.
+        text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
+        return Response(text, media_type="application/json")
+    return await with_fault(fault, lambda: body)
+
+
 def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
     code, msg = FATES[task.fate] if task.state == "fail" else (None, None)
-    state = task.shown_state(now_ms(), world.settings.states)
     record: dict[str, Any] = {
         "taskId": task.id,
         "model": task.model,
-        "state": "postprocessing" if fault == "unknown_state" else state,
+        "state": "postprocessing" if fault == "unknown_state" else task.shown_state(world.settings.states),
         "param": None if fault == "no_param" else task.param,
         "resultJson": result_json(task, base, fault) if task.state == "success" else "",
         "failCode": code,
@@ -211,48 +180,78 @@ def cost_time(task: Task) -> int | None:
     return (task.complete_ms - task.created_ms) // 1000 if task.state == "success" else 0
 
 
-def _prompt_of(body: Any) -> str:
-    given = body.get("input") if isinstance(body, dict) else None
-    prompt = given.get("prompt") if isinstance(given, dict) else None
-    return prompt if isinstance(prompt, str) else ""
+async def _credit(world: World, _request: Request) -> Response:
+    # The bare number is the data.
+    return await with_fault(world.faults.strike("credits"), lambda: accepted(world.store.balance()))
 
 
-async def page(request: Request) -> Response:
-    """The page at the base URL."""
+async def _download_url(world: World, request: Request) -> Response:
+    body = await json_body(request)
+    url = body.get("url") if isinstance(body, dict) else None
+    about = media_task_id(url) if isinstance(url, str) else None
+    task = world.store.get(about[0]) if about else None
+
+    def work() -> Any:
+        if about is None or task is None or task.state != "success":
+            raise Refusal(422, WRONG_URL)
+        return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}")
+
+    asked = f"{task.prompt} {url}" if task else ""
+    return await with_fault(world.faults.strike("download_url", prompt=asked), work)
+
+
+async def _page(request: Request) -> Response:
     world = world_of(request)
     rows = "".join(_row(world, task) for task in reversed(world.store.all()[-_ROWS_SHOWN:]))
-    return HTMLResponse(
-        _PAGE.format(balance=world.store.balance(), rows=rows or '<tr><td colspan="5">no task yet</td></tr>'),
-        headers={
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-        },
+    page = _PAGE.format(
+        balance=world.store.balance(), rows=rows or '<tr><td colspan="5">no task yet</td></tr>'
     )
+    return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
 
 
-async def faults(request: Request) -> Response:
+def _row(world: World, task: Task) -> str:
+    name = html.escape(task.id)
+    if task.state == "success":
+        name = f'<a href="/media/{name}_0.mp4">{name}</a>'
+    cells = (task.model, task.shown_state(world.settings.states), str(task.seed), task.prompt)
+    plain = "".join(f"<td>{html.escape(cell.encode('utf-8', 'replace').decode())}</td>" for cell in cells)
+    return f"<tr><td><code>{name}</code></td>{plain}</tr>"
+
+
+async def _faults(request: Request) -> Response:
     """The faults in force: shown, set by PUT or POST, cleared by DELETE."""
-    world = world_of(request)
+    box = world_of(request).faults
     if request.method in {"PUT", "POST"}:
         try:
-            world.faults.replace(parse_faults(await json_body(request)))
+            box.replace(parse_faults(await json_body(request)))
         except ValueError as exc:
             return json_reply({"error": str(exc)}, 400)
     elif request.method == "DELETE":
-        world.faults.replace([])
+        box.replace([])
     kinds = {"kinds": {call: sorted(found) for call, found in KINDS.items()}}
-    in_force = [asdict(fault) for fault in world.faults.faults]
+    in_force = [asdict(fault) for fault in box.faults]
     return json_reply({"faults": in_force} | (kinds if request.method == "GET" else {}))
 
 
-async def state(request: Request) -> Response:
-    """Tasks, counters and purse."""
+async def _state(request: Request) -> Response:
     world = world_of(request)
-    tasks = [_public(world, task) for task in world.store.all()]
+    tasks = [
+        {
+            "taskId": task.id,
+            "model": task.model,
+            "input": task.input,
+            "state": task.shown_state(world.settings.states),
+            "seed": task.seed,
+            "credits": task.credits,
+            "createTime": task.created_ms,
+            "completeTime": task.complete_ms,
+        }
+        for task in world.store.all()
+    ]
     return json_reply({"tasks": tasks, "counts": dict(world.counts), "balance": world.store.balance()})
 
 
-async def fill_purse(request: Request) -> Response:
-    """Set the balance."""
+async def _fill_purse(request: Request) -> Response:
     body = await json_body(request)
     number = body.get("credits") if isinstance(body, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float):
@@ -262,25 +261,3 @@ async def fill_purse(request: Request) -> Response:
     except ValueError as exc:
         return json_reply({"error": str(exc)}, 400)
     return json_reply({"balance": float(number)})
-
-
-def _public(world: World, task: Task) -> dict[str, Any]:
-    return {
-        "taskId": task.id,
-        "model": task.model,
-        "input": task.input,
-        "state": task.shown_state(now_ms(), world.settings.states),
-        "seed": task.seed,
-        "credits": task.credits,
-        "createTime": task.created_ms,
-        "completeTime": task.complete_ms,
-    }
-
-
-def _row(world: World, task: Task) -> str:
-    name = html.escape(task.id)
-    if task.state == "success":
-        name = f'<a href="/media/{name}_0.mp4">{name}</a>'
-    cells = (task.model, task.shown_state(now_ms(), world.settings.states), str(task.seed), task.prompt)
-    plain = "".join(f"<td>{html.escape(cell.encode('utf-8', 'replace').decode())}</td>" for cell in cells)
-    return f"<tr><td><code>{name}</code></td>{plain}</tr>"

@@ -15,12 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command, and below them the faults there are."""
     from .faults import KINDS
 
-    kinds = "\n".join(
-        textwrap.fill(
-            f"{call}: {', '.join(sorted(found))}", 96, initial_indent="  ", subsequent_indent="      "
-        )
-        for call, found in KINDS.items()
-    )
+    listed = [f"  {call}: {', '.join(sorted(found))}" for call, found in KINDS.items()]
+    kinds = "\n".join(textwrap.fill(line, 96, subsequent_indent="      ") for line in listed)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter  # keeps a call a line
     parser.epilog = (
         "faults, by the call they disturb (--faults, or while it runs GET, PUT and DELETE /_sim/faults):\n"
@@ -32,11 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--state", type=Path, metavar="DIR", help="keep tasks, balance and videos here")
     add("--credits", type=float, default=10_000.0, help="the purse at first (default: 10000)")
     add("--faults", metavar="JSON", default="", help=f"trouble on purpose, a JSON list: '{_EXAMPLE}'")
-    drift = (
-        "a model that drifts: the same request gives other pixels each time, the more the higher (default: "
-    )
-    drift += "KIE_SIM_DRIFT, or 0: the same bytes)"
-    add("--drift", type=float, metavar="0..1", help=drift)
+    drift = "a model that drifts: the same request gives other pixels each time, the more the higher "
+    default = "(default: KIE_SIM_DRIFT, or 0: the same bytes)"
+    add("--drift", type=float, metavar="0..1", help=drift + default)
     private = "let callbacks go to this machine and to private networks, to rehearse a listener"
     add("--private-callbacks", action="store_true", help=private)
     parser.set_defaults(run=run)

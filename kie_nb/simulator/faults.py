@@ -9,6 +9,7 @@ and for a wrong field alike.
 """
 
 import json
+import math
 import os
 import random
 import threading
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 
@@ -67,7 +69,6 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 CALLS = ("create", "record", "upload", "download", "credits", "download_url", "task")
-
 MOST_SECONDS = 86_400.0
 _MOST_FAULTS = 1000
 _WIRE = frozenset({"http_500", "http_502", "http_403_1010", "html", "lost_reply", "reset", "slow_reply"})
@@ -81,6 +82,12 @@ KINDS: dict[str, frozenset[str]] = {
     "download_url": _JSON,
     "task": frozenset({"fail", "fail_moderation", "fail_image", "slow"}),
 }
+_FIELDS: tuple[tuple[str, tuple[type, ...], str], ...] = (
+    ("times", (int, NoneType), "a whole number or None"),
+    ("probability", (int, float), "a number"),
+    ("seconds", (int, float), "a number"),
+    ("match", (str,), "a text"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,9 +98,7 @@ class Fault:
     kind: str
     times: int | None = None  # how often it strikes; None: always
     probability: float = 1.0
-    match: str = (
-        ""  # only when this is in the prompt of the task, or in the name of the file that is asked for
-    )
+    match: str = ""  # only when this is in the prompt of the task, or in the name of the file asked for
     seconds: float = 3.0  # for kinds that take time: how long
 
     def __post_init__(self) -> None:
@@ -103,16 +108,12 @@ class Fault:
         if self.kind not in KINDS[self.call]:
             good = ", ".join(sorted(KINDS[self.call]))
             raise ValueError(f"no such fault for {self.call!r}: {self.kind!r}. Kinds: {good}")
-        if self.times is not None and (isinstance(self.times, bool) or not isinstance(self.times, int)):
-            raise ValueError(f"times must be a whole number or None, not {self.times!r}")
-        for name in ("probability", "seconds"):
+        for name, kinds, words in _FIELDS:
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ValueError(f"{name} must be a number, not {value!r}")  # noqa: TRY004
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                raise ValueError(f"{name} must be {words}, not {value!r}")  # noqa: TRY004 - one error for all of it
         if not 0 <= self.seconds <= MOST_SECONDS:
             raise ValueError(f"seconds are from 0 to {MOST_SECONDS:g}, not {self.seconds!r}")
-        if not isinstance(self.match, str):
-            raise ValueError(f"match must be a text, not {self.match!r}")  # noqa: TRY004 - one error for all
 
 
 def parse_faults(raw: Any) -> list[Fault]:
@@ -124,22 +125,20 @@ def parse_faults(raw: Any) -> list[Fault]:
     if len(raw) > _MOST_FAULTS:
         raise ValueError(f"at most {_MOST_FAULTS} faults can be set")
     known = [field.name for field in fields(Fault)]
-    made = []
     for item in raw:
         if not isinstance(item, Mapping):
             raise ValueError("each fault is a JSON object")  # noqa: TRY004
         unknown = sorted(set(item) - set(known))
-        if unknown or "call" not in item or "kind" not in item:
+        if unknown or not {"call", "kind"} <= item.keys():
             wrong = f"unknown {', '.join(map(repr, unknown))}" if unknown else "call and kind are needed"
             raise ValueError(f"{wrong}. A fault has: {', '.join(known)}")
-        made.append(Fault(**dict(item)))
-    return made
+    return [Fault(**item) for item in raw]
 
 
 @dataclass(slots=True)
 class _Armed:
     fault: Fault
-    left: int | None  # how often it may still be applied; None: always
+    left: float  # how often it may still be applied
 
 
 class FaultBox:
@@ -189,8 +188,7 @@ class FaultBox:
                 if fault.kind == "null_record" and fault.times is None and age_s >= fault.seconds:
                     continue
                 if self._chance.random() < fault.probability:
-                    if armed.left is not None:
-                        armed.left -= 1
+                    armed.left -= 1
                     self._strikes[call, fault.kind] += 1
                     return fault
         return None
@@ -217,7 +215,7 @@ class FaultBox:
 
 
 def _armed(faults: Iterable[Fault]) -> list[_Armed]:
-    return [_Armed(fault, fault.times) for fault in faults]
+    return [_Armed(fault, math.inf if fault.times is None else fault.times) for fault in faults]
 
 
 def _decode(text: str, origin: str) -> list[Fault]:

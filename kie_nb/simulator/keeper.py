@@ -1,7 +1,8 @@
 """The background job: the heartbeat of this process, adoption of tasks of dead processes, and callbacks.
 
 A process is alive while the file with its name in the `alive` folder is recent. That works on every system; a
-look at process ids does not.
+look at process ids does not. A callback goes out up to three times; its signature covers the task id and the time, not the body,
+as that of the service does.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ _BEAT_S = 1.0
 _DEAD_AFTER_S = 4.0
 _MOST_ADOPTED = 500  # of a folder that may be somebody else's
 _GLANCE_S = 0.1  # how often ended tasks are looked for
+_TRIES = 3
+_LONGEST_PAUSE_S = 60.0
 
 
 class Keeper:
@@ -46,7 +49,7 @@ class Keeper:
                     if time.monotonic() >= next_beat:
                         next_beat = time.monotonic() + _BEAT_S
                         self._beat()
-                    await self._send_callbacks()
+                    self._send_callbacks()
                 except Exception:  # noqa: BLE001 - it must survive a busy database
                     _log.exception("the background job failed once")
                 await asyncio.sleep(_GLANCE_S)
@@ -56,26 +59,27 @@ class Keeper:
     def _beat(self) -> None:
         self._mine.touch()
         for task in self._world.store.unfinished():
-            if task.owner == self._world.owner or (self._adopted < _MOST_ADOPTED and self._is_dead(task)):
+            if task.owner == self._world.owner or (self._adopted < _MOST_ADOPTED and self._is_adopted(task)):
                 self._world.studio.draw(task, may_fetch=task.id in self._world.made)
 
-    def _is_dead(self, task: Task) -> bool:
+    def _is_adopted(self, task: Task) -> bool:
         try:
-            age = time.time() - (self._alive / task.owner).lstat().st_mtime
+            if time.time() - (self._alive / task.owner).lstat().st_mtime <= _DEAD_AFTER_S:
+                return False
         except FileNotFoundError:
-            age = _DEAD_AFTER_S + 1
-        is_ours = age > _DEAD_AFTER_S and self._world.store.adopt(task.id, task.owner, self._world.owner)
+            pass
+        is_ours = self._world.store.adopt(task.id, task.owner, self._world.owner)
         self._adopted += is_ours
         return is_ours
 
-    async def _send_callbacks(self) -> None:
+    def _send_callbacks(self) -> None:
         # From memory, never from the database: a folder must not name an address that is then called.
         for task_id, url in list(self._world.callbacks.items()):
             task = self._world.store.get(task_id)
             if task is None or task.state == "open":
                 continue
             del self._world.callbacks[task_id]
-            call = asyncio.ensure_future(call_back(self._world, task, url, self._base_url()))
+            call = asyncio.ensure_future(self._call_back(task, url))
             self._calls.add(call)
             call.add_done_callback(self._over)
 
@@ -84,54 +88,48 @@ class Keeper:
         if not call.cancelled() and call.exception() is not None:
             _log.error("a callback could not be sent", exc_info=call.exception())
 
+    async def _call_back(self, task: Task, url: str) -> None:
+        settings, count, body = self._world.settings, self._world.count, self._body(task)
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(min(_LONGEST_PAUSE_S, min(2.0**attempt, 5.0) / settings.speed))
+            count("callbacks_sent")
+            headers = _signed(task.id, settings.webhook_hmac_key)
+            try:
+                is_taken = await post(
+                    url, body=body, headers=headers, may_be_private=settings.private_callbacks
+                )
+            except ERRORS:
+                continue
+            if is_taken:
+                count("callbacks_taken")
+                return
 
-_TRIES = 3
-_LONGEST_PAUSE_S = 60.0
+    def _body(self, task: Task) -> dict[str, Any]:
+        is_done = task.state == "success"
+        end_ms = (task.complete_ms or 0) // 1000 * 1000  # whole seconds here, milliseconds in the record
+        data: dict[str, Any] = {
+            "completeTime": end_ms,
+            "consumeCredits": task.credits if is_done else 0,
+            "costTime": cost_time(task),
+            "createTime": task.created_ms // 1000 * 1000,
+            "model": task.model,
+            "param": task.param,
+            "remainedCredits": self._world.store.balance(),
+            "state": task.state,
+            "taskId": task.id,
+            "updateTime": end_ms,
+        }
+        if is_done:
+            data["resultJson"] = result_json(task, self._base_url())
+            return {"code": 200, "data": data, "msg": "Playground task completed successfully."}
+        data["failCode"], data["failMsg"] = FATES[task.fate]
+        return {"code": 501, "data": data, "msg": "Playground task failed."}
 
 
-async def call_back(world: World, task: Task, url: str, base_url: str) -> None:
-    """Call the callback URL of a task that has ended."""
-    body = _body(world, task, base_url)
-    for attempt in range(_TRIES):
-        if attempt:
-            await asyncio.sleep(min(_LONGEST_PAUSE_S, min(2.0**attempt, 5.0) / world.settings.speed))
-        world.count("callbacks_sent")
-        try:
-            headers, may_be_private = _signed(world, task.id), world.settings.private_callbacks
-            is_taken = await post(url, body=body, headers=headers, may_be_private=may_be_private)
-        except ERRORS:
-            continue
-        if is_taken:
-            world.count("callbacks_taken")
-            return
-
-
-def _signed(world: World, task_id: str) -> dict[str, str]:
-    secret = world.settings.webhook_hmac_key
+def _signed(task_id: str, secret: str | None) -> dict[str, str]:
     if not secret:
         return {}
     stamp = str(int(time.time()))
     digest = hmac.new(secret.encode(), f"{task_id}.{stamp}".encode(), hashlib.sha256).digest()
     return {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
-
-
-def _body(world: World, task: Task, base_url: str) -> dict[str, Any]:
-    is_done = task.state == "success"
-    end_ms = (task.complete_ms or 0) // 1000 * 1000  # whole seconds here, milliseconds in the record
-    data: dict[str, Any] = {
-        "completeTime": end_ms,
-        "consumeCredits": task.credits if is_done else 0,
-        "costTime": cost_time(task),
-        "createTime": task.created_ms // 1000 * 1000,
-        "model": task.model,
-        "param": task.param,
-        "remainedCredits": world.store.balance(),
-        "state": task.state,
-        "taskId": task.id,
-        "updateTime": end_ms,
-    }
-    if is_done:
-        data["resultJson"] = result_json(task, base_url)
-        return {"code": 200, "data": data, "msg": "Playground task completed successfully."}
-    data["failCode"], data["failMsg"] = FATES[task.fate]
-    return {"code": 501, "data": data, "msg": "Playground task failed."}

@@ -73,13 +73,7 @@ def check(model: Any, given: Any) -> Order:
     if not isinstance(given, Mapping) or not given:
         raise Refusal(422, "input cannot be empty")
     fields = {name: value for name, value in given.items() if value is not None}  # null is "not given"
-    if model in OTHER_MODELS:
-        return _order_of_other(fields)
-    _check_text(fields)
-    _check_options(model, fields)
-    if model == IMAGE_TO_VIDEO:
-        _check_picture(fields)
-    return _order(fields)
+    return _order_of_other(fields) if model in OTHER_MODELS else _order_of_wan(model, fields)
 
 
 def parts_of(url: str) -> SplitResult:
@@ -96,7 +90,7 @@ def is_public_url(url: str) -> bool:
     """Whether the service could fetch this from where it stands, as far as the text tells; `reach` looks names up."""
     parts = parts_of(url)
     host = (parts.hostname or "").lower()
-    if parts.scheme not in {"http", "https"} or not host or is_loopback(host):
+    if parts.scheme not in {"http", "https"} or not host or _is_loopback(host):
         return False
     address = literal(host)
     if address is None:
@@ -104,15 +98,14 @@ def is_public_url(url: str) -> bool:
     return not why_not_public(address)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether this host is the machine itself."""
+def _is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.endswith(".localhost") or host.startswith("127.")
 
 
 def own_upload(url: str) -> str | None:
     """The path of a file given to our upload routes, whatever port it was given to."""
     parts = parts_of(url)
-    is_own = parts.scheme in {"http", "https"} and is_loopback(parts.hostname or "")
+    is_own = parts.scheme in {"http", "https"} and _is_loopback(parts.hostname or "")
     return parts.path.removeprefix("/") if is_own and parts.path.startswith(UPLOADS_PREFIX) else None
 
 
@@ -126,6 +119,19 @@ def planned_seconds(request: Mapping[str, Any], seed: int) -> float:
 
 def _outside(name: str) -> Refusal:
     return Refusal(500, f"{name} is not within the range of allowed options")
+
+
+def _order_of_wan(model: str, fields: Mapping[str, Any]) -> Order:
+    _check_text(fields)
+    _check_options(model, fields)
+    if model == IMAGE_TO_VIDEO:
+        _check_picture(fields)
+    # The published defaults stand in for what is left out, as the page of the model promises.
+    resolution, seconds = fields.get("resolution", "1080p"), float(fields.get("duration", "5"))
+    lines, aspect = int(resolution.removesuffix("p")), _aspect(fields.get("aspect_ratio"))
+    shot = Shot(seconds=seconds, short_side=lines, aspect=aspect, image_url=fields.get("image_url"))
+    price = _CREDITS_PER_SECOND[resolution] * seconds
+    return Order(prompt=fields["prompt"], shot=shot, credits=price, seed=fields.get("seed"))
 
 
 def _check_text(fields: Mapping[str, Any]) -> None:
@@ -168,16 +174,6 @@ def _check_picture(fields: Mapping[str, Any]) -> None:
         raise Refusal(422, "image_url is required to be a public http(s) URL")
 
 
-def _order(fields: Mapping[str, Any]) -> Order:
-    # The published defaults stand in for what is left out, as the page of the model promises.
-    resolution = fields.get("resolution", "1080p")
-    seconds = float(fields.get("duration", "5"))
-    lines, aspect = int(resolution.removesuffix("p")), _aspect(fields.get("aspect_ratio"))
-    shot = Shot(seconds=seconds, short_side=lines, aspect=aspect, image_url=fields.get("image_url"))
-    price = _CREDITS_PER_SECOND[resolution] * seconds
-    return Order(prompt=fields["prompt"], shot=shot, credits=price, seed=fields.get("seed"))
-
-
 def _order_of_other(fields: Mapping[str, Any]) -> Order:
     prompt = fields.get("prompt", "")
     url = _picture_in(fields)
@@ -203,12 +199,10 @@ def _aspect(given: Any) -> float:
 
 
 def _picture_in(fields: Mapping[str, Any]) -> str | None:
-    for name, value in fields.items():
-        first = value[0] if isinstance(value, list) and value else value
-        is_url = isinstance(first, str) and first.startswith(("http://", "https://"))
-        if is_url and any(word in name for word in ("image", "frame")):
-            return str(first)
-    return None
+    named = [value for name, value in fields.items() if "image" in name or "frame" in name]
+    firsts = [value[0] if isinstance(value, list) and value else value for value in named]
+    urls = [url for url in firsts if isinstance(url, str) and url.startswith(("http://", "https://"))]
+    return urls[0] if urls else None
 
 
 def _plain_seconds(duration: Any) -> float:

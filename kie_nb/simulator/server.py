@@ -10,7 +10,7 @@ import contextvars
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
@@ -30,6 +30,16 @@ _log.addHandler(logging.NullHandler())
 _START_S, _STOP_S = 20.0, 10.0
 _MOST_CONNECTIONS = 2000
 HEAD_S = 30.0  # for the head of the first request of a connection
+MOST_FILE_BYTES = 100 << 20  # of an upload
+_MOST_BODY_BYTES = {
+    "/api/file-stream-upload": MOST_FILE_BYTES + (1 << 20),
+    "/api/file-base64-upload": 32 << 20,  # it is in memory as a whole, several times
+}
+_MOST_JSON_BYTES = 1 << 20
+BODY_S = 60.0  # for the whole of a body
+_OWN = {"same-origin", "none"}  # none: the user has typed the address
+# How a <video>, an <img> or a link asks: their page cannot read what comes.
+_WATCHED = {"no-cors", "navigate"}
 
 
 class _Protocol(H11Protocol):
@@ -113,9 +123,9 @@ class ServerThread:
         # What is being accepted becomes a connection first: asyncio's server cannot close half of one (a server that is
         # closed meanwhile leaves its socket to the garbage collector, which fails on Python 3.13.0).
         loop.remove_reader(self._socket.fileno())
-        await asyncio.gather(
-            *(task for task in asyncio.all_tasks(loop) if _accepts(task)), return_exceptions=True
-        )
+        names = {task: getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks(loop)}
+        accepting = [task for task, name in names.items() if name == "_accept_connection2"]
+        await asyncio.gather(*accepting, return_exceptions=True)
         server.close()
         job.cancel()
         for connection in list(state.connections):
@@ -125,10 +135,6 @@ class ServerThread:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await asyncio.sleep(0)  # aborted transports close their sockets in the next step
-
-
-def _accepts(task: "asyncio.Task[Any]") -> bool:
-    return getattr(task.get_coro(), "__name__", "") == "_accept_connection2"
 
 
 def _listening(port: int) -> socket.socket:
@@ -146,73 +152,54 @@ def _listening(port: int) -> socket.socket:
     return listener
 
 
-MOST_FILE_BYTES = 100 << 20  # of an upload
-_MOST_BODY_BYTES = {
-    "/api/file-stream-upload": MOST_FILE_BYTES + (1 << 20),
-    "/api/file-base64-upload": 32 << 20,  # it is in memory as a whole, several times
-}
-_MOST_JSON_BYTES = 1 << 20
-BODY_S = 60.0  # for the whole of a body
-_OWN = {"same-origin", "none"}  # none: the user has typed the address
-# How a <video>, an <img> or a link asks: their page cannot read what comes.
-_WATCHED = {"no-cors", "navigate"}
-
-
 class Door:
-    """ASGI middleware before the app."""
+    """ASGI middleware before the app: which requests are answered at all.
+
+    Every page in the user's browser, and every user of the machine, can reach a port on loopback. Pages are told by the headers
+    that browsers add (Origin, Sec-Fetch-Site), DNS rebinding by `Host`. Other users of the machine are kept out by the key.
+    """
 
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app, self._world = app, world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on with a bounded body."""
-        headers = Headers(scope=scope)
-        refusal = _foreign(scope, headers) or _nameless(scope, headers) or self._closed(scope, headers)
         most = _MOST_BODY_BYTES.get(scope["path"], _MOST_JSON_BYTES)
-        length = headers.get("content-length", "0")
-        if refusal is None and length.isdecimal() and int(length[:20]) > most:
-            refusal = 413, "the body is too large"
-        if refusal is not None:
-            status, text = refusal
-            reply = PlainTextResponse(text, status_code=status, headers={"Connection": "close"})
-            await reply(scope, receive, send)
+        refusal = self._refusal(scope, Headers(scope=scope), most)
+        if refusal is None:
+            await self._app(scope, _bounded(receive, most), send)
             return
-        await self._app(scope, _bounded(receive, most), send)
+        status, text = refusal
+        await PlainTextResponse(text, status, headers={"Connection": "close"})(scope, receive, send)
 
-    def _closed(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
-        """Admin routes take JSON alone, which no form can send; where keys are set, they and the page need one."""
-        path = scope["path"]
-        if path != "/" and not path.startswith("/_sim/"):
-            return None
-        if self._world.settings.keys is not None and not self._world.opens(headers.get("authorization", "")):
+    def _refusal(self, scope: Scope, headers: Headers, most: int) -> tuple[int, str] | None:  # noqa: PLR0911 - one line a rule
+        path, method = scope["path"], scope["method"]
+        is_ours = path == "/" or path.startswith("/_sim/")
+        names = {f"{host}:{scope['server'][1]}" for host in ("127.0.0.1", "localhost")}
+        hosts = [host.lower() for host in headers.getlist("host")]
+        if len(hosts) != 1 or hosts[0] not in names:
+            return 421, "this is a simulator of Kie.ai on loopback; it has no such name"
+        if {origin.lower() for origin in headers.getlist("origin")} - {f"http://{name}" for name in names}:
+            return 403, "pages of other origins are not answered"
+        # A video in a notebook, or a click on its link: free, and its name cannot be guessed.
+        is_watched = headers.get("sec-fetch-mode") in _WATCHED and method in {"GET", "HEAD"}
+        is_free = is_watched and path.startswith((MEDIA_PREFIX, UPLOADS_PREFIX))
+        if not is_free and {site.lower() for site in headers.getlist("sec-fetch-site")} - _OWN:
+            return 403, "pages of other origins are not answered"
+        agent = headers.get("user-agent", "").strip()
+        if not is_ours and (not agent or agent.startswith("Python-urllib")):
+            return 403, NAMES_BLOCKED  # as the service does
+        # Admin routes take JSON alone, which no form can send; where keys are set, they and the page need one.
+        is_closed = self._world.settings.keys is not None and is_ours
+        if is_closed and not self._world.opens(headers.get("authorization", "")):
             return 401, "a key is needed"
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] in {"PUT", "POST"} and kind != "application/json":
+        if is_ours and method in {"PUT", "POST"} and kind != "application/json":
             return 415, "application/json is needed"
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length[:20]) > most:
+            return 413, "the body is too large"
         return None
-
-
-def _foreign(scope: Scope, headers: Headers) -> tuple[int, str] | None:
-    """Why a request is not for this server, or not from a client of its own."""
-    names = {f"{host}:{scope['server'][1]}" for host in ("127.0.0.1", "localhost")}
-    hosts = [host.lower() for host in headers.getlist("host")]
-    if len(hosts) != 1 or hosts[0] not in names:
-        return 421, "this is a simulator of Kie.ai on loopback; it has no such name"
-    if {origin.lower() for origin in headers.getlist("origin")} - {f"http://{name}" for name in names}:
-        return 403, "pages of other origins are not answered"
-    is_free = scope["method"] in {"GET", "HEAD"} and scope["path"].startswith((MEDIA_PREFIX, UPLOADS_PREFIX))
-    if is_free and headers.get("sec-fetch-mode") in _WATCHED:
-        return None  # a video in a notebook, or a click on its link: free, and its name cannot be guessed
-    if {site.lower() for site in headers.getlist("sec-fetch-site")} - _OWN:
-        return 403, "pages of other origins are not answered"
-    return None
-
-
-def _nameless(scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
-    """The service refuses an empty User-Agent, and urllib's default one."""
-    name = headers.get("user-agent", "").strip()
-    is_ours = scope["path"] == "/" or scope["path"].startswith("/_sim/")
-    return None if is_ours or (name and not name.startswith("Python-urllib")) else (403, NAMES_BLOCKED)
 
 
 def _bounded(receive: Receive, most: int) -> Receive:

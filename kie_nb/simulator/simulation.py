@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from starlette.applications import Starlette
+
 from ..home import make_folder
 from . import api, files
 from .faults import Fault, FaultBox
 from .keeper import Keeper
 from .routing import Settings, World
 from .server import Door, ServerThread
-from .store import Store, checked_credits, now_ms
+from .store import Store, checked_credits
 from .studio import Studio
 
 DRIFT_VARIABLE = "KIE_SIM_DRIFT"
@@ -88,8 +90,8 @@ class Simulator:
             raise ValueError(f"speed must be a number above 0, not {speed!r}")
         if not states:
             raise ValueError("at least one state comes before the end, for example ('waiting',)")
-        self._state_dir = Path(state_dir) if state_dir is not None else None
-        self._port, self._tiny, self._credits = port, tiny, checked_credits(credits)
+        self._state_dir, self._port = None if state_dir is None else Path(state_dir), port
+        self._tiny, self._credits, self._drift = tiny, checked_credits(credits), checked_drift(drift)
         self._settings = Settings(
             speed=speed,
             keys=None if keys is None else frozenset(keys),
@@ -102,7 +104,6 @@ class Simulator:
             private_callbacks=private_callbacks,
         )
         self._faults = FaultBox(faults)
-        self._drift = checked_drift(drift)
         self._lock = threading.Lock()
         self._world: World | None = None
         self._server: ServerThread | None = None
@@ -181,18 +182,17 @@ class Simulator:
     def tasks(self) -> list[TaskView]:
         """Every task, oldest first."""
         world = self._running()
-        now, states, videos = now_ms(), world.settings.states, world.studio.videos
         return [
             TaskView(
                 task_id=task.id,
                 model=task.model,
                 input=task.input,
-                state=task.shown_state(now, states),
+                state=task.shown_state(self._settings.states),
                 created=task.created_ms / 1000,
                 completed=task.complete_ms / 1000 if task.complete_ms is not None else None,
                 credits=task.credits,
                 seed=task.seed,
-                video=videos / task.video if task.video else None,
+                video=world.studio.videos / task.video if task.video else None,
             )
             for task in world.store.all()
         ]
@@ -217,12 +217,9 @@ class Simulator:
         return self._world
 
     def _start(self) -> None:
-        from starlette.applications import Starlette
-
-        if self._state_dir is None:
-            self._private_dir = Path(tempfile.mkdtemp(prefix="kie-simulator-"))
-        folder = self._state_dir or self._private_dir
-        assert folder is not None  # noqa: S101 - for the type checker: one of the two is there
+        folder = self._state_dir
+        if folder is None:
+            folder = self._private_dir = Path(tempfile.mkdtemp(prefix="kie-simulator-"))
         for place in (folder, folder / "videos", folder / "uploads", folder / "alive"):
             make_folder(place)  # OSError where one of them is a link
         store = Store(folder / "simulator.sqlite", credits_at_first=self._credits)

@@ -2,7 +2,7 @@
 
 A task is due when its planned time has passed, and is settled by the first read after that, so a killed process
 loses nothing. The balance changes inside `BEGIN IMMEDIATE` only. The file is untrusted: its tables are exactly ours or it
-is refused, and a row that is no task of ours is left out.
+is refused, and a row is a task only if we could have written every value in it; another is left out.
 """
 
 import functools
@@ -12,20 +12,18 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ..bounds import read_json
 from ..fileops import check_files
 
-# ruff: noqa: S608 - the only text put into statements here is the condition below
-
-T = TypeVar("T")
+# ruff: noqa: S608 - the only text put into statements here is our own: the condition below, and the names of columns
 
 _log = logging.getLogger("kie_nb.simulator")
 _MOST_BYTES = 1 << 30
@@ -85,18 +83,18 @@ class Task:
     due_ms: _Millis
     credits: Annotated[float, Field(ge=0, le=1e6)]
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)]
-    fate: Literal["", "fail", "fail_disk", "fail_moderation", "fail_image"]
+    fate: Literal["", "fail", "fail_disk", "fail_moderation", "fail_image"] = ""
     owner: _Id
     video: Annotated[str, Field(pattern=r"^[0-9a-f]{32}\.mp4\z")] | None = None
     ready_ms: _Millis | None = None
     state: Literal["open", "success", "fail"] = "open"
     complete_ms: _Millis | None = None
 
-    def shown_state(self, now_ms: int, states: Sequence[str]) -> str:
-        """The state that the service would report: *states* one after the other until the end."""
+    def shown_state(self, states: Sequence[str]) -> str:
+        """The state that the service would report now: *states* one after the other until the end."""
         if self.state != "open":
             return self.state
-        part = (now_ms - self.created_ms) / max(1, self.due_ms - self.created_ms)
+        part = (now_ms() - self.created_ms) / max(1, self.due_ms - self.created_ms)
         first = 0.25  # the first state is short, the others share the rest
         if part < first or len(states) == 1:
             return states[0]
@@ -108,23 +106,22 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def task_of(row: Mapping[str, Any]) -> Task | None:
-    """The task in a row of the database, or None if it is not one that we could have written."""
+_adapter = functools.cache(lambda: TypeAdapter(Task))
+
+
+def _task_of(row: Mapping[str, Any]) -> Task | None:
     try:
         fields = {**row, "input": read_json(row["input"]), "plan": read_json(row["plan"])}
         task = _adapter().validate_json(json.dumps(fields), strict=True)
     except (ValidationError, ValueError, TypeError):
         return None
-    is_whole = {
-        "open": task.complete_ms is None,
-        "success": task.complete_ms is not None and task.video is not None and not task.fate,
-        "fail": task.complete_ms is not None and bool(task.fate),
+    is_whole = (task.complete_ms is None) == (task.state == "open") and {
+        "open": True,
+        "success": task.video is not None and not task.fate,
+        "fail": bool(task.fate),
     }[task.state]
     is_in_time = task.due_ms <= task.created_ms + 2 * MOST_WAIT_S * 1000  # planned, and delayed by a fault
-    return task if is_whole and is_in_time and len(task.input) > 0 else None
-
-
-_adapter = functools.cache(lambda: TypeAdapter(Task))
+    return task if is_whole and is_in_time and task.input else None
 
 
 class Store:
@@ -161,7 +158,7 @@ class Store:
                 raise ValueError("it has tables, views or triggers that are not ours")
         if found and self._one("PRAGMA quick_check(1)")[0] != "ok":
             raise ValueError("it is damaged")
-        _patiently(lambda: self._db.execute("PRAGMA journal_mode=WAL"))
+        self._use_wal()
         self._db.execute("PRAGMA synchronous=NORMAL")
         with self._money() as db:
             _make_tables(db)
@@ -169,6 +166,18 @@ class Store:
         balance = self._one("SELECT balance FROM account WHERE id = 1")[0]
         if not isinstance(balance, float) or not 0 <= balance <= MOST_CREDITS:
             raise ValueError("its balance is none")
+
+    def _use_wal(self) -> None:
+        # Two processes that open a new database at the same moment: switching to WAL does not wait for the lock.
+        for tries_left in reversed(range(100)):
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError:
+                if not tries_left:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
 
     def close(self) -> None:
         """Let go of the file."""
@@ -182,30 +191,22 @@ class Store:
 
     def set_balance(self, credits_now: float) -> None:
         """Set the balance; ValueError as `checked_credits`."""
-        checked_credits(credits_now)
-        with self._money() as db:
-            db.execute("UPDATE account SET balance = ?", (credits_now,))
+        self._change("UPDATE account SET balance = ?", checked_credits(credits_now))
 
     def add(self, task: Task, *, limit: int, window_s: float) -> Literal["added", "too_fast", "too_poor"]:
         """Reserve the credits and record the task, or say why not."""
+        row = asdict(task)
+        row |= {name: json.dumps(row[name]) for name in ("input", "plan")}
         with self._money() as db:
             since = task.created_ms - round(window_s * 1000)
             recent = "SELECT COUNT(*) FROM task WHERE created_ms > ? AND created_ms <= ?"
             if db.execute(recent, (since, task.created_ms)).fetchone()[0] >= limit:
                 return "too_fast"
-            paid = db.execute(
-                "UPDATE account SET balance = balance - ? WHERE balance >= ?", (task.credits, task.credits)
-            )
-            if paid.rowcount == 0:
+            pay = "UPDATE account SET balance = balance - ? WHERE balance >= ?"
+            if db.execute(pay, (task.credits, task.credits)).rowcount == 0:
                 return "too_poor"
-            db.execute(
-                "INSERT INTO task (id, model, prompt, input, param, plan, created_ms, due_ms, credits, "
-                "seed, fate, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    task.id, task.model, task.prompt, json.dumps(task.input), task.param,
-                    json.dumps(asdict(task.plan)), task.created_ms, task.due_ms, task.credits, task.seed, task.fate, task.owner,
-                ),
-            )  # fmt: skip
+            marks = ", ".join("?" * len(row))
+            db.execute(f"INSERT INTO task ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
             return "added"
 
     def get(self, task_id: str) -> Task | None:
@@ -237,15 +238,13 @@ class Store:
 
     def set_video(self, task_id: str, video: str) -> None:
         """The video of this task is on disk."""
-        self._change(
-            "UPDATE task SET video = ?, ready_ms = ? WHERE id = ? AND video IS NULL", video, now_ms(), task_id
-        )
+        drawn = "UPDATE task SET video = ?, ready_ms = ? WHERE id = ? AND video IS NULL"
+        self._change(drawn, video, now_ms(), task_id)
 
     def doom(self, task_id: str, fate: str) -> None:
         """This task will fail."""
-        self._change(
-            "UPDATE task SET fate = ?, ready_ms = ? WHERE id = ? AND state = 'open'", fate, now_ms(), task_id
-        )
+        doomed = "UPDATE task SET fate = ?, ready_ms = ? WHERE id = ? AND state = 'open'"
+        self._change(doomed, fate, now_ms(), task_id)
 
     def delay(self, task_id: str, seconds: float) -> None:
         """This task will take longer."""
@@ -276,7 +275,7 @@ class Store:
             return self._checked(self._db.execute(f"SELECT * FROM task {condition}", values))
 
     def _checked(self, rows: sqlite3.Cursor) -> list[Task]:
-        found = [task_of(dict(row)) for row in rows]
+        found = [_task_of(dict(row)) for row in rows]
         if None in found and not self._are_foreign_told:
             self._are_foreign_told = True
             _log.warning("rows that no simulator has written are left out of its tasks")
@@ -305,13 +304,3 @@ def _shape(db: sqlite3.Connection) -> set[tuple[Any, ...]]:
 def _make_tables(db: sqlite3.Connection) -> None:
     for statement in _SCHEMA:
         db.execute(statement)
-
-
-def _patiently(act: Callable[[], T]) -> T:
-    # Two processes that open a new database at the same moment: switching to WAL does not wait for the lock.
-    for _ in range(100):
-        try:
-            return act()
-        except sqlite3.OperationalError:
-            time.sleep(0.05)
-    return act()

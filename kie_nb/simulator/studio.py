@@ -26,8 +26,6 @@ _log = logging.getLogger("kie_nb.simulator")
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MOST_UPLOADS, _MOST_UPLOAD_BYTES = 10_000, 2 << 30  # of all files that are kept
 _JOIN_S = 5.0
-
-
 _MOST_FILE_BYTES = 256 << 20
 _MIMES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 _MIMES |= {"webm": "video/webm", "mkv": "video/webm"} | dict.fromkeys(("mp4", "m4v", "mov"), "video/mp4")
@@ -45,11 +43,9 @@ class Studio:
     """Draws the videos of tasks. `draw` returns at once."""
 
     def __init__(self, store: Store, folder: Path, *, tiny: bool, drift: float = 0.0) -> None:
-        self._store = store
-        self._tiny = tiny
+        self._store, self._tiny = store, tiny
         self.drift = drift  # for what is drawn from now on
-        self.videos = folder / "videos"
-        self.uploads = folder / "uploads"
+        self.videos, self._uploads = folder / "videos", folder / "uploads"
         # At most one encoder per core, and one core is left to the kernel.
         workers = max(1, min(3, (os.cpu_count() or 2) - 1))
         # Daemon threads: an executor would delay the end of the process until all is drawn.
@@ -84,18 +80,22 @@ class Studio:
     def write_upload(self, path: str, data: bytes) -> None:
         """Keep an uploaded file; one with the same public path is replaced. UploadsFullError where the disk would fill."""
         sizes = []
-        for entry in os.scandir(self.uploads):
+        for entry in os.scandir(self._uploads):
             with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
                 sizes.append(entry.stat(follow_symlinks=False).st_size)
         if len(sizes) >= MOST_UPLOADS or sum(sizes) + len(data) > _MOST_UPLOAD_BYTES:
             raise UploadsFullError
-        part = self.uploads / f".{uuid.uuid4().hex}.part"
+        part = self._uploads / f".{uuid.uuid4().hex}.part"
         part.write_bytes(data)
         part.replace(self._place_of(path))
 
+    def read_video(self, name: str) -> bytes:
+        """The video of this name; OSError where it is not there."""
+        return _read(self.videos / name)
+
     def read_upload(self, path: str) -> bytes:
         """The upload with this public path; OSError where it is not there."""
-        return read(self._place_of(path))
+        return _read(self._place_of(path))
 
     def bytes_at(self, url: str, *, most: int) -> bytes:
         """At most *most* bytes and one of what *url* serves; an upload of our own is read where it lies."""
@@ -104,7 +104,7 @@ class Studio:
 
     def _place_of(self, path: str) -> Path:
         # The public path is untrusted: the name on disk is its hash, in one folder.
-        return self.uploads / hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
+        return self._uploads / hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
 
     def _draw_all(self) -> None:
         while (order := self._queue.get()) is not None and not self._closing:
@@ -145,7 +145,7 @@ class Studio:
             task=self._store.number(task.id) if drift else 0,
         )
         name = f"{plan.digest()}.mp4"
-        if not is_video(self.videos / name):
+        if not _is_video(self.videos / name):
             part = self.videos / f".{uuid.uuid4().hex}.part"
             try:
                 draw(plan, part, is_off=lambda: self._closing)
@@ -168,16 +168,15 @@ class Studio:
         return data
 
 
-def read(path: Path, *, most: int = _MOST_FILE_BYTES) -> bytes:
-    """What is in a plain file of one of the folders; OSError for anything else, or for more than *most* bytes."""
+def _read(path: Path) -> bytes:
+    """What is in a plain file; OSError for anything else, such as a link: the folder may be somebody else's."""
     with open_plain(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
+        if os.fstat(file.fileno()).st_size > _MOST_FILE_BYTES:
             raise OSError("it is too large")
-        return file.read(most)
+        return file.read(_MOST_FILE_BYTES)
 
 
-def is_video(path: Path) -> bool:
-    """Whether a plain file is there that begins as a video does."""
+def _is_video(path: Path) -> bool:
     try:
         with open_plain(path) as file:
             return looks_like_video(file.read(HEAD_BYTES))
