@@ -78,11 +78,9 @@ class AsyncKie(Client):
         settings = self._settings
         async with self._turn:
             while True:
+                limit, window_s = settings.creates_per_window, settings_.WINDOW_S
                 grant, pause = await asyncio.to_thread(
-                    grants.take,
-                    settings.account,
-                    limit=settings.creates_per_window,
-                    window_s=settings_.WINDOW_S,
+                    grants.take, settings.account, limit=limit, window_s=window_s
                 )
                 if grant is not None:
                     return grant
@@ -98,9 +96,8 @@ def _settings_for(key: Secret | None, base_url: str | None, upload_url: str | No
         base_url = addresses.service_address(base_url, "base_url")
         # The key of the settings has no business on this machine.
         is_here = key is None and addresses.is_loopback(base_url)
-        found = replace(
-            found, service="simulator" if is_here else "kie", base_url=base_url, upload_url=base_url
-        )
+        service: settings_.ServiceName = "simulator" if is_here else "kie"
+        found = replace(found, service=service, base_url=base_url, upload_url=base_url)
     if upload_url is not None:
         found = replace(found, upload_url=addresses.service_address(upload_url, "upload_url"))
     if found.service == "simulator":

@@ -32,15 +32,7 @@ from ..operations.evidence import need_unsettled, nothing_to_settle
 from ..operations.settling import question
 from ..paths import shown_path
 from ..presenter import agreed
-from ..requests import provenance
-from ..requests.image_urls import (
-    by_address,
-    check_unchanged,
-    picture_at,
-    picture_for_all,
-    recorded_pictures,
-    remember,
-)
+from ..requests import image_urls, provenance
 from ..requests.images import Picture, read_picture
 from ..requests.prepare import Prepared, build, check, check_number, new_run
 from ..requests.sources import is_url, unwrapped
@@ -57,80 +49,59 @@ def prepare(
 ) -> Prepared:
     """Check *asked*, read its picture, and draw a seed where none was given; nothing is sent or written.
 
-    Args:
-        current: The settings, where they have been read for many requests.
-
-    Raises:
-        InvalidRequest: it cannot be sent as it is.
+    The settings are *current* ones, where they have been read for many requests.
     """
     current = current or settings_.current()
-    channel = workspace.channel(current)
+    channel, ledger = workspace.channel(current), workspace.ledger(current.home)
     source = unwrapped(asked.pop("image", None))
     how = {name: asked.pop(name, False) for name in ("fit", "keep_metadata")}
     check = asked.pop("check_image", True)
     asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
     if is_url(source):
-        ledger = workspace.ledger(current.home)
-        for recorded in recorded_pictures(str(source), ledger, channel=channel):
+        for recorded in image_urls.recorded_pictures(str(source), ledger, channel=channel):
             prepared = build(dict(asked), recorded, channel, current.home)
             if ledger.standing(new_run(prepared)) is not None:
                 return prepared
-        picture, warnings = picture_at(str(source), ledger, channel=channel, check=check)
+        picture, warnings = image_urls.picture_at(str(source), ledger, channel=channel, check=check)
         return build(asked, picture, channel, current.home, warnings)
     if isinstance(source, Record):
-        raise InvalidRequest(
-            "a run is a video, not a picture.", hint="pass a frame of it, or the address of a picture"
-        )
-    if source is not None and not isinstance(source, Picture):
-        source = read_picture(source, **how)
+        hint = "pass a frame of it, or the address of a picture"
+        raise InvalidRequest("a run is a video, not a picture.", hint=hint)
     if source is None:
         return build(asked, None, channel, current.home)
-    if source.as_given is not None:  # a run that was made with the file as it is stands for it
-        former = replace(source, identity=source.as_given)
+    picture = source if isinstance(source, Picture) else read_picture(source, **how)
+    if picture.as_given is not None:  # a run that was made with the file as it is stands for it
+        former = replace(picture, identity=picture.as_given)
         prepared = build(dict(asked), former, channel, current.home)
-        if workspace.ledger(current.home).standing(new_run(prepared)) is not None:
+        if ledger.standing(new_run(prepared)) is not None:
             return prepared
-    return build(asked, source, channel, current.home, source.remarks)
+    return build(asked, picture, channel, current.home, picture.remarks)
 
 
 def picture_of_all(
     workspace: Workspace, source: Any, *, check_image: bool = True, **how: bool
 ) -> tuple[Picture, tuple[str, ...]]:
-    """The picture that many requests are to share, read or fetched once, and warnings.
-
-    Args:
-        workspace: Whose it is.
-        source: The picture.
-        check_image: Refuse an address that nobody can read.
-        **how: `fit` and `keep_metadata`, as `read_picture` takes them.
-
-    Raises:
-        BadImage: it cannot be used.
-    """
+    """The picture that many requests are to share, read or fetched once, and warnings; *how* is for `read_picture`."""
     source = unwrapped(source)
     if not is_url(source):
         picture = read_picture(source, **how)
         return picture, picture.remarks
     current = settings_.current()
-    channel = workspace.channel(current)
-    return picture_for_all(str(source), workspace.ledger(current.home), channel=channel, check=check_image)
+    channel, ledger = workspace.channel(current), workspace.ledger(current.home)
+    return image_urls.picture_for_all(str(source), ledger, channel=channel, check=check_image)
 
 
 def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[str]) -> Prepared:
     """The same request as it is known already, where it was asked for while its picture's address could not be read.
 
-    Such a run is known by the address; the bytes that are known since make no other request of it.
-
-    Args:
-        workspace: Whose it is.
-        prepared: The request, its picture known by its bytes.
-        kept: Fingerprints that it was to be asked for by, if there is no run yet.
+    Such a run is known by the address; the bytes that are known since make no other request of it. If there is no run yet,
+    *kept* has the fingerprints that it was to be asked for by.
     """
     image = prepared.request.image
     if image is None or image.url is None or image.by_url:
         return prepared
     ledger = workspace.ledger(prepared.home)
-    blind = replace(prepared, request=replace(prepared.request, image=by_address(image.url)))
+    blind = replace(prepared, request=replace(prepared.request, image=image_urls.by_address(image.url)))
     if ledger.standing(new_run(prepared)) is not None:
         return prepared
     meant = blind.fingerprint in kept and prepared.fingerprint not in kept
@@ -140,14 +111,7 @@ def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[s
 def again(
     workspace: Workspace, run: Record, channel: Channel, home: Path, *, replicate: int | None = None
 ) -> Prepared:
-    """The request of *run* once more, with the picture that was kept beside the ledger.
-
-    Args:
-        workspace: Whose it is.
-        run: What was asked before.
-        channel: The way to its service.
-        home: Its folder.
-        replicate: The number of a wanted repetition, which is a request of its own; by default the same request.
+    """The request of *run* once more, with the picture that was kept in *home*; or its repetition of number *replicate*.
 
     Raises:
         BadImage: the picture is gone, was altered, or its address serves another one now.
@@ -163,20 +127,16 @@ def again(
         )
     image = request.image
     if image is not None:
-        check_unchanged(image, channel=channel)
+        image_urls.check_unchanged(image, channel=channel)
     if image is not None and image.url is None:
-        kept = workspace.files(home).find_input(image.sha256)
+        files, hint = workspace.files(home), "run the cell with --fresh"
+        kept = files.find_input(image.sha256)
         if kept is None:
-            raise BadImage(
-                f"the picture {image.label} is no longer in {shown_path(workspace.files(home).inputs)}.",
-                hint="run the cell with --fresh",
-            )
+            words = f"the picture {image.label} is no longer in {shown_path(files.inputs)}."
+            raise BadImage(words, hint=hint)
         content = read_plain(kept)
         if hashlib.sha256(content).hexdigest() != image.sha256:  # paid for, and not what was asked
-            raise BadImage(
-                f"{kept.name} is no longer the picture {image.label} that was sent.",
-                hint="run the cell with --fresh",
-            )
+            raise BadImage(f"{kept.name} is no longer the picture {image.label} that was sent.", hint=hint)
     drawn, experiment = run.row.seed_drawn, run.row.experiment
     if replicate is not None:
         request, drawn = replace(request, replicate=replicate), False
@@ -207,13 +167,7 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DryRun:
-    """What would be sent, what it should cost, and what there is already.
-
-    Attributes:
-        standing: The run that stands for the request, and is taken in place of a new one.
-        who: Who answers, in words; a host that is not Kie's is named.
-        refusal: Why a new one would be refused before anything is sent.
-    """
+    """What would be sent, what it should cost, and what there is already."""
 
     service: str
     body: dict[str, Any]
@@ -221,10 +175,10 @@ class DryRun:
     picture: ImageIdentity | None
     same: tuple[Run, ...]
     other_seeds: tuple[Run, ...]
-    standing: Run | None
-    refusal: KieError | None
+    standing: Run | None  # what is taken in place of a new one
+    refusal: KieError | None  # why a new one would be refused before anything is sent
     seed_is_drawn: bool
-    who: str = ""
+    who: str = ""  # answers, in words; a host that is not Kie's is named
     warnings: tuple[str, ...] = ()
 
 
@@ -239,25 +193,21 @@ def intend(
 ) -> tuple[RunRow, bool]:
     """Record the intent, or find the run that stands for the request; the second value says whether it is new.
 
-    Raises:
-        BudgetExceeded, AuthError, InvalidRequest, NotSent: before anything is written.
+    What refuses it (`BudgetExceeded`, `AuthError`, `InvalidRequest`, `NotSent`) does so before anything is written.
     """
     check_number(max_credits)
-    request = prepared.request
-    ledger = handles.ledger(prepared.home)
-    new = new_run(prepared)
+    image, new = prepared.request.image, new_run(prepared)
+    ledger, files = handles.ledger(prepared.home), handles.files(prepared.home)
     if fresh or ledger.standing(new) is None:
         if handles.dispatcher.is_ending:
             raise NotSent("the process has begun to end, and sends nothing more.", hint="run it again")
         # What needs a key, money or the picture on disk is checked before the intent is recorded, not after.
         check(prepared, max_credits)
-        handles.files(prepared.home).check_folders()
-        if prepared.content is not None and request.image is not None:
-            handles.files(prepared.home).keep_input(
-                prepared.content, request.image.sha256, request.image.mime
-            )
-        if request.image is not None:
-            remember(request.image, ledger)
+        files.check_folders()
+        if image is not None:
+            if prepared.content is not None:
+                files.keep_input(prepared.content, image.sha256, image.mime)
+            image_urls.remember(image, ledger)
     row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, experiment_limit=experiment_limit)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):
         prepared.origin.tell_later(ledger, row.id)
@@ -274,18 +224,19 @@ def look(
 ) -> DryRun:
     """What would be sent, what there is already, and what would come of asking."""
     request, ledger = prepared.request, handles.ledger(prepared.home)
-    service, drawn = prepared.channel.settings.service, prepared.seed_drawn
-    fingerprint = request.fingerprint(prepared.channel.identity)
-    family = ledger.same_request(family=request.family(prepared.channel.identity))
-    same = [] if drawn else ledger.same_request(fingerprint=fingerprint)
-    others = [row for row in family if drawn or row.fingerprint != fingerprint]
+    channel, drawn, image = prepared.channel, prepared.seed_drawn, request.image
+    family = ledger.same_request(family=request.family(channel.identity))
+    same = [] if drawn else ledger.same_request(fingerprint=prepared.fingerprint)
+    others = [row for row in family if drawn or row.fingerprint != prepared.fingerprint]
     row = None if fresh else standing(handles, prepared)
-    image = request.image
-    body: dict[str, Any] = {"model": request.model, "input": request.wire_input(_address(prepared))}
+    address = image.url if image is not None else None
+    if image is not None and prepared.content is not None:
+        address = f"<uploaded: {image.label}, sha256 {image.sha256[:12]}…>"
+    body: dict[str, Any] = {"model": request.model, "input": request.wire_input(address)}
     if request.call_back_url:
         body["callBackUrl"] = request.call_back_url
     return DryRun(
-        service=service,
+        service=channel.settings.service,
         body=body,
         estimate=request.estimate,
         picture=image,
@@ -294,7 +245,7 @@ def look(
         standing=handles.handle(prepared.home, row) if row else None,
         refusal=None if row else _refusal(handles, prepared, max_credits),
         seed_is_drawn=drawn,
-        who=prepared.channel.settings.who,
+        who=channel.settings.who,
         warnings=prepared.warnings,
     )
 
@@ -318,15 +269,6 @@ def _refusal(handles: Handles, prepared: Prepared, max_credits: float | None) ->
     return None
 
 
-def _address(prepared: Prepared) -> str | None:
-    image = prepared.request.image
-    if image is None:
-        return None
-    return (
-        image.url if prepared.content is None else f"<uploaded: {image.label}, sha256 {image.sha256[:12]}…>"
-    )
-
-
 @contextlib.contextmanager
 def nothing_charged() -> Iterator[None]:
     """Where nothing can have been sent yet, trouble with the ledger has cost nothing, and says so."""
@@ -341,13 +283,7 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
     """Send the request again although the first try may be billed: once, whoever asks for it how often.
 
     A run of the same request that was begun since then is given instead, or this one if somebody has found its task
-    meanwhile; then nothing is sent.
-
-    Args:
-        yes: Go on without asking; else the worst case is said, and asked about once.
-
-    Raises:
-        OutcomeUnknown: it was not agreed to; nothing was sent.
+    meanwhile; then nothing is sent. Unless *yes*, the worst case is said, and asked about once.
     """
     need_unsettled(run)
     home = run.ledger.home

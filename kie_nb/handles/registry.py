@@ -29,12 +29,7 @@ log = logging.getLogger("kie_nb")
 
 
 class Handles(Workspace):
-    """The workspace with its supervisor, and the handles over it.
-
-    Args:
-        timing: How long work on runs waits.
-        resend: Sends the request of a run again.
-    """
+    """The workspace with its supervisor, and the handles over it; *resend* sends the request of a run again."""
 
     def __init__(self, timing: Timing, resend: Callable[[Run, bool], Run]) -> None:
         super().__init__(timing)
@@ -161,11 +156,7 @@ class Handles(Workspace):
         return [self.handle_of(Record(row, ledger)) for row in ledger.runs(limit=limit, **filters)]
 
     def get(self, text: str) -> Run:
-        """The run whose id or task id begins with *text*.
-
-        Raises:
-            InvalidRequest: none, or more than one does.
-        """
+        """The run whose id or task id begins with *text*; InvalidRequest if none, or more than one does."""
         return self.handle_of(self.find(text))
 
     def of_video(self, sha256: str) -> Run | None:
@@ -181,18 +172,11 @@ __all__ = ["ORDERS", "PAGE_SIZE", "Choices", "Found", "Question", "browse"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """Which finished runs are looked for; what is None or empty does not matter.
+    """Which finished runs are looked for; what is None or empty does not matter."""
 
-    Attributes:
-        page: From 1; the last one where there are fewer.
-        order: A name in `ORDERS`.
-        text: A part of the prompt, in any case.
-        least_rating: 1 to 5.
-    """
-
-    page: int = 1
-    order: str = "newest"
-    text: str = ""
+    page: int = 1  # the last one where there are fewer
+    order: str = "newest"  # in `ORDERS`
+    text: str = ""  # a part of the prompt, in any case
     tag: str | None = None
     least_rating: int | None = None
     model: str | None = None
@@ -201,19 +185,13 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """The answer.
-
-    Attributes:
-        count: All that match.
-        page: Which page this is.
-        choices: What can be chosen from among all finished runs.
-    """
+    """The answer."""
 
     runs: list[Run]
-    count: int
+    count: int  # of all that match
     page: int
     pages: int
-    choices: Choices
+    choices: Choices  # among all finished runs
 
 
 def browse(handles: Handles, question: Question) -> Found:

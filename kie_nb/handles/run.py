@@ -32,7 +32,7 @@ from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..paths import shown_path
 from ..text import in_line, say
-from .tracked import charged, come_back, goes_on, what_goes_on
+from .tracked import what_goes_on
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor
@@ -252,21 +252,15 @@ class Run(Record):
         if error is not None:
             raise error
         if not self.is_final:
-            raise StillRunning(
-                f"you stopped waiting for {self.label}. {goes_on(self)}",
-                hint=come_back(self),
-                charged=charged(self),
-            )
+            words, more = what_goes_on(self, is_cancelled=False)
+            raise StillRunning(f"you stopped waiting for {self.label}. {words}", **more)
         return self
 
     def _still_running(self, timeout_s: float | None) -> StillRunning:
+        words, more = what_goes_on(self, is_cancelled=False)
         trouble = f" {self.trouble}" if self.trouble else ""
-        return StillRunning(
-            f"{self.label} was not done after {timeout_s:g} s. {goes_on(self)}{trouble}",
-            hint=come_back(self),
-            charged=charged(self),
-            run_id=self.id,
-        )
+        words = f"{self.label} was not done after {timeout_s:g} s. {words}{trouble}"
+        return StillRunning(words, **more, run_id=self.id)
 
     # --- for displays ------------------------------------------------------------------------------------------
 
@@ -294,14 +288,11 @@ class Run(Record):
 
     def __repr__(self) -> str:
         caller = getattr(inspect.currentframe(), "f_back", None)
-        if (
-            caller is not None and caller.f_globals.get("__package__") == "asyncio"
-        ):  # it wants a coroutine, and says what it got
-            return f"run {self.id[:8]}: write `await run`, or run.wait()"
+        if caller is not None and caller.f_globals.get("__package__") == "asyncio":
+            return f"run {self.id[:8]}: write `await run`, or run.wait()"  # it wants a coroutine, and says what it got
         seed = f" seed={self.seed}" if self.seed is not None else ""
-        where = (
-            f" {shown_path(self.video)}" if self.video else f" task {self.task_id}" if self.task_id else ""
-        )
+        task = f" task {self.task_id}" if self.task_id else ""
+        where = f" {shown_path(self.video)}" if self.video else task
         mark = " SIMULATED" if self.service == "simulator" else ""
         remarks = f" ({' '.join(self.remarks)})" if self.remarks else ""
         return in_line(f"<Run {self.id[:8]} {self.state}{seed}{where}{mark}{remarks}>")
@@ -324,6 +315,5 @@ class Run(Record):
 
 def _check_words(text: str, most: int, what: str) -> None:
     if not can_be_kept(text, most):
-        raise InvalidRequest(
-            f"{text!r} cannot be {what}.", hint=f"1 to {most} characters, and no NUL among them", charged=""
-        )
+        hint = f"1 to {most} characters, and no NUL among them"
+        raise InvalidRequest(f"{text!r} cannot be {what}.", hint=hint, charged="")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,11 @@ from .run import Run
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """What became of a task that was named.
-
-    Attributes:
-        run: The run it settled, or already belonged to; None if it fits none.
-        words: What was done, in words.
-    """
+    """What became of a task that was named."""
 
     task_id: str
-    run: Run | None
-    words: str
+    run: Run | None  # that it settled, or already belonged to
+    words: str  # what was done
 
     def __repr__(self) -> str:
         return in_line(f"task {self.task_id} {self.words}")
@@ -76,12 +72,6 @@ class Session(Handles):
             max_credits: The most that this run may be estimated at.
             on_start: Called as soon as the run is known, before the service has answered.
             **asked: `image`, `model`, `raw`, `call_back_url` and the model's own fields.
-
-        Raises:
-            InvalidRequest: it cannot be sent as it is.
-            BudgetExceeded: the estimate is above `max_credits`.
-            OutcomeUnknown: an earlier run of this request may be billed; `fresh=True` sends it again at your word.
-            KieError: the service refused.
         """
         origin = here()  # first: git answers while the picture is read
         with nothing_charged():
@@ -108,22 +98,10 @@ class Session(Handles):
     ) -> tuple[Run, str]:
         """The run of a checked request, new or standing, and how it came about (see `Started`); waits for nothing.
 
-        Args:
-            prepared: The request.
-            fresh: As for `start`.
-            max_credits: As for `start`.
-            experiment_limit: The most that all runs of its experiment may cost, in credits: checked where the intent is recorded.
-
-        Raises:
-            KieError: as `start`, but for what the service will answer.
+        All runs of its experiment may cost *experiment_limit*, which is checked where the intent is recorded.
         """
-
-        def record() -> tuple[RunRow, bool]:
-            with nothing_charged():
-                return intend(
-                    self, prepared, fresh=fresh, max_credits=max_credits, experiment_limit=experiment_limit
-                )
-
+        limits: dict[str, Any] = {"max_credits": max_credits, "experiment_limit": experiment_limit}
+        record = nothing_charged()(partial(intend, self, prepared, fresh=fresh, **limits))
         with self.begin_lock:
             row, is_new = record()
             run = self.handle(prepared.home, row)
@@ -162,16 +140,7 @@ class Session(Handles):
     def prepare(
         self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
     ) -> Prepared:
-        """Check a request and read its picture; nothing is sent or written.
-
-        Args:
-            prompt: What should happen.
-            current: The settings, where they have been read for many requests.
-            **asked: As for `start`.
-
-        Raises:
-            InvalidRequest: it cannot be sent as it is.
-        """
+        """Check a request and read its picture, with *current* settings for many; nothing is sent or written."""
         return prepare(self, prompt, asked, current)
 
     def dry_run(
@@ -209,9 +178,8 @@ class Session(Handles):
     def _await_judgement(self, runs: list[Run]) -> None:
         """Wait the moments that it takes to record an unknown outcome for requests whose process died while sending."""
         end = time.monotonic() + self.timing.judged_wait_s
-        dead = [
-            run for run in runs if run.state is State.SENDING and not run.ledger.leases.is_others(run.row)
-        ]
+        sending = [run for run in runs if run.state is State.SENDING]
+        dead = [run for run in sending if not run.ledger.leases.is_others(run.row)]
         while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:
             time.sleep(0.02)
 
@@ -222,11 +190,7 @@ class Session(Handles):
     # --- money and settling ------------------------------------------------------------------------------------
 
     def settle(self, task: str | Mapping[str, Any]) -> Settled:
-        """Find the run of unknown outcome that made *task*, by all that was asked, and fetch its video.
-
-        Raises:
-            KieError: the service does not show the task.
-        """
+        """Find the run of unknown outcome that made *task*, by all that was asked, and fetch its video."""
         task_id, record, words = settling.settle(self.supervisor, task)
         return Settled(task_id=task_id, run=self.handle_of(record) if record else None, words=words)
 
@@ -241,17 +205,12 @@ class Session(Handles):
 
 
 def found_again(run_id: str, home: str) -> Run:
-    """The handle of a run that was pickled: in the ledger that it was in, or in the current one.
-
-    Raises:
-        LedgerError: it is in neither.
-    """
+    """The handle of a run that was pickled: in the ledger that it was in, or in the current one."""
     session, current = get_session(), settings_.current()
     for folder in dict.fromkeys((Path(home), current.home)):
-        if current.ledger_url or (folder / LEDGER).is_file():
-            row = session.ledger(folder).get(run_id)
-            if row is not None:
-                return session.handle(folder, row)
+        is_there = current.ledger_url or (folder / LEDGER).is_file()
+        if is_there and (row := session.ledger(folder).get(run_id)) is not None:
+            return session.handle(folder, row)
     raise LedgerError(
         f"run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
         hint="KIE_NB_HOME=... names the folder of its ledger; `%kie export` and `%kie import` bring runs to another machine",

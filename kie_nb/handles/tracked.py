@@ -19,26 +19,16 @@ log = logging.getLogger("kie_nb")
 
 
 class Tracked(Record):
-    """A run whose row is the last one published, with those who wait for it and listen.
-
-    Attributes:
-        done: Ends when the run has come to its end, or nobody waits any more.
-        answered: Ends when the service has accepted or refused.
-        error: What went wrong, if anything did.
-        trouble: Something that passes, in words.
-        is_stopped: Whether somebody has stopped waiting for it.
-        held: Displays that waits end with.
-        pid: The process that it lives in.
-    """
+    """A run whose row is the last one published, with those who wait for it and listen."""
 
     def __init__(self, row: RunRow, ledger: Ledger, dispatcher: Dispatcher) -> None:
         super().__init__(row, ledger)
-        self.done: Future[None] = Future()
-        self.answered: Future[None] = Future()
+        self.done: Future[None] = Future()  # the run has come to its end, or nobody waits any more
+        self.answered: Future[None] = Future()  # the service has accepted or refused
         self.error: KieError | None = None
-        self.trouble = ""
-        self.is_stopped = False
-        self.held: list[Future[None]] = []
+        self.trouble = ""  # something that passes, in words
+        self.is_stopped = False  # somebody has stopped waiting for it
+        self.held: list[Future[None]] = []  # displays that waits end with
         self.pid = os.getpid()
         self._dispatcher = dispatcher
         self._listeners: list[Listener] = []
@@ -50,10 +40,8 @@ class Tracked(Record):
         """It is driven (again)."""
         with self._lock:
             self.error, self.is_stopped, self.trouble = None, False, ""
-            if self.done.done():
-                self.done = Future()
-            if self.answered.done():
-                self.answered = Future()
+            self.done = Future() if self.done.done() else self.done
+            self.answered = Future() if self.answered.done() else self.answered
 
     def update(self, row: RunRow) -> None:
         """Its row is *row* now."""
@@ -151,14 +139,8 @@ def come_back(run: Record) -> str:
 
 
 def what_goes_on(run: Record, *, is_cancelled: bool) -> tuple[str, dict[str, str]]:
-    """What an interrupted wait means, its cost and the next step.
-
-    Args:
-        is_cancelled: What was not sent yet was cancelled, and will not be sent behind anyone's back.
-    """
+    """What an interrupted wait means, its cost and the next step; what was not sent yet may have been cancelled."""
     if is_cancelled:
-        return (
-            f"{run.label} was not sent yet and will not be: nothing was charged.",
-            {"hint": "run the cell to send it"},
-        )
+        words = f"{run.label} was not sent yet and will not be: nothing was charged."
+        return words, {"hint": "run the cell to send it"}
     return goes_on(run), {"hint": come_back(run), "charged": charged(run)}

@@ -106,8 +106,8 @@ def _chosen(workspace: Workspace, runs: Iterable[Record | str] | None) -> list[R
     if isinstance(runs, Record | str):
         runs = [runs]
     if runs is None:
-        rows = workspace.here.runs(states={State.FETCHED}, limit=None)
-        found = [Record(row, workspace.here) for row in rows]
+        ledger = workspace.here
+        found = [Record(row, ledger) for row in ledger.runs(states={State.FETCHED}, limit=None)]
     else:
         found = [run if isinstance(run, Record) else workspace.find(run) for run in runs]
     if not found:
