@@ -32,10 +32,7 @@ from kie_nb.notebook import page
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.notebook.gallery.tiles import tile
 from kie_nb.notebook.live_output import LiveOutput
-from kie_nb.notebook.panel.pricing import Priced
-from kie_nb.notebook.panel.queue_row import state_of
 from kie_nb.notebook.panel.static import static_page
-from kie_nb.notebook.panel.widgets import mark
 from kie_nb.notebook.run_list import RunList
 from kie_nb.notebook.wall_widget import page_of
 from kie_nb.operations.evidence import Evidence, Others, Verdict
@@ -65,19 +62,6 @@ def run_of(value, *, state=State.FAIL, **more):
         "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}),
     }  # fmt: skip
     return SimpleNamespace(**given | more)
-
-
-def row_of(value):
-    return SimpleNamespace(
-        id="abcdef123456",
-        state="unknown",
-        request={"input": {"prompt": value}},
-        model="m",
-        seed=value,
-        owner=None,
-        owner_hint=None,
-        beat=0,
-    )
 
 
 def experiment_of(value):
@@ -118,12 +102,6 @@ def wall_of(value):
     return Wall(list(zip(places, runs, strict=True)), title=str(value))
 
 
-def marked(value):
-    box, place = SimpleNamespace(add_class=str, remove_class=str), SimpleNamespace(layout=SimpleNamespace())
-    mark(box, place, value)
-    return place.value
-
-
 def kept_page(value):
     """The page in a live card's output."""
     output = LiveOutput.__new__(LiveOutput)
@@ -143,9 +121,6 @@ PARTS = {
     "video": lambda value: page.video_page(run_of(value), source="videos/x.mp4", poster=JPEG, note=str(value)),
     "picture": lambda value: page.picture_page(run_of(value), source="videos/x.png", poster=None, note=str(value)),
     "runs": lambda value: RunList([run_of(value)])._repr_html_(),
-    "queue": lambda value: state_of(row_of(value)),
-    "price": lambda value: Priced(words=value, refusal=value).html(None, is_free=True, why=value),
-    "mistake": marked,
     "experiment": lambda value: page_of_experiment(experiment_of(value)),
     "plan": lambda value: plan_of(value)._repr_html_(),
     "comparison": lambda value: comparison_of(value)._repr_html_(),

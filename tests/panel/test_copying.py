@@ -22,11 +22,11 @@ def copied(page):
     def copy(run):
         page.panel.say("")
         page.panel.run_view.show(run)
-        page.until(lambda: page.panel.run_view.copy.text)
+        page.until(lambda: page.view.cell)
 
         def is_told():
             if "cell" not in page.says:  # a run that ends just now is told over it
-                page.panel.run_view._copied(None, {"copied": True}, [])
+                page.send("copied", id=run.id)
                 time.sleep(0.3)
             return "cell" in page.says
 
@@ -107,11 +107,11 @@ def test_a_picture_that_was_replaced_is_asked_for_by_its_kept_copy(page, copied,
     shutil.copy(cat, "cat.png")
     run = kie.generate("The cat smiles.", image="cat.png", seed=7).wait()
     assert "spends nothing" in copied(run)
-    assert "--image cat.png" in page.panel.run_view.copy.text
+    assert "--image cat.png" in page.view.cell
     Image.new("RGB", (640, 480), "red").save("cat.png")
 
     assert "take the cell once more" in copied(run)
-    assert f"inputs/{run.request.image.sha256}" in page.panel.run_view.copy.text
+    assert f"inputs/{run.request.image.sha256}" in page.view.cell
     assert "spends nothing" in copied(run)
 
 

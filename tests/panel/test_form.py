@@ -18,8 +18,7 @@ from kie_nb.notebook.panel.draft import Draft
 from kie_nb.notebook.panel.static import static_page
 from kie_nb.requests.images import read_picture
 
-WRONG = "kie-panel-wrong"
-TEXT = "wan/2-5-text-to-video"
+TEXT, IMAGE = "wan/2-5-text-to-video", "wan/2-5-image-to-video"
 GOOD = {"model": TEXT, "values": {"prompt": "Waves."}, "seed": 7}
 
 
@@ -81,35 +80,37 @@ def test_a_seed_that_is_left_out_is_no_mistake():
 @pytest.mark.parametrize("model", known_models())
 def test_every_field_has_a_control_with_its_words_and_choices(page, model):
     """Nothing is written twice."""
-    page.form.model.value = model
+    page.view.chosen = model
+    controls = {each["name"]: each for each in page.view.models[model]["fields"]}
 
     for entry in describe(model):
-        if entry.option in {"image", "seed"}:
-            continue
-        widget = page.field(entry.name).widget
-        assert widget.description == entry.title
-        assert widget.tooltip == entry.help
-        shown = {value for _, value in getattr(widget, "options", ())}
-        assert set(entry.choices) <= shown
+        control = controls[entry.name]
+        assert (control["title"], control["help"], control["most"]) == (
+            entry.title,
+            entry.help,
+            entry.max_length,
+        )
+        assert set(entry.choices) <= {value for value, _ in control["choices"]}
     assert page.form.read().model == model
 
 
 def test_what_was_written_stays_when_the_model_changes(page):
-    """A look at another model loses nothing."""
-    page.write(prompt="Waves.", duration="10")
-    page.form.model.value = TEXT
-    page.write(aspect_ratio="9:16")
+    """A look at another model loses nothing, and asks it for nothing that it does not take."""
+    page.view.chosen = TEXT
+    page.write(prompt="Waves.", duration="10", aspect_ratio="9:16")
+    page.view.chosen = IMAGE
 
-    assert page.form.read().values["prompt"] == "Waves."
-    assert page.form.read().values["duration"] == "10"
+    assert page.form.read().fields == {"prompt": "Waves.", "duration": "10"}
+    page.view.chosen = TEXT
+    assert page.form.read().fields["aspect_ratio"] == "9:16"
 
 
 def test_a_picture_arrives_in_pieces(page, cat):
     """As large files do; its pixels and size are shown."""
     page.give(cat, piece_bytes=50_000)
-    page.until(lambda: page.form.picture.place.facts)
+    page.until(lambda: "kB" in page.facts)
 
-    assert page.form.picture.place.facts == "chelsea.png · 451 × 300 · 237 kB"
+    assert page.facts == "chelsea.png · 451 × 300 · 237 kB"
     assert page.form.read().source == read_picture(cat)
 
 
@@ -119,82 +120,65 @@ def test_a_picture_arrives_in_pieces(page, cat):
 )
 def test_a_bad_path_is_said_at_the_picture(page, path, words):
     """In the words of the magic, before anything is sent."""
-    page.form.picture.path.value = path
-    page.until(lambda: words in page.form.picture.error.value)
-    page.until(lambda: not page.panel.button.disabled)
+    page.view.path = path
+    page.until(lambda: words in page.error("image_url"))
+    page.until(lambda: page.is_on)
     page.write(prompt="The cat smiles.")
     page.click()
-    page.answer()
-    page.until(lambda: page.panel.callbacks.line.is_bad)
+    page.until(lambda: not page.panel.submission.is_ready)
+    page.until(lambda: page.panel.submission.is_ready)
 
-    assert "nothing" in page.says
-
-
-def test_a_path_with_a_slip_is_told_its_neighbour(page, cat):
-    """As a cell says it; and on a line of its own."""
-    shutil.copy(cat, "cat.png")
-    page.form.picture.path.value = "ct.png"
-    page.until(lambda: "there is no file" in page.form.picture.error.value)
-
-    assert "\nnext: did you mean cat.png?" in page.form.picture.error.value
-
-
-def test_a_wrong_seed_marks_the_seed_alone(page):
-    """Not the runs beside it, which are right; a press says why, and sends nothing."""
-    page.form.model.value = TEXT
-    page.write(prompt="Waves.")
-    page.form.seed.text.value = "-3"
-    page.until(lambda: "seed" in page.form.seed.error.value)
-
-    marked = [each for each in (page.form.seed.text, page.form.seed.count) if WRONG in each._dom_classes]
-    assert marked == [page.form.seed.text]
-    assert WRONG not in page.form.seed.box._dom_classes
-    page.click()
-    page.answer()
-    page.until(lambda: "charged: nothing" in page.says)
-    assert "seed=-3" in page.says
+    assert words in page.error("image_url")
     assert not kie.runs()
 
 
-def test_what_was_said_of_a_mistake_goes_when_it_is_mended(page):
-    """All of it must be: one of two mistakes is no reason yet. What came behind it stays."""
-    page.form.model.value = TEXT
-    page.form.seed.text.value = "-3"
-    page.until(lambda: not page.panel.button.disabled)
-    page.click()
-    page.answer()
-    page.until(lambda: page.panel.callbacks.line.is_bad)
-    page.panel.say("Run 1 is done.", add=True)
+def test_a_path_with_a_slip_is_told_its_neighbour(page, cat):
+    """As something to press."""
+    shutil.copy(cat, "cat.png")
+    page.view.path = "ct.png"
+    page.until(lambda: "there is no file" in page.error("image_url"))
+
+    (fix,) = page.view.errors["image_url"]["fixes"]
+    assert fix["label"] == "Use cat.png"
+    assert "did you mean" not in page.error("image_url")  # once is enough
+    page.send("fix", **fix)
+    page.until(lambda: "cat.png · 451 × 300" in page.facts)
+    assert page.view.path == "cat.png"
+
+
+def test_a_wrong_seed_marks_the_seed_alone(page):
+    """A press says why, once and at its field, and sends nothing."""
+    page.view.chosen = TEXT
     page.write(prompt="Waves.")
-    page.until(lambda: not page.field("prompt").error.value)
-    assert "seed=-3" in page.says
-
-    page.form.seed.text.value = "3"
-    page.until(lambda: "seed=-3" not in page.says)
-
-    assert page.says == "Run 1 is done."
-
-
-def test_an_error_of_another_kind_outlives_a_right_form(page):
-    """A run that has failed is said until something else is."""
-    page.form.model.value = TEXT
-    page.until(lambda: not page.panel.button.disabled)
+    page.view.seed = "-3"
+    page.until(lambda: "seed" in page.error("seed"))
+    page.until(lambda: page.is_on)
     page.click()
-    page.answer()
-    page.until(lambda: page.panel.callbacks.line.is_bad)
+    page.until(lambda: not page.panel.submission.is_ready)
+    page.until(lambda: page.panel.submission.is_ready)
+
+    assert list(page.view.errors) == ["seed"]
+    assert "seed=-3" not in page.says
+    assert not kie.runs()
+
+
+def test_what_is_missing_is_a_mistake_once_generate_is_pressed(page):
+    """It goes when it is mended."""
+    page.view.chosen = TEXT
+    page.until(lambda: page.is_on)
+    assert not page.view.errors
     page.panel.say("Run 1 failed.", bad=True)
+    page.click()
+    page.until(lambda: page.error("prompt"))
+    assert page.says == ""
     page.write(prompt="Waves.")
-    page.until(lambda: not page.field("prompt").error.value)
-
-    assert page.says == "Run 1 failed."
-    assert page.panel.callbacks.line.is_bad
+    page.until(lambda: not page.view.errors)
 
 
 def test_a_lost_piece_is_no_picture(page, cat):
     """Half a photograph is never sent."""
-    message = {"id": "a", "name": "cat.png", "piece": 1, "pieces": 2}
-    page.form.picture._message(None, message, [b"half"])
-    page.until(lambda: "lost on its way" in page.form.picture.error.value)
+    page.send("piece", b"half", id="a", name="cat.png", piece=1, pieces=2)
+    page.until(lambda: "lost on its way" in page.error("image_url"))
 
     assert page.form.read().source is None
 
@@ -224,11 +208,11 @@ def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
     monkeypatch.setattr(
         "kie_nb.requests.image_urls.check_url", lambda url, **_own: url
     )  # no public address here
-    page.form.picture.path.value = f"{served}/cat.png"
-    page.until(lambda: "451 × 300" in page.form.picture.place.facts)
+    page.view.path = f"{served}/cat.png"
+    page.until(lambda: "451 × 300" in page.facts)
 
-    assert page.form.picture.place.facts == "cat.png · 451 × 300 · 241 kB"
-    assert page.form.picture._still
+    assert page.facts == "cat.png · 451 × 300 · 241 kB"
+    assert page.form.picture.still
     assert page.form.read().source == f"{served}/cat.png"
 
 
@@ -238,9 +222,9 @@ def test_a_picture_by_its_address_is_shown(page, served, cat, monkeypatch):
 def test_an_address_that_serves_no_picture_is_marked(page, served, path, words, monkeypatch):
     """Before it is asked for; where it may still be read by the service, it can be."""
     monkeypatch.setattr("kie_nb.requests.image_urls.check_url", lambda url, **_own: url)
-    page.form.picture.path.value = f"{served}/{path}"
+    page.view.path = f"{served}/{path}"
 
-    page.until(lambda: words in page.form.picture.error.value)
+    page.until(lambda: words in page.error("image_url"))
 
 
 def test_a_picture_that_is_read_too_slowly_is_not_waited_for_without_end(page, cat, monkeypatch):
@@ -255,11 +239,11 @@ def test_a_picture_that_is_read_too_slowly_is_not_waited_for_without_end(page, c
 def test_a_picture_that_is_read_too_late_is_not_shown_for_another(page, cat):
     """What stands there is what is sent: the one that was given last."""
     for turn in range(40):
-        page.form.picture.path.value = str(cat)
+        page.view.path = str(cat)
         time.sleep(0.004 * (turn % 10))
-        page.form.picture.path.value = "ftp://a.example/x.png"
+        page.view.path = "ftp://a.example/x.png"
         time.sleep(0.05)
-        assert page.form.picture.place.facts == page.form.read().source == "ftp://a.example/x.png"
+        assert page.facts == page.form.read().source == "ftp://a.example/x.png"
 
 
 def test_what_stands_in_the_panels_place_names_nothing_that_is_not_there():

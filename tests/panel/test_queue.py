@@ -1,7 +1,6 @@
 """The queue: what is open in the ledger, whoever began it; bounded, and quiet while nothing changes."""
 
 import re
-import time
 from dataclasses import replace
 
 import owners
@@ -10,7 +9,7 @@ import pytest
 import kie_nb as kie
 from kie_nb.handles import get_session
 from kie_nb.ledger import search
-from kie_nb.notebook.panel.queue import STEP
+from kie_nb.notebook.panel.queue import STEP, row_of
 from kie_nb.operations.evidence import UNSETTLED
 from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
@@ -19,11 +18,7 @@ LOST = Fault(call="create", kind="lost_reply", times=1)
 
 
 def text(row):
-    return row.children[0].value
-
-
-def buttons(row):
-    return [button.description for button in row.children[2:] if button.layout.display != "none"]
+    return " ".join(str(row[name]) for name in ("word", "prompt", "seed", "why", "id"))
 
 
 @pytest.fixture
@@ -35,39 +30,50 @@ def slow(simulate):
 def test_runs_of_cells_have_rows(page, slow, cat):
     """The panel is another face of the same session."""
     run = kie.generate("The cat smiles.", image=cat, seed=5)
-    page.until(lambda: page.rows and "waiting" in text(page.rows[0]))
+    page.until(lambda: page.rows and "Waiting" in text(page.rows[0]))
 
     assert "The cat smiles." in text(page.rows[0])
-    assert "seed 5" in text(page.rows[0])
+    assert page.rows[0]["seed"] == 5
     page.until(
-        lambda: re.search(r"0:(?!00)\d\d", page.rows[0].children[1].value)
+        lambda: re.search(r"0:(?!00)\d\d", page.view.clocks[run.id]["text"])
     )  # a busy machine skips seconds
-    assert buttons(page.rows[0]) == ["Stop waiting", "Show"]
+    assert page.rows[0]["buttons"] == ["stop"]
 
-    page.rows[0].children[2].click()
-    page.until(lambda: "stopped waiting" in text(page.rows[0]))
+    page.send("stop", id=run.id)
+    page.until(lambda: "not watched" in text(page.rows[0]))
     assert f"You stopped waiting for run {run.id[:8]}" in page.says
     assert "goes on at the service" in page.says
-    page.rows[0].children[3].click()
-    page.until(lambda: page.panel.run_view.run is run)
+    page.send("show", id=run.id)
+    page.until(lambda: page.view.result.get("id") == run.id)
 
 
 def test_a_late_press_acts_on_no_other_run(page, simulate, cat):
     """It was meant for the row that stood there: a cell that computes holds presses back."""
     simulate(speed=5)
     first = kie.generate("The cat smiles.", image=cat, seed=5)
-    page.until(lambda: page.rows and first.id[:8] in text(page.rows[0]))
-    late = page.rows[0].children[2]
+    page.until(lambda: page.rows and page.rows[0]["id"] == first.id)
     first.wait()
     page.until(lambda: not page.rows)
     simulate(speed=0.05)
     second = kie.generate("The cat smiles.", image=cat, seed=6)
-    page.until(lambda: page.rows and second.id[:8] in text(page.rows[0]))
-    late.click()
-    time.sleep(0.3)  # what it would do is done on another thread
+    page.until(lambda: page.rows and page.rows[0]["id"] == second.id)
+    page.send("stop", id=first.id)
+    page.until(lambda: "not open any more" in page.says)
 
     assert not second.is_stopped
     assert "stopped" not in page.says
+
+
+def test_a_run_that_nobody_drives_is_paused_until_it_is_taken_up(page, simulator, cat, monkeypatch):
+    """No clock runs for it; Resume goes on with it, and nothing is charged again."""
+    run = kie.generate("The cat smiles.", image=cat, seed=5).wait()
+    session = get_session()
+    monkeypatch.setattr(type(session.here.leases), "is_dead", lambda _leases, row: row.state != "fetched")
+    left = replace(run.row, state="generating", **owners.dead())
+    row = row_of(left)
+
+    assert (row["word"], row["tone"]) == ("Paused", "warn")
+    assert (row["why"], row["buttons"]) == ("its notebook was closed", ["resume"])
 
 
 def test_to_stop_what_was_not_sent_says_that_it_was_taken_back(page, slow, cat, monkeypatch):
@@ -75,7 +81,8 @@ def test_to_stop_what_was_not_sent_says_that_it_was_taken_back(page, slow, cat, 
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "1")
     kie.generate("The cat smiles.", image=cat, seed=5)
     held = kie.generate("The cat smiles.", image=cat, seed=6)
-    page.panel.queue.actions["stop"](held)
+    page.until(lambda: held.id in page.panel.queue.shown)
+    page.send("stop", id=held.id)
     page.until(lambda: held.id[:8] in page.says)
 
     assert held.state == "not_sent"
@@ -83,16 +90,15 @@ def test_to_stop_what_was_not_sent_says_that_it_was_taken_back(page, slow, cat, 
 
 
 def test_twelve_rows_are_shown_and_more_when_asked_for(page, slow, cat):
-    """Widgets are dear; the rest is counted."""
+    """The rest is counted."""
     for seed in range(STEP + 3):
         kie.generate("The cat smiles.", image=cat, seed=seed)
-    page.until(lambda: "and 3 more" in page.panel.queue.head.value)
+    page.until(lambda: page.view.queue["note"] == "3 more")
     assert len(page.rows) == STEP
 
-    page.panel.queue.more.click()
+    page.send("more")
     page.until(lambda: len(page.rows) == STEP + 3)
-    assert page.panel.queue.more.layout.display == "none"
-    assert "more" not in page.panel.queue.head.value
+    assert (page.view.queue["hasMore"], page.view.queue["note"]) == (False, "")
 
 
 def test_what_has_to_be_settled_comes_first(page, unknown, simulate, cat):
@@ -100,7 +106,7 @@ def test_what_has_to_be_settled_comes_first(page, unknown, simulate, cat):
     simulate(speed=0.05)
     for seed in range(STEP + 1):
         kie.generate("The cat yawns.", image=cat, seed=seed)
-    page.until(lambda: "and 2 more" in page.panel.queue.head.value)
+    page.until(lambda: page.view.queue["note"] == "2 more")
 
     assert unknown.id[:8] in text(page.rows[0])
     assert set(search.UNSETTLED) == UNSETTLED  # the ledger's words for them
@@ -112,31 +118,29 @@ def test_what_was_left_unsent_is_taken_back_at_a_press(page, simulator, cat):
     prepared = session.prepare("The cat smiles.", image=cat, seed=5)
     gone = replace(prepare.new_run(prepared), **owners.dead())
     row, _is_new = session.here.intend(gone)
-    page.until(lambda: page.rows and "left behind, never sent" in text(page.rows[0]))
-    assert buttons(page.rows[0]) == ["Take back"]
+    page.until(lambda: page.rows and "closed before it was sent" in text(page.rows[0]))
+    assert page.rows[0]["buttons"] == ["take_back"]
 
-    page.rows[0].children[5].click()
+    page.send("take_back", id=row.id)
     page.until(lambda: not page.rows)
     page.until(lambda: "never sent and will not be: nothing was charged" in page.says)
-    assert not page.panel.callbacks.line.is_bad
+    assert not page.is_bad
     assert kie.get(row.id).state == "not_sent"
     assert simulator.counts["create_requests"] == 0
 
 
-def test_a_quiet_queue_sends_nothing(page, slow, cat, monkeypatch):
+def test_a_quiet_queue_sends_nothing(page, slow, cat):
     """Only the clocks move."""
-    kie.generate("The cat smiles.", image=cat, seed=5)
-    page.until(lambda: page.rows and "waiting" in text(page.rows[0]))
+    run = kie.generate("The cat smiles.", image=cat, seed=5)
+    page.until(lambda: page.rows and "Waiting" in text(page.rows[0]) and run.id in page.view.clocks)
     sent = []
-    for row in page.panel.queue._shown.values():
-        row.state.observe(lambda change: sent.append(change["new"]), "value")
-    page.panel.queue.rows.observe(lambda change: sent.append(change["new"]), "children")
-    clock = page.rows[0].children[1].value
-    page.until(lambda: page.rows[0].children[1].value != clock)
-    clock = page.rows[0].children[1].value
-    page.until(lambda: page.rows[0].children[1].value != clock)
+    page.view.observe(lambda change: sent.append(change["name"]))
+    clock = page.view.clocks[run.id]
+    page.until(lambda: page.view.clocks[run.id] != clock)
+    clock = page.view.clocks[run.id]
+    page.until(lambda: page.view.clocks[run.id] != clock)
 
-    assert sent == []
+    assert set(sent) == {"clocks"}
 
 
 @pytest.fixture
@@ -146,8 +150,8 @@ def unknown(page, simulator, cat):
     with pytest.raises(kie.OutcomeUnknown) as lost:
         kie.generate("The cat smiles.", image=cat, seed=5)
     run = kie.get(lost.value.run_id)
-    page.until(lambda: page.rows and buttons(page.rows[0]) == ["Show", "Settle"])
-    page.rows[0].children[4].click()
+    page.until(lambda: page.rows and page.rows[0]["buttons"] == ["settle"])
+    page.send("settle", id=run.id)
     page.until(lambda: page.panel.settling.box.layout.display is None)
     assert "at risk" in page.panel.settling.evidence.value
     return run
@@ -171,12 +175,12 @@ def walk(widget):
 def test_an_unknown_run_is_settled_with_its_task(page, simulator, unknown):
     """A wrong id is said; the right one brings the video."""
     page.panel.settling.task.value = "no-such-task"
-    press(page, "Adopt")
-    page.until(lambda: page.panel.callbacks.line.is_bad)
+    press(page, "Use this task")
+    page.until(lambda: page.is_bad)
     page.panel.settling.task.value = simulator.tasks[0].task_id
-    press(page, "Adopt")
+    press(page, "Use this task")
     page.until(lambda: unknown.state == "fetched")
-    page.until(lambda: page.panel.run_view.player.showing == unknown.id)
+    page.until(lambda: page.view.result["id"] == unknown.id and page.view.result["isThere"])
 
     assert simulator.counts["create_requests"] == 1
     page.until(lambda: not page.rows)
@@ -184,7 +188,7 @@ def test_an_unknown_run_is_settled_with_its_task(page, simulator, unknown):
 
 def test_sending_again_asks_in_its_place(page, simulator, unknown):
     """The worst case stands there before; a double click answers once."""
-    press(page, "Send again…")
+    press(page, "Send again (may pay twice)")
     page.until(lambda: "If the first try was billed" in page.panel.settling.question.value)
     assert simulator.counts["create_requests"] == 1
     yes = page.panel.settling.answers[0]
@@ -201,7 +205,7 @@ def test_sending_again_asks_in_its_place(page, simulator, unknown):
 def test_what_was_sent_again_elsewhere_is_not_sent_once_more(page, simulator, unknown):
     """The question says so, and what is said afterwards names the run that there is."""
     there = unknown.resend(yes=True)
-    press(page, "Send again…")
+    press(page, "Send again (may pay twice)")
     page.until(lambda: "It was sent again already" in page.panel.settling.question.value)
     page.panel.settling.answers[0].click()
     page.until(lambda: f"run {there.id[:8]} stands for its request now" in page.says)

@@ -17,7 +17,7 @@ from ...engine.dispatcher import Threads
 from ...errors import KieError, OutOfCredits
 from ...handles import get_session
 from ...text import visible
-from .widgets import MessageLine
+from .view import PanelView
 
 log = logging.getLogger("kie_nb")
 MOST_LINES = 9
@@ -33,15 +33,16 @@ _CELL = re.compile("|".join(_NEXT))
 class Callbacks:
     """Runs the panel's callbacks until it is closed, and says what happens; from any thread.
 
-    Args:
+    Attributes:
         changed: Checks the form again: a field, the service or the ledger has changed.
         billed: The same, and the balance is read again.
+        draw: Draws the button again.
     """
 
-    def __init__(self, *, changed: Callable[[], None], billed: Callable[[], None]) -> None:
-        self.changed, self.billed = changed, billed
-        self.line = MessageLine()
-        self.complaint = ""  # what was said of the form's mistakes when *Generate* was pressed
+    def __init__(self, view: PanelView) -> None:
+        self.changed: Callable[[], None] = lambda: None
+        self.billed = self.draw = self.changed  # until they are priced, see `Checking`
+        self._view = view
         self.is_closed = False
         self._lock = threading.Lock()
         self._pool = Threads(4, "kie-nb-panel")
@@ -100,10 +101,11 @@ class Callbacks:
         """
         text = visible(text)
         with self._lock:
-            if add and self.line.is_bad:
-                if text in self.line.text:
+            said = self._view.line
+            if add and said["isBad"]:
+                if text in said["text"]:
                     return
-                bad, text = True, "\n".join([*self.line.text.split("\n"), text][-MOST_LINES:])
+                bad, text = True, "\n".join([*said["text"].split("\n"), text][-MOST_LINES:])
             self._write(text, bad=bad)
 
     def trouble(self, exc: Exception, *, add: bool = False) -> None:
@@ -116,17 +118,8 @@ class Callbacks:
         log.error("error in the panel", exc_info=exc)
         self.say(f"Something went wrong in the panel: {type(exc).__name__}: {exc}", bad=True)
 
-    def withdraw(self) -> None:
-        """Nothing of the form is wrong now: remove what was said of its mistakes, and keep what came after."""
-        with self._lock:
-            said, self.complaint = self.complaint, ""
-            if said and self.line.text.startswith(said):
-                rest = self.line.text.removeprefix(said).strip()
-                self._write(rest, bad=bool(rest))
-
     def _write(self, text: str, *, bad: bool) -> None:
-        with self.line.hold_sync():
-            self.line.is_bad, self.line.text = bad, text
+        self._view.line = {"text": text, "isBad": bad}
 
 
 def lines_of(error: KieError) -> list[str]:

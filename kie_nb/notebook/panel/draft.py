@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
@@ -56,6 +57,12 @@ class Draft:
     def _text(self, name: str, value: Any) -> Any:
         """As the magic takes the body of a cell: without white space around it."""
         return value.strip() if isinstance(value, str) and value != self.kept.get(name) else value
+
+    def with_seed(self) -> Draft:
+        """The same, with a seed that is drawn where none was given."""
+        if self.seed is not None:
+            return self
+        return replace(self, seed=secrets.randbelow(SEED_MAX + 2 - self.count))
 
     @property
     def seeds(self) -> list[int]:

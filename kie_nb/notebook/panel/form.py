@@ -1,59 +1,50 @@
-"""The form: a draft with a control for each of its fields, for whichever model is chosen."""
+"""The form: a draft, as the page holds it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import ipywidgets as kit
-
-from ...catalogue import Field, describe, find, known_models
+from ...catalogue import describe, find
+from ...catalogue.models import DEFAULT_MODEL
 from .callbacks import Callbacks
-from .controls import LABEL, Control, SeedControl
-from .draft import Draft
+from .draft import MOST_SEEDS, Draft
 from .picture import PictureControl
-from .widgets import close_all, column, row
+from .view import PanelView
+
+FIELDS = ("chosen", "values", "path", "seed", "count")
 
 
 class Form:
-    """Shows and takes a draft. The draft is what counts; `read` brings it up to date with what the controls hold.
+    """Shows and takes a draft.
 
     Args:
-        picture: The rest of `PictureControl`'s arguments.
+        video: Is given the bytes and the name of a video that was dropped.
     """
 
-    def __init__(self, callbacks: Callbacks, **picture: Any) -> None:
-        self._callbacks = callbacks
-        options = [
-            (f"{model.model_title} ({name})", name) for name in known_models() if (model := find(name))
-        ]
-        self.model = kit.Dropdown(
-            options=options, description="Model", style=LABEL, layout={"width": "100%", "max_width": "560px"}
-        )
-        self._controls: dict[Field, Control] = {}
-        self._choices = row(align_items=None)
-        described = [entry for name in known_models() for entry in describe(name)]
-        self.seed = SeedControl(
-            next(entry for entry in described if entry.name == "seed"), callbacks, self._told
-        )
-        title = next((entry.title for entry in described if entry.option == "image"), "Image")
-        self.picture = PictureControl(title, callbacks, changed=self._told, **picture)
-        self.box = column()
+    def __init__(self, view: PanelView, callbacks: Callbacks, *, video: Any) -> None:
+        self._view, self._callbacks = view, callbacks
+        self.picture = PictureControl(view, callbacks, video=video)
         self._kept: dict[str, Any] = {}
         self._is_ours = False
-        self.model.observe(callbacks.guard(self._chosen), "value")
-        self._lay_out()
+        view.observe(callbacks.guard(self._told), ["chosen", "values", "seed", "count"])
 
-    def read(self) -> Draft:
-        """The draft as the controls have it now."""
-        values = {control.entry.name: control.value for control in self._shown()}
+    def read(self, pressed: Mapping[str, Any] | None = None) -> Draft:
+        """The draft as the page has it now; or as it was *pressed*, which can overtake the last changes of the fields."""
+        held = {name: getattr(self._view, name) for name in FIELDS}
+        held |= {name: value for name, value in (pressed or {}).items() if name in FIELDS}
+        if pressed is not None:
+            self.picture.take_path(str(held["path"]))
+        values = held["values"] if isinstance(held["values"], dict) else {}
+        model = held["chosen"] if find(str(held["chosen"])) else DEFAULT_MODEL
+        count = held["count"] if isinstance(held["count"], int) else 1
         return Draft(
-            model=self.model.value,
-            values=values,
+            model=model,
+            values={name: value for name, value in values.items() if isinstance(value, str | bool | int)},
             kept=self._kept,
             source=self.picture.source,
-            seed=self.seed.seed,
-            count=self.seed.count.value,
+            seed=_seed(str(held["seed"])),
+            count=min(max(count, 1), MOST_SEEDS),
         )
 
     def mistakes(self, draft: Draft) -> dict[str, str]:
@@ -62,67 +53,48 @@ class Form:
         return draft.errors() | ({draft.image_field: wrong} if wrong and draft.image_field else {})
 
     def show(self, draft: Draft, *, keep_seed: bool) -> None:
-        """Fill the controls."""
+        """Fill the form; without *keep_seed* the next seed is random."""
         self._is_ours = True
         try:
             self._kept = dict(draft.kept)
-            self.model.value = draft.model
-            self._lay_out()
-            for control in self._shown():
-                control.show(draft.values.get(control.entry.name))
-            self.seed.show(draft.seed, keep=keep_seed)
-            self.seed.count.value = draft.count
+            with self._view.hold_sync():
+                self._view.chosen = draft.model
+                self._view.values = {
+                    entry.name: value
+                    for entry in describe(draft.model)
+                    if (value := draft.values.get(entry.name)) is not None
+                }
+                self._view.seed = str(draft.seed) if keep_seed and draft.seed is not None else ""
+                self._view.count = draft.count
             self.picture.show(draft.source, is_found=draft.is_found)
         finally:
             self._is_ours = False
         self._callbacks.changed()
 
-    def close(self) -> None:
-        """Close the controls, also those that are not shown."""
-        for box in (self.box, self.picture.box, *(control.box for control in self._controls.values())):
-            close_all(box)
-
     def mark(self, errors: Mapping[str, str]) -> None:
-        """Say at each field what is wrong with it."""
-        for control in self._shown():
-            control.mark(errors.get(control.entry.name, ""))
-        self.seed.mark(errors.get("seed", ""))
+        """Say at each field what is wrong with it, and what would mend it."""
         image = self.read().image_field
-        self.picture.mark(errors.get(image, "") if image else "")
+        told: dict[str, dict[str, Any]] = {
+            name: {"text": words, "fixes": []} for name, words in errors.items() if words
+        }
+        if image:
+            words = errors.get(image) or self.picture.wrong or self.picture.warning
+            told[image] = {
+                "text": words,
+                "fixes": self.picture.fixes,
+                "isHint": not self.picture.wrong and image not in errors,
+            }
+        self._view.errors = {name: one for name, one in told.items() if one["text"] or one["fixes"]}
 
-    def _told(self) -> None:
+    def _told(self, _change: Any) -> None:
         if not self._is_ours:
             self._callbacks.changed()
 
-    def _chosen(self, _change: Any) -> None:
-        if self._is_ours:
-            return
-        kept = {control.entry.name: control.value for control in self._controls.values()}
-        self._lay_out()
-        for control in self._shown():  # what was written for one model is not lost by a look at another
-            if control.value in {None, ""} and kept.get(control.entry.name):
-                control.show(kept[control.entry.name])
-        self._callbacks.changed()
 
-    def _shown(self) -> list[Control]:
-        return [
-            self._control(entry)
-            for entry in describe(self.model.value)
-            if entry.option not in {"image", "seed"}
-        ]
-
-    def _control(self, entry: Field) -> Control:
-        if entry not in self._controls:
-            self._controls[entry] = Control(entry, self._callbacks, self._told)
-        return self._controls[entry]
-
-    def _lay_out(self) -> None:
-        """The picture first, then the texts, the choices side by side, and the seed."""
-        shown = self._shown()
-        has_picture = any(entry.option == "image" for entry in describe(self.model.value))
-        wide = [control.box for control in shown if control.entry.kind == "str"]
-        small = [control.box for control in shown if control.entry.kind != "str"]
-        self._choices.children = small
-        first, rest = wide[:1], wide[1:]
-        picture = [self.picture.box] if has_picture else []
-        self.box.children = (self.model, *picture, *first, self._choices, *rest, self.seed.box)
+def _seed(text: str) -> Any:
+    """The number, or the text that is none; None for a random one."""
+    text = text.strip()
+    try:
+        return int(text)
+    except ValueError:
+        return text or None

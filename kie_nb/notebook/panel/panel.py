@@ -5,103 +5,76 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as kit
 
 from ... import frontend
 from ... import settings as settings_
 from ...catalogue import Request
-from ...errors import InvalidRequest
+from ...errors import InvalidRequest, KieError
 from ...frontend import running_cell
 from ...handles import Run, get_session
+from ...ledger.states import OPEN
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
 from ...requests.provenance import Origin, here
 from ...settings import has_widgets, must_wait
 from ...text import say
-from .. import page
+from ...wording import Panel as Words
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput
 from ..run_cell import cell_of
 from ..run_list import RunList
 from ..ticker import ticker
-from .callbacks import Callbacks, lines_of
+from .callbacks import Callbacks
+from .checking import Checking
 from .draft import Draft
 from .form import Form
-from .pricing import Priced, Way, check_way, price, way_now, way_of
+from .pricing import Priced, check_way, way_of
 from .queue import Queue
 from .run_view import RunView
 from .settling import Settling
 from .static import static_page
 from .submission import Submission, submit
-from .widgets import close_all, column, row, section
+from .view import PanelView
+from .widgets import close_all
 
 if TYPE_CHECKING:
     import os
 
     from ...operations.embedded_request import Recalled
 
-CHECK_S = 0.25  # after the last change of a field
-BALANCE_S = 30.0
-
 
 class Panel:
     """A form for requests, a queue of what is open, and what was made. `kie_nb.panel()` gives the one of this process."""
 
     def __init__(self) -> None:
-        self.callbacks = Callbacks(changed=self._changed, billed=self._billed)
-        self._pressed = False  # *Generate* was pressed with something missing: now that is a mistake
-        self._check_turn = 0
-        self._has_paid = False
-        self._lock = threading.Lock()
-        self._way = way_now()  # what the form was checked for
-        self._offer: Priced | None = None  # what is shown beside the button
+        self.view = PanelView()
+        self.callbacks = Callbacks(self.view)
         self._cell: int | None = None  # the one that shows the panel
         self._tick = self.callbacks.guard(self._look_around)
         work = self.callbacks.work
-        self.submission = Submission(
-            self.callbacks,
-            ask_page=lambda number: self.form.picture.place.send({"asked": number}),
-            buy=self._buy,
-            draw=self._draw_button,
-        )
+        self.submission = Submission(self.callbacks)
         self.form = Form(
-            self.callbacks,
-            video=lambda content, name: work(self._fill_from_video, content, name),
-            answered=self.submission.answered,
+            self.view, self.callbacks, video=lambda content, name: work(self._fill_from_video, content, name)
         )
-        self.button = self.callbacks.button(
-            "Generate", "send this request", self._press, button_style="primary", disabled=True
-        )
-        self.money, self.head = kit.HTML(), kit.HTML()
-        use: Callable[[Run], object] = lambda run: work(self._fill_from_run, run)  # noqa: E731
-        self.run_view = RunView(self.callbacks, use)
+        self.run_view = RunView(self.view, self.callbacks)
         self.settling = Settling(self.callbacks, self._show)
-        self.gallery = Gallery(use, lambda words: self.say(words, bad=True))
-        self.queue = Queue(
-            self.callbacks,
-            run_view=self.run_view,
-            gallery=self.gallery,
-            show_run=self._show,
-            settle=self.settling.open,
+        self.gallery = Gallery(
+            lambda run: work(self._fill_from_run, run), lambda words: self.say(words, bad=True)
         )
-        self.box = column(
-            self.head,
-            self.form.box,
-            row(self.button, self.money),
-            self.callbacks.line,
-            self.queue.box,
-            self.settling.box,
-            self.run_view.box,
-            section(kit.HTML("<b>Gallery</b>"), self.gallery.box),
-        )
-        for name in ("kie-panel", LIVE, *NO_MATH):
+        self.queue = Queue(self.view, self.callbacks, run_view=self.run_view, gallery=self.gallery)
+        self.checking = Checking(self.view, self.callbacks, self.form, self.submission, self.queue)
+        self.box = kit.VBox([self.view, self.settling.box, self.gallery.box])
+        for name in ("kie", "kie-panel", LIVE, *NO_MATH):
             self.box.add_class(name)
-        self.run_view.copy.panel = self.box.model_id or ""
+        self.view.panel = self.box.model_id or ""
+        self._says, self._acts = self._on_page(), self._on_runs()
+        self.view.on_msg(self.callbacks.guard(self._heard))
         self.queue.start()
         ticker().add(self)
-        self._changed()
+        self.checking.changed()
 
     def close(self) -> None:
         """Release the runs and remove the widgets; open runs continue. A second call does nothing."""
@@ -121,7 +94,6 @@ class Panel:
         ticker().discard(self)
         self.run_view.close()
         self.queue.close()
-        self.form.close()
         close_all(self.box)
 
     def tick(self) -> None:
@@ -142,14 +114,17 @@ class Panel:
         Raises:
             InvalidRequest: the file carries no request, or the model is not described here.
         """
+        self._fill(source, keep_seed=True, use_address=use_address)
+        return self
+
+    def _fill(self, source: Any, *, keep_seed: bool, use_address: bool = False) -> None:
         from .filling import draft_of
 
         draft = draft_of(source)
         draft.is_found &= not use_address
-        self.form.show(draft, keep_seed=True)
+        self.form.show(draft, keep_seed=keep_seed)
         if draft.remark:
             self.say(draft.remark)
-        return self
 
     def generate(self) -> RunList:
         """Ask for what the form holds, as *Generate* does; waits for the videos where nobody watches.
@@ -159,7 +134,11 @@ class Panel:
         """
         self.submission.claim()
         try:
-            runs = self._ask_for(self._snapshot(), settings_.current(), here())
+            draft = self.form.read()
+            errors = self.checking.mistakes(draft)
+            if errors:
+                raise InvalidRequest("\n".join(dict.fromkeys(errors.values())))
+            runs = self._ask_for(draft, settings_.current(), here())
         finally:
             self.submission.release()
         if must_wait(None):
@@ -193,7 +172,7 @@ class Panel:
         say_simulator_once()
         self._cell = running_cell()[1]
         self.queue.touch()
-        self._changed()
+        self.checking.changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
         if has_widgets():
             LiveOutput(self.box, kept)
@@ -202,125 +181,125 @@ class Panel:
 
     # --- in widget callbacks, on whatever thread -------------------------------------------------------------------
 
-    def _press(self) -> None:
+    def _on_page(self) -> dict[str, Callable[[dict[str, Any], list[Any]], object]]:
+        """What the page can say that is not about a run."""
+        picture = self.form.picture
+        return {
+            "hello": lambda _, __: self._greet(),
+            "piece": picture.piece,
+            "failed": lambda asked, _: picture.fail(asked),
+            "fix": lambda asked, _: picture.fix(asked),
+            "remove": lambda _, __: picture.show(None),
+            "more": lambda _, __: self.queue.show_more(),
+            "uncopied": lambda _, __: self.say(Words.UNCOPIED),
+            "press": lambda asked, _: self._press(asked),
+            "another": lambda asked, _: self._press_another(asked),
+        }
+
+    def _on_runs(self) -> dict[str, Callable[[Run, dict[str, Any]], object]]:
+        """What the page can ask of a run; each is done on a worker."""
+        return {
+            "show": lambda run, _: self._show(run) if run.state in OPEN else self.run_view.show(run),
+            "resume": lambda run, _: self._show(run),
+            "stop": lambda run, _: self.queue.stop(run),
+            "take_back": lambda run, _: self.queue.take_back(run),
+            "settle": lambda run, _: self.settling.open(run),
+            "reuse": lambda run, asked: self._fill_from_run(run, keep_seed=bool(asked.get("seed"))),
+            "rate": lambda run, asked: self._rate(run, asked.get("stars")),
+            "download": lambda run, _: self.run_view.send_file(run),
+            "copied": lambda run, _: self.run_view.tell_cell(run, Words.COPIED),
+            "inserted": lambda run, _: self.run_view.tell_cell(run, Words.INSERTED),
+        }
+
+    def _heard(self, _view: Any, asked: dict[str, Any], buffers: list[Any]) -> None:
+        """The page says something."""
         self.queue.touch()
-        offer = self._offer
-        if offer is not None and not offer.refusal:
-            self.submission.press(offer)
+        kind = str(asked.get("kind"))
+        if kind in self._says:
+            self._says[kind](asked, buffers)
+        elif kind in self._acts:
+            self.callbacks.work(lambda: self._acts[kind](self._run_of(kind, str(asked.get("id"))), asked))
 
-    def _changed(self) -> None:
-        """The form has changed: check it once, a moment later; from any thread."""
-        self.queue.touch()
-        with self._lock:
-            self._check_turn += 1
-            turn = self._check_turn
-        self.callbacks.later(CHECK_S, self._check_soon, turn)
+    def _greet(self) -> None:
+        """A page that is new: what is in no trait."""
+        self.form.picture.send_still()
+        self.callbacks.work(self.run_view.send_all)
 
-    def _billed(self) -> None:
-        """A run has begun or ended: read the balance again too."""
-        self._has_paid = True
-        self._changed()
+    def _run_of(self, kind: str, run_id: str) -> Run:
+        """The run that a message is about; a row of the queue that is gone by now is none."""
+        run = self.queue.shown.get(run_id)
+        if run is None and kind in {"stop", "take_back"}:
+            raise KieError(f"run {run_id[:8]} is not open any more.")
+        return run or self.run_view.find(run_id)
 
-    def _draw_button(self) -> None:
-        offer = self._offer
-        self.button.disabled = offer is None or bool(offer.refusal) or not self.submission.is_ready
+    def _press(self, asked: dict[str, Any]) -> None:
+        form = asked.get("form")
+        if self.checking.is_on:
+            draft = self.form.read(form if isinstance(form, dict) else {})
+            self.submission.press(asked.get("number"), lambda shown: self._buy(draft, shown))
+
+    def _press_another(self, asked: dict[str, Any]) -> None:
+        run_id = str(asked.get("id"))
+        self.submission.press(asked.get("number"), lambda offer: self._buy_another(run_id, offer))
 
     # --- on the dispatcher's thread ----------------------------------------------------------------------------------
-
-    def _check_soon(self, turn: int) -> None:
-        if turn == self._check_turn:
-            get_session().dispatcher.start(self._check())
-
-    async def _check(self) -> None:
-        try:
-            current = settings_.current()
-            balance, why = await self._balance(current)
-            self.callbacks.work(self._judge, way_of(current), balance, why)
-        except Exception as exc:  # noqa: BLE001 - said in the panel
-            self._judge_nothing()
-            self.callbacks.trouble(exc)
-
-    async def _balance(self, current: settings_.Settings) -> tuple[float | None, str]:
-        """In credits; or why it is not known."""
-        max_age_s = 0.0 if self._has_paid else BALANCE_S
-        self._has_paid = False
-        channel = get_session().channel(current)
-        reading = await channel.balance(max_age_s=max_age_s)
-        return (reading.credits, "") if reading else (None, channel.why_no_balance)
 
     def _look_around(self) -> None:
         """Update the clocks, and check whether a cell has changed the service."""
         self.queue.tick()
-        way = way_now()
-        if way != self._way:
-            self._way = way
-            self._changed()
+        self.checking.tick()
 
     # --- on a worker -------------------------------------------------------------------------------------------------
 
-    def _judge(self, way: Way, balance: float | None, why: str) -> None:
-        """Marks, estimate, balance, and whether Generate can be pressed."""
-        if way != way_now():
-            self._changed()
-            return
-        self._way = way
-        try:
-            self.queue.limits = get_session().here.limits()
-            draft = self.form.read()
-            errors = self.form.mistakes(draft)
-            offer = replace(price(draft, self.form.picture.picture, balance), way=way)
-        except Exception:
-            self._judge_nothing()
-            raise
-        self._offer = offer
-        self.money.value = offer.html(balance, is_free=way.service == "simulator", why=why)
-        self.head.value = page.service_badge(way.service, way.who)
-        self._draw_button()
-        if not errors:
-            self.callbacks.withdraw()
-        missing = set() if self._pressed else draft.missing()
-        self.form.mark({name: words for name, words in errors.items() if name not in missing})
-
-    def _judge_nothing(self) -> None:
-        """Show no price rather than an outdated one; *Generate* is off."""
-        self._offer, self._way = None, way_now()
-        self.money.value = "price not known"
-        self._draw_button()
-
-    def _snapshot(self) -> Draft:
-        """What is asked for, as the form has it now; a seed that was left out is drawn, and shown."""
-        self.form.picture.wait()
-        if self.form.seed.seed is None:
-            self.form.seed.draw()
-        draft = self.form.read()
-        errors = self.form.mistakes(draft)
-        self._pressed = bool(errors)
-        if errors:
-            self.form.mark(errors)
-            refusal = InvalidRequest("\n".join(dict.fromkeys(errors.values())))
-            self.callbacks.complaint = "\n".join(lines_of(refusal))
-            raise refusal
-        return draft
-
-    def _buy(self, offer: Priced) -> None:
+    def _buy(self, draft: Draft, offer: Priced) -> None:
         current = settings_.current()
         check_way(offer.way, way_of(current))
-        self._ask_for(self._snapshot(), current, replace(here(), execution_count=self._cell), offer)
+        self.say("")
+        if not self.checking.mistakes(draft):
+            self._ask_here(draft, current, offer)
+            self.view.count = 1
+
+    def _buy_another(self, run_id: str, offer: Priced) -> None:
+        """The request of a run with another seed, for the price that stands on that button."""
+        from .filling import draft_of
+
+        current = settings_.current()
+        check_way(offer.way, way_of(current))
+        draft = replace(draft_of(self.run_view.find(run_id)), seed=None)
+        self._ask_here(draft, current, replace(offer, missing=1, each=draft.estimate))
+
+    def _ask_here(self, draft: Draft, current: settings_.Settings, shown: Priced) -> None:
+        """The same from the panel's own cell; the error of the one run that is shown stands beside it."""
+        try:
+            self._ask_for(draft, current, replace(here(), execution_count=self._cell), shown)
+        except KieError as exc:
+            run = self.run_view.run
+            if run is None or exc.run_id != run.id or draft.count > 1:
+                raise
+            self.say("")
 
     def _ask_for(
         self, draft: Draft, current: settings_.Settings, origin: Origin, shown: Priced | None = None
     ) -> list[Run]:
         runs = submit(
-            draft, current=current, origin=origin, shown=shown, say=self.say, show=self.run_view.show
+            draft.with_seed(),
+            current=current,
+            origin=origin,
+            shown=shown,
+            say=self.say,
+            begun=self.run_view.begun,
         )
-        if not self.form.seed.is_kept and any(how == "new" for _, how in runs):
-            self.form.seed.draw()
         self.callbacks.soon(self.queue.look)
         return [run for run, _ in runs]
+
+    def _rate(self, run: Run, stars: object) -> None:
+        self.run_view.rate(run, stars)
+        self.gallery.refresh()
 
     def _show(self, run: Run) -> None:
         get_session().supervisor.ensure_driven(run)
         self.run_view.show(run)
+        self.callbacks.soon(self.queue.look)
 
     def _fill_from_video(self, content: bytes, name: str) -> None:
         from .filling import draft_of_video
@@ -329,9 +308,12 @@ class Panel:
         self.form.show(draft, keep_seed=True)
         self.say(f"The form is filled as for {name}. {draft.remark}".strip())
 
-    def _fill_from_run(self, run: Run) -> None:
-        self.fill(run)
-        self.say(f"The form is filled as for run {run.id[:8]}.")
+    def _fill_from_run(self, run: Run, *, keep_seed: bool = False) -> None:
+        """The settings of *run*, with a new seed unless *keep_seed*; the form comes into view."""
+        self._fill(run, keep_seed=keep_seed)
+        self.view.send({"kind": "look"})
+        words = f"with its seed {run.seed}" if keep_seed else "with a new random seed"
+        self.say(f"The form is filled as for run {run.id[:8]}, {words}.")
 
 
 _panel: Panel | None = None

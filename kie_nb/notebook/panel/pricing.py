@@ -12,18 +12,15 @@ from ...handles import get_session
 from ...keys import Secret
 from ...ledger import RunRow
 from ...ledger.states import State
-from ...markup import ROOT, Html, html, joined
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
 from ...requests.images import Picture
 from ...requests.prepare import check_limit
 from ...requests.sources import is_url
+from ...wording import Panel as Words
 from .. import page
 from ..run_cell import standing_row
 from .draft import Draft
-
-MADE = "this was asked for before: Generate shows it and spends nothing"
-UNSURE = "this was asked for before and may be billed: settle it in the queue, or choose another seed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +41,7 @@ class Priced:
     """What a draft would cost now.
 
     Attributes:
-        words: The estimate.
+        words: What is said below the button.
         refusal: Why it cannot be asked for, in the words of the magic.
         missing: Runs that may be bought; those that are there already cost nothing.
         each: What one of them should cost; None where no price is known.
@@ -57,15 +54,22 @@ class Priced:
     each: Estimate | None = None
     way: Way = Way()
 
-    def html(self, balance: float | None, *, is_free: bool, why: str = "") -> Html:
-        """The same with the balance, in credits, or why it is not known."""
-        unknown = f"balance not known: {why}" if why else "balance not known"
-        known = unknown if balance is None else f"balance {balance:,.10g} credits"
-        parts = (self.words, known, "free: simulated" if is_free else "")
-        line = joined((part for part in parts if part), page.GAP)
-        off = html('<div role="status" style="{}">{}</div>', page.LINES, page.wrong(self.refusal))
-        style = "margin-left:8px;overflow-wrap:anywhere"
-        return html('<div {} style="{}">{}{}</div>', ROOT, style, line, off if self.refusal else "")
+    @property
+    def label(self) -> str:
+        """What stands on the button."""
+        if not self.missing:
+            return Words.GENERATE_ALONE if self.refusal else Words.GENERATE_NOTHING
+        count = f" {self.missing}" if self.missing > 1 else ""
+        is_free = self.way.service == "simulator"
+        price = Words.FREE if is_free else _money(self.each, self.missing)
+        return Words.GENERATE.format(count=count, price=price)
+
+    @property
+    def below(self) -> str:
+        """What stands below it."""
+        if self.words or self.way.service != "simulator" or not self.missing:
+            return self.words
+        return Words.AT_KIE.format(price=_money(self.each, self.missing))
 
 
 def way_of(current: settings_.Settings) -> Way:
@@ -80,6 +84,19 @@ def way_now() -> Way:
         return way_of(settings_.current())
     except KieError as exc:
         return Way(trouble=exc.message)
+
+
+def head_of(way: Way, balance: float | None, why: str) -> dict[str, str]:
+    """Who answers, and what is left of the credits."""
+    is_simulated = way.service == "simulator"
+    left = Words.SIMULATOR_BALANCE if is_simulated else Words.CREDITS_LEFT
+    return {
+        "badge": Words.SIMULATED if is_simulated else Words.PAID.format(who=way.who),
+        "tone": "warn" if is_simulated else "",
+        "balance": Words.NO_BALANCE.format(why=f": {why}" if why else "")
+        if balance is None
+        else left.format(credits=f"{balance:,.10g}"),
+    }
 
 
 def check_way(shown: Way, now_: Way) -> None:
@@ -103,17 +120,15 @@ def check_price(shown: Priced, each: Estimate | None, missing: int) -> None:
     """Refuse if buying *missing* runs at *each* costs more than is shown."""
     if not missing or (missing <= shown.missing and each == shown.each):
         return
+    videos = f"{missing} videos" if missing > 1 else "This video"
     raise InvalidRequest(
-        f"The form has changed since its price was shown: nothing was sent. What it asks for now: {_estimated(each, missing)}.",
+        f"The form changed after its price was shown, so nothing was sent. {videos}: {_money(each, missing)}.",
         hint="look at the price and press Generate again",
     )
 
 
-def _estimated(each: Estimate | None, count: int) -> str:
-    if each is None:
-        return "a price that is not known here"
-    runs = f" for {count} runs" if count > 1 else ""
-    return f"estimate {page.money(each.credits * count)}{runs}"
+def _money(each: Estimate | None, count: int) -> str:
+    return page.money(each.credits * count) if each else Words.NO_PRICE
 
 
 def price(draft: Draft, picture: Picture | None, balance: float | None) -> Priced:
@@ -124,26 +139,26 @@ def price(draft: Draft, picture: Picture | None, balance: float | None) -> Price
         made = []  # it is told at its field
     unsettled = next((row for row in made if row.state == State.UNKNOWN), None)
     if unsettled is not None:
-        return Priced(words=f"not known whether run {unsettled.id[:8]} was billed", refusal=UNSURE)
+        return Priced(refusal=Words.UNSETTLED.format(run=unsettled.id[:8]))
     missing = draft.count - len(made)
     if not missing:
         return _made_before(draft, picture)
     estimate = draft.estimate
-    words = _estimated(estimate, missing) if estimate else "price not known here"
+    refusal = ""
     try:
         check_money(estimate, missing)
         _check_balance(estimate, missing, balance)
     except BudgetExceeded as exc:
-        return Priced(words=words, refusal="\n".join(line.strip() for line in exc.lines()))
-    return Priced(words=words, missing=missing, each=estimate)
+        refusal = "\n".join(part for part in (exc.message, exc.hint) if part)
+    return Priced(refusal=refusal, missing=missing, each=estimate)
 
 
 def _made_before(draft: Draft, picture: Picture | None) -> Priced:
     """Nothing is spent; but what an address serves is known only when it is asked."""
     if picture is not None or not draft.image_field:
-        return Priced(words=MADE)
+        return Priced(words=Words.MADE_BEFORE)
     each = draft.estimate
-    words = f"{MADE}, unless its address serves another picture now: then {_estimated(each, draft.count)}"
+    words = Words.MADE_UNLESS.format(price=_money(each, draft.count))
     return Priced(words=words, missing=draft.count, each=each)
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import Any
 from weakref import WeakSet
-
-import ipywidgets as kit
 
 from ...engine.transitions import cancel_unsent
 from ...handles import Run, get_session
 from ...handles.tracked import goes_on
 from ...ledger import RunRow
 from ...ledger.states import OPEN, UNSETTLED, WORDS, State
-from ...markup import html
+from ...text import visible_in
+from ...wording import Panel as Words
 from .. import page
 from ..gallery import Gallery
 from .callbacks import Callbacks
-from .queue_row import QueueRow
+from .clocks import clock_of, state_of, whose_is, why_paused
 from .run_view import RunView
-from .widgets import column, section, show
+from .view import PanelView
 
-STEP, MOST = 12, 60  # rows: widgets are dear
+STEP, MOST = 12, 60  # rows
 IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
 TOUCHED_S = 60.0
 PAUSE_S = 1.0
@@ -31,37 +30,17 @@ class Queue:
     """Rows of runs, from `start` to `close`. What is not marked otherwise runs on the dispatcher's thread.
 
     Args:
-        run_view: Shows a finished run where nothing is shown yet.
+        run_view: Shows the finished runs.
         gallery: Is refreshed when a video is there.
-        show_run, settle: What these buttons do, given the run; on a worker.
     """
 
-    def __init__(
-        self,
-        callbacks: Callbacks,
-        *,
-        run_view: RunView,
-        gallery: Gallery,
-        show_run: Callable[[Run], None],
-        settle: Callable[[Run], None],
-    ) -> None:
-        self._callbacks, self._run_view, self._gallery = callbacks, run_view, gallery
-        work = callbacks.work
-        self.actions: dict[str, Callable[[Run], object]] = {
-            "stop": lambda run: work(self._stop, run),
-            "take_back": lambda run: work(self._take_back, run),
-            "show": lambda run: work(show_run, run),
-            "settle": lambda run: work(settle, run),
-        }
-        self.more = callbacks.button(
-            "Show more", "more of what is open", self._show_more,
-            layout={"display": "none", "align_self": "flex-start"},
-        )  # fmt: skip
-        self.head = kit.HTML("<b>Queue</b>")
-        self.rows = column()
-        self.box = section(self.head, self.rows, self.more)
+    def __init__(self, view: PanelView, callbacks: Callbacks, *, run_view: RunView, gallery: Gallery) -> None:
+        self._view, self._callbacks, self._run_view, self._gallery = view, callbacks, run_view, gallery
         self.told: set[tuple[str, str]] = set()  # runs and the end that was told of each
-        self._shown: dict[str, QueueRow] = {}
+        self.shown: dict[str, Run] = {}
+        self._rows: dict[str, RunRow] = {}  # as they were drawn
+        self._driven: set[str] = set()
+        self._usual: dict[str, float | None] = {}
         self._heard: WeakSet[Run] = WeakSet()
         self._listener, self._watcher = callbacks.guard(self._moved), callbacks.guard(self._taken)
         self._size = STEP
@@ -84,16 +63,14 @@ class Queue:
         self._is_closed = True
         for run in list(self._heard):
             run.unlisten(self._listener)
-        self.rows.children = ()
-        for row in self._shown.values():
-            row.close()
-        self._shown.clear()
+        self.shown.clear()
 
     def touch(self) -> None:
         """Somebody uses the panel; from any thread."""
         self._touched = time.monotonic()
 
-    def _show_more(self) -> None:
+    def show_more(self) -> None:
+        """More rows; from any thread."""
         self._size = min(MOST, self._size + STEP)
         self.touch()
         self._callbacks.soon(self.look)
@@ -102,10 +79,13 @@ class Queue:
 
     def tick(self) -> None:
         """A second has passed."""
-        for row in self._shown.values():
-            row.tick()
+        self._view.clocks = {
+            run.id: clock_of(run, self._usual.get(run.id))
+            for run in self.shown.values()
+            if run.id in self._driven
+        }
         at = time.monotonic()
-        is_awake = bool(self._shown) or at - self._touched < TOUCHED_S
+        is_awake = bool(self.shown) or at - self._touched < TOUCHED_S
         if is_awake or at - self._looked >= IDLE_S:
             self.look()
 
@@ -129,9 +109,8 @@ class Queue:
                 return
             for run_id, run in new.items():
                 usual = await session.durations.usual(run)
-                self._shown[run_id] = QueueRow(
-                    run, usual.median if usual else None, self._callbacks, self.actions
-                )
+                self._usual[run_id] = usual.median if usual else None
+                self.shown[run_id] = run
             self._draw(rows, total)
             if limits != self.limits:
                 self._callbacks.changed()
@@ -145,25 +124,28 @@ class Queue:
         session = get_session()
         ledger = session.here
         found = ledger.page(1, size=self._size, order="unsettled", states=OPEN | UNSETTLED)
-        new = {row.id: session.handle(ledger.home, row) for row in found.rows if row.id not in self._shown}
+        new = {row.id: session.handle(ledger.home, row) for row in found.rows if row.id not in self.shown}
         return found.rows, found.count, ledger.limits(), new
 
     def _draw(self, rows: list[RunRow], total: int) -> None:
-        order = [row.id for row in rows]
+        before, self._rows = self._rows, {row.id: row for row in rows}
         for row in rows:
-            if self._shown[row.id].update(row):
-                self._ended(self._shown[row.id].run)
-        over = [self._shown.pop(run_id) for run_id in list(self._shown) if run_id not in order]
-        self.rows.children = tuple(self._shown[run_id].box for run_id in order)
-        more = total - len(order)
-        can_show_more = more > 0 and self._size < MOST
-        show(self.more, is_shown=can_show_more)
-        rest = "" if can_show_more else ": %kie runs lists them"
-        words = "nothing is open" if not order else f"and {more} more{rest}" if more > 0 else ""
-        self.head.value = html('<b>Queue</b> <span style="{};margin-left:8px">{}</span>', page.MUTED, words)
-        for gone in over:
-            gone.close()
-            self._ended(gone.run)
+            is_news = row.state in UNSETTLED and row.id in before and before[row.id].state not in UNSETTLED
+            if is_news:
+                self._ended(self.shown[row.id])
+        over = [self.shown.pop(run_id) for run_id in list(self.shown) if run_id not in self._rows]
+        more = total - len(rows)
+        has_more = more > 0 and self._size < MOST
+        rest = Words.MORE_LISTED if not has_more else Words.MORE_OPEN
+        self._view.queue = {
+            "rows": [row_of(row, is_stopped=self.shown[row.id].is_stopped) for row in rows],
+            "note": rest.format(count=more) if more > 0 else "",
+            "hasMore": has_more,
+        }
+        self._driven = {row.id for row in rows if whose_is(row) not in {"", "nobody"}}
+        for run in over:
+            self._usual.pop(run.id, None)
+            self._ended(run)
 
     # --- listening to runs -------------------------------------------------------------------------------------------
 
@@ -190,7 +172,7 @@ class Queue:
 
     # --- on a worker -------------------------------------------------------------------------------------------------
 
-    def _stop(self, run: Run) -> None:
+    def stop(self, run: Run) -> None:
         """Stop waiting for *run*; what was sent goes on and is billed."""
         run.stop_waiting()
         if run.state == State.NOT_SENT:
@@ -199,7 +181,7 @@ class Queue:
             self._callbacks.say(f"You stopped waiting for run {run.id[:8]}. {goes_on(run)}")
         self._callbacks.soon(self.look)
 
-    def _take_back(self, run: Run) -> None:
+    def take_back(self, run: Run) -> None:
         """Cancel a run that was never sent."""
         self.told.add((run.id, State.NOT_SENT))
         if cancel_unsent(run):
@@ -216,11 +198,39 @@ class Queue:
         run = session.handle(session.home_of(run).home, row) if row is not None else run
         if run.state == State.FETCHED:
             self._gallery.refresh()
-            self._callbacks.say(f"Run {run.id[:8]} is done.", add=True)
             if self._run_view.run is None:
                 self._run_view.show(run)
+            elif run not in {self._run_view.run, *self._run_view.film}:  # those say it where they stand
+                self._callbacks.say(f"Run {run.id[:8]} is done.", add=True)
         elif run.error is not None and not (run.state == State.NOT_SENT and _is_told_otherwise(run)):
-            self._callbacks.trouble(run.error, add=True)
+            if self._run_view.run is run:
+                self._callbacks.billed()  # its error stands beside it: once is enough
+            else:
+                self._callbacks.trouble(run.error, add=True)
+
+
+def row_of(row: RunRow, *, is_stopped: bool = False) -> dict[str, Any]:
+    """What the page shows of an open run: its state, its prompt, why nothing happens, and the names of its buttons."""
+    whose = whose_is(row)
+    is_left = whose == "nobody" and row.state == State.INTENT
+    why = {
+        "": "",
+        "ours": Words.STOPPED if is_stopped else "",
+        "nobody": why_paused(row),
+        "another kernel's": Words.ELSEWHERE,
+    }[whose]
+    buttons = ["settle"] if row.state in UNSETTLED else []
+    if whose == "nobody":
+        buttons = ["take_back"] if is_left else ["resume"]
+    elif whose == "ours" and not is_stopped:
+        buttons = ["stop"]
+    prompt = " ".join(str(row.request["input"].get("prompt", row.model)).split())
+    shown = {
+        "id": row.id, **state_of(row, whose), "prompt": page.short(prompt, 120), "seed": row.seed, "why": why,
+        "buttons": buttons, "canShow": not is_left,
+    }  # fmt: skip
+    told: dict[str, Any] = visible_in(shown)
+    return told
 
 
 def _is_told_otherwise(run: Run) -> bool:

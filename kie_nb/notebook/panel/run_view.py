@@ -1,68 +1,98 @@
-"""The selected run: its facts, live while it is running, its video, and its cell to copy."""
+"""The result: one run large, with its facts and its video, and the others of this panel as a film strip."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import ipywidgets as kit
-
-from ...handles import Run
-from ...ledger.states import State
-from ...text import visible
+from ...errors import KieError
+from ...handles import Run, get_session
+from ...home import is_plain_file
+from ...ledger.states import OPEN, UNSETTLED, State
+from ...text import visible_in
+from ...video import read_media
+from ...wording import Card
+from ...wording import Panel as Words
 from .. import page
-from ..card import FLUSH_S
+from ..gallery import media
 from ..run_cell import cell_of, promise_of
 from ..video import make_assets
 from .callbacks import Callbacks, lines_of
-from .widgets import CopyButton, Player, row, section, show
+from .clocks import state_of, whose_is, why_paused
+from .picture import small_copy
+from .view import PanelView
+
+FLUSH_S = 0.2  # at most five updates a second
+MOST_FILMS = 12
+PIECE = 4_000_000  # bytes of a file in one message
+WIDE = 16 / 9
 
 
 class RunView:
-    """Shows one run at a time.
+    """Shows one run at a time, and keeps those that were asked for here."""
 
-    Args:
-        use: Called with the run by *Use these settings*.
-    """
-
-    def __init__(self, callbacks: Callbacks, use: Callable[[Run], object]) -> None:
-        self._callbacks = callbacks
+    def __init__(self, view: PanelView, callbacks: Callbacks) -> None:
+        self._view, self._callbacks = view, callbacks
         self._listener = callbacks.guard(self._changed)
         self.run: Run | None = None
-        self._note = ""
+        self.film: list[Run] = []  # newest first
+        self._notes: dict[str, str] = {}
+        self._awaited = (
+            ""  # the run that is shown as soon as it can be played, unless somebody chooses another
+        )
+        self._playable: dict[str, str] = {}  # MIME types by run; "" for what no browser plays
+        self._asked_for: set[str] = set()
         self._dirty = False
-        self.player, self.facts, self.copy = Player(), kit.HTML(), CopyButton()
-        self.use = callbacks.button(
-            "Use these settings", "fill the form as for this run", lambda: (run := self.run) and use(run)
-        )
-        self.box = section(
-            self.player, self.facts, row(self.use, self.copy, align_items=None), display="none"
-        )
-        self.player.on_msg(callbacks.guard(self._message))
-        self.copy.on_msg(callbacks.guard(self._copied))
 
     def show(self, run: Run, note: str = "") -> None:
         """Show *run*; from any thread."""
-        is_new = self.run is not run
-        if is_new:
-            self.close()
-        self.run, self._note = run, note
-        if is_new:
-            run.listen(self._listener)
-            self._callbacks.work(self._write_cell, run)
-        show(self.box, is_shown=True)
+        self._awaited = ""
+        self._notes[run.id] = note
+        if self.run is not run:
+            self._take(run)
+        self._callbacks.soon(self._flush)
+
+    def begun(self, notes: list[tuple[Run, str]]) -> None:
+        """These runs were asked for: they join the strip. What is being watched stays until the first of them can be played."""
+        for run, note in notes:
+            self._notes[run.id] = note
+            if run not in self.film:
+                self.film = [run, *self.film]
+                run.listen(self._listener)
+        for old in self.film[MOST_FILMS:]:
+            self._forget(old)
+        self.film = self.film[:MOST_FILMS]
+        first = notes[0][0]
+        if self.run is None or self.run.id not in self._playable or self._notes[first.id]:
+            self.show(*notes[0])
+        elif self.run is not first:
+            self._awaited = first.id
         self._callbacks.soon(self._flush)
 
     def close(self) -> None:
-        """Release the run."""
+        """Release the runs."""
         run, self.run = self.run, None
-        if run is not None:
-            run.unlisten(self._listener)
+        for each in {*self.film, *([run] if run else [])}:
+            each.unlisten(self._listener)
+        self.film = []
 
-    def _write_cell(self, run: Run) -> None:
-        text = cell_of(run)
-        if self.run is run:
-            self.copy.text = text
+    def find(self, run_id: str) -> Run:
+        """The handle of a run that the page names."""
+        return next((run for run in self.film if run.id == run_id), None) or get_session().get(run_id)
+
+    def _take(self, run: Run) -> None:
+        before, self.run = self.run, run
+        if before is not None:
+            self._forget(before)
+        run.unlisten(self._listener)
+        run.listen(self._listener)
+        self._callbacks.work(self._write_cell, run)
+        self._callbacks.work(self._send_still, run)
+        if run.id in self._playable:
+            self._callbacks.work(self.send_video, run)
+
+    def _forget(self, run: Run) -> None:
+        if run not in self.film[:MOST_FILMS]:
+            run.unlisten(self._listener)
 
     # --- on the dispatcher's thread ------------------------------------------------------------------------------
 
@@ -73,43 +103,131 @@ class RunView:
 
     def _flush(self) -> None:
         self._dirty = False
-        run = self.run
-        if run is None:
-            return
-        facts = page.live_card(run, note=self._note, lines=lines_of)
-        self.facts.value = facts + (page.file_line(run) if run.is_final else "")
-        is_there = run.state is State.FETCHED and run.is_here
-        is_new = is_there and self.player.showing != run.id
-        with self.player.hold_sync():
-            self.player.label = visible(f"video: {' '.join(run.prompt.split())[:120]}") if is_there else ""
-            self.player.showing = run.id if is_there else ""
-        if is_new:
-            self._callbacks.work(self._send, run)
+        for run in {*self.film, *([self.run] if self.run else [])}:
+            if run.state is State.FETCHED and run.is_here and run.id not in self._asked_for:
+                self._asked_for.add(run.id)
+                self._callbacks.work(self._prepare, run)
+        if self.run is not None:
+            self._view.result = visible_in(self._shown(self.run))
+        if len(self.film) > 1:
+            self._view.film = [
+                visible_in({"id": each.id, "prompt": page.short(each.prompt, 120), "seed": each.seed, **self._state(each)})
+                for each in self.film
+            ]  # fmt: skip
 
-    # --- on whatever thread the page's messages arrive -----------------------------------------------------------
+    def _state(self, run: Run) -> dict[str, str]:
+        state = state_of(run.row, whose_is(run.row))
+        if run.state is State.FETCHED and run.is_here and run.id not in self._playable:
+            return {"word": Card.PREPARING_VIDEO.capitalize(), "tone": "run"}
+        return state
 
-    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        run = self.run
-        if run is not None and content.get("want") == run.id:
-            self._callbacks.work(self._send, run)
-
-    def _copied(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        run = self.run
-        if run is not None and (content.get("inserted") or content.get("copied")):
-            words = "The cell stands below." if content.get("inserted") else "The cell is copied."
-            self._callbacks.work(self._tell_cell, run, words)
-        elif not content.get("inserted"):
-            self._callbacks.say(
-                "The browser gave no access to its clipboard: the cell stands below the buttons, selected."
-            )
+    def _shown(self, run: Run) -> dict[str, Any]:
+        """The facts of *run*, and what can be done with it."""
+        is_paused = run.state in OPEN and whose_is(run.row) == "nobody"
+        inputs, image, estimate = run.request.inputs, run.request.image, run.estimate
+        length = f"{inputs['duration']} s" if "duration" in inputs else ""
+        note = self._notes.get(run.id, "")
+        error = run.error
+        if error is not None and run.state in UNSETTLED:
+            error = KieError.like(error, hint="")  # a button says it here
+        passing = [run.trouble] if not run.is_final and run.trouble else []
+        remarks = [
+            *passing,
+            *([run.name_remark] if run.name_remark else []),
+            *run.remarks,
+            page.price_remark(run),
+        ]
+        return {
+            "id": run.id,
+            **self._state(run),
+            "isOpen": run.state in OPEN and not is_paused,
+            "isSettled": run.state not in UNSETTLED,
+            "canStop": run.state in OPEN and not is_paused and not run.is_stopped,
+            "why": why_paused(run.row) if is_paused else Words.STOPPED if run.state in OPEN and run.is_stopped else "",
+            "canResume": is_paused and run.state is not State.INTENT,
+            "isThere": run.id in self._playable,
+            "mime": self._playable.get(run.id, ""),
+            "badge": Words.ALREADY_YOURS if note and run.state is State.FETCHED else "",
+            "prompt": page.short(run.prompt, 240),
+            "seed": "" if run.seed is None else str(run.seed),
+            "facts": [part for part in (length, str(inputs.get("resolution", ""))) if part],
+            "cost": Words.FREE if run.service == "simulator" else page.cost(run),
+            "picture": image.label if image else "",
+            "rating": run.rating or 0,
+            "error": "\n".join(lines_of(error)) if error is not None else "",
+            "remarks": [text for text in remarks if text],
+            "ratio": _ratio(run),
+            "file": run.video.name if run.video is not None and is_plain_file(run.video) else "",
+            "run": run.id[:8],
+            "another": Words.FREE if run.service == "simulator" else page.money(estimate.credits) if estimate else Words.NO_PRICE,
+        }  # fmt: skip
 
     # --- on a worker ---------------------------------------------------------------------------------------------
 
-    def _tell_cell(self, run: Run, words: str) -> None:
+    def _prepare(self, run: Run) -> None:
+        """Make what plays; only then the run is done for the page."""
+        try:
+            self._playable[run.id] = make_assets(run.video, "preview").mime if run.video else ""
+        except Exception:
+            self._playable[run.id] = ""
+            raise
+        finally:
+            if self.run is run:
+                self._callbacks.soon(self._flush)
+                self._callbacks.work(self.send_video, run)
+            elif self._awaited == run.id:
+                self.show(run, self._notes.get(run.id, ""))
+            self._callbacks.work(self._send_still, run)
+            self._callbacks.soon(self._flush)
+
+    def send_video(self, run: Run) -> None:
+        """The bytes, as large as a notebook would hold them; for all pages that show it."""
+        assets = make_assets(run.video, "preview") if run.video is not None else None
+        if assets is not None and assets.content is not None:
+            self._view.send({"kind": "media", "id": run.id, "mime": assets.mime}, [assets.content])
+
+    def send_all(self) -> None:
+        """For a page that is new: its stills, and the video."""
+        for run in {*self.film, *([self.run] if self.run else [])}:
+            self._send_still(run)
+        if self.run is not None and self.run.id in self._playable:
+            self.send_video(self.run)
+
+    def send_file(self, run: Run) -> None:
+        """The whole file, in pieces, to be saved where the browser is."""
+        if run.video is None or not is_plain_file(run.video):
+            self._callbacks.say("The file is not on this machine.", bad=True)
+            return
+        content, name = read_media(run.video), run.video.name
+        pieces = range(0, len(content), PIECE)
+        for number, start in enumerate(pieces):
+            self._view.send(
+                {"kind": "file", "id": run.id, "name": name, "piece": number, "pieces": len(pieces)},
+                [content[start : start + PIECE]],
+            )
+
+    def rate(self, run: Run, stars: object) -> None:
+        """Rate it, or take its rating away."""
+        try:
+            run.rate(stars if isinstance(stars, int) and stars else None)
+        finally:
+            self._callbacks.soon(self._flush)
+
+    def _send_still(self, run: Run) -> None:
+        still = media.picture(run.video) if run.video is not None and run.id in self._playable else _sent(run)
+        if still:
+            self._view.send({"kind": "still", "id": run.id, "isVideo": run.id in self._playable}, [still])
+
+    def _write_cell(self, run: Run) -> None:
+        text = cell_of(run)
+        if self.run is run:
+            self._view.cell = text
+
+    def tell_cell(self, run: Run, words: str) -> None:
         """What running the cell does, as it is now; it was written when the run was shown."""
-        text, written = cell_of(run), self.copy.text
+        text, written = cell_of(run), self._view.cell
         if self.run is run and text != written:
-            self.copy.text = text
+            self._view.cell = text
             self._callbacks.say(
                 "The cell is another one by now, for its picture's file was replaced or another run is shown: "
                 "take the cell once more.",
@@ -118,10 +236,18 @@ class RunView:
             return
         self._callbacks.say(f"{words} {promise_of(run)}")
 
-    def _send(self, run: Run) -> None:
-        """The bytes, as large as a notebook would hold them."""
-        if run.video is None:
-            return
-        assets = make_assets(run.video, "preview")
-        if assets.content is not None:
-            self.player.send({"showing": run.id, "mime": assets.mime}, [assets.content])
+
+def _sent(run: Run) -> bytes | None:
+    """The picture that was sent, small."""
+    image = run.request.image
+    file = get_session().files(get_session().home_of(run).home).find_input(image.sha256) if image else None
+    return small_copy(file.read_bytes()) if file is not None else None
+
+
+def _ratio(run: Run) -> float:
+    """Width to height of what is made, as far as it is known."""
+    image, asked = run.request.image, str(run.request.inputs.get("aspect_ratio", ""))
+    if image is not None and image.width and image.height:
+        return round(image.width / image.height, 3)
+    wide, _, high = asked.partition(":")
+    return int(wide) / int(high) if wide.isdigit() and high.isdigit() and int(high) else WIDE

@@ -14,9 +14,11 @@ from ...handles import Run, get_session
 from ...ledger.states import UNSETTLED
 from ...markup import ROOT, html
 from ...operations.settling import adopt_question, question
+from ...wording import Panel as Words
 from .callbacks import Callbacks
-from .controls import LABEL
 from .widgets import column, row, show
+
+LABEL = {"description_width": "60px"}
 
 Answer = tuple[str, Callable[[], object]]
 
@@ -44,8 +46,8 @@ class Settling:
         )
         ways = row(
             self.task,
-            self._button("Adopt", "take this task as the one that the run made", self._adopt),
-            self._button("Send again…", "asks first: the first try may be billed", self._ask_resend),
+            self._button(Words.USE_THIS_TASK, "take this task as the one that the run made", self._adopt),
+            self._button(Words.SEND_AGAIN, "asks first: the first try may be billed", self._ask_resend),
             self._button("Write off…", "give the run up", self._ask_write_off),
             callbacks.button("Close", "leave it as it is", self.close),
         )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from ...markup import html
+from ...wording import Panel
 from .. import page
 
-WORDS = (
-    "A form for requests, the queue of what is open and the finished runs. It lives while its kernel runs: run this cell to "
-    "use it. From code, kie.panel().fill(run) fills the form and kie.panel().generate() sends it."
-)
+WORDS = f"{Panel.RUN_THIS_CELL} From code, kie.panel().fill(run) fills its form and kie.panel().generate() sends it."
 
 
 def static_page(*, text: bool = False) -> str:

@@ -1,10 +1,9 @@
 """Submission from the panel: one press submits once, and sends what the page shows.
 
-Three things can go wrong between a finger and a paid request. A double click arrives as two messages, perhaps before
-`disabled` is back in the page: a lock and a pause take the first alone. A cell that computes holds all messages back, so
-that presses of a minute arrive together: the same. And ipywidgets holds back the later changes of a field while an earlier
-one is unanswered, but never a press: it can overtake the end of the prompt. So the kernel asks the page whether anything is
-on its way, and the answer comes after what was.
+Three things can go wrong between a finger and a paid request. A double click arrives as two messages. A cell that computes
+holds all messages back, so that presses of a minute arrive together. And a press can overtake the last changes of the fields.
+So each price that is shown has a number, which its press names and uses up; while one is worked on, and for a pause after
+it, no other is taken; and a press brings what the fields hold.
 """
 
 from __future__ import annotations
@@ -25,89 +24,73 @@ from .draft import Draft
 from .pricing import Priced, check_money, check_price
 
 PAUSE_S = 1.5
-ANSWER_S = 5.0
-ANOTHER = "another seed buys another"
+KEPT_OFFERS = 32  # a press that waits behind a cell names an older one
+ANOTHER = "another seed makes another"
 
 
 class Submission:
     """Takes presses of *Generate*.
 
-    Args:
-        ask_page: Asks the page, under a number, to say when nothing of it is on its way any more.
-        buy: Buys what the form holds for what was offered at the press; on a worker.
-        draw: Called when pressing has become possible or impossible.
+    Attributes:
+        number: Of the newest offer.
+        spent: The number of the last press.
     """
 
-    def __init__(
-        self,
-        callbacks: Callbacks,
-        *,
-        ask_page: Callable[[int], None],
-        buy: Callable[[Priced], None],
-        draw: Callable[[], None],
-    ) -> None:
-        self._callbacks, self._ask_page, self._buy, self._draw = callbacks, ask_page, buy, draw
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
         self._lock = threading.Lock()
-        self._number = 0
-        self._offer: Priced | None = None  # what was taken by the last press
-        self._state = "ready"
+        self._offers: dict[int, Priced] = {}
+        self.number = self.spent = 0
+        self._is_busy = False
         self._free_at = 0.0
 
     @property
     def is_ready(self) -> bool:
         """Whether a press would be taken."""
-        return self._state == "ready" and time.monotonic() >= self._free_at
+        return not self._is_busy and time.monotonic() >= self._free_at
 
-    def press(self, offer: Priced) -> None:
-        """*Generate* was pressed while it showed this *offer*; from any thread."""
+    def offer(self, priced: Priced) -> None:
+        """From now on *priced* is shown, under a number of its own."""
         with self._lock:
-            if not self.is_ready:
+            self.number += 1
+            self._offers[self.number] = priced
+            for old in list(self._offers)[:-KEPT_OFFERS]:
+                del self._offers[old]
+
+    def press(self, number: object, buy: Callable[[Priced], object]) -> None:
+        """A button was pressed under the offer of this *number*; *buy* is done on a worker."""
+        with self._lock:
+            if not isinstance(number, int) or number <= self.spent or not self.is_ready:
                 return  # the second half of a double click
-            self._state, self._offer = "asking", offer
-            self._number += 1
-            number = self._number
-        self._draw()
-        self._ask_page(number)
-        self._callbacks.later(ANSWER_S, self._give_up, number)
-
-    def answered(self, number: int) -> None:
-        """The page has nothing more on its way."""
-        with self._lock:
-            if self._state != "asking" or number != self._number or self._offer is None:
-                return  # a second view of the same panel has answered too
-            self._state, offer = "sending", self._offer
-        self._callbacks.work(self._do, offer)
+            self.spent = number
+            offer = self._offers.get(number)
+            self._is_busy = offer is not None
+        self._callbacks.draw()
+        if offer is None:
+            self._callbacks.say("The price is another one by now: look at it and press again.", bad=True)
+        else:
+            self._callbacks.work(self._do, lambda: buy(offer))
 
     def claim(self) -> None:
         """The same for a call from code, which knows what it has filled in; refused while a press is worked on."""
         with self._lock:
-            if self._state != "ready":
+            if self._is_busy:
                 raise InvalidRequest("the panel is still sending the last request.", hint="call it again")
-            self._state = "sending"
-        self._draw()
+            self._is_busy = True
+        self._callbacks.draw()
 
     def release(self) -> None:
         """Done; the next press is taken after a pause."""
         with self._lock:
-            self._state, self._free_at = "ready", time.monotonic() + PAUSE_S
-        self._callbacks.later(PAUSE_S + 0.05, self._draw)
+            self._is_busy, self._free_at = False, time.monotonic() + PAUSE_S
+        self._callbacks.later(PAUSE_S + 0.05, self._callbacks.draw)
         self._callbacks.billed()  # perhaps
 
-    def _do(self, offer: Priced) -> None:
+    def _do(self, buy: Callable[[], object]) -> None:
         try:
-            self._buy(offer)
+            buy()
         finally:
             self.release()
-
-    def _give_up(self, number: int) -> None:
-        with self._lock:
-            if self._state != "asking" or number != self._number:
-                return
-            self._state = "ready"
-        self._callbacks.say(
-            "The page has not said what its fields hold, so nothing was sent. Press Generate again.", bad=True
-        )
-        self._draw()
 
 
 def submit(
@@ -117,7 +100,7 @@ def submit(
     origin: Origin,
     shown: Priced | None,
     say: Callable[..., None],
-    show: Callable[[Run, str], None],
+    begun: Callable[[list[tuple[Run, str]]], None],
 ) -> list[tuple[Run, str]]:
     """Ask for every run of *draft*, and say what became of each; gives them, and how each came about. On a worker.
 
@@ -127,7 +110,7 @@ def submit(
         origin: Where from.
         shown: What it was said to cost; None for a call from code.
         say: The message line.
-        show: Shows the first run, with a note.
+        begun: Is given the runs so far, and what is said of each, after each of them.
     """
     session = get_session()
     say("Sending…")
@@ -140,21 +123,21 @@ def submit(
     if missing > 1:  # all or none: the first of them alone might still be within the budget
         check_money(draft.estimate, missing)
     runs: list[tuple[Run, str]] = []
-    notes, warnings = [], []
+    notes: list[tuple[Run, str]] = []
+    warnings: list[str] = []
     try:
         for one in prepared:
             run, how = session.begin(one)
             runs.append((run, how))
             warnings += [*session.ledger(current.home).untold(), *one.warnings]
-            note = note_of(run, how, another=ANOTHER)
-            notes.append(note or f"Run {run.id[:8]} is on its way, seed {run.seed}.")
-            if len(runs) == 1:
-                show(run, note)
+            notes.append((run, note_of(run, how, another=ANOTHER)))
+            begun(notes)
         for run, _ in runs:
             session.wait_for_answer(run)
     except KieError as exc:
         if draft.count > 1 and runs:
-            exc.message = f"{len(runs)} of {draft.count} runs were begun. {exc.message}"
+            exc.message = f"{len(runs)} of {draft.count} videos were begun. {exc.message}"
         raise
-    say("\n".join([*notes, *warnings]), add=True)  # one of them may have failed by now: that stays
+    told = [note or f"Run {run.id[:8]} is on its way, seed {run.seed}." for run, note in notes]
+    say("\n".join([*told, *warnings]), add=True)  # one of them may have failed by now: that stays
     return runs

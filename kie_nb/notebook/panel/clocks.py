@@ -1,0 +1,44 @@
+"""What is said of an open run: its state in one word, and its clock, which runs only while somebody drives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import tables
+from ...handles import Run, get_session
+from ...ledger import RunRow, owner
+from ...ledger.states import OPEN, PAUSED, TONES, UNSETTLED, WORDS, State
+from ...wording import Card, Panel
+
+
+def whose_is(row: RunRow) -> str:
+    """Who drives the run: "ours", "another kernel's", "nobody" if its owner process is dead; "" if none is needed."""
+    if row.state in UNSETTLED:
+        return ""
+    if row.owner == owner.me():
+        return "ours"
+    return "nobody" if get_session().here.leases.is_dead(row) else "another kernel's"
+
+
+def state_of(row: RunRow, whose: str) -> dict[str, str]:
+    """The word for its state, and the tone."""
+    state = State(row.state)
+    word, tone = (PAUSED, "warn") if whose == "nobody" and state in OPEN else (WORDS[state], TONES[state])
+    return {"word": f"{word[0].upper()}{word[1:]}", "tone": tone}
+
+
+def why_paused(row: RunRow) -> str:
+    """Why nobody drives it."""
+    return Panel.NEVER_SENT if row.state == State.INTENT else Panel.NOTEBOOK_CLOSED
+
+
+def clock_of(run: Run, usual_s: float | None) -> dict[str, Any]:
+    """The time since it was asked for, in words and as a part of what is usual."""
+    age_s = run.age_s
+    elapsed = tables.clock(age_s)
+    if not usual_s:
+        return {"text": elapsed, "part": 0.0, "isLong": False}
+    is_long = age_s > usual_s
+    words = Card.LONGER if is_long else Card.TIME
+    text = words.format(elapsed=elapsed, usual=tables.clock(usual_s))
+    return {"text": text, "part": round(min(1.0, age_s / usual_s), 3), "isLong": is_long}
