@@ -82,8 +82,10 @@ def photograph_panel(notebook, target):
     notebook.run_cell(1)
     cell = notebook.cell(1)
     cell.get_by_label("Image", exact=True).first.fill("cat.png")
+    cell.get_by_label("Image", exact=True).first.press("Enter")
     cell.get_by_label("Prompt", exact=True).fill(PROMPT)
-    cell.get_by_role("button", name="Generate").click()
+    cell.get_by_text("451 × 300").wait_for()
+    cell.locator(".kie-panel-go > .kie-primary").click()
     notebook.wait_dom(
         1, "cell => cell.querySelector('.kie-gallery img, .kie-tile img')?.complete", timeout_s=90
     )

@@ -206,7 +206,7 @@ def intend(
         files.check_folders()
         if image is not None:
             if prepared.content is not None:
-                files.keep_input(prepared.content, image.sha256, image.mime)
+                files.keep_input(prepared.content, image.sha256, image.mime, image.label)
             image_urls.remember(image, ledger)
     row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, experiment_limit=experiment_limit)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):

@@ -3,7 +3,7 @@
 from . import owner
 from .database import Database
 from .experiments import Experiments, Standing
-from .files import Files, is_picture
+from .files import Files, input_name, is_picture
 from .grants import Grant, GrantStore, Leave
 from .image_registry import UploadRow
 from .reading import UnreadableRun
@@ -25,6 +25,7 @@ __all__ = [
     "UnreadableRun",
     "UploadRow",
     "files_made",
+    "input_name",
     "is_picture",
     "owner",
     "with_kept",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import textwrap
 import unicodedata
 import uuid
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Self
 
 from ..errors import LedgerError
+from ..fileops import hash_of
 from ..home import (
     INPUTS,
     VIDEOS,
@@ -26,6 +28,7 @@ from ..paths import shown_path
 from ..video.sniff import mime_of
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_ENDINGS = (*_EXTENSIONS.values(), "bin")
 _SLUG_LENGTH = 40
 
 
@@ -66,11 +69,11 @@ class Files:
         """The tiny still of *video* that tables show."""
         return video.with_name(f"{video.stem}.thumb.jpg")
 
-    def keep_input(self, content: bytes, sha256: str, mime: str) -> Path:
-        """Keep a copy of a picture that was used, once per content."""
+    def keep_input(self, content: bytes, sha256: str, mime: str, label: str) -> Path:
+        """Keep a copy of a picture that was used, once per content, under the name it had."""
         if not is_sha256(sha256):
             raise ValueError(f"{sha256!r} is no hash")
-        target = self.inputs / f"{sha256}.{_EXTENSIONS.get(mime, 'bin')}"
+        target = self.find_input(sha256) or self.inputs / input_name(label, sha256, mime)
         try:
             make_folder(target.parent)
             if not is_plain_file(target):
@@ -96,11 +99,20 @@ class Files:
                 )
 
     def find_input(self, sha256: str) -> Path | None:
-        """The copy that `keep_input` made; None without one. By its whole name: a crash can leave parts of copies."""
+        """The copy that `keep_input` made; None without one. A crash can leave parts of copies, which are called otherwise."""
         if not is_sha256(sha256):
             return None
-        places = (self.inputs / f"{sha256}.{ending}" for ending in (*_EXTENSIONS.values(), "bin"))
-        return next((place for place in places if is_plain_file(place)), None)
+        names = [f"{sha256}.{ending}" for ending in _ENDINGS]  # as copies were named before
+        ends = tuple(f"-{sha256[:8]}.{ending}" for ending in _ENDINGS)
+        if is_real_folder(self.inputs):
+            with contextlib.suppress(OSError), os.scandir(self.inputs) as found:
+                names += sorted(
+                    file.name for file in found if file.name.endswith(ends) and is_name(file.name)
+                )
+        kept = [place for name in names if is_plain_file(place := self.inputs / name)]
+        if len(kept) > 1:  # eight digits are not the whole hash
+            kept = [place for place in kept if hash_of(place) == sha256] or kept
+        return kept[0] if kept else None
 
     def there(self) -> frozenset[str]:
         """The files in `videos/`, as the ledger names them, by one listing for thousands of runs."""
@@ -127,10 +139,20 @@ class Files:
         return path if path is not None and is_plain_file(path) else None
 
 
+def input_name(label: str, sha256: str, mime: str) -> str:
+    """What the copy of a picture is called: the name it had, and a few digits that tell it from others of that name."""
+    stem = PurePath(label).stem.removesuffix(f"-{sha256[:8]}")
+    words = "-".join(re.findall(r"[A-Za-z0-9_]+", _plain(stem)))[:_SLUG_LENGTH].strip("-_")
+    return f"{words or 'picture'}-{sha256[:8]}.{_EXTENSIONS.get(mime, 'bin')}"
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKD", text[:400]).encode("ascii", "ignore").decode()
+
+
 def slug(text: str) -> str:
     """A few readable ASCII words of *text*, safe as a file name anywhere."""
-    plain = unicodedata.normalize("NFKD", text[:400]).encode("ascii", "ignore").decode().lower()
-    words = " ".join(re.findall(r"[a-z0-9]+", plain))
+    words = " ".join(re.findall(r"[a-z0-9]+", _plain(text).lower()))
     kept = textwrap.shorten(words, _SLUG_LENGTH, placeholder="", break_long_words=False)
     return (kept or words[:_SLUG_LENGTH] or "clip").replace(" ", "-")
 

@@ -7,9 +7,8 @@ from ..catalogue import ImageIdentity, Request
 from ..errors import BadImage
 from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
-from ..ledger import RunRow
+from ..ledger import RunRow, input_name
 from ..ledger.states import State
-from ..operations.embedded_request import kept_name
 from ..paths import shown_path
 from ..requests.images import read_picture
 from . import page
@@ -24,8 +23,10 @@ def cell_of(run: Run) -> str:
         return cell_text(request)
     if _is_beside_notebook(image):
         return cell_text(request, picture=image.label)
-    home = get_session().home_of(run).home
-    return cell_text(request, picture=kept_name(request, shown_path(home / "inputs")))
+    files = get_session().home_of(run)
+    kept = files.find_input(image.sha256)
+    name = kept.name if kept is not None else input_name(image.label, image.sha256, image.mime)
+    return cell_text(request, picture=f"{shown_path(files.inputs)}/{name}")
 
 
 def standing_row(request: Request) -> RunRow | None:

@@ -15,9 +15,8 @@ from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..fileops import hash_of
 from ..home import is_sha256
-from ..ledger import Files
+from ..ledger import Files, input_name
 from ..paths import shown_path
-from ..requests.images import EXTENSIONS
 from .manifest import plain_json, stored_request
 
 if TYPE_CHECKING:
@@ -117,11 +116,11 @@ def _text(value: Any) -> str | None:
 
 
 def kept_name(request: Request, folder: str = "inputs") -> str | None:
-    """The name of the copy of its picture in *folder*; None without one, or where an address names it."""
+    """What the copy of its picture is called in *folder*; None without one, or where an address names it."""
     image = request.image
     if image is None or image.url is not None or not is_sha256(image.sha256):
         return None
-    return f"{folder}/{image.sha256}.{EXTENSIONS.get(image.mime, 'bin')}"
+    return f"{folder}/{input_name(image.label, image.sha256, image.mime)}"
 
 
 def _picture_of(request: Request, video: Path) -> str | None:

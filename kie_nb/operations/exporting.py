@@ -218,7 +218,7 @@ class _Work:
         if not part.exists() or hash_of(part) != image.sha256:
             self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
             return []
-        return [FileEntry(**self._place(part, f"inputs/{kept.name}"))]
+        return [FileEntry(**self._place(part, kept_name(run.request) or f"inputs/{kept.name}"))]
 
     def _part(self) -> Path:
         return self.staging / secrets.token_hex(8)

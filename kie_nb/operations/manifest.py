@@ -83,8 +83,10 @@ class RunEntry(PublicColumns):
         for folder, entries in (("videos", self.videos), ("inputs", self.inputs)):
             if any(not entry.file.startswith(f"{folder}/") for entry in entries):
                 raise ValueError(f"a file of its {folder} is elsewhere")
-        if any(Path(entry.file).stem != entry.sha256 for entry in self.inputs):
-            raise ValueError("a picture has another name than its hash")
+        for one in self.inputs:  # the whole hash is how copies were named before
+            stem = Path(one.file).stem
+            if stem != one.sha256 and not stem.endswith(f"-{one.sha256[:8]}"):
+                raise ValueError("the name of a picture is not of its hash")
         # Files that cannot all be of one task: what is missing would be fetched in the place of another.
         for each in ({one.number for one in self.videos}, {one.file.lower() for one in self.videos}):
             if len(each) != len(self.videos):

@@ -99,7 +99,7 @@ def test_a_strangers_ledger_runs_nothing(open_notebook, folder):
         with contextlib.suppress(NotThere):  # such rows may be refused
             nb.cell(number).locator(".kie-panel-row, table").first.wait_for(timeout=8000)
         nb.page.wait_for_timeout(1000)
-        for button in nb.cell(number).get_by_role("button", name="Settle").all():
+        for button in nb.cell(number).get_by_role("button", name="Settle…").all():
             if button.is_visible():
                 button.click()
                 nb.page.wait_for_timeout(1000)

@@ -15,9 +15,12 @@ ROOT = Path(__file__).parents[2]
 PHOTOGRAPH = ROOT / "notebooks" / "images" / "chelsea.png"
 OPEN = "%load_ext kie_nb\nimport kie_nb as kie\nkie.configure(simulator_speed={speed})\nkie.panel()"
 PROMPT = "The cat looks up, takes a breath and smiles."
-PLAYS = "cell => cell.querySelector('.kie-panel-player video')?.readyState >= 2"
-LIVE = "cell => /elapsed\\s+\\d+:\\d\\d/.test(cell.querySelector('.kie-panel-row')?.innerText ?? '')"
-SEED = ".kie-panel .widget-text:has(> label:text-is('Seed')) input"
+PLAYS = "cell => cell.querySelector('.kie-panel-media video')?.readyState >= 2"
+LIVE = "cell => /\\d+:\\d\\d/.test(cell.querySelector('.kie-panel-told')?.innerText ?? '')"
+FIRST = {
+    "picture": ".kie-panel-picture", "prompt": ".kie-panel textarea >> nth=0", "button": ".kie-panel-go > .kie-primary",
+    "price": ".kie-panel-below", "media": ".kie-panel-media video", "facts": ".kie-panel-told",
+}  # fmt: skip
 HAND_OVER = """([zone, bytes, name, kind]) => {
     const content = Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0));
     const data = new DataTransfer();
@@ -45,11 +48,11 @@ def show(nb):
     nb.run_cell(0)
     cell = nb.cell(0)
     cell.locator(".kie-panel").wait_for(timeout=20_000)
-    cell.get_by_text("estimate 60 credits").wait_for(timeout=20_000)
+    cell.get_by_text("at Kie.ai 60 credits ($0.30)").wait_for(timeout=20_000)
     return nb, cell
 
 
-def hand_over(cell, path, kind, target=".kie-panel-zone"):
+def hand_over(cell, path, kind, target=".kie-panel-form"):
     """Drop or paste a file as a browser does."""
     content = base64.b64encode(path.read_bytes()).decode()
     handle = cell.locator(target).element_handle()
@@ -63,48 +66,88 @@ def fill(cell, prompt=PROMPT, picture=PHOTOGRAPH):
 
 
 def generate(cell):
-    cell.get_by_role("button", name="Generate").click()
+    cell.get_by_role("button", name="Generate · free", exact=True).click()
 
 
 def test_from_a_photograph_to_a_video_to_a_cell(panel, chromium, folder):
-    """Fill, generate, a live row, a video that plays, its rating, its cell; running that shows the same run and spends nothing."""
+    """Fill, generate, a live state, a video that plays, its rating, its cell; running that shows the same run and spends nothing."""
     chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
     nb, cell = panel(speed=1)
     fill(cell)
-    cell.get_by_text("44 of 800 characters").wait_for()
-    cell.get_by_text("chelsea.png · 451 × 300 · 237 kB").wait_for()
-    seed = cell.get_by_label("Seed", exact=True).input_value()
+    cell.get_by_text("44 of 800").wait_for()
+    cell.get_by_text("451 × 300 · 237 kB").wait_for()
 
     generate(cell)
     nb.wait_dom(0, LIVE)
     nb.screenshot("panel-live")
+    media = cell.locator(".kie-panel-media").bounding_box()
     nb.wait_dom(0, PLAYS, timeout_s=60)
-    nb.wait_dom(0, "cell => cell.innerText.includes('nothing is open')")
-    assert_plays(cell.locator(".kie-panel-player video"))
-    cell.locator(".kie-panel").get_by_text(f"seed {seed}").first.wait_for()
+    assert cell.locator(".kie-panel-media").bounding_box() == media  # its room was kept
+    assert_plays(cell.locator(".kie-panel-media video"))
+    expect(cell.get_by_label("Seed", exact=True)).to_have_value("")
+    seed = cell.locator(".kie-panel-told .kie-mono").inner_text()
     assert_accessible(nb, "panel")
     play_and_rate_in_gallery(cell, folder)
     pictures(nb, "panel")
 
-    cell.get_by_role("button", name="Copy as cell").first.click()
+    result = cell.get_by_role("region", name="Result")
+    result.get_by_role("button", name="Copy as cell").click()
     cell.get_by_text("The cell is copied").wait_for()
     copied = nb.page.evaluate("() => navigator.clipboard.readText()")
-    assert copied.startswith("%%kie_wan --image kie-runs/inputs/")
+    assert copied.startswith("%%kie_wan --image kie-runs/inputs/chelsea-")
     assert copied.endswith(f"--seed {seed}\n{PROMPT}")
-    cell.get_by_role("button", name="Insert below").click()
+    result.get_by_role("button", name="Insert below").click()
     cell.get_by_text("The cell stands below").wait_for()
     nb.run_cell(1)
-    nb.wait_dom(1, "cell => cell.innerText.includes('Nothing was spent now')")
+    nb.wait_dom(1, "cell => cell.querySelector('video')?.readyState >= 1")
     assert tasks(folder) == 1
     assert ledger_runs(folder) == 1
     assert not [line for line in nb.console if line.startswith("error")], nb.console
+
+
+def test_all_that_one_video_needs_is_in_the_first_screen(panel, folder):
+    """At 1280 x 800 with Lab's file browser open: form, price, button and the result beside them; then a variation at one press."""
+    nb, cell = panel(speed=5)
+    size = nb.page.viewport_size
+    try:
+        nb.page.set_viewport_size({"width": 1280, "height": 800})
+        nb.page.evaluate(
+            "() => document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').scrollTo(0, 0)"
+        )
+        fill(cell)
+        generate(cell)
+        nb.wait_dom(0, PLAYS, timeout_s=60)
+        bottom = nb.page.locator(".jp-NotebookPanel-notebook").bounding_box()
+        bottom = bottom["y"] + bottom["height"]
+        boxes = {name: cell.locator(which).bounding_box() for name, which in FIRST.items()}
+        for name, box in boxes.items():
+            assert box["y"] + box["height"] <= bottom, (name, box, bottom)
+        assert boxes["media"]["x"] > boxes["button"]["x"] + boxes["button"]["width"]
+        assert boxes["media"]["height"] <= 0.6 * 800
+
+        cell.get_by_role("button", name="Another seed · free").click()
+        cell.locator(".kie-panel-film > button").nth(1).wait_for()
+        nb.wait_dom(
+            0, "cell => cell.querySelector('.kie-panel-film > button')?.ariaPressed === 'true'", timeout_s=60
+        )
+        nb.wait_dom(0, PLAYS)
+        assert tasks(folder) == 2
+
+        nb.page.set_viewport_size(
+            {"width": 900, "height": 1000}
+        )  # one column, the result right below the button
+        nb.page.wait_for_timeout(300)
+        boxes = {name: cell.locator(which).bounding_box() for name, which in FIRST.items()}
+        assert 0 <= boxes["media"]["y"] - (boxes["button"]["y"] + boxes["button"]["height"]) < 80
+    finally:
+        nb.page.set_viewport_size(size)
 
 
 def test_one_press_buys_once_and_what_the_page_shows(panel, folder):
     """A double click is one task; Enter is none; a press that overtakes the last letters while a cell runs sends them all."""
     nb, cell = panel("import time; time.sleep(4)")
     fill(cell, "T")
-    for name in ("Seed", "Runs", "Image"):
+    for name in ("Seed", "Videos"):
         cell.get_by_label(name, exact=True).press("Enter")
     cell.get_by_label("Prompt", exact=True).press("Enter")
     nb.page.wait_for_timeout(500)
@@ -113,8 +156,9 @@ def test_one_press_buys_once_and_what_the_page_shows(panel, folder):
     nb.start_cell(1)
     cell.get_by_label("Prompt", exact=True).fill("")
     cell.get_by_label("Prompt", exact=True).press_sequentially(PROMPT)
-    cell.get_by_role("button", name="Generate").dblclick()
-    cell.get_by_role("button", name="Generate").click(force=True)
+    button = cell.locator(".kie-panel-go > .kie-primary")
+    button.dblclick()
+    button.click(force=True)
     nb.wait_cell(1)
     nb.wait_dom(0, PLAYS, timeout_s=60)
 
@@ -130,23 +174,25 @@ def test_a_picture_by_drop_and_paste_and_a_video_for_its_settings(panel, folder)
     )
     shutil.copy(PHOTOGRAPH, folder / "chelsea.png")
     generate(cell)
-    cell.get_by_text("prompt is missing: the motion wanted").first.wait_for()
-    cell.get_by_text("needs an image, its first frame").first.wait_for()
+    expect(cell.get_by_label("Prompt", exact=True)).to_be_focused()
+    assert cell.locator(".kie-error:visible").count() == 2  # of prompt and picture, each once
     cell.get_by_label("Seed", exact=True).fill("many")
-    cell.get_by_text("seed='many': a whole number from 0 to 2147483647 is needed.").wait_for()
+    cell.get_by_text("seed='many'").wait_for()
     nb.screenshot("panel-wrong")
 
     hand_over(cell, PHOTOGRAPH, "drop")
-    cell.get_by_text("chelsea.png · 451 × 300").wait_for()
+    cell.get_by_text("451 × 300").wait_for()
     cell.get_by_role("button", name="Remove").click()
     cell.get_by_text("Drop a picture, paste it").wait_for()
     hand_over(
         cell, ROOT / "notebooks" / "images" / "coffee.png", "paste", target=".kie-panel textarea >> nth=0"
     )
     cell.get_by_text("coffee.png").first.wait_for()
-    cell.get_by_label("Image", exact=True).fill("chelsea.png")
+    cell.get_by_role("button", name="Remove").click()
+    cell.get_by_label("Image", exact=True).fill("chelsae.png")
     cell.get_by_label("Image", exact=True).press("Tab")
-    cell.get_by_text("chelsea.png · 451 × 300").wait_for()
+    cell.get_by_role("button", name="Use chelsea.png").click()
+    cell.get_by_text("451 × 300").wait_for()
 
     nb.run_cell(1)
     (video,) = (folder / "out").rglob("*.mp4")
@@ -154,9 +200,9 @@ def test_a_picture_by_drop_and_paste_and_a_video_for_its_settings(panel, folder)
     cell.get_by_text("The form is filled").wait_for()
     expect(cell.get_by_label("Prompt", exact=True)).to_have_value("Waves roll in.")
     expect(cell.get_by_label("Seed", exact=True)).to_have_value("7")
-    cell.get_by_text("asked for before: Generate shows it and spends nothing").wait_for()
-    generate(cell)
-    cell.get_by_text("This request was made before").first.wait_for()
+    cell.get_by_text("Already yours: the same picture, settings and seed.").wait_for()
+    cell.get_by_role("button", name="Show · no charge").click()
+    cell.get_by_text("Already yours · no charge").first.wait_for()
     assert tasks(folder) == 1
 
 
@@ -175,7 +221,7 @@ def test_a_reload_in_mid_run(panel, folder):
     expect(cell.get_by_label("Prompt", exact=True)).to_have_value(PROMPT)
     cell.get_by_text("451 × 300").wait_for()
     expect(cell.locator("[role=status].kie-panel-line")).to_contain_text("is on its way")
-    nb.wait_dom(0, "cell => cell.querySelector('.kie-panel-zone img')?.naturalWidth > 0")
+    nb.wait_dom(0, "cell => cell.querySelector('.kie-panel-still')?.naturalWidth > 0")
     nb.wait_dom(0, LIVE)
     nb.wait_dom(0, PLAYS, timeout_s=60)
     assert tasks(folder) == 1
@@ -188,18 +234,18 @@ def test_a_notebook_that_is_opened_anew(panel):
 
     nb.reopen(kernel=True)
 
-    nb.wait_dom(0, "cell => cell.innerText.includes('run this cell to use it')")
+    nb.wait_dom(0, "cell => cell.innerText.includes('Run this cell to use the panel')")
     nb.page.wait_for_timeout(1000)  # Lab looks for its widget
     assert "model not found" not in nb.cell(0).inner_text()
     _, cell = show(nb)
-    assert "run this cell to use it" not in cell.inner_text()
+    assert "Run this cell to use the panel" not in cell.inner_text()
 
 
 def test_with_the_keyboard_alone(panel, folder):
-    """From the model to Generate by Tab; the focus is seen, nothing traps it."""
+    """From the picture to Generate by Tab, through what folds away; the focus is seen, nothing traps it."""
     nb, cell = panel()
     fill(cell)
-    cell.get_by_label("Model", exact=True).first.focus()
+    cell.get_by_role("button", name="Choose another file").focus()
     seen = []
     for _ in range(20):
         seen.append(
@@ -207,15 +253,17 @@ def test_with_the_keyboard_alone(panel, folder):
                 "() => (document.activeElement.labels?.[0] ?? document.activeElement).innerText.trim()"
             )
         )
-        if seen[-1] == "Generate":
+        if seen[-1].startswith("Generate"):
             break
+        if seen[-1].startswith("Advanced"):
+            nb.page.keyboard.press("Enter")
         nb.page.keyboard.press("Tab")
     nb.screenshot("panel-focus", cell=0)
     nb.page.keyboard.press("Space")
     nb.wait_dom(0, PLAYS, timeout_s=60)
 
-    order = ["Model", "Image", "Prompt", "Duration", "Resolution", "Prompt expansion", "NSFW checker"]
-    order += ["Negative prompt", "Seed", "Draw", "Keep", "Runs", "Generate"]
+    order = ["Change", "Prompt", "Duration", "Resolution", "Videos", "Seed", "Lock", "Model"]
+    order += ["Negative prompt", "Prompt expansion", "NSFW checker", "Generate · free"]
     assert [name for name in seen if name in order] == order
     assert tasks(folder) == 1
 
@@ -230,16 +278,16 @@ def test_in_notebook_7(start_server, chromium):
         _, cell = show(nb)
         fill(cell)
         generate(cell)
-        cell.locator(".kie-panel-player video").wait_for(timeout=60_000)
-        assert_plays(cell.locator(".kie-panel-player video"))
+        cell.locator(".kie-panel-media video").wait_for(timeout=60_000)
+        assert_plays(cell.locator(".kie-panel-media video"))
         play_and_rate_in_gallery(cell, server.root)
         chromium.picture("panel-notebook", nb.page)
 
-        cell.get_by_role("button", name="Copy as cell").first.click()
+        cell.get_by_role("region", name="Result").get_by_role("button", name="Copy as cell").click()
         cell.get_by_text("The cell is copied").wait_for()
         copied = nb.page.evaluate("() => navigator.clipboard.readText()")
         nb.run_cell(nb.add_cell(copied))
-        nb.wait_dom(1, "cell => cell.innerText.includes('Nothing was spent now')")
+        nb.wait_dom(1, "cell => cell.querySelector('video')?.readyState >= 1")
         assert tasks(server.root) == ledger_runs(server.root) == 1
     finally:
         nb.shutdown_kernel()
@@ -266,10 +314,10 @@ def test_insert_below_on_a_server_as_it_is_started(start_server, chromium, kind)
                 break
         fill(panel)
         generate(panel)
-        panel.locator(".kie-panel-player video").wait_for(timeout=60_000)
+        panel.locator(".kie-panel-media video").wait_for(timeout=60_000)
         assert not page.evaluate("() => 'jupyterapp' in window")
 
-        panel.get_by_role("button", name="Insert below").click()
+        panel.get_by_role("region", name="Result").get_by_role("button", name="Insert below").click()
 
         panel.get_by_text("The cell stands below").wait_for()
         cells.nth(1).get_by_text("%%kie_wan --image kie-runs/inputs/").wait_for()
@@ -291,8 +339,8 @@ def test_in_voila(start_server, chromium):
         panel.wait_for(timeout=30_000)
         fill(panel)
         generate(panel)
-        panel.locator(".kie-panel-player video").wait_for(timeout=60_000)
-        assert_plays(panel.locator(".kie-panel-player video"))
+        panel.locator(".kie-panel-media video").wait_for(timeout=60_000)
+        assert_plays(panel.locator(".kie-panel-media video"))
         play_and_rate_in_gallery(panel, server.root)
         chromium.picture("panel-voila", page)
         assert tasks(server.root) == 1
@@ -346,8 +394,4 @@ def pictures(nb, name):
     nb.page.set_viewport_size({"width": 900, "height": 2400})
     nb.page.wait_for_timeout(300)
     nb.screenshot(f"{name}-900", cell=0)
-    label, seed = (
-        nb.cell(0).locator(which).bounding_box() for which in (".kie-panel label >> text=Runs", SEED)
-    )
-    assert label["x"] >= seed["x"]  # also where it has found no room beside it
     nb.page.set_viewport_size(size)

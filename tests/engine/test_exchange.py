@@ -74,7 +74,7 @@ def test_an_export_holds_videos_pictures_and_a_manifest(exported):
     assert [step["to_state"] for step in entry["events"]] == [step["to_state"] for step in run.history()]
     assert video["sha256"] == hash_of(folder / video["file"])
     assert video["original_sha256"] == run.row.video_sha256 == hash_of(run.video)
-    assert picture["file"] == f"inputs/{run.request.image.sha256}.png"
+    assert picture["file"] == f"inputs/chelsea-{run.request.image.sha256[:8]}.png"
     assert hash_of(folder / picture["file"]) == run.request.image.sha256
     for before, after in zip(decoded(run.video), decoded(folder / video["file"]), strict=True):
         assert [at for at, _ in before] == [at for at, _ in after]
@@ -91,7 +91,7 @@ def test_an_exported_video_gives_its_call_back(exported):
         recalled.call
         == repr(recalled)
         == (
-            f'kie.generate("The cat smiles.", image="out/inputs/{sha256}.png", model="wan/2-5-image-to-video", seed=7, '
+            f'kie.generate("The cat smiles.", image="out/inputs/chelsea-{sha256[:8]}.png", model="wan/2-5-image-to-video", seed=7, '
             'duration="5", resolution="720p")'
         )
     )
@@ -116,10 +116,11 @@ def test_the_call_finds_the_picture_wherever_the_video_lies(simulator, cat, tmp_
     alone.parent.mkdir()
     alone.write_bytes(video.read_bytes())
     sha256 = run.request.image.sha256
+    name = f"image-bytes-{sha256[:6]}-{sha256[:8]}.png"
     places = [
-        (video.name, video.parent, f"../inputs/{sha256}.png"),
-        (video, tmp_path, f"out/inputs/{sha256}.png"),
-        (alone, tmp_path, f"kie-runs/inputs/{sha256}.png"),
+        (video.name, video.parent, f"../inputs/{name}"),
+        (video, tmp_path, f"out/inputs/{name}"),
+        (alone, tmp_path, f"kie-runs/inputs/{name}"),
     ]
 
     for given, folder, picture in places:

@@ -146,7 +146,7 @@ def test_what_a_cell_shows_is_text(build):
         check_part(build(value), like)
 
 
-@pytest.mark.parametrize("name", ["table", "card", "video", "runs", "queue", "experiment", "plan", "wall"])
+@pytest.mark.parametrize("name", ["table", "card", "video", "runs", "experiment", "plan", "wall"])
 def test_what_is_no_text_is_text_too(name):
     """A column for figures may hold anything: bytes, a list, nothing."""
     for value in OTHERS.values():
@@ -163,7 +163,7 @@ def test_what_is_no_text_is_text_too(name):
 )
 def test_no_text_at_all_is_markup(text):
     """The same for text that nobody has thought of."""
-    for name in ("table", "card", "queue", "price", "wall"):
+    for name in ("table", "card", "runs", "wall"):
         check_part(PARTS[name](f"x{text}x"), PARTS[name](PLAIN))
 
 

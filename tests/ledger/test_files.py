@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kie_nb.ledger import Files
+from kie_nb.home import is_name
+from kie_nb.ledger import Files, input_name
 from kie_nb.ledger.files import short_task, slug
 
 HEX = "0123456789abcdef" * 2
@@ -95,16 +96,52 @@ def test_preview_and_poster_lie_beside_the_video(tmp_path):
 
 
 def test_a_picture_is_kept_once(tmp_path):
-    """Under its hash; a second time writes nothing."""
+    """Under the name it had and digits of its hash; a second time, whatever it is called by then, writes nothing."""
     files = Files(tmp_path)
-    first = files.keep_input(b"picture", SHA256, "image/png")
+    first = files.keep_input(b"picture", SHA256, "image/png", "Desktop photo (2).PNG")
     stamp = first.stat().st_mtime_ns
 
-    again = files.keep_input(b"picture", SHA256, "image/png")
+    again = files.keep_input(b"picture", SHA256, "image/png", "other.png")
 
-    assert first == again == tmp_path / "inputs" / f"{SHA256}.png"
+    assert first == again == files.find_input(SHA256)
+    assert first == tmp_path / "inputs" / f"Desktop-photo-2-{SHA256[:8]}.png"
     assert again.stat().st_mtime_ns == stamp
-    assert [path.name for path in files.inputs.iterdir()] == [f"{SHA256}.png"]
+    assert len(list(files.inputs.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("desktop_photo.jpg", "desktop_photo"),
+        (f"cat-{SHA256[:8]}.png", "cat"),
+        ("Ünï cödé.png", "Uni-code"),
+        ("写真.png", "picture"),
+        ("../../x\\y.png", "x-y"),
+        (".hidden", "hidden"),
+        ("x" * 300, "x" * 40),
+        ("image (PIL 3fa2)", "image-PIL-3fa2"),
+    ],
+)
+def test_what_a_copy_is_called(label, name):
+    """Readable, and a name that any disk takes; its own copy keeps its name."""
+    called = input_name(label, SHA256, "image/jpeg")
+
+    assert called == f"{name}-{SHA256[:8]}.jpg"
+    assert is_name(called)
+
+
+def test_copies_whose_digits_are_alike_are_told_apart(tmp_path):
+    """By their content; a copy of an older folder has the whole hash for its name."""
+    files = Files(tmp_path)
+    contents = [b"picture", b"another"]
+    first, second = (hashlib.sha256(each).hexdigest() for each in contents)
+    files.inputs.mkdir()
+    for number, content in enumerate(contents):
+        (files.inputs / f"{number}-{second[:8]}.png").write_bytes(content)
+    assert files.find_input(second).read_bytes() == b"another"
+
+    (files.inputs / f"{first}.png").write_bytes(b"picture")
+    assert files.find_input(first) == files.inputs / f"{first}.png"
 
 
 def test_part_of_a_picture_is_no_picture(tmp_path):
@@ -114,7 +151,7 @@ def test_part_of_a_picture_is_no_picture(tmp_path):
     (files.inputs / f"{SHA256}.png.0123.part").write_bytes(b"pic")
     assert files.find_input(SHA256) is None
 
-    kept = files.keep_input(b"picture", SHA256, "image/png")
+    kept = files.keep_input(b"picture", SHA256, "image/png", "cat.png")
 
     assert files.find_input(SHA256) == kept
 

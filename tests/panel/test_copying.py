@@ -111,7 +111,7 @@ def test_a_picture_that_was_replaced_is_asked_for_by_its_kept_copy(page, copied,
     Image.new("RGB", (640, 480), "red").save("cat.png")
 
     assert "take the cell once more" in copied(run)
-    assert f"inputs/{run.request.image.sha256}" in page.view.cell
+    assert f"inputs/cat-{run.request.image.sha256[:8]}.png" in page.view.cell
     assert "spends nothing" in copied(run)
 
 

@@ -14,13 +14,13 @@ function field(panel, title, control, { help = "", extra = null } = {}) {
     control.toggleAttribute("aria-invalid", Boolean(error) && !error.isHint);
     if (!error) return;
     if (!error.isHint) control.setAttribute("aria-invalid", "true");
-    fill(panel, told, error);
+    tellError(panel, told, error);
   };
   return { element, control, mark };
 }
 
 /** What is wrong, and what mends it at a press. */
-function fill(panel, place, error) {
+function tellError(panel, place, error) {
   place.classList.toggle("kie-panel-hint", Boolean(error.isHint));
   place.append(error.text);
   for (const fix of error.fixes) place.append(button(fix.label, () => panel.send({ kind: "fix", fix: fix.fix, path: fix.path }), { class: "kie-button kie-panel-fix" }));
@@ -43,7 +43,7 @@ function text(panel, entry) {
   const count = entry.most ? make("span", { class: "kie-panel-count kie-soft" }) : null;
   const tell = () => {
     if (!count) return;
-    count.textContent = panel.words.COUNT.replace("{count}", control.value.length).replace("{most}", entry.most);
+    count.textContent = fill(panel.words.COUNT, { count: control.value.length, most: entry.most });
     count.classList.toggle("kie-panel-over-most", control.value.length > entry.most);
   };
   const show = (value) => { if (control.value !== (value ?? "")) control.value = value ?? ""; tell(); };
@@ -116,7 +116,7 @@ function form(panel) {
     const wrong = image && found[image.name];
     pictureTold.hidden = !wrong;
     pictureTold.replaceChildren();
-    if (wrong) fill(panel, pictureTold, wrong);
+    if (wrong) tellError(panel, pictureTold, wrong);
   };
   panel.watch("chosen models", layOut);
   panel.watch("values", values);

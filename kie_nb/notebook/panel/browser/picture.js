@@ -10,7 +10,7 @@ function picturePlace(panel) {
   const name = make("b", { class: "kie-cut" });
   const facts = make("span", { class: "kie-soft" });
   const change = button(words.CHANGE, () => chooser.click(), { kind: "quiet" });
-  const remove = button("✕", () => { panel.send({ kind: "remove" }); zone.focus(); }, { kind: "quiet", title: words.REMOVE, "aria-label": words.REMOVE });
+  const remove = iconButton("close", words.REMOVE, () => { panel.send({ kind: "remove" }); zone.focus(); });
   const path = make("input", { class: "kie-field", type: "text", "aria-label": "Image", placeholder: words.PATH, autocomplete: "off", spellcheck: "false" });
   const shown = make("div", { class: "kie-panel-has" }, still, make("div", { class: "kie-grow kie-panel-facts" }, name, facts), change, remove);
   const element = make("div", { class: "kie-panel-picture" }, zone, shown, path, chooser);

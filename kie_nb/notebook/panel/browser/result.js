@@ -166,7 +166,7 @@ function actions(panel, run) {
     resume.hidden = !now.canResume;
     settle.hidden = now.isSettled;
     another.hidden = now.isOpen || !now.isSettled;
-    another.textContent = words.ANOTHER_PRICED.replace("{price}", now.another);
+    another.textContent = fill(words.ANOTHER_PRICED, { price: now.another });
     download.hidden = !now.file;
     download.title = now.file;
   };
