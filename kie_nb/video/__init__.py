@@ -14,7 +14,6 @@ by the first call that needs them, so importing this room costs next to nothing.
     likeness.py    how alike two videos are
 """
 
-from .bounds import open_picture
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .inspection import Look, inspect
 from .likeness import compare_videos
@@ -61,7 +60,6 @@ __all__ = [
     "make_strip",
     "mime_of",
     "open_media",
-    "open_picture",
     "probe",
     "read_media",
     "read_request",

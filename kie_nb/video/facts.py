@@ -21,58 +21,40 @@ class NotAVideo(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoFacts:
-    """What was measured in a video file; nothing here is taken from its name.
-
-    Attributes:
-        width: As it is shown: turned by the display matrix, its pixels square.
-        height: Likewise.
-        browser_playable: Whether every browser plays the file as it is.
-    """
+    """What was measured in a video file; nothing here is taken from its name."""
 
     container: str
     video_codec: str
     audio_codec: str | None
-    width: int
+    width: int  # as it is shown: turned by the display matrix, its pixels square
     height: int
     fps: float
     duration_s: float
     frames: int | None
     bytes: int
-    browser_playable: bool
+    browser_playable: bool  # by every browser, as it is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SoundLikeness:
-    """How alike two tracks of sound are.
+    """How alike two tracks of sound are."""
 
-    Attributes:
-        same_bytes: The coded sound is equal.
-        same_samples: The decoded sound is equal; coded sound that is equal always is.
-        rms_difference: Of one minus the other, over the part that both have; 1 is full scale.
-        rms: How loud each of them is in that part.
-        compared_s: How long that part is.
-    """
-
-    same_bytes: bool
-    same_samples: bool
-    rms_difference: float
-    rms: tuple[float, float]
-    compared_s: float
+    same_bytes: bool  # the coded sound is equal
+    same_samples: bool  # the decoded sound is equal; coded sound that is equal always is
+    rms_difference: float  # of one minus the other, over the part that both have; 1 is full scale
+    rms: tuple[float, float]  # how loud each of them is in that part
+    compared_s: float  # how long that part is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """One of two compared videos, as counted while it was decoded.
-
-    Attributes:
-        duration_s: From the first frame to the end of the last.
-    """
+    """One of two compared videos, as counted while it was decoded."""
 
     name: str
     sha256: str
     bytes: int
     frames: int
-    duration_s: float
+    duration_s: float  # from the first frame to the end of the last
     fps: float
     width: int
     height: int
@@ -81,30 +63,19 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Likeness:
-    """How alike two videos are.
-
-    Attributes:
-        same_bytes: The files are equal.
-        same_frames: All decoded frames are equal, pixel by pixel, and last equally long; containers, tags and sound may differ.
-        ssim: Structural similarity of the pairs of frames, the mean; 1 for equal ones.
-        ssim_min: That of the pair that is least alike.
-        pairs: How many pairs of frames were compared.
-        compared_s: How long the part is that both have.
-        compared_width: In which size they were compared: that of the smaller one.
-        sound: None where one of them, or both, have no sound: see `Side.has_sound`.
-    """
+    """How alike two videos are."""
 
     first: Side
     second: Side
     same_bytes: bool
-    same_frames: bool
-    ssim: float
-    ssim_min: float
-    pairs: int
-    compared_s: float
-    compared_width: int
+    same_frames: bool  # pixel by pixel, and last equally long; containers, tags and sound may differ
+    ssim: float  # structural similarity of the pairs of frames, the mean; 1 for equal ones
+    ssim_min: float  # that of the pair that is least alike
+    pairs: int  # how many pairs of frames were compared
+    compared_s: float  # how long the part is that both have
+    compared_width: int  # the size of the smaller one
     compared_height: int
-    sound: SoundLikeness | None
+    sound: SoundLikeness | None  # None where one of them, or both, have no sound: see `Side.has_sound`
 
     @property
     def distance(self) -> float:

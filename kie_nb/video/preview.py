@@ -20,6 +20,7 @@ from .reading import (
     demuxed,
     duration_s,
     frame_rate,
+    frames_of,
     opened,
     shown_size,
     upright,
@@ -58,11 +59,10 @@ def make_preview(
     with finished_in_one_step(target) as part:
         with opened(path, whole=False) as (source, picture):
             length_s = duration_s(source, picture) or _UNKNOWN_LENGTH_S
-            frames = (frame for packet in demuxed(source, [picture]) for frame in decoded(packet)[0])
-            first = next(frames, None)
+            first = next(frames_of(source, picture), None)
             if first is None:
                 raise NotAVideo(f"no preview of {Path(path).name}: it is {NO_FRAME}", seems=NO_FRAME)
-            size = _preview_size(*shown_size(picture, cast("VideoFrame", first)), max_height)
+            size = _preview_size(*shown_size(picture, first), max_height)
         wanted = _bits_per_s(max_bytes, length_s)
         length_s = _write(path, part, size, wanted)
         weight = part.stat().st_size
@@ -104,9 +104,9 @@ def _write(path: AnyPath, part: Path, size: tuple[int, int], bits_per_s: int) ->
             tracks[sound.index] = _Speaker(copy, sound, start_s=start_s)
         budget = Budget()
         for packet in demuxed(source, [source.streams[index] for index in tracks]):
-            frames = [frame for frame in decoded(packet)[0] if budget.admits(frame)]
-            for frame in frames:
-                copy.mux(tracks[packet.stream.index].encode(frame))
+            for frame in decoded(packet)[0]:
+                if budget.admits(frame):
+                    copy.mux(tracks[packet.stream.index].encode(frame))
             if budget.is_spent:
                 break
         for track in tracks.values():
@@ -147,7 +147,12 @@ class _Screen:
             "g": str(math.ceil(self._rate * _KEY_FRAME_EVERY_S)),
             "threads": "1",  # with more, the result depends on how the threads were scheduled
         }
-        _keep_colours(source, self.stream)
+        # Say which colours the numbers mean, where the source does: a player would guess by the frame size, and the small
+        # copy look paler or greener than the video.
+        theirs, ours = source.codec_context, self.stream.codec_context
+        if (theirs.pix_fmt or "").startswith("yuv"):
+            ours.color_primaries, ours.color_trc = theirs.color_primaries, theirs.color_trc
+            ours.colorspace = theirs.colorspace
 
     @property
     def length_s(self) -> float:
@@ -184,14 +189,3 @@ class _Speaker:
         if self._start_s and frame.pts is not None and frame.time_base:
             frame.pts -= round(self._start_s / frame.time_base)
         return self.stream.encode(cast("AudioFrame", frame))
-
-
-def _keep_colours(source: "VideoStream", copy: "VideoStream") -> None:
-    """Say of the copy which colours its numbers mean, where the source says it.
-
-    Without this a player guesses by the frame size, and the small copy looks paler or greener than the video.
-    """
-    theirs, ours = source.codec_context, copy.codec_context
-    if (theirs.pix_fmt or "").startswith("yuv"):
-        ours.color_primaries, ours.color_trc = theirs.color_primaries, theirs.color_trc
-        ours.colorspace = theirs.colorspace

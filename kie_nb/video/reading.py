@@ -31,16 +31,9 @@ _OPEN_OPTIONS = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,gif,ivf",
 }
-_BROWSER_CODECS = {
-    "mp4": {"h264", "av1", "vp9"},
-    "mov": {"h264", "av1", "vp9"},
-    "webm": {"av1", "vp9", "vp8"},
-}
-_BROWSER_SOUNDS = {
-    "mp4": {"aac", "mp3", "opus", "flac"},
-    "mov": {"aac", "mp3", "opus", "flac"},
-    "webm": {"opus", "vorbis"},
-}
+_IN_MP4, _HEARD_IN_MP4 = {"h264", "av1", "vp9"}, {"aac", "mp3", "opus", "flac"}
+_BROWSER_CODECS = {"mp4": _IN_MP4, "mov": _IN_MP4, "webm": {"av1", "vp9", "vp8"}}
+_BROWSER_SOUNDS = {"mp4": _HEARD_IN_MP4, "mov": _HEARD_IN_MP4, "webm": {"opus", "vorbis"}}
 _BROWSER_H264_PIXELS = {"yuv420p", "yuvj420p"}  # 10 bit and 4:4:4 play in some browsers only
 _CODEC_OF_LIBRARY = {"libdav1d": "av1", "libaom-av1": "av1", "libvpx": "vp8", "libvpx-vp9": "vp9"}
 _CODEC_OF_LIBRARY |= {"libopus": "opus", "libvorbis": "vorbis", "mp3float": "mp3"}
@@ -158,17 +151,15 @@ def decoded(packet: "Packet[Any]") -> "tuple[Sequence[VideoFrame | AudioFrame], 
         return (), False
 
 
+def frames_of(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
+    """The frames that can be decoded, from here to the end."""
+    for packet in demuxed(container, [stream]):
+        yield from cast("Sequence[VideoFrame]", decoded(packet)[0])
+
+
 def can_be_heard(sound: "AudioStream") -> bool:
     """Whether there is a decoder for a track of sound here."""
     return sound.codec_context is not None and bool(sound.rate)
-
-
-def go_to(container: "InputContainer", time_s: float) -> None:
-    """Continue at the key frame before *time_s*; where a file cannot be searched, continue where we are."""
-    import av
-
-    with suppress(av.FFmpegError):
-        container.seek(int(time_s * 1_000_000))
 
 
 def frame_rate(stream: "VideoStream") -> Fraction:
@@ -207,7 +198,7 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
     sound = container.streams.audio
     heard = _codec_name(sound[0]) if sound else None
     length_s = round(duration_s(container, stream), 3)
-    width, height = shown_size(stream, _first_frame(container, stream))
+    width, height = shown_size(stream, next(frames_of(container, stream), None))  # it says how it is turned
     return VideoFacts(
         container=kind,
         video_codec=codec,
@@ -220,14 +211,6 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
         bytes=path.stat().st_size,
         browser_playable=plays and (heard is None or heard in _BROWSER_SOUNDS[kind]),
     )
-
-
-def _first_frame(container: "InputContainer", stream: "VideoStream") -> "VideoFrame | None":
-    """The first that can be decoded: only a frame says how it is turned."""
-    for packet in demuxed(container, [stream]):
-        for frame in decoded(packet)[0]:
-            return cast("VideoFrame", frame)
-    return None
 
 
 def _codec_name(stream: "VideoStream | AudioStream") -> str:

@@ -4,6 +4,7 @@ A failed download is an error page, a JSON refusal, a picture, or the first half
 kind is named: the text of a reply may hold anything, and is never quoted.
 """
 
+import contextlib
 import errno
 import io
 import os
@@ -27,26 +28,11 @@ ENDINGS = (*sorted(VIDEOS | PICTURES | SOUNDS | PAGES), "svg", OTHER)
 PLAYED = frozenset({"mp4", "m4v", "webm"})  # what is given to a browser as it is; the others as a preview
 
 # Python's own table reads the machine's, where `.ts` may be a translation and `.mkv` nothing.
-_TYPES = {
-    "mp4": "video/mp4",
-    "m4v": "video/mp4",
-    "mov": "video/quicktime",
-    "webm": "video/webm",
-    "mkv": "video/x-matroska",
-    "ts": "video/mp2t",
-    "flv": "video/x-flv",
-    "avi": "video/x-msvideo",
-    "mpg": "video/mpeg",
-    "wmv": "video/x-ms-wmv",
-    "ogv": "video/ogg",
-    "jpg": "image/jpeg",
-    "mp3": "audio/mpeg",
-    "m4a": "audio/mp4",
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "ogg": "audio/ogg",
-    "aac": "audio/aac",
-} | {ending: f"image/{ending}" for ending in sorted(PICTURES - {"jpg"})}
+_KINDS = {"video": VIDEOS, "image": PICTURES, "audio": SOUNDS}
+_TYPES = {ending: f"{kind}/{ending}" for kind, endings in _KINDS.items() for ending in endings}
+_TYPES |= {"m4v": "video/mp4", "mov": "video/quicktime", "mkv": "video/x-matroska", "ts": "video/mp2t"}
+_TYPES |= {"flv": "video/x-flv", "avi": "video/x-msvideo", "mpg": "video/mpeg", "wmv": "video/x-ms-wmv"}
+_TYPES |= {"ogv": "video/ogg", "jpg": "image/jpeg", "mp3": "audio/mpeg", "m4a": "audio/mp4"}
 
 _EBML = b"\x1a\x45\xdf\xa3"
 # ISO "ftyp" also opens pictures and sound.
@@ -137,11 +123,6 @@ def looks_like_video(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] not in _STILL_OR_SOUND
 
 
-def looks_like_media(head: bytes) -> bool:
-    """Whether the first bytes of a file, `HEAD_BYTES` of them, open a video, a picture or a sound."""
-    return ending_of(head) in MEDIA
-
-
 def describe(path: AnyPath) -> str:
     """Say in a few words what the file seems to be: "an HTML page", "an empty file", ..."""
     with Path(path).open("rb") as file:
@@ -161,8 +142,7 @@ def describe_head(head: bytes) -> str:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "a WebP picture"
     if head[4:8] == b"ftyp":
-        ending = ending_of(head)
-        return _NAMED.get(ending, "a picture or sound in an MP4-like file")
+        return _NAMED.get(ending_of(head), "a picture or sound in an MP4-like file")
     known = next((words for magic, _, words in _MAGIC if head.startswith(magic)), None)
     return known or _describe_text(head) or "unknown data"
 
@@ -221,14 +201,12 @@ def is_media(path: Path) -> bool:
 
 def open_media(path: Path) -> io.BufferedReader:
     """Open a plain file that is a video or a picture by its bytes, whatever its name says; OSError for anything else."""
-    file = open_plain(path)
-    try:
-        if not looks_like_media(file.read(HEAD_BYTES)):
-            raise OSError(errno.EINVAL, "it is neither a video nor a picture", path.name)  # noqa: TRY301
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open_plain(path))
+        if ending_of(file.read(HEAD_BYTES)) not in MEDIA:
+            raise OSError(errno.EINVAL, "it is neither a video nor a picture", path.name)
         file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+        stack.pop_all()  # it stays open
     return file
 
 

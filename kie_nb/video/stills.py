@@ -1,20 +1,18 @@
 """Frames of videos as JPEGs: one good frame to show before a video plays, and a strip that compares several videos by eye."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..fileops import finished_in_one_step
 from .facts import AnyPath, NotAVideo
 from .reading import (
     NO_FRAME,
-    decoded,
-    demuxed,
     duration_s,
     frame_rate,
-    go_to,
+    frames_of,
     opened,
     picture_of,
     pictures,
@@ -33,13 +31,7 @@ _GROUND = (128, 128, 128)  # between light and dark themes
 _LOOK_AT = (0.15, 0.4, 0.65)
 
 
-def make_poster(
-    path: AnyPath,
-    target: AnyPath,
-    *,
-    max_width: int = 854,
-    at_s: float | None = None,
-) -> Path:
+def make_poster(path: AnyPath, target: AnyPath, *, max_width: int = 854, at_s: float | None = None) -> Path:
     """Write one frame of a video to *target*, in one step, as a progressive JPEG of at most *max_width* pixels; returns that path.
 
     Args:
@@ -50,11 +42,10 @@ def make_poster(
         width, height = shown_size(stream, frame)
     if width > max_width:
         width, height = max_width, max(1, round(height * max_width / width))
-    return write_jpeg(picture_of(frame, (width, height)), target)
+    return _write_jpeg(picture_of(frame, (width, height)), target)
 
 
-def write_jpeg(picture: "Image", target: AnyPath) -> Path:
-    """Write *picture* to *target*, which appears in one step, and return that path."""
+def _write_jpeg(picture: "Image", target: AnyPath) -> Path:
     with finished_in_one_step(target) as part:
         picture.convert("RGB").save(part, format="JPEG", quality=_QUALITY, progressive=True, optimize=True)
     return Path(target)
@@ -80,25 +71,21 @@ def _frame_at(path: AnyPath, at_s: float) -> "VideoFrame":
 
 
 def _last_until(path: AnyPath, at_s: float, *, start_s: float) -> "VideoFrame | None":
+    import av
+
     shown = None
     with opened(path, whole=False) as (container, stream):
         if start_s > 0:
-            go_to(container, start_s)
-        for packet in demuxed(container, [stream]):
-            for frame in cast("Sequence[VideoFrame]", decoded(packet)[0]):
-                if shown is not None and frame.time is not None and frame.time > at_s:
-                    return shown
-                shown = frame
+            with suppress(av.FFmpegError):  # where a file cannot be searched, continue where we are
+                container.seek(int(start_s * 1_000_000))
+        for frame in frames_of(container, stream):
+            if shown is not None and frame.time is not None and frame.time > at_s:
+                return shown
+            shown = frame
     return shown
 
 
-def make_strip(
-    videos: list[AnyPath],
-    target: AnyPath,
-    *,
-    frames: int = 6,
-    width: int = 960,
-) -> Path:
+def make_strip(videos: list[AnyPath], target: AnyPath, *, frames: int = 6, width: int = 960) -> Path:
     """Write *frames* evenly spaced frames of *videos* to *target* as a JPEG, a row for each video, and return that path.
 
     A column is one moment, counted from the first frame, of the part that all of them have. NotAVideo if one is damaged.
@@ -116,7 +103,7 @@ def make_strip(
         for number, thumb in enumerate(row):
             strip.paste(thumb, (number * (column + _GAP), top))
         top += row[0].height + _GAP
-    return write_jpeg(strip, target)
+    return _write_jpeg(strip, target)
 
 
 def _length_s(path: AnyPath) -> float:

@@ -22,7 +22,7 @@ MARK = "kie_nb"  # the key that tells our note from other people's JSON
 MAX_NOTE = 1 << 20
 # Tags that an MP4 holds in its standard place. The last is our own, for a file where all these are taken.
 _TAGS = ("comment", "description", "synopsis", "grouping", "kie_nb_request")
-_WRITERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "matroska": "matroska"}
+_WRITERS = {"mp4", "mov", "webm", "matroska"}  # containers, as FFmpeg calls their writers too
 # What the writer says of itself; `encoding_tool` is how an MP4 is told to keep the first writer's name.
 _OF_THE_CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
 _COPIED = {"video", "audio", "subtitle"}
@@ -59,7 +59,7 @@ def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
     with finished_in_one_step(target) as part:
         lost = ""
         for place in _PLACES:
-            _copy(Path(source), part, _WRITERS[kind], tags | {name: text}, place)
+            _copy(Path(source), part, kind, tags | {name: text}, place)
             lost = _what_is_lost(tags | {name: text}, _tags_of_copy(source, part))
             if not lost or kind in {"webm", "matroska"}:
                 break
