@@ -29,13 +29,9 @@ EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedCell:
-    """A cell with its checked request.
+    """A cell with its checked request."""
 
-    Attributes:
-        place: Where it stands on each axis, in plain values.
-    """
-
-    place: dict[str, Any]
+    place: dict[str, Any]  # where it stands on each axis, in plain values
     prepared: Prepared
 
 
@@ -62,13 +58,7 @@ def prepare_cells(
 ) -> tuple[Definition, dict[str, PlannedCell], tuple[str, ...]]:
     """The definition with its defaults settled, its cells by fingerprint, and remarks; nothing is sent.
 
-    Args:
-        store: Has the seed that was drawn before, and the fingerprints of earlier cells.
-        current: The settings that the requests are made for.
-        where: Says which places are wanted; None for all.
-
-    Raises:
-        InvalidRequest: an axis has no meaning, or a request cannot be sent as it is.
+    The *store* has the seed that was drawn before, and the fingerprints of earlier cells.
     """
     name, model = asked.name, asked.model
     described = [entry.name for entry in describe(model)] if find(model) is not None else []

@@ -6,7 +6,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Required
 
@@ -57,16 +57,14 @@ _SHAPE = TypeAdapter(_Shape)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
-    """A grid with its name and model.
-
-    Attributes:
-        dropped: Places that `where` has left out; a function cannot be stored, its results can.
-    """
+    """A grid with its name and model."""
 
     name: str
     model: str
     grid: Grid
-    dropped: tuple[dict[str, Any], ...] = field(default=())
+    dropped: tuple[
+        dict[str, Any], ...
+    ] = ()  # what `where` has left out: a function cannot be stored, its results can
 
     def to_json(self) -> dict[str, Any]:
         """As the ledger and a file store it; pictures by their names."""

@@ -25,34 +25,21 @@ Where = Callable[[dict[str, Any]], bool]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """One request of the grid.
+    """One request of the grid."""
 
-    Attributes:
-        at: Where it stands on each axis.
-        asked: What `kie_nb.generate` would be given.
-        replicate: 0, or the number of a wanted repetition of the same request.
-    """
-
-    at: dict[str, Any]
-    asked: dict[str, Any]
-    replicate: int = 0
+    at: dict[str, Any]  # where it stands on each axis
+    asked: dict[str, Any]  # what `kie_nb.generate` would be given
+    replicate: int = 0  # or the number of a wanted repetition of the same request
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Grid:
-    """What is varied, and what stays.
+    """What is varied, and what stays."""
 
-    Attributes:
-        axes: Names and values, the first varies slowest.
-        fixed: Fields that are the same everywhere.
-        zipped: Axes that go along side by side, by groups.
-        repeats: Runs of each request.
-    """
-
-    axes: Axes = field(default_factory=dict)
+    axes: Axes = field(default_factory=dict)  # the first varies slowest
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    zipped: tuple[tuple[str, ...], ...] = ()
-    repeats: int = 1
+    zipped: tuple[tuple[str, ...], ...] = ()  # axes that go along side by side, by groups
+    repeats: int = 1  # runs of each request
 
     @property
     def leaves_seed_out(self) -> bool:
@@ -70,14 +57,11 @@ class Grid:
 
 
 def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> list[Cell]:
-    """The cells of *grid*, each request once, in order.
+    """The cells of *grid*, each request once, in order; InvalidRequest where that has no meaning.
 
     Args:
         fields: The names of the model's fields, and `image`.
         where: Is given the place of a cell on every axis, and says whether it is wanted.
-
-    Raises:
-        InvalidRequest: an axis is empty, has no meaning, or the zipped ones differ in length.
     """
     placeholders = _check(grid, fields)
     size = grid.repeats * math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
@@ -98,11 +82,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
 
 
 def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
-    """Remarks on what looks like a placeholder and is sent as it is typed; only those of the prompt are filled.
-
-    Raises:
-        InvalidRequest: it is like one that is filled: a slip would be sent, and paid for, in each cell.
-    """
+    """Remarks on what looks like a placeholder and is sent as it is typed; refused where it is like one that is filled."""
     placeholders = [name for name in (*grid.axes, *grid.fixed) if name not in fields]
     remarks: list[str] = []
     for name in _named(grid, "prompt"):

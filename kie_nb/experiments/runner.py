@@ -48,26 +48,15 @@ NOT_GIVEN: Final = _Left.OUT
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """When no more cells are bought.
+    """When no more cells are bought."""
 
-    Attributes:
-        max_credits: The most that all runs of the experiment may cost; None for no limit.
-        parallel: The most that are open at once: what a stop leaves running is bounded by it.
-        stop_after_failures: This many failures in a row.
-        stop_after_unknowns: This many unknown outcomes, earlier ones included.
-    """
-
-    max_credits: float | None = None
-    parallel: int = PARALLEL
-    stop_after_failures: int = FAILURES
-    stop_after_unknowns: int = UNKNOWNS
+    max_credits: float | None = None  # the most that all runs of the experiment may cost
+    parallel: int = PARALLEL  # the most that are open at once: what a stop leaves running is bounded by it
+    stop_after_failures: int = FAILURES  # in a row
+    stop_after_unknowns: int = UNKNOWNS  # earlier ones included
 
     def changed(self, **given: Any) -> Self:
-        """These with those *given*; `NOT_GIVEN` leaves one as it is.
-
-        Raises:
-            InvalidRequest: a limit is no number, or would buy nothing or stop everything at once.
-        """
+        """These with those *given*; `NOT_GIVEN` leaves one as it is. What would buy nothing or stop at once is refused."""
         given = {name: value for name, value in given.items() if value is not NOT_GIVEN}
         for name, value in given.items():
             if name == "max_credits":
@@ -107,8 +96,6 @@ class Runner:
     """Buys cells once; another `Experiment.run` gets another runner.
 
     Args:
-        experiment: Which it is for, in this process.
-        todo: The cells to buy, in order.
         joined: Runs of other cells that are open, or looked for again; the end waits for them too.
         limits: `max_credits` is checked by the ledger before each request is recorded: the service may charge more than the
             price list says, and another runner may buy at the same time.

@@ -34,8 +34,7 @@ class Spread:
 
     Attributes:
         median: The median distance (1 - SSIM); None where no request has videos of two seeds.
-        pairs: How many pairs were compared.
-        of: How many pairs there are.
+        pairs: How many pairs were compared, *of* so many.
         differ: Whether seeds make a visible difference at all; None where that is not known.
     """
 
@@ -135,7 +134,7 @@ class Verified:
     """What became of asking for the same again.
 
     Attributes:
-        runs: The runs that were bought, or found, for it.
+        runs: Those that were bought, or found, for it.
         comparisons: Each of them against the first, set against the spread of its request's seeds.
     """
 

@@ -32,23 +32,14 @@ _LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
 
 
 class CellRuns:
-    """The runs of an experiment's cells in one folder, at one service.
+    """The runs of an experiment's cells in one folder, at one service: those of the settings when it was made."""
 
-    Args:
-        name: Of the experiment.
-        made_for: The settings when it was made.
-
-    Attributes:
-        key: Tells the experiment from others of this process.
-        cells: By fingerprint, in the order of the grid.
-    """
-
-    cells: Cells
+    cells: Cells  # in the order of the grid
 
     def __init__(self, session: Session, name: str, made_for: settings_.Settings) -> None:
         self._session, self._name, self._home = session, name, made_for.home
         self._service, self._identity = made_for.service, session.channel(made_for).identity
-        self.key = (self._home, self._identity, name)
+        self.key = (self._home, self._identity, name)  # tells the experiment from others of this process
 
     # --- checks ------------------------------------------------------------------------------------------------
 
@@ -59,11 +50,7 @@ class CellRuns:
             raise KieError(words, hint="make it again here; its runs are kept under its name")
 
     def channel(self) -> Channel:
-        """The channel to the service that it was made for, with the current key: no request depends on that.
-
-        Raises:
-            InvalidRequest: another service answers now, or runs are kept in another folder.
-        """
+        """The channel to the service that it was made for, with the current key; InvalidRequest where another answers now."""
         current = settings_.current()
         channel, made = self._session.channel(current), f"the experiment {self._name!r} was made"
         if channel.identity != self._identity:
@@ -137,12 +124,6 @@ class CellRuns:
         Args:
             extend: Keep the earlier cells too. They stay in the ledger under this name; the grid is the new one's.
             drawn: The user gave no seed: the stored one counts.
-
-        Returns:
-            What is stored now, with its seed.
-
-        Raises:
-            InvalidRequest: the experiment of this name asked for something else; nothing was sent.
         """
         cells = self.cells
 
@@ -179,11 +160,7 @@ class CellRuns:
     def to_buy(
         self, max_credits: float | None, *, retry_failed: bool
     ) -> tuple[list[RunRow], list[tuple[Prepared, RunRow | None]]]:
-        """The runs that there are, and the cells to buy now, each with its run.
-
-        Raises:
-            BudgetExceeded: they would pass *max_credits*.
-        """
+        """The runs that there are, and the cells to buy now, each with its run; BudgetExceeded past *max_credits*."""
         channel, origin = self.channel(), here()
         with self._session.begin_lock:  # no request is recorded between the two readings
             rows, bought = self._rows(), self.bought()
@@ -233,12 +210,7 @@ def _with_stored_seed(asked: Definition, cells: Cells, stored: Stored) -> tuple[
 def refusal(
     asked: Definition, stored: Stored, before: Collection[str], cells: Cells
 ) -> InvalidRequest | None:
-    """Why *asked* may not take the place of the *stored* definition; None where it may.
-
-    Args:
-        before: The fingerprints of the stored cells.
-        cells: Those of *asked*, by fingerprint.
-    """
+    """Why *asked* with its *cells* may not take the place of the *stored* definition with those of *before*, if it may not."""
     definition = asked.to_json()
     lost = sum(1 for fingerprint in before if fingerprint not in cells)
     # One that has grown by `extend` has earlier cells too; it is still the stored one.

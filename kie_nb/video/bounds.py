@@ -22,39 +22,27 @@ class TooManyPixels(ValueError):
 
 @contextmanager
 def open_picture(source: Path | IO[bytes]) -> "Iterator[Image]":
-    """A picture opened with Pillow, its pixels not decoded yet.
-
-    Raises:
-        TooManyPixels: it has more than `MOST_PIXELS`.
-        ValueError: it is an EPS, for which Pillow would start Ghostscript.
-        Exception: as Pillow says, for what is no picture.
-    """
+    """A picture opened with Pillow, its pixels not decoded yet: TooManyPixels, or what Pillow raises for no picture."""
     from PIL import Image
 
+    bombs = Image.DecompressionBombError, Image.DecompressionBombWarning  # a warning where those are errors
     try:
         opened = Image.open(source)
-    except (
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as exc:  # a warning where those are errors
+    except bombs as exc:
         told = re.search(r"\((\d+) pixels\)", str(exc))
         has = f"it has {int(told[1]) / 1e6:.0f} million pixels; " if told else ""
         raise TooManyPixels(f"{has}at most {MOST_PIXELS / 1e6:g} million are decoded") from None
     with opened as picture:
         if picture.format == "EPS":
-            raise ValueError("an EPS is a program, and no picture")
+            raise ValueError("an EPS is a program, and no picture")  # Pillow would start Ghostscript
         refuse_pixels(*picture.size)
         yield picture
 
 
 def open_shrunk(source: IO[bytes]) -> "Image":
-    """A JPEG that is decoded at a half, a quarter or an eighth of its sides, so that it has at most `MOST_PIXELS`.
+    """A JPEG that is decoded at a half, a quarter or an eighth of its sides; TooManyPixels where that does not do.
 
     Its `info` has what it has in the file, as `full_size`.
-
-    Raises:
-        TooManyPixels: it cannot be decoded so, or has too many even then.
-        Exception: as Pillow says, for what is no JPEG.
     """
     from PIL.JpegImagePlugin import JpegImageFile
 

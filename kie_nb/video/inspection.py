@@ -35,21 +35,13 @@ _SLACK_S = 0.25  # encoders end on whole frames, and some add a few
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Look:
-    """What a file is.
+    """What a file is."""
 
-    Attributes:
-        kind: A "page" is an answer in words, or nothing at all: it is no result of a model.
-        ending: The true one, by the bytes, without a dot.
-        seconds: How long the video is, by its header where that says it; None for what is no video, or shows no frame.
-        size: Width and height of the video as they are shown; None likewise.
-        remark: What is wrong with it, in a sentence without its full stop; "" if nothing is.
-    """
-
-    kind: Kind
-    ending: str
-    seconds: float | None = None
-    size: tuple[int, int] | None = None
-    remark: str = ""
+    kind: Kind  # a "page" is an answer in words, or nothing at all: it is no result of a model
+    ending: str  # the true one, by the bytes, without a dot
+    seconds: float | None = None  # of a video, by its header where that says it; None where it shows no frame
+    size: tuple[int, int] | None = None  # width and height of the video as they are shown; None likewise
+    remark: str = ""  # what is wrong with it, in a sentence without its full stop
 
 
 def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind

@@ -50,11 +50,7 @@ def make_preview(
     """Write a small H.264 copy of a video to *target*, in one step, and return that path.
 
     The copy keeps length, sound and frame rate (at most 30 a second). A damaged part is left out, and so is the end of a
-    video of many minutes.
-
-    Args:
-        max_height: the longest the shorter side may be, in pixels, so that portrait and landscape look alike.
-        max_bytes: what the copy should weigh at most; only very long videos come out heavier.
+    video of many minutes. Its shorter side is at most *max_height*; only very long videos weigh more than *max_bytes*.
     """
     with finished_in_one_step(target) as part:
         with opened(path, whole=False) as (source, picture):

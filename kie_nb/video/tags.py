@@ -37,14 +37,11 @@ class CannotTag(ValueError):
 def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
     """Copy the video *source* to *target* with *text* in its tags; returns that path.
 
-    Pictures and sound are copied packet by packet, and compared before the copy gets its name. A note of ours that is there is replaced.
+    Pictures and sound are copied packet by packet, and compared before the copy gets its name. A note of ours that is there is
+    replaced. CannotTag where the copy would lose something: a tag, a track, a moment; *target* is not written then.
 
     Args:
         text: A JSON object that has the key "kie_nb".
-
-    Raises:
-        CannotTag: the copy would lose something: a tag, a track, a moment. *target* is not written then.
-        NotAVideo: *source* is none.
     """
     try:
         kind = probe(source).container
