@@ -165,11 +165,11 @@ def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook")
     from .ledger.money import SCOPES
 
     if per not in SCOPES:
-        raise InvalidRequest(f"budget per {per!r}: allowed is {', '.join(SCOPES)}.", charged="")
+        raise InvalidRequest(f"Budget per {per!r}: use {', '.join(SCOPES)}.", charged="")
     session = get_session()
     if not isinstance(credits, EllipsisType):
         if credits is not None and not settings_.is_amount(credits):
-            raise InvalidRequest(f"budget of {credits!r}: a number above 0 is needed, or None.", charged="")
+            raise InvalidRequest(f"Budget of {credits!r}: use a number above 0, or None.", charged="")
         session.here.set_limit(per, credits)
     return session.here.limits()
 

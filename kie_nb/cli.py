@@ -165,7 +165,7 @@ def _copy_ledger(args: argparse.Namespace) -> int:
     if counts.unreadable:
         say(f"{counts.unreadable} cannot be read, and stay here: {' '.join(source.remarks)}")
     if counts.left:
-        say(f"{counts.left} are written down but not sent: they stay here. Let them end, then copy again.")
+        say(f"{counts.left} are recorded but not sent: they stay here. Let them end, then copy again.")
     say(f"The videos stay in {current.home}. Set KIE_NB_LEDGER to use the copy.")
     source.close()
     target.close()

@@ -55,10 +55,10 @@ SIMULATORS = Secret("simulator")  # what the simulator is sent: a real key has n
 def check_key(key: Secret) -> Secret:
     """*key*; AuthError if it is empty, or holds a space, a line break or a letter that no header can carry."""
     if not key.reveal():
-        raise AuthError("the key is empty.", hint="copy it from https://kie.ai/api-key")
+        raise AuthError("The key is empty.", hint="copy it from https://kie.ai/api-key")
     if not all("!" <= letter <= "~" for letter in key.reveal()):
         raise AuthError(
-            "the key holds a space, a line break or a letter that no key has.",
+            "The key contains a space, a line break or a character that no key has.",
             hint="copy it anew from https://kie.ai/api-key",
         )
     return key

@@ -186,7 +186,7 @@ def _home() -> Path:
         return home.resolve()  # one folder under two names must not be two ledgers
     except (OSError, ValueError, RuntimeError) as exc:
         raise InvalidRequest(
-            f"no folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
+            f"No folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
             hint="choose another with KIE_NB_HOME or configure(home=...)",
         ) from exc
 
@@ -206,14 +206,18 @@ def require_key(settings: Settings) -> Secret:
     """The key; AuthError, saying where to put one, where there is none or it may not go to the host that answers."""
     if settings.withheld_from:
         raise AuthError(
-            f"the key ({settings.key_source}) is for Kie.ai, and {settings.withheld_from} is not: it was not sent.",
+            f"The key ({settings.key_source}) is for Kie.ai, and {settings.withheld_from} is not: it was not sent.",
             hint="a key for another host is set where its address is: KIE_API_KEY beside KIE_BASE_URL in the environment, or AsyncKie(key=..., base_url=...)",
         )
     if settings.key is None:
         beside = read_dotenv(start_folder()).refused
         raise AuthError(
-            "there is no Kie.ai key to send."
-            + (f" {beside[0]} is not read: it is another user's, or no plain file." if beside else ""),
+            "There is no Kie.ai key to send."
+            + (
+                f" {beside[0]} is not read: it belongs to another user or is not a plain file."
+                if beside
+                else ""
+            ),
             hint="set KIE_API_KEY (environment or .env file), or run %kie login; `%kie use simulator` needs none",
         )
     return settings.key
@@ -332,19 +336,19 @@ def _is_folder_name(value: Any) -> bool:
 
 # What `configure` takes: whether a value can be meant, and what is needed.
 _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "service": (lambda value: value in ("kie", "simulator"), "allowed is one of 'kie', 'simulator'"),
-    "home": (_is_folder_name, "the path of a folder is needed"),
-    "wait": (lambda value: value is True or value is False, "True, False or None is needed"),
+    "service": (lambda value: value in ("kie", "simulator"), "use 'kie' or 'simulator'"),
+    "home": (_is_folder_name, "use the path of a folder"),
+    "wait": (lambda value: value is True or value is False, "use True, False or None"),
     "embed": (
         lambda value: value in ("preview", "full", "link"),
-        "allowed is one of 'preview', 'full', 'link'",
+        "use 'preview', 'full' or 'link'",
     ),
-    "max_credits": (is_amount, f"a number above 0 and below {MOST:g} is needed"),
+    "max_credits": (is_amount, f"use a number above 0 and below {MOST:g}"),
     "creates_per_window": (
         lambda value: is_amount(value) and isinstance(value, int),
-        "a whole number above 0 is needed",
+        "use a whole number above 0",
     ),
-    "simulator_speed": (is_amount, f"a number above 0 and below {MOST:g} is needed"),
+    "simulator_speed": (is_amount, f"use a number above 0 and below {MOST:g}"),
 }
 
 

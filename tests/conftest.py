@@ -141,6 +141,13 @@ def simulate(monkeypatch):
         simulator.stop()
 
 
+@pytest.fixture
+def paid(monkeypatch):
+    """The simulator of the test answers as Kie.ai: what it makes counts as money."""
+    monkeypatch.setenv("KIE_NB_SERVICE", "kie")
+    monkeypatch.setenv("KIE_API_KEY", "a-key-of-the-tests")
+
+
 @pytest.fixture(scope="session")
 def cat():
     """A photograph that is in the repository."""

@@ -47,8 +47,8 @@ def describe(model_id: str) -> tuple[Field, ...]:
     model = find(model_id)
     if model is None:
         raise InvalidRequest(
-            f"model {model_id!r} is not described here{nearest(model_id, known_models())}",
-            hint=f"described are {', '.join(known_models())}; another one takes raw inputs: --set key=value, or input={{...}}",
+            f"Model {model_id!r} is not described here{nearest(model_id, known_models())}",
+            hint=f"described: {', '.join(known_models())}; any other model takes raw inputs: --set key=value, or input={{...}}",
         )
     return tuple(_field(name, info, model) for name, info in model.model_fields.items())
 

@@ -78,32 +78,32 @@ class _Wan25(ModelInput):
             title="Prompt",
             min_length=1,
             max_length=800,
-            description="the motion wanted; speech and sound are described here too",
+            description="What should move? Describe speech and sound too.",
         ),
     ]
     duration: Annotated[
         Literal["5", "10"],
         BeforeValidator(_seconds),
-        Field(title="Duration", description="length of the video", json_schema_extra={"unit": "s"}),
+        Field(title="Duration", description="Length of the video", json_schema_extra={"unit": "s"}),
     ] = "5"
     resolution: Annotated[
         Literal["720p", "1080p"],
         BeforeValidator(_lines),
-        Field(title="Resolution", description="lines of the video"),
+        Field(title="Resolution", description="Height of the video in lines"),
     ] = "720p"
     negative_prompt: Annotated[
-        str | None, Field(title="Negative prompt", max_length=500, description="what to avoid")
+        str | None, Field(title="Negative prompt", max_length=500, description="What to avoid")
     ] = None
     enable_prompt_expansion: Annotated[
         StrictBool | None,
-        Field(title="Prompt expansion", description="let the service rewrite the prompt; off repeats better"),
+        Field(title="Prompt expansion", description="Let the service rewrite the prompt; off repeats better"),
     ] = None
     seed: Annotated[
         StrictInt | None,
-        Field(title="Seed", ge=0, le=SEED_MAX, description="left out: drawn here, sent and recorded"),
+        Field(title="Seed", ge=0, le=SEED_MAX, description="Left out: a random one, recorded with the run"),
     ] = None
     nsfw_checker: Annotated[
-        StrictBool | None, Field(title="NSFW checker", description="the service's extra content filter")
+        StrictBool | None, Field(title="NSFW checker", description="The service's extra content filter")
     ] = None
 
 
@@ -118,7 +118,7 @@ class Wan25ImageToVideo(_Wan25):
         str | None,
         Field(
             title="Image",
-            description="first frame: a path, a URL or a variable; jpeg, png or webp, at most 10 MB",
+            description="First frame: a path, a URL or a variable; JPEG, PNG or WebP, at most 10 MB",
         ),
     ] = None
 
@@ -130,7 +130,7 @@ class Wan25TextToVideo(_Wan25):
     model_title: ClassVar[str] = "Wan 2.5 text to video"
 
     aspect_ratio: Annotated[
-        Literal["16:9", "9:16", "1:1"] | None, Field(title="Aspect ratio", description="width to height")
+        Literal["16:9", "9:16", "1:1"] | None, Field(title="Aspect ratio", description="Width to height")
     ] = None
 
 

@@ -158,7 +158,7 @@ def build_request(
         InvalidRequest: naming the field, the value and what is allowed.
     """
     if call_back_url is not None and not call_back_url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"callBackUrl={call_back_url!r}: a public http(s) address is needed.")
+        raise InvalidRequest(f"callBackUrl={call_back_url!r}: use a public http(s) address.")
     given = {name: value for name, value in fields_.items() if value is not None}
     sent_as_is = {name: value for name, value in (raw or {}).items() if value is not None}
     description = find(model)
@@ -166,7 +166,7 @@ def build_request(
         # Raises, with the nearest name: raw inputs are given explicitly, so this is a typing mistake.
         describe(model)
     if twice := next((name for name in sent_as_is if name in given), None):
-        raise InvalidRequest(f"{twice} is given twice, once of it as a raw input.", hint="keep one of them")
+        raise InvalidRequest(f"{twice} is given twice, once as a raw input.", hint="keep one of them")
     given |= sent_as_is
     if description is None:
         _refuse_two_pictures(UNDESCRIBED_IMAGE_FIELD, given, image)
@@ -194,13 +194,13 @@ def build_request(
 
 def _refuse_two_pictures(image_field: str | None, given: dict[str, Any], image: ImageIdentity | None) -> None:
     if image is not None and image_field in given:
-        raise InvalidRequest(f"{image_field} is given twice.", hint="--image alone says which picture")
+        raise InvalidRequest(f"{image_field} is given twice.", hint="name the picture by --image alone")
 
 
 def _raw_seed(inputs: dict[str, Any]) -> int | None:
     seed = inputs.pop("seed", None)
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise InvalidRequest(f"seed={seed!r}: a whole number is needed.")
+        raise InvalidRequest(f"seed={seed!r}: use a whole number.")
     return seed
 
 
@@ -225,11 +225,11 @@ def _image_mistakes(model: str, image_field: str | None, image: ImageIdentity | 
     if image_field and image is None:
         hint = "--image cat.png on the magic's line, image=... in Python"
         return [
-            InvalidRequest(f"{model} needs an image, its first frame, and none was given.", hint=hint),
+            InvalidRequest("Add a picture: it becomes the first frame.", hint=hint),
         ]
     if image is not None and image_field is None:
-        hint = "leave --image out, or use wan/2-5-image-to-video"
-        return [InvalidRequest(f"{model} takes no image.", hint=hint)]
+        hint = "leave the picture out, or use wan/2-5-image-to-video"
+        return [InvalidRequest(f"{model} takes no picture.", hint=hint)]
     return []
 
 
@@ -283,19 +283,19 @@ def _fix(entry: Field) -> str:
 def _explain_one(entry: Any, value: Any, kind: str) -> str:
     shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"  # noqa: PLR2004
     if kind == "missing" or (kind == "string_too_short" and not value):
-        return f"{entry.name} is missing: {entry.help}."
+        return f"{entry.title} is missing. {entry.help}"
     if kind == "string_too_long":
-        return (
-            f"{entry.name} is {len(value)} characters long, {len(value) - entry.max_length} over the "
-            f"{entry.max_length} that are allowed: {shown}"
-        )
+        over = len(value) - entry.max_length
+        return f"{entry.name} has {len(value)} characters, {over} over the limit of {entry.max_length}."
     if entry.kind == "choice":
-        return f"{entry.name}={shown}: allowed is {' or '.join(entry.choices)}{' ' + entry.unit if entry.unit else ''}."
+        return (
+            f"{entry.name}={shown}: use {' or '.join(entry.choices)}{' ' + entry.unit if entry.unit else ''}."
+        )
     if entry.kind == "int":
-        return f"{entry.name}={shown}: a whole number from {entry.minimum} to {entry.maximum} is needed."
+        return f"{entry.name}={shown}: use a whole number from {entry.minimum} to {entry.maximum}."
     if entry.kind == "bool":
-        return f"{entry.name}={shown}: True or False is needed."
-    return f"{entry.name}={shown}: text is needed."
+        return f"{entry.name}={shown}: use True or False."
+    return f"{entry.name}={shown}: use text."
 
 
 def _digest(identity: dict[str, Any]) -> str:

@@ -116,7 +116,7 @@ def fetch_one(
             os.replace(incoming, path)
         _forget_received(place)
     except OSError as exc:
-        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
+        raise DownloadFailed(f"The video could not be written: {exc.strerror or exc}.") from exc
     finally:
         for left in (incoming, _second(incoming), _part(incoming), _part(_second(incoming))):
             with contextlib.suppress(OSError):

@@ -266,7 +266,7 @@ def embedded_simulator(home: Path, speed: float) -> tuple[str, str, Secret]:
                 ).start()
             except OSError as exc:
                 raise KieError(
-                    f"the simulator could not start: {exc}.",
+                    f"The simulator could not start: {exc}.",
                     hint="check the rights of the folder; one that came from somebody else can be moved away",
                     charged="nothing",
                 ) from exc

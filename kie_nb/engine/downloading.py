@@ -68,33 +68,33 @@ class Downloading(Step):
         run = self.run
         if isinstance(error, NotFetched):
             return NotFetched(
-                f"the video of run {run.id[:8]} is made but is not fetched: {error.message}",
+                f"The video of run {run.id[:8]} is made but is not fetched: {error.message}",
                 hint=f"it is not tried again by itself; its link lives about a day: {urls[0]}",
                 run_id=run.id,
             )
         if run.row.video_sha256:
             where = shown_path(self.files.place(run.row.video) or self.files.videos)
             return DownloadFailed(
-                f"the file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
+                f"The file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
                 hint="put the file back there, or `%kie doctor` tries again; --fresh would buy another video",
                 charged="nothing now",
                 run_id=run.id,
             )
         if isinstance(error, LinkDead):
             return DownloadFailed(
-                f"the video of run {run.id[:8]} is made, but its link is dead: {error.message}",
+                f"The video of run {run.id[:8]} is made, but its link is dead: {error.message}",
                 hint=f"`%kie doctor` asks the service for a fresh link; {LOGS} may still have it",
                 charged=MADE if run.service == "kie" else None,
                 run_id=run.id,
             )
         if getattr(error.__cause__, "errno", None) in _DISK_FULL:
             return DownloadFailed(
-                f"the video of run {run.id[:8]} is made, and there is no room for it: {error.message}",
+                f"The video of run {run.id[:8]} is made, and there is no room for it: {error.message}",
                 hint=f"make room in {shown_path(self.files.home)}, then `%kie resume` fetches it; its link lives about a day",
                 run_id=run.id,
             )
         return DownloadFailed(
-            f"the video of run {run.id[:8]} is made but could not be fetched yet: {error.message}",
+            f"The video of run {run.id[:8]} is made but could not be fetched yet: {error.message}",
             hint=f"it is tried again every five minutes while this process lives; `%kie resume` too; or open {urls[0]}",
             run_id=run.id,
         )
@@ -111,7 +111,7 @@ class Downloading(Step):
                 await self.surely(State.SUCCESS, urls=list(record.urls))
                 return
         raise NoVideo(
-            f"task {self.run.task_id} succeeded but the service names no file for it.",
+            f"Task {self.run.task_id} succeeded but the service names no file for it.",
             hint=f"look at {LOGS}; `%kie resume` asks again",
             run_id=self.run.id,
         )
@@ -173,13 +173,13 @@ class Downloading(Step):
         try:
             future = self.workspace.downloads.submit(fn, *args)
         except RuntimeError as exc:  # an executor that takes no more work
-            raise DownloadFailed(f"no worker could fetch it: {exc}.") from exc
+            raise DownloadFailed(f"No worker could fetch it: {exc}.") from exc
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             if not future.cancelled():
                 raise  # we are being ended, not the worker
-            raise DownloadFailed("the worker that fetched it was ended.") from None
+            raise DownloadFailed("The worker that fetched it was ended.") from None
 
 
 def is_given_up(workspace: Workspace, run: Record, number: int) -> bool:

@@ -33,7 +33,7 @@ async def drive_to_end(drive: Drive) -> KieError | None:
     except Exception as exc:  # noqa: BLE001 - logged, and shown on the handle
         log.exception("internal error while driving run %s", drive.run.id)
         return KieError(
-            f"an error of kie_nb's own stopped the driver of run {drive.run.id[:8]}: {type(exc).__name__}: {exc}.",
+            f"An internal error stopped run {drive.run.id[:8]}: {type(exc).__name__}: {exc}.",
             hint="nothing is sent again by itself; `%kie resume` takes it up where it is",
             charged="unknown" if drive.run.state is State.SENDING else None,
         )

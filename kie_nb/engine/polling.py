@@ -44,7 +44,7 @@ class Polling(Step):
                 raise
             except KieError as exc:
                 is_lost = isinstance(exc, TaskLost)
-                self.say("the service does not show the task yet" if is_lost else exc.message)
+                self.say("The service does not show the task yet" if is_lost else exc.message)
                 if not _passes(exc):
                     unseen, unseen_since = unseen + 1, unseen_since or time.monotonic()
                     if (
@@ -88,7 +88,7 @@ class Polling(Step):
         if isinstance(exc, TaskLost):
             await self._lose(exc)
         raise ServiceTrouble(
-            f"the service goes on refusing to show task {self.run.task_id}: {exc.message}",
+            f"The service keeps refusing to show task {self.run.task_id}: {exc.message}",
             hint=f"look at {LOGS}; `%kie resume` asks again",
             charged="nothing more; the task was accepted before and goes on",
         ) from exc
@@ -96,7 +96,7 @@ class Polling(Step):
     async def _lose(self, exc: TaskLost) -> None:
         if self.run.row.account != self.channel.account:
             raise TaskLost(
-                f"task {self.run.task_id} was made with another key, and this one does not show it.",
+                f"Task {self.run.task_id} was made with another key, and this one does not show it.",
                 hint="use the key (or the simulator) it was made with, then `%kie resume`",
             ) from exc
         await self.end(State.LOST, exc)

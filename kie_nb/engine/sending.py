@@ -55,7 +55,7 @@ class Sending(Step):
                 except RateLimited:
                     if next(refusals, None) is None:
                         raise
-                    self.say("the service is rate limiting; waiting for its window")
+                    self.say("The service is rate limiting; waiting for its window")
                 except NotSent as exc:
                     pause = next(tries, None)
                     if pause is None:
@@ -164,7 +164,7 @@ class Sending(Step):
         if image is None or (image.url and content is None):
             return image.url if image else None
         if content is None:  # a create without its picture would be paid, and not what was asked
-            raise NotSent(f"the picture {image.label} is not at hand.", hint="run the cell again")
+            raise NotSent(f"The picture {image.label} is missing.", hint="run the cell again")
         async with self.channel.uploading(image.sha256):
             return await self._uploaded(image, content)
 
@@ -180,7 +180,7 @@ class Sending(Step):
             except (ServiceTrouble, RateLimited) as exc:
                 if pause is None:
                     raise NotSent(
-                        f"the picture could not be uploaded: {exc.message}", hint="run the cell again"
+                        f"The picture could not be uploaded: {exc.message}", hint="run the cell again"
                     ) from exc
                 self.say(f"{exc.message} Uploading again.")
                 await asyncio.sleep(self.timing.rate_pause_s if isinstance(exc, RateLimited) else pause)

@@ -154,14 +154,14 @@ class Supervisor:
             self._heart = asyncio.get_running_loop().create_task(self._beat())
         key, short = drive.run.key, drive.run.id[:8]
         hint = "%kie resume takes it up"
-        error: KieError | None = KieError(f"run {short} is not driven any more.", hint=hint)
+        error: KieError | None = KieError(f"Run {short} has stopped: no process drives it now.", hint=hint)
         try:
             error = await self._to_its_end(drive)
         except KieError as exc:
             error = exc
         except Exception as exc:
             log.exception("run %s could not be driven", drive.run.id)
-            error = KieError(f"run {short} could not be driven: {exc}.", hint=hint)
+            error = KieError(f"Run {short} could not be driven: {exc}.", hint=hint)
         finally:
             # Let go of it first: whoever wakes by the end may ask for it again at once.
             self._drives.pop(key, None)

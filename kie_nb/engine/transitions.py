@@ -70,7 +70,7 @@ def failure(record: TaskRecord, *, is_simulated: bool = False) -> TaskFailed:
         )
     charged = f"{record.credits:g} credits, by the service's record" if record.credits else "nothing"
     return TaskFailed(
-        f"the task failed at the service: {said!r}{code}.",
+        f"The task failed at the service: {said!r}{code}.",
         fail_code=record.fail_code,
         hint=hint,
         charged=charged,
@@ -231,7 +231,7 @@ def cancel_unsent(run: Record) -> bool:
     if run.ledger.leases.is_others(row):
         return False
     words = "it was cancelled before it was sent."
-    error = NotSent(f"run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
+    error = NotSent(f"Run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
     moved = run.ledger.move(
         run.id,
         State.NOT_SENT,

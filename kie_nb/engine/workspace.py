@@ -86,7 +86,7 @@ class Workspace:
         goes_on = "the question was dropped; it costs nothing."
         if not wait_blocking(future, timeout_s=timeout_s, goes_on=goes_on):
             future.cancel()
-            raise KieError("the service did not answer in time.", hint="try again")
+            raise KieError("The service did not answer in time.", hint="try again")
         return future.result()
 
     def find(self, text: str) -> Record:
@@ -99,7 +99,7 @@ class Workspace:
         found = ledger.find(text.strip()) if text.strip() else []
         if not found:
             raise InvalidRequest(
-                f"no run here begins with {text!r}.", hint="%kie runs lists them", charged=""
+                f"No run here begins with {text!r}.", hint="%kie runs lists them", charged=""
             )
         if len(found) > 1:
             ids = ", ".join(row.id[:8] for row in found[:5])

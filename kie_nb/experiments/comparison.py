@@ -112,7 +112,7 @@ def compare(
         name = Path(exc.filename).name if exc.filename else "a file"
         raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
     except ValueError as exc:  # a name that no file can have, or a spread that is none
-        raise InvalidRequest(f"nothing was compared: {exc}.", charged="") from exc
+        raise InvalidRequest(f"Nothing was compared: {exc}.", charged="") from exc
     names = [each.label if isinstance(each, Run) else Path(each).name for each in (first, second)]
     return Comparison(
         first=names[0],
@@ -171,7 +171,7 @@ def _file_of(given: Run | str | os.PathLike[str]) -> Path:
             charged="",
         )
     if is_plain_file(given.video) and not is_media(given.video):
-        raise InvalidRequest(f"the file of {given.label} is neither a video nor a picture.", charged="")
+        raise InvalidRequest(f"The file of {given.label} is neither a video nor a picture.", charged="")
     return given.video
 
 

@@ -69,7 +69,7 @@ def export_crate(
             crate.write(definition.name, license_url, mark=f" {SIMULATED}." if is_simulated else "")
     except OSError as exc:
         raise LedgerError(
-            f"the crate cannot be written to {shown_path(target)}: {exc.strerror or exc}.",
+            f"The crate cannot be written to {shown_path(target)}: {exc.strerror or exc}.",
             hint="what was there before is as it was",
         ) from exc
     return target

@@ -75,7 +75,7 @@ def write(cells: Records, path: Path) -> Path:
     """Write the cells as the ending of *path* says; see `Experiment.export_data`."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise InvalidRequest(f"{path.name}: {', '.join(ENDINGS)} is needed.", charged="")
+        raise InvalidRequest(f"{path.name}: use {', '.join(ENDINGS)}.", charged="")
     found = rows(cells)
     if ending == ".parquet":
         return _write_parquet(found, _axes(cells), path)
@@ -97,7 +97,7 @@ def _no_formula(value: Any) -> Any:
 def best(runs: Sequence[Run], by: str) -> Run | None:
     """The run with the highest rating, or the smallest cost, time or seed; see `Experiment.best`."""
     if by not in MEASURES:
-        raise InvalidRequest(f"best by {by!r}: {', '.join(MEASURES)} is needed.", charged="")
+        raise InvalidRequest(f"Best by {by!r}: use {', '.join(MEASURES)}.", charged="")
     known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
     sign = -1 if by == "rating" else 1
     return min(known, key=lambda run: sign * known[run], default=None)

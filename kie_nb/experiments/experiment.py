@@ -74,7 +74,7 @@ class Experiment:
         **asked: Any,
     ) -> None:
         if not name.strip():
-            raise InvalidRequest("an experiment needs a name.", charged="")
+            raise InvalidRequest("An experiment needs a name.", charged="")
         axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
         fixed = {key: value for key, value in asked.items() if key not in axes}
         grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=repeats)

@@ -119,7 +119,7 @@ def identity(value: Any) -> Any:
 def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one rule after the other
     """The names that are placeholders of the prompt."""
     if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
-        raise InvalidRequest(f"repeats={grid.repeats!r}: a whole number above 0 is needed.")
+        raise InvalidRequest(f"repeats={grid.repeats!r}: use a whole number above 0.")
     named = _named(grid, "prompt")
     placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
     for name in placeholders:
@@ -134,9 +134,9 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
     for group in grid.zipped:
         for name in group:
             if name not in grid.axes:
-                raise InvalidRequest(f"zip names {name!r}, which is no axis{nearest(name, grid.axes)}")
+                raise InvalidRequest(f"Zip names {name!r}, which is no axis{nearest(name, grid.axes)}")
             if name in seen:
-                raise InvalidRequest(f"zip names {name!r} twice.")
+                raise InvalidRequest(f"Zip names {name!r} twice.")
             seen.add(name)
         lengths = {name: len(grid.axes[name]) for name in group}
         if len(set(lengths.values())) > 1:

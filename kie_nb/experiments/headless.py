@@ -58,7 +58,7 @@ def run(
     status, is_whole = exp.status(), _are_on_disk(exp)
     say(f"{exp.name}: {status!r}")
     if report is not None:
-        say(f"report: {exp.report(report)}")
+        say(f"Report: {exp.report(report)}")
     return DONE if is_whole and status.done == status.cells else NOT_ALL_DONE
 
 

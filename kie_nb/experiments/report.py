@@ -70,7 +70,7 @@ def check_name(target: Path) -> None:
         InvalidRequest: saying so.
     """
     if target.suffix.lower() not in {".html", ".htm"}:
-        raise InvalidRequest(f"{target.name}: a name that ends in .html is needed.", charged="")
+        raise InvalidRequest(f"{target.name}: use a name that ends in .html.", charged="")
 
 
 def files_folder(target: Path) -> Path:

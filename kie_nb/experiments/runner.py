@@ -62,7 +62,7 @@ class Limits:
             if name == "max_credits":
                 check_number(value)
             elif isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InvalidRequest(f"{name}={value!r}: a whole number above 0 is needed.")
+                raise InvalidRequest(f"{name}={value!r}: use a whole number above 0.")
         return replace(self, **given)
 
 
@@ -78,8 +78,8 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         wanted += prepared.request.estimate.credits
     if bought.committed + wanted > max_credits + 1e-9:
         raise BudgetExceeded(
-            f"the {len(todo)} missing cells would cost about {wanted:g} credits: with {bought.spent:g} spent, "
-            f"{bought.reserved:g} reserved and {bought.at_risk:g} at risk that is above max_credits={max_credits:g}.",
+            f"{len(todo)} missing videos (about {wanted:g} credits) would exceed max_credits={max_credits:g}. "
+            f"So far: {bought.spent:g} credits used, {bought.reserved:g} reserved, {bought.at_risk:g} at risk.",
             hint="raise it, or leave out an axis; exp.plan(), or --plan on the command line, shows the cells",
         )
 

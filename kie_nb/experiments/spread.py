@@ -197,14 +197,14 @@ def _agree(session: Session, run: Run, count: int, *, yes: bool) -> None:
     if yes or run.service == "simulator":
         say(f"kie_nb: {words}")
     elif not agreed(f"{words} Go on?"):
-        raise InvalidRequest("nothing was sent.", hint="yes=True goes on without asking")
+        raise InvalidRequest("Nothing was sent.", hint="yes=True goes on without asking")
 
 
 def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cells: Cells) -> Verified:
     """Do what `Experiment.verify` says; the seeds of the request among *cells* are measured while the service works."""
     run = _run_of(given)
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise InvalidRequest(f"repeats={repeats!r}: a whole number from 1 is needed.")
+        raise InvalidRequest(f"repeats={repeats!r}: use a whole number from 1.")
     _check_video(run)
     replicates = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
     if count := _missing(session, run, replicates):

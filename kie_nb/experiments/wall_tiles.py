@@ -68,7 +68,7 @@ class Tiles:
         title: str = "",
     ) -> None:
         if not cells:
-            raise InvalidRequest("there is nothing to put on a wall.", charged="")
+            raise InvalidRequest("There is nothing to put on a wall.", charged="")
         self.title = title
         sent = _sent(cells)
         places = numbered([shareable_value(place) | _prompt(place, sent) for place, _ in cells])

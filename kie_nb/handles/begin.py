@@ -121,7 +121,7 @@ def again(
     request, content = replace(run.request, call_back_url=None), None
     if request.fingerprint(channel.identity) != run.row.fingerprint:
         raise LedgerError(
-            f"the request of run {run.id[:8]} in the ledger is not the one that was sent; nothing was sent.",
+            f"The request of run {run.id[:8]} in the ledger is not the one that was sent; nothing was sent.",
             hint="run its cell, which says what is asked",
             charged=NOTHING,
         )
@@ -200,7 +200,7 @@ def intend(
     ledger, files = handles.ledger(prepared.home), handles.files(prepared.home)
     if fresh or ledger.standing(new) is None:
         if handles.dispatcher.is_ending:
-            raise NotSent("the process has begun to end, and sends nothing more.", hint="run it again")
+            raise NotSent("This process is shutting down and sends nothing more.", hint="run it again")
         # What needs a key, money or the picture on disk is checked before the intent is recorded, not after.
         check(prepared, max_credits)
         files.check_folders()

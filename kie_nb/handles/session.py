@@ -212,7 +212,7 @@ def found_again(run_id: str, home: str) -> Run:
         if is_there and (row := session.ledger(folder).get(run_id)) is not None:
             return session.handle(folder, row)
     raise LedgerError(
-        f"run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
+        f"Run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
         hint="KIE_NB_HOME=... names the folder of its ledger; `%kie export` and `%kie import` bring runs to another machine",
         charged="nothing now",
     )

@@ -82,11 +82,12 @@ class Database(ABC):
         except sa.exc.DBAPIError as exc:
             without_frames(exc)  # the driver's frames hold the password of a server
             raise LedgerError(
-                f"the ledger {self.name} cannot be used: {self._said(exc)}.", hint=self._next_step(exc)
+                f"The ledger {self.name} cannot be used: {self._said(exc)}.", hint=self._next_step(exc)
             ) from None
         except UnicodeEncodeError as exc:
             raise InvalidRequest(
-                "a text with half a character in it cannot be kept or looked for.", hint="type it anew"
+                "The text contains an incomplete character and cannot be stored or searched for.",
+                hint="type it anew",
             ) from exc
 
 
@@ -112,7 +113,7 @@ class SqliteFile(Database):
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise LedgerError(
-                f"the folder {file.parent} cannot be made: {exc.strerror or exc}.",
+                f"The folder {file.parent} cannot be created: {exc.strerror or exc}.",
                 hint=f"choose another with {setting}",
             ) from exc
         self.network_disk = network_disk_of(file.parent)
@@ -152,7 +153,7 @@ class SqliteFile(Database):
         super().__init__(engine, shown_path(file), hint)
         if is_read_only:
             self.refusal = LedgerError(
-                f"the folder {shown_path(file.parent)} cannot be written, so no new video can be recorded in it.",
+                f"The folder {shown_path(file.parent)} cannot be written, so no new video can be recorded in it.",
                 hint=f"what is in it can be looked at; choose a folder of your own with {setting}",
                 charged=NOTHING,
             )
@@ -188,7 +189,7 @@ class SqliteFile(Database):
             db.info["schema"] = (number, check_own(raw, self._make, self.name))
         if may_write and db.info["schema"][1]:  # found at opening, it is refused before
             raise LedgerError(
-                f"the ledger {self.name} was brought up to date by a newer kie_nb meanwhile.",
+                f"The ledger {self.name} was brought up to date by a newer kie_nb meanwhile.",
                 hint="restart the kernel",
             )
 

@@ -86,7 +86,7 @@ class Experiments:
         row = other_row(experiment, kept)
         if kept is not None and row is None:  # its seed would be drawn anew, and all of it be bought again
             raise LedgerError(
-                f"the definition of the experiment {name!r} in the ledger cannot be read; nothing was sent.",
+                f"The definition of the experiment {name!r} in the ledger cannot be read; nothing was sent.",
                 hint="give the experiment another name, or put a copy of the ledger of before in its place",
                 charged=NOTHING,
             )

@@ -83,7 +83,7 @@ class Files:
                 os.replace(part, target)
         except OSError as exc:
             raise LedgerError(
-                f"the picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}.",
+                f"The picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}.",
                 hint="check the disk and the folder's rights",
             ) from exc
         return target
@@ -93,7 +93,7 @@ class Files:
         for folder in (self.videos, self.inputs):
             if os.path.lexists(folder) and not is_real_folder(folder):
                 raise LedgerError(
-                    f"{shown_path(folder)} is a link or no folder, and kie_nb reads and writes nothing through it.",
+                    f"{shown_path(folder)} is a link or not a folder; kie_nb does not use it.",
                     hint="put a folder there; KIE_NB_HOME or configure(home=...) keeps runs on another disk",
                     charged="nothing",
                 )

@@ -109,7 +109,7 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
             before = database.reading.sure(db.execute(query).mappings().first())
             if (before.state if before else None) != arrival.seen:
                 raise LedgerError(
-                    f"run {arrival.values['id'][:8]} has moved on during the import; nothing was imported.",
+                    f"Run {arrival.values['id'][:8]} changed during the import; nothing was imported.",
                     hint="import again",
                 )
             key = before.active_key if before and arrival.values["state"] not in RELEASED else None

@@ -26,7 +26,8 @@ BILLED = ("success", "fetched", "written_off")
 MADE = (*BILLED, "fail")
 UNDER_WAY = tuple(OPEN - {State.SUCCESS})
 AT_RISK = tuple(UNSETTLED)
-SCOPES = ("notebook", "day", "experiment")
+_EACH = {"notebook": "a notebook", "day": "a day", "experiment": "an experiment"}
+SCOPES = tuple(_EACH)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,10 +112,12 @@ class Budgets:
         with self._db.read() as db:
             return _limits(db)
 
-    def check_limits(self, service: str, estimate: float | None, scopes: dict[str, str | None]) -> None:
-        """Raise `BudgetExceeded` if the budgets have no room for *estimate*; `intend` asks again before anything is sent."""
+    def check_limits(
+        self, service: str, estimate: float | None, scopes: dict[str, str | None], *, videos: int = 1
+    ) -> None:
+        """Raise `BudgetExceeded` if the budgets have no room for so many *videos*; `intend` asks again before anything is sent."""
         with self._db.read() as db:
-            keep(db, service, estimate, scopes | {"day": now_in(db)[:10]})
+            keep(db, service, estimate, scopes | {"day": now_in(db)[:10]}, videos=videos)
 
     def figures(self, service: str, *, scope: str | None = None, value: str | None = None) -> Figures:
         """What the runs of one scope, or all at *service*, cost, have reserved and may have cost."""
@@ -165,8 +168,8 @@ def _limits(db: sa.Connection) -> dict[str, float]:
         kept = other_row(budget, entry)
         if kept is None:  # a limit that cannot be read is not "no limit"
             raise LedgerError(
-                f"the budget per {entry['scope']} in the ledger cannot be read; nothing was sent.",
-                hint=f"set it anew with kie.budget(credits=..., per={entry['scope']!r})",
+                f"The budget per {entry['scope']} in the ledger cannot be read; nothing was sent.",
+                hint=f"set it anew with kie.budget(..., per={entry['scope']!r})",
                 charged=NOTHING,
             )
         found[kept["scope"]] = float(kept["credits"])
@@ -180,6 +183,7 @@ def keep(
     where: dict[str, str | None],
     *,
     experiment_limit: float | None = None,
+    videos: int = 1,
 ) -> None:
     """Refuse a run that would pass a limit; inside the transaction that writes its intention.
 
@@ -187,32 +191,34 @@ def keep(
         where: The scopes that the run is in: its notebook, day and experiment, where it has one.
         experiment_limit: The most that all runs of its experiment may cost, by whoever asks for it now; beside the budgets.
     """
+    limits = _limits(db) if service == "kie" else {}  # what the simulator makes costs nothing
     kept = [
         (
-            *(scope, most, f"the budget of {most:g} credits per {scope}"),
-            f"kie.budget(credits=None, per={scope!r}) takes it away if you know the price",
-            f"raise it with kie.budget(credits=..., per={scope!r})",
+            *(scope, most, f"your budget of {most:g} credits {_EACH[scope]}"),
+            f"kie.budget(None, per={scope!r}) clears it if you know the price",
+            f"raise it with kie.budget(..., per={scope!r})",
         )
-        for scope, most in _limits(db).items()
+        for scope, most in limits.items()
     ]
     if experiment_limit is not None:
         name, without = f"max_credits={experiment_limit:g}", "leave the limit out if you know the price"
         kept.append(("experiment", experiment_limit, name, without, "raise it"))
+    used = "spent" if service == "kie" else "used"
     for scope, most, name, without, higher in kept:
         value = where.get(scope)
         if value is None:
             continue
         if estimate is None:
-            words = f"the price of this model is not known here, so {name} cannot be kept."
+            words = f"The price of this model is not known here, so {name} cannot be kept."
             raise BudgetExceeded(words, hint=without)
         found = _figures(db, service, scope, value)
         if found.committed + estimate > most + 1e-9:
             # What the figures leave out cannot be counted, and is not 0.
-            unknown = f", and {counted(found.unpriced, 'run')} of unknown price" if found.unpriced else ""
+            unknown = f", {counted(found.unpriced, 'run')} of unknown price" if found.unpriced else ""
             # A kernel that died before it sent something holds the price of it.
             unsent = "of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
             raise BudgetExceeded(
-                f"{name} would be passed by this run's {estimate:g}: spent {found.spent:g}, reserved {found.reserved:g}, "
-                f"at risk {found.at_risk:g}{unknown} ({scope} {value}).",
+                f"{'This video' if videos == 1 else f'These {videos} videos'} ({estimate:g} credits) would exceed {name}. So far ({scope} {value}): "
+                f"{found.spent:g} {used}, {found.reserved:g} reserved, {found.at_risk:g} at risk{unknown}.",
                 hint=f"{f'{found.unsent:g} {unsent}' if found.unsent else ''}{higher}; %kie spend shows where it went",
             )

@@ -83,7 +83,7 @@ def _refuse_emptied(file: Path) -> None:
     while _is_emptied(file):
         if time.monotonic() > until:
             raise LedgerError(
-                f"the ledger {shown_path(file)} is empty, and there are videos beside it: it has lost its runs.",
+                f"The ledger {shown_path(file)} is empty, and there are videos beside it: it has lost its runs.",
                 hint=DAMAGED,
             )
         time.sleep(0.05)  # another kernel may be making it just now
@@ -149,7 +149,7 @@ def prepare(database: Database) -> None:
             migrate(db, version)
     if version > len(MIGRATIONS):
         database.refusal = LedgerError(
-            f"the ledger {database.name} was written by a newer kie_nb (its version {version}, ours {len(MIGRATIONS)}):"
+            f"The ledger {database.name} was written by a newer kie_nb (its version {version}, ours {len(MIGRATIONS)}):"
             " here it can be looked at, but nothing can be written.",
             hint="upgrade kie_nb, or choose another folder with KIE_NB_HOME",
         )

@@ -121,7 +121,7 @@ def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
             connect_args=_OPTIONS,
         )
     except ImportError:
-        words = "a ledger on PostgreSQL needs a package that is not installed here."
+        words = "A ledger on PostgreSQL needs a package that is not installed here."
         refused = LedgerError(words, hint='pip install "kie-nb[postgres]"')
     except Exception:  # noqa: BLE001 - SQLAlchemy's and the driver's words quote the address
         refused = LedgerError("KIE_NB_LEDGER is an address that cannot be used.", hint=ADDRESS)
@@ -141,7 +141,7 @@ def _parse(url: Secret) -> tuple[sa.URL, dict[str, Secret]]:
     """The address, and the options of it that are secrets, which SQLAlchemy would show."""
     if _has_stray_at(url.reveal()):
         raise LedgerError(
-            "KIE_NB_LEDGER has an @ too many: where its password ends and its host begins cannot be told.",
+            "KIE_NB_LEDGER has more than one @: its password and host cannot be told apart.",
             hint="write each @ of the password as %40",
         )
     try:

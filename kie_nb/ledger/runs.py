@@ -160,7 +160,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             found = self._get(db, run_id)
             if found is None or any(getattr(found, name) != values[name] for name in _KEPT_AS_WRITTEN):
                 raise LedgerError(
-                    f"the database {self._db.name} changes what is written into it: nothing was sent.",
+                    f"The database {self._db.name} changes what is written into it: nothing was sent.",
                     hint="drop its triggers and rules, or choose another with KIE_NB_HOME or KIE_NB_LEDGER",
                     charged=NOTHING,
                 )

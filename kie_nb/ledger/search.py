@@ -86,10 +86,10 @@ def where(
 def check_numbers(*, rating: object, seed: object, limit: object) -> None:
     """Raise InvalidRequest for a number that cannot be meant; None is no filter."""
     if rating is not None and rating not in range(1, MAX_RATING + 1):
-        raise InvalidRequest(f"rating={rating!r}: a whole number from 1 to 5 is needed.", charged="")
+        raise InvalidRequest(f"rating={rating!r}: use a whole number from 1 to 5.", charged="")
     for name, number in (("seed", seed), ("limit", limit)):
         if number is not None and not (isinstance(number, int) and 0 <= number < 2**63):
-            raise InvalidRequest(f"{name}={number!r}: a whole number of at least 0 is needed.", charged="")
+            raise InvalidRequest(f"{name}={number!r}: use a whole number of at least 0.", charged="")
 
 
 def moment_of(since: dt.datetime | dt.timedelta | str, now: Callable[[], dt.datetime]) -> dt.datetime:
@@ -100,7 +100,7 @@ def moment_of(since: dt.datetime | dt.timedelta | str, now: Callable[[], dt.date
         return since if isinstance(since, dt.datetime) else now() - since
     except (OverflowError, TypeError, ValueError):
         raise InvalidRequest(
-            f"since={since!r}: a date such as '2026-11-01', a datetime, or a timedelta is needed.", charged=""
+            f"since={since!r}: use a date such as '2026-11-01', a datetime, or a timedelta.", charged=""
         ) from None
 
 

@@ -55,7 +55,7 @@ def check_plain(file: Path) -> None:
         return
     except OSError as exc:
         raise LedgerError(
-            f"the ledger {shown_path(file)} cannot be used: {exc.strerror or exc} ({Path(exc.filename or file).name}).",
+            f"The ledger {shown_path(file)} cannot be used: {exc.strerror or exc} ({Path(exc.filename or file).name}).",
             hint="put the file itself there; only the folder that holds it may be a link",
             charged="",
         ) from exc
@@ -91,7 +91,7 @@ def check_own(connection: sqlite3.Connection, make: Make, name: str) -> bool:
         return True
     listed = ", ".join(sorted(f"{kind} {what}" for kind, what, _ in strange)[:5])
     raise LedgerError(
-        f"the ledger {name} holds what kie_nb did not make: {listed}. It could change what is sent, so nothing in it is used.",
+        f"The ledger {name} contains what kie_nb did not create: {listed}. It could change what is sent, so nothing in it is used.",
         hint="drop it with a SQLite browser if you know it, or choose another folder with KIE_NB_HOME",
         charged="",
     )

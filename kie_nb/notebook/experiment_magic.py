@@ -29,7 +29,7 @@ def run_experiment(
         if getattr(asked, name):
             raise InvalidRequest(
                 f"--{name} does not go with --experiment.",
-                hint="a grid buys its missing cells, and shows one card",
+                hint="an experiment buys its missing cells and shows one card",
             )
     axes = dict(asked.axes or {})
     usual = {"fit": False, "keep_metadata": False, "check_image": True}

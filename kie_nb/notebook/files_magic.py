@@ -45,7 +45,7 @@ def split(words: list[str]) -> list[str]:
     try:
         return shlex.split(" ".join(words))
     except ValueError as exc:
-        raise mistake(f"a quote is not closed: {' '.join(words)}") from exc
+        raise mistake(f"A quote is not closed: {' '.join(words)}") from exc
 
 
 def mistake(text: str, hint: str = "") -> InvalidRequest:

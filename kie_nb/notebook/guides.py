@@ -32,7 +32,7 @@ def words_of(topic: str) -> str:
     """The text of a guide, as Markdown."""
     if topic not in TOPICS:
         raise InvalidRequest(
-            f"there is no guide {topic!r}{nearest(topic, TOPICS)}",
+            f"There is no guide {topic!r}{nearest(topic, TOPICS)}",
             hint=f"guides are: {', '.join(TOPICS)}",
             charged="",
         )

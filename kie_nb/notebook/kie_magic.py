@@ -28,7 +28,7 @@ def kie(_ipython: Any, line: str) -> Any:
         name = "help"
     if name not in COMMANDS:
         raise mistake(
-            f"there is no %kie {name}{nearest(name, COMMANDS)}", f"commands are: {', '.join(COMMANDS)}"
+            f"There is no %kie {name}{nearest(name, COMMANDS)}", f"commands are: {', '.join(COMMANDS)}"
         )
     if name in OF_THE_LEDGER:
         for text in get_session().here.untold():
@@ -63,7 +63,7 @@ def _status(_words: list[str]) -> None:
     ]
     _show_table(("", ""), rows, caption="kie_nb", wide=1)
     if open_:
-        say("`%kie resume` takes up what is open")
+        say("`%kie resume` takes up the open runs.")
 
 
 def _key(current: settings_.Settings) -> str:
@@ -85,12 +85,12 @@ def _runs(words: list[str]) -> None:
             filters[name] = int(value) if name in _NUMBERS else value
         else:
             raise mistake(
-                f"%kie runs {word}: a number of runs is needed, or a filter.",
+                f"%kie runs {word}: use a number of runs or a filter.",
                 f"filters are {', '.join(f'{name}=…' for name in RUN_FILTERS)}",
             )
     found = api.runs(limit=limit, **filters)
     if not found:
-        say("no runs match" if filters else "no runs yet in this folder")
+        say("No runs match." if filters else "No runs yet in this folder.")
     else:
         presenter.show_value(found)
 
@@ -103,7 +103,7 @@ def _spend(words: list[str]) -> None:
     """what runs cost, have reserved and may have cost: `%kie spend day`, `model`, `experiment` or `notebook`"""
     by = words[0] if words else "day"
     if by not in {"day", "model", "experiment", "notebook"}:
-        raise mistake(f"%kie spend {by}: day, model, experiment or notebook is needed.")
+        raise mistake(f"%kie spend {by}: use day, model, experiment or notebook.")
     service, ledger = settings_.current().service, get_session().here
     rows = [
         (
@@ -174,15 +174,15 @@ def _panel(_words: list[str]) -> Any:
 def _use(words: list[str]) -> None:
     """choose who answers from now on: `%kie use kie` or `%kie use simulator`"""
     if len(words) != 1 or words[0] not in {"kie", "simulator"}:
-        raise mistake("%kie use needs kie or simulator.")
+        raise mistake("%kie use: choose kie or simulator.")
     if words[0] == "kie":
         settings_.require_key(settings_.current("kie"))  # before anything is switched
     settings_.configure(service=words[0])
     if words[0] == "simulator":
         notice.is_new("simulator")  # it is said here, in other words
-        say("the simulator answers from now on: its videos are marked SIMULATED and cost nothing")
+        say("The simulator answers from now on: its videos are free and marked SIMULATED.")
         return
-    say(f"{settings_.current().who} answers from now on, and runs cost money")
+    say(f"{settings_.current().who} answers from now on; runs cost money.")
 
 
 def _config(_words: list[str]) -> None:
@@ -200,14 +200,14 @@ def _login(_words: list[str]) -> None:
         key = getpass.getpass("Kie.ai key (hidden, kept in memory only): ").strip()
     except (EOFError, NotImplementedError) as exc:  # Jupyter's own is one of the latter
         raise AuthError(
-            "a key can be typed only where somebody is at the keyboard; nothing has changed.",
+            "A key can be typed only at a keyboard, and there is none here; nothing has changed.",
             hint="set KIE_API_KEY (environment or .env file) instead",
         ) from exc
     if not key:
-        say("no key was given; nothing has changed")
+        say("No key was given; nothing has changed.")
         return
     settings_.set_key(key)
-    say("the key is used in this kernel from now on; %kie credits tests it at no cost")
+    say("The key is used in this kernel from now on; %kie credits tests it at no cost.")
 
 
 def _help(words: list[str]) -> None:
@@ -215,7 +215,7 @@ def _help(words: list[str]) -> None:
     if not words:
         rows = [(f"%kie {name}", command.__doc__ or "") for name, command in COMMANDS.items()]
         _show_table(("command", "what it does"), rows, caption="kie_nb housekeeping", wide=1)
-        say(f"guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
+        say(f"Guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}")
         return
     text = guides.words_of(words[0])
     _show({"text/markdown": text, "text/plain": text})

@@ -147,9 +147,9 @@ def _mistake(name: str, option: Option | None, model: str) -> InvalidRequest:
     near = nearest_of(name, all_names(model))
     if near is None:
         hint = "%kie_wan --help lists them; `--` before the prompt ends the options"
-        return InvalidRequest(f"there is no option {name}.", hint=hint)
+        return InvalidRequest(f"There is no option {name}.", hint=hint)
     return InvalidRequest(
-        f"there is no option {name}; did you mean {near!r}?",
+        f"There is no option {name}; did you mean {near!r}?",
         hint=f"use {near} {_values(by_name(model)[near])}".rstrip(),
     )
 
@@ -177,7 +177,7 @@ def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
         name, sign, values = text.partition("=")
         name = name.strip().replace("-", "_")
         if not sign or not name or not values.strip():
-            raise InvalidRequest(f"--sweep {text}: NAME=A,B is needed.", hint="--sweep resolution=720p,1080p")
+            raise InvalidRequest(f"--sweep {text}: use NAME=A,B.", hint="--sweep resolution=720p,1080p")
         if name in axes:
             raise InvalidRequest(f"{name} is given twice.", hint="name it in one --sweep, or in --seeds")
         axes[name] = []
@@ -203,7 +203,7 @@ def seeds(text: Any) -> list[int]:
     for part in str(text).split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise InvalidRequest(f"--seeds {text}: such as 0-3 or 1,5,9 is needed.")
+            raise InvalidRequest(f"--seeds {text}: use numbers such as 0-3 or 1,5,9.")
         found += range(int(first), int(last or first) + 1)
     return found
 
@@ -223,13 +223,13 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         number = -1.0
     if not number > 0:
-        raise InvalidRequest(f"--{name.replace('_', '-')}={text}: a number above 0 is needed.")
+        raise InvalidRequest(f"--{name.replace('_', '-')}={text}: use a number above 0.")
     return number
 
 
 def _count(name: str, text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise InvalidRequest(f"--{name.replace('_', '-')} {text}: a whole number above 0 is needed.")
+        raise InvalidRequest(f"--{name.replace('_', '-')} {text}: use a whole number above 0.")
     return int(text)
 
 
@@ -251,7 +251,7 @@ def _identifier(_name: str, text: str) -> str:
 
 def _embed(_name: str, text: str) -> str:
     if text not in get_args(Embed):
-        raise InvalidRequest(f"--embed {text}: preview, full or link is needed.")
+        raise InvalidRequest(f"--embed {text}: use preview, full or link.")
     return text
 
 
@@ -270,7 +270,7 @@ def _pair(text: str, fill: Fill) -> tuple[str, Any]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise InvalidRequest(
-            f"--set {text}: KEY=VALUE is needed.", hint='for example --set duration=5 or --set ratio="16:9"'
+            f"--set {text}: use KEY=VALUE.", hint='for example --set duration=5 or --set ratio="16:9"'
         )
     if (filled := fill(value, where=f"--set {name}")) != value:
         return name, filled  # as it is in the notebook

@@ -22,7 +22,7 @@ def resume(_words: list[str]) -> None:
     unsettled = get_session().unsettled()
     found = [run for run in resumed if run not in unsettled]
     if not found and not unsettled:
-        say("nothing is open")
+        say("Nothing is open.")
         return
     for run in found:
         say(f"{run.id[:8]}  {_taken_up(run)}")
@@ -31,7 +31,7 @@ def resume(_words: list[str]) -> None:
     if must_wait(None):
         _wait_for(found)
     if any(run.state is State.UNKNOWN for run in (*found, *unsettled)):
-        say("`%kie show ID` tells how to settle what is unknown; it is never sent again by itself")
+        say("`%kie show ID` says how to settle an unknown outcome; it is never sent again by itself.")
 
 
 def settle(words: list[str]) -> None:
@@ -66,7 +66,7 @@ def _wait_for(runs: Sequence[Run]) -> None:
 def _taken_up(run: Run) -> str:
     """What `resume` has done about *run*."""
     if run.state is State.NOT_SENT:
-        return "never sent: nothing was charged; run its cell to send it"
+        return "never sent, nothing charged; run its cell to send it"
     if run.state is State.FETCHED:
         return _where(run)
     if run.state in OPEN:

@@ -65,47 +65,47 @@ def _option(spelled: str, text: str, *, is_repeated: bool = False) -> Option:
 
 
 OURS: tuple[Option, ...] = (
-    _option("--model ID", "model id; another than these takes raw inputs by --set"),
+    _option("--model ID", "Model id; another than these takes raw inputs by --set"),
     _option(
-        "--fit", "scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side"
+        "--fit", "Scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side"
     ),
-    _option("--keep-metadata", "send what the picture's file says of place, time and person too"),
+    _option("--keep-metadata", "Send what the picture's file says of place, time and person too"),
     _option(
         "--check-image / --no-check-image",
-        "refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
+        "Refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
     ),
-    _option("-o, --output NAME", "variable that gets the run"),
-    _option("--wait / --no-wait", "wait in this cell for the video; --no-wait returns at once"),
-    _option("--fresh", "buy another video even if there is one for this request"),
-    _option("--dry-run", "show what would be sent, its price and earlier runs; send nothing"),
-    _option("--max-credits N", "refuse if the estimate is above this, in credits"),
-    _option("--quiet", "show nothing; the run is in the variable of -o"),
-    _option("--embed preview|full|link", "what the notebook holds of the video"),
-    _option("--format", "fill {name} in the prompt and in options from the notebook's variables"),
-    _option("--set KEY=VALUE", "a raw input, sent as it is; may be repeated", is_repeated=True),
-    _option("--call-back-url URL", "public address that the service calls at the end"),
-    _option("--experiment NAME", "ask for a whole grid under this name"),
-    _option("--seeds SEEDS", "seeds of the experiment, such as 0-3 or 1,5,9"),
+    _option("-o, --output NAME", "Variable that gets the run"),
+    _option("--wait / --no-wait", "Wait in this cell for the video; --no-wait returns at once"),
+    _option("--fresh", "Buy another video even if there is one for this request"),
+    _option("--dry-run", "Show what would be sent, its price and earlier runs; send nothing"),
+    _option("--max-credits N", "Refuse if the estimate is above this, in credits"),
+    _option("--quiet", "Show nothing; the run is in the variable of -o"),
+    _option("--embed preview|full|link", "What the notebook holds of the video"),
+    _option("--format", "Fill {name} in the prompt and in options from the notebook's variables"),
+    _option("--set KEY=VALUE", "A raw input, sent as it is; may be repeated", is_repeated=True),
+    _option("--call-back-url URL", "Public address that the service calls at the end"),
+    _option("--experiment NAME", "Ask for a whole grid under this name"),
+    _option("--seeds SEEDS", "Seeds of the experiment, such as 0-3 or 1,5,9"),
     _option(
         "--sweep NAME=A,B",
-        "an axis of the experiment: values of a field, or of a {placeholder} in the prompt; may be repeated",
+        "An axis of the experiment: values of a field, or of a {placeholder} in the prompt; may be repeated",
         is_repeated=True,
     ),
     _option(
         "--zip NAME,NAME",
-        "axes of the experiment that go side by side instead of being crossed; may be repeated",
+        "Axes of the experiment that go side by side instead of being crossed; may be repeated",
         is_repeated=True,
     ),
-    _option("--repeats N", "runs of each request of the experiment; default 1"),
+    _option("--repeats N", "Runs of each request of the experiment; default 1"),
     _option(
         "--stop-after-failures N",
-        "so many failures of the experiment in a row, and no more is bought; default 3",
+        "So many failures of the experiment in a row, and no more is bought; default 3",
     ),
-    _option("--retry-failed", "ask again for cells of the experiment that failed"),
-    _option("--extend", "the experiment's definition has changed: keep its earlier cells and add these"),
-    _option("--help", "show this"),
+    _option("--retry-failed", "Ask again for cells of the experiment that failed"),
+    _option("--extend", "The experiment's definition has changed: keep its earlier cells and add these"),
+    _option("--help", "Show this"),
 )
-_IMAGE = _option("--image IMAGE", "picture for the raw input image_url: a path, a URL or a variable")
+_IMAGE = _option("--image IMAGE", "Picture for the raw input image_url: a path, a URL or a variable")
 
 
 @cache
@@ -141,7 +141,7 @@ def _of_field(entry: Field) -> Option:
 
 
 def _help_of(entry: Field) -> str:
-    shown = [entry.help]
+    shown = [entry.help.removesuffix(".")]
     if entry.kind == "int" and entry.maximum is not None:
         shown.append(f"{entry.minimum} to {entry.maximum}")
     if entry.max_length:

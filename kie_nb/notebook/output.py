@@ -38,7 +38,7 @@ class Output:
         if _is_ours(value) and (refusal.run_id is None or getattr(value, "id", None) != refusal.run_id):
             del self._variables[self._name]
             say(
-                f"kie_nb: {self._name} is not set any more: this cell was refused, and it held {value!r} of an earlier one"
+                f"kie_nb: {self._name} was cleared: this cell was refused, and it still held {value!r} of an earlier one."
             )
 
 

@@ -141,7 +141,7 @@ def _prompt(asked: Line, cell: str | None, variables: dict[str, Any]) -> str | N
         _refuse_picture(asked, variables, has_body=bool(body))
     if body and asked.prompt:
         raise InvalidRequest(
-            f"there is a prompt on the line ({asked.prompt[:40]!r}) and one in the body.",
+            f"There is a prompt on the line ({asked.prompt[:40]!r}) and one in the body.",
             hint="keep the one in the body",
         )
     prompt = body or asked.prompt
@@ -163,7 +163,7 @@ def _refuse_picture(asked: Line, variables: dict[str, Any], *, has_body: bool) -
         return
     shown = f'"{text}"' if " " in text else text
     hint = f"write --image {shown}" if asked.image is None else "one picture is sent: keep the one of --image"
-    raise InvalidRequest(f"{text} is {what}, and no prompt.", hint=hint)
+    raise InvalidRequest(f"{text} is {what}, not a prompt.", hint=hint)
 
 
 def _is_picture(text: str) -> bool:
@@ -178,7 +178,7 @@ def _picture(text: Any, variables: dict[str, Any]) -> Any:
         return text
     if text not in variables:
         raise BadImage(
-            f"there is no file and no variable {text!r}{nearest(text, variables)}",
+            f"There is no file and no variable {text!r}{nearest(text, variables)}",
             hint="--image takes a path, a URL or a variable",
         )
     return variables[text]

@@ -111,7 +111,7 @@ def _chosen(workspace: Workspace, runs: Iterable[Record | str] | None) -> list[R
     else:
         found = [run if isinstance(run, Record) else workspace.find(run) for run in runs]
     if not found:
-        raise InvalidRequest("there is no run to export.", hint="%kie runs lists them", charged="")
+        raise InvalidRequest("There is no run to export.", hint="%kie runs lists them", charged="")
     return sorted({run.id: run for run in found}.values(), key=lambda run: run.row.created_at)
 
 
@@ -122,9 +122,11 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
         pass
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
-        raise LedgerError(f"no folder can be at {shown_path(target)}: {why}.", hint="choose another") from exc
+        raise LedgerError(
+            f"Cannot create a folder at {shown_path(target)}: {why}.", hint="choose another"
+        ) from exc
     if target.exists() and not target.is_dir():
-        raise LedgerError(f"{shown_path(target)} is a file, and a folder is needed.")
+        raise LedgerError(f"{shown_path(target)} is a file, not a folder.")
     real = target.resolve()
     for home in homes:
         if real == home.resolve() or home.resolve() in real.parents:

@@ -77,7 +77,7 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
         if taken:
             _carry_out(workspace, taken, source, ledger, files)
     except OSError as exc:
-        raise LedgerError(f"nothing was imported: {exc.strerror or exc}.") from exc
+        raise LedgerError(f"Nothing was imported: {exc.strerror or exc}.") from exc
     ids = {entry.id for entry, _ in taken}
     for row in filter(None, map(ledger.get, ids)):
         ledger.publish(row)

@@ -141,7 +141,7 @@ def _compared(
     found = compare(run, record)
     if found.differ:
         raise InvalidRequest(
-            f"task {task_id} was not made by this run: {'; '.join(found.differ)}.",
+            f"Task {task_id} was not made by this run: {'; '.join(found.differ)}.",
             hint=f"look at {LOGS} for the one with this prompt and seed",
             charged="",
         )
@@ -201,7 +201,7 @@ def _cannot_be_compared(task_id: str, fitting: Sequence[Record], beside: Mapping
 def _task_id(named: str | Mapping[str, Any]) -> str:
     task_id = named if isinstance(named, str) else task_id_of(named) if isinstance(named, Mapping) else None
     if not task_id or not task_id.strip():
-        raise InvalidRequest("no task is named there.", hint=f"give its id, from {LOGS}", charged="")
+        raise InvalidRequest("No task is named there.", hint=f"give its id, from {LOGS}", charged="")
     return task_id.strip()
 
 
@@ -240,7 +240,7 @@ def _take(
         if run.state not in ADOPTING:
             raise nothing_to_settle(run)
         raise InvalidRequest(
-            f"task {task_id} belongs to another run here.", hint=f"%kie show {task_id[:12]}", charged=""
+            f"Task {task_id} belongs to another run here.", hint=f"%kie show {task_id[:12]}", charged=""
         )
     supervisor.ensure_driven(Record(row, run.ledger))
 

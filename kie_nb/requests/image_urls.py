@@ -70,7 +70,7 @@ def seen_at(
     except ServiceTrouble as exc:
         if check and isinstance(exc, NotThere):
             raise BadImage(
-                f"the picture at {shareable(url)} cannot be read ({exc.message}), by the service neither.",
+                f"The picture at {shareable(url)} cannot be read ({exc.message}), by the service neither.",
                 hint="correct the address, or pass a file; --no-check-image (check_image=False) sends it all the same",
             ) from exc
         words = (

@@ -115,7 +115,7 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
         parts = urlsplit("")
     if parts.scheme.lower() == "data":
         raise BadImage(
-            "a data: URL cannot be fetched by the service.",
+            "A data: URL cannot be fetched by the service.",
             hint="pass the bytes instead: image=b'...'; they are uploaded",
         )
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
@@ -296,7 +296,7 @@ def _fix(head: bytes) -> str:
         return "export it as PNG from the program that shows it"
     if head.startswith(b"version https://git-lfs"):
         return "`git lfs pull` brings the file itself"
-    return "a jpeg, png or webp file is needed"
+    return "use a jpeg, png or webp file"
 
 
 def _take_heif_opener() -> None:

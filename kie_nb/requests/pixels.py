@@ -46,7 +46,7 @@ def as_shown(image: Any) -> Any:
         BadImage: its values have no range that is known.
     """
     if 0 in image.size:
-        raise BadImage("the picture has no pixels.")
+        raise BadImage("The picture has no pixels.")
     try:
         image.load()
         found, profile = _eight_bit(upright(image))
@@ -55,7 +55,7 @@ def as_shown(image: Any) -> Any:
     except Exception as exc:  # noqa: BLE001 - Pillow raises many classes
         why = str(exc).rstrip(".") or "its file is closed"
         raise BadImage(
-            f"the picture cannot be read: {why}.", hint="open it anew, and pass it before it is closed"
+            f"The picture cannot be read: {why}.", hint="open it anew, and pass it before it is closed"
         ) from None
     found = found.copy() if found is image else found
     found.info = {"icc_profile": profile} if profile and _fits(profile, found.mode) else {}
@@ -70,7 +70,7 @@ def refuse_mask(image: Any) -> None:
     """
     if is_dark(image) and any(most for _, most in _ranges(image)):
         raise BadImage(
-            "a picture that holds 0 and 1 alone would be black.",
+            "A picture that holds 0 and 1 alone would be black.",
             hint="a mask times 255 is black and white: image.point(lambda value: value * 255)",
         )
 
@@ -122,7 +122,7 @@ def from_array(array: Any) -> Any:
     if values.ndim not in {2, 3} or (values.ndim == 3 and values.shape[2] not in {3, 4}) or 0 in values.shape:  # noqa: PLR2004
         is_channels_first = values.ndim == 3 and values.shape[0] in {1, 3, 4}  # noqa: PLR2004
         raise BadImage(
-            f"an array of shape {values.shape} is not a picture.",
+            f"An array of shape {values.shape} is not a picture.",
             hint="numpy.moveaxis(array, 0, -1) puts its channels last"
             if is_channels_first
             else "height × width, or height × width × 3 or 4; of a batch, pass one",

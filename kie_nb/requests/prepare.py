@@ -117,8 +117,8 @@ def check(prepared: Prepared, max_credits: float | None) -> None:
         BudgetExceeded, AuthError, NotSent: saying which.
     """
     estimate, current = prepared.request.estimate, prepared.channel.settings
-    check_limit(estimate, max_credits, "max_credits")
-    check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
+    check_limit(estimate, max_credits, "max_credits={:g}")
+    check_limit(estimate, current.max_credits, "configure(max_credits={:g})")
     if current.service == "kie":
         settings_.require_key(current)
         check_environment((current.base_url, current.upload_url))
@@ -133,22 +133,22 @@ def check_number(max_credits: object) -> None:
     is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
     if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
         raise InvalidRequest(
-            f"max_credits={max_credits!r}: a number of credits is needed.",
+            f"max_credits={max_credits!r}: use a number of credits.",
             hint="max_credits=500, or leave it out for no limit",
         )
 
 
 def check_limit(estimate: Estimate | None, limit: float | None, name: str) -> None:
-    """Refuse what is estimated above *limit*, which the message calls *name*."""
+    """Refuse what is estimated above *limit*, which the message calls *name*, a template."""
     if limit is None:
         return
     if estimate is None:
         raise BudgetExceeded(
-            f"the price of this model is not known here, so {name}={limit:g} cannot be kept.",
+            f"The price of this model is not known here, so {name.format(limit)} cannot be kept.",
             hint="leave the limit out for this run if you know the price",
         )
     if estimate.credits > limit:
         raise BudgetExceeded(
-            f"this run is estimated at {estimate.credits:g} credits, above {name}={limit:g}.",
+            f"This video ({estimate.credits:g} credits) would exceed {name.format(limit)}.",
             hint="choose a shorter or smaller video, or raise the limit",
         )

@@ -28,7 +28,7 @@ from .pixels import from_array
 _NESTED = 5  # figures in figures
 MOST_READ = 100_000_000  # bytes; what is above what the service takes may be scaled
 _LONG, _IN_BASE64 = 100, ("iVBORw0KGgo", "/9j/", "UklGR")  # how PNG, JPEG and WebP begin there
-_NEEDED = "a path, a URL, bytes, an open file, a PIL.Image, an array or a matplotlib figure is needed"
+_NEEDED = "pass a path, a URL, bytes, an open file, a PIL.Image, an array or a matplotlib figure"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +93,7 @@ def held_in(source: Any) -> Held:
             "`...` stands for a picture that was not at hand when this call was written.",
             hint="put the picture in its place: a path or a URL; the sha256 beside the call tells which one it was",
         )
-    raise BadImage(f"a {type(source).__name__} is not a picture.", hint=_NEEDED)
+    raise BadImage(f"A {type(source).__name__} is not a picture.", hint=_NEEDED)
 
 
 def _is(source: Any, module: str, name: str) -> bool:
@@ -106,7 +106,7 @@ def _in_widget(source: Any) -> Held | None:
     """Displays and widgets that keep a file's bytes."""
     if _is(source, "IPython.display", "Image"):
         if not isinstance(source.data, bytes):
-            raise BadImage("this Image display holds a text, not a picture.", hint=_NEEDED)
+            raise BadImage("This Image display holds a text, not a picture.", hint=_NEEDED)
         return Held(
             content=source.data, name=Path(source.filename).name if source.filename else None, what="display"
         )
@@ -120,7 +120,7 @@ def _in_widget(source: Any) -> Held | None:
     if len(uploads) != 1:
         found = "holds no picture yet" if not uploads else f"holds {len(uploads)} pictures"
         one = "list(upload.value.values())[0]" if isinstance(source, Mapping) else "upload.value[0]"
-        raise BadImage(f"the upload {found}.", hint=f"upload one; of several pass one: {one}")
+        raise BadImage(f"The upload {found}.", hint=f"upload one; of several pass one: {one}")
     name, content = uploads[0]
     return Held(content=bytes(content), name=Path(name).name or None, what="upload")
 
@@ -169,7 +169,7 @@ def _in_figure(source: Any) -> Held | None:
 def _in_stream(source: Any) -> Held | None:
     """An open file, a `BytesIO`, or a resource of a package."""
     if isinstance(source, io.TextIOBase):
-        raise BadImage("the file is open as text.", hint="open it in mode 'rb': open(path, 'rb')")
+        raise BadImage("The file is open as text.", hint="open it in mode 'rb': open(path, 'rb')")
     read = getattr(source, "read", None)
     if read is None and callable(getattr(source, "read_bytes", None)):
         return Held(content=source.read_bytes(), name=str(getattr(source, "name", "")) or None, what="file")
@@ -185,11 +185,11 @@ def _in_stream(source: Any) -> Held | None:
     except (OSError, ValueError) as exc:
         why = "it is open for writing" if isinstance(exc, io.UnsupportedOperation) else str(exc).rstrip(".")
         raise BadImage(
-            f"the open file cannot be read: {why}.", hint="open it in mode 'rb' and pass it open"
+            f"The open file cannot be read: {why}.", hint="open it in mode 'rb' and pass it open"
         ) from None
     if not isinstance(content, bytes | bytearray):
         raise BadImage(
-            f"reading the {type(source).__name__} gives no bytes, but a {type(content).__name__}.",
+            f"Reading the {type(source).__name__} gives no bytes, but a {type(content).__name__}.",
             hint="open it in mode 'rb'",
         )
     content = bytes(content)
@@ -209,7 +209,7 @@ def _in_array(source: Any) -> Held | None:
     except Exception as exc:  # noqa: BLE001 - a library's own classes
         reason = str(exc).partition("\n")[0][:200].rstrip(".")
         raise BadImage(
-            f"a {type(source).__name__} cannot be read as an array: {reason}.",
+            f"A {type(source).__name__} cannot be read as an array: {reason}.",
             hint="of a tensor pass tensor.detach().cpu().numpy()",
         ) from None
     return Held(image=from_array(array), what="array")
@@ -224,7 +224,7 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
     except FileNotFoundError:
         # The folder's name alone: this is shown in notebooks, whose readers the folders above it do not concern.
         where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"
-        raise BadImage(f"there is no file {text[:300]!r}{where}.", hint=_hint(text, path)) from None
+        raise BadImage(f"There is no file {text[:300]!r}{where}.", hint=_hint(text, path)) from None
     except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
         raise BadImage(
             f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}.",

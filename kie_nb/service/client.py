@@ -220,7 +220,7 @@ class Client:
                     return record
             if loop.time() - start + pause > timeout_s:
                 raise StillRunning(
-                    f"task {task_id} was not done after {timeout_s:g} s; it goes on and is billed.",
+                    f"Task {task_id} was not done after {timeout_s:g} s; it goes on and is billed.",
                     hint=f"client.wait({task_id!r}) takes it up again",
                 )
             await asyncio.sleep(pause)
@@ -312,7 +312,7 @@ class Client:
         try:
             status, reply = await exchange(self._client, self._redactor, method, url, whole_s=whole_s, **more)
         except NoReply as exc:
-            raise ServiceTrouble(f"no answer to {call}: {exc.why}.", hint="asking again is safe") from None
+            raise ServiceTrouble(f"No answer to {call}: {exc.why}.", hint="asking again is safe") from None
         return self._read(call, status, reply)
 
     def _read(self, call: Call, status: int, reply: bytes) -> Any:
@@ -325,7 +325,7 @@ class Client:
 
 
 def _unusable(call: Call, why: str) -> ServiceTrouble:
-    return ServiceTrouble(f"no usable answer to {call}: {why}.", hint="asking again is safe")
+    return ServiceTrouble(f"No usable answer to {call}: {why}.", hint="asking again is safe")
 
 
 def _as_json(body: dict[str, Any]) -> bytes:
@@ -334,6 +334,6 @@ def _as_json(body: dict[str, Any]) -> bytes:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
         raise InvalidRequest(
-            f"the input is nothing that JSON can hold ({type(exc).__name__}).",
+            f"The input is nothing that JSON can hold ({type(exc).__name__}).",
             hint="see the field types of the model",
         ) from None

@@ -213,7 +213,7 @@ def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:
     text = body[:200].decode("utf-8", "replace")
     if status == 403 and ("1010" in text or "cloudflare" in text.lower()):  # noqa: PLR2004
         return Refused(
-            "blocked before Kie: its front door answered HTTP 403; this says nothing about your key.",
+            "Blocked before Kie.ai: its front door answered HTTP 403, which says nothing about your key.",
             code=status,
             hint="check for a proxy or VPN that changes the User-Agent, then run the cell again",
         )
@@ -227,13 +227,13 @@ def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:
 def _unsure(call: Call, said: str) -> KieError:
     if call is Call.CREATE:
         return outcome_unknown(said)
-    return ServiceTrouble(f"no usable answer to {call}: {said}.", hint="asking again is safe")
+    return ServiceTrouble(f"No usable answer to {call}: {said}.", hint="asking again is safe")
 
 
 def outcome_unknown(why: str) -> OutcomeUnknown:
     """The error for a create that may have made a task."""
     return OutcomeUnknown(
-        f"the answer to createTask was lost: {why}. A task may exist and be billed; it is not sent again by itself.",
+        f"The answer to createTask was lost: {why}. A task may exist and be billed; it is not sent again by itself.",
         hint=f"compare your balance and look at {LOGS} before you send it again",
     )
 

@@ -143,7 +143,7 @@ def download(
             part.unlink(missing_ok=True)  # of no use, or the disk needs the room
         if isinstance(exc, DownloadFailed):
             raise
-        raise DownloadFailed(f"the video could not be written: {exc.strerror or exc}.") from exc
+        raise DownloadFailed(f"The video could not be written: {exc.strerror or exc}.") from exc
     _sync_folder(target.parent)
     return Received(size=state.have, is_announced=state.total is not None, version=state.version)
 
@@ -157,12 +157,12 @@ def version_at(url: str, *, own: Sequence[str], patience: Patience = USUAL) -> t
     try:
         with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code != _WHOLE:
-                raise DownloadFailed(f"the link does not serve the video now (HTTP {response.status_code}).")
+                raise DownloadFailed(f"The link does not serve the video now (HTTP {response.status_code}).")
             return _announced(response), _version(response)
     except ForbiddenAddress as exc:
         raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
-        raise DownloadFailed(f"the link does not answer ({type(exc).__name__}).") from exc
+        raise DownloadFailed(f"The link does not answer ({type(exc).__name__}).") from exc
 
 
 def _fetch(url: str, state: _State, on_progress: Progress | None) -> None:
@@ -183,7 +183,7 @@ def _fetch(url: str, state: _State, on_progress: Progress | None) -> None:
                 break
         if state.came_before():
             raise CutShort(f"{state.have} of {state.total} bytes came, twice the same.")
-    raise DownloadFailed(f"the video did not come whole in {attempt + 1} tries ({state.trouble}).")
+    raise DownloadFailed(f"The video did not come whole in {attempt + 1} tries ({state.trouble}).")
 
 
 class _State:
@@ -261,7 +261,7 @@ def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # n
 
 def _refuse_too_large(size: int) -> None:
     if size > MAX_BYTES:
-        raise NotFetched(f"it is larger than {MAX_BYTES >> 30} GB.")
+        raise NotFetched(f"It is larger than {MAX_BYTES >> 30} GB.")
 
 
 def _is_packed(response: httpx.Response) -> bool:

@@ -54,11 +54,11 @@ def test_the_fields_are_those_of_the_service():
 
 @pytest.mark.parametrize("model", known_models())
 def test_every_field_is_described_for_people(model):
-    """Help, completion and the panel are made of titles and phrases: none is empty, none ends in a full stop."""
+    """Help, completion and the panel are made of titles and help: none is empty, each begins with a capital letter."""
     for field in describe(model):
         assert field.title
         assert field.help
-        assert not field.help.endswith(".")
+        assert field.help[0].isupper()
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_text_to_video_has_three_shapes(ratio):
         pytest.param(
             {"negative_prompt": "x" * 507}, ["negative_prompt", "507", "7 over", "500"], id="negative 7 over"
         ),
-        pytest.param({"prompt": ""}, ["prompt", "missing"], id="empty prompt"),
-        pytest.param({"prompt": None}, ["prompt", "missing"], id="no prompt"),
+        pytest.param({"prompt": ""}, ["Prompt is missing"], id="empty prompt"),
+        pytest.param({"prompt": None}, ["Prompt is missing"], id="no prompt"),
         pytest.param({"prompt": 5}, ["prompt=5", "text"], id="prompt a number"),
         pytest.param({"prompt": "half a pair \ud83d"}, ["prompt=", "text"], id="half a character"),
         pytest.param({"duration": 7}, ["duration=7", "5 or 10 s"], id="duration 7"),
@@ -163,7 +163,7 @@ def test_text_to_video_has_three_shapes(ratio):
             {"enable_prompt_expansion": 1}, ["enable_prompt_expansion=1", "True or False"], id="switch as 1"
         ),
         pytest.param({"aspect_ratio": "16:9"}, ["no field 'aspect_ratio'"], id="shape of a picture"),
-        pytest.param({"image": None}, ["needs an image"], id="no picture"),
+        pytest.param({"image": None}, ["Add a picture"], id="no picture"),
         pytest.param({"call_back_url": "example.com"}, ["callBackUrl='example.com'", "http"], id="callback"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_field_that_resembles_none_gets_no_suggestion():
 
 def test_a_picture_for_text_to_video_is_refused():
     """It would be dropped, and the video would not show it."""
-    with pytest.raises(InvalidRequest, match="takes no image"):
+    with pytest.raises(InvalidRequest, match="takes no picture"):
         text_request(image=CAT)
 
 

@@ -150,7 +150,7 @@ def test_a_kill_at_this_step_costs_no_video_and_no_second_task(make_home, servic
     assert [row["state"] for row in rows] == ([case.resumed] if case.resumed else [])
     assert len(home.tasks()) == case.tasks
     is_open = case.step not in {"before the intent", "fetched"}
-    assert (SAYS[case.resumed] if is_open else "nothing is open") in said
+    assert (SAYS[case.resumed] if is_open else "Nothing is open") in said
     home.check_end()
 
     settle(home, cells, unknown=case.resumed == "unknown")
@@ -177,7 +177,7 @@ def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
         home.check()
         assert len(home.tasks()) == tasks
 
-    assert home.start(RESUME).report["resume"] != "nothing is open\n"
+    assert home.start(RESUME).report["resume"] != "Nothing is open\n"
     home.check_end()
     settle(home, cells, unknown=first == moved("accepted"))
 

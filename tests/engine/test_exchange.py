@@ -145,7 +145,7 @@ def test_a_video_without_a_request_says_so(imported, tmp_path):
     run = imported
     (tmp_path / "x.mp4").write_text("{}")
     for path, words in (
-        (run.video, "carries no request"),
+        (run.video, "carries no kie_nb request"),
         (tmp_path / "x.mp4", "not a video"),
         ("no.mp4", "cannot be read"),
     ):

@@ -387,7 +387,7 @@ def test_a_left_intention_is_sent_by_the_same_call(simulate, ask):
     assert simulator.counts["create_requests"] == 2
 
 
-def test_what_a_dead_process_reserved_is_given_back(simulate, ask):
+def test_what_a_dead_process_reserved_is_given_back(paid, simulate, ask):
     """Its intention fills a budget; the refusal says how to take it back, and then the same cell goes through."""
     simulate()
     run = ask(seed=1).wait(SHORT_S)

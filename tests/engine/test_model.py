@@ -65,6 +65,8 @@ class Game(RuleBasedStateMachine):
     def new_kernel(self):
         return self.house.nursery.kernel(
             KIE_BASE_URL=self.simulator.base_url,
+            KIE_NB_SERVICE="kie",  # a budget counts no simulated runs
+            KIE_API_KEY="a-key-of-the-tests",
             KIE_NB_HOME=str(self.home),
             KIE_NB_STATE=str(self.place / "state"),
             KIE_NB_CREATES_PER_WINDOW="10000",

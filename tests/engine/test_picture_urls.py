@@ -172,6 +172,7 @@ def test_a_run_bought_while_the_address_was_silent_stands_when_it_speaks_again(s
     assert [run.id for run in grid.run().wait(SHORT_S)] == [blind.id]
 
 
+@pytest.mark.usefixtures("paid")
 def test_a_grid_begun_while_the_address_was_silent_goes_on_when_it_speaks_again(site):
     """It is the same experiment: nothing is refused, and only what is missing is bought."""
     grid = {"image": site.url, "prompt": "Smile", "seed": range(3)}

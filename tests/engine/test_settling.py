@@ -205,7 +205,7 @@ def test_only_the_uncertain_is_settled(simulate, ask):
 
 
 @pytest.mark.parametrize("per", ["notebook", "day"])
-def test_a_budget_is_never_passed(simulate, ask, per):
+def test_a_budget_is_never_passed(paid, simulate, ask, per):
     """What was spent, is reserved and is at risk counts; the run that would pass it is refused before a byte leaves."""
     simulator = simulate()
     assert kie.budget(credits=150, per=per) == {per: 150.0}
@@ -215,7 +215,7 @@ def test_a_budget_is_never_passed(simulate, ask, per):
         ask(seed=2)
     before = simulator.counts["create_requests"]
 
-    with pytest.raises(kie.BudgetExceeded, match="spent 60, reserved 0, at risk 60"):
+    with pytest.raises(kie.BudgetExceeded, match="60 spent, 0 reserved, 60 at risk"):
         ask(seed=3)
     assert simulator.counts["create_requests"] == before
     assert ask(seed=1).state == "fetched"
@@ -363,7 +363,7 @@ def test_a_task_that_has_failed_is_called_so(simulate, ask):
 def test_what_names_no_task_is_refused(simulate, named):
     """In words, not in a stack."""
     simulate()
-    with pytest.raises(kie.InvalidRequest, match="no task is named"):
+    with pytest.raises(kie.InvalidRequest, match="No task is named"):
         kie.settle(named)
 
 

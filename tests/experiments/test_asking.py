@@ -37,7 +37,7 @@ def test_a_signed_address_is_told(smile, simulator, tmp_path, capsys):
     exp.save(tmp_path / "smile.toml")
 
     said = capsys.readouterr().out
-    assert "an address at example.invalid is signed (X-Amz-Signature=…)" in said
+    assert "An address at example.invalid is signed (X-Amz-Signature=…)" in said
     assert "abc" not in said
     assert "is signed" not in repr(exp.plan())
 

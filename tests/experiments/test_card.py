@@ -25,7 +25,7 @@ def locked(monkeypatch):
     def parts(exp):
         if left:
             left.pop()
-            raise kie.LedgerError("the ledger is locked by another program.")
+            raise kie.LedgerError("The ledger is locked by another program.")
         return read(exp)
 
     monkeypatch.setattr(module, "experiment_parts", parts)
@@ -60,5 +60,5 @@ def test_what_cannot_be_read_for_long_shows_no_old_state(card, locked):
 
     assert card._over
     assert "3 of 3" not in card.head.value
-    assert "the ledger is locked by another program." in card.foot.value
+    assert "The ledger is locked by another program." in card.foot.value
     assert "run this cell again" in card.foot.value

@@ -104,7 +104,7 @@ def test_a_run_without_a_video_cannot_be_compared(monkeypatch, cat, drawn):
         ("empty.mp4", "an empty file"),
         ("none.mp4", "none.mp4 cannot be read: No such file"),
         (".", "cannot be read: it is not a plain file"),
-        ("\0", "nothing was compared"),
+        ("\0", "Nothing was compared"),
     ],
     ids=["a page", "empty", "missing", "a folder", "no name"],
 )

@@ -226,7 +226,7 @@ def test_pictures_of_one_name_are_both_there(smile, cat, tmp_path):
 
 def test_nothing_run_is_nothing_to_pack(smile, tmp_path):
     """It is said, and no folder is made."""
-    with pytest.raises(kie.InvalidRequest, match="no cell has been run"):
+    with pytest.raises(kie.InvalidRequest, match="No cell has been run"):
         smile().export_crate("crate")
     assert not (tmp_path / "crate").exists()
 

@@ -50,7 +50,7 @@ def test_a_file_is_run_to_its_end(file, simulator, capsys):
 def test_a_limit_refuses_before_anything_is_sent(file, simulator, capsys):
     """With the reason on stderr."""
     assert main(["run", file, "--max-credits", "100"]) == 1
-    assert "above max_credits=100" in capsys.readouterr().err
+    assert "would exceed max_credits=100" in capsys.readouterr().err
     assert len(simulator.tasks) == 0
 
 

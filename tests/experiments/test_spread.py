@@ -206,7 +206,7 @@ def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monk
 
     exp.verify(exp.runs[0])
     assert asked == []
-    with pytest.raises(kie.InvalidRequest, match="nothing was sent"):
+    with pytest.raises(kie.InvalidRequest, match="Nothing was sent"):
         exp.verify(exp.runs[0], repeats=2)
 
     assert "1 more run of the same request, about 60 credits" in asked[0]

@@ -215,7 +215,7 @@ def test_a_deleted_experiment_is_said(exp, client, store):
 
 def test_nothing_that_has_ended_is_nothing_to_log(smile, store):
     """It is said, and no experiment is made."""
-    with pytest.raises(kie.InvalidRequest, match="no cell has ended"):
+    with pytest.raises(kie.InvalidRequest, match="No cell has ended"):
         smile().log_to_mlflow(store)
 
 

@@ -99,6 +99,7 @@ IMPOSSIBLE = [
 ]
 
 
+@pytest.mark.usefixtures("paid")
 @pytest.mark.parametrize("text", IMPOSSIBLE)
 def test_a_cost_that_cannot_be_is_not_reported(liar, text):
     """The run counts at its estimate: the budget is neither lifted nor shut."""
@@ -107,9 +108,9 @@ def test_a_cost_that_cannot_be_is_not_reported(liar, text):
     run = ask(1).wait(60)
 
     assert run.credits is None
-    assert get_session().here.figures("simulator").spent == 60.0
+    assert get_session().here.figures("kie").spent == 60.0
     ask(2).wait(60)
-    with pytest.raises(KieError, match="the budget of 130"):
+    with pytest.raises(KieError, match="your budget of 130"):
         ask(3)
     assert liar.creates == 2
 
@@ -203,6 +204,7 @@ def test_more_than_a_day_teaches_nothing():
     assert usual_of([1e5, 1e6, 1e308]) is None
 
 
+@pytest.mark.usefixtures("paid")
 @pytest.mark.parametrize("sql", ["-1e6", "1e308", "9e999", "'free'", "x'ff'"])
 @pytest.mark.parametrize("column", ["credits", "estimate"])
 def test_a_bad_sum_in_a_ledger_neither_lifts_nor_shuts_a_budget(simulate, tmp_path, column, sql):
@@ -214,11 +216,11 @@ def test_a_bad_sum_in_a_ledger_neither_lifts_nor_shuts_a_budget(simulate, tmp_pa
         f"UPDATE run SET {column} = {sql}, created_at = '{time.strftime('%Y-%m-%d')}T00:00:00.000000+00:00'",
     )
     other = "estimate" if column == "credits" else "credits"
-    badledger.run_sql(home, f"UPDATE run SET {other} = 60.0")
+    badledger.run_sql(home, f"UPDATE run SET {other} = 60.0, service = 'kie'")
     kie.budget(130, per="day")
 
     badledger.ask(seed=5).wait(60)
-    with pytest.raises(KieError, match="the budget of 130"):
+    with pytest.raises(KieError, match="your budget of 130"):
         badledger.ask(seed=6)
 
 

@@ -97,7 +97,8 @@ def test_a_dead_owners_task_is_followed_by_another(machine, service, kept):
 @in_a_team
 def test_one_days_budget_is_held_by_machines_half_a_day_apart(machine, service, postgres):
     """The day is that of the database."""
-    kept = {"KIE_NB_LEDGER": postgres.database()}
+    paid = {"KIE_NB_SERVICE": "kie", "KIE_API_KEY": "a-key-of-the-tests"}
+    kept = {"KIE_NB_LEDGER": postgres.database()} | paid
     service.answer.set()
     one = machine(kept, host="one")
     one.do("budget", credits_a_day=100)

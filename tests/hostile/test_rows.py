@@ -266,13 +266,14 @@ def test_rows_of_other_tables_that_are_none_are_left_out(home, table, column, va
     assert not found[table]
 
 
+@pytest.mark.usefixtures("paid")
 @pytest.mark.parametrize("value", [MARKUP, -5.0, 0.0, float("inf"), b"\x00"])
 def test_a_budget_that_cannot_be_read_is_not_no_budget(home, simulate, value):
     """Nothing is bought until it is set anew."""
     simulator = simulate()
     put(home, "credits", value, table="budget")
 
-    with pytest.raises(LedgerError, match="budget per day"):
+    with pytest.raises(LedgerError, match="Budget per day"):
         ask(seed=5)
     assert simulator.counts["create_requests"] == 0
     assert kie.budget(1000.0, per="day") == {"day": 1000.0}

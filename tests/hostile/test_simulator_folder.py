@@ -358,6 +358,6 @@ def test_a_cell_in_a_strange_folder_says_so_or_works(workshop, original, tmp_pat
         assert workshop.videos()
     else:
         assert cell.status == "error"
-        assert "the simulator could not start" in cell.error
+        assert "The simulator could not start" in cell.error
         assert "charged: nothing" in cell.error
         assert "Traceback" not in cell.error

@@ -119,10 +119,10 @@ def walls_of(kernel):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"kind": "rate", "id": "no-such-run", "stars": 3}, "no run here begins with"),
+        ({"kind": "rate", "id": "no-such-run", "stars": 3}, "No run here begins with"),
         ({"kind": "rate", "stars": 9}, "1 to 5 is allowed"),
         ({"kind": "tag", "tag": "", "is_on": True}, "cannot be a tag"),
-        ({"kind": "compare", "ids": []}, "exactly two runs"),
+        ({"kind": "compare", "ids": []}, "Exactly two runs"),
         ({"kind": "wall", "ids": []}, "nothing to put on a wall"),
         ({"kind": "use"}, "the form is gone"),
     ],

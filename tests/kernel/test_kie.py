@@ -33,18 +33,18 @@ def test_runs(kernel, made):
     assert made[:8] in cell.text
     assert "&lt;b&gt;smiles" in cell.html
     assert "<b>smiles" not in cell.html
-    assert "a number of runs is needed" in kernel.run("%kie runs many").error
+    assert "use a number of runs" in kernel.run("%kie runs many").error
 
 
 def test_show(kernel, made):
     """By the first characters of its id: the video, here."""
     assert "data:video/mp4" in said(kernel, f"show {made[:8]}").html
-    assert "no run here" in kernel.run("%kie show zzzz").error
+    assert "No run here" in kernel.run("%kie show zzzz").error
 
 
 def test_resume(kernel, made):
     """Nothing is open."""
-    assert said(kernel, "resume").text == "nothing is open\n"
+    assert said(kernel, "resume").text == "Nothing is open\n"
 
 
 def test_credits(kernel, simulator, made):
@@ -67,7 +67,7 @@ def test_use(kernel):
     assert cell.status == "error"
     assert "%kie login" in cell.error
     assert "the simulator, free" in said(kernel, "status").text
-    assert "the simulator answers" in said(kernel, "use simulator").text
+    assert "The simulator answers" in said(kernel, "use simulator").text
     assert kernel.run("%kie use nobody").status == "error"
 
 

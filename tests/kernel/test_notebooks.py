@@ -16,7 +16,7 @@ PROMISES = {
         "tasks made for a third seed:    2",
         "<Wall smile: 2 × 3, 6 videos>",
         'data-kie-wall="',
-        "asked for something else before",
+        "was defined differently before",
         "1 failed",
         "2 of 2 cells done",
         "over 6 pairs",

@@ -109,6 +109,6 @@ def test_a_cell_runs_failed_cells_again_at_a_word(workshop):
         assert len(simulator.tasks) == tasks
 
     changed = line.replace("1,2", "3")
-    assert "asked for something else before" in kernel.run(f"{changed}\nSmile").error
+    assert "was defined differently before" in kernel.run(f"{changed}\nSmile").error
     assert kernel.run(f"{changed} --extend\nSmile").status == "ok"
     assert len(simulator.tasks) == 4

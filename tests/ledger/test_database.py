@@ -50,7 +50,7 @@ def test_a_folder_that_cannot_be_made_is_told(open_ledger, tmp_path):
     """It says which folder, and how to choose another."""
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(LedgerError, match="cannot be made") as caught:
+    with pytest.raises(LedgerError, match="cannot be created") as caught:
         open_ledger(tmp_path / "file" / "home")
 
     assert "KIE_NB_HOME" in caught.value.hint

@@ -224,6 +224,6 @@ def test_a_folder_that_cannot_be_made_is_called_by_its_own_name(tmp_path):
     ]
 
     for attempt, setting in attempts:
-        with pytest.raises(LedgerError, match="cannot be made") as caught:
+        with pytest.raises(LedgerError, match="cannot be created") as caught:
             attempt()
         assert caught.value.hint == f"choose another with {setting}"

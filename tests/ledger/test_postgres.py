@@ -339,7 +339,7 @@ def test_what_is_no_such_address_is_refused_without_repeating_it(tmp_path, text)
 @pytest.mark.parametrize("password", ["p@hunter2", "p@hunter2/x", "p@hunter2:1", "p@hunt?er2", "@", "p@[hunter2]", "p@hunter2:1/x"])  # fmt: skip
 def test_an_at_sign_in_a_password_is_told_and_not_shown(tmp_path, password):
     """What follows it would be looked up as a host, and stand in the error."""
-    with pytest.raises(LedgerError, match="an @ too many") as caught:
+    with pytest.raises(LedgerError, match="more than one @") as caught:
         Ledger(tmp_path, url=f"postgresql://u:{password}@127.0.0.1:1/d?connect_timeout=1")
 
     assert "hunt" not in str(caught.value)
@@ -350,7 +350,7 @@ def test_an_at_sign_in_a_password_is_told_and_not_shown(tmp_path, password):
 def test_an_at_sign_where_it_is_clear_is_taken(tmp_path, monkeypatch, name):
     """In a name, and escaped: the host is what follows the last one."""
     monkeypatch.setattr(room, "OPEN_PAUSES_S", ())
-    with pytest.raises(LedgerError, match=r"the ledger postgresql://.*@127\.0\.0\.1:1/d cannot be used"):
+    with pytest.raises(LedgerError, match=r"The ledger postgresql://.*@127\.0\.0\.1:1/d cannot be used"):
         Ledger(tmp_path, url=f"postgresql://{name}@127.0.0.1:1/d?application_name=a@b")
 
 

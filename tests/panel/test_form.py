@@ -50,7 +50,7 @@ def test_several_mistakes_are_each_at_their_field():
     draft = Draft(values={"duration": "7"}, seed="x")
 
     assert set(draft.errors()) == {"prompt", "duration", "seed", "image_url"}
-    assert "needs an image" in draft.errors()["image_url"]
+    assert "Add a picture" in draft.errors()["image_url"]
     assert draft.missing() == {"prompt", "image_url"}
 
 
@@ -116,7 +116,7 @@ def test_a_picture_arrives_in_pieces(page, cat):
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("no.png", "there is no file"), (".", "is a folder"), ("ftp://a.example/x.png", "")],
+    [("no.png", "There is no file"), (".", "is a folder"), ("ftp://a.example/x.png", "")],
 )
 def test_a_bad_path_is_said_at_the_picture(page, path, words):
     """In the words of the magic, before anything is sent."""

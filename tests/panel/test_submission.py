@@ -221,6 +221,7 @@ def test_the_settings_of_a_run_are_taken_over_with_a_new_seed_or_with_its_own(fi
         assert filled.view.seed == seed
 
 
+@pytest.mark.usefixtures("paid")
 @pytest.mark.parametrize("how", ["max_credits", "budget", "balance"])
 def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypatch):
     """In the words that a cell would raise; the next smaller wish turns it on again."""
@@ -233,8 +234,8 @@ def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypat
         kie.configure(max_credits=70)
     filled.write(resolution="1080p")
     words = {
-        "max_credits": "above the limit of configure",
-        "budget": "would be passed",
+        "max_credits": "would exceed configure(max_credits=",
+        "budget": "would exceed your budget",
         "balance": "does not cover",
     }
     filled.until(lambda: not filled.is_on and words[how] in filled.money)
@@ -246,6 +247,7 @@ def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypat
     filled.until(lambda: filled.is_on)
 
 
+@pytest.mark.usefixtures("paid")
 def test_all_or_none_of_several(filled):
     """A budget that holds two of three buys none."""
     kie.budget(150)
@@ -256,6 +258,7 @@ def test_all_or_none_of_several(filled):
     assert not kie.runs()
 
 
+@pytest.mark.usefixtures("paid")
 def test_a_request_that_was_made_costs_nothing_over_any_budget(filled, cat):
     """It is shown, and the panel says so before."""
     made = kie.generate("The cat smiles.", image=cat, seed=5).wait()
@@ -283,6 +286,7 @@ def test_a_request_of_unknown_outcome_is_not_said_to_be_shown(simulator, filled,
     filled.until(lambda: filled.is_on)
 
 
+@pytest.mark.usefixtures("paid")
 def test_a_request_with_an_address_that_was_made_costs_nothing_over_any_budget(page, cat):
     """As in a cell: what the address served is recorded."""
 
@@ -370,6 +374,7 @@ def test_who_answers_now_is_said_before_anything_is_bought(simulator, filled, mo
     assert [run.service for run in kie.runs()] == ["kie"]
 
 
+@pytest.mark.usefixtures("paid")
 @pytest.mark.parametrize("how", ["budget", "environment"])
 def test_a_limit_that_a_cell_takes_away_turns_it_on_again(filled, how, monkeypatch, tmp_path):
     """No field has to be touched for it."""
@@ -410,6 +415,7 @@ def test_the_next_step_is_one_in_the_panel(simulator, filled, buy):
     filled.until(lambda: "then press Generate again" in filled.says + filled.view.result.get("error", ""))
 
 
+@pytest.mark.usefixtures("paid")
 def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, buy, monkeypatch):
     """As one of a cell: by the notebook its budget counts, and what the ledger has to say is said."""
     monkeypatch.setenv("KIE_NB_NOTEBOOK", "cats.ipynb")
@@ -481,14 +487,14 @@ def test_filling_gives_the_same_request(filled, cat):
 
 
 def test_the_ledgers_own_file_fills_the_form(filled, cat):
-    """It carries no request, but its bytes are known; another file is refused in the same words as before."""
+    """It carries no kie_nb request, but its bytes are known; another file is refused in the same words as before."""
     run = kie.generate("The cat yawns.", image=cat, seed=9).wait()
     filled.give(run.video)
     filled.until(lambda: "The form is filled" in filled.says)
 
     assert list(filled.panel.generate()) == [run]
     filled.panel.fill(run.video)
-    with pytest.raises(kie.InvalidRequest, match="carries no request"):
+    with pytest.raises(kie.InvalidRequest, match="carries no kie_nb request"):
         draft_of_video(run.video.read_bytes() + b"\0", "other.mp4")
 
 

@@ -65,7 +65,7 @@ def test_a_key_that_is_given_means_kie():
 
 def test_an_empty_key_is_refused_before_anything_is_sent():
     """No header can carry it: in mid-request that would look like a lost answer."""
-    with pytest.raises(kie.AuthError, match="the key is empty"):
+    with pytest.raises(kie.AuthError, match="The key is empty"):
         entered("")
 
 

@@ -43,5 +43,5 @@ def moving(video: Path | None) -> tuple[bytes, str]:
         raise KieError(f"{GONE}.")
     assets = make_assets(video, "preview")
     if assets.content is None:
-        raise KieError("no preview of it can be made.", hint="open the file itself")
+        raise KieError("No preview of it can be made.", hint="open the file itself")
     return assets.content, assets.mime

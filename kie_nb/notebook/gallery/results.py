@@ -59,7 +59,7 @@ class Results:
     async def compare(self, runs: list[Run]) -> str:
         """Measure how alike two runs are, and show it; gives the verdict, or nothing if the place was emptied meanwhile."""
         if len(runs) != TWO:
-            raise InvalidRequest("exactly two runs can be compared.", charged="")
+            raise InvalidRequest("Exactly two runs can be compared.", charged="")
         names = f"{runs[0].label} and {runs[1].label}"
         number = self._begin(f"Compare {names}", f"measuring {names}…")
         shown, verdict = await self._made(number, media.measuring(), _compared, runs)

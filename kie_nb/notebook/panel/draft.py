@@ -68,7 +68,7 @@ class Draft:
     def seeds(self) -> list[int]:
         """The seeds that are asked for."""
         if self.seed is None:
-            raise InvalidRequest("there is no seed yet.")
+            raise InvalidRequest("There is no seed yet.")
         is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
         if not is_whole or not 0 <= self.seed <= SEED_MAX:
             self.request(seed=self.seed)  # raises, in the words of the description

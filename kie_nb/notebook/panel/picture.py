@@ -97,7 +97,7 @@ class PictureControl:
             reading, timeout_s=READ_S, goes_on="The picture is still being read, so nothing was sent."
         ):
             raise InvalidRequest(
-                "the picture is still being read, so nothing was sent.",
+                "The picture is still being read, so nothing was sent.",
                 hint="press Generate when it is shown",
             )
 

@@ -165,17 +165,17 @@ def _made_before(draft: Draft, picture: Picture | None) -> Priced:
 def check_money(estimate: Estimate | None, count: int) -> None:
     """Refuse, in the words of the magic, if limits and budgets leave no room for *count* runs of *estimate*."""
     current = settings_.current()
-    check_limit(estimate, current.max_credits, "the limit of configure(max_credits=...)")
+    check_limit(estimate, current.max_credits, "configure(max_credits={:g})")
     whole = estimate.credits * count if estimate else None
     scopes = {"notebook": provenance.notebook(), "experiment": None}
-    get_session().here.check_limits(current.service, whole, scopes)
+    get_session().here.check_limits(current.service, whole, scopes, videos=count)
 
 
 def _check_balance(estimate: Estimate | None, count: int, balance: float | None) -> None:
     whole = estimate.credits * count if estimate else 0.0
     if balance is not None and whole > balance:
         raise BudgetExceeded(
-            f"the balance of {balance:g} credits does not cover the estimate of {whole:g}.",
+            f"Your balance of {balance:g} credits does not cover {whole:g}.",
             hint="choose a shorter or smaller video, or buy credits at https://kie.ai",
         )
 

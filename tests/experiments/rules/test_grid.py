@@ -100,7 +100,7 @@ def test_what_has_no_meaning_is_refused(grid, words):
 def test_a_slip_in_a_placeholder_is_refused():
     """It would be paid for in every cell."""
     grid = Grid(axes={"prompt": ["The {who} smiles", "The {hwo} yawns"], "who": ["cat", "kitten"]})
-    with pytest.raises(InvalidRequest, match=r"{hwo}, and no axis is called so; did you mean 'who'"):
+    with pytest.raises(InvalidRequest, match=r"{hwo}, but no axis has this name; did you mean 'who'"):
         left_over(grid, FIELDS)
 
 

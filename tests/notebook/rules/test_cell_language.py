@@ -103,7 +103,7 @@ def test_a_picture_without_its_option(tmp_path, cat, line, cell, next_step):
     model = "" if "--image" in line else TEXT
     error = refused(f"{model} {line}", cell, photo=b"")
 
-    assert "and no prompt" in error.message
+    assert "not a prompt" in error.message
     assert error.hint == next_step
 
 
@@ -167,7 +167,7 @@ def test_only_near_words_are_suggested(name):
         ),
         (
             "--duration 7",
-            ["needs an image", "duration='7'"],
+            ["Add a picture", "duration='7'"],
             ["--image cat.png", "use --duration 5 or 10"],
         ),
     ],
@@ -185,7 +185,7 @@ def test_python_is_told_of_all_mistakes_too():
     with pytest.raises(KieError) as caught:
         build_request(prompt="Rain", duration="7", seed=-1)
 
-    assert all(text in caught.value.message for text in ("needs an image", "duration=", "seed=-1"))
+    assert all(text in caught.value.message for text in ("Add a picture", "duration=", "seed=-1"))
 
 
 def test_a_functions_own_variables_fill_the_prompt(capsys):

@@ -61,19 +61,21 @@ def test_fresh_looks_past_what_there_is(record, look):
 def test_what_would_be_refused_is_told(monkeypatch, record, look):
     """By the line's own limit, by `configure`, by a budget, and for want of a key; what was bought stands all the same."""
     assert look("--seed 1 --max-credits 60").splitlines()[-1] == "no earlier run of this request"
-    assert "would be refused: this run is estimated at 60 credits, above max_credits=10." in look(
+    assert "would be refused: This video (60 credits) would exceed max_credits=10." in look(
         "--seed 1 --max-credits 10"
     )
     kie_nb.configure(max_credits=10)
-    assert "would be refused: this run is estimated at 60 credits, above the limit of configure" in look()
+    assert "would be refused: This video (60 credits) would exceed configure(max_credits=" in look()
     kie_nb.configure(max_credits=None)
 
     record("fetched", credits=60.0)
     kie_nb.budget(100, per="day")
-    assert "would be refused: the budget of 100 credits per day would be passed" in look("--seed 1")
+    assert "would be refused: This video (60 credits) would exceed your budget of 100 credits a day." in look(
+        "--seed 1"
+    )
     assert "shows run" in look("--seed 7 --max-credits 10")
 
     kie_nb.budget(None, per="day")
     kie_nb.configure(service="kie")
     monkeypatch.delenv("KIE_API_KEY")
-    assert "would be refused: there is no Kie.ai key to send." in look("--seed 1")
+    assert "would be refused: There is no Kie.ai key to send." in look("--seed 1")

@@ -95,7 +95,7 @@ def test_the_runs_are_filtered_in_the_words_of_the_table(record, said, filters):
 
     table = said(f"runs {filters}")
     assert "refused" not in table
-    assert "no runs match" not in table
+    assert "No runs match" not in table
 
 
 def row(table, name):

@@ -46,9 +46,10 @@ def refused(record, monkeypatch):
 def test_a_refused_cell_leaves_no_run_of_an_earlier_one(refused, capsys, error, line, cell):
     """A later `clip.video` fails at once, and is not a video of something else."""
     assert refused(error, line, cell) is None
-    assert "clip is not set any more: this cell was refused" in capsys.readouterr().out
+    assert "clip was cleared: this cell was refused" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("paid")
 def test_a_budget_leaves_none_either(refused):
     """Whoever refuses it."""
     kie_nb.budget(70, per="day")
