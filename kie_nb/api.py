@@ -49,34 +49,25 @@ def generate(
     input: dict[str, Any] | None = None,  # noqa: A002 - the wire's own word
     **fields: Any,
 ) -> Run:
-    """Ask for a video and give its run at once; the same request again gives the run there is and costs nothing.
+    """Ask for a video; the same request again gives the run there is, at no cost.
 
     Args:
-        prompt: What should happen, at most 800 characters for Wan 2.5.
-        image: The first frame: a path, a URL, bytes, an open file, a `PIL.Image`, an array (numpy, torch, jax), a matplotlib
-            figure, or a display or widget of a picture; jpeg, png or webp of at most 10 MB.
-        fit: Scale and convert the picture to what the service takes: at most 10 MB and 4096 pixels a side.
-        keep_metadata: Send what the picture's file says of place, time and person too.
-        check_image: Refuse a picture's address that answers 404 or has no host.
-        model: A model id; by default wan/2-5-image-to-video.
-        seed: 0 to 2147483647; drawn here if left out, sent and recorded.
-        duration: Seconds: 5 (the default) or 10.
-        resolution: "720p" (the default) or "1080p".
-        wait: Block until the video is on disk. By default only where nobody watches (`KIE_NB_WAIT=1`, headless runs).
-        fresh: Buy another video even if there is one for this request.
-        max_credits: The most this run may be estimated at, in credits (1 credit = US$0.005).
+        prompt, model: What should move; by default wan/2-5-image-to-video.
+        image: First frame: path, URL, bytes, PIL.Image, array or figure; up to 10 MB.
+        fit, keep_metadata, check_image: Convert it; keep its EXIF; try its URL.
+        seed: Left out, a random one, recorded with the run.
+        duration, resolution: 5 (default) or 10 s; "720p" (default) or "1080p".
+        wait: Until the video is on disk; by default only in headless runs.
+        fresh, max_credits: Buy one more; the most it may be estimated at.
         call_back_url: A public address that the service calls at the end.
-        input: Inputs sent as they are, for models that are not described here.
-        **fields: The model's other fields, such as `negative_prompt` and `enable_prompt_expansion`.
+        input, fields: Raw inputs; other fields of the model, as negative_prompt.
 
     Raises:
-        InvalidRequest, BadImage: it cannot be sent as it is, or its picture cannot; nothing was sent.
-        BudgetExceeded: a limit of your own would be passed; nothing was sent.
-        LedgerError: it cannot be recorded, so nothing was sent.
-        NotSent: no connection could be made, and nothing was sent.
-        OutOfCredits, AuthError, ModelUnavailable, Refused: the service said no; nothing was charged.
-        OutcomeUnknown: the answer was lost; a task may exist and be billed.
-        TaskFailed, TaskLost, NoVideo, DownloadFailed, NotFetched, StillRunning, WaitInterrupted: where it waits, as `Run.wait` says.
+        InvalidRequest, BadImage, BudgetExceeded, LedgerError, NotSent: Nothing was sent.
+        OutOfCredits, AuthError, ModelUnavailable, Refused: Refused, nothing charged.
+        OutcomeUnknown: The answer was lost; a task may exist and be billed.
+        TaskFailed, TaskLost, NoVideo, DownloadFailed, NotFetched: Where it waits;
+            StillRunning, WaitInterrupted too, as `Run.wait` says.
     """
     started = get_session().start(
         prompt,
@@ -149,28 +140,31 @@ def runs(
     return RunList(found)
 
 
-def budget(credits: float | EllipsisType | None = ..., *, per: str = "notebook") -> dict[str, float]:  # noqa: A002 - the service's word
+def budget(credits: float | EllipsisType | None = ..., *, per: str | None = None) -> dict[str, float]:  # noqa: A002 - the service's word
     """Limit what runs may cost; spent, reserved and at risk together never pass it. Gives the limits that are set.
 
     The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it, or whose
     price is not known, is refused before a byte is sent; an earlier run of unknown price is named, for it cannot be counted.
+    What the simulator makes is free, and no budget counts it.
 
     Args:
-        credits: The limit in credits (1 credit = US$0.005); None takes it away; left out, nothing changes.
-        per: "notebook", "day" (UTC) or "experiment": each of them may cost so much.
+        credits: The limit in credits (1 credit = US$0.005); None clears it; left out, nothing changes.
+        per: "notebook" (the default), "day" (UTC) or "experiment": each of them may cost so much. With None for *credits*, left
+            out, every limit is cleared.
 
     Raises:
         InvalidRequest: for a value that is not one of these.
     """
     from .ledger.money import SCOPES
 
-    if per not in SCOPES:
+    if per is not None and per not in SCOPES:
         raise InvalidRequest(f"Budget per {per!r}: use {', '.join(SCOPES)}.", charged="")
     session = get_session()
     if not isinstance(credits, EllipsisType):
         if credits is not None and not settings_.is_amount(credits):
             raise InvalidRequest(f"Budget of {credits!r}: use a number above 0, or None.", charged="")
-        session.here.set_limit(per, credits)
+        for scope in SCOPES if per is None and credits is None else (per or "notebook",):
+            session.here.set_limit(scope, credits)
     return session.here.limits()
 
 

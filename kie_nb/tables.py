@@ -5,7 +5,7 @@ No colours of a theme and no `<style>`: an untrusted notebook's sanitizer drops 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -37,25 +37,24 @@ class Link:
 
 def as_html(
     headings: Sequence[str],
-    rows: Sequence[Sequence[str | Link]],
+    rows: Sequence[Sequence[str | Link | Html]],
     *,
     caption: str,
     wide: int | None = None,
-    also: int | None = None,
 ) -> Html:
     """A table, or the caption alone where there is no row.
 
     Args:
-        wide: The column that may wrap while the others stay on one line; by default all but the first may.
-        also: Another that may, and that gives way to the first.
+        wide: The column that takes the room there is and may wrap, while the others stay on one line; by default all but
+            the first may.
     """
     if not rows:
         return html('<div {} style="{}">{}</div>', ROOT, _FONT, caption)
 
     def style(column: int) -> str:
         if column == wide:
-            return f"{_CELL};min-width:12em;overflow-wrap:anywhere"
-        may_wrap = column == also or (wide is None and column > 0)
+            return f"{_CELL};width:100%;min-width:12em;overflow-wrap:anywhere"
+        may_wrap = wide is None and column > 0
         return f"{_CELL};{'overflow-wrap:anywhere' if may_wrap else 'white-space:nowrap'}"
 
     names = joined(
@@ -70,11 +69,12 @@ def as_html(
     return html(
         # A caption of the table's own would be as narrow as the table.
         '<div {root} style="overflow-x:auto"><div style="{font};{muted};padding-bottom:4px">{caption}</div>'
-        '<table aria-label="{caption}" style="{font};border-collapse:collapse">{head}<tbody>{body}</tbody></table></div>',
+        '<table aria-label="{caption}" style="{font};border-collapse:collapse;table-layout:auto;margin:0{width}">{head}<tbody>{body}</tbody></table></div>',
         root=ROOT,
         font=_FONT,
         muted=_MUTED,
         caption=caption,
+        width="" if wide is None else ";width:100%",
         head=head,
         body=joined(html("<tr>{}</tr>", line) for line in lines),
     )
@@ -83,6 +83,16 @@ def as_html(
 def remark_html(text: str) -> Html:
     """A line below a table."""
     return html('<div {} style="{};{};margin-top:6px">{}</div>', ROOT, _FONT, _MUTED, text)
+
+
+def disclosure(summary: object, facts: Iterable[tuple[str, object]]) -> Html:
+    """*summary*, which opens to show *facts*, name and value; it works in a saved notebook."""
+    line = '<div><span style="{};display:inline-block;min-width:6em">{}</span>{}</div>'
+    lines = joined(html(line, _MUTED, name, value) for name, value in facts)
+    return html(
+        '<details><summary style="cursor:pointer">{}</summary><div style="padding:4px 0 4px 14px">{}</div></details>',
+        summary, lines,
+    )  # fmt: skip
 
 
 def as_text(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str) -> str:
@@ -113,9 +123,12 @@ def _cell(value: object) -> object:
 
 def link(path: str, shown: object) -> Html:
     """A link to a file, by its *path* from the page."""
-    return html(
-        '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', quote(path, errors="replace"), shown
-    )
+    return web_link(quote(path, errors="replace"), shown)
+
+
+def web_link(url: str, shown: object) -> Html:
+    """A link to an address that our own code names."""
+    return html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, shown)
 
 
 def clock(seconds: float) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 def strings(screen: type) -> dict[str, Any]:
     """The strings of *screen* with those that it inherits, by name; ready for JSON."""
-    names = (name for name in dir(screen) if name.isupper())
-    return {name: getattr(screen, name) for name in names}
+    found = {name: getattr(screen, name) for name in dir(screen) if name.isupper()}
+    return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
 class Common:
@@ -211,6 +211,16 @@ class Report(Common):
 class Lists(Common):
     """Tables of runs, and what `%kie` lists."""
 
+    HEADINGS = ("State", "", "Prompt", "Seed", "Cost", "Made (UTC)")
+    NO_RUNS = "No runs."
+    NOT_HERE = "not on this machine"
+    OPEN_VIDEO = "open the video"
+    COMMANDS = ("", "command", "what it does")
+    HELP = "What there is, by task"
+    PERHAPS = "perhaps {credits}"
+    ABOUT = "about {credits}"
+    NOT_REPORTED = "{about}, not reported"
+
 
 class Experiment(Common):
     """The card of an experiment, its plan and its status."""
@@ -221,3 +231,18 @@ class Experiment(Common):
 
 class Money(Common):
     """Prices, balance and budget."""
+
+    BALANCE = "{credits} credits (${usd}) at {who}"
+    SPEND = "Credits by {by}; budgets: {limits}"
+    COLUMNS = ("runs", "estimated", "real", "spent", "reserved", "at risk", "")
+    COLUMNS_MEAN = (
+        "estimated: what was made, at list prices; real: what the service reported of it; spent: the real cost, or the "
+        "estimate where none was reported.\nreserved: under way; at risk: outcome unknown, perhaps billed."
+    )
+    UNPRICED = "and {runs} of unknown price"
+    SIMULATED_SPEND = "Simulated runs by {by}: free"
+    SIMULATED_COLUMNS = ("runs", "credits at Kie.ai prices")
+    BUDGETS = "Budgets: what is spent, reserved and at risk may not exceed them"
+    BUDGET_COLUMNS = ("for each", "budget", "used so far")
+    NO_BUDGET = "No budget is set. `%kie budget 250 day` sets one."
+    NOT_COUNTED = "The simulator is free: no budget counts what it makes."

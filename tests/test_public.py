@@ -117,6 +117,14 @@ def test_asking_says_all_that_can_go_wrong():
     assert {name for name in theirs if name not in kie_nb.generate.__doc__} == set()
 
 
+def test_asking_fits_one_screen():
+    """What Shift-Tab shows: a line for each parameter, and the docstring, in 80 columns."""
+    lines = inspect.getdoc(kie_nb.generate).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert len(inspect.signature(kie_nb.generate).parameters) + 3 + len(lines) <= 40
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error():
     """Rooms and helpers are not reached by accident."""
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):

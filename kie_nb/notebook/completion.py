@@ -1,4 +1,4 @@
-"""Completion: exactly our options, enumerated values, model ids, files for `--image` and variables for it."""
+"""Completion: exactly our options and commands, their values, model ids, files and variables."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import re
 from typing import Any
 
 from ..catalogue import known_models
+from ..ledger.money import SCOPES
 from ..text import in_line
-from .kie_magic import COMMANDS
+from . import guides, money_magic
+from .kie_magic import COMMANDS, RUN_FILTERS
 from .line import model_on
 from .options import Option, by_name
+from .output import is_ours
 
 _MAGIC = re.compile(
     r"^\s*(?:[A-Za-z_][\w, ]*=\s*)?%%?(?P<name>kie_wan|kie)[ \t]+(?P<rest>(?P<before>.*?)(?P<word>\S*))$"
@@ -24,13 +27,32 @@ def matches(text: str, before: str, variables: dict[str, Any]) -> dict[str, Any]
         return {"completions": []}
     word, earlier = found["word"], found["before"].split()
     if found["name"] == "kie":
-        words = ["kie", "simulator"] if earlier == ["use"] else [] if earlier else list(COMMANDS)
+        words = [each for each in _of_command(earlier) if each not in earlier] if earlier else list(COMMANDS)
     else:
         first = text.split("\n", maxsplit=1)[0] if text.lstrip().startswith("%%") else found["rest"]
         words = _words(model_on(first), earlier, word, variables)
         if not words and not word.startswith("-"):
             return {"completions": []}
     return _answer([entry for entry in words if entry.startswith(word)], word)
+
+
+def _of_command(earlier: list[str]) -> tuple[str, ...]:
+    """What may follow a command of `%kie`."""
+    first, *rest = earlier
+    if first == "budget" and rest:
+        return SCOPES if len(rest) == 1 else ()
+    if first == "runs":
+        return tuple(f"{name}=" for name in RUN_FILTERS)
+    return () if rest else _VALUES.get(first, ())
+
+
+_VALUES = {
+    "use": ("kie", "simulator"),
+    "help": guides.TOPICS,
+    "spend": money_magic.GROUPS,
+    "budget": ("none",),
+    "doctor": ("--look",),
+}
 
 
 def _words(model: str, earlier: list[str], word: str, variables: dict[str, Any]) -> list[str]:
@@ -57,6 +79,10 @@ def _values(option: Option, word: str, variables: dict[str, Any]) -> list[str]:
         return list(option.choices)
     if "--model" in option.names:
         return list(known_models())
+    if "--output" in option.names:
+        return [name for name, value in variables.items() if is_ours(value)]
+    if word.startswith("{"):  # `--format` fills it in
+        return [f"{{{name}}}" for name in variables if not name.startswith("_")]
     if "--image" in option.names:
         endings = (".png", ".jpg", ".jpeg", ".webp")
         files = [path for path in glob.glob(f"{glob.escape(word)}*") if path.lower().endswith(endings)]  # noqa: PTH207 - words, not paths

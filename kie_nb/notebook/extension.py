@@ -32,11 +32,12 @@ def load(ipython: Any) -> None:
 
         return run_it(ipython, line, cell, local_ns)
 
+    kie_wan.getdoc = _help  # type: ignore[attr-defined]  # what `%%kie_wan?` shows
     kie_wan.needs_local_scope = True  # type: ignore[attr-defined]  # of a function that `%kie_wan --format` stands in
 
     @no_var_expand
     def kie(line: str) -> Any:
-        """Housekeeping: `%kie status`, `%kie runs`, `%kie panel` and more; `%kie help` lists all commands."""
+        """Housekeeping: `%kie status`, `%kie runs`, `%kie budget`, `%kie panel` and more; `%kie` alone lists all by task."""
         from .kie_magic import kie as run_it
 
         return run_it(ipython, line)
@@ -46,6 +47,13 @@ def load(ipython: Any) -> None:
     _remove_hooks(ipython)
     ipython.Completer.custom_matchers.append(_matcher(ipython))
     ipython.input_transformers_cleanup.extend(_TRANSFORMS)
+
+
+def _help() -> str:
+    from ..catalogue.models import DEFAULT_MODEL
+    from .options import help_text
+
+    return help_text(DEFAULT_MODEL)
 
 
 def unload(ipython: Any) -> None:

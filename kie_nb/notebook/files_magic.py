@@ -1,18 +1,21 @@
 """`%kie doctor`, `%kie export` and `%kie import`: the files of the folder. The docstrings are the help."""
-# ruff: noqa: D403, D415 - the docstrings are the help, phrases
+# ruff: noqa: D415 - the docstrings are the help, phrases
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
+from .. import frontend, tables
 from ..errors import InvalidRequest
 from ..handles import get_session
+from ..text import say
 from .presenter import show_value
 
 
 def doctor(words: list[str]) -> Any:
-    """look at every file, fetch again what is missing or altered; `%kie doctor --look` only looks"""
+    """Look at every file, fetch again what is missing or altered; `%kie doctor --look` only looks"""
     from ..operations.doctor import doctor as look
 
     if words not in ([], ["--look"]):
@@ -21,7 +24,7 @@ def doctor(words: list[str]) -> Any:
 
 
 def export(words: list[str]) -> Any:
-    """copy finished runs with their videos into a folder: `%kie export DIR`, or `%kie export DIR ID ID`"""
+    """Copy finished runs with their videos into a folder: `%kie export DIR`, or `%kie export DIR ID ID`"""
     from ..operations.exporting import export as copy
 
     names = split(words)
@@ -31,7 +34,7 @@ def export(words: list[str]) -> Any:
 
 
 def import_(words: list[str]) -> Any:
-    """take the runs of an exported folder into this one: `%kie import DIR`; nothing is sent"""
+    """Take the runs of an exported folder into this one: `%kie import DIR`; nothing is sent"""
     from ..operations.importing import import_runs
 
     names = split(words)
@@ -51,3 +54,22 @@ def split(words: list[str]) -> list[str]:
 def mistake(text: str, hint: str = "") -> InvalidRequest:
     """What is wrong with the line of a command, which costs nothing in any case."""
     return InvalidRequest(text, hint=hint, charged="")
+
+
+def show_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, wide: int | None = None
+) -> None:
+    """Show a table in this cell, or as text where there is no notebook."""
+    text = tables.as_text(headings, rows, caption=caption)
+    html = tables.as_html(headings, rows, caption=caption, wide=wide)
+    show_bundle({"text/html": html, "text/plain": text})
+
+
+def show_bundle(bundle: dict[str, str]) -> None:
+    """Show what stands here for each MIME type."""
+    if not frontend.has_kernel():
+        say(bundle["text/plain"])
+        return
+    from IPython.display import display
+
+    display(bundle, raw=True)

@@ -1,5 +1,5 @@
 """`%kie resume` and `%kie settle`: what is open after a crash, and what is uncertain. The docstrings are the help."""
-# ruff: noqa: D403, D415 - the docstrings are the help, phrases
+# ruff: noqa: D415 - the docstrings are the help, phrases
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHARED_S = 30.0  # the lines of one list share a look at the balance
 
 
 def resume(_words: list[str]) -> None:
-    """take up everything open after a restart or a crash, a line each"""
+    """Take up everything open after a restart or a crash, a line each"""
     resumed = get_session().resume()
     unsettled = get_session().unsettled()
     found = [run for run in resumed if run not in unsettled]
@@ -35,7 +35,7 @@ def resume(_words: list[str]) -> None:
 
 
 def settle(words: list[str]) -> None:
-    """bring the video of a task found at https://kie.ai/logs to the uncertain run that made it: `%kie settle TASK TASK`"""
+    """Bring the video of a task found at https://kie.ai/logs to the uncertain run that made it: `%kie settle TASK TASK`"""
     if not words:
         raise mistake("%kie settle needs the id of a task.", f"{LOGS} lists them; several may be given")
     settled = []

@@ -65,22 +65,27 @@ def _option(spelled: str, text: str, *, is_repeated: bool = False) -> Option:
 
 
 OURS: tuple[Option, ...] = (
-    _option("--model ID", "Model id; another than these takes raw inputs by --set"),
+    _option(
+        "--model ID", f"Model id; default {DEFAULT_MODEL}; one not described here takes raw inputs by --set"
+    ),
     _option(
         "--fit", "Scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side"
     ),
     _option("--keep-metadata", "Send what the picture's file says of place, time and person too"),
     _option(
         "--check-image / --no-check-image",
-        "Refuse a picture's address that answers 404 or has no host; --no-check-image sends it",
+        "Refuse a picture's address that answers 404 or has no host; default on",
     ),
     _option("-o, --output NAME", "Variable that gets the run"),
-    _option("--wait / --no-wait", "Wait in this cell for the video; --no-wait returns at once"),
+    _option(
+        "--wait / --no-wait",
+        "Wait in this cell for the video, or return at once; default: wait only in headless runs",
+    ),
     _option("--fresh", "Buy another video even if there is one for this request"),
     _option("--dry-run", "Show what would be sent, its price and earlier runs; send nothing"),
     _option("--max-credits N", "Refuse if the estimate is above this, in credits"),
     _option("--quiet", "Show nothing; the run is in the variable of -o"),
-    _option("--embed preview|full|link", "What the notebook holds of the video"),
+    _option("--embed preview|full|link", "What the notebook holds of the video; default preview"),
     _option("--format", "Fill {name} in the prompt and in options from the notebook's variables"),
     _option("--set KEY=VALUE", "A raw input, sent as it is; may be repeated", is_repeated=True),
     _option("--call-back-url URL", "Public address that the service calls at the end"),
@@ -161,17 +166,30 @@ def help_text(model: str) -> str:
         prompt = [f"prompt: {_help_of(entry)}" for entry in describe(model) if entry.name == "prompt"]
         rates = [f"{rate:g} credits/s at {size}" for size, rate in description.credits_per_second.items()]
         if rates:
-            prices = ["", f"price ({description.prices_as_of}): {', '.join(rates)}; 1 credit = $0.005"]
+            prices = [f"price ({description.prices_as_of}): {', '.join(rates)}; 1 credit = $0.005"]
+    examples = ["examples:", *(f"  {line}" for example in EXAMPLES for line in (*example.splitlines(), ""))]
     return "\n".join(
         [
             "%%kie_wan [options]            the prompt is the body of the cell",
             '%kie_wan [options] "prompt"    one line',
             "",
+            *(examples if model == DEFAULT_MODEL else []),
             f"model: {title}",
             f"described: {', '.join(known_models())}",
             *prompt,
-            "",
-            *(line for option in options(model) for line in (f"  {option.spelled}", f"      {option.help}")),
             *prices,
+            "",
+            "options:",
+            *(line for option in options(model) for line in (f"  {option.spelled}", f"      {option.help}")),
         ]
     )
+
+
+EXAMPLES = (
+    """%%kie_wan --image cat.png --seed 7 -o clip
+The cat looks up, takes a breath and smiles.""",
+    """%%kie_wan --model wan/2-5-text-to-video --duration 10 --resolution 1080p --dry-run
+Waves roll onto a beach at dusk; gulls cry.""",
+    """%%kie_wan --image cat.png --experiment moods --seeds 0-3 --sweep mood=calm,wild
+The cat is {mood}.""",
+)

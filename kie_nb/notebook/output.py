@@ -35,14 +35,15 @@ class Output:
         if self._is_set or not self._name:
             return
         value = self._variables.get(self._name)
-        if _is_ours(value) and (refusal.run_id is None or getattr(value, "id", None) != refusal.run_id):
+        if is_ours(value) and (refusal.run_id is None or getattr(value, "id", None) != refusal.run_id):
             del self._variables[self._name]
             say(
                 f"kie_nb: {self._name} was cleared: this cell was refused, and it still held {value!r} of an earlier one."
             )
 
 
-def _is_ours(value: Any) -> bool:
+def is_ours(value: Any) -> bool:
+    """Whether *value* is a run or an experiment."""
     from ..experiments.experiment import Experiment
 
     return isinstance(value, Run | Experiment)

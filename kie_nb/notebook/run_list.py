@@ -6,18 +6,25 @@ import time
 from collections.abc import Sequence
 from typing import Any, overload
 
-from .. import tables
+from .. import design, tables
+from ..catalogue import USD_PER_CREDIT
 from ..errors import KieError
 from ..handles import Run
-from ..ledger.states import WORDS
+from ..ledger import owner
+from ..ledger.states import OPEN, PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
+from ..markup import Html, joined
 from ..paths import shown_path
+from ..settings import LOGS
 from ..tables import Link, counted
+from ..video import is_media
+from ..wording import Lists
 from . import page
 from .video import thumbnail
 
-SHORT_PROMPT = 60
-HEADINGS = ("", "run", "prompt", "state", "seed", "cost", "made (UTC)", "link until (UTC)", "marks")
-WIDE, MARKS = 2, 8
+SHORT_PROMPT = 80
+IN_TEXT = 48
+HEADINGS = ("run", "state", "prompt", "seed", "cost", "made (UTC)", "marks", "file")
+WIDE = 2
 MINUTE = "%Y-%m-%d %H:%M"  # a saved notebook shows it for years: "just now" would not stay true
 THUMBNAILS_S = 2.0  # for making those that are not there yet; the rest follow when the table is shown again
 
@@ -42,17 +49,16 @@ class RunList(Sequence[Run]):
         return len(self._runs)
 
     def __repr__(self) -> str:
-        rows = [(*cells(run), _where(run)) for run in self]
-        return tables.as_text((*HEADINGS[1:], "file"), rows, caption=self._caption())
+        return tables.as_text(HEADINGS, [_in_text(run) for run in self], caption=self._caption())
 
     def _repr_html_(self) -> str:
         until = time.monotonic() + THUMBNAILS_S
-        rows = [(_picture(run, make=time.monotonic() < until), *cells(run)) for run in self]
-        return tables.as_html(HEADINGS, rows, caption=self._caption(), wide=WIDE, also=MARKS)
+        rows = [_row(run, make=time.monotonic() < until) for run in self]
+        return tables.as_html(Lists.HEADINGS, rows, caption=self._caption(), wide=WIDE)
 
     def _caption(self) -> str:
         if not self:
-            return "no runs"
+            return Lists.NO_RUNS
         return f"{counted(len(self), 'run')}, {self._order}"
 
     def to_frame(self) -> Any:
@@ -84,33 +90,93 @@ def facts(run: Run) -> dict[str, Any]:
     }
 
 
-def cells(run: Run) -> tuple[str, ...]:
-    """A row of the table, without its picture."""
-    is_free = run.service == "simulator"
+def _in_text(run: Run) -> tuple[str, ...]:
     marks = ["★" * (run.rating or 0), ", ".join(run.tags), *run.damage]
     return (
         run.id[:8],
-        page.short(run.prompt, SHORT_PROMPT),
-        WORDS[run.state],
+        _state(run)[0],
+        page.short(run.prompt, IN_TEXT),
         "" if run.seed is None else str(run.seed),
-        "simulated" if is_free else page.cost(run),
+        cost(run),
         f"{run.created_at:{MINUTE}}",
-        f"{run.link_until:{MINUTE}}" if run.link_until else "",
         " ".join(mark for mark in marks if mark),
+        _where(run),
     )
+
+
+def _row(run: Run, *, make: bool) -> tuple[str | Link | Html, ...]:
+    word, tone = _state(run)
+    prompt = tables.disclosure(page.short(run.prompt, SHORT_PROMPT), details(run))
+    return (
+        design.state_mark(word[:1].upper() + word[1:], tone),
+        _picture(run, make=make),
+        joined([prompt, design.stars(run.rating), *(page.wrong(words) for words in run.damage)]),
+        "" if run.seed is None else str(run.seed),
+        cost(run),
+        f"{run.created_at:{MINUTE}}",
+    )
+
+
+def _state(run: Run) -> tuple[str, design.Tone]:
+    if run.state in OPEN and run.row.owner != owner.me() and run.ledger.leases.is_dead(run.row):
+        return PAUSED, "warn"
+    return WORDS[run.state], TONES[run.state]
+
+
+def cost(run: Run) -> str:
+    """What it cost, as short as a table needs it: nothing for a run that was never billed, and never 0 for "unknown"."""
+    listed = f"{run.estimate.credits:g}" if run.estimate else "?"
+    if run.service == "simulator":
+        return Lists.FREE
+    if run.credits is not None:
+        return f"{run.credits:g} (${run.credits * USD_PER_CREDIT:.2f})"
+    if run.state in UNSETTLED | {State.WRITTEN_OFF}:
+        return Lists.PERHAPS.format(credits=listed)
+    if run.state in RELEASED:
+        return ""
+    about = Lists.ABOUT.format(credits=listed)
+    return Lists.NOT_REPORTED.format(about=about) if run.state in {State.FETCHED, State.SUCCESS} else about
+
+
+def details(run: Run) -> list[tuple[str, object]]:
+    """What a row unfolds: name and value."""
+    request = run.request
+    is_at_kie = run.task_id is not None and run.service == "kie"
+    asked = [
+        f"{request.inputs['duration']} s" if "duration" in request.inputs else "",
+        request.inputs.get("resolution"),
+    ]
+    found: list[tuple[str, object]] = [
+        ("prompt", run.prompt),
+        ("run", run.id),
+        ("task", tables.web_link(LOGS, run.task_id) if is_at_kie else run.task_id),
+        ("file", _file(run)),
+        ("link until", f"{run.link_until:{MINUTE}} UTC" if run.link_until else ""),
+        ("model", run.model),
+        ("video", " · ".join(str(each) for each in asked if each)),
+        ("picture", request.image.label if request.image else ""),
+        ("tags", ", ".join(run.tags)),
+        ("note", run.row.note or ""),
+    ]
+    return [(name, value) for name, value in found if value]
 
 
 def _where(run: Run) -> str:
     if run.video is None:
         return run.name_remark
-    return shown_path(run.video) if run.is_here else "not on this machine"
+    return shown_path(run.video) if run.is_here else Lists.NOT_HERE
+
+
+def _file(run: Run) -> str | Html:
+    where = page.relative(run.video) if run.video is not None and run.is_here else None
+    return tables.link(where, where) if where and run.video and is_media(run.video) else _where(run)
 
 
 def _picture(run: Run, *, make: bool) -> str | Link:
     """The thumbnail, which leads to the file."""
     if run.video is None:
-        return run.name_remark
+        return ""
     if not run.is_here:
-        return "not on this machine"
+        return Lists.NOT_HERE
     picture = thumbnail(run.video, make=make)
-    return Link("open the video", page.relative(run.video) or "", picture)
+    return Link(Lists.OPEN_VIDEO, page.relative(run.video) or "", picture)

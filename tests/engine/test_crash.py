@@ -177,7 +177,7 @@ def test_a_kill_of_the_resume_is_resumed_too(make_home, first, then, tasks):
         home.check()
         assert len(home.tasks()) == tasks
 
-    assert home.start(RESUME).report["resume"] != "Nothing is open\n"
+    assert home.start(RESUME).report["resume"] != "Nothing is open.\n"
     home.check_end()
     settle(home, cells, unknown=first == moved("accepted"))
 

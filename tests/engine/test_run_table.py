@@ -48,6 +48,20 @@ def test_stills_that_take_long_come_later(done, monkeypatch):
     assert "data:image" in kie.runs()._repr_html_()
 
 
+def test_a_row_is_short_and_opens_to_the_rest(done):
+    """State, still, prompt, seed, cost and date; ids and files are behind the row, and a refused run has no cost."""
+    text = kie.runs()._repr_html_()
+    row = re.sub(r"<details>.*</details>", "", text)
+
+    assert all(f">{name}</th>" in text for name in ("State", "Prompt", "Seed", "Cost", "Made (UTC)"))
+    assert ">Done</span>" in row
+    assert done.id not in row
+    assert re.search(
+        rf"<details>.*{done.id}.*{done.task_id}.*{re.escape(done.video.name)}</a>.*</details>", text
+    )
+    assert run_list.cost(done) == "free"
+
+
 def test_a_damaged_video_does_not_hide_its_run(done):
     """The row is there, without a picture."""
     done.video.write_bytes(b"no video")
@@ -56,19 +70,18 @@ def test_a_damaged_video_does_not_hide_its_run(done):
 
 @pytest.mark.parametrize(
     ("completed_at", "words"),
-    [("2026-01-01T09:30:59+00:00", "2026-01-02 09:30"), (None, "")],
+    [("2026-01-01T09:30:59+00:00", "2026-01-02 09:30 UTC"), (None, "")],
 )
 def test_the_life_of_a_link_is_told(done, completed_at, words):
     """About a day from the task's end; nothing where there is no link."""
     done.ledger.move(done.id, "fetched", expect={"fetched"}, completed_at=completed_at)
-    assert run_list.cells(done)[6] == words
+    assert dict(run_list.details(done)).get("link until", "") == words
 
 
 def test_what_a_saved_table_says_stays_true(done):
     """Moments, never "just now" or hours that are left: the notebook is opened again tomorrow."""
     for shown in (repr(kie.runs()), kie.runs()._repr_html_()):
         assert f"{done.created_at:%Y-%m-%d %H:%M}" in shown
-        assert f"{done.link_until:%Y-%m-%d %H:%M}" in shown
         assert "just now" not in shown
         assert "24 h" not in shown
 
@@ -104,7 +117,7 @@ def test_the_table_as_text_and_as_a_frame(done):
     """Columns have names, unknown is never 0, and a state is plain text."""
     assert "run" in repr(kie.runs()).splitlines()[1]
     assert done.video.name in repr(kie.runs())
-    assert repr(kie.runs(state="fail")) == "no runs"
+    assert repr(kie.runs(state="fail")) == "No runs."
 
     frame = kie.runs().to_frame()
     assert list(frame["state"]) == ["fetched"]

@@ -127,7 +127,7 @@ def test_resume_takes_up_what_a_dead_kernel_left(workshop):
     assert kernel.run("import kie_nb; run = kie_nb.runs()[0]; run.wait();").status == "ok"
 
     assert kernel.value("run.state.value") == "'fetched'"
-    assert kernel.run("%kie resume").text.strip() == "Nothing is open"
+    assert kernel.run("%kie resume").text.strip() == "Nothing is open."
     assert_one_whole_video(workshop, simulator)
 
 

@@ -44,14 +44,25 @@ def test_show(kernel, made):
 
 def test_resume(kernel, made):
     """Nothing is open."""
-    assert said(kernel, "resume").text == "Nothing is open\n"
+    assert said(kernel, "resume").text == "Nothing is open.\n"
 
 
 def test_credits(kernel, simulator, made):
     """The service is asked."""
     asked = simulator.counts["credit_requests"]
-    assert "credits of the simulator, which are not money" in said(kernel, "credits").text
+    assert "simulator credits (not real money)" in said(kernel, "credits").text
     assert simulator.counts["credit_requests"] == asked + 1
+
+
+def test_budget(kernel, made):
+    """It is set, shown and cleared; the simulator is free, and says that it does not count."""
+    text = said(kernel, "budget 30 day").text
+    assert "30 credits ($0.15)" in text
+    assert "The simulator is free" in text
+    assert kernel.value("__import__('kie_nb').budget()") == "{'day': 30.0}"
+    assert kernel.run("%kie_wan --image cat.png --seed 8 --wait The cat yawns.").status == "ok"
+    assert "No budget is set" in said(kernel, "budget none").text
+    assert "use a number" in kernel.run("%kie budget lots").error
 
 
 def test_config(kernel):
@@ -72,9 +83,16 @@ def test_use(kernel):
 
 
 def test_help_and_a_slip(kernel):
-    """Bare `%kie` helps; a mistyped command gets the nearest one."""
+    """Bare `%kie` lists what there is by task; a mistyped command gets the nearest one."""
+    lines = said(kernel, "").text.splitlines()
+    assert [line.split()[0] for line in lines if line[:1].isalpha()][1:5] == [
+        "make",
+        "find",
+        "money",
+        "trouble",
+    ], lines
     for command in ("", "help", "--help"):
-        assert "take up everything open" in said(kernel, command).text
+        assert "Take up everything open" in said(kernel, command).text
     assert "status" in kernel.run("%kie statsu").error
 
 
@@ -82,7 +100,7 @@ def test_login_without_a_keyboard(kernel):
     """A headless run has nobody to type it: three lines with the next step, and no stack."""
     cell = kernel.run("%kie login")
 
-    assert cell.error.splitlines()[0].startswith("AuthError: a key can be typed only where")
+    assert cell.error.splitlines()[0].startswith("AuthError: A key can be typed only where")
     assert "set KIE_API_KEY" in cell.error
     assert "Traceback" not in cell.error
 

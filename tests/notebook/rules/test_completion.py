@@ -44,6 +44,10 @@ def offered(before, text=None, variables=None):
         ("%kie use ", ["kie", "simulator"]),
         ("%kie use s", ["simulator"]),
         ("%kie status ", []),
+        ("%kie help qu", ["quickstart"]),
+        ("%kie spend ", ["day", "model", "experiment", "notebook"]),
+        ("%kie budget 5 d", ["day"]),
+        ("%kie runs text=sky st", ["state="]),
         ("%time --", []),
         ("print('x", []),
         ("%kie_wander --", []),
@@ -67,6 +71,14 @@ def test_the_model_of_a_cell_stands_on_its_first_line():
     text = f"%%kie_wan --asp --model {TEXT}\nWaves."
 
     assert offered("%%kie_wan --asp", text) == ["--aspect-ratio"]
+
+
+def test_variables_are_offered(record):
+    """A name to write over for `-o`, and what `--format` may fill in."""
+    variables = {"clip": record("fetched"), "seed_list": [1, 2], "_hidden": 1}
+
+    assert offered("%kie_wan -o ", variables=variables) == ["clip"]
+    assert offered("%kie_wan --seeds {s", variables=variables) == ["{seed_list}"]
 
 
 def test_pictures_are_offered_for_image(tmp_path):
