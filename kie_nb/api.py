@@ -53,7 +53,7 @@ def generate(
 
     Args:
         prompt, model: What should move; by default wan/2-5-image-to-video.
-        image: First frame: path, URL, bytes, PIL.Image, array or figure; up to 10 MB.
+        image: First frame: path, URL, bytes, PIL.Image, array; up to 10 MB.
         fit, keep_metadata, check_image: Convert it; keep its EXIF; try its URL.
         seed: Left out, a random one, recorded with the run.
         duration, resolution: 5 (default) or 10 s; "720p" (default) or "1080p".
@@ -63,8 +63,8 @@ def generate(
         input, fields: Raw inputs; other fields of the model, as negative_prompt.
 
     Raises:
-        InvalidRequest, BadImage, BudgetExceeded, LedgerError, NotSent: Nothing was sent.
-        OutOfCredits, AuthError, ModelUnavailable, Refused: Refused, nothing charged.
+        InvalidRequest, BadImage, BudgetExceeded, LedgerError, NotSent: Not sent.
+        OutOfCredits, AuthError, ModelUnavailable, Refused: Nothing was charged.
         OutcomeUnknown: The answer was lost; a task may exist and be billed.
         TaskFailed, TaskLost, NoVideo, DownloadFailed, NotFetched: Where it waits;
             StillRunning, WaitInterrupted too, as `Run.wait` says.

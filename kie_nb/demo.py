@@ -48,7 +48,7 @@ def run(folder: Path) -> int:
         client.execute(env=environment(folder))
     except nbclient.exceptions.CellExecutionError as exc:
         print()
-        words = f"a cell of the quickstart failed: {exc.ename}: {exc.evalue}"
+        words = f"A cell of the quickstart failed: {exc.ename}: {exc.evalue}"
         raise KieError(words, hint=f"see {folder}") from exc
     finally:
         executed = folder / "quickstart-executed.ipynb"

@@ -61,6 +61,21 @@ def template(node: ast.expr) -> str:
             return f"{{{ast.unparse(node)}}}"
 
 
+def assigned(tree: ast.Module) -> dict[ast.expr, ast.expr]:
+    """For each use of a name as a message, the words that were assigned to it just above in the same function."""
+    found: dict[ast.expr, ast.expr] = {}
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        words: dict[str, ast.expr] = {}
+        for node in sorted(ast.walk(function), key=lambda node: getattr(node, "lineno", 0)):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                words[node.targets[0].id] = node.value
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name):
+                found[node.args[0]] = words.get(node.args[0].id, node.args[0])
+    return found
+
+
 def _name(call: ast.Call) -> str:
     match call.func:
         case ast.Name(id=name):
@@ -74,10 +89,12 @@ def messages(package: Path = PACKAGE) -> list[Message]:
     """All of them, in the order of the files."""
     found = []
     for path in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        words = assigned(tree)
+        for node in ast.walk(tree):
             if not isinstance(node, ast.Call) or _name(node) not in ERRORS | SAYERS or not node.args:
                 continue
-            parts = {"text": template(node.args[0])}
+            parts = {"text": template(words.get(node.args[0], node.args[0]))}
             if _name(node) == "mistake" and len(node.args) > 1:
                 parts["hint"] = template(node.args[1])
             parts |= {

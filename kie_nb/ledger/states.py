@@ -96,7 +96,7 @@ def state_of(name: str) -> State:
     found = next((state for state, word in WORDS.items() if name in {state, word}), None)
     if found is None:
         raise InvalidRequest(
-            f"there is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
+            f"There is no state {name!r}{nearest(str(name), [*WORDS, *WORDS.values()])}",
             hint=f"states are {', '.join(state if state == word else f'{state} ({word})' for state, word in WORDS.items())}",
             charged="",
         )

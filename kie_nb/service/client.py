@@ -166,7 +166,7 @@ class Client:
             )
         except NoReply as exc:
             if exc.never_sent:
-                words = f"no connection to {self._base_url}: {exc.why}."
+                words = f"No connection to {self._base_url}: {exc.why}."
                 raise NotSent(words, hint="check the network and run the cell again") from None
             raise outcome_unknown(f"{exc.why} after the request was sent") from None
         except asyncio.CancelledError as exc:

@@ -130,8 +130,8 @@ def by_field(exc: InvalidRequest, names: list[str], image_field: str | None) -> 
     found: dict[str, str] = {}
     for line in exc.message.split("\n"):
         named = _NAME.match(line)
-        name = named[1] if named and named[1] in names else ""
-        if not name and image_field and " image" in line:
+        name = named[1].lower() if named and named[1].lower() in names else ""
+        if not name and image_field and (" image" in line or " picture" in line):
             name = image_field
         found[name] = f"{found[name]} {line}" if name in found else line
     return found
