@@ -226,6 +226,14 @@ class Experiment(Common):
     """The card of an experiment, its plan and its status."""
 
     STOP_BUYING = "Stop buying"
+    NOT_RATED = "No run is rated yet. Rate one: exp.runs[0].rate(5), or by the stars of its card, the gallery or exp.wall()."
+    NOTHING_TO_MAKE = "Nothing to make: every video of the grid exists."
+    TO_MAKE = "{videos} to make, {cost}{free}"
+    PRICE_AT_KIE = "about {credits} credits (${usd}) at Kie.ai"
+    NO_PRICE = "price not known here"
+    FREE_IN_SIMULATOR = "; free in the simulator"
+    PLAN_COLUMNS = ("state", "estimate")
+    IN_ALL_CELLS = "in all cells: {facts}"
     STOP_BUYING_TIP = "Tasks that were sent go on and are charged; their videos are still saved."
 
 

@@ -34,6 +34,11 @@ class PlannedCell:
     place: dict[str, Any]  # where it stands on each axis, in plain values
     prepared: Prepared
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Its place with the prompt as it is sent: an axis of prompts may have {placeholders}."""
+        return self.place | ({"prompt": self.prepared.request.prompt} if "prompt" in self.place else {})
+
 
 Cells = Mapping[str, PlannedCell]
 

@@ -23,6 +23,7 @@ from ..ledger import Standing
 from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..text import in_line, say
+from ..wording import Experiment as Words
 from . import data, exports
 from .cell_requests import as_axis, check_pictures, prepare_cells
 from .data import Cell
@@ -180,7 +181,8 @@ class Experiment:
             stopped=runner.stopped if runner else "",
             is_simulated=self._made_for.service == "simulator",
         )
-        return status, self._cells.with_places(rows)
+        places = (cell.shown for cell in self._cells.cells.values())
+        return status, list(zip(places, rows, strict=True))
 
     def wall(self, *, rows: Names = None, cols: Names = None) -> Wall:
         """The videos side by side under one control, as they are now; see `kie_nb.wall`."""
@@ -193,10 +195,15 @@ class Experiment:
     def best(self, by: str = "rating") -> Run | None:
         """The run with the highest "rating", or the smallest "credits", "duration_s" or "seed"; None if none has one.
 
+        Where no run is rated it says how to rate one.
+
         Raises:
             InvalidRequest: for another measure.
         """
-        return data.best(self.runs, by)
+        found = data.best(self.runs, by)
+        if found is None and by == "rating":
+            say(Words.NOT_RATED)
+        return found
 
     to_frame = exports.to_frame
     export_data = exports.export_data

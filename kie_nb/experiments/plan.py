@@ -13,6 +13,7 @@ from ..catalogue import USD_PER_CREDIT
 from ..markup import Html, joined
 from ..notice import is_new
 from ..text import visible
+from ..wording import Experiment as Words
 from .cell_requests import PlannedCell, credits_of
 from .definition import short
 from .status import GONE_WORDS, TO_BUY, words_of
@@ -66,37 +67,43 @@ class Plan:
         return max(0.0, (self.missing - 1) // self.per_window * settings_.WINDOW_S)
 
     @property
-    def _caption(self) -> str:
+    def _headline(self) -> str:
+        """How many videos are still to be made, and for how much."""
+        if not self.missing:
+            return Words.NOTHING_TO_MAKE
+        price = self.credits
+        cost = Words.NO_PRICE
+        if price is not None:
+            cost = Words.PRICE_AT_KIE.format(credits=f"{price:g}", usd=f"{price * USD_PER_CREDIT:.2f}")
+        free = Words.FREE_IN_SIMULATOR if self.is_simulated else ""
+        return Words.TO_MAKE.format(videos=tables.counted(self.missing, "video"), cost=cost, free=free)
+
+    @property
+    def _rest(self) -> str:
         missing, gone = self.missing, sum(1 for row in self.rows if row is not None and row.is_gone)
         fetch = f" ({gone} {GONE_WORDS}: run fetches {'it' if gone == 1 else 'them'} again)" if gone else ""
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
-        within = f"sent within {tables.clock(self.sending_s)}"
-        rest = f"{missing} to buy{self._price}, {within}" if missing else "nothing to buy"
-        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {len(self.cells) - missing} exist{fetch}, {rest}{also}"
-
-    @property
-    def _price(self) -> str:
-        price = self.credits
-        words = None if price is None else f"about {price:g} credits (${price * USD_PER_CREDIT:.2f})"
-        if self.is_simulated:
-            return f": simulated, free{f' (at Kie.ai {words})' if words else ''}"
-        return f" for {words or 'a price that is not known here'}"
+        within = f", sent within {tables.clock(self.sending_s)}" if missing else ""
+        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {len(self.cells) - missing} exist{fetch}{within}{also}"
 
     @property
     def _axes(self) -> list[str]:
-        return list(dict.fromkeys(name for cell in self.cells for name in cell.place))
+        """The axes, and the prompt as it is sent, last, if it is not the same in all cells."""
+        names = dict.fromkeys(name for cell in self.cells for name in cell.place if name != "prompt")
+        prompts = {cell.prepared.request.prompt for cell in self.cells}
+        return [*names, *(["prompt"] if len(prompts) > 1 else [])]
 
     @property
     def _common(self) -> str:
         """What all cells ask for alike, defaults included: no column shows it."""
         first, *others = [_asked(cell.prepared.request) for cell in self.cells] or [{}]
-        columns = {*self._axes, "state", "estimate"}
+        columns = {*self._axes, *Words.PLAN_COLUMNS}
         same = [
             f"{name}={short(value)}"
             for name, value in first.items()
             if name not in columns and all(other.get(name) == value for other in others)
         ]
-        return f"in all cells: {', '.join(same)}"
+        return Words.IN_ALL_CELLS.format(facts=", ".join(same))
 
     @property
     def _table(self) -> dict[str, Any]:
@@ -105,16 +112,23 @@ class Plan:
             estimate = cell.prepared.request.estimate
             state = "to buy" if row is None else f"{words_of(row)}, run {row.id[:8]}"
             price = f"{estimate.credits:g}" if estimate else "?"
-            rows.append([*(str(shareable_value(cell.place.get(name, ""))) for name in names), state, price])
-        return {"headings": [*names, "state", "estimate"], "rows": rows, "caption": self._caption}
+            place = {"prompt": cell.prepared.request.prompt, **cell.shown}
+            rows.append([*(str(shareable_value(place.get(name, ""))) for name in names), state, price])
+        return {"headings": [*names, *Words.PLAN_COLUMNS], "rows": rows, "caption": self._headline}
 
     def __repr__(self) -> str:
-        lines = [tables.as_text(**self._table), self._common, *(f"- {remark}" for remark in self.remarks)]
+        lines = [
+            tables.as_text(**self._table),
+            self._rest,
+            self._common,
+            *(f"- {remark}" for remark in self.remarks),
+        ]
         return "\n".join(map(visible, lines))
 
     def _repr_html_(self) -> Html:
-        below = map(tables.remark_html, (self._common, *self.remarks))
-        return joined([tables.as_html(**self._table), *below])
+        below = map(tables.remark_html, (self._rest, self._common, *self.remarks))
+        wide = self._axes.index("prompt") if "prompt" in self._axes else None
+        return joined([tables.as_html(**self._table, wide=wide), *below])
 
 
 def _asked(request: Request) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def held_in(source: Any) -> Held:
             "`...` stands for a picture that was not at hand when this call was written.",
             hint="put the picture in its place: a path or a URL; the sha256 beside the call tells which one it was",
         )
-    raise BadImage(f"A {type(source).__name__} is not a picture.", hint=_NEEDED)
+    raise BadImage(f"A value of type {type(source).__name__} is not a picture.", hint=_NEEDED)
 
 
 def _is(source: Any, module: str, name: str) -> bool:

@@ -36,7 +36,10 @@ def test_who_answers_is_said_once(file, simulator, capsys, monkeypatch):
 def test_a_file_is_run_to_its_end(file, simulator, capsys):
     """Once; the second time everything is there. The plan comes first, and sends nothing."""
     assert main(["run", file, "--plan"]) == 0
-    assert "3 to buy: simulated, free (at Kie.ai about 180 credits ($0.90))" in capsys.readouterr().out
+    assert (
+        "3 videos to make, about 180 credits ($0.90) at Kie.ai; free in the simulator"
+        in capsys.readouterr().out
+    )
     assert len(simulator.tasks) == 0
 
     assert main(["run", file, "--max-credits", "180"]) == 0

@@ -41,7 +41,7 @@ def test_who_has_said_a_word_on_it_is_told_nothing(smile, asked):
 
 
 def test_the_plan_of_a_changed_definition_says_that_it_is_refused(smile):
-    """With what has changed, at each plan: "3 to buy" alone would promise what `run` does not do."""
+    """With what has changed, at each plan: "3 videos to make" alone would promise what `run` does not do."""
     smile(seeds=1).run().wait(SHORT_S)
     changed = smile(seeds=1, duration=10)
 
@@ -64,3 +64,13 @@ def test_the_plan_shows_what_is_the_same_in_all_cells(smile):
         assert "720p" in shown
         assert "{woh} stays in the prompt as it is typed" in shown
     assert "prompt=" not in repr(smile().plan())
+
+
+def test_the_plan_shows_prompts_as_they_are_sent(cat, simulator):
+    """The template alone would not say what is paid for."""
+    exp = kie.Experiment("who", image=cat, prompt="The {who} smiles", who=["cat", "dog"], seed=[1])
+
+    for shown in (repr(exp.plan()), exp.plan()._repr_html_()):
+        assert "The cat smiles" in shown
+        assert "The dog smiles" in shown
+        assert "{who}" not in shown

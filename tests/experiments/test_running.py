@@ -41,7 +41,9 @@ def test_the_plan_says_what_exists_and_what_the_rest_costs(smile, simulator):
     plan = smile().plan()
 
     assert (plan.missing, plan.credits) == (9, 540.0)
-    assert "12 cells, 3 exist, 9 to buy: simulated, free (at Kie.ai about 540 credits ($2.70))" in repr(plan)
+    first, *rest = repr(plan).splitlines()
+    assert first == "9 videos to make, about 540 credits ($2.70) at Kie.ai; free in the simulator"
+    assert any(line.startswith("smile: 12 cells, 3 exist, sent within") for line in rest)
     assert "done, run" in repr(plan)
     assert len(simulator.tasks) == 3
 
@@ -57,7 +59,7 @@ def test_credits_are_money_only_where_they_are(simulator, cat, monkeypatch, caps
     monkeypatch.setenv("KIE_UPLOAD_URL", simulator.upload_url)
     kie.configure(service="kie")
     paid = kie.Experiment("paid", image=cat, seed=[1], prompt="Smile")
-    assert "1 to buy for about 60 credits ($0.30), sent" in repr(paid.plan())
+    assert repr(paid.plan()).splitlines()[0] == "1 video to make, about 60 credits ($0.30) at Kie.ai"
     assert repr(paid.run().wait(SHORT_S).status()).endswith("; 60 of about 60 credits ($0.30)")
 
 

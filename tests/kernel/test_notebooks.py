@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 PROMISES = {
     "quickstart": ["data:video/mp4;base64,", "<Run", "nothing was sent", "SIMULATED"],
     "experiments": [
-        "4 cells, 0 exist, 4 to buy: simulated, free (at Kie.ai about 240 credits ($1.20))",
+        "4 videos to make, about 240 credits ($1.20) at Kie.ai; free in the simulator",
         "4 of 4",
         "tasks made by running it again: 0",
         "tasks made for a third seed:    2",
