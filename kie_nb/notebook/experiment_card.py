@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import logging
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from .. import frontend
+from .. import frontend, tables
 from ..errors import KieError
 from ..experiments.experiment import Experiment
 from ..handles import get_session
-from ..markup import NOTHING, ROOT, html
-from ..settings import has_widgets, must_wait
+from ..markup import NOTHING, ROOT, Html, html
+from ..settings import has_widgets, must_wait, start_folder
 from ..text import say
+from ..wording import Experiment as Words
 from . import page
 from .card import shared_layout, widgets
+from .experiment_grid import ExperimentGrid
 from .experiment_page import Parts, experiment_page, experiment_parts
 from .live_output import LIVE, LiveOutput
 from .ticker import ticker
+from .wall_widget import LiveWall
 
+T = TypeVar("T")
 log = logging.getLogger("kie_nb")
 MOST_FAILURES = 10  # ticks in a row; a ledger that is locked for a moment passes
 HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
@@ -35,15 +43,18 @@ def show_experiment(exp: Experiment) -> None:
         return
     from IPython.display import display
 
-    display(_static(exp), raw=True)
+    display(_static(exp, stills=True), raw=True)
 
 
-def _static(exp: Experiment) -> dict[str, str]:
-    return {"text/html": page.boxed(experiment_page(exp)), "text/plain": repr(exp)}
+def _static(exp: Experiment, *, stills: bool = False) -> dict[str, str]:
+    return {"text/html": page.boxed(experiment_page(exp, stills=stills)), "text/plain": repr(exp)}
 
 
 class ExperimentCard:
-    """Shows one experiment in one cell, and changes at most once a second, however many cells it has."""
+    """Shows one experiment in one cell, and changes at most once a second, however many cells it has.
+
+    When all has ended it stays while its kernel lives: wall and report are asked for then.
+    """
 
     def __init__(self, exp: Experiment) -> None:
         self.exp = exp
@@ -51,19 +62,30 @@ class ExperimentCard:
         self._failures = 0
         self._output: LiveOutput | None = None
         kit = widgets()
-        self.head, self.squares, self.foot = (kit.HTML(layout=shared_layout("wide")) for _ in range(3))
-        self.said = kit.HTML(layout=kit.Layout(height="0", margin="0", overflow="hidden"))
-        self._write(experiment_parts(exp))
-        self.button = kit.Button(
-            description="Buy no more",
-            tooltip="tasks that were sent go on; their videos are still fetched",
-            layout=kit.Layout(width="auto", margin="6px 0 0 0", align_self="flex-start"),
+        self.head, self.squares, self.foot, self.note = (
+            kit.HTML(layout=shared_layout("wide")) for _ in range(4)
         )
-        self.button.on_click(self._stop)
-        parts = [self.head, self.squares, self.foot, self.said, self.button]
+        self.said = kit.HTML(layout=kit.Layout(height="0", margin="0", overflow="hidden"))
+        self.grid = ExperimentGrid(exp)
+        self._write(experiment_parts(exp))
+        self.button = self._button(Words.STOP_BUYING, Words.STOP_BUYING_TIP, self._stop)
+        self.wall = self._button(Words.SHOW_WALL, Words.SHOW_WALL_TIP, self._show_wall)
+        self.report = self._button(Words.WRITE_REPORT, Words.WRITE_REPORT_TIP, self._write_report)
+        row = kit.HBox(
+            [self.button, self.wall, self.report], layout=kit.Layout(flex_flow="row wrap", margin="6px 0 0 0")
+        )
+        self.below = kit.VBox([])
+        self._wall: LiveWall | None = None
+        parts = [self.head, self.squares, self.grid.widget, self.foot, self.said, row, self.note, self.below]
         self.box = kit.VBox(parts, layout=shared_layout("box"))
-        self.box.add_class(page.LIVE_CLASS)
-        self.box.add_class(LIVE)
+        for name in (page.LIVE_CLASS, LIVE, "kie"):
+            self.box.add_class(name)
+
+    def _button(self, text: str, tip: str, act: Callable[[Any], None]) -> Any:
+        kit = widgets()
+        made = kit.Button(description=text, tooltip=tip, layout=kit.Layout(width="auto", margin="0 8px 0 0"))
+        made.on_click(act)
+        return made
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
@@ -72,9 +94,11 @@ class ExperimentCard:
 
     def _write(self, parts: Parts) -> None:
         """Each part by itself: what has not changed is not sent, and only `said` is read out."""
+        self.grid.widget.cells = list(map(list, parts.cells))
+        squares = NOTHING if parts.cells else parts.squares  # the stills stand in their place
         for widget, text in (
             (self.head, page.ROUNDED + parts.head),
-            (self.squares, parts.squares),
+            (self.squares, squares),
             (self.foot, parts.foot),
         ):
             widget.value = html('<div {} style="{}">{}</div>', ROOT, page.FONT, text) if text else ""
@@ -91,12 +115,14 @@ class ExperimentCard:
             is_over = not self.exp.is_running
             self._write(await get_session().dispatcher.ledger(experiment_parts, self.exp))
             if is_over:
-                static = await get_session().dispatcher.ledger(_static, self.exp)
+                static = await get_session().dispatcher.ledger(
+                    functools.partial(_static, self.exp, stills=True)
+                )
                 self._over = True
                 ticker().discard(self)
                 self.button.layout = shared_layout("gone")
                 if self._output is not None:
-                    self._output.end(static, raw=True)
+                    self._output.update(static)
             self._failures = 0
         except Exception as exc:  # a display that fails must never stop a paid run
             log.exception("the card of the experiment %s failed", self.exp.name)
@@ -127,3 +153,53 @@ class ExperimentCard:
         """On the main thread or a subshell's: set traits and hand over, nothing else."""
         self.button.disabled = True
         self.exp.stop()
+
+    def _show_wall(self, _button: Any) -> None:
+        get_session().dispatcher.start(self._put_wall())
+
+    async def _put_wall(self) -> None:
+        """Below, or away again."""
+        if self._wall is not None:
+            self.below.children = ()
+            self._wall.close()
+            self._wall = None
+            self.wall.description = Words.SHOW_WALL
+            return
+        wall = await self._made(self.wall, self.exp.wall)
+        if wall is not None:
+            self._wall = LiveWall(wall)
+            self.below.children = (self._wall.widget,)
+            self.wall.description = Words.HIDE_WALL
+
+    def _write_report(self, _button: Any) -> None:
+        get_session().dispatcher.start(self._put_report())
+
+    async def _put_report(self) -> None:
+        name = re.sub(r"[^\w-]+", "-", self.exp.name)[:60] + "-report.html"
+        path = await self._made(self.report, functools.partial(self.exp.report, start_folder() / name))
+        if path is not None:
+            size = Words.REPORT_SIZE.format(megabytes=f"{path.stat().st_size / 1e6:.1f}")
+            self._tell(html("{} {} {}", Words.REPORT_WRITTEN, tables.link(name, name), size))
+
+    async def _made(self, button: Any, make: Callable[[], T]) -> T | None:
+        """What *make* gives, in a worker; its button is off meanwhile, and an error stands below it."""
+        button.disabled = True
+        self._tell(html("{}", Words.WORKING))
+        try:
+            made = await asyncio.wrap_future(get_session().previews.submit(make))
+            self._tell(NOTHING)
+        except KieError as exc:
+            self._tell(page.wrong(" ".join(line.strip() for line in exc.lines())))
+            return None
+        except Exception as exc:
+            log.exception("the experiment %s could not be shown so", self.exp.name)
+            self._tell(page.wrong(f"{type(exc).__name__}: {exc}"))
+            return None
+        finally:
+            button.disabled = False
+        return made
+
+    def _tell(self, text: Html) -> None:
+        self.note.value = (
+            html('<div role="status" {} style="{}">{}</div>', ROOT, page.FONT, text) if text else ""
+        )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import tables
+from .. import design, tables
 from ..catalogue import USD_PER_CREDIT
 from ..experiments.experiment import Experiment
 from ..experiments.status import FAILED, GONE_WORDS, INCOMPLETE, TO_BUY, Status, words_of
 from ..ledger import Standing
-from ..ledger.states import OPEN, UNSETTLED, State
-from ..markup import NOTHING, Html, html, joined
+from ..ledger.states import TONES, UNSETTLED, State
+from ..markup import NOTHING, Html, data_url, html, joined
 from ..tables import counted
 from . import page
+from .video import thumbnail
 
 MOST_WITH_NAMES = 300  # squares that name their cell when pointed at: more would be sent anew each second
 MOST_SQUARES = 10_000  # more would be too small to tell
@@ -25,6 +27,9 @@ FINE = "rgba(128,128,128,.55)"  # of a missing cell's dot, which stands alone
 SQUARE = "display:inline-block;width:14px;height:14px;border-radius:3px;margin:0 3px 3px 0"
 GLYPHS = "font:{size}px/{size}px 'DejaVu Sans',sans-serif;letter-spacing:1px;overflow-wrap:anywhere;word-break:break-all"
 MOST_LARGE = 1500
+MOST_STILLS = 60  # in a saved notebook, some 4 kB each
+STILLS_S = 2.0  # for making those that are not there yet
+_TONES = {tone: design.colour(tone) for tone in ("run", "ok", "warn", "bad")}
 MOST_OF_A_VALUE = 60  # characters
 
 Cells = Sequence[tuple[dict[str, Any], Standing | None]]
@@ -37,6 +42,7 @@ class Parts:
     Attributes:
         head: Changes each second.
         squares: Change with the states of the cells; empty where there are too many.
+        cells: Run, tone and tooltip of each, for what draws them itself; empty where they are too many for that.
         foot: What went wrong, and why it stopped; mostly empty.
         said: The same as `head` in a few words, for a screen reader.
     """
@@ -45,11 +51,19 @@ class Parts:
     squares: Html
     foot: Html
     said: str
+    cells: tuple[tuple[str, str, str], ...] = ()
 
 
-def experiment_page(exp: Experiment) -> Html:
-    """How *exp* stands now, for a notebook that was saved."""
+def experiment_page(exp: Experiment, *, stills: bool = False) -> Html:
+    """How *exp* stands now, for a notebook that was saved.
+
+    Args:
+        stills: Show the cells that are done as small pictures, if they are few.
+    """
     parts = experiment_parts(exp)
+    pictures = _stills(exp) if stills and len(parts.cells) <= MOST_STILLS else {}
+    if pictures:
+        parts = replace(parts, squares=_tiles(parts.cells, pictures))
     foot = html('<div role="alert">{}</div>' if parts.foot else "<div>{}</div>", parts.foot)
     return html('<div role="status">{}</div>{}{}', parts.head, parts.squares, foot)
 
@@ -65,24 +79,49 @@ def experiment_parts(exp: Experiment) -> Parts:
         squares=_squares(cells),
         foot=_troubles(cells, status, is_over=not (exp.is_running or status.stopped)),
         said=_said(status),
+        cells=tuple((run.id if run else "", _tone(run), _tip(place, run)) for place, run in cells)
+        if len(cells) <= MOST_WITH_NAMES
+        else (),
     )
+
+
+def _stills(exp: Experiment) -> dict[str, bytes]:
+    """Small JPEGs by run; those that would take long to make are left out."""
+    until = time.monotonic() + STILLS_S
+    videos = {run.id: run.video for run in exp.runs if run.video is not None}
+    made = ((run, thumbnail(video, make=time.monotonic() < until)) for run, video in videos.items())
+    return {run: still for run, still in made if still}
+
+
+def _tiles(cells: Iterable[tuple[str, str, str]], stills: Mapping[str, bytes]) -> Html:
+    place = "display:inline-block;width:64px;height:36px;border-radius:3px;margin:0 4px 4px 0;overflow:hidden;vertical-align:top"
+    fill = "display:block;width:64px;height:36px;max-width:none;object-fit:cover;margin:0"
+    shown = [
+        html('<span title="{}" style="{};background:{}">{}</span>', tip, place, _TONES.get(tone, MISSING_COLOUR),
+             html('<img alt="{}" style="{}" src="{}">', tip, fill, data_url(stills[run])) if run in stills else "")
+        for run, tone, tip in cells
+    ]  # fmt: skip
+    return html('<div style="margin-top:8px;line-height:0">{}</div>', joined(shown))
+
+
+def _tone(run: Standing | None) -> str:
+    if run is None or run.is_gone or run.is_incomplete or run.state in TO_BUY:
+        return "none"
+    return TONES[State(run.state)]
 
 
 def _colour(run: Standing | None) -> str:
     """Mid tones that stand out on white and on black alike."""
-    if run is None or run.is_gone or run.is_incomplete or run.state in TO_BUY:
-        return MISSING_COLOUR
-    return page.RUNNING if run.state in OPEN else page.COLOURS.get(State(run.state), MISSING_COLOUR)
+    return _TONES.get(_tone(run), MISSING_COLOUR)
 
 
 def _line(status: Status, *, is_free: bool) -> Html:
-    colours = page.COLOURS
     counts = [
-        (colours[State.FETCHED], "done", f"{status.done} of {status.cells}"),
+        (_TONES["ok"], "done", f"{status.done} of {status.cells}"),
         (FINE, "of them damaged", status.damaged),
-        (page.RUNNING, "under way", status.open),
-        (colours[State.FAIL], "failed", status.failed),
-        (colours[State.UNKNOWN], "outcome unknown", status.unsettled),
+        (_TONES["run"], "under way", status.open),
+        (_TONES["bad"], "failed", status.failed),
+        (_TONES["warn"], "outcome unknown", status.unsettled),
         (FINE, GONE_WORDS, status.gone),
         (FINE, INCOMPLETE, status.incomplete),
         (FINE, "to come", status.missing),
@@ -106,12 +145,8 @@ def _line(status: Status, *, is_free: bool) -> Html:
 
 
 def _bar(status: Status) -> Html:
-    shares = [
-        (page.COLOURS[State.FETCHED], status.done),
-        (page.RUNNING, status.open),
-        (page.COLOURS[State.FAIL], status.failed),
-        (page.COLOURS[State.UNKNOWN], status.unsettled),
-    ]
+    """Filled with what has ended: while nothing has, it is empty."""
+    shares = [(_TONES["ok"], status.done), (_TONES["bad"], status.failed), (_TONES["warn"], status.unsettled)]
     part = '<span style="display:inline-block;height:6px;width:{:.2f}%;background:{}"></span>'
     parts = joined(html(part, 100 * number / max(1, status.cells), tone) for tone, number in shares if number)
     style = "margin-top:8px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap"

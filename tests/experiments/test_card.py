@@ -2,11 +2,13 @@
 
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 import kie_nb as kie
 from kie_nb.notebook.experiment_card import ExperimentCard
+from kie_nb.notebook.experiment_page import _bar
 
 
 @pytest.fixture
@@ -50,6 +52,32 @@ def test_a_failure_that_passes_does_not_freeze_it(card, locked):
 
     assert "3 of 3" in card.head.value
     assert card.button.layout.display == "none"
+
+
+def test_stills_come_by_message_and_are_in_no_state(card):
+    """The state holds a run, a tone and words for each cell; who asks for the stills gets them."""
+    sent = []
+    card.grid.widget.send = lambda message, buffers: sent.append((message, buffers))
+    tick(card)
+    cells = card.grid.widget.cells
+    assert [tone for _, tone, _ in cells] == ["ok"] * 3
+    card.grid._hear(None, {"kind": "stills", "runs": [cells[0][0], "of-another-folder"]}, [])
+    end = time.monotonic() + 20
+    while not sent:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+    ((message, buffers),) = sent
+    assert message == {"kind": "stills", "runs": [cells[0][0]]}
+    assert buffers[0].startswith(b"\xff\xd8")
+
+
+def test_the_bar_is_empty_while_nothing_has_ended(card):
+    """What is under way is no progress."""
+    status = replace(card.exp.status(), counts={"generating": 4}, cells=4)
+
+    assert "width:100" not in _bar(status)
+    assert "<span" not in _bar(status)
 
 
 def test_what_cannot_be_read_for_long_shows_no_old_state(card, locked):
