@@ -164,7 +164,7 @@ def _addresses(grid: Grid) -> list[str]:
             parts = urlsplit(value.strip())
         except ValueError:  # refused as a picture, in better words
             continue
-        where = f"an address at {parts.hostname}"
+        where = f"An address at {parts.hostname}"
         if "@" in parts.netloc:
             words = "holds a user's name or password: the definition, the ledger and exports would name it."
             hint = "give one without, or save the picture and give its path"
@@ -188,5 +188,5 @@ def check_pictures(grid: Grid) -> None:
             what = f"at {os.fspath(value)}, outside the notebook's folder"
         else:
             continue
-        words = f"an image is {what}: no definition could name it on another machine."
+        words = f"An image is {what}: no definition could name it on another machine."
         raise InvalidRequest(words, hint="save the picture beside the notebook and give its path", charged="")

@@ -54,7 +54,7 @@ def export_crate(
     target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
     chosen = [(place, run) for place, run in cells if run is not None and run.state not in _NEVER_BEGUN]
     if not chosen:
-        raise InvalidRequest("no cell has been run yet: there is nothing to put into a crate.", charged="")
+        raise InvalidRequest("No cell has been run yet: there is nothing to put into a crate.", charged="")
     _check_target(target, definition.name)
     _check_outside(target, {session.home_of(run).home.resolve() for _, run in chosen})
     try:
@@ -236,7 +236,7 @@ def _check_outside(target: Path, homes: set[Path]) -> None:
     """Refuse a folder in a ledger's own, or around it."""
     real = target.resolve()
     if any(real.is_relative_to(home) or home.is_relative_to(real) for home in homes):
-        words = f"{shown_path(target)} and the ledger's own folder lie in each other."
+        words = f"{shown_path(target)} overlaps the ledger's own folder."
         raise LedgerError(words, hint="choose a folder of its own, beside it")
 
 
@@ -244,12 +244,12 @@ def _check_target(target: Path, name: str) -> None:
     """Refuse a folder that holds anything but an earlier crate of this experiment: it would be replaced."""
     try:
         if target.is_symlink() or (target.exists() and not target.is_dir()):
-            words = f"{shown_path(target)} is no folder; nothing was written."
+            words = f"{shown_path(target)} is not a folder; nothing was written."
             raise LedgerError(words, hint="choose another name")
         there = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     except (OSError, ValueError) as exc:  # ValueError: a name that no file can have
         why = getattr(exc, "strerror", None) or exc
-        raise LedgerError(f"no folder can be at {shown_path(target)}: {why}.") from exc
+        raise LedgerError(f"Cannot create a folder at {shown_path(target)}: {why}.") from exc
     ours, listed = _earlier(target) if there else (name, there)
     strangers = sorted(there - listed)
     if ours != name or strangers:

@@ -84,7 +84,7 @@ class Definition:
     def from_json(cls, kept: Mapping[str, Any]) -> Definition:
         """What `to_json` gave; InvalidRequest for what is no definition, or one of a newer kie_nb."""
         if kept.get("kie_nb") != VERSION:
-            words = f"this is no definition of an experiment that is known here (kie_nb = {kept.get('kie_nb')!r})."
+            words = f"This is not an experiment definition that this version reads (kie_nb = {kept.get('kie_nb')!r})."
             hint = "it needs kie_nb = 1, a name, and [fixed] and [axes]"
             raise InvalidRequest(words, hint=hint, charged="")
         try:
@@ -94,7 +94,7 @@ class Definition:
             where = ".".join(map(str, error["loc"][:2]))
             wrong = {"missing": "is missing", "extra_forbidden": "is unknown"}.get(error["type"], "is wrong")
             hint = "values are text, numbers, true or false; an axis is a list of them"
-            words = f"the definition cannot be read: {where} {wrong}."
+            words = f"The definition cannot be read: {where} {wrong}."
             raise InvalidRequest(words, hint=hint, charged="") from None
         return cls(
             name=kept["name"],

@@ -253,7 +253,7 @@ class Experiment:
         )
         self._cells.channel()
         if any(runner.limits != limits for runner in running):
-            words = f"the experiment {self.name!r} is running with other limits, and goes on with those."
+            words = f"The experiment {self.name!r} is running with other limits, and goes on with those."
             hint = "stop it first: exp.stop() or the button of its card, then run it with the new limits"
             raise InvalidRequest(words, hint=hint, charged="")
         if self._runner in running and (not retry_failed or self._retry_meanwhile(self._runner)):
@@ -316,7 +316,7 @@ class Experiment:
         """
         with self._waiting() as runner:
             if runner is not None and not wait_blocking(runner.done, timeout_s=timeout_s):
-                words = f"{self.name} was not done after {timeout_s:g} s: {self.status()!r}. It goes on, and buys its cells."
+                words = f"The experiment {self.name!r} was not done after {timeout_s:g} s: {self.status()!r}. It goes on and buys its cells."
                 raise StillRunning(words, hint="exp.wait() waits on; exp.stop() buys no more")
         return self
 

@@ -66,7 +66,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
     placeholders = _check(grid, fields)
     size = grid.repeats * math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
     if size > MAX_CELLS:
-        words = f"this grid has {size:,} cells; {MAX_CELLS:,} are allowed."
+        words = f"This grid has {size:,} cells; {MAX_CELLS:,} are allowed."
         raise InvalidRequest(words, hint="leave out an axis")
     found: dict[tuple[Any, ...], Cell] = {}
     for place in _places(grid):
@@ -90,8 +90,8 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
             continue
         near = nearest(name, placeholders)
         if near != ".":
-            hint = "every cell would be sent, and paid for, with these letters"
-            raise InvalidRequest(f"a prompt has {{{name}}}, and no axis is called so{near}", hint=hint)
+            hint = "every cell would be sent, and paid for, with the braces in it"
+            raise InvalidRequest(f"A prompt has {{{name}}}, but no axis has this name{near}", hint=hint)
         remarks.append(f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}.")
     remarks += [
         f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."
@@ -129,7 +129,7 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
             raise InvalidRequest(f"{words}{near}", hint="axes are fields, or placeholders of the prompt")
     for name, values in grid.axes.items():
         if not values:
-            raise InvalidRequest(f"the axis {name!r} is empty.", hint="give at least one value")
+            raise InvalidRequest(f"The axis {name!r} is empty.", hint="give at least one value")
     seen: set[str] = set()
     for group in grid.zipped:
         for name in group:
@@ -141,7 +141,7 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
         lengths = {name: len(grid.axes[name]) for name in group}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-            raise InvalidRequest(f"zipped axes need as many values each: {told}.")
+            raise InvalidRequest(f"Zipped axes need as many values each: {told}.")
     return placeholders
 
 

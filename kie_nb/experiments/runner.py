@@ -73,7 +73,7 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
     wanted = 0.0
     for prepared in todo:
         if prepared.request.estimate is None:
-            words = f"the price of {prepared.request.model} is not known here, so max_credits={max_credits:g} cannot be kept."
+            words = f"The price of {prepared.request.model} is not known here, so max_credits={max_credits:g} cannot be kept."
             raise BudgetExceeded(words, hint="leave the limit out if you know the price")
         wanted += prepared.request.estimate.credits
     if bought.committed + wanted > max_credits + 1e-9:

@@ -178,7 +178,7 @@ def _run_of(given: Run | Cell) -> Run:
     found = given[-1] if isinstance(given, tuple) and given else given
     if isinstance(found, Run):
         return found
-    words = "this cell has no run yet" if found is None and given is not None else f"{given!r} is no run"
+    words = "This cell has no run yet" if found is None and given is not None else f"{given!r} is not a run"
     hint = "give one of exp.runs; exp.best() gives one once runs are rated"
     raise InvalidRequest(f"{words}.", hint=hint, charged="")
 

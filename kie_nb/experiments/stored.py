@@ -46,7 +46,7 @@ class CellRuns:
     def check_process(self) -> None:
         """Refuse to buy or wait in a forked child: nothing that its parent has under way moves here."""
         if self._session.dispatcher.pid != os.getpid():
-            words = f"the experiment {self._name!r} belongs to the process that this one was forked from."
+            words = f"The experiment {self._name!r} belongs to the process that this one was forked from."
             raise KieError(words, hint="make it again here; its runs are kept under its name")
 
     def channel(self) -> Channel:
@@ -221,7 +221,7 @@ def refusal(
     if not told and "image" in {**definition["fixed"], **definition["axes"]}:
         told = "a picture has other bytes than before"
     told = told or "what it leaves out has other defaults than before"
-    words = f"the experiment {asked.name!r} asked for something else before ({told})"
+    words = f"The experiment {asked.name!r} was defined differently before ({told})"
     return InvalidRequest(
         f"{words}: {lost} of its cells are not in this grid.",
         hint="extend=True keeps them and adds these; another name starts a new one",

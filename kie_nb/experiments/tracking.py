@@ -68,7 +68,7 @@ def log_cells(
         raise KieError("MLflow is not installed here.", hint="pip install 'kie_nb[mlflow]'") from None
     chosen = [(place, run) for place, run in cells if run is not None and run.state not in _NOT_ENDED]
     if not chosen:
-        raise InvalidRequest("no cell has ended yet: there is nothing to log.", charged="")
+        raise InvalidRequest("No cell has ended yet: there is nothing to log.", charged="")
     called, there = experiment or name, dict[str, Any]()
     try:
         client = mlflow.MlflowClient(tracking_uri=tracking_uri)
@@ -79,7 +79,7 @@ def log_cells(
             if found.data.tags.get(FILES_TAG) != WHOLE:
                 _log(client, found, run, session.home_of(run), place=place, name=name)
     except ImportError as exc:
-        words = f"this tracking store needs {exc.name}, which is not installed."
+        words = f"This tracking store needs {exc.name}, which is not installed."
         raise KieError(words, hint="pip install 'kie_nb[mlflow]'") from exc
     except (MlflowException, OSError) as exc:
         hint = "what was logged so far stays; logging again goes on from there"

@@ -61,7 +61,7 @@ def _elsewhere(home: Path) -> list[str]:
     old = next((shown_path(folder) for folder in found if is_plain_file(folder / NAME)), None)
     if old is None:
         return []
-    words = f"a new folder for runs is made, {shown_path(home)}; {old} has runs already, which are not found from here."
+    words = f"A new folder for runs is made, {shown_path(home)}; {old} has runs already, which are not found from here."
     return [f"{words} %env KIE_NB_HOME={old} before the first cell uses those."]
 
 

@@ -89,12 +89,12 @@ def recall(path: str | os.PathLike[str]) -> Recalled:
         raise InvalidRequest(f"{name} cannot be read: {why}.", charged="") from exc
     if note is None:
         hint = "files that `kie.export` has written do; kie.runs() knows the others by their names"
-        raise InvalidRequest(f"{name} carries no request of kie_nb.", hint=hint, charged="")
+        raise InvalidRequest(f"{name} carries no kie_nb request.", hint=hint, charged="")
     try:
         request = read_request(note.get("request"))
     except ValueError as exc:
         hint = "it was written by another version of kie_nb, or by something else"
-        raise InvalidRequest(f"the request in {name} cannot be read.", hint=hint, charged="") from exc
+        raise InvalidRequest(f"The request in {name} cannot be read.", hint=hint, charged="") from exc
     image = request.image
     return Recalled(
         call=call_of(request, picture=_picture_of(request, Path(path))),

@@ -94,7 +94,7 @@ def _is_further(entry: RunEntry, ours: RunRow | None, ledger: Ledger, files: Fil
     theirs = read_request(entry.request).fingerprint(entry.service)
     is_other_task = ours.task_id and entry.task_id and ours.task_id != entry.task_id
     if is_other_task or theirs != read_request(ours.request).fingerprint(ours.service):
-        words = f"run {entry.id[:8]} of the folder is not the run of that id here."
+        words = f"Run {entry.id[:8]} of the folder is not the run of that id here."
         raise LedgerError(words, hint="nothing was imported; export the others without it")
     if ours.state == State.FETCHED:
         return bool(_lacking(entry, ours, files))

@@ -183,7 +183,7 @@ def load(folder: Path) -> Manifest:
         NotADirectoryError,
         ValueError,
     ) as exc:  # ValueError: no file can have the name
-        words = f"there is no {NAME} in {folder}."
+        words = f"There is no {NAME} in {folder}."
         raise LedgerError(words, hint="name a folder that `export` has made") from exc
     except OSError as exc:
         raise LedgerError(f"{NAME} cannot be read: {exc.strerror or exc}.") from exc

@@ -368,7 +368,7 @@ def test_resume_says_what_has_become_of_a_request_in_mid_air(simulate, ask, caps
     said = capsys.readouterr().out
     assert f"{row.id[:8]}  outcome unknown: " in said
     assert "sending" not in said
-    assert "`%kie show ID` tells how to settle" in said
+    assert "`%kie show ID` says how to settle" in said
 
 
 def test_a_left_intention_is_sent_by_the_same_call(simulate, ask):

@@ -273,7 +273,7 @@ def test_a_budget_that_cannot_be_read_is_not_no_budget(home, simulate, value):
     simulator = simulate()
     put(home, "credits", value, table="budget")
 
-    with pytest.raises(LedgerError, match="Budget per day"):
+    with pytest.raises(LedgerError, match="budget per day"):
         ask(seed=5)
     assert simulator.counts["create_requests"] == 0
     assert kie.budget(1000.0, per="day") == {"day": 1000.0}
