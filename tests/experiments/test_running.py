@@ -307,7 +307,7 @@ def test_what_is_under_way_in_a_larger_grid_is_not_that_of_the_smaller(smile, si
 def test_what_is_no_run_is_not_verified(smile, simulator):
     """`exp.best()` gives None until something is rated."""
     exp = smile(seeds=1).run().wait(SHORT_S)
-    with pytest.raises(kie.InvalidRequest, match="None is no run"):
+    with pytest.raises(kie.InvalidRequest, match="None is not a run"):
         exp.verify(exp.best())
     assert len(simulator.tasks) == 3
 

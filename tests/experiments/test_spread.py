@@ -92,8 +92,8 @@ def test_a_number_of_repeats_that_is_none_is_refused(exp, simulator, repeats):
         exp.verify(exp.runs[0], repeats=repeats)
     for given, words in (
         (({"seed": 9}, None), "no run yet"),
-        (None, "None is no run"),
-        ("x", "'x' is no run"),
+        (None, "None is not a run"),
+        ("x", "'x' is not a run"),
     ):
         with pytest.raises(kie.InvalidRequest, match=words):
             exp.verify(given)

@@ -195,6 +195,6 @@ def test_a_new_folder_says_that_a_neighbour_has_runs(workshop, simulator, tmp_pa
     run(workshop, simulator, "-W", "ignore", "-c", code, folder=other)
 
     told = str([cell.outputs for cell in codes(other / "executed.ipynb")])
-    assert "a new folder for runs is made" in told
+    assert "A new folder for runs is made" in told
     assert "has runs already, which are not found from here" in told
     assert "KIE_NB_HOME=" in told
