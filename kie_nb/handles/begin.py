@@ -66,7 +66,7 @@ def prepare(
         return build(asked, picture, channel, current.home, warnings)
     if isinstance(source, Record):
         hint = "pass a frame of it, or the address of a picture"
-        raise InvalidRequest("a run is a video, not a picture.", hint=hint)
+        raise InvalidRequest("A run is a video, not a picture.", hint=hint)
     if source is None:
         return build(asked, None, channel, current.home)
     picture = source if isinstance(source, Picture) else read_picture(source, **how)
@@ -132,7 +132,7 @@ def again(
         files, hint = workspace.files(home), "run the cell with --fresh"
         kept = files.find_input(image.sha256)
         if kept is None:
-            words = f"the picture {image.label} is no longer in {shown_path(files.inputs)}."
+            words = f"The picture {image.label} is no longer in {shown_path(files.inputs)}."
             raise BadImage(words, hint=hint)
         content = read_plain(kept)
         if hashlib.sha256(content).hexdigest() != image.sha256:  # paid for, and not what was asked

@@ -253,7 +253,7 @@ class Run(Record):
             raise error
         if not self.is_final:
             words, more = what_goes_on(self, is_cancelled=False)
-            raise StillRunning(f"you stopped waiting for {self.label}. {words}", **more)
+            raise StillRunning(f"You stopped waiting for {self.label}. {words}", **more)
         return self
 
     def _still_running(self, timeout_s: float | None) -> StillRunning:
