@@ -136,7 +136,7 @@ def test_a_path_with_a_slip_is_told_its_neighbour(page, cat):
     """As something to press."""
     shutil.copy(cat, "cat.png")
     page.view.path = "ct.png"
-    page.until(lambda: "there is no file" in page.error("image_url"))
+    page.until(lambda: "There is no file" in page.error("image_url"))
 
     (fix,) = page.view.errors["image_url"]["fixes"]
     assert fix["label"] == "Use cat.png"

@@ -31,7 +31,7 @@ def test_the_picture_that_is_shown_is_sent(page, cat):
 def test_a_file_that_there_is_not_names_no_folder_above(page, tmp_path):
     """What is said at the field is in the widget's state, and so in the notebook."""
     page.view.path = "no.png"
-    page.until(lambda: "there is no file" in page.error("image_url"))
+    page.until(lambda: "There is no file" in page.error("image_url"))
 
     assert tmp_path.name in page.error("image_url")
     assert str(tmp_path.parent) not in page.error("image_url")

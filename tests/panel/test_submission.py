@@ -380,13 +380,13 @@ def test_a_limit_that_a_cell_takes_away_turns_it_on_again(filled, how, monkeypat
     """No field has to be touched for it."""
     kie.budget(50)
     filled.write(prompt="The cat yawns.")
-    filled.until(lambda: not filled.is_on and "would be passed" in filled.money)
+    filled.until(lambda: not filled.is_on and "would exceed your budget" in filled.money)
     if how == "budget":
         kie.budget(None)
     else:
         monkeypatch.setenv("KIE_NB_HOME", str(tmp_path / "another"))
 
-    filled.until(lambda: filled.is_on and "would be passed" not in filled.money)
+    filled.until(lambda: filled.is_on and "would exceed your budget" not in filled.money)
 
 
 def test_wrong_settings_show_no_price(filled, monkeypatch):
@@ -430,7 +430,7 @@ def test_a_run_of_the_panel_keeps_its_notebook_and_remarks(simulator, filled, bu
     assert (run.origin["notebook"], run.origin["execution_count"]) == ("cats.ipynb", 7)
     filled.until(lambda: "git" in kie.runs()[0].row.origin)
     filled.until(lambda: any("The ledger was copied." in words for words in said))
-    filled.until(lambda: not filled.is_on and "would be passed" in filled.money)
+    filled.until(lambda: not filled.is_on and "would exceed your budget" in filled.money)
 
 
 def test_a_closed_panel_leaves_nothing(simulator, cat):

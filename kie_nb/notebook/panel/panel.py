@@ -229,7 +229,7 @@ class Panel:
         """The run that a message is about; a row of the queue that is gone by now is none."""
         run = self.queue.shown.get(run_id)
         if run is None and kind in {"stop", "take_back"}:
-            raise KieError(f"run {run_id[:8]} is not open any more.")
+            raise KieError(f"Run {run_id[:8]} is not open any more.")
         return run or self.run_view.find(run_id)
 
     def _press(self, asked: dict[str, Any]) -> None:

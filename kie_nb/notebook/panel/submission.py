@@ -75,7 +75,7 @@ class Submission:
         """The same for a call from code, which knows what it has filled in; refused while a press is worked on."""
         with self._lock:
             if self._is_busy:
-                raise InvalidRequest("the panel is still sending the last request.", hint="call it again")
+                raise InvalidRequest("The panel is still sending the last request.", hint="call it again")
             self._is_busy = True
         self._callbacks.draw()
 
