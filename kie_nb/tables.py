@@ -131,6 +131,13 @@ def web_link(url: str, shown: object) -> Html:
     return html('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>', url, shown)
 
 
+def said_size(size: int) -> str:
+    """A number of bytes as people read it: "812 bytes", "3 kB", "1.2 MB"."""
+    if size < 1000:  # noqa: PLR2004 - of a kilobyte
+        return f"{size} bytes"
+    return f"{size / 1e3:.0f} kB" if size < 999_500 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - of a megabyte
+
+
 def clock(seconds: float) -> str:
     """Seconds as 0:07, 12:34 or 1:02:03."""
     minutes, rest = divmod(max(0, int(seconds)), 60)

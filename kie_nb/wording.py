@@ -124,7 +124,89 @@ class Panel(Common):
 
 
 class Gallery(Common):
-    """The gallery."""
+    """The gallery: finished videos, one of them large, and what is done with several."""
+
+    TITLE = "Gallery"
+    VIDEOS = "Videos"
+    VIDEO = "Video"
+    SEARCH = "Search prompts"
+    SEARCH_GALLERY = "Search the gallery"
+    FILTERS = "Filters"
+    ORDER = "Order"
+    ORDERS = (
+        ("newest", "Newest first"),
+        ("oldest", "Oldest first"),
+        ("best", "Best rated first"),
+        ("dearest", "Most expensive first"),
+        ("cheapest", "Cheapest first"),
+    )
+    RATING = "Rating at least"
+    RATINGS = (("0", "Any rating"), *((str(n), "★" * n + (" or more" if n < 5 else "")) for n in range(1, 6)))  # noqa: PLR2004
+    BY_TAG = "Tag"
+    MODEL = "Model"
+    EXPERIMENT = "Experiment"
+    ANY_TAG = "Any tag"
+    ANY_MODEL = "Any model"
+    ANY_EXPERIMENT = "Any experiment"
+    LOOKING = "Looking…"
+    ONE = "1 video"
+    MANY = "{count} videos"
+    PAGE = ", page {page} of {pages}"
+    NONE = "No finished videos yet. Each one appears here as soon as it is done."
+    NO_MATCH = "No video matches."
+    SHOW_ALL = "Show all"
+    PREVIOUS = "‹ Previous"
+    NEXT = "Next ›"
+    SLOW = "The kernel has not answered yet: it may be busy with a cell, or gone."
+    NO_PROMPT = "(no prompt)"
+    IN_SIMULATOR = "simulated"
+    NOT_REPORTED = "cost not reported"
+    NO_FILE = "The file is not on this machine. %kie doctor looks for it."
+    NOT_HERE = "not on this machine"
+    DONE = "Done"
+    MISSING = "File missing"
+    REUSE = "Reuse"
+    WITH_SEED = "With seed"
+    OPEN = "Open"
+    DOWNLOADING = "Downloading {percent} %"
+    DOWNLOADED = "Downloaded {name}"
+    FULL = "Full quality"
+    FULL_TIP = "Play the file itself in place of its preview"
+    FULL_PLAYS = "The file itself plays."
+    STAGE = "Selected video"
+    PLACE = "{place} of {count}"
+    PREVIOUS_VIDEO = "Previous video (←)"
+    NEXT_VIDEO = "Next video (→)"
+    CLOSE = "Close"
+    CELL = "The cell, to be copied by hand"
+    COPIED = "Copied"
+    COPIED_CELL = "The cell is in the clipboard."
+    NOT_COPIED = "The browser did not allow the clipboard; the cell is selected here."
+    TAG = "+ tag"
+    NEW_TAG = "New tag"
+    TAG_HINT = "tag"
+    REMOVE_TAG = "Remove tag {tag}"
+    TAG_ADDED = "Tag {tag} added"
+    TAG_REMOVED = "Tag {tag} removed"
+    RATED = "Rated {count} of 5 stars"
+    UNRATED = "Rating cleared"
+    CHOOSE = "Select"
+    CHOSEN = "{count} selected"
+    CHOSEN_VIDEOS = "Selected videos"
+    COMPARE = "Compare"
+    WALL = "Wall"
+    EXPORT = "Export…"
+    EXPORT_TO = "Folder of the export"
+    TAG_THEM = "Tag…"
+    CLEAR = "Clear"
+    OK = "OK"
+    CANCEL = "Cancel"
+    CHOOSE_TWO = "Select exactly two to compare them."
+    CHOOSE_FOR_WALL = "Select 2 to {most} for a wall."
+    MEASURING = "Measuring…"
+    WALL_OF = "Wall of {runs}"
+    EXPORTING = "Export"
+    FAILED = "This did not work: {why}. Nothing was charged."
 
 
 class Wall(Common):
@@ -201,11 +283,37 @@ class Wall(Common):
 
 
 class Compare(Common):
-    """The comparison of two videos."""
+    """The comparison of two videos: one sentence, and the numbers below it."""
+
+    NUMBERS = "Numbers"
+    SAME_BYTES = "The same file, byte for byte."
+    SAME_FRAMES = "The same video: every frame is equal, only the files differ."
+    SAME_LOOK = "They look the same: hard to tell apart by eye."
+    ALIKE = "Similar shots."
+    ALIKE_BY_SEEDS = "Similar shots: clearly closer than two seeds usually are."
+    DIFFERENT = "Different shots."
+    LENGTHS = "Different lengths: {first} s and {second} s."
+    LITTLE_CLOSER = "Different shots: only a little closer than two seeds usually are."
+    AS_SEEDS = "Different shots: they differ as much as two seeds usually do."
+    BEYOND_SEEDS = "Different shots: they differ more than two seeds usually do."
 
 
 class Report(Common):
     """The report of an experiment."""
+
+    VIDEOS = "Videos"
+    JUDGED = "Ratings and seeds"
+    FAILED = "What failed"
+    FAILED_HEADS = (("cell", ""), ("state", ""), ("why", ""))
+    PICTURES = "Pictures that were sent"
+    CELLS = "Every cell"
+    FREE_CREDITS = "Simulated runs are free: the credits are what Kie.ai would have charged."
+    REPEAT = "To repeat it"
+    FACTS = "Details"
+    WRITTEN = "An experiment with kie_nb; written"
+    COST_SIMULATED = "free; at Kie.ai {credits} credits (${usd})"
+    ESTIMATE = ", of about {credits} by the price list"
+    AT_RISK = ", {credits} at risk"
 
 
 class Lists(Common):

@@ -87,7 +87,7 @@ def photograph_panel(notebook, target):
     cell.get_by_text("451 × 300").wait_for()
     cell.locator(".kie-panel-go > .kie-primary").click()
     notebook.wait_dom(
-        1, "cell => cell.querySelector('.kie-gallery img, .kie-tile img')?.complete", timeout_s=90
+        1, "cell => cell.querySelector('.kie-gallery img, .kg-tile img')?.complete", timeout_s=90
     )
     notebook.wait_dom(1, "cell => cell.querySelector('video')?.readyState >= 2", timeout_s=60)
     notebook.page.wait_for_timeout(1500)

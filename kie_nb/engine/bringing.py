@@ -23,7 +23,8 @@ from ..home import NAME, is_plain_file, is_real_folder, make_folder
 from ..ledger import owner
 from ..service.media import CutShort, LinkDead, NotTheFile, Received, download
 from ..service.reach import Patience
-from ..video import ENDINGS, MEDIA, PAGES, Look, inspect, said_size
+from ..tables import said_size
+from ..video import ENDINGS, MEDIA, PAGES, Look, inspect
 from .channel import Channel
 from .record import Record
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from .. import tables
+from .. import design, tables
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, WaitInterrupted
 from ..handles import Run, get_session
 from ..home import is_plain_file
 from ..markup import ROOT, Html, data_url, html, joined
+from ..saved import SavedFile
 from ..text import visible
 from ..video import Likeness, NotAVideo, Side, compare_videos, is_media, make_strip
+from ..wording import Compare
 from .verdict import Judgement, Verdict, judge
+from .wall_media import Media, for_file, for_notebook
+from .wall_page import Part, page_of, save_page, wall_part
+from .wall_tiles import Pair
 
 T = TypeVar("T")
 Row = tuple[str, str, str]
@@ -27,12 +32,13 @@ Row = tuple[str, str, str]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """How alike two videos are; it shows itself as a table with a strip of frames, the first video above the second.
+    """How alike two videos are; it shows itself as two players in lock step, a sentence, and the numbers below it.
 
     Attributes:
         likeness: The figures.
         judgement: What they mean.
         strip: A JPEG: the same moments of both above each other.
+        pair: Both videos.
     """
 
     first: str
@@ -40,25 +46,53 @@ class Comparison:
     likeness: Likeness
     judgement: Judgement
     strip: bytes = field(repr=False)
+    pair: Pair = field(repr=False)
 
     @property
     def verdict(self) -> Verdict:
         """Same bytes, same frames, same look, alike or different."""
         return self.judgement.verdict
 
+    @property
+    def sentence(self) -> str:
+        """What the verdict means, plainly."""
+        return self.judgement.sentence
+
     def __repr__(self) -> str:
         shown = [tables.as_text(heads, rows, caption=caption) for heads, rows, caption in self._tables]
-        return "\n".join([*shown, *(visible(f"- {reason}") for reason in self.judgement.reasons)])
+        return "\n".join(
+            [self.sentence, *shown, *(visible(f"- {reason}") for reason in self.judgement.reasons)]
+        )
 
     def html(self) -> Html:
-        """Tables of both videos and of the figures, the reasons of the verdict, and the strip of frames."""
+        """What a notebook keeps: it plays with no kernel and no network."""
+        return _in_worker(self.part, for_notebook()).html
+
+    _repr_html_ = html
+
+    def save(self, path: str | os.PathLike[str], *, embed_mb: float = 20.0) -> SavedFile:
+        """Write a page of it that plays in any browser; see `Wall.save`."""
+        limit = int(embed_mb * 1e6)
+
+        def text(folder: Path) -> str:
+            return page_of(self.pair.title, _in_worker(self.part, for_file(folder, limit=limit)))
+
+        return save_page(path, text)
+
+    def said(self) -> Html:
+        """The sentence, and below it, folded, the tables of both videos and of the figures, the reasons and a strip of frames."""
         sides, figures = (
             tables.as_html(heads, rows, caption=caption) for heads, rows, caption in self._tables
         )
         return html(
-            '<div {}>{}<div style="padding-top:8px">{}</div><div style="padding:4px 0">{}</div>'
-            '<img alt="{}" style="display:block;max-width:100%" src="{}"></div>',
+            '<div {} style="{}"><p role="status" style="font-size:15px;font-weight:600;margin:8px 0">{}</p>'
+            '<details><summary style="cursor:pointer">{}</summary><div style="padding-top:8px;overflow-x:auto">{}'
+            '<div style="padding-top:8px">{}</div><div style="padding:4px 0">{}</div>'
+            '<img alt="{}" style="display:block;max-width:100%" src="{}"></div></details></div>',
             ROOT,
+            design.FONT,
+            self.sentence,
+            Compare.NUMBERS,
             sides,
             figures,
             joined(tables.as_html((), (), caption=reason) for reason in self.judgement.reasons),
@@ -66,7 +100,10 @@ class Comparison:
             data_url(self.strip),
         )
 
-    _repr_html_ = html
+    def part(self, media: Media) -> Part:
+        """The players above what is said."""
+        players = wall_part(self.pair, media)
+        return replace(players, html=players.html + self.said())
 
     @property
     def _tables(self) -> Iterator[tuple[Row, Sequence[Row], str]]:
@@ -83,7 +120,7 @@ class Comparison:
             ("picture", _picture(one), _picture(other)),
             ("sound", *sound),
         ]
-        yield ("", "first", "second"), sides, f"{self.verdict}: {self.first} and {self.second}"
+        yield ("video", "first", "second"), sides, f"{self.verdict}: {self.first} and {self.second}"
         against = f"{share:.2f} of the {self.judgement.spread:.4f} between seeds" if share is not None else ""
         figures = [
             ("SSIM", f"{found.ssim:.4f}", f"at worst {found.ssim_min:.4f}"),
@@ -114,13 +151,28 @@ def compare(
     except ValueError as exc:  # a name that no file can have, or a spread that is none
         raise InvalidRequest(f"Nothing was compared: {exc}.", charged="") from exc
     names = [each.label if isinstance(each, Run) else Path(each).name for each in (first, second)]
+    sides = [
+        (_titled(each, name), each if isinstance(each, Run) else None, path)
+        for each, name, path in zip((first, second), names, paths, strict=True)
+    ]
     return Comparison(
+        pair=Pair(sides, title=" · ".join(names)),
         first=names[0],
         second=names[1],
         likeness=likeness,
         judgement=replace(judgement, reasons=(*judgement.reasons, *remarks, *altered)),
         strip=strip,
     )
+
+
+def _in_worker(make: Callable[[Media], Part], media: Media) -> Part:
+    """Small copies of the videos are made where they are not there, which takes a moment."""
+    (part,) = results([get_session().previews.submit(make, media)])
+    return part
+
+
+def _titled(given: Run | str | os.PathLike[str], name: str) -> str:
+    return f"{name}, seed {given.seed}" if isinstance(given, Run) and given.seed is not None else name
 
 
 def _altered(*sides: tuple[object, Side]) -> list[str]:

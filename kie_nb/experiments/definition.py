@@ -21,6 +21,7 @@ from ..home import open_file
 from ..presenter import agreed
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
+from ..saved import SavedFile
 from ..settings import start_folder
 from ..tables import counted
 from .grid import Grid
@@ -138,9 +139,9 @@ class Definition:
 
         return tomli_w.dumps(shareable_value(self.to_json()), multiline_strings=True)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> SavedFile:
         """Write it as TOML."""
-        target = Path(path)
+        target = SavedFile(path)
         target.write_text(self.to_toml(), encoding="utf-8")
         return target
 

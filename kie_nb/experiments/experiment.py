@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 from .. import presenter
@@ -22,6 +21,7 @@ from ..handles import Run, get_session
 from ..ledger import Standing
 from ..ledger.states import State
 from ..notice import say_simulator_once
+from ..saved import SavedFile
 from ..text import in_line, say
 from ..wording import Experiment as Words
 from . import data, exports
@@ -107,7 +107,7 @@ class Experiment:
         new._set_up(replace(found, model=found.model or DEFAULT_MODEL))  # noqa: SLF001 - our own
         return new
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> SavedFile:
         """Write the definition as TOML: it holds no key and no path of this machine.
 
         Raises:

@@ -16,6 +16,7 @@ from .definition import Definition
 from .status import Status
 
 if TYPE_CHECKING:
+    from ..saved import SavedFile
     from .tracking import Logged
 
 
@@ -116,7 +117,7 @@ def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str 
 
 def report(
     exp: Source, path: str | os.PathLike[str], *, embed_mb: float = 25.0, compare: bool = True
-) -> Path:
+) -> SavedFile:
     """Write one HTML file that plays from disk: facts, the videos as a wall, every cell, what failed, the definition.
 
     It needs no server, no kernel and no network, prints, and follows the reader's light or dark theme.
@@ -126,6 +127,9 @@ def report(
         embed_mb: The most that the small copies of the videos may add to it, in MB. Where they are more, all of them lie in a
             folder beside it (`smile_files` for `smile.html`), and go where it goes.
         compare: Say how far the videos of different seeds are apart, as `spread` does; a second or so a pair that was not measured yet.
+
+    Returns:
+        The file, as an absolute path that shows itself as a link.
 
     Raises:
         InvalidRequest: for a name that does not end in .html.

@@ -10,11 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .. import settings as settings_
-from ..errors import BadImage, InvalidRequest, LedgerError
+from ..errors import BadImage, InvalidRequest
 from ..fileops import finished_in_one_step
 from ..handles import Session
 from ..home import make_folder
-from ..paths import places_of, shown_path
+from ..paths import places_of
+from ..saved import SavedFile
 from ..video import copy_media
 from .data import Cells
 from .definition import Definition
@@ -23,7 +24,7 @@ from .spread import spread_of
 from .status import Status
 from .wall import Wall
 from .wall_media import Clip, Medium, embedded, make_clip, medium_of, small_still
-from .wall_page import wall_part
+from .wall_page import save_page, wall_part
 from .wall_tiles import Tile
 
 _PICTURE_WIDTH, _MOST_PICTURES = 480, 24
@@ -39,28 +40,25 @@ def write_report(
     *,
     embed_mb: float,
     compare: bool,
-) -> Path:
+) -> SavedFile:
     """Write the page; see `Experiment.report`."""
-    target = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
-    check_name(target)
+    check_name(Path(path))
     wall = Wall(cells)
-    try:
-        media = _media(wall.tiles, target, int(embed_mb * 1e6))
-        text = page(
+
+    def text(folder: Path) -> str:
+        media = _media(wall.tiles, files_folder(folder / Path(path).name), int(embed_mb * 1e6))
+        return page(
             definition=definition,
             cells=cells,
             status=status,
             written_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC",
-            wall=wall_part(wall, media),
+            wall=wall_part(wall, media, is_styled=False),
             pictures=_pictures(session, cells),
             spread=spread_of(session, cells) if compare else None,
             places=places_of(settings_.current().home),
         )
-        with finished_in_one_step(target) as part:
-            part.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
-    return target
+
+    return save_page(path, text)
 
 
 def check_name(target: Path) -> None:
@@ -78,11 +76,11 @@ def files_folder(target: Path) -> Path:
     return target.with_name(f"{target.stem}_files")
 
 
-def _media(tiles: Sequence[Tile], target: Path, limit: int) -> Callable[[Tile], Medium | None]:
+def _media(tiles: Sequence[Tile], beside: Path, limit: int) -> Callable[[Tile], Medium | None]:
     """All videos inside the page if there is room for them, else all of them beside it: one file, or a light one."""
     clips = {tile.video: make_clip(tile.video) for tile in tiles if tile.video is not None}
     weight = sum(clip.path.stat().st_size for clip in clips.values() if clip is not None) * _AS_TEXT
-    source = embedded if weight <= limit else _beside(files_folder(target))
+    source = embedded if weight <= limit else _beside(beside)
     return lambda tile: medium_of(tile.video, clips[tile.video], source) if tile.video is not None else None
 
 
@@ -113,6 +111,6 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
         kept = session.home_of(run).find_input(image.sha256)
         with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is no picture any more
             if kept is not None:
-                caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256}"
+                caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256[:12]}…"
                 found[image.sha256] = (caption, small_still(kept, _PICTURE_WIDTH, quality=80))
     return list(found.values())

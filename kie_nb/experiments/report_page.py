@@ -6,23 +6,26 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .. import tables
+from .. import design, tables
 from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
 from ..handles import Run
-from ..ledger.states import OPEN, UNSETTLED, WORDS, State
-from ..markup import Html, data_url, document, rendered
+from ..ledger.states import TONES, UNSETTLED, WORDS, State
+from ..markup import Html, data_url, document, html, rendered
 from ..paths import Places, redacted
 from ..tables import counted
 from ..version import __version__
+from ..wording import Report
 from .data import Cells, in_words
 from .definition import Definition, short
 from .spread import Spread
 from .status import GONE_WORDS, INCOMPLETE, UNBILLED, Status
 from .wall_page import Part, asset
+from .wall_tiles import PROMPT, as_sent
 
 _MOST_VALUES = 20  # all of them are in the definition
 _LONG_VALUE = 20  # characters: a longer one may wrap
+_NUMBER = "kie-number"
 Row = list[tuple[object, str]]  # what stands in each cell, and the class of its style
 
 
@@ -48,13 +51,16 @@ def page(
     runs = [run for _, run in cells if run is not None]
     simulated = any(run.service == "simulator" for run in runs)
     text, script = definition.to_toml(), asset("report.js")
+    cells = as_sent(cells)
     heads, rows = _table(cells)
     body = rendered(
         "report.html",
+        words=Report,
         name=definition.name,
         simulated=simulated,
+        summary=[_standing(status), _money(status, simulated=simulated), definition.model],
         written_at=f"{written_at}, with kie_nb {__version__}",
-        facts=list(_facts(definition, status, runs, simulated=simulated)),
+        facts=list(_facts(definition, cells, runs)),
         wall=wall.html,
         script=Html(script),
         pictures=[(caption, data_url(still)) for caption, still in pictures],
@@ -68,7 +74,7 @@ def page(
     )
     return document(
         title=f"{definition.name}: an experiment with kie_nb",
-        style=asset("report.css"),
+        style=design.style(asset("wall.css"), asset("report.css")),
         body=body,
         scripts=[wall.script, script],
     )
@@ -77,21 +83,21 @@ def page(
 # --- facts -----------------------------------------------------------------------------------------------------
 
 
-def _facts(
-    definition: Definition, status: Status, runs: Sequence[Run], *, simulated: bool
-) -> Iterator[tuple[str, str]]:
+def _facts(definition: Definition, cells: Cells, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     kept = shareable_value(definition.to_json())
-    yield "state", _standing(status)
-    yield "would have cost" if simulated else "cost", _money(status)
+    sent = list(dict.fromkeys(run.prompt for run in runs))
     yield "answered by", _service(runs)
     yield "model", definition.model
-    yield from ((f"axis {axis}", _values(values)) for axis, values in kept["axes"].items())
+    for axis, values in kept["axes"].items():
+        places = dict.fromkeys(place[axis] for place, _ in cells if axis in place)
+        yield f"axis {axis}", _values(list(places) if axis == PROMPT else values)
     yield from (("zipped", " + ".join(group)) for group in kept.get("zip", ()))
     if "repeats" in kept:
         yield "repeats", str(kept["repeats"])
     if "dropped" in kept:
         yield "left out", counted(len(kept["dropped"]), "cell")
-    yield from ((field, str(value)) for field, value in kept["fixed"].items())
+    for field, value in kept["fixed"].items():
+        yield field, _values(sent) if field == PROMPT and sent else str(value)
     if runs:
         yield "made", _when(runs)
     made_by = [run.row.made_by or {} for run in runs]
@@ -122,10 +128,12 @@ def _standing(status: Status) -> str:
     return f"{status.done} of {counted(status.cells, 'cell')} done{rest}"
 
 
-def _money(status: Status) -> str:
-    of = f", of about {status.estimate:g} by the price list" if status.estimate is not None else ""
-    risk = f", {status.at_risk:g} at risk" if status.at_risk else ""
-    return f"{status.spent:g} credits (${status.spent * USD_PER_CREDIT:.2f}){of}{risk}"
+def _money(status: Status, *, simulated: bool) -> str:
+    of = Report.ESTIMATE.format(credits=f"{status.estimate:g}") if status.estimate is not None else ""
+    risk = Report.AT_RISK.format(credits=f"{status.at_risk:g}") if status.at_risk else ""
+    usd = f"{status.spent * USD_PER_CREDIT:.2f}"
+    cost = (Report.COST_SIMULATED if simulated else Report.PRICE).format(credits=f"{status.spent:g}", usd=usd)
+    return f"{cost}{of}{risk}"
 
 
 def _service(runs: Sequence[Run]) -> str:
@@ -179,41 +187,49 @@ def _failures(cells: Cells, places: Places) -> Iterator[Row]:
         yield [(in_words(place), "text"), _state(run), (f"{why}{charged}", "text")]
 
 
-def _state(run: Run) -> tuple[str, str]:
-    kind = "muted" if run.state in OPEN else "bad" if run.state in UNBILLED else "unsure"
-    return WORDS[run.state], f"short {'good' if run.state is State.FETCHED else kind}"
+def _state(run: Run) -> tuple[Html, str]:
+    word = WORDS[run.state]
+    mark = html('<span class="kie-state kie-is-{}">{}</span>', TONES[run.state], word[:1].upper() + word[1:])
+    return mark, "short"
 
 
 def _table(cells: Cells) -> tuple[list[tuple[str, str]], list[Row]]:
     """The headings with their class, and a row a cell."""
     axes = list(dict.fromkeys(name for place, _ in cells for name in place))
-    with_seed = "seed" not in axes and any(run is not None and run.seed is not None for _, run in cells)
-    figures = [*(["seed"] if with_seed else []), "state", "credits", "took", "rating"]
-    heads = [
-        *((name, "") for name in axes),
-        *((name, "" if name == "state" else "number") for name in figures),
-        *((name, "") for name in ("tags", "task", "sha256 of the video")),
+    runs = [run for _, run in cells if run is not None]
+    more = [
+        *(["seed"] if "seed" not in axes and any(run.seed is not None for run in runs) else []),
+        *([PROMPT] if PROMPT not in axes and len({run.prompt for run in runs}) > 1 else []),
     ]
-    return heads, [_row(place, run, axes, with_seed=with_seed) for place, run in cells]
+    heads = [
+        *((name, _NUMBER if name == "seed" else "") for name in (*axes, *more)),
+        *((name, "") for name in ("state",)),
+        *((name, _NUMBER) for name in ("credits", "took")),
+        *((name, "") for name in ("rating", "tags", "task", "sha256 of the video")),
+    ]
+    return heads, [_row(place, run, axes, more) for place, run in cells]
 
 
-def _row(place: dict[str, Any], run: Run | None, axes: Sequence[str], *, with_seed: bool) -> Row:
-    values = [place.get(name, "") for name in axes]
-    row: Row = [(value, "text" if len(str(value)) > _LONG_VALUE else "short") for value in values]
-    if with_seed:
-        row.append((run.seed if run and run.seed is not None else "", "number"))
+def _row(place: dict[str, Any], run: Run | None, axes: Sequence[str], more: Sequence[str]) -> Row:
+    values = [(name, place.get(name, "")) for name in axes]
+    values += [(name, "" if run is None or (value := getattr(run, name)) is None else value) for name in more]
+    row: Row = [(value, _NUMBER if name == "seed" else _width(value)) for name, value in values]
     if run is None:
-        return [*row, ("to come", "short muted"), *([("", "")] * 6)]
+        return [*row, ("to come", "short kie-soft"), *([("", "")] * 6)]
     return [
         *row,
         _state(run),
-        (_credits(run), "number"),
-        (tables.clock(run.duration_s) if run.duration_s is not None else "", "number"),
-        (f"{run.rating} of 5" if run.rating else "", "number"),
+        (_credits(run), _NUMBER),
+        (tables.clock(run.duration_s) if run.duration_s is not None else "", _NUMBER),
+        (design.stars(run.rating), "short"),
         (", ".join(run.tags), "tags"),
         (run.task_id or "", "id"),
         (run.row.video_sha256 or "", "id"),
     ]
+
+
+def _width(value: object) -> str:
+    return "text" if len(str(value)) > _LONG_VALUE else "short"
 
 
 def _credits(run: Run) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ..wording import Compare
+
 if TYPE_CHECKING:
     from ..video import Likeness
 
@@ -22,6 +24,7 @@ SAME_LOOK_WORST_DISTANCE = 0.05  # of the pair of frames that is least alike
 ALIKE_SHARE = 0.5  # of the spread: clearly nearer than two seeds are
 ALIKE_DISTANCE = 0.1  # where there is no spread to go by
 LEAST_COMMON = 0.5  # of the longer video: less of it compared says nothing of the whole
+_AS_SEEDS = (0.75, 1.33)  # shares of the spread that are called "as much as two seeds"
 
 
 class Verdict(StrEnum):
@@ -41,10 +44,12 @@ class Judgement:
     Attributes:
         distance: 1 - SSIM.
         spread: The median distance between different seeds of the same request; None where it is not known.
+        sentence: What it means, plainly.
         reasons: In words, the deciding one first.
     """
 
     verdict: Verdict
+    sentence: str
     distance: float
     spread: float | None
     reasons: tuple[str, ...]
@@ -68,7 +73,13 @@ def judge(likeness: Likeness, spread: float | None = None) -> Judgement:
         raise ValueError(f"a spread is a distance from 0 to 2, not {spread!r}")
     verdict, why = _verdict(likeness, spread)
     reasons = (why, *_on_spread(likeness, spread, verdict), *_unequal(likeness), _on_sound(likeness))
-    return Judgement(verdict=verdict, distance=likeness.distance, spread=spread, reasons=reasons)
+    return Judgement(
+        verdict=verdict,
+        sentence=_sentence(likeness, spread, verdict),
+        distance=likeness.distance,
+        spread=spread,
+        reasons=reasons,
+    )
 
 
 def median_distance(distances: Iterable[float]) -> float | None:
@@ -95,9 +106,32 @@ def _verdict(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
     return _by_distance(likeness, spread)
 
 
-def _by_distance(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
+def _sentence(likeness: Likeness, spread: float | None, verdict: Verdict) -> str:
+    is_by_seeds = spread is not None and seeds_differ(spread)
+    if verdict is Verdict.ALIKE:
+        return Compare.ALIKE_BY_SEEDS if is_by_seeds else Compare.ALIKE
+    if verdict is not Verdict.DIFFERENT:
+        return str(getattr(Compare, verdict.name))
+    if _is_cut_short(likeness):
+        first, second = likeness.first, likeness.second
+        return Compare.LENGTHS.format(first=f"{first.duration_s:g}", second=f"{second.duration_s:g}")
+    if not is_by_seeds or spread is None:
+        return Compare.DIFFERENT
+    less, more = _AS_SEEDS
+    share = likeness.distance / spread
+    return (
+        Compare.LITTLE_CLOSER if share < less else Compare.BEYOND_SEEDS if share > more else Compare.AS_SEEDS
+    )
+
+
+def _is_cut_short(likeness: Likeness) -> bool:
     shorter, longer = sorted(side.duration_s for side in (likeness.first, likeness.second))
-    if shorter < longer * LEAST_COMMON:
+    return shorter < longer * LEAST_COMMON
+
+
+def _by_distance(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
+    if _is_cut_short(likeness):
+        shorter, longer = sorted(side.duration_s for side in (likeness.first, likeness.second))
         return Verdict.DIFFERENT, f"one lasts {shorter:g} s, the other {longer:g} s"
     if spread is not None and seeds_differ(spread):
         share, limit = likeness.distance / spread, ALIKE_SHARE

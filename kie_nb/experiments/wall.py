@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from .. import presenter
-from ..errors import LedgerError
-from ..fileops import finished_in_one_step
 from ..frontend import takes_results
 from ..handles import Run
-from ..paths import shown_path
+from ..saved import SavedFile
 from ..text import say
 from .wall_layout import Names, common
 from .wall_media import for_file
-from .wall_page import wall_page
+from .wall_page import save_page, wall_page
 from .wall_tiles import Tiles, request_facts
 
 
@@ -32,7 +29,7 @@ class Wall(Tiles):
         InvalidRequest: there is nothing to show, or no such axis.
     """
 
-    def save(self, path: str | os.PathLike[str], *, embed_mb: float = 20.0) -> Path:
+    def save(self, path: str | os.PathLike[str], *, embed_mb: float = 20.0) -> SavedFile:
         """Write a page that plays in any browser, with no kernel and no network.
 
         Args:
@@ -40,20 +37,12 @@ class Wall(Tiles):
             embed_mb: Small copies of the videos are put inside up to so many MB in all; the rest is linked where it is.
 
         Returns:
-            The file, as an absolute path.
+            The file, as an absolute path that shows itself as a link.
 
         Raises:
             LedgerError: the file cannot be written; what was there before is as it was.
         """
-        target = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
-        media = for_file(target.parent, limit=int(embed_mb * 1e6))
-        page = wall_page(self, media)
-        try:
-            with finished_in_one_step(target) as part:
-                part.write_text(page, encoding="utf-8")
-        except OSError as exc:
-            raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
-        return target
+        return save_page(path, lambda folder: wall_page(self, for_file(folder, limit=int(embed_mb * 1e6))))
 
     def _ipython_display_(self) -> None:
         if not takes_results():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from .. import settings as settings_
 from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..requests.pixels import small_jpeg
@@ -28,6 +30,7 @@ from .wall_tiles import Tile
 log = logging.getLogger("kie_nb")
 STILL_WIDTH = 360  # a tile is about that wide: 10 to 15 kB
 STILL_QUALITY = 72
+EMBED_LIMIT = 8_000_000  # bytes of video in one output: a third more as text, and several walls still make a notebook that opens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +70,11 @@ def is_ready(video: Path) -> bool:
     return is_picture(video) or (is_media(files.preview(video)) and is_media(files.poster(video)))
 
 
-def make_clip(video: Path) -> Clip | None:
-    """The small copy and the still of *video* (cached beside it), or None: it is no video that plays."""
+def make_clip(video: Path, *, into: Path | None = None) -> Clip | None:
+    """The small copy and the still of *video* (cached beside it, or *into* a folder), or None: it is no video that plays."""
     if is_picture(video):
         return None
-    preview = Files.of(video).preview(video)
+    preview = Files.of(video).preview(into / video.name if into else video)
     chosen = preview
     try:
         if not is_media(preview):
@@ -88,12 +91,12 @@ def make_clip(video: Path) -> Clip | None:
         return None
     frames = facts.frames or max(1, round(facts.duration_s * facts.fps))
     aspect = round(facts.width / facts.height, 4)
-    return Clip(path=chosen, fps=facts.fps, frames=frames, aspect=aspect, still=make_still(video))
+    return Clip(path=chosen, fps=facts.fps, frames=frames, aspect=aspect, still=make_still(video, into=into))
 
 
-def make_still(video: Path) -> bytes | None:
-    """A small JPEG of *video*, from its poster (cached beside it); None where none can be made."""
-    poster = video if is_picture(video) else Files.of(video).poster(video)
+def make_still(video: Path, *, into: Path | None = None) -> bytes | None:
+    """A small JPEG of *video*, from its poster (kept like the copy); None where none can be made."""
+    poster = video if is_picture(video) else Files.of(video).poster(into / video.name if into else video)
     try:
         if not is_media(poster):
             make_poster(video, poster)
@@ -113,10 +116,12 @@ def small_still(picture: Path, side: int, *, quality: int) -> bytes:
         return small_jpeg(file, side, quality=quality)
 
 
-def medium_of(video: Path, clip: Clip | None, source: Callable[[Clip], str]) -> Medium:
+def medium_of(
+    video: Path, clip: Clip | None, source: Callable[[Clip], str], *, into: Path | None = None
+) -> Medium:
     """How a page reaches *video*, whose clip is at the address that *source* gives."""
     if clip is None:
-        return Medium(source="", still=make_still(video), remark="only a still is shown here")
+        return Medium(source="", still=make_still(video, into=into), remark="only a still is shown here")
     address = source(clip)
     remark = "" if address else "no room for the video here; the file is kept beside the notebook"
     return Medium(
@@ -147,7 +152,13 @@ class Embedding:
             return None
         if not self._make and not is_ready(tile.video):
             return Medium(source="", remark="its small copy is being made")
-        return medium_of(tile.video, make_clip(tile.video), self._source)
+        if tile.run is not None:
+            return medium_of(tile.video, make_clip(tile.video), self._source)
+        with tempfile.TemporaryDirectory(
+            prefix="kie-nb-"
+        ) as folder:  # nothing is written beside a file of the user's
+            into = Path(folder)
+            return medium_of(tile.video, make_clip(tile.video, into=into), self._source, into=into)
 
     def _source(self, clip: Clip) -> str:
         size = clip.path.stat().st_size
@@ -165,6 +176,7 @@ def for_file(folder: Path, *, limit: int) -> Embedding:
     return Embedding(limit, lambda path: os.path.relpath(path, folder))
 
 
-def for_notebook(*, limit: int, make: bool = True) -> Embedding:
+def for_notebook(*, make: bool = True) -> Embedding:
     """Media of a cell's output: links lead below the notebook's folder only, elsewhere they would work nowhere."""
+    limit = 0 if settings_.current().embed == "link" else EMBED_LIMIT
     return Embedding(limit, lambda path: path.relative_to(start_folder()), make=make)

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import design
+from ..errors import LedgerError
+from ..fileops import finished_in_one_step
 from ..handles import Run
 from ..markup import ROOT, Html, data_url, document, html, joined, rendered, script_json
+from ..paths import shown_path
+from ..saved import SavedFile
 from ..text import visible_in
 from ..wording import Wall, strings
 from .wall_media import Media, Medium
@@ -55,6 +60,22 @@ def page_of(title: str, part: Part) -> str:
     return document(title=title, style=PAGE_STYLE, body=body, scripts=[part.script])
 
 
+def save_page(path: str | os.PathLike[str], text: Callable[[Path], str]) -> SavedFile:
+    """Write the page that *text* gives for the folder of its file.
+
+    Raises:
+        LedgerError: it cannot be written; what was there before is as it was.
+    """
+    target = SavedFile(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
+    try:
+        page = text(target.parent)
+        with finished_in_one_step(target) as part:
+            part.write_text(page, encoding="utf-8")
+    except OSError as exc:
+        raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
+    return target
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
     """A wall as a part of a page or the output of a cell; several on one page do not meet.
@@ -67,8 +88,8 @@ class Part:
     script: str
 
 
-def wall_part(wall: Tiles, media: Media) -> Part:
-    """The same as a part of a page."""
+def wall_part(wall: Tiles, media: Media, *, is_styled: bool = True) -> Part:
+    """The same as a part of a page, with its style sheet unless the page has it."""
     found, same = [media(tile) for tile in wall.tiles], wall.same
     data = script_json(wall_data(wall, found))
     name = hashlib.sha256(data.encode()).hexdigest()[:12]
@@ -79,8 +100,8 @@ def wall_part(wall: Tiles, media: Media) -> Part:
         "wall.html",
         root=ROOT,
         name=name,
-        style=Html(style()),
-        title=wall.title,
+        style=Html(style() if is_styled else ""),
+        title="" if wall.is_pair else wall.title,
         layout=wall.layout,
         tiles=tiles,
         spots={(tile.row, tile.col): plain for tile, plain in zip(wall.tiles, tiles, strict=True)},
@@ -120,6 +141,7 @@ def wall_data(wall: Tiles, media: Sequence[Medium | None] = ()) -> dict[str, Any
     known = media or [None] * len(wall.tiles)
     told: dict[str, Any] = {
         "title": wall.title,
+        "pair": wall.is_pair,
         "rows": wall.layout.rows,
         "cols": wall.layout.cols,
         "isGrid": wall.layout.is_grid,
@@ -137,6 +159,8 @@ def marks(run: Run) -> dict[str, Any]:
 
 def label_of(tile: Tile, same: dict[str, str]) -> str:
     """What tells *tile* from the others, in a line."""
+    if tile.name:
+        return tile.name
     own = [(name, tile.facts.get(name, str(value))) for name, value in tile.place.items() if name not in same]
     return ", ".join(f"{name} {value}" for name, value in own) or "the only one"
 

@@ -16,7 +16,9 @@ from ..tables import counted
 from ..text import in_line
 from .wall_layout import REPEAT, Names, arrange, common, differences, numbered, shown
 
+PROMPT = "prompt"
 TO_COME = "to come"
+Cell = tuple[dict[str, Any], Run | None]
 _TROUBLES = {
     "": "",
     "missing": "the file is not on this machine; %kie doctor fetches it again",
@@ -34,6 +36,8 @@ class Tile:
     row: int  # from 0
     col: int
     facts: dict[str, str] = field(repr=False)  # every parameter of its request in words
+    name: str = ""  # of one that its place does not name
+    file: Path | None = None  # in place of the run's
 
     @property
     def state(self) -> str:
@@ -44,6 +48,8 @@ class Tile:
     def video(self) -> Path | None:
         """The file, where it is on disk as it was fetched."""
         run = self.run
+        if self.file is not None:
+            return self.file
         if run is None or run.state is not State.FETCHED or video_as_fetched(run):
             return None
         return run.video
@@ -51,6 +57,8 @@ class Tile:
     @property
     def problem(self) -> str:
         """Why there is no video, in words; empty where there is one."""
+        if self.file is not None:
+            return ""
         if self.run is None or self.run.state is not State.FETCHED:
             return self.state
         return _TROUBLES[video_as_fetched(self.run)]
@@ -59,9 +67,11 @@ class Tile:
 class Tiles:
     """Videos in rows and columns, as they stand now; `Wall` says what it takes."""
 
+    is_pair = False  # shown as a comparison of two
+
     def __init__(
         self,
-        cells: Sequence[tuple[dict[str, Any], Run | None]],
+        cells: Sequence[Cell],
         *,
         rows: Names = None,
         cols: Names = None,
@@ -70,8 +80,8 @@ class Tiles:
         if not cells:
             raise InvalidRequest("There is nothing to put on a wall.", charged="")
         self.title = title
-        sent = _sent(cells)
-        places = numbered([shareable_value(place) | _prompt(place, sent) for place, _ in cells])
+        cells = as_sent(cells)
+        places = numbered([shareable_value(place) for place, _ in cells])
         self.layout = arrange(places, rows=rows, cols=cols)
         self.tiles = tuple(
             Tile(place=place, run=run, row=row, col=col, facts=facts_of(place, run))
@@ -99,31 +109,52 @@ class Tiles:
         return in_line(f"<Wall{name}: {size}, {videos}>")
 
 
-def _sent(cells: Sequence[tuple[dict[str, Any], Run | None]]) -> dict[str, set[str]]:
-    """The prompts that were sent, by the one of the place, which may have {placeholders}."""
-    sent: dict[str, set[str]] = {}
+class Pair(Tiles):
+    """Two videos, A and B, to be compared.
+
+    Args:
+        sides: The name of each, its run if it is one's, and its file.
+    """
+
+    is_pair = True
+
+    def __init__(self, sides: Sequence[tuple[str, Run | None, Path]], *, title: str) -> None:
+        self.title = title
+        self.layout = arrange([{"side": name} for name, _, _ in sides])
+        self.tiles = tuple(
+            Tile(
+                place={},
+                run=run,
+                row=0,
+                col=col,
+                facts=request_facts(run) if run else {},
+                name=name,
+                file=file,
+            )
+            for col, (name, run, file) in enumerate(sides)
+        )
+
+
+def as_sent(cells: Sequence[Cell]) -> list[Cell]:
+    """The same with prompts as they were sent, in place of templates with {placeholders}, where one always became the same."""
+    sent: dict[Any, set[str]] = {}
     for place, run in cells:
-        if run is not None and isinstance(asked := place.get("prompt"), str):
-            sent.setdefault(asked, set()).add(run.prompt)
-    return sent
-
-
-def _prompt(place: dict[str, Any], sent: dict[str, set[str]]) -> dict[str, str]:
-    """The prompt as it was sent, where it was always the same."""
-    known = sent.get(str(place.get("prompt")), set())
-    return {"prompt": min(known)} if len(known) == 1 else {}
+        if run is not None and PROMPT in place:
+            sent.setdefault(place[PROMPT], set()).add(run.prompt)
+    only = {asked: {PROMPT: min(known)} for asked, known in sent.items() if len(known) == 1}
+    return [(place | only.get(place.get(PROMPT), {}), run) for place, run in cells]
 
 
 def request_facts(run: Run) -> dict[str, str]:
     """Every parameter of a run's request, in words."""
     request = run.request
-    facts = {"prompt": run.prompt} if run.prompt else {}
+    facts = {PROMPT: run.prompt} if run.prompt else {}
     if request.image is not None:
         facts["image"] = request.image.label
     if run.seed is not None:
         facts["seed"] = str(run.seed)
     inputs = shareable_value(request.inputs)
-    facts |= {name: shown(value) for name, value in inputs.items() if name != "prompt"}
+    facts |= {name: shown(value) for name, value in inputs.items() if name != PROMPT}
     facts |= {"model": run.model, "service": run.service}
     if request.replicate:
         facts[REPEAT] = str(request.replicate + 1)

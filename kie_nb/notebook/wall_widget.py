@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import frontend
-from .. import settings as settings_
 from ..errors import KieError
 from ..experiments.wall import Wall
 from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
 from ..experiments.wall_page import marks, script, style, wall_data, wall_part
+from ..experiments.wall_tiles import Tiles
 from ..handles import Run, get_session
 from ..settings import has_widgets
 from ..text import say, visible
@@ -27,7 +27,6 @@ from ..video import read_media
 from .live_output import LiveOutput
 
 log = logging.getLogger("kie_nb")
-EMBED_LIMIT = 8_000_000  # bytes of video in one output: a third more as text, and several walls still make a notebook that opens
 REFRESH_S = 3.0  # after the last mark; where both share one output a new page makes the live view anew
 MOST_WANTED = 200  # in one message
 
@@ -62,20 +61,19 @@ def show_wall(wall: Wall) -> None:
         display(page_of(wall), raw=True)
 
 
-def page_of(wall: Wall, *, make: bool = True) -> dict[str, str]:
+def page_of(wall: Tiles, *, make: bool = True) -> dict[str, str]:
     """What is left of a wall without a kernel.
 
     Args:
         make: False takes only small copies that are there already.
     """
-    limit = 0 if settings_.current().embed == "link" else EMBED_LIMIT
-    return {"text/html": wall_part(wall, for_notebook(limit=limit, make=make)).html, "text/plain": repr(wall)}
+    return {"text/html": wall_part(wall, for_notebook(make=make)).html, "text/plain": repr(wall)}
 
 
 class LiveWall:
-    """One wall in one cell."""
+    """One wall in one cell, or in another widget."""
 
-    def __init__(self, wall: Wall) -> None:
+    def __init__(self, wall: Tiles) -> None:
         self.wall = wall
         self.widget = widget_class()(data=wall_data(wall))
         self.widget.on_msg(self._hear)

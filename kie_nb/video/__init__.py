@@ -18,7 +18,7 @@ from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .inspection import Look, inspect
 from .likeness import compare_videos
 from .preview import make_preview
-from .reading import probe, said_size, why_not_played
+from .reading import probe, why_not_played
 from .sniff import (
     ENDINGS,
     MEDIA,
@@ -63,7 +63,6 @@ __all__ = [
     "probe",
     "read_media",
     "read_request",
-    "said_size",
     "why_not_played",
     "write_request",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..home import open_file
+from ..tables import said_size
 from .bounds import TooManyPixels, open_picture
 from .facts import AnyPath, NotAVideo
 from .reading import (
@@ -17,7 +18,6 @@ from .reading import (
     duration_s,
     frame_rate,
     opened,
-    said_size,
     shown_size,
 )
 from .sniff import HEAD_BYTES, PAGES, PICTURES, SOUNDS, VIDEOS, describe_head, ending_of, missing_part

@@ -167,13 +167,6 @@ def frame_rate(stream: "VideoStream") -> Fraction:
     return stream.average_rate or stream.guessed_rate or stream.base_rate or _DEFAULT_FPS
 
 
-def said_size(size: int) -> str:
-    """A number of bytes as people read it: "812 bytes", "3 kB", "1.2 MB"."""
-    if size < 1000:  # noqa: PLR2004 - of a kilobyte
-        return f"{size} bytes"
-    return f"{size / 1e3:.0f} kB" if size < 999_500 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - of a megabyte
-
-
 def _refuse_the_obvious(place: Path, *, whole: bool) -> None:
     with open_file(place) as file:
         head = file.read(HEAD_BYTES)

@@ -140,14 +140,14 @@ def browser(args):
             nb = Notebook(chromium, lab, "n.ipynb").open()
             start = time.perf_counter()
             nb.run_cell(0)
-            seen = "c => [...c.querySelectorAll('.kie-tile img')].filter(i => i.naturalWidth).length === 24"
+            seen = "c => [...c.querySelectorAll('.kg-tile img')].filter(i => i.naturalWidth).length === 24"
             nb.wait_dom(0, seen)
             opened = time.perf_counter() - start
             print(
                 f"browser: {args.runs} runs, a page with all its posters {opened * 1000:.0f} ms after the cell began"
             )
             print(f"{'typing':28}{'answer ms':>10}{'frames':>10}{'p95 ms':>10}{'longest':>10}")
-            count = "c => c.querySelector('.kie-status').innerText"
+            count = "c => c.querySelector('.kg-status').innerText"
             for words in ("nothing typed", "in a storm", "take 12", "glacier turns"):
                 before = nb.cell(0).evaluate(count)
                 nb.page.evaluate(WATCH)

@@ -66,7 +66,7 @@ def test_words_of_a_prompt_are_read_in_every_cell(open_notebook, scheme):
     for number, name in enumerate(list(CELLS)[1:], start=4):
         nb.run_cell(number, timeout_s=120)
         if name == "panel":
-            nb.cell(number).locator(".kie-panel .kie-tile").first.wait_for(timeout=30_000)
+            nb.cell(number).locator(".kie-panel .kg-tile").first.wait_for(timeout=30_000)
         nb.page.wait_for_timeout(1500)
         check(nb, number, {"compare": None, "experiment": None, "runs": "$a$ and $b$"}.get(name, SEEN))
         nb.screenshot(f"hostile-{scheme}-{name}")

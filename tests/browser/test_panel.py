@@ -350,9 +350,9 @@ def test_in_voila(start_server, chromium):
 
 def play_and_rate_in_gallery(panel, folder):
     """The new video is the gallery's first tile, plays under the pointer, and a key gives it four stars."""
-    tile = panel.locator(".kie-tile").first
+    tile = panel.locator(".kg-tile").first
     tile.locator("img").wait_for(timeout=30_000)
-    tile.locator(".kie-media").hover()
+    tile.locator(".kg-media").hover()
     tile.locator("video").wait_for(timeout=30_000)
     assert_plays(tile.locator("video"))
     tile.focus()

@@ -1,6 +1,7 @@
 """`kie_nb.compare`: any two videos, with a verdict, figures and a strip of frames."""
 
 import base64
+import copy
 import io
 import re
 
@@ -34,29 +35,47 @@ def test_other_seeds_have_another_sound(drawn):
 
 
 def test_it_shows_itself_as_text(drawn):
-    """The verdict first, then the figures, then the reasons; a unit with each."""
+    """A plain sentence, the verdict, then the figures, then the reasons; a unit with each."""
     same = repr(kie.compare(drawn("a.mp4"), drawn("b.mp4")))
     other = repr(kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2), spread=0.5))
 
-    assert same.startswith("same bytes: a.mp4 and b.mp4\n")
+    assert same.startswith("The same file, byte for byte.\nsame bytes: a.mp4 and b.mp4\n")
     assert "- the files are equal, byte for byte" in same
     assert re.search(r"SSIM +0\.\d{4} +at worst 0\.\d{4}", other)
     assert re.search(r"distance \(1 - SSIM\) +0\.\d{4} +0\.\d\d of the 0\.5000 between seeds", other)
     assert re.search(r"picture +136 × 90, 4 frames, 1 s", other)
 
 
-def test_it_shows_itself_as_html(drawn):
-    """A table and the strip inside the page; names are text and never tags."""
+def test_it_shows_two_players_a_sentence_and_folded_numbers(drawn, tmp_path):
+    """In this order; names are text and never tags; nothing is written beside the files, and the numbers have the strip of frames."""
     found = kie.compare(drawn("<b>a.mp4"), drawn("c.mp4", seed=2))
+    before = sorted(tmp_path.iterdir())
 
     html = found._repr_html_()
 
-    picture = re.search(r'src="data:image/jpeg;base64,([^"]+)"', html)[1]
-    with Image.open(io.BytesIO(base64.b64decode(picture))) as strip:
-        assert (strip.format, strip.width) == ("JPEG", 956)
-    assert f"{found.verdict}: &lt;b&gt;a.mp4 and c.mp4" in html
+    players, said = html.split('<p role="status"')
+    assert players.count('src="data:video/mp4;base64,') == 2
+    assert said.split(">", 1)[1].startswith(found.sentence)
+    assert said.index("<details><summary") < said.index("SSIM")
+    strip = re.search(r'src="data:image/jpeg;base64,([^"]+)"', said)[1]
+    with Image.open(io.BytesIO(base64.b64decode(strip))) as picture:
+        assert (picture.format, picture.width) == ("JPEG", 956)
+    assert f"{found.verdict}: &lt;b&gt;a.mp4 and c.mp4" in said
     assert "<b>" not in html
-    assert f"{found.likeness.ssim:.4f}" in html
+    assert f"{found.likeness.ssim:.4f}" in said
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_it_can_be_saved_as_a_page(drawn, tmp_path):
+    """Which plays with no kernel; its path is a path like any other, and shows itself as a link with the file's size."""
+    page = kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2)).save("pair.html")
+
+    assert page == tmp_path / "pair.html"
+    assert page.read_text("utf-8").count('src="data:video/mp4;base64,') == 2
+    assert re.fullmatch(r"<pair\.html, \d+ kB>", repr(page))
+    assert re.search(r'<a href="pair.html"[^>]*>pair.html</a> <span[^>]*>\d+ kB</span>', page._repr_html_())
+    assert copy.deepcopy(page) == page
+    assert repr(page.parent / "gone.html").endswith("gone.html')")
 
 
 def test_what_is_said_of_one_video_stands_apart_from_what_is_said_of_both(drawn):
@@ -81,7 +100,7 @@ def test_runs_can_be_compared(monkeypatch, cat):
 
     assert found.verdict in {"alike", "different"}
     assert 0 < found.likeness.distance < 1
-    assert repr(found).startswith(f"{found.verdict}: {runs[0].label} and {runs[1].label}")
+    assert repr(found).splitlines()[1] == f"{found.verdict}: {runs[0].label} and {runs[1].label}"
     assert mixed.likeness == found.likeness
 
 

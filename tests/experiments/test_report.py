@@ -50,9 +50,26 @@ def test_it_says_what_was_asked_what_came_and_what_it_cost(exp):
         "median distance",
         "2 of 6, 3.5 of 5 in the mean",
         f"kie_nb {kie.__version__}",
-        ">SIMULATED<",
+        ">Simulated · free<",
     ):
         assert words in said, words
+    assert said.index('class="kie-wall-plain"') < said.index("<h2>Every cell") < said.index("<h2>Details")
+
+
+def test_prompts_are_those_that_were_sent(cat, simulator):
+    """In the wall, the table and the details; only the definition, which asks for all of it again, has the template."""
+    shutil.copy(cat, "cat.png")
+    exp = (
+        kie.Experiment("x", image="cat.png", seed=1, who=["cat", "dog"], prompt="The {who} smiles")
+        .run()
+        .wait(SHORT_S)
+    )
+    page, definition, details = re.split(r"<pre>|</pre>", text_of(exp.report("x.html", compare=False)))
+
+    assert "{who}" not in page + details
+    assert "{who}" in definition
+    assert "<dd>The cat smiles\nThe dog smiles</dd>" in details
+    assert page.count('<td class="short">The cat smiles</td>') == 1
 
 
 def test_what_verifying_has_cost_counts(smile):

@@ -88,6 +88,27 @@ def test_verdicts(found, spread, verdict):
     assert judged.reasons
 
 
+@pytest.mark.parametrize(
+    ("found", "spread", "sentence"),
+    [
+        (likeness(0, same_bytes=True), None, "The same file, byte for byte."),
+        (likeness(0, same_frames=True), 0.3, "The same video: every frame is equal, only the files differ."),
+        (likeness(0.01), None, "They look the same: hard to tell apart by eye."),
+        (likeness(0.09), None, "Similar shots."),
+        (likeness(0.15), 0.4, "Similar shots: clearly closer than two seeds usually are."),
+        (likeness(0.15), 0.01, "Different shots."),  # seeds that look the same say nothing
+        (likeness(0.15), None, "Different shots."),
+        (likeness(0.24), 0.4, "Different shots: only a little closer than two seeds usually are."),
+        (likeness(0.4), 0.4, "Different shots: they differ as much as two seeds usually do."),
+        (likeness(0.6), 0.4, "Different shots: they differ more than two seeds usually do."),
+        (likeness(0.01, duration_s=12.0), 0.5, "Different lengths: 5 s and 12 s."),
+    ],
+)
+def test_a_verdict_in_a_plain_sentence(found, spread, sentence):
+    """Of seeds it speaks only where their distance is known, and means something."""
+    assert judge(found, spread).sentence == sentence
+
+
 @pytest.mark.parametrize("spread", [None, 0.05, 0.3])
 def test_a_greater_distance_is_never_a_nearer_verdict(spread):
     """Over the whole range of distances."""

@@ -26,6 +26,7 @@ from kie_nb.experiments.verdict import Verdict as Alike
 from kie_nb.experiments.wall import Wall
 from kie_nb.experiments.wall_media import Medium
 from kie_nb.experiments.wall_page import wall_page
+from kie_nb.experiments.wall_tiles import Pair
 from kie_nb.ledger import Standing
 from kie_nb.ledger.states import State
 from kie_nb.notebook import page
@@ -41,6 +42,7 @@ from kie_nb.video import Likeness, Side
 
 PLAIN = "plain"
 JPEG = b"\xff\xd8\xff\xe0 a picture"
+MEDIUM = Medium(source="x.mp4", still=JPEG, fps=1.0, frames=1, aspect=1.0)
 AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 LIVELY = re.compile(r"<[a-z!/][a-z0-9]*[\s>/]")
 TEMPLATES = {"html", "Html"}
@@ -84,8 +86,13 @@ def comparison_of(value):
         "compared_s": 1.0,
     }
     likeness = Likeness(first=side, second=side, same_bytes=False, same_frames=False, compared_width=1, compared_height=1, sound=None, **figures)  # fmt: skip
-    judgement = Judgement(verdict=Alike.ALIKE, distance=0.0, spread=None, reasons=(str(value),))
-    return Comparison(first=value, second=value, likeness=likeness, judgement=judgement, strip=JPEG)
+    judgement = Judgement(
+        verdict=Alike.ALIKE, sentence=str(value), distance=0.0, spread=None, reasons=(str(value),)
+    )
+    pair = Pair([(str(value), run_of(value), Path("x.mp4"))] * 2, title=str(value))
+    return Comparison(
+        first=value, second=value, likeness=likeness, judgement=judgement, strip=JPEG, pair=pair
+    )
 
 
 def plan_of(value):
@@ -123,7 +130,7 @@ PARTS = {
     "runs": lambda value: RunList([run_of(value)])._repr_html_(),
     "experiment": lambda value: page_of_experiment(experiment_of(value)),
     "plan": lambda value: plan_of(value)._repr_html_(),
-    "comparison": lambda value: comparison_of(value)._repr_html_(),
+    "comparison": lambda value: without_script(comparison_of(value).part(lambda _: MEDIUM).html),
     "evidence": lambda value: Evidence(run_id="a" * 12, happened=value, cost=None, before=None, after=None, others=Others(), verdict=Verdict.OPEN, matched=value, logs=value)._repr_html_(),
     "findings": lambda value: Report(findings=(Finding(run=str(value), file=value, kind=str(value), what=value, done=value),), runs=1, files=1)._repr_html_(),
     "wall": lambda value: without_script(page_of(wall_of(value), make=False)["text/html"]),
@@ -192,11 +199,9 @@ def check_file(text, like):
 @pytest.mark.parametrize("value", TEXTS.values(), ids=TEXTS)
 def test_a_wall_for_a_file_is_text(value):
     """In its grid, its data and its title; its policy lets it run its own script alone and ask nobody."""
-    medium = Medium(source="x.mp4", still=JPEG, fps=1.0, frames=1, aspect=1.0)
+    text = wall_page(wall_of(value), lambda _: MEDIUM)
 
-    text = wall_page(wall_of(value), lambda _: medium)
-
-    check_file(text, wall_page(wall_of(PLAIN), lambda _: medium))
+    check_file(text, wall_page(wall_of(PLAIN), lambda _: MEDIUM))
     data = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)[1]
     assert not set("<>&") & set(data)
     assert hidden_in(json.loads(data)["title"]) == []

@@ -84,6 +84,26 @@ def test_posters_and_previews_come_as_bytes(gallery):
     assert bytes(found["buffers"][0][4:8]) == b"ftyp"
 
 
+def test_a_file_comes_in_parts(gallery):
+    """Each when it is asked for, from where the last one ended; what cannot be read is told in its place."""
+    kernel, _ = gallery
+    answers = tell(gallery, page(12))
+    kernel.until(lambda: answers("page"))
+    row = answers("page")[0]["data"]["content"]["rows"][0]
+    kernel.run("from kie_nb.notebook.gallery import media; media.PART = 1000")
+    whole, size = b"", 1
+    while len(whole) < size:
+        answers = tell(gallery, {"kind": "file", "id": row["id"], "at": len(whole)})
+        (part,) = kernel.until(lambda found=answers: found("part"))
+        size = part["data"]["content"]["size"]
+        whole += bytes(part["buffers"][0])
+    answers = tell(gallery, {"kind": "file", "id": "nobody", "at": 0}, {"kind": "file", "at": {}})
+    kernel.until(lambda: len(answers("part")) == 2)
+
+    assert whole == (kernel.folder / row["file"]).read_bytes()
+    assert all(part["data"]["content"]["why"] for part in answers("part"))
+
+
 def test_nothing_of_the_runs_is_in_the_state(gallery):
     """After pages, posters and videos: the state is the question, the chosen ones, the code, and two plain boxes."""
     kernel, widget = gallery
@@ -121,8 +141,9 @@ def walls_of(kernel):
     [
         ({"kind": "rate", "id": "no-such-run", "stars": 3}, "No run here begins with"),
         ({"kind": "rate", "stars": 9}, "1 to 5 is allowed"),
-        ({"kind": "tag", "tag": "", "is_on": True}, "cannot be a tag"),
+        ({"kind": "tag", "ids": ["{id}"], "tag": "", "is_on": True}, "cannot be a tag"),
         ({"kind": "compare", "ids": []}, "Exactly two runs"),
+        ({"kind": "export", "ids": [], "folder": "out"}, "no run"),
         ({"kind": "wall", "ids": []}, "nothing to put on a wall"),
         ({"kind": "use"}, "the form is gone"),
     ],
@@ -135,7 +156,7 @@ def test_what_goes_wrong_is_told(gallery, content, words):
     kernel.until(lambda: answers("page"))
     first = answers("page")[0]["data"]["content"]["rows"][0]["id"]
     kernel.run("said.clear()")
-    tell(gallery, {"id": first, **content})
+    tell(gallery, {"id": first, **content, **({"ids": [first]} if content.get("ids") else {})})
 
     kernel.until(lambda: words in kernel.value("' '.join(said)"))
 

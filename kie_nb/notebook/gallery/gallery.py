@@ -7,6 +7,7 @@ runs on the dispatcher's thread, the ledger on its executor and files in workers
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from ...errors import KieError
 from ...handles import Run, get_session
 from ...handles.registry import PAGE_SIZE, Found, browse
 from ...text import visible
+from ...video import mime_of
+from ...wording import Gallery as Words
 from ..card import widgets
 from ..run_cell import cell_of
 from . import media
@@ -38,13 +41,19 @@ class Gallery:
     Args:
         use: Called with a run whose settings are wanted, on the dispatcher's thread.
         say: Called with a line for the user when something did not work, on the dispatcher's thread.
+        use_with_seed: Like *use*, with the seed of the run; None offers no such button.
 
     Attributes:
         box: The widget to show; it can be shown in several places.
     """
 
-    def __init__(self, use: Callable[[Run], object], say: Callable[[str], None]) -> None:
-        self._use, self._say = use, say
+    def __init__(
+        self,
+        use: Callable[[Run], object],
+        say: Callable[[str], None],
+        use_with_seed: Callable[[Run], object] | None = None,
+    ) -> None:
+        self._say = say
         self._newest = Newest()
         self._shown: dict[str, Run] = {}
         self._is_due = False
@@ -53,14 +62,19 @@ class Gallery:
             "page": self._page,
             "posters": self._posters,
             "video": self._video,
-            "rate": lambda asked: self._marked(asked, lambda run: run.rate(asked.get("stars") or None)),
+            "rate": self._rate,
             "tag": self._tag,
-            "use": self._use_settings,
+            "file": self._file,
+            "use": lambda asked: self._handed(asked, use),
+            "reuse": lambda asked: self._handed(asked, use_with_seed or use),
             "copy": self._copy,
             "compare": self._compare,
             "wall": lambda asked: self._show_below(asked, self._results.wall),
+            "export": lambda asked: self._show_below(
+                asked, functools.partial(self._results.export, folder=str(asked.get("folder")))
+            ),
         }
-        self._view = GalleryWidget()
+        self._view = GalleryWidget(reuses_seed=use_with_seed is not None)
         self._view.on_msg(self._heard)
         self._results = Results()
         self.box = widgets().VBox([self._view, self._results.box])
@@ -93,7 +107,7 @@ class Gallery:
             self._say(" ".join(exc.lines()))
         except Exception as exc:
             log.exception("the gallery failed")
-            self._say(f"The gallery failed: {exc!r}. Nothing was charged.")
+            self._say(Words.FAILED.format(why=repr(exc)))
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
@@ -152,14 +166,30 @@ class Gallery:
         else:
             self._send({"kind": "video", "id": run.id, "mime": mime}, [content])
 
+    async def _file(self, asked: Asked) -> None:
+        """A part of the file itself; the browser asks for one after the other."""
+        at = asked.get("at") if isinstance(asked.get("at"), int) else 0
+        told = {"kind": "part", "who": asked.get("who"), "id": asked.get("id"), "at": at}
+        try:
+            run = await self._run(asked)
+            size, content = await asyncio.wrap_future(media.workers().submit(media.part_of, run.video, at))
+        except (KieError, OSError) as exc:
+            self._send({**told, "why": visible(str(exc))}, [b""])
+        else:
+            name = visible(run.video.name) if run.video else ""
+            self._send({**told, "size": size, "name": name, "mime": mime_of(name)}, [content])
+
     # --- what people say of a run ------------------------------------------------------------------------------------
 
     async def _tag(self, asked: Asked) -> None:
         tag = str(asked.get("tag"))
-        await self._marked(asked, lambda run: run.tag(tag) if asked.get("is_on") else run.untag(tag))
+        for run in await self._runs(asked):
+            await self._marked(run, lambda run: run.tag(tag) if asked.get("is_on") else run.untag(tag))
 
-    async def _marked(self, asked: Asked, mark: Callable[[Run], Run]) -> None:
-        run = await self._run(asked)
+    async def _rate(self, asked: Asked) -> None:
+        await self._marked(await self._run(asked), lambda run: run.rate(asked.get("stars") or None))
+
+    async def _marked(self, run: Run, mark: Callable[[Run], Run]) -> None:
         try:
             await self._ledger(lambda: mark(run))
         finally:  # the tile says what is in the ledger, also when that is not what was clicked
@@ -167,8 +197,8 @@ class Gallery:
 
     # --- what is done with runs ----------------------------------------------------------------------------------------
 
-    async def _use_settings(self, asked: Asked) -> None:
-        self._use(await self._run(asked))
+    async def _handed(self, asked: Asked, use: Callable[[Run], object]) -> None:
+        use(await self._run(asked))
 
     async def _copy(self, asked: Asked) -> None:
         run = await self._run(asked)
@@ -176,7 +206,7 @@ class Gallery:
         self._send({"kind": "cell", "who": asked.get("who"), "id": run.id, "text": text})
 
     async def _compare(self, asked: Asked) -> None:
-        self._announce("measuring…")
+        self._announce(Words.MEASURING)
         await self._show_below(asked, self._results.compare)
 
     async def _show_below(self, asked: Asked, show: Callable[[list[Run]], Coroutine[Any, Any, str]]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 from ...engine.dispatcher import Threads
 from ...errors import KieError
-from ...home import is_plain_file
+from ...home import is_plain_file, open_file
 from ...ledger import Files
 from ...video import is_media, read_media
 from ..video import make_assets, still_of
 
+PART = 4_000_000  # bytes of a file in one message
 TILE_WIDTH = 480  # twice what a tile is wide: sharp on dense screens, about 15 kB
 GONE = "the file is not on this machine; %kie doctor looks for it"
 
@@ -45,3 +47,13 @@ def moving(video: Path | None) -> tuple[bytes, str]:
     if assets.content is None:
         raise KieError("No preview of it can be made.", hint="open the file itself")
     return assets.content, assets.mime
+
+
+def part_of(video: Path | None, at: int) -> tuple[int, bytes]:
+    """How large the file is, and some of its bytes from *at* on."""
+    if video is None or not is_plain_file(video):
+        raise KieError(f"{GONE}.")
+    with open_file(video) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(min(max(at, 0), size))
+        return size, file.read(PART)

@@ -11,14 +11,17 @@ import ipywidgets as kit
 
 from ...engine.dispatcher import Threads
 from ...errors import InvalidRequest, KieError
-from ...handles import Run
-from ...markup import ROOT, Html, html
+from ...handles import Run, get_session
+from ...markup import ROOT, Html, html, joined
+from ...operations.exporting import export
 from ...tables import counted
+from ...wording import Gallery as Words
 from .. import page
 from . import media
 
 if TYPE_CHECKING:
-    from ...experiments.wall import Wall
+    from ...experiments.comparison import Comparison
+    from ...experiments.wall_tiles import Tiles
     from ..wall_widget import LiveWall
 
 T = TypeVar("T")
@@ -41,9 +44,7 @@ class Results:
     def _parts(self) -> tuple[Any, Any, Any]:
         """The head, its title and the body; made when there is something to show, for each costs messages."""
         title, body = kit.HTML(), kit.HTML()
-        close = kit.Button(
-            description="Close", tooltip="take this away", layout={"width": "auto", "margin": "0 0 0 auto"}
-        )
+        close = kit.Button(description=Words.CLOSE, layout={"width": "auto", "margin": "0 0 0 auto"})
         close.on_click(lambda _button: self.clear())
         return kit.HBox([title, close], layout={"align_items": "center"}), title, body
 
@@ -57,28 +58,42 @@ class Results:
             self._parts[2].value = ""
 
     async def compare(self, runs: list[Run]) -> str:
-        """Measure how alike two runs are, and show it; gives the verdict, or nothing if the place was emptied meanwhile."""
+        """Measure how alike two runs are, and show it; gives what it means, or nothing if the place was emptied meanwhile."""
         if len(runs) != TWO:
             raise InvalidRequest("Exactly two runs can be compared.", charged="")
-        names = f"{runs[0].label} and {runs[1].label}"
-        number = self._begin(f"Compare {names}", f"measuring {names}…")
-        shown, verdict = await self._made(number, media.measuring(), _compared, runs)
-        if number != self._number:
-            return ""
-        self._parts[2].value = html('<div style="{};overflow-x:auto">{}</div>', page.FONT, shown)
-        return verdict
+        names = " · ".join(run.label for run in runs)
+        number = self._begin(names, Words.MEASURING)
+        found = await self._made(number, media.measuring(), _compared, runs)
+        return found.sentence if self._play(number, found.pair, found.said()) else ""
 
     async def wall(self, runs: list[Run]) -> str:
         """Show runs side by side; gives what is shown, in a line."""
+        title = Words.WALL_OF.format(runs=counted(len(runs), "video"))
+        number = self._begin(title, "")
+        self._play(number, await self._made(number, media.workers(), _wall_of, runs))
+        return title
+
+    async def export(self, runs: list[Run], *, folder: str) -> str:
+        """Copy runs into *folder*; gives what was written, in a line."""
+        number = self._begin(Words.EXPORTING, "")
+        session = get_session()
+        found = await self._made(number, media.workers(), lambda some: export(session, folder, some), runs)
+        if number == self._number:
+            self._parts[2].value = html(
+                "{}", found._repr_html_() if hasattr(found, "_repr_html_") else _text(repr(found))
+            )
+        return repr(found)
+
+    def _play(self, number: int, tiles: Tiles, *below: Html) -> bool:
+        """Whether the place is still wanted, and then has the videos of *tiles*, and what is said below them."""
         from ..wall_widget import LiveWall
 
-        words = f"Wall of {counted(len(runs), 'run')}"
-        number = self._begin(words, "")
-        wall = await self._made(number, media.workers(), _wall_of, runs)
-        if number == self._number:
-            self._wall = LiveWall(wall)
-            self.box.children = (self._parts[0], self._wall.widget)
-        return words
+        if number != self._number:
+            return False
+        self._wall = LiveWall(tiles)
+        self._parts[2].value = joined(below)
+        self.box.children = (self._parts[0], self._wall.widget, *([self._parts[2]] if below else []))
+        return True
 
     async def _made(
         self, number: int, workers: Threads, make: Callable[[list[Run]], T], runs: list[Run]
@@ -88,8 +103,10 @@ class Results:
             return await asyncio.wrap_future(workers.submit(make, runs))
         except Exception as exc:
             if number == self._number:
-                words = " ".join(exc.lines()) if isinstance(exc, KieError) else f"This did not work: {exc!r}."
-                self._parts[2].value = _text(words)
+                why = (
+                    " ".join(exc.lines()) if isinstance(exc, KieError) else Words.FAILED.format(why=repr(exc))
+                )
+                self._parts[2].value = _text(why)
             raise
 
     def _begin(self, title: str, text: str) -> int:
@@ -108,17 +125,16 @@ class Results:
         self._wall = None
 
 
-def _wall_of(runs: list[Run]) -> Wall:
+def _wall_of(runs: list[Run]) -> Tiles:
     from ...experiments.wall import wall_of
 
     return wall_of(runs)
 
 
-def _compared(runs: list[Run]) -> tuple[Html, str]:
+def _compared(runs: list[Run]) -> Comparison:
     from ...experiments.comparison import compare
 
-    found = compare(*runs)
-    return found.html(), f"{found.verdict}: {found.first} and {found.second}"
+    return compare(*runs)
 
 
 def _text(text: str) -> Html:

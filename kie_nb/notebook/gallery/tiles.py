@@ -9,9 +9,11 @@ from ...home import is_plain_file
 from ...ledger import is_picture
 from ...paths import shown_path
 from ...text import visible_in
+from ...wording import Gallery
 from .. import page
 
-PROMPT_LENGTH = 300  # two lines are shown, this much in the tooltip
+PROMPT_LENGTH = 300  # a line is shown, this much in the tooltip
+WHOLE_LENGTH = 5000  # where it is shown large
 
 
 def tile(run: Run) -> dict[str, Any]:
@@ -20,6 +22,7 @@ def tile(run: Run) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": run.id,
         "prompt": page.short(run.prompt, PROMPT_LENGTH),
+        "whole": run.prompt[:WHOLE_LENGTH],
         "seed": run.seed,
         "cost": short_cost(run),
         "cost_in_full": page.cost(run),
@@ -42,5 +45,5 @@ def tile(run: Run) -> dict[str, Any]:
 def short_cost(run: Run) -> str:
     """The cost in a word or two; unknown is never 0, and a simulated price is never money."""
     if run.service == "simulator":
-        return "free"
-    return "cost not reported" if run.credits is None else f"{run.credits:g} credits"
+        return Gallery.IN_SIMULATOR
+    return Gallery.NOT_REPORTED if run.credits is None else f"{run.credits:g} credits"

@@ -48,6 +48,7 @@ class Store extends EventTarget {
     this.videos = new Kept(VIDEOS_KEPT);
     this.failed = new Map();
     this.wanted = new Set();
+    this.parts = new Map(); // of files that are fetched: who waits for which
     this.asked = { ...START, ...model.get("asked") };
     this.chosen = new Set(model.get("chosen"));
     this.listener = (content, buffers) => this.hear(content, buffers || []);
@@ -83,7 +84,7 @@ class Store extends EventTarget {
   }
 
   hear(content, buffers) {
-    const answer = { page: "hearPage", posters: "hearPosters", video: "hearVideo", "no-video": "hearNoVideo", tile: "hearTile" };
+    const answer = { page: "hearPage", posters: "hearPosters", video: "hearVideo", "no-video": "hearNoVideo", tile: "hearTile", part: "hearPart" };
     if (answer[content.kind]) this[answer[content.kind]](content, buffers);
     else if (!content.who || content.who === this.who) this.tell(content.kind, content);
   }
@@ -132,6 +133,30 @@ class Store extends EventTarget {
     this.wanted.delete(content.id);
     this.failed.set(content.id, content.why);
     this.tell("video", content.id);
+  }
+
+  /** The file of a run, as a blob with its name: the kernel sends part by part, each when it is asked for. */
+  async file(id, told) {
+    const found = [];
+    for (let at = 0; ; ) {
+      told(at ? at / found.size : 0);
+      const { content, bytes } = await new Promise((done) => {
+        this.parts.set(`${id} ${at}`, done);
+        this.send({ kind: "file", id, at });
+      });
+      if (content.why) throw new Error(content.why);
+      found.push(bytes);
+      found.size = content.size;
+      at += bytes.byteLength;
+      if (at >= content.size) return { blob: new Blob(found, { type: content.mime }), name: content.name };
+    }
+  }
+
+  hearPart(content, [bytes]) {
+    const key = `${content.id} ${content.at}`;
+    if (content.who !== this.who) return;
+    this.parts.get(key)?.({ content, bytes });
+    this.parts.delete(key);
   }
 
   hearTile(content) {

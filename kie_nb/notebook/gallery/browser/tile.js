@@ -1,4 +1,4 @@
-// One run: its poster, its preview under the pointer or the focus, and what can be said of it and done with it.
+// One run among the others: its still, its preview under the pointer or the focus, and what is done with it most.
 
 const HOVER_MS = 120; // a pointer on its way across asks for nothing
 
@@ -6,57 +6,47 @@ class Tile {
   constructor(row, view) {
     this.view = view;
     this.store = view.store;
+    this.id = row.id;
     this.video = null;
-    this.isPinned = false; // clicked or entered: it plays with its sound and controls until clicked again
-    this.build(row.id);
+    this.build();
     this.update(row);
   }
 
-  build(id) {
-    this.id = id;
-    this.still = make("img", { class: "kie-still", alt: "", draggable: "false" });
-    this.badge = make("span", { class: "kie-badge", title: "made by the embedded simulator, not by Kie.ai; costs nothing" }, "SIMULATED");
-    this.note = make("div", { class: "kie-note" });
-    this.box = make("input", { type: "checkbox", tabindex: "-1", "aria-label": "choose" });
-    this.box.addEventListener("click", (event) => {
-      event.stopPropagation();
-      this.view.choice.choose(this, this.box.checked, event.shiftKey);
-    });
-    const pick = make("label", { class: "kie-pick", onclick: (event) => event.stopPropagation() }, this.box);
-    this.media = make("div", { class: "kie-media", onclick: () => this.toggle() }, this.still, this.note, pick);
-    this.prompt = make("div", { class: "kie-prompt" });
-    this.words = make("span", {});
-    this.facts = make("div", { class: "kie-facts" }, this.badge, this.words); // on the picture it would cover what is burnt into it
-    this.element = make("div", { class: "kie-tile", role: "group", tabindex: "-1" }, this.media, this.prompt, this.facts);
-    this.stars = new Stars(this);
-    this.tags = new Tags(this);
-    this.acts = new Acts(this);
-    this.element.append(make("div", { class: "kie-marks" }, this.stars.element, this.tags.element), this.acts.element);
+  build() {
+    const { id, store, view } = this;
+    this.still = make("img", { class: "kg-still", alt: "", draggable: "false", onload: () => view.measure(this.still) });
+    this.note = make("div", { class: "kg-note" });
+    this.box = make("input", { type: "checkbox", "aria-label": WORDS.CHOOSE, onclick: (event) => view.choice.choose(this, this.box.checked, event.shiftKey) });
+    const pick = make("label", { class: "kg-pick", onclick: (event) => event.stopPropagation() }, this.box);
+    this.media = make("div", { class: "kg-media", onclick: () => view.stage.open(this.row, this) }, this.still, this.note, pick);
+    this.prompt = make("div", { class: "kie-cut" });
+    this.stars = starRating((stars) => view.rate(id, stars));
+    this.facts = make("span", { class: "kie-soft kie-cut kg-facts" });
+    const acts = make("div", { class: "kie-row kg-acts" }, ...reuseButtons(view, id, true), make("span", { class: "kie-grow" }), downloadButton(view, id), iconButton("open", WORDS.OPEN, () => view.stage.open(this.row, this)));
+    const words = make("div", { class: "kg-words" }, this.prompt, make("div", { class: "kie-row kg-line" }, this.stars.element, this.facts), acts);
+    this.element = make("div", { class: "kg-tile", role: "group", tabindex: "-1" }, this.media, words);
     this.item = make("li", {}, this.element);
     this.element.addEventListener("focusin", (event) => {
-      this.view.activate(this);
+      view.activate(this);
       if (event.target === this.element) this.look("focus", true);
     });
     this.element.addEventListener("focusout", () => this.look("focus", false));
     this.media.addEventListener("pointerenter", () => this.look("hover", true));
     this.media.addEventListener("pointerleave", () => this.look("hover", false));
+    this.open(false);
   }
 
   update(row) {
     this.row = row;
-    this.prompt.textContent = row.prompt || "(no prompt)";
+    this.prompt.textContent = row.prompt || WORDS.NO_PROMPT;
     this.prompt.title = row.prompt;
-    this.badge.hidden = !row.is_simulated;
-    const seed = row.seed === null ? "" : `seed ${row.seed}`;
-    this.words.textContent = [seed, row.cost, age(row.at)].filter(Boolean).join(" · ");
-    this.facts.title = `${row.cost_in_full}; ${row.model}; ${new Date(row.at).toLocaleString()}`;
-    this.element.setAttribute("aria-label", [row.prompt, seed, row.cost, row.is_simulated ? "simulated" : ""].filter(Boolean).join(", "));
-    this.stars.update(row.rating);
-    this.tags.update(row.tags);
-    this.acts.update(row);
+    this.facts.textContent = factsOf(row).join(" · ");
+    this.facts.title = [...factsOf(row), ...row.tags.map(shown)].join(" · ");
+    this.element.setAttribute("aria-label", [row.prompt, ...factsOf(row)].filter(Boolean).join(", "));
+    this.stars.show(row.rating);
     this.paint();
     this.mark();
-    this.say(row.has_file ? "" : "The file is not on this machine. %kie doctor looks for it.");
+    this.say(row.has_file ? "" : WORDS.NO_FILE);
   }
 
   paint() {
@@ -67,82 +57,100 @@ class Tile {
 
   mark() {
     this.box.checked = this.store.chosen.has(this.id);
-    this.element.classList.toggle("kie-is-chosen", this.box.checked);
+    this.element.classList.toggle("kg-chosen", this.box.checked);
   }
 
   /** Whether Tab leads into it: of all tiles, only into the active one. */
   open(isOpen) {
-    const tabindex = isOpen ? "0" : "-1";
-    this.element.setAttribute("tabindex", tabindex);
-    for (const each of this.element.querySelectorAll("button, input, [role=slider]")) each.setAttribute("tabindex", tabindex);
+    for (const each of [this.element, ...this.element.querySelectorAll("button, input, [role=slider]")]) each.tabIndex = isOpen ? 0 : -1;
   }
 
   say(text) {
     this.note.textContent = text;
-    this.media.classList.toggle("kie-says", Boolean(text));
+    this.media.classList.toggle("kg-says", Boolean(text));
   }
 
-  // --- playing ---------------------------------------------------------------------------------------------------
+  // --- a look at what moves ----------------------------------------------------------------------------------------
 
   look(by, isOn) {
     this[by] = isOn;
     clearTimeout(this.pause);
-    if (this.isPinned) return;
     if (!this.hover && !this.focus) this.stop();
     else if (!movesLittle()) this.pause = setTimeout(() => this.play(), HOVER_MS);
   }
 
-  toggle() {
-    this.isPinned = !this.isPinned;
-    if (this.isPinned) {
-      this.view.pin(this);
-      this.play();
-    } else this.stop();
-  }
-
   play() {
-    if (!this.row.has_file || this.row.is_picture) return;
-    if (this.store.failed.has(this.id)) this.say(this.store.failed.get(this.id));
+    if (!this.row.has_file || this.row.is_picture || this.view.stage.row) return;
     this.isWanted = true;
-    const url = this.store.video(this.id);
-    if (url) this.show(url);
-    else this.media.classList.add("kie-loading");
+    this.arrived();
   }
 
-  show(url) {
-    this.media.classList.remove("kie-loading");
-    if (!this.video) {
-      this.video = make("video", { loop: true, playsinline: true, "aria-label": `video: ${this.row.prompt}`, tabindex: "-1" });
-      this.video.addEventListener("click", (event) => this.isPinned && event.stopPropagation());
-      this.still.after(this.video);
-    }
-    this.video.controls = this.isPinned;
-    this.video.muted = !this.isPinned;
-    if (this.video.src !== url) this.video.src = url;
-    this.video.play().catch(() => {
-      if (!this.video || this.video.muted) return;
-      this.video.muted = true; // sound needs a click that the browser has seen
-      this.video.play().catch(() => {});
-    });
-  }
-
-  /** Its bytes have come, or the news that there are none. */
+  /** Its bytes are sent for, or have come, or the news that there are none. */
   arrived() {
-    this.media.classList.remove("kie-loading");
-    const url = this.store.videos.get(this.id);
-    if (!url) this.say(this.store.failed.get(this.id) || "");
-    else if (this.isWanted) this.show(url);
+    if (!this.isWanted) return;
+    const url = this.store.video(this.id);
+    const why = this.store.failed.get(this.id);
+    this.media.classList.toggle("kg-loading", !url && !why);
+    if (why) this.say(why);
+    if (!url || this.video) return;
+    this.video = make("video", { loop: true, playsinline: true, tabindex: "-1", "aria-hidden": "true", src: url });
+    this.video.muted = true;
+    this.still.after(this.video);
+    this.video.play().catch(() => {}); // it has left meanwhile
   }
 
   stop() {
-    this.isWanted = this.isPinned = false;
-    this.media.classList.remove("kie-loading");
-    if (this.video) {
-      this.video.pause();
-      this.video.removeAttribute("src");
-      this.video.load();
-      this.video.remove();
-      this.video = null;
-    }
+    this.isWanted = false;
+    clearTimeout(this.pause);
+    this.media.classList.remove("kg-loading");
+    unload(this.video);
+    this.video = null;
   }
+}
+
+/** Seed, cost and age; what is simulated says so, for it costs nothing. */
+function factsOf(row) {
+  return [row.seed === null ? "" : `${WORDS.SEED} ${row.seed}`, row.cost].filter(Boolean);
+}
+
+/** The ways to make another one like it; in a tile in one word each. */
+function reuseButtons({ store }, id, isTile) {
+  const ways = [["use", WORDS.REUSE, WORDS.REUSE_SETTINGS], ["reuse", WORDS.WITH_SEED, WORDS.REUSE_WITH_SEED]].slice(0, store.model.get("reuses_seed") ? 2 : 1);
+  return ways.map(([kind, word, name]) => button(isTile ? word : name, () => store.send({ kind, id }), { kind: isTile ? "quiet" : "", title: name, "aria-label": name }));
+}
+
+function downloadButton(view, id) {
+  const element = iconButton("download", WORDS.DOWNLOAD, async () => {
+    if (element.getAttribute("aria-disabled") === "true") return;
+    element.setAttribute("aria-disabled", "true");
+    try {
+      const { blob, name } = await view.store.file(id, (part) => view.bar.say(fill(WORDS.DOWNLOADING, { percent: Math.floor(100 * part) })));
+      const link = make("a", { href: URL.createObjectURL(blob), download: name });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      view.bar.say(fill(WORDS.DOWNLOADED, { name }));
+    } catch (error) {
+      view.bar.say(error.message, true);
+    }
+    element.removeAttribute("aria-disabled");
+  });
+  return element;
+}
+
+function unload(video) {
+  if (!video) return;
+  video.pause();
+  video.removeAttribute("src");
+  video.load(); // else it keeps its bytes
+  video.remove();
+}
+
+/** *text* with signs that nobody sees as escapes; what goes back to the kernel stays as it came. The kernel does so with all else. */
+function shown(text) {
+  const escape = (sign) => `\\u${sign.codePointAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\u00ad\u200b\u2060-\u2064\ufeff]/gu, escape);
+}
+
+function movesLittle() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

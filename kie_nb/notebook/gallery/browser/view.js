@@ -1,4 +1,4 @@
-// The gallery on the page: a bar, and a list of tiles of which one can be reached by Tab and the others by arrows.
+// The gallery on the page: a bar, and a list of tiles of which one can be reached by Tab and the others by arrows, or one large.
 
 const GROWING_MS = 4000;
 
@@ -6,15 +6,17 @@ class View {
   constructor(store, el) {
     this.store = store;
     this.tiles = new Map();
+    this.ratios = new Map(); // how many stills have which shape
     this.active = null;
-    this.pinned = null;
-    this.tagsId = `kie-tags-${Math.random().toString(36).slice(2)}`;
+    this.turning = 0; // over the end of the page, while the next one is on its way
+    this.tagsId = `kg-tags-${Math.random().toString(36).slice(2)}`;
     this.choice = new Choice(this);
     this.bar = new Bar(this);
+    this.stage = new Stage(this);
     this.known = make("datalist", { id: this.tagsId });
     this.live = make("span", { class: "kie-unseen", role: "status" });
-    this.list = make("ul", { class: "kie-list", role: "list", "aria-label": "videos" });
-    this.element = make("section", { class: "kie-gallery mathjax_ignore tex2jax_ignore", "aria-label": "Gallery" }, this.bar.element, this.list, this.known, this.live);
+    this.list = make("ul", { class: "kg-list", role: "list", "aria-label": WORDS.VIDEOS });
+    this.element = make("section", { class: "kie kie-gallery mathjax_ignore tex2jax_ignore", "aria-label": WORDS.TITLE }, this.bar.element, this.stage.element, this.list, this.known, this.live);
     // Lab's own keys (1-6 turn a cell into a heading, d d deletes it) must not act on what is pressed in here. Its rules are
     // for `:focus`, and it meets them before it looks at what is around: the mark has to be on the very element.
     this.element.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
@@ -24,17 +26,23 @@ class View {
       page: (found) => this.show(found),
       asked: () => this.list.setAttribute("aria-busy", "true"),
       chosen: () => this.showChosen(),
-      cell: (found) => this.tiles.get(found.id)?.acts.copied(found.text),
+      cell: (found) => this.stage.copied(found.id, found.text),
       below: () => this.lookBelow(),
       announce: (found) => this.announce(found.text),
-      slow: () => this.bar.slow(),
-      poster: (id) => this.tiles.get(id)?.paint(),
-      video: (id) => this.tiles.get(id)?.arrived(),
-      tile: (row) => this.tiles.get(row.id)?.update(row),
+      slow: () => this.bar.say(WORDS.SLOW),
+      poster: (id) => this.each(id, (shown) => shown.paint()),
+      video: (id) => this.each(id, (shown) => shown.arrived()),
+      tile: (row) => this.each(row.id, (shown) => shown.update(row)),
     };
     this.listeners = Object.entries(this.heard).map(([kind, act]) => [kind, (event) => act(event.detail)]);
     for (const [kind, listener] of this.listeners) store.addEventListener(kind, listener);
     if (store.found) this.show(store.found);
+  }
+
+  /** What shows this run: its tile, and the stage. */
+  each(id, act) {
+    const shown = [this.tiles.get(id), this.stage.row?.id === id && this.stage];
+    for (const each of shown) if (each) act(each);
   }
 
   show(found) {
@@ -56,6 +64,42 @@ class View {
     this.list.removeAttribute("aria-busy");
     this.known.replaceChildren(...found.tags.map((tag) => make("option", { value: tag })));
     this.bar.update(found);
+    const tile = this.turning && this.stage.row && [...this.tiles.values()].at(this.turning > 0 ? 0 : -1);
+    this.turning = 0;
+    if (tile) this.stage.open(tile.row, tile);
+  }
+
+  /** The tiles, or one run large in their place. */
+  enlarge(isLarge) {
+    this.list.hidden = isLarge;
+  }
+
+  /** Tiles have the shape that most stills of the page have. */
+  measure({ naturalWidth: width, naturalHeight: height }) {
+    const ratio = clamp(width / height, 0.5625, 2.4).toFixed(3);
+    this.ratios.set(ratio, (this.ratios.get(ratio) ?? 0) + 1);
+    const [[most]] = [...this.ratios].sort(([, one], [, other]) => other - one);
+    this.element.style.setProperty("--kg-ratio", most);
+  }
+
+  rate(id, stars) {
+    this.each(id, (shown) => shown.stars.show(stars)); // at once; the answer says what the ledger has
+    this.store.send({ kind: "rate", id, stars });
+    this.announce(stars ? fill(WORDS.RATED, { count: stars }) : WORDS.UNRATED);
+  }
+
+  placeOf(id) {
+    const { count, page, size } = this.store.found;
+    const place = [...this.tiles.keys()].indexOf(id);
+    return place < 0 ? "" : fill(WORDS.PLACE, { place: ((page - 1) * size + place + 1).toLocaleString("en"), count: count.toLocaleString("en") });
+  }
+
+  /** From the run that is shown large to the one before or after it, over the end of the page too. */
+  turn(by) {
+    const tiles = [...this.tiles.values()];
+    const tile = tiles[tiles.findIndex((each) => each.id === this.stage.row.id) + by];
+    if (tile) this.stage.open(tile.row, tile);
+    else if (this.bar.turn(by)) this.turning = by;
   }
 
   showChosen() {
@@ -88,10 +132,6 @@ class View {
     this.live.textContent = text;
   }
 
-  reach(tile) {
-    tile.open(tile === this.active);
-  }
-
   activate(tile) {
     if (this.active === tile) return;
     this.active?.open(false);
@@ -99,16 +139,10 @@ class View {
     tile?.open(true);
   }
 
-  pin(tile) {
-    if (this.pinned && this.pinned !== tile) this.pinned.stop();
-    this.pinned = tile;
-  }
-
   key(event) {
     const tile = this.active;
-    const isTyped = event.target.matches("input:not([type=checkbox]), textarea");
-    if (!tile || isTyped || event.ctrlKey || event.metaKey || event.altKey) return;
-    const act = /^[0-5]$/.test(event.key) ? () => tile.stars.rate(Number(event.key)) : this.act(event, tile);
+    if (!tile || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = /^[0-5]$/.test(event.key) ? () => this.rate(tile.id, Number(event.key)) : this.act(event, tile);
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
@@ -117,7 +151,6 @@ class View {
 
   /** What a key does on the tile itself; its controls have their own. */
   act(event, tile) {
-    if (event.key === "Escape" && this.pinned) return () => this.pinned.stop();
     if (event.target !== tile.element) return undefined;
     return {
       ArrowLeft: () => this.step(-1),
@@ -128,7 +161,7 @@ class View {
       End: () => this.step(this.tiles.size),
       PageUp: () => this.bar.turn(-1),
       PageDown: () => this.bar.turn(1),
-      Enter: () => tile.toggle(),
+      Enter: () => this.stage.open(tile.row, tile),
       " ": () => this.choice.choose(tile, !tile.box.checked, event.shiftKey),
     }[event.key];
   }
@@ -147,9 +180,14 @@ class View {
   close() {
     this.bar.close();
     this.lookAway();
+    this.stage.leave();
     for (const [kind, listener] of this.listeners) this.store.removeEventListener(kind, listener);
     for (const tile of this.tiles.values()) tile.stop();
   }
+}
+
+function sameList(one, other) {
+  return one.length === other.length && one.every((each, place) => each === other[place]);
 }
 
 // Called once for each model: its views share one store. (The model that they are given is not the same object.)
