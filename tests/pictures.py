@@ -21,7 +21,7 @@ CELL = (
     "The cat looks up, takes a breath and smiles. Soft natural light, steady framing."
 )
 PROMPT = "The cat looks up, takes a breath and smiles."
-PLAYS = "cell => !cell.querySelector('.jupyter-widgets') && cell.querySelector('video')?.readyState >= 2"
+PLAYS = "cell => cell.querySelector('.kie-card video')?.readyState >= 2"
 WIDTH, FRAME_S, PLAYED_S, MOST_BYTES = 720, 0.12, 3.0, 1_500_000
 
 

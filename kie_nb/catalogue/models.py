@@ -25,6 +25,7 @@ class ModelInput(BaseModel):
     image_field: ClassVar[str | None] = None
     credits_per_second: ClassVar[dict[str, float]] = {}
     prices_as_of: ClassVar[str] = ""
+    typical_s: ClassVar[float | None] = None  # how long a task takes at work, about
 
     @classmethod
     def credits(cls, inputs: dict[str, Any]) -> float | None:
@@ -71,6 +72,9 @@ class _Wan25(ModelInput):
     # 720p 5 s is $0.30, 1080p 10 s $1.00; the price page of Sep-Oct 2026 and the callback example of the model's own page agree.
     credits_per_second: ClassVar[dict[str, float]] = {"720p": 12.0, "1080p": 20.0}
     prices_as_of: ClassVar[str] = "2026-10"
+    typical_s: ClassVar[float | None] = (
+        120.0  # recorded tasks of its siblings took 1 to 5 minutes (kie-api §4.7)
+    )
 
     prompt: Annotated[
         str,

@@ -22,7 +22,6 @@ _MID: dict[str, str] = {
     "bad": "#d64545",
     "star": "#d98200",
 }
-_TOKENS = {"run": "brand"}
 LINE = "rgba(128,128,128,.35)"
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45"
 SOFT = "opacity:.72"  # of whatever the text's colour is
@@ -35,9 +34,9 @@ def style(*sheets: str) -> str:
 
 
 @functools.cache
-def script() -> str:
-    """The helpers for the DOM, to be put before a screen's own code."""
-    return _read("elements.js")
+def script(*more: str) -> str:
+    """The helpers for the DOM, to be put before a screen's own code; with *more* of the files here, such as `cells.js`."""
+    return "\n".join(map(_read, ("elements.js", *more)))
 
 
 def _read(name: str) -> str:
@@ -45,26 +44,22 @@ def _read(name: str) -> str:
 
 
 def colour(tone: str) -> str:
-    """A token of the sheet, with its mid tone where there is no sheet; for a `style` attribute."""
-    mid = _MID.get(tone)
-    return f"var(--kie-{_TOKENS.get(tone, tone)},{mid})" if mid else "inherit"
+    """The mid tone of a token, for a `style` attribute: the sanitizer of an untrusted notebook drops variables."""
+    return _MID.get(tone, "currentColor")
 
 
 def state_mark(word: str, tone: Tone) -> Html:
-    """The state of a run: a dot and one word."""
-    dot = f"display:inline-block;width:8px;height:8px;border-radius:50%;background:{colour(tone)};margin-right:6px"
-    soft = f";{SOFT}" if tone == "soft" else ""
+    """The state of a run: a dot and one word, whose colour is the text's: no tone can be read on white and on black."""
+    dot = f"display:inline-block;width:8px;height:8px;border-radius:50%;background-color:{colour(tone)};margin-right:6px"
     return html(
-        '<span style="font-weight:600;white-space:nowrap;color:{}{}"><span aria-hidden="true" style="{}"></span>{}</span>',
-        colour(tone), soft, dot if tone != "soft" else f"{dot};background:currentColor", word,
+        '<span style="font-weight:600;white-space:nowrap"><span aria-hidden="true" style="{}"></span>{}</span>', dot, word
     )  # fmt: skip
 
 
 def badge(text: str, tone: Tone = "soft", *, title: str = "") -> Html:
     """A short word in a frame."""
-    frame = "border:1px solid currentColor;border-radius:99px;padding:0 8px;font-size:11px;font-weight:600;white-space:nowrap"
-    look = SOFT if tone == "soft" else f"color:{colour(tone)}"
-    return html('<span style="{};{}" title="{}">{}</span>', frame, look, title, text)
+    look = f"border:1px solid {colour(tone)};border-radius:99px;padding:0 8px;font-size:11px;font-weight:600;white-space:nowrap"
+    return html('<span style="{}" title="{}">{}</span>', look, title, text)
 
 
 def stars(count: int | None) -> Html:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import settings as settings_
+from ..catalogue import SEED_MAX
 from ..engine.dispatcher import Executor, Threads, dispatcher
 from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
@@ -25,7 +27,7 @@ from ..operations import settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
 from ..text import in_line
-from .begin import DryRun, Started, intend, look, nothing_charged, prepare, resend, to_send
+from .begin import DryRun, Started, again, intend, look, nothing_charged, prepare, resend, to_send
 from .registry import Handles
 from .run import Run
 
@@ -153,6 +155,16 @@ class Session(Handles):
     ) -> DryRun:
         """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
         return look(self, prepare(self, prompt, asked), fresh=fresh, max_credits=max_credits)
+
+    def another(self, run: Run) -> Run:
+        """Ask for the request of *run* with another seed, at its service and in its folder; waits for nothing.
+
+        Raises:
+            KieError: as `begin`; BadImage where its picture is gone.
+        """
+        prepared = again(self, run, self.channel_of(run), run.ledger.home)
+        request = replace(prepared.request, seed=secrets.randbelow(SEED_MAX + 1), replicate=0)
+        return self.begin(replace(prepared, request=request, seed_drawn=False, experiment=None))[0]
 
     # --- looking -----------------------------------------------------------------------------------------------
 

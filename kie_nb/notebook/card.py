@@ -1,7 +1,7 @@
-"""The live card: one widget while the run is under way, a static bundle in its place at the end.
+"""The live card: the widget of a cell's runs, and below it the page that a saved notebook keeps of them.
 
-The final video is shown twice on purpose: in the widget, which a reloaded page and Voilà still see, and by an update of
-the output, which is what a saved notebook keeps. Everything here runs on the dispatcher's thread after `show`.
+The widget shows the video as well: a reloaded page and Voilà see it there alone, and it can be rated and made again from there
+while its kernel lives. Everything here runs on the dispatcher's thread after `show`, but for what is handed to workers.
 """
 
 from __future__ import annotations
@@ -9,22 +9,39 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
+from ..engine.dispatcher import Threads
 from ..engine.waiting import wait_blocking
+from ..errors import KieError
 from ..handles import Run, get_session
-from ..ledger.states import State
-from ..markup import Html, html
-from . import page
-from .live_output import LIVE, LiveOutput
+from ..home import read_plain
+from ..ledger.states import UNSETTLED, State
+from ..markup import joined
+from ..text import visible
+from ..wording import Card as Words
+from . import run_page, settlement
+from .card_widget import card_widget
+from .live_output import LiveOutput
+from .live_run import LiveRun
+from .run_cell import cell_of
+from .settlement import Answer
 from .ticker import ticker
-from .video import RunVideo, show_video
 
 log = logging.getLogger("kie_nb")
-STOPPED = "You stopped waiting. The task goes on{}; its video appears here when it is done."
 FLUSH_S = 0.2  # at most five updates a second; dropped ones never come back (the server drops above 1000 messages/s)
+TICK_S = 9.5  # the page's clock runs by itself; this tells it that the kernel lives, and what a reloaded page begins with
+REWRITE_S = 2.0  # after the last star: the page may hold megabytes
+LARGEST_FILE = 200_000_000  # bytes in one message
+
+
+@functools.cache
+def workers() -> Threads:
+    """Threads of the cards' own, for what a person presses."""
+    return Threads(2, "kie-nb-card")
 
 
 @functools.cache
@@ -71,163 +88,262 @@ def shared_layout(kind: str) -> Any:
 
 
 class Card:
-    """Shows one run in one cell."""
+    """Shows runs in one cell: the one that was asked for, and those that are asked for from there."""
 
-    def __init__(self, run: Run, *, note: str = "", embed: settings_.Embed | None = None) -> None:
-        kit = widgets()
-        self.run, self.note = run, note
-        self.embed: settings_.Embed = embed or settings_.current().embed
-        self.shown: Future[None] = Future()
-        self._usual_s: float | None = None
-        self._dirty = False
-        self._over = False
-        self._has_id = run.task_id is not None
-        self.head = kit.HTML(
-            page.live_card(run, note=note), layout=shared_layout("wide"), style=shared_layout("html")
-        )
-        self.timer = kit.HTML(self._time(), layout=shared_layout("timer"), style=shared_layout("html"))
-        self.button = kit.Button(
-            description="Stop waiting",
-            tooltip="the task goes on at the service; its video is still fetched",
-            layout=shared_layout("button"),
-            style=shared_layout("button_style"),
-        )
-        self.button.on_click(self._stop)
-        self.foot = kit.HBox([self.timer, self.button], layout=shared_layout("row"))
-        self.box = kit.VBox([self.head, self.foot], layout=shared_layout("box"))
-        self.box.add_class(page.LIVE_CLASS)
-        self.box.add_class(LIVE)
+    def __init__(
+        self, run: Run, *, how: str = "", note: str = "", embed: settings_.Embed | None = None
+    ) -> None:
+        self._embed: settings_.Embed = embed or settings_.current().embed
+        self._runs: list[LiveRun] = []
         self._output: LiveOutput | None = None
+        self._is_due = self._was_asked = self._is_buying = False
+        self._sent_at = 0.0
+        self._rewriting: Any = None
+        self._answers: tuple[int, tuple[Answer, ...]] = (0, ())
+        self._acts: dict[str, Callable[[LiveRun, dict[str, Any]], None]] = {
+            "still": self._send_still,
+            "media": self._send_media,
+            "rate": self._rate,
+            "cell": self._send_cell,
+            "file": self._send_file,
+            "another": self._another,
+            "adopt": lambda live, asked: settlement.adopt(self, live.run, str(asked.get("task"))),
+            "resend": lambda live, _asked: settlement.resend(self, live.run),
+            "write_off": lambda live, _asked: settlement.write_off(self, live.run),
+            "answer": lambda _live, asked: self._answer(asked),
+        }
+        self._add(run, how=how, note=note)
+        self.widget = card_widget([live.data() for live in self._runs])
+        self.widget.on_msg(self._hear)
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
-        self._output = LiveOutput(self.box, self._kept())
-        self.run.hold(self.shown)
-        self.run.listen(self._changed)
+        live = self._runs[0]
+        shown = {
+            "text/html": run_page.card(live.run, note=live.note, how=live.how),
+            "text/plain": repr(live.run),
+        }
+        self._output = LiveOutput(self.widget, shown)
+        live.begin()
         ticker().add(self)
-        get_session().dispatcher.call_soon(self._flush)
 
-    def _kept(self) -> dict[str, str]:
-        """What is left of it in a notebook that is saved now."""
-        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        back = (
-            f"State as of {at}. Run the cell again, or %kie show {self.run.id[:8]}, to see what became of it."
-        )
-        note = f"{self.note} {back} {page.HOW_TO_WAIT}".strip()
-        return {"text/html": page.card(self.run, note=note), "text/plain": repr(self.run)}
+    def _add(self, run: Run, *, how: str = "", note: str = "") -> LiveRun:
+        live = LiveRun(run, how=how, note=note, embed=self._embed, changed=self._changed)
+        self._runs.append(live)
+        return live
 
-    def tick(self) -> None:
-        """A second has passed."""
-        if self._usual_s is None:
-            self._learn_usual()
-        self.timer.value = self._time()
-
-    # --- on the dispatcher's thread ------------------------------------------------------------------------------
-
-    def _changed(self, _run: Run) -> None:
-        """Something is new; several such moments become one update."""
-        if self._dirty:
-            return
-        self._dirty = True
-        get_session().dispatcher.loop.call_later(FLUSH_S, self._flush)
-
-    def _flush(self) -> None:
-        self._dirty = False
-        if self._over:
-            return
-        run = self.run
-        try:
-            if run.state is State.FETCHED or run.error is not None:
-                self._end()
-                return
-            stopped = STOPPED.format(" and is billed" if run.service == "kie" else "")
-            self.head.value = page.live_card(run, note=stopped if run.is_stopped else self.note)
-            self.timer.value = self._time()
-            self._refresh_fallback()
-        except Exception:  # a display that fails must never stop a paid run
-            log.exception("the card of run %s failed", run.id)
-            self._stop_listening()
-            self._release()
-
-    def _refresh_fallback(self) -> None:
-        """What a notebook saved now will show. Once, when the task has its id: every refresh rebuilds the live view."""
-        if self.run.task_id and not self._has_id and self._output is not None:
-            self._has_id = True
-            self._output.update(self._kept())
-
-    def _stop_listening(self) -> None:
-        self._over = True
-        ticker().discard(self)
-        self.run.unlisten(self._changed)
-
-    def _end(self) -> None:
-        self._stop_listening()
-        if self.run.error is not None or self.run.video is None:
-            self._put_page(with_error=True)
-            return
-        self.button.disabled = True
-        self.head.value = page.live_card(self.run, note=self.note)
-        future = get_session().previews.submit(self._make)
-        future.add_done_callback(lambda done: get_session().dispatcher.call_soon(lambda: self._finish(done)))
-
-    def _make(self) -> RunVideo:
-        """The finished display, in a worker: encoding megabytes would hold up every other run."""
-        video = show_video(self.run, embed=self.embed, note=self.note)
-        video.html()
-        return video
-
-    def _finish(self, made: Future[RunVideo]) -> None:
-        try:
-            video = made.result()
-            self._put(video.html(), video)
-        except Exception:
-            log.exception("the video of run %s could not be shown", self.run.id)
-        finally:
-            self._release()
-
-    def _put_page(self, *, with_error: bool) -> None:
-        shown = page.card(self.run, note=self.note, with_error=with_error)
-        self._put(shown, {"text/html": shown, "text/plain": repr(self.run)}, raw=True)
-
-    def _put(self, shown: Html, output: Any, *, raw: bool = False) -> None:
-        """The end takes the place of the widget's content, and *output* that of its page."""
-        try:
-            self.head.value = shown  # it has a frame of its own, and nothing is left to stop
-            self.foot.layout, self.box.layout = shared_layout("gone"), shared_layout("bare")
-            if self._output is not None:
-                self._output.end(output, raw=raw)
-        finally:
-            self._release()
-
-    def _release(self) -> None:
-        if not self.shown.done():
-            self.shown.set_result(None)
+    def _also(self, run: Run) -> None:
+        """Show *run* below the others."""
+        if all(live.run is not run for live in self._runs):
+            live = self._add(run)
+            live.begin()
+            ticker().add(self)
 
     def leave_error_to_cell(self) -> None:
         """The cell raises the error itself: once is enough."""
+        live = self._runs[0]
 
         def replace() -> None:
-            self._stop_listening()
-            self._put_page(with_error=False)
+            live.with_error = False
+            live.stop_listening()
+            self._refresh()
+            self._write(live)
 
         get_session().dispatcher.call_soon(replace)
-        wait_blocking(self.shown, timeout_s=2.0)
+        wait_blocking(live.shown, timeout_s=2.0)
 
-    # --- words -----------------------------------------------------------------------------------------------------
+    # --- on the dispatcher's thread ------------------------------------------------------------------------------
 
-    def _time(self) -> str:
-        return html('<span style="{}">{}</span>', page.FONT, page.elapsed(self.run, self._usual_s))
+    def tick(self) -> None:
+        """A second has passed."""
+        loop = get_session().dispatcher.loop
+        if all(live.is_over for live in self._runs):
+            ticker().discard(self)
+        elif loop.time() - self._sent_at >= TICK_S:
+            self._refresh()
 
-    def _learn_usual(self) -> None:
-        async def learn() -> None:
-            usual = await get_session().durations.usual(self.run)
-            self._usual_s = usual.median if usual else 0.0
+    def _changed(self, live: LiveRun) -> None:
+        """Something is new; several such moments become one update."""
+        if not live.is_over and not self._is_due:
+            self._is_due = True
+            get_session().dispatcher.loop.call_later(FLUSH_S, self._flush)
 
-        self._usual_s = 0.0
-        get_session().dispatcher.start(learn())
+    def _flush(self) -> None:
+        self._is_due = False
+        for live in self._runs:
+            if live.is_over:
+                continue
+            try:
+                self._look(live)
+            except Exception:  # a display that fails must never stop a paid run
+                log.exception("the card of run %s failed", live.run.id)
+                live.stop_listening()
+                live.release()
+        self._refresh()
 
-    def _stop(self, _button: Any) -> None:
-        """On the main thread or a subshell's: set traits and hand over, nothing else."""
-        self.button.disabled = True
-        dispatcher = get_session().dispatcher
-        dispatcher.start(dispatcher.ledger(self.run.stop_waiting))  # what was not sent is taken back: a write
+    def _look(self, live: LiveRun) -> None:
+        """Whether it has come to its end; until then, what a notebook saved now keeps. Each new page rebuilds a view in its output."""
+        run = live.run
+        if run.state is State.FETCHED or run.error is not None:
+            live.stop_listening()
+            self._write(live)
+        elif run.task_id and not live.is_kept:
+            live.is_kept = True
+            self._write(None)
+        if not self._was_asked and live.data()["place"] == "picture":
+            # Unasked: while a cell computes, a question of the page would wait for its end.
+            self._work(self._send_still, live, {})
+
+    def _refresh(self) -> None:
+        self._sent_at = get_session().dispatcher.loop.time()
+        self.widget.faces = [live.data() for live in self._runs]
+
+    # --- the page -------------------------------------------------------------------------------------------------
+
+    def _write(self, ended: LiveRun | None) -> None:
+        """Write the page anew, in a worker: encoding megabytes would hold up every other run.
+
+        Args:
+            ended: The run that has come to its end, if one has; its video is loaded first.
+        """
+
+        def make() -> dict[str, Any]:
+            if ended is not None and ended.is_video:
+                ended.load()
+            return self._bundle()
+
+        made = get_session().previews.submit(make)
+        made.add_done_callback(
+            lambda done: get_session().dispatcher.call_soon(lambda: self._put(done, ended))
+        )
+
+    def _bundle(self) -> dict[str, Any]:
+        at = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+        made = []
+        for live in self._runs:
+            back = Words.KEPT.format(at=at, back=Words.KEPT_BACK.format(run=live.run.id[:8]))
+            made.append(live.bundle(f"{back} {Words.HOW_TO_WAIT}"))
+        bundle = {**made[0], "text/html": joined(each["text/html"] for each in made)}
+        bundle["text/plain"] = "\n".join(each["text/plain"] for each in made)
+        return bundle
+
+    def _put(self, made: Future[dict[str, Any]], ended: LiveRun | None) -> None:
+        try:
+            bundle = made.result()
+            if ended is not None:
+                self._refresh()
+                if ended.assets is not None:
+                    self._work(self._send_media, ended, {})
+            if self._output is not None and ended is not None:
+                self._output.keep(bundle)
+            elif self._output is not None:
+                self._output.update(bundle)
+        except Exception:
+            log.exception("the page of run %s could not be written", self._runs[0].run.id)
+        finally:
+            if ended is not None:
+                ended.release()
+
+    # --- on the main thread or a subshell's: look at it and hand it over, nothing else -----------------------------
+
+    def _hear(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        asked = content if isinstance(content, dict) else {}
+        kind, dispatcher = asked.get("kind"), get_session().dispatcher
+        if kind == "hello":
+            dispatcher.call_soon(self._refresh)
+        live = next((each for each in self._runs if each.run.id == asked.get("run")), None)
+        if live is None:
+            return
+        if kind == "stop":
+            dispatcher.start(
+                dispatcher.ledger(live.run.stop_waiting)
+            )  # what was not sent is taken back: a write
+        elif kind == "another":
+            if not self._is_buying:  # a double click buys one
+                self._is_buying = True
+                self._work(self._another, live, asked)
+        elif kind in self._acts:
+            self._was_asked = self._was_asked or kind == "still"
+            self._work(self._acts[str(kind)], live, asked)
+
+    # --- in workers -------------------------------------------------------------------------------------------------
+
+    def _work(
+        self, act: Callable[[LiveRun, dict[str, Any]], None], live: LiveRun, asked: dict[str, Any]
+    ) -> None:
+        def work() -> None:
+            try:
+                act(live, asked)
+            except KieError as exc:
+                self._say(live, "\n".join(line.strip() for line in exc.lines()))
+            except Exception as exc:
+                log.exception("the card of run %s failed", live.run.id)
+                self._say(live, Words.FAILED_HERE.format(why=f"{type(exc).__name__}: {exc}"))
+
+        workers().submit(work)
+
+    def _send(self, live: LiveRun, kind: str, buffers: tuple[bytes, ...] = (), /, **content: Any) -> None:
+        self.widget.send({"kind": kind, "run": live.run.id, **content}, list(buffers))
+
+    def _say(self, live: LiveRun, text: str) -> None:
+        self._send(live, "said", text=visible(text))
+
+    def _send_still(self, live: LiveRun, _asked: dict[str, Any]) -> None:
+        self._send(live, "still", (live.still(),))
+
+    def _send_media(self, live: LiveRun, _asked: dict[str, Any]) -> None:
+        facts, content = live.media()
+        self._send(live, "media", (content,) if content else (), **facts)
+
+    def _rate(self, live: LiveRun, asked: dict[str, Any]) -> None:
+        live.run.rate(asked.get("stars") or None)
+        get_session().dispatcher.call_soon(self._rewrite_later)
+
+    def _rewrite_later(self) -> None:
+        self._refresh()
+        if self._rewriting is not None:
+            self._rewriting.cancel()
+        self._rewriting = get_session().dispatcher.loop.call_later(REWRITE_S, self._write, None)
+
+    def _send_cell(self, live: LiveRun, asked: dict[str, Any]) -> None:
+        self._send(live, "cell", text=cell_of(live.run), insert=asked.get("insert") is True)
+
+    def _send_file(self, live: LiveRun, _asked: dict[str, Any]) -> None:
+        video = live.run.video
+        if video is not None and video.stat().st_size <= LARGEST_FILE:
+            self._send(live, "file", (read_plain(video),), name=video.name)
+
+    def _another(self, live: LiveRun, _asked: dict[str, Any]) -> None:
+        try:
+            self._also(get_session().another(live.run))
+            self._say(live, "")
+        finally:
+            self._is_buying = False
+
+    # --- settling, see `settlement.Screen` ----------------------------------------------------------------------------
+
+    def ask(self, run: Run, words: str, *answers: Answer) -> None:
+        """Put a question below *run*."""
+        turn = self._answers[0] + 1
+        self._answers = (turn, answers)
+        live = next(each for each in self._runs if each.run is run)
+        if words:
+            self._send(live, "ask", words=visible(words), answers=[text for text, _ in answers], turn=turn)
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        turn, answers = self._answers
+        place = asked.get("place")
+        if asked.get("turn") != turn or not isinstance(place, int) or not 0 <= place < len(answers):
+            return
+        self._answers = (turn, ())  # a double click answers once
+        answers[place][1]()
+
+    def settled(self, run: Run, found: Run) -> None:
+        """Show what stands for the request of *run* now."""
+        live = next(each for each in self._runs if each.run is run)
+        if found is not run:
+            live.sent_again = found
+            self._also(found)
+        if run.state not in UNSETTLED:
+            live.resume()
+            ticker().add(self)

@@ -2,8 +2,8 @@
 
 JupyterLab keeps no widgets in a saved notebook: a reopened one says "model not found" in the widget's place, or
 "Loading widget" where there is no kernel, whatever else is in the same output. So the page has an output of its
-own below the widget's, and its style shows the one or the other: the page while there is no live widget above it, and then
-nothing of the output above. Front ends whose outputs that style does not know get both in one output, where the widget
+own below the widget's, and its style shows the one or the other: the page while there is no widget above it whose kernel lives,
+and then nothing of the output above. Front ends whose outputs that style does not know get both in one output, where the widget
 wins while it lives.
 """
 
@@ -22,10 +22,10 @@ _OUTPUT = (
     ":is(.jp-OutputArea-child,.output_area)"  # Lab, Notebook 7 and their HTML export; the classic Notebook
 )
 _STYLE = html(
-    "<style>{output}:has(.{live})+{output}:has(.{page}),"
-    "{output}:not(:has(.{live})):has(+{output} .{page}){{display:none}}</style>",
+    "<style>{output}:has({live})+{output}:has(.{page}),"
+    "{output}:not(:has({live})):has(+{output} .{page}){{display:none}}</style>",
     output=Html(_OUTPUT),
-    live=LIVE,
+    live=Html(f".{LIVE}:not(.jupyter-widgets-disconnected)"),
     page=_PAGE,
 )
 _NOTHING = {"text/html": "", "text/plain": ""}
@@ -48,9 +48,16 @@ class LiveOutput:
             self._widget = display({**self._view, **_NOTHING}, raw=True, display_id=True)
         self._page = display(self._with_view(page), raw=True, display_id=True)
 
-    def update(self, page: Mapping[str, str]) -> None:
+    def update(self, page: Mapping[str, Any]) -> None:
         """Replace the page; a widget in the same output is redrawn with it."""
         self._page.update(self._with_view(page), raw=True)
+
+    def keep(self, page: Mapping[str, Any]) -> None:
+        """Nothing more will come: the page takes the widget's place, at once or when its kernel is gone."""
+        if self._widget is None:
+            self._page.update(page, raw=True)
+        else:
+            self.update(page)
 
     def end(self, shown: Any, *, raw: bool = False) -> None:
         """Put *shown* in the place of both.

@@ -6,7 +6,6 @@ export and an untrusted notebook (whose sanitizer drops style sheets) all show t
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,18 +15,16 @@ from ..errors import KieError
 from ..handles import Run
 from ..home import is_plain_file
 from ..ledger.states import UNSETTLED, WORDS, State
-from ..markup import NOTHING, ROOT, Html, data_url, html, joined
+from ..markup import NOTHING, ROOT, Html, html, joined
 from ..paths import shown_path
 from ..settings import start_folder
 from ..video import is_media
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 BOX = f"{FONT};border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:10px 12px;margin-top:4px;max-width:854px;box-sizing:border-box"
-HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."
 MUTED = "opacity:.72"
 SHORT_TASK = 13  # whole in the history, in `run.task_id` and at https://kie.ai/logs
 LIVE_CLASS = "kie-nb-card"
-MEDIA = "max-width:100%;max-height:480px;margin:0 auto;display:block;border-radius:4px"
 # Mid tones that stand out on white and on black alike.
 COLOURS = {
     State.FETCHED: "#2f9e5b",
@@ -156,16 +153,8 @@ def prompt_line(run: Run) -> Html:
     return html('<div style="{}" title="{}">{}</div>', style, run.prompt, short(run.prompt, 240))
 
 
-def card(run: Run, *, note: str = "", with_error: bool = True) -> Html:
-    """What is known of a run, without its video."""
-    return boxed(_card_lines(run, note=note, with_error=with_error))
-
-
 def live_card(run: Run, *, note: str = "", lines: Lines = KieError.lines) -> Html:
-    """The same inside the frame that the live card draws around it and its controls.
-
-    A widget's HTML is not sanitized, so it may hold the one rule that a layout cannot say.
-    """
+    """What is known of a run, inside a frame of somebody else's."""
     shown = _card_lines(run, note=note, lines_of=lines)
     return html('{}<div {} style="{}">{}</div>', ROUNDED, ROOT, FONT, shown)
 
@@ -185,43 +174,6 @@ def _card_lines(run: Run, *, note: str, with_error: bool = True, lines_of: Lines
 
 def _remark(text: str) -> Html:
     return html('<div style="{};margin-top:4px">{}</div>', MUTED, text) if text else NOTHING
-
-
-# By the first word of a MIME type; "" is a file that no browser plays: a still of it is shown, where there is one.
-_TAGS = {
-    "video": '<video controls loop playsinline preload="metadata" aria-label="video: {label}" style="{style};background:#000" '
-    'src="{source}"{poster}></video>',
-    "image": '<img alt="picture: {label}" style="{style}" src="{source}">',
-    "audio": '<audio controls aria-label="sound: {label}" style="width:100%" src="{source}"></audio>',
-    "": '<img alt="a frame of the video" style="{style}" src="{still}">',
-}
-
-
-def finished_page(kind: str, run: Run, *, source: str, poster: bytes | None, note: str = "") -> Html:
-    """The finished video, picture or sound with what it was made from.
-
-    Args:
-        kind: The first word of its MIME type.
-        source: A `data:` URL, or a path relative to the notebook. It is the `src` of the video itself: the sanitizer of an
-            untrusted notebook would strip a `<source>` child.
-    """
-    still = data_url(poster) if poster else NOTHING
-    media = html(
-        _TAGS[kind] if kind or still else "",
-        label=" ".join(run.prompt.split())[:120],
-        style=MEDIA,
-        source=source,
-        still=still,
-        poster=html(' poster="{}"', still) if still else "",
-    )
-    took = [muted(f"made in {tables.clock(run.duration_s)}")] if run.duration_s is not None else []
-    line = html('<div style="margin-top:8px">{}</div>', joined([state_line(run), *took], GAP))
-    remarks = " ".join(part for part in (note, *run.remarks, price_remark(run)) if part)
-    return boxed(joined([media, line, prompt_line(run), facts_line(run), file_line(run), _remark(remarks)]))
-
-
-video_page = functools.partial(finished_page, "video")
-picture_page = functools.partial(finished_page, "image")
 
 
 def price_remark(run: Run) -> str:

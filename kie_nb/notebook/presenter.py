@@ -19,37 +19,42 @@ _shown_in: dict[str, int] = {}
 def present(
     run: Run,
     *,
+    how: str = "",
     note: str = "",
     embed: Embed | None = None,
     with_error: bool = True,
     is_waited_for: bool = False,
 ) -> Any:
-    """Show *run* in the current cell; gives its `Card` if it goes on and somebody watches, else a display for `final`.
+    """Show *run* in the current cell; gives its `Card` if somebody watches and can use it, else a display for `final`.
 
     Args:
+        how: How it came about, as `Started` says.
         is_waited_for: `final` follows.
     """
-    from ..ledger.states import State
-    from . import page
+    from ..ledger.states import UNSETTLED, State
+    from ..wording import Card as Words
 
     mark(run)
-    if not run.is_final:
-        if has_widgets():
-            from .card import Card
+    is_done = run.state is State.FETCHED and run.is_here
+    # A page that does not hide a widget whose kernel is gone keeps none of a run that is over.
+    is_useful = not run.is_final or (frontend.is_jupyter_page() and (is_done or run.state in UNSETTLED))
+    if is_useful and has_widgets():
+        from .card import Card
 
-            card = Card(run, note=note, embed=embed)
-            card.show()
-            return card
+        card = Card(run, how=how, note=note, embed=embed)
+        card.show()
+        return card
+    if not run.is_final:
         if is_waited_for and not frontend.has_kernel():  # no display can be replaced
             return None
         if not is_waited_for and frontend.shows_html():
-            note = f"{note} {page.HOW_TO_WAIT}".strip()
-    if not frontend.shows_html() or (run.state is State.FETCHED and run.is_here):
-        return final(run, note=note, embed=embed)
-    return _display_page(run, note=note, with_error=with_error)
+            note = f"{note} {Words.HOW_TO_WAIT}".strip()
+    if not frontend.shows_html() or is_done:
+        return final(run, how=how, note=note, embed=embed)
+    return _display_page(run, how=how, note=note, with_error=with_error)
 
 
-def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any = None) -> Any:
+def final(run: Run, *, how: str = "", note: str = "", embed: Embed | None = None, handle: Any = None) -> Any:
     """The finished video, in place of *handle*'s display if there is one."""
     from .video import show_video
 
@@ -57,8 +62,8 @@ def final(run: Run, *, note: str = "", embed: Embed | None = None, handle: Any =
         _print(run, note)
         return None
     if run.video is None:  # the ledger may be anybody's
-        return _display_page(run, note=note, handle=handle)
-    return _display(show_video(run, embed=embed, note=note), handle)
+        return _display_page(run, how=how, note=note, handle=handle)
+    return _display(show_video(run, embed=embed, note=note, how=how), handle)
 
 
 def bundle(run: Run) -> dict[str, Any]:
@@ -72,14 +77,14 @@ def bundle(run: Run) -> dict[str, Any]:
     return show_video(run).bundle() if run.video is not None else _page(run)
 
 
-def _page(run: Run, *, note: str = "", with_error: bool = True) -> dict[str, Any]:
-    from . import page
+def _page(run: Run, **how: Any) -> dict[str, Any]:
+    from . import run_page
 
-    return {"text/html": page.card(run, note=note, with_error=with_error), "text/plain": repr(run)}
+    return {"text/html": run_page.card(run, **how), "text/plain": repr(run)}
 
 
-def _display_page(run: Run, *, note: str, with_error: bool = True, handle: Any = None) -> Any:
-    return _display(_page(run, note=note, with_error=with_error), handle, raw=True)
+def _display_page(run: Run, *, handle: Any = None, **how: Any) -> Any:
+    return _display(_page(run, **how), handle, raw=True)
 
 
 def _display(shown: Any, handle: Any, *, raw: bool = False) -> Any:
@@ -107,8 +112,8 @@ def show(run: Run) -> None:
 
     get_session().supervisor.ensure_driven(run)
     is_unsettled = run.state in UNSETTLED
-    present(run, note=_when(run) if run.is_final else "", with_error=not is_unsettled)
-    if is_unsettled:
+    shown = present(run, note=_when(run) if run.is_final else "", with_error=not is_unsettled)
+    if is_unsettled and type(shown).__name__ != "Card":  # a live card says it itself
         show_value(run.evidence())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +15,14 @@ from IPython.display import Video
 
 from .. import settings as settings_
 from ..fileops import write_whole
-from ..handles import Run
-from ..home import is_plain_file
+from ..handles import Run, get_session
+from ..home import is_plain_file, read_plain
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url
 from ..paths import shown_path
 from ..requests.pixels import small_jpeg
 from ..video import PLAYED, SOUNDS, mime_of
-from . import page
+from . import run_page
 
 log = logging.getLogger("kie_nb")
 THUMB_WIDTH = 128  # shown at half of it: sharp on dense screens, about 3 kB
@@ -119,6 +120,23 @@ def still_of(video: Path, target: Path, width: int) -> bytes | None:
     return _cached(video, target, lambda _video, _target: write_still(video, target, width))
 
 
+def sent_picture(run: Run, width: int, most: int) -> bytes | None:
+    """The picture that *run* sent as a JPEG, *width* pixels wide at the most and of at most *most* bytes; None where it is not kept."""
+    image = run.request.image
+    kept = get_session().home_of(run).find_input(image.sha256) if image is not None else None
+    if kept is None:
+        return None
+    try:
+        content = read_plain(kept)
+        for quality in (75, 55, 35):
+            small = small_jpeg(io.BytesIO(content), width, quality=quality)
+            if len(small) <= most:
+                return small
+    except Exception:  # a picture less is no reason to hide a run
+        log.exception("no picture of run %s", run.id)
+    return None
+
+
 def thumbnail(video: Path, *, make: bool) -> bytes | None:
     """The tiny still of *video* (cached beside it), or None: if it is not there and not to be made, or cannot be."""
     from ..video import is_media
@@ -134,9 +152,11 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     The base class puts embedded data on a `<source>` child, which the sanitizer of an untrusted notebook strips.
     """
 
-    def __init__(self, run: Run, assets: Assets, *, note: str = "") -> None:
+    def __init__(
+        self, run: Run, assets: Assets, *, note: str = "", how: str = "", ratio: float | None = None
+    ) -> None:
         assert run.video is not None  # noqa: S101 - asked for only when it is there
-        self.run, self.assets, self.note = run, assets, note
+        self.run, self.assets, self.note, self.how, self.ratio = run, assets, note, how, ratio
         linked = quote(shown_path(assets.linked or run.video), errors="replace")
         if assets.content is None:
             super().__init__(url=linked)  # type: ignore[no-untyped-call]
@@ -153,8 +173,14 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
             source = self._linked if content is None else data_url(content, is_sound=is_sound)
             note = " ".join(part for part in (self.note, self.assets.remark) if part)
             kind = self.assets.mime.partition("/")[0]
-            self._html = page.finished_page(
-                kind, self.run, source=source, poster=self.assets.poster, note=note
+            self._html = run_page.finished_page(
+                kind,
+                self.run,
+                source=source,
+                poster=self.assets.poster,
+                note=note,
+                how=self.how,
+                ratio=self.ratio,
             )
         return self._html
 
@@ -174,7 +200,7 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
         return repr(self.run)
 
 
-def show_video(run: Run, *, embed: settings_.Embed | None = None, note: str = "") -> RunVideo:
+def show_video(run: Run, *, embed: settings_.Embed | None = None, note: str = "", how: str = "") -> RunVideo:
     """The display object of a finished run, made in the caller's thread."""
     assert run.video is not None  # noqa: S101 - asked for only when it is there
-    return RunVideo(run, make_assets(run.video, embed or settings_.current().embed), note=note)
+    return RunVideo(run, make_assets(run.video, embed or settings_.current().embed), note=note, how=how)

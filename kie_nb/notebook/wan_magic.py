@@ -103,7 +103,7 @@ class _Cell:
         self.card: Card | None = None
         self.handle: Any = None
         self.needs_end = False  # a card shows the end by itself; a static display is replaced
-        self.note = ""
+        self.how = self.note = ""
 
     def run(self, prompt: str | None, wanted: dict[str, Any]) -> Run:
         limits: dict[str, Any] = {"fresh": self.asked.fresh, "max_credits": self.asked.max_credits}
@@ -112,7 +112,7 @@ class _Cell:
             if self.must_wait:
                 run.wait()
                 if self.needs_end:
-                    presenter.final(run, note=self.note, embed=self.embed, handle=self.handle)
+                    presenter.final(run, how=self.how, note=self.note, embed=self.embed, handle=self.handle)
         except KieError:
             if self.card is not None:
                 self.card.leave_error_to_cell()
@@ -129,8 +129,10 @@ class _Cell:
         if self.asked.quiet:
             presenter.mark(run)
             return
-        self.note, was_final = note_of(run, started.how), run.is_final
-        self.handle = presenter.present(run, note=self.note, embed=self.embed, is_waited_for=self.must_wait)
+        self.how, self.note, was_final = started.how, note_of(run, started.how), run.is_final
+        self.handle = presenter.present(
+            run, how=self.how, note=self.note, embed=self.embed, is_waited_for=self.must_wait
+        )
         self.card = self.handle if isinstance(self.handle, Card) else None
         self.needs_end = self.card is None and not was_final
 

@@ -161,9 +161,7 @@ def evidence(workspace: Workspace, run: Record, *, max_age_s: float = 0.0) -> Ev
     channel = workspace.channel_of(run)
     is_same = run.row.account == channel.account
     after = workspace.call(lambda: channel.balance(max_age_s=max_age_s)) if is_same else None
-    found = from_ledger(run.ledger, run.row, after)
-    if run.service == "simulator":
-        found = replace(found, logs=f"{channel.base_url}/")
+    found = replace(from_ledger(run.ledger, run.row, after), logs=logs_of(workspace, run))
     if after is not None and run.state in UNSETTLED:
         run.ledger.move(
             run.id,
@@ -173,6 +171,11 @@ def evidence(workspace: Workspace, run: Record, *, max_age_s: float = 0.0) -> Ev
             balance_after=after.credits,
         )
     return found
+
+
+def logs_of(workspace: Workspace, run: Record) -> str:
+    """Where people find the tasks of the service of *run*."""
+    return f"{workspace.channel_of(run).base_url}/" if run.service == "simulator" else LOGS
 
 
 def need_unsettled(run: Record) -> Record:

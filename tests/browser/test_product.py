@@ -10,14 +10,29 @@ import pytest
 from labcounts import ledger_runs, tasks
 from labdriver import Notebook, watch_video
 
+from kie_nb.wording import Card
+
 ROOT = Path(__file__).parents[2]
+SHIFT = 20  # pixels, at the most
 LOAD = "%load_ext kie_nb\nimport kie_nb\nkie_nb.configure(simulator_speed={speed})"
 CELL = (
     "%%kie_wan --image chelsea.png --duration 5 --resolution 720p --seed {seed} -o clip\n"
     "The cat looks up, takes a breath and smiles. Soft natural light, steady framing."
 )
-PLAYS = "cell => cell.querySelector('video')?.readyState >= 2"
-IS_STATIC = "cell => !cell.querySelector('.jupyter-widgets') && cell.querySelector('video')?.readyState >= 2"
+PLAYS = "cell => [...cell.querySelectorAll('video')].some((video) => video.checkVisibility() && video.readyState >= 2)"
+DONE = "cell => cell.querySelector('.kie-card video')?.readyState >= 2 && cell.querySelector('.kie-card [role=status]').innerText === 'Done'"
+RUNS = "cell => /\\d:\\d\\d · /.test(cell.querySelector('.kie-card')?.innerText ?? '')"
+# Where the cell below begins, whenever that changes.
+TOPS = """number => {
+  window.tops = [];
+  const cell = document.querySelectorAll('.jp-Notebook .jp-Cell')[number];
+  const look = () => {
+    const top = cell.offsetTop, { tops } = window;
+    if (document.querySelector('.kie-card, .kie-kept') && top !== tops[tops.length - 1]) tops.push(top);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -29,29 +44,34 @@ def photograph(folder):
 
 def test_the_main_job(open_notebook, chromium, lab, folder, photograph):
     """A cell, a live card, a video that plays; saved, reopened without a kernel, untrusted and exported it still does."""
-    nb = open_notebook(LOAD.format(speed=1), CELL.format(seed=7))
+    nb = open_notebook(LOAD.format(speed=1), CELL.format(seed=7), "'below'")
     nb.run_cell(0)
+    nb.page.evaluate(TOPS, 2)
 
     said = nb.run_cell(1, timeout_s=30)
     assert "the simulator answers" in said
     looks = watch_card(nb)
     assert len({look["state"] for look in looks}) >= 2, looks
     assert len({look["elapsed"] for look in looks}) >= 2, looks
-
-    nb.wait_dom(1, IS_STATIC, timeout_s=90)
+    nb.wait_dom(1, DONE, timeout_s=90)
+    assert_still(nb)
     assert_plays(nb, 1)
-    assert_facts(nb.cell(1).inner_text())
+    assert_facts(nb.cell(1))
     card, output = [output for output in nb.outputs(1) if output["output_type"] == "display_data"]
     assert set(output["data"]) == {"text/html", "image/jpeg", "text/plain"}
-    assert not any(card["data"].values())  # where the live one stood is nothing
+    assert not any(value for kind, value in card["data"].items() if kind != WIDGET)
     pictures(nb, 1, "product-video")
     nb.save()
+    nb.page.evaluate(TOPS, 2)
+    nb.shutdown_kernel()
+    nb.wait_dom(1, f"cell => !cell.querySelector('.kie-card').checkVisibility() && ({PLAYS})(cell)")
+    assert_still(nb)
 
     nb.reopen(kernel=False)
     assert not nb.has_kernel()
     nb.wait_dom(1, PLAYS)
     assert_plays(nb, 1)
-    assert_facts(nb.cell(1).inner_text())
+    assert_facts(nb.cell(1))
     nb.screenshot("product-reopened")
 
     nb.close()
@@ -61,28 +81,28 @@ def test_the_main_job(open_notebook, chromium, lab, folder, photograph):
     try:
         other.wait_dom(1, PLAYS)
         assert_plays(other, 1)
-        assert_facts(other.cell(1).inner_text())
+        assert_facts(other.cell(1))
     finally:
         other.close()
 
     assert_export_plays(chromium, folder)
 
 
-def test_stop_waiting(open_notebook, folder, photograph):
-    """The button ends the waiting and says what that means; the paid video still takes its place."""
+def test_stop_watching(open_notebook, folder, photograph):
+    """The button says what pressing it means, and goes; the paid video still takes its place."""
     nb = open_notebook(LOAD.format(speed=0.5), CELL.format(seed=8))
     nb.run_cell(0)
     nb.run_cell(1)
-    nb.wait_dom(1, "cell => cell.innerText.includes('elapsed')")
+    nb.wait_dom(1, RUNS)
     pictures(nb, 1, "product-card")
 
-    nb.cell(1).get_by_role("button", name="Stop waiting").click()
+    button = nb.cell(1).get_by_role("button", name=Card.STOP_SIMULATED)
+    button.click()
 
-    nb.wait_dom(
-        1, "cell => cell.innerText.includes('You stopped waiting') && cell.innerText.includes('goes on')"
-    )
+    nb.cell(1).get_by_text(Card.STOPPED_SIMULATED).wait_for()
+    assert button.count() == 0
     nb.screenshot("product-stopped", cell=1)
-    nb.wait_dom(1, IS_STATIC, timeout_s=90)
+    nb.wait_dom(1, DONE, timeout_s=90)
     assert_plays(nb, 1)
     assert tasks(folder) == 1
 
@@ -92,7 +112,7 @@ def test_a_reload_in_mid_run(open_notebook, photograph):
     nb = open_notebook(LOAD.format(speed=0.4), CELL.format(seed=9))
     nb.run_cell(0)
     nb.run_cell(1)
-    nb.wait_dom(1, "cell => cell.innerText.includes('elapsed')")
+    nb.wait_dom(1, RUNS)
     nb.save()
 
     nb.reload()
@@ -101,7 +121,7 @@ def test_a_reload_in_mid_run(open_notebook, photograph):
     assert len({look["elapsed"] for look in looks}) >= 2, looks
     nb.wait_dom(1, PLAYS, timeout_s=90)
     assert_plays(nb, 1)
-    nb.cell(1).get_by_text("done").first.wait_for()
+    nb.wait_dom(1, DONE)
     nb.screenshot("product-reloaded", cell=1)
 
 
@@ -110,17 +130,20 @@ def test_a_kernel_that_died_in_mid_run(open_notebook, folder, photograph):
     nb = open_notebook(LOAD.format(speed=0.3), CELL.format(seed=12))
     nb.run_cell(0)
     nb.run_cell(1)
-    nb.wait_dom(1, "cell => /task\\s+\\w+/.test(cell.innerText) && cell.innerText.includes('elapsed')")
+    nb.wait_dom(
+        1, f"cell => /task\\s*\\w{{8}}/.test(cell.querySelector('.kie-kept').textContent) && ({RUNS})(cell)"
+    )
     nb.page.wait_for_timeout(1000)
     nb.save()
 
     nb.reopen(kernel=False)
     nb.wait_dom(
-        1, "cell => /task\\s+\\w+/.test(cell.innerText) && cell.innerText.includes('Run the cell again')"
+        1,
+        "cell => /task\\s*\\w{8}/.test(cell.textContent) && cell.innerText.includes('Running the cell again')",
     )
     nb.close()
     nb.open()
-    nb.wait_dom(1, "cell => cell.innerText.includes('Run the cell again')")
+    nb.wait_dom(1, "cell => cell.innerText.includes('Running the cell again')")
     nb.page.wait_for_timeout(1000)  # Lab looks for its widget
     shown = nb.cell(1).inner_text()
     assert "model not found" not in shown
@@ -129,7 +152,7 @@ def test_a_kernel_that_died_in_mid_run(open_notebook, folder, photograph):
 
     nb.run_cell(0)
     nb.run_cell(1)
-    nb.wait_dom(1, IS_STATIC, timeout_s=90)
+    nb.wait_dom(1, DONE, timeout_s=90)
     assert_plays(nb, 1)
     assert tasks(folder) == ledger_runs(folder) == 1
 
@@ -144,7 +167,7 @@ def test_run_all_restart_run_all(open_notebook, folder, photograph):
     )
     nb.run_all()
     assert nb.text(2) == "fetched 10\n"
-    nb.wait_dom(1, IS_STATIC)
+    nb.wait_dom(1, DONE)
     nb.save()
 
     nb.reopen(kernel=True)
@@ -152,8 +175,8 @@ def test_run_all_restart_run_all(open_notebook, folder, photograph):
 
     assert nb.text(2) == "fetched 10\n"
     assert nb.text(3) == "'the last cell'"
-    nb.wait_dom(1, IS_STATIC)
-    assert "Nothing was spent now" in nb.cell(1).inner_text()
+    nb.wait_dom(1, DONE)
+    assert Card.ALREADY_YOURS in nb.cell(1).inner_text()
     assert_plays(nb, 1)
     assert tasks(folder) == 1
     assert ledger_runs(folder) == 1
@@ -190,8 +213,8 @@ def watch_card(nb, *, number=1, looks=60):
         look = nb.cell(number).evaluate(
             """cell => ({
                 state: cell.querySelector('[role=status]')?.innerText.trim() || '',
-                elapsed: (cell.innerText.match(/elapsed\\s+(\\d+:\\d+)/) || [])[1] || '',
-                done: Boolean(cell.querySelector('video')),
+                elapsed: (cell.innerText.match(/(\\d+:\\d+) · /) || [])[1] || '',
+                done: Boolean(cell.querySelector('.kie-card video')),
             })"""
         )
         if look["done"]:
@@ -205,25 +228,35 @@ def watch_card(nb, *, number=1, looks=60):
 
 
 def assert_plays(nb, number):
-    seen = watch_video(nb.cell(number).locator("video").last, seconds=0.5)
+    seen = watch_video(nb.cell(number).locator("video:visible").first, seconds=0.5)
     assert seen["error"] is None, seen
     assert seen["readyState"] >= 2, seen
     assert seen["t1"] > seen["t0"], seen
     assert 4 < seen["duration"] < 6, seen
 
 
-def assert_facts(text):
-    """What a reader of the notebook needs to make it again."""
+def assert_facts(shown):
+    """What a reader of the notebook needs to make it again; ids and files fold away."""
+    for details in shown.locator("details").all():
+        details.evaluate("each => { each.open = true; }")
+    text = " ".join(shown.inner_text().split())
     for fact in (
-        "done",
-        "SIMULATED",
+        "Done",
+        Card.SIMULATED,
         "seed 7",
         "The cat looks up",
         "60 credits",
         "kie-runs/videos/",
         "chelsea.png",
     ):
-        assert fact in " ".join(text.split()), (fact, text)
+        assert fact in text, (fact, text)
+
+
+def assert_still(nb):
+    """The cell below has stayed where it was."""
+    tops = nb.page.evaluate("() => window.tops")
+    assert tops, "the card was never seen"
+    assert max(tops) - min(tops) <= SHIFT, tops
 
 
 def pictures(nb, number, name):
@@ -268,7 +301,7 @@ def assert_export_plays(chromium, folder):
         seen = watch_video(page.locator("video"), seconds=0.5)
         assert seen["error"] is None, seen
         assert seen["t1"] > seen["t0"], seen
-        assert_facts(page.locator("body").inner_text())
+        assert_facts(page.locator("body"))
         chromium.picture("product-export", page)
     finally:
         page.close()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import kie_nb as kie
-from kie_nb.notebook import page, run_list
+from kie_nb.notebook import run_list, run_page
 
 SHORT_S = 60
 
@@ -94,7 +94,7 @@ def test_a_video_of_another_length_is_pointed_out(done):
     words = "Asked for 5 s; the video has 3.2 s."
     assert done.remarks == (words,)
     assert words in repr(done)
-    assert words in page.video_page(done, source="x.mp4", poster=None)
+    assert words in run_page.finished_page("video", done, source="x.mp4", poster=None)
     report = kie.doctor()
     assert words[1:-1] in repr(report)
     assert report.is_well
@@ -110,7 +110,9 @@ def test_a_video_of_another_size_is_pointed_out(done, width, height, words):
     done.ledger.move(done.id, "fetched", expect={"fetched"}, files=files)
 
     assert done.remarks == words
-    assert all(sentence in page.video_page(done, source="x.mp4", poster=None) for sentence in words)
+    assert all(
+        sentence in run_page.finished_page("video", done, source="x.mp4", poster=None) for sentence in words
+    )
 
 
 def test_the_table_as_text_and_as_a_frame(done):

@@ -21,7 +21,7 @@ from kie_nb.errors import KieError
 from kie_nb.handles import get_session
 from kie_nb.handles.registry import Question, browse
 from kie_nb.ledger import Experiments
-from kie_nb.notebook import page
+from kie_nb.notebook import run_page
 
 EXAMPLES = int(os.environ.get("KIE_FUZZ", "25"))
 NUMBERS = itertools.count()
@@ -85,7 +85,7 @@ def everything(tmp_path, number):
     ledger = session.here
     places = Experiments(ledger.database, "simulator")
     doors = (
-        lambda: [page.card(run) + repr(run) + repr(run.history()) for run in kie.runs(limit=None)],
+        lambda: [run_page.card(run) + repr(run) + repr(run.history()) for run in kie.runs(limit=None)],
         lambda: kie.runs()._repr_html_() + repr(kie.runs(text="take", tag="best", rating=1)),
         lambda: [run.show() for run in kie.runs()],
         lambda: [

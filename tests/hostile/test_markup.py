@@ -29,7 +29,7 @@ from kie_nb.experiments.wall_page import wall_page
 from kie_nb.experiments.wall_tiles import Pair
 from kie_nb.ledger import Standing
 from kie_nb.ledger.states import State
-from kie_nb.notebook import page
+from kie_nb.notebook import page, run_page
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.notebook.gallery.tiles import tile
 from kie_nb.notebook.live_output import LiveOutput
@@ -60,8 +60,8 @@ def run_of(value, *, state=State.FAIL, **more):
         "name_remark": text, "is_here": False, "damage": (text,),
         "is_final": True, "videos": [Path("videos") / (text.replace("\0", "") or "x")], "video": None, "created_at": AT,
         "completed_at": AT, "link_until": AT, "rating": 3, "tags": (text,), "missing": (),
-        "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0),
-        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}),
+        "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True),
+        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, files=()),
     }  # fmt: skip
     return SimpleNamespace(**given | more)
 
@@ -113,20 +113,20 @@ def kept_page(value):
     """The page in a live card's output."""
     output = LiveOutput.__new__(LiveOutput)
     output._widget = object()
-    return output._with_view({"text/html": page.card(run_of(value))})["text/html"].partition("</style>")[2][
-        : -len("</div>")
-    ]
+    return output._with_view({"text/html": run_page.card(run_of(value))})["text/html"].partition("</style>")[
+        2
+    ][: -len("</div>")]
 
 
 PARTS = {
     "table": lambda value: tables.as_html([value, "b"], [[value, value], [tables.Link(value, str(value), JPEG), value]], caption=value),
     "caption": lambda value: tables.as_html([], [], caption=value),
     "remark": tables.remark_html,
-    "card": lambda value: page.card(run_of(value), note=str(value)),
+    "card": lambda value: run_page.card(run_of(value), note=str(value)),
     "live card": lambda value: str(page.live_card(run_of(value, is_final=False), note=value)).partition("</style>")[2],
     "kept page of a card": kept_page,
-    "video": lambda value: page.video_page(run_of(value), source="videos/x.mp4", poster=JPEG, note=str(value)),
-    "picture": lambda value: page.picture_page(run_of(value), source="videos/x.png", poster=None, note=str(value)),
+    "video": lambda value: run_page.finished_page("video", run_of(value), source="videos/x.mp4", poster=JPEG, note=str(value)),
+    "picture": lambda value: run_page.finished_page("image", run_of(value), source="videos/x.png", poster=None, note=str(value)),
     "runs": lambda value: RunList([run_of(value)])._repr_html_(),
     "experiment": lambda value: page_of_experiment(experiment_of(value)),
     "plan": lambda value: plan_of(value)._repr_html_(),
@@ -355,4 +355,4 @@ def test_what_is_no_picture_or_video_has_no_address(content):
 
     assert data_url(content) == ""
     assert data_url(JPEG).startswith("data:image/jpeg;base64,")
-    assert "poster" not in page.video_page(run_of(PLAIN), source="x", poster=content or b"x")
+    assert "poster" not in run_page.finished_page("video", run_of(PLAIN), source="x", poster=content or b"x")

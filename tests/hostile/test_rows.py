@@ -20,7 +20,7 @@ from kie_nb.ledger import Experiments, Ledger
 from kie_nb.ledger.merging import copy_ledger
 from kie_nb.ledger.rows import StateName
 from kie_nb.ledger.states import State
-from kie_nb.notebook import page
+from kie_nb.notebook import run_page
 from kie_nb.notebook.cell_text import cell_text
 from kie_nb.notebook.line import parse
 from kie_nb.operations.doctor import doctor
@@ -48,7 +48,7 @@ def look_at_all():
     runs = kie.runs(limit=None)
     shown = [repr(runs), runs._repr_html_(), repr(runs[0]) if runs else ""]
     for run in runs:
-        shown += [page.card(run), str(run.history()), repr(run.estimate), repr(run.url), str(run.origin)]
+        shown += [run_page.card(run), str(run.history()), repr(run.estimate), repr(run.url), str(run.origin)]
         run.show()
     ledger = get_session().here
     for order in ("newest", "best", "dearest", "cheapest", "unsettled"):
