@@ -4,7 +4,7 @@ The web server and the video encoder load when `Simulator` is first used, so imp
 
 `simulation` the public class · `server` its thread, sockets and access control · `routing` what the routes share · `api`, `files` the
 routes · `faults` refusals and fault injection · `models` what may be asked · `store` the tasks and the purse · `studio` the drawing
-pool and its files · `draw`, `scene` the videos · `keeper` the background job with callbacks · `reach` outgoing requests ·
+pool and its files · `draw` the videos · `keeper` the background job with callbacks · `reach` outgoing requests ·
 `command` the command line.
 """
 

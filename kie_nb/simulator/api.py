@@ -11,20 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from . import routing
 from .faults import KINDS, PURSE, TOO_FAST, UNKNOWN_TASK, WRONG_URL, Refusal, parse_faults
 from .models import MEDIA_PREFIX, Order, check, is_public_url, planned_seconds
-from .routing import (
-    World,
-    accepted,
-    base_of,
-    json_body,
-    json_reply,
-    keyed,
-    media_task_id,
-    refused,
-    with_fault,
-    world_of,
-)
+from .routing import World, accepted, json_reply, world_of
 from .store import FATES, MOST_WAIT_S, Task, now_ms
 
 _PRIVATE_CALLBACK = (
@@ -48,10 +38,10 @@ _ROWS_SHOWN = 200
 def routes() -> list[Route]:
     """The routes of this file."""
     return [
-        keyed("POST", "/api/v1/jobs/createTask", "create_requests", _create_task),
-        keyed("GET", "/api/v1/jobs/recordInfo", "record_requests", _record_info),
-        keyed("GET", "/api/v1/chat/credit", "credit_requests", _credit),
-        keyed("POST", "/api/v1/common/download-url", "download_url_requests", _download_url),
+        routing.keyed("POST", "/api/v1/jobs/createTask", "create_requests", _create_task),
+        routing.keyed("GET", "/api/v1/jobs/recordInfo", "record_requests", _record_info),
+        routing.keyed("GET", "/api/v1/chat/credit", "credit_requests", _credit),
+        routing.keyed("POST", "/api/v1/common/download-url", "download_url_requests", _download_url),
         Route("/", _page, methods=["GET"]),
         Route("/_sim/faults", _faults, methods=["GET", "PUT", "POST", "DELETE"]),
         Route("/_sim/state", _state, methods=["GET"]),
@@ -60,7 +50,7 @@ def routes() -> list[Route]:
 
 
 async def _create_task(world: World, request: Request) -> Response:
-    body = await json_body(request)
+    body = await routing.json_body(request)
     given = body.get("input") if isinstance(body, dict) else None
     prompt = given.get("prompt") if isinstance(given, dict) else None
     fault = world.faults.strike("create", prompt=prompt if isinstance(prompt, str) else "")
@@ -74,7 +64,7 @@ async def _create_task(world: World, request: Request) -> Response:
         world.count("creates_accepted")
         return accepted({"taskId": task.id, "recordId": task.id})
 
-    return await with_fault(fault, work)
+    return await routing.with_fault(fault, work)
 
 
 def _create(world: World, body: Any) -> Task:
@@ -132,20 +122,20 @@ def _new_task(world: World, body: dict[str, Any], order: Order, callback: str | 
 async def _record_info(world: World, request: Request) -> Response:
     task_id = request.query_params.get("taskId", "").strip()
     if not task_id:
-        return json_reply(refused(Refusal(400, "taskId parameter is required")))
+        return json_reply(routing.refused(Refusal(400, "taskId parameter is required")))
     task = world.store.get(task_id)
     age_s = (now_ms() - task.created_ms) / 1000 if task else 0.0
     fault = world.faults.strike("record", prompt=task.prompt if task else "", age_s=age_s)
     kind = fault.kind if fault else ""
     if task is None or kind == "null_record":
-        body: dict[str, Any] = refused(Refusal(422, UNKNOWN_TASK))
+        body: dict[str, Any] = routing.refused(Refusal(422, UNKNOWN_TASK))
     else:
-        body = accepted(_record(world, task, base_of(request), kind))
+        body = accepted(_record(world, task, routing.base_of(request), kind))
     if task and kind == "broken_param":
         # One level of escaping goes missing, so the text as a whole is no JSON any more.
         text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
         return Response(text, media_type="application/json")
-    return await with_fault(fault, lambda: body)
+    return await routing.with_fault(fault, lambda: body)
 
 
 def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
@@ -182,22 +172,22 @@ def cost_time(task: Task) -> int | None:
 
 async def _credit(world: World, _request: Request) -> Response:
     # The bare number is the data.
-    return await with_fault(world.faults.strike("credits"), lambda: accepted(world.store.balance()))
+    return await routing.with_fault(world.faults.strike("credits"), lambda: accepted(world.store.balance()))
 
 
 async def _download_url(world: World, request: Request) -> Response:
-    body = await json_body(request)
+    body = await routing.json_body(request)
     url = body.get("url") if isinstance(body, dict) else None
-    about = media_task_id(url) if isinstance(url, str) else None
+    about = routing.media_task_id(url) if isinstance(url, str) else None
     task = world.store.get(about[0]) if about else None
 
     def work() -> Any:
         if about is None or task is None or task.state != "success":
             raise Refusal(422, WRONG_URL)
-        return accepted(f"{base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}")
+        return accepted(f"{routing.base_of(request)}{MEDIA_PREFIX}{about[1]}?{world.fresh_query(about[1])}")
 
     asked = f"{task.prompt} {url}" if task else ""
-    return await with_fault(world.faults.strike("download_url", prompt=asked), work)
+    return await routing.with_fault(world.faults.strike("download_url", prompt=asked), work)
 
 
 async def _page(request: Request) -> Response:
@@ -223,7 +213,7 @@ async def _faults(request: Request) -> Response:
     box = world_of(request).faults
     if request.method in {"PUT", "POST"}:
         try:
-            box.replace(parse_faults(await json_body(request)))
+            box.replace(parse_faults(await routing.json_body(request)))
         except ValueError as exc:
             return json_reply({"error": str(exc)}, 400)
     elif request.method == "DELETE":
@@ -252,7 +242,7 @@ async def _state(request: Request) -> Response:
 
 
 async def _fill_purse(request: Request) -> Response:
-    body = await json_body(request)
+    body = await routing.json_body(request)
     number = body.get("credits") if isinstance(body, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float):
         return json_reply({"error": 'send {"credits": <a number, 0 or more>}'}, 400)

@@ -131,8 +131,7 @@ class Studio:
             self._store.set_video(task.id, video)
 
     def _drawn(self, task: Task, may_fetch: bool) -> str:
-        from .draw import Plan, draw
-        from .scene import UnreadableImageError
+        from .draw import Plan, UnreadableImageError, draw
 
         shot, drift = task.plan, self.drift
         image = self._picture(shot.image_url, may_fetch) if shot.image_url else None

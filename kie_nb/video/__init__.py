@@ -8,8 +8,7 @@ by the first call that needs them, so importing this room costs next to nothing.
     facts.py       the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
     reading.py     open, probe and decode a file, its frames as they are meant to be shown
     inspection.py  what a file that came is, and what is wrong with it
-    stills.py      one good frame as a JPEG, and the same moments of several videos above each other
-    preview.py     a small H.264 copy for embedding in a notebook
+    preview.py     what is shown of a video: one good frame, a strip of several videos, a small H.264 copy for a notebook
     tags.py        the request inside a file, written without touching a frame
     likeness.py    how alike two videos are
 """
@@ -17,7 +16,7 @@ by the first call that needs them, so importing this room costs next to nothing.
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .inspection import Look, inspect
 from .likeness import compare_videos
-from .preview import make_preview
+from .preview import make_poster, make_preview, make_strip
 from .reading import probe, why_not_played
 from .sniff import (
     ENDINGS,
@@ -33,7 +32,6 @@ from .sniff import (
     open_media,
     read_media,
 )
-from .stills import make_poster, make_strip
 from .tags import CannotTag, read_request, write_request
 
 __all__ = [

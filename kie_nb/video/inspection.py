@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..home import open_file
 from ..tables import said_size
+from . import reading
 from .bounds import TooManyPixels, open_picture
 from .facts import AnyPath, NotAVideo
-from .reading import (
-    NO_FRAME,
-    SOUND_ALONE,
-    can_be_heard,
-    decoded,
-    demuxed,
-    duration_s,
-    frame_rate,
-    opened,
-    shown_size,
-)
 from .sniff import HEAD_BYTES, PAGES, PICTURES, SOUNDS, VIDEOS, describe_head, ending_of, missing_part
 
 if TYPE_CHECKING:
@@ -58,7 +48,7 @@ def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind
         words = "text" if ending == "txt" else ending.upper()
         return Look(kind="page", ending=ending, remark=f"not a video: {said_size(size)} of {words}")
     if ending in SOUNDS:
-        return Look(kind="sound", ending=ending, remark=SOUND_ALONE)
+        return Look(kind="sound", ending=ending, remark=reading.SOUND_ALONE)
     if ending in PICTURES - {"gif"}:
         return Look(kind="picture", ending=ending, remark=_trouble_of_picture(place))
     if ending not in VIDEOS | {"gif"}:
@@ -69,8 +59,8 @@ def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind
         seconds, size_shown, remark = _watched(place)
     except Exception as exc:  # noqa: BLE001 - FFmpeg has many errors, and none of them may cost a paid file
         seems = exc.seems if isinstance(exc, NotAVideo) else ""
-        if seems == SOUND_ALONE:
-            return Look(kind="sound", ending=_SOUND_ENDINGS.get(ending, ending), remark=SOUND_ALONE)
+        if seems == reading.SOUND_ALONE:
+            return Look(kind="sound", ending=_SOUND_ENDINGS.get(ending, ending), remark=reading.SOUND_ALONE)
         words = f"cannot be played here: it seems to be {cut or seems or 'damaged'}"
         return Look(kind=kind, ending=ending, remark=words)
     return Look(kind=kind, ending=ending, seconds=seconds, size=size_shown, remark=remark)
@@ -78,12 +68,12 @@ def inspect(path: AnyPath) -> Look:  # noqa: PLR0911 - one a kind
 
 def _watched(place: Path) -> tuple[float, tuple[int, int] | None, str]:
     """How long it is, the size that it is shown in, and what is wrong with it."""
-    with opened(place, whole=False) as (container, stream):
+    with reading.opened(place, whole=False) as (container, stream):
         stream.thread_type = "SLICE"  # frames decoded ahead would swallow the error of the last one
-        length_s = duration_s(container, stream)
+        length_s = reading.duration_s(container, stream)
         watched = _Watched(stream, length_s=length_s, has_own_length=bool(stream.duration))
-        sounds = [sound for sound in container.streams.audio if can_be_heard(sound)]
-        for packet in demuxed(container, [stream, *sounds]):
+        sounds = [sound for sound in container.streams.audio if reading.can_be_heard(sound)]
+        for packet in reading.demuxed(container, [stream, *sounds]):
             if not watched.add(packet):
                 break
         is_deaf = len(sounds) < len(container.streams.audio)
@@ -111,7 +101,7 @@ class _Watched:
 
     def add(self, packet: "Packet[Any]") -> bool:
         """Take one more packet; False when enough was seen."""
-        frames, is_good = decoded(packet)
+        frames, is_good = reading.decoded(packet)
         if packet.stream.index != self.stream.index:
             self.heard += len(frames)
             self.unheard += not is_good
@@ -129,8 +119,8 @@ class _Watched:
             shown_s = self.end_s if frame.time is None else frame.time
             lasts_s = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
             if self.first_s is None:
-                self.first_s, self.size = shown_s, shown_size(self.stream, cast("VideoFrame", frame))
-            self.end_s = max(self.end_s, shown_s + (lasts_s or float(1 / frame_rate(self.stream))))
+                self.first_s, self.size = shown_s, reading.shown_size(self.stream, cast("VideoFrame", frame))
+            self.end_s = max(self.end_s, shown_s + (lasts_s or float(1 / reading.frame_rate(self.stream))))
         self.is_over = self.frames >= _MOST_FRAMES
         return not self.is_over
 
@@ -138,13 +128,13 @@ class _Watched:
     def seconds(self) -> float:
         """As long as it should be by its header, where the header speaks of the picture alone or rightly; else as was seen."""
         if self.first_s is None:
-            raise NotAVideo(NO_FRAME, seems=NO_FRAME)
+            raise NotAVideo(reading.NO_FRAME, seems=reading.NO_FRAME)
         is_believed = self.has_own_length or self.is_over or self._short()
         return round((self._expected if is_believed else 0.0) or self.end_s - self.first_s, 3)
 
     @property
     def _expected(self) -> float:
-        return max(self.length_s, self.stream.frames / float(frame_rate(self.stream)))
+        return max(self.length_s, self.stream.frames / float(reading.frame_rate(self.stream)))
 
     @property
     def _lost(self) -> int:

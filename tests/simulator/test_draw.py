@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kie_nb.simulator.draw import Plan, camera, draw
-from kie_nb.simulator.scene import UnreadableImageError, fitted, read_picture
+from kie_nb.simulator.draw import Plan, UnreadableImageError, camera, draw, fitted, read_picture
 
 
 def plan(**changes):
