@@ -24,6 +24,13 @@ if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worke
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, os.environ.get("PYTHONPATH")]))
 sys.modules["rfc3987_syntax"] = None  # as there
 PART = 4  # tests of a file that one worker runs one after the other
+NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
+BESIDE = (
+    "test_gallery.py",
+    "test_panel.py",
+    "test_report.py",
+    "test_wall.py",
+)  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
 SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
 
@@ -35,7 +42,7 @@ def pytest_report_header():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One worker drives the only browser; tests of a file that share a kernel stay together, others go in small parts."""
+    """Two workers drive a browser each; tests of a file that share a kernel stay together, others go in small parts."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
@@ -55,9 +62,10 @@ def parts_of(names):
     parts, seen = {}, Counter()
     for name in names:
         file = name.partition("::")[0]
-        folder = file.split("/")[1]
+        folder, last = file.split("/")[1], file.rpartition("/")[2]
         number = seen[file] // PART
-        parts[name] = {"browser": folder, "kernel": file}.get(folder, f"{file} {number}")
+        shared = {"browser": f"browser {last in BESIDE}", "kernel": file}
+        parts[name] = shared.get(folder, f"{file} {number}")
         seen[file] += 1
     return parts
 
@@ -73,9 +81,17 @@ def pytest_collection_modifyitems(items):
     items.sort(key=rank)
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
     """What was collected stays to the end: the garbage collector need not look through it again and again."""
     gc.freeze()
+    session.config.has_browser = any(folder_of(item) == "browser" for item in session.items)
+
+
+def pytest_runtest_setup(item):
+    """Where there are browser tests too, those that need none leave them the processor: they would end last."""
+    if item.config.has_browser and folder_of(item) != "browser" and hasattr(os, "nice"):
+        item.config.has_browser = False  # once
+        os.nice(NICE)
 
 
 def folder_of(item):
@@ -83,9 +99,10 @@ def folder_of(item):
 
 
 def rank(item):
-    """What takes longest comes first."""
+    """What takes longest comes first; of the browser's last what measures how evenly videos play."""
     marks = ("browser", "kernel", "slow")
-    return next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
+    first = next((number for number, mark in enumerate(marks) if item.get_closest_marker(mark)), len(marks))
+    return first, folder_of(item) == "browser" and item.path.name == "test_wall.py"
 
 
 @pytest.fixture(autouse=True)
@@ -117,8 +134,17 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture(scope="session")
+def shared_films(tmp_path_factory):
+    """What the simulators of all tests have drawn: their films have the names of their requests, and none is drawn twice."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "films"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture
-def simulate(monkeypatch):
+def simulate(monkeypatch, shared_films):
     """Start a simulator and point the settings at it: ``simulate(faults=[...])``; many creates a window, tiny videos.
 
     A task is done at once, unless the test says how long it takes: then by 20 times as fast as the service's.
@@ -131,6 +157,8 @@ def simulate(monkeypatch):
         speed = 20.0 if "duration_s" in options else 200.0
         usual = {"tiny": True, "speed": speed, "creates_per_window": 10_000}
         simulator = Simulator(**usual | options).start()
+        if "state_dir" not in options:
+            simulator._world.studio.videos = shared_films
         started.append(simulator)
         monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
         monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")

@@ -4,16 +4,12 @@ import pytest
 from crashfixtures import make_home, service  # noqa: F401 - fixtures
 
 import kie_nb as kie
-from kie_nb.simulator import Simulator
 from kie_nb.simulator.draw import Plan, draw
 
 
 @pytest.fixture
-def simulator(monkeypatch):
-    with Simulator(tiny=True, speed=200.0, creates_per_window=10_000) as simulator:
-        monkeypatch.setenv("KIE_BASE_URL", simulator.base_url)
-        monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
-        yield simulator
+def simulator(simulate):
+    return simulate()
 
 
 @pytest.fixture
