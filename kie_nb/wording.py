@@ -125,6 +125,7 @@ class Panel(Common):
     NO_PRICE = "price not known"
     NO_PRICE_YET = "The price is not known."
     MADE_BEFORE = "Already yours: the same picture, settings and seed."
+    UNDER_WAY = "Asked for already: the same picture, settings and seed."
     MADE_UNLESS = "Already yours, unless its address serves another picture now; then {price}."
     UNSETTLED = (
         "Run {run} asked for the same and may have been charged: settle it below, or choose another seed."

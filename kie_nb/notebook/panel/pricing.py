@@ -11,7 +11,7 @@ from ...errors import BudgetExceeded, InvalidRequest, KieError
 from ...handles import get_session
 from ...keys import Secret
 from ...ledger import RunRow
-from ...ledger.states import State
+from ...ledger.states import OPEN, State
 from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
 from ...requests.images import Picture
@@ -142,7 +142,7 @@ def price(draft: Draft, picture: Picture | None, balance: float | None) -> Price
         return Priced(refusal=Words.UNSETTLED.format(run=unsettled.id[:8]))
     missing = draft.count - len(made)
     if not missing:
-        return _made_before(draft, picture)
+        return _made_before(draft, picture, is_open=any(row.state in OPEN for row in made))
     estimate = draft.estimate
     refusal = ""
     try:
@@ -153,10 +153,10 @@ def price(draft: Draft, picture: Picture | None, balance: float | None) -> Price
     return Priced(refusal=refusal, missing=missing, each=estimate)
 
 
-def _made_before(draft: Draft, picture: Picture | None) -> Priced:
+def _made_before(draft: Draft, picture: Picture | None, *, is_open: bool) -> Priced:
     """Nothing is spent; but what an address serves is known only when it is asked."""
     if picture is not None or not draft.image_field:
-        return Priced(words=Words.MADE_BEFORE)
+        return Priced(words=Words.UNDER_WAY if is_open else Words.MADE_BEFORE)
     each = draft.estimate
     words = Words.MADE_UNLESS.format(price=_money(each, draft.count))
     return Priced(words=words, missing=draft.count, each=each)

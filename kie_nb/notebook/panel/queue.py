@@ -227,7 +227,7 @@ def row_of(row: RunRow, *, is_stopped: bool = False) -> dict[str, Any]:
     prompt = " ".join(str(row.request["input"].get("prompt", row.model)).split())
     shown = {
         "id": row.id, **state_of(row, whose), "prompt": page.short(prompt, 120), "seed": row.seed, "why": why,
-        "buttons": buttons, "canShow": not is_left,
+        "buttons": buttons, "canShow": not is_left, "isFree": row.service == "simulator",
     }  # fmt: skip
     told: dict[str, Any] = visible_in(shown)
     return told

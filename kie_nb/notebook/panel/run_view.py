@@ -58,6 +58,7 @@ class RunView:
             if run not in self.film:
                 self.film = [run, *self.film]
                 run.listen(self._listener)
+                self._callbacks.work(self._send_still, run)
         for old in self.film[MOST_FILMS:]:
             self._forget(old)
         self.film = self.film[:MOST_FILMS]
@@ -144,6 +145,7 @@ class RunView:
             "isSettled": run.state not in UNSETTLED,
             "canStop": run.state in OPEN and not is_paused and not run.is_stopped,
             "why": why_paused(run.row) if is_paused else Words.STOPPED if run.state in OPEN and run.is_stopped else "",
+            "isFree": run.service == "simulator",
             "canResume": is_paused and run.state is not State.INTENT,
             "isThere": run.id in self._playable,
             "mime": self._playable.get(run.id, ""),

@@ -138,6 +138,8 @@ def submit(
         if draft.count > 1 and runs:
             exc.message = f"{len(runs)} of {draft.count} videos were begun. {exc.message}"
         raise
-    told = [note or f"Run {run.id[:8]} is on its way, seed {run.seed}." for run, note in notes]
-    say("\n".join([*told, *warnings]), add=True)  # one of them may have failed by now: that stays
+    # What is on its way is seen beside and in the queue, where it does not grow old.
+    say(
+        "\n".join([*(note for _, note in notes if note), *warnings]), add=True
+    )  # one may have failed by now: that stays
     return runs

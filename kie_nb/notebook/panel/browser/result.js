@@ -135,7 +135,6 @@ function actions(panel, run) {
   const download = button(words.DOWNLOAD, () => send("download"), {});
   const text = make("pre", { class: "kie-panel-cell", tabindex: "0", "aria-label": words.CELL_TO_COPY, hidden: true });
   const row = make("div", { class: "kie-row kie-panel-acts" }, stop, resume, settle, another, reuse, same, copy, insert, download);
-  let now = null;
 
   const copyCell = async () => {
     try {
@@ -160,9 +159,9 @@ function actions(panel, run) {
     copy.disabled = insert.disabled = !model.get("cell");
   };
   const price = () => { another.disabled = !model.get("offer").isReady || panel.isBusy(); };
-  const show = (shown) => {
-    now = shown;
+  const show = (now) => {
     stop.hidden = !now.canStop;
+    stop.textContent = now.isFree ? words.STOP_WATCHING_FREE : words.STOP_WATCHING;
     resume.hidden = !now.canResume;
     settle.hidden = now.isSettled;
     another.hidden = now.isOpen || !now.isSettled;
