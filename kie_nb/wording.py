@@ -136,9 +136,8 @@ class Panel(Common):
     FILM = "Videos of this panel"
     QUEUE = "Queue"
     STOP_WATCHING = "Stop watching (still charged)"
-    STOP_WATCHING_TIP = (
-        "The task goes on and is charged; its video is still saved. What was not sent is cancelled."
-    )
+    STOP_WATCHING_FREE = "Stop watching"
+    STOP_WATCHING_TIP = "The task goes on and its video is still saved; what was not sent is cancelled."
     STOPPED = "not watched, goes on"
     NOTEBOOK_CLOSED = "its notebook was closed"
     NEVER_SENT = "its notebook was closed before it was sent"

@@ -29,6 +29,7 @@ from ..run_list import RunList
 from ..ticker import ticker
 from .callbacks import Callbacks
 from .checking import Checking
+from .clocks import whose_is
 from .draft import Draft
 from .form import Form
 from .pricing import Priced, check_way, way_of
@@ -199,7 +200,7 @@ class Panel:
     def _on_runs(self) -> dict[str, Callable[[Run, dict[str, Any]], object]]:
         """What the page can ask of a run; each is done on a worker."""
         return {
-            "show": lambda run, _: self._show(run) if run.state in OPEN else self.run_view.show(run),
+            "show": lambda run, _: self._look_at(run),
             "resume": lambda run, _: self._show(run),
             "stop": lambda run, _: self.queue.stop(run),
             "take_back": lambda run, _: self.queue.take_back(run),
@@ -295,6 +296,11 @@ class Panel:
     def _rate(self, run: Run, stars: object) -> None:
         self.run_view.rate(run, stars)
         self.gallery.refresh()
+
+    def _look_at(self, run: Run) -> None:
+        """Show it; one that is paused stays so."""
+        is_followed = run.state in OPEN and whose_is(run.row) != "nobody"
+        (self._show if is_followed else self.run_view.show)(run)
 
     def _show(self, run: Run) -> None:
         get_session().supervisor.ensure_driven(run)
