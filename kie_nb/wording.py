@@ -89,14 +89,13 @@ class Card(Common):
     FAILED_HERE = "This did not work: {why}"
 
 
-class Panel(Common):
+class Panel(Card):
     """The panel."""
 
     RUN_THIS_CELL = "Run this cell to use the panel."
     PAID = "{who} · paid"
     CREDITS_LEFT = "{credits} credits left"
     NO_BALANCE = "balance not known{why}"
-    # The form
     DROP = "Drop a picture, paste it, or choose a file"
     PATH = "or type its path or URL"
     CHANGE = "Change"
@@ -118,7 +117,6 @@ class Panel(Common):
     ON = "On"
     OFF = "Off"
     MODEL = "Model"
-    # The button
     GENERATE = "Generate{count} · {price}"
     GENERATE_ALONE = "Generate"
     GENERATE_NOTHING = "Show · no charge"
@@ -127,17 +125,10 @@ class Panel(Common):
     MADE_BEFORE = "Already yours: the same picture, settings and seed."
     UNDER_WAY = "Asked for already: the same picture, settings and seed."
     MADE_UNLESS = "Already yours, unless its address serves another picture now; then {price}."
-    UNSETTLED = (
-        "Run {run} asked for the same and may have been charged: settle it below, or choose another seed."
-    )
-    # The result and the queue
-    EMPTY = "Your video appears here."
+    UNSETTLED = "Run {run} asked for the same and may be charged: settle it below, or choose another seed."
     RESULT = "Result"
     FILM = "Videos of this panel"
     QUEUE = "Queue"
-    STOP_WATCHING = "Stop watching (still charged)"
-    STOP_WATCHING_FREE = "Stop watching"
-    STOP_WATCHING_TIP = "The task goes on and its video is still saved; what was not sent is cancelled."
     STOPPED = "not watched, goes on"
     NOTEBOOK_CLOSED = "its notebook was closed"
     NEVER_SENT = "its notebook was closed before it was sent"
@@ -151,18 +142,11 @@ class Panel(Common):
     MORE = "Show more"
     MORE_OPEN = "{count} more"
     MORE_LISTED = "{count} more: %kie runs lists them"
-    ANOTHER_PRICED = "Another seed · {price}"
     ANOTHER_TIP = "The same request with a new random seed"
-    COPY_TIP = "The %%kie_wan cell that asks for this run's request"
-    INSERT_TIP = "Put that cell under the panel"
     CELL_TO_COPY = "Cell to copy"
     COPIED = "The cell is copied."
     INSERTED = "The cell stands below."
     UNCOPIED = "The browser gave no access to its clipboard: the cell stands below the buttons, selected."
-    # What to do with a run of unknown outcome
-    USE_THIS_TASK = "Use this task"
-    SEND_AGAIN = "Send again (may pay twice)"
-    WRITE_OFF = "Write off"
 
 
 class Gallery(Common):

@@ -28,7 +28,7 @@ function queue(panel) {
       prompt.disabled = !run.canShow;
       row.title = `${words.SEED} ${run.seed}`;
       for (const [name, each] of Object.entries(buttons)) each.hidden = !run.buttons.includes(name);
-      buttons.stop.textContent = run.isFree ? words.STOP_WATCHING_FREE : words.STOP_WATCHING;
+      buttons.stop.textContent = run.isFree ? words.STOP_SIMULATED : words.STOP_WATCHING;
       row.dataset.why = run.why;
       tick();
     };

@@ -32,7 +32,7 @@ function result(panel) {
     }
   };
   const standing = (now) => {
-    if (!now.id) return make("span", { class: "kie-soft", text: words.EMPTY });
+    if (!now.id) return make("span", { class: "kie-soft", text: words.NO_PICTURE });
     const still = stills.get(now.id);
     return [
       still && make("img", { src: still, alt: now.picture ? `picture: ${now.picture}` : "", class: "kie-panel-waiting" }),
@@ -161,11 +161,11 @@ function actions(panel, run) {
   const price = () => { another.disabled = !model.get("offer").isReady || panel.isBusy(); };
   const show = (now) => {
     stop.hidden = !now.canStop;
-    stop.textContent = now.isFree ? words.STOP_WATCHING_FREE : words.STOP_WATCHING;
+    stop.textContent = now.isFree ? words.STOP_SIMULATED : words.STOP_WATCHING;
     resume.hidden = !now.canResume;
     settle.hidden = now.isSettled;
     another.hidden = now.isOpen || !now.isSettled;
-    another.textContent = fill(words.ANOTHER_PRICED, { price: now.another });
+    another.textContent = fill(words.WITH_PRICE, { words: words.ANOTHER_SEED, price: now.another });
     download.hidden = !now.file;
     download.title = now.file;
   };
