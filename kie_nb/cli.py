@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: Callable[[argparse.Namespace], int], **more: Any) -> Callable[..., Any]:
         added = commands.add_parser(name, help=COMMANDS[name], **more)
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, verb=name)
         return added.add_argument
 
     add = command("demo", _demo)
@@ -77,14 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     report = "write a page of what came of it, that plays from disk"
     add("--report", type=Path, metavar="FILE.html", help=report)
 
-    add = command("doctor", _doctor)
+    add = command("doctor", _files)
     add("--look", action="store_true", help="look only: fetch and remove nothing")
 
-    add = command("export", _export)
+    add = command("export", _files)
     add("dir", type=Path, metavar="DIR", help="where to; an earlier export there is added to")
     add("ids", nargs="*", metavar="ID", help="runs, by the beginning of their ids (default: all)")
 
-    add = command("import", _import)
+    add = command("import", _files)
     add("dir", type=Path, metavar="DIR", help="a folder that export has made")
 
     verbs = commands.add_parser("ledger", help=COMMANDS["ledger"]).add_subparsers(
@@ -118,36 +118,18 @@ def _demo(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from .experiments import headless
 
-    return headless.run(
-        args.file,
-        max_credits=args.max_credits,
-        plan=args.plan,
-        retry_failed=args.retry_failed,
-        extend=args.extend,
-        report=args.report,
-        allow_outside=args.allow_outside,
-    )
+    asked = ("max_credits", "plan", "retry_failed", "extend", "report", "allow_outside")
+    return headless.run(args.file, **{name: getattr(args, name) for name in asked})
 
 
-def _doctor(args: argparse.Namespace) -> int:
+def _files(args: argparse.Namespace) -> int:
     from . import api
 
-    report = api.doctor(mend=not args.look)
-    say(report)
-    return 0 if report.is_well else 1
-
-
-def _export(args: argparse.Namespace) -> int:
-    from . import api
-
-    say(api.export(args.dir, args.ids or None))
-    return 0
-
-
-def _import(args: argparse.Namespace) -> int:
-    from . import api
-
-    say(api.import_runs(args.dir))
+    if args.verb == "doctor":
+        report = api.doctor(mend=not args.look)
+        say(report)
+        return 0 if report.is_well else 1
+    say(api.import_runs(args.dir) if args.verb == "import" else api.export(args.dir, args.ids or None))
     return 0
 
 
@@ -157,9 +139,8 @@ def _copy_ledger(args: argparse.Namespace) -> int:
     from .ledger.merging import copy_ledger
 
     current = settings.current()
-    url = args.to or current.ledger_url or Secret("nowhere")
     source = Ledger(current.home)
-    target = Ledger(current.home, url=url)
+    target = Ledger(current.home, url=args.to or current.ledger_url or Secret("nowhere"))
     counts = copy_ledger(source.database, target.database)
     say(f"{counts.copied} runs copied to {target.database.name}, {counts.known} were there already.")
     if counts.unreadable:

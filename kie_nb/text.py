@@ -75,10 +75,9 @@ def _can_join(sign: str) -> bool:
 
 def _make_visible(record: logging.LogRecord) -> bool:
     """A file's name in a log must not write lines of its own."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            each if isinstance(each, int | float) else in_line(str(each)) for each in record.args
-        )
+    args = record.args
+    if isinstance(args, tuple):
+        record.args = tuple(each if isinstance(each, int | float) else in_line(str(each)) for each in args)
     return True
 
 
