@@ -57,15 +57,11 @@ def as_html(
         may_wrap = wide is None and column > 0
         return f"{_CELL};{'overflow-wrap:anywhere' if may_wrap else 'white-space:nowrap'}"
 
-    names = joined(
-        html('<th scope="col" style="{};{};font-weight:600">{}</th>', _CELL, _MUTED, text)
-        for text in headings
-    )
+    th = '<th scope="col" style="{};{};font-weight:600">{}</th>'
+    names = joined(html(th, _CELL, _MUTED, text) for text in headings)
     head = html("<thead><tr>{}</tr></thead>", names) if any(headings) else ""
-    lines = (
-        joined(html('<td style="{}">{}</td>', style(n), _cell(value)) for n, value in enumerate(row))
-        for row in rows
-    )
+    td = '<td style="{}">{}</td>'
+    lines = (joined(html(td, style(n), _cell(value)) for n, value in enumerate(row)) for row in rows)
     return html(
         # A caption of the table's own would be as narrow as the table.
         '<div {root} style="overflow-x:auto"><div style="{font};{muted};padding-bottom:4px">{caption}</div>'

@@ -215,10 +215,8 @@ class Run(Record):
     def _attend(self) -> None:
         """See to it that there is something to wait for."""
         if self._tracked.pid != os.getpid():
-            raise KieError(
-                f"{self.label} belongs to the process that this one was forked from.",
-                hint=f"kie_nb.get({self.id[:8]!r}) gives its handle here",
-            )
+            words = f"{self.label} belongs to the process that this one was forked from."
+            raise KieError(words, hint=f"kie_nb.get({self.id[:8]!r}) gives its handle here")
         self._tracked.is_stopped = False
         self._supervisor.ensure_driven(self)
 

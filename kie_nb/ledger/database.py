@@ -81,14 +81,11 @@ class Database(ABC):
             yield
         except sa.exc.DBAPIError as exc:
             without_frames(exc)  # the driver's frames hold the password of a server
-            raise LedgerError(
-                f"The ledger {self.name} cannot be used: {self._said(exc)}.", hint=self._next_step(exc)
-            ) from None
+            words = f"The ledger {self.name} cannot be used: {self._said(exc)}."
+            raise LedgerError(words, hint=self._next_step(exc)) from None
         except UnicodeEncodeError as exc:
-            raise InvalidRequest(
-                "The text contains an incomplete character and cannot be stored or searched for.",
-                hint="type it anew",
-            ) from exc
+            words = "The text contains an incomplete character and cannot be stored or searched for."
+            raise InvalidRequest(words, hint="type it anew") from exc
 
 
 class SqliteFile(Database):
@@ -112,10 +109,8 @@ class SqliteFile(Database):
                 os.close(open_private(file, os.O_RDWR))
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            raise LedgerError(
-                f"The folder {file.parent} cannot be created: {exc.strerror or exc}.",
-                hint=f"choose another with {setting}",
-            ) from exc
+            words = f"The folder {file.parent} cannot be created: {exc.strerror or exc}."
+            raise LedgerError(words, hint=f"choose another with {setting}") from exc
         self.network_disk = network_disk_of(file.parent)
         is_read_only = _is_read_only(file)
         if self.network_disk is not None and not is_read_only:
@@ -188,10 +183,8 @@ class SqliteFile(Database):
         if db.info.get("schema", (None,))[0] != number:
             db.info["schema"] = (number, check_own(raw, self._make, self.name))
         if may_write and db.info["schema"][1]:  # found at opening, it is refused before
-            raise LedgerError(
-                f"The ledger {self.name} was brought up to date by a newer kie_nb meanwhile.",
-                hint="restart the kernel",
-            )
+            words = f"The ledger {self.name} was brought up to date by a newer kie_nb meanwhile."
+            raise LedgerError(words, hint="restart the kernel")
 
 
 def _is_read_only(file: Path) -> bool:

@@ -17,9 +17,8 @@ from .rows import ErrorColumn, KeptFiles, RunRow, StateName
 from .schema import CAME, cell, experiment, now_in, run
 
 Places = dict[str, dict[str, Any]]
-Decide = Callable[
-    [dict[str, Any] | None, Places], tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]] | None
-]
+Answer = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
+Decide = Callable[[dict[str, Any] | None, Places], Answer | None]
 _AT_ONCE = 500  # SQLite takes a thousand variables and more
 
 

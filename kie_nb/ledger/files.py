@@ -82,10 +82,8 @@ class Files:
                 part.write_bytes(content)
                 os.replace(part, target)
         except OSError as exc:
-            raise LedgerError(
-                f"The picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}.",
-                hint="check the disk and the folder's rights",
-            ) from exc
+            words = f"The picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}."
+            raise LedgerError(words, hint="check the disk and the folder's rights") from exc
         return target
 
     def check_folders(self) -> None:

@@ -76,9 +76,7 @@ class Grant:
 class Leave:
     """The result of asking to send a run."""
 
-    row: RunRow | None = (
-        None  # now `sending`; None if another process owns it by now or its state has changed
-    )
+    row: RunRow | None = None  # now `sending`; None if another process owns it or its state has changed
     grant: Grant | None = None  # for `GrantStore.replied` when the reply is in; None with `row`
     wait_s: float | None = None  # until asking again makes sense, if there was no grant to be had
 
@@ -163,19 +161,16 @@ class GrantStore:
         db.execute(slot.delete().where(~slot.c.taken_at.between(moment - _KEEP_S, _FAR)))
         # Replied in the future: the clock was set back since. Counted from now it is never too early.
         db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
-        found = db.execute(
-            sa.select(slot.c.taken_at, slot.c.replied_at).where(slot.c.account == account)
-        ).all()
+        mine = sa.select(slot.c.taken_at, slot.c.replied_at).where(slot.c.account == account)
+        slots = [Slot(*entry) for entry in db.execute(mine)]
         until = _paused_until(db, account)
         if until > moment + _KEEP_S:  # the clock was set back since
             until = 0.0
-        slots = [Slot(*entry) for entry in found]
         pause = wait_s(slots, moment, limit=limit, window_s=window_s, paused_until=until)
         if pause != 0:
             return None, _SHORTEST_WAIT_S if pause is None else pause
-        number = db.execute(
-            slot.insert().values(account=account, taken_at=moment).returning(slot.c.id)
-        ).scalar_one()
+        new = slot.insert().values(account=account, taken_at=moment).returning(slot.c.id)
+        number = db.execute(new).scalar_one()
         return Grant(int(number), moment), 0.0
 
     @staticmethod
@@ -189,7 +184,6 @@ def _is(grant: Grant) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _paused_until(db: sa.Connection, account: str) -> float:
-    found = sa.select(pause_table.c.until).where(
-        pause_table.c.account == account, pause_table.c.until.between(0, _FAR)
-    )
+    until = pause_table.c.until
+    found = sa.select(until).where(pause_table.c.account == account, until.between(0, _FAR))
     return float(db.execute(found).scalar() or 0.0)

@@ -68,9 +68,7 @@ class Arrival:
     values: dict[str, Any]  # its columns
     events: Sequence[dict[str, Any]]
     stands: bool  # for its request, where it comes from
-    seen: (
-        str | None
-    )  # the state that the run of this id had here when this was decided; None if there was none
+    seen: str | None  # the state that the run of this id had here when this was decided, if there was one
     evidence: dict[str, Any]  # for its history
 
 
@@ -108,10 +106,9 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
             query = sa.select(run).where(run.c.id == arrival.values["id"])
             before = database.reading.sure(db.execute(query).mappings().first())
             if (before.state if before else None) != arrival.seen:
-                raise LedgerError(
-                    f"Run {arrival.values['id'][:8]} changed during the import; nothing was imported.",
-                    hint="import again",
-                )
+                which = arrival.values["id"][:8]
+                words = f"Run {which} changed during the import; nothing was imported."
+                raise LedgerError(words, hint="import again")
             key = before.active_key if before and arrival.values["state"] not in RELEASED else None
             values = {**arrival.values, "active_key": key or _active_key(db, arrival, coming)}
             values |= {"owner": None, "owner_hint": None, "beat": 0}

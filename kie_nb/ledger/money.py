@@ -38,7 +38,7 @@ class Figures:
     estimated: float = 0.0  # what the price list asks for the runs that were made
     real: float = 0.0  # what the service reported of them
     unreported: int = (
-        0  # of how many of them it reported nothing; a failed task that it said nothing of was not billed
+        0  # of how many it reported nothing; a failed task that it said nothing of was not billed
     )
     spent: float = 0.0  # real where it was reported, else estimated
     reserved: float = 0.0

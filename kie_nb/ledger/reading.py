@@ -25,26 +25,10 @@ Entry = Mapping[Any, Any]  # a row of the database by the names of its columns
 _RUN = TypeAdapter(RunRow)
 _OTHERS = {table: TypeAdapter(table.info["row"]) for table in metadata.sorted_tables if table is not run}
 # Without these nobody knows which run it is, what it asked for, or whether it may be billed.
-_ESSENTIAL = frozenset(
-    [
-        "id",
-        "service",
-        "account",
-        "model",
-        "request",
-        "fingerprint",
-        "family",
-        "active_key",
-        "seed",
-        "seed_drawn",
-        "state",
-        "task_id",
-        "created_at",
-        "owner",
-        "owner_hint",
-        "beat",
-    ]
-)
+_ESSENTIAL = {
+    *("id", "service", "account", "model", "request", "fingerprint", "family", "active_key", "seed"),
+    *("seed_drawn", "state", "task_id", "created_at", "owner", "owner_hint", "beat"),
+}
 _UNSENT = ("intent", "sending", "refused", "not_sent")
 _ASKED_ABOUT = ("accepted", "waiting", "queuing", "generating", "success")  # the service is, by its task
 _SHOWN = 5
@@ -151,16 +135,14 @@ class Reading:
         except ValueError as exc:
             raise UnreadableRun(self._name, row.id, "request", first_wrong(exc)) from None
         key, task = row.active_key, row.task_id
-        wrong = {
-            "seed": request.seed != row.seed and "its request has another",
-            "active_key": key
-            and not key.startswith(f"{row.fingerprint}:")
-            and "it is not of its fingerprint",
-            "state": row.state in _UNSENT and task is not None and "a run with a task was sent",
-            "task_id": row.state in _ASKED_ABOUT and not task and "a run that was accepted has one",
-        }
-        for column, why in wrong.items():
-            if why:
+        is_foreign = key is not None and not key.startswith(f"{row.fingerprint}:")
+        for is_wrong, column, why in (
+            (request.seed != row.seed, "seed", "its request has another"),
+            (is_foreign, "active_key", "it is not of its fingerprint"),
+            (row.state in _UNSENT and task is not None, "state", "a run with a task was sent"),
+            (row.state in _ASKED_ABOUT and not task, "task_id", "a run that was accepted has one"),
+        ):
+            if is_wrong:
                 raise UnreadableRun(self._name, row.id, column, why)
         return row
 

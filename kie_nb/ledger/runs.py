@@ -45,9 +45,8 @@ _STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *R
 _LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
 _STANDING_REQUEST = _LATEST.where(run.c.fingerprint == sa.bindparam("fingerprint"))
 _STANDING_FAMILY = _LATEST.where(run.c.family == sa.bindparam("family"), run.c.seed_drawn.is_(True))
-_HOLDER = sa.select(run.c.id).where(
-    run.c.task_id == sa.bindparam("task_id"), run.c.id != sa.bindparam("run_id")
-)
+_OTHERS = sa.select(run.c.id).where(run.c.id != sa.bindparam("run_id"))
+_HOLDER = _OTHERS.where(run.c.task_id == sa.bindparam("task_id"))
 _TAKES = sa.select(sa.func.count()).select_from(run).where(run.c.fingerprint == sa.bindparam("fingerprint"))
 
 
@@ -143,16 +142,9 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             money.keep(db, new.service, new.estimate, where, experiment_limit=experiment_limit)
             take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
             run_id = uuid.uuid4().hex[:12]
-            values = {name: getattr(new, name) for name in NewRun.__slots__} | {
-                "id": run_id,
-                "state": "intent",
-            }
-            values |= {
-                "active_key": f"{new.fingerprint}:{take}",
-                "created_at": moment,
-                "files": (),
-                "beat": 0,
-            }
+            key = f"{new.fingerprint}:{take}"
+            values = {name: getattr(new, name) for name in NewRun.__slots__} | {"files": (), "beat": 0}
+            values |= {"id": run_id, "state": "intent", "active_key": key, "created_at": moment}
             db.execute(run.insert(), values)
             add_step(db, run_id, None, "intent", {"estimate": new.estimate})
             if instead_of is not None:

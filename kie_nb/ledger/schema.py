@@ -21,9 +21,8 @@ class Flag(sa.Boolean):
 
     def result_processor(self, dialect: sa.Dialect, _coltype: Any) -> Callable[[Any], Any] | None:
         """What SQLite gives for one."""
-        return (
-            None if dialect.supports_native_boolean else lambda value: {0: False, 1: True}.get(value, value)
-        )
+        known = {0: False, 1: True}
+        return None if dialect.supports_native_boolean else lambda value: known.get(value, value)
 
 
 _WHOLE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -59,9 +58,8 @@ experiment = _table("experiment", ExperimentRow, key=("name", "service"))
 cell = _table("cell", CellRow, key=("experiment", "service", "fingerprint"))
 
 # The order in which runs came into this ledger: clocks may be set back. 0 for one without a history.
-CAME = sa.func.coalesce(
-    sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run).scalar_subquery(), 0
-)
+_FIRST = sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run)
+CAME = sa.func.coalesce(_FIRST.scalar_subquery(), 0)
 
 # The creates of the last seconds, and until when an account must wait: beside the runs where machines share the database.
 grants_metadata = sa.MetaData()

@@ -99,9 +99,8 @@ def moment_of(since: dt.datetime | dt.timedelta | str, now: Callable[[], dt.date
             return dt.datetime.fromisoformat(since.strip())
         return since if isinstance(since, dt.datetime) else now() - since
     except (OverflowError, TypeError, ValueError):
-        raise InvalidRequest(
-            f"since={since!r}: use a date such as '2026-11-01', a datetime, or a timedelta.", charged=""
-        ) from None
+        words = f"since={since!r}: use a date such as '2026-11-01', a datetime, or a timedelta."
+        raise InvalidRequest(words, charged="") from None
 
 
 class Queries:
@@ -112,10 +111,7 @@ class Queries:
 
     def runs(self, *, limit: int | None = 50, **filters: Any) -> list[RunRow]:
         """Runs, newest first."""
-        began = time.monotonic()
-        rows = self._newest(*where(**filters), limit=limit)
-        self.leases.saw(began, *rows)
-        return rows
+        return self._newest(*where(**filters), limit=limit)
 
     def find(self, text: str) -> list[RunRow]:
         """Runs whose id or task id begins with *text*."""
@@ -140,9 +136,11 @@ class Queries:
             return self._db.reading.runs(db.execute(found.order_by(run.c.sent_at)).mappings())
 
     def _newest(self, *conditions: Any, limit: int | None) -> list[RunRow]:
-        query = sa.select(run).where(*conditions).order_by(run.c.created_at.desc()).limit(limit)
+        query, began = sa.select(run).where(*conditions).order_by(run.c.created_at.desc()), time.monotonic()
         with self._db.read() as db:
-            return self._db.reading.runs(db.execute(query).mappings())
+            rows = self._db.reading.runs(db.execute(query.limit(limit)).mappings())
+        self.leases.saw(began, *rows)
+        return rows
 
     def page(self, number: int, *, size: int, order: str = "newest", **filters: Any) -> Page:
         """One page, from 1, of *size* of the runs that match, in an *order* of `ORDERS`."""
@@ -172,9 +170,8 @@ class Queries:
         with self._db.read() as db:
             # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
             tags = {tag for text in distinct(sa.cast(run.c.tags, sa.String)) for tag in read_tags(text)}
-            return Choices(
-                models=distinct(run.c.model), experiments=distinct(run.c.experiment), tags=sorted(tags)
-            )
+            models, experiments = distinct(run.c.model), distinct(run.c.experiment)
+            return Choices(models=models, experiments=experiments, tags=sorted(tags))
 
     def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
         """Seconds that the last successful tasks of this model and these inputs took, newest first; imported ones teach nothing."""

@@ -163,13 +163,8 @@ def evidence(workspace: Workspace, run: Record, *, max_age_s: float = 0.0) -> Ev
     after = workspace.call(lambda: channel.balance(max_age_s=max_age_s)) if is_same else None
     found = replace(from_ledger(run.ledger, run.row, after), logs=logs_of(workspace, run))
     if after is not None and run.state in UNSETTLED:
-        run.ledger.move(
-            run.id,
-            run.state,
-            expect={run.state},
-            evidence={"balance_after": after.to_json(), "verdict": str(found.verdict)},
-            balance_after=after.credits,
-        )
+        told, read = {"balance_after": after.to_json(), "verdict": str(found.verdict)}, after.credits
+        run.ledger.move(run.id, run.state, expect={run.state}, evidence=told, balance_after=read)
     return found
 
 
@@ -188,11 +183,8 @@ def need_unsettled(run: Record) -> Record:
 
 def nothing_to_settle(run: Record) -> InvalidRequest:
     """The refusal to settle a run that has an outcome."""
-    return InvalidRequest(
-        f"{run.label} is {run.state}: there is nothing to settle.",
-        hint="only an unknown or lost run is settled",
-        charged="",
-    )
+    words = f"{run.label} is {run.state}: there is nothing to settle."
+    return InvalidRequest(words, hint="only an unknown or lost run is settled", charged="")
 
 
 def from_ledger(ledger: Ledger, row: RunRow, after: Reading | None = None) -> Evidence:

@@ -140,11 +140,9 @@ def _compared(
     record = replace(_look_up(workspace, run, task_id), task_id=task_id)
     found = compare(run, record)
     if found.differ:
-        raise InvalidRequest(
-            f"Task {task_id} was not made by this run: {'; '.join(found.differ)}.",
-            hint=f"look at {LOGS} for the one with this prompt and seed",
-            charged="",
-        )
+        words = f"Task {task_id} was not made by this run: {'; '.join(found.differ)}."
+        hint = f"look at {LOGS} for the one with this prompt and seed"
+        raise InvalidRequest(words, hint=hint, charged="")
     return record, found
 
 
@@ -239,9 +237,8 @@ def _take(
         run = run.reread()
         if run.state not in ADOPTING:
             raise nothing_to_settle(run)
-        raise InvalidRequest(
-            f"Task {task_id} belongs to another run here.", hint=f"%kie show {task_id[:12]}", charged=""
-        )
+        words = f"Task {task_id} belongs to another run here."
+        raise InvalidRequest(words, hint=f"%kie show {task_id[:12]}", charged="")
     supervisor.ensure_driven(Record(row, run.ledger))
 
 
