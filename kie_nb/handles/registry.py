@@ -15,7 +15,7 @@ from ..engine.dispatcher import before_exit
 from ..engine.record import Key, Record
 from ..engine.supervisor import Supervisor, finish_sending
 from ..engine.timing import Timing
-from ..engine.transitions import cancel_unsent, error_of
+from ..engine.transitions import error_of
 from ..engine.waiting import wait_blocking
 from ..engine.workspace import Workspace
 from ..errors import KieError, WaitInterrupted
@@ -25,6 +25,8 @@ from ..ledger.states import FINAL, OPEN, State
 from .run import Run
 from .tracked import Tracked, what_goes_on
 
+__all__ = ["ORDERS", "PAGE_SIZE", "Choices", "Found", "Handles", "Question", "browse"]
+PAGE_SIZE = 24
 log = logging.getLogger("kie_nb")
 
 
@@ -109,14 +111,12 @@ class Handles(Workspace):
 
     def troubled(self, run: Record, trouble: str) -> None:
         """See `Audience`."""
-        tracked = self._tracked.get(run.key)
-        if tracked is not None:
+        if (tracked := self._tracked.get(run.key)) is not None:
             tracked.say(trouble)
 
     def ended(self, run: Record, error: KieError | None) -> None:
         """See `Audience`."""
-        tracked = self._driven.pop(run.key, None)
-        if tracked is not None:
+        if (tracked := self._driven.pop(run.key, None)) is not None:
             tracked.finish(error)
 
     def watch(self, watcher: Callable[[Run], None]) -> None:
@@ -140,10 +140,9 @@ class Handles(Workspace):
         try:
             wait_blocking(self.tracked(run).answered, timeout_s=self.timing.accept_wait_s)
         except WaitInterrupted:
-            words, more = what_goes_on(run, is_cancelled=cancel_unsent(run))
+            words, more = what_goes_on(run, is_interrupted=True)
             raise WaitInterrupted(words, **more) from None
-        error = run.error
-        if error is not None and not run.video:
+        if (error := run.error) is not None and not run.video:
             raise error
 
     # --- looking -----------------------------------------------------------------------------------------------
@@ -161,13 +160,8 @@ class Handles(Workspace):
 
     def of_video(self, sha256: str) -> Run | None:
         """The run of the current home whose video has these bytes."""
-        ledger = self.here
-        row = ledger.of_video(sha256)
-        return self.handle_of(Record(row, ledger)) if row is not None else None
-
-
-PAGE_SIZE = 24
-__all__ = ["ORDERS", "PAGE_SIZE", "Choices", "Found", "Question", "browse"]
+        row = self.here.of_video(sha256)
+        return self.handle_of(Record(row, self.here)) if row is not None else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -190,7 +190,7 @@ class Run(Record):
             if not wait_blocking(self._tracked.done, timeout_s=timeout_s):
                 raise self._still_running(timeout_s)
         except WaitInterrupted:
-            words, more = what_goes_on(self, is_cancelled=cancel_unsent(self))
+            words, more = what_goes_on(self, is_interrupted=True)
             raise WaitInterrupted(words, **more) from None
         for shown in self._tracked.held:
             wait_blocking(shown, timeout_s=DISPLAY_WAIT_S, goes_on="the video is on disk.")
@@ -205,7 +205,7 @@ class Run(Record):
             if not await wait_async(self._tracked.done, timeout_s=WAIT_S):
                 raise self._still_running(WAIT_S)
         except asyncio.CancelledError as exc:
-            words, more = what_goes_on(self, is_cancelled=cancel_unsent(self))
+            words, more = what_goes_on(self, is_interrupted=True)
             explain_cancelled(exc, words, **more)
             raise
         for shown in self._tracked.held:
@@ -239,23 +239,21 @@ class Run(Record):
 
     def show(self) -> None:
         """Show the card, or the video if it is there, in this cell."""
-        shown_by = presenter.current()
-        if shown_by is not None:
+        if (shown_by := presenter.current()) is not None:
             shown_by.show(self)
         else:
             say(repr(self))  # there is no notebook to show it in
 
     def _outcome(self) -> Run:
-        error = self.error
-        if error is not None:
+        if (error := self.error) is not None:
             raise error
         if not self.is_final:
-            words, more = what_goes_on(self, is_cancelled=False)
+            words, more = what_goes_on(self)
             raise StillRunning(f"You stopped waiting for {self.label}. {words}", **more)
         return self
 
     def _still_running(self, timeout_s: float | None) -> StillRunning:
-        words, more = what_goes_on(self, is_cancelled=False)
+        words, more = what_goes_on(self)
         trouble = f" {self.trouble}" if self.trouble else ""
         words = f"{self.label} was not done after {timeout_s:g} s. {words}{trouble}"
         return StillRunning(words, **more, run_id=self.id)
@@ -299,8 +297,7 @@ class Run(Record):
         """What a cell shows that ends with the run."""
         if not takes_results():
             raise NotImplementedError  # IPython takes `_repr_mimebundle_` then
-        shown_by = presenter.current()
-        if shown_by is not None:
+        if (shown_by := presenter.current()) is not None:
             shown_by.echo(self)
         else:
             self.show()

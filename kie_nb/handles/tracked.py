@@ -10,6 +10,7 @@ from concurrent.futures import Future
 
 from ..engine.dispatcher import Dispatcher
 from ..engine.record import Record
+from ..engine.transitions import cancel_unsent
 from ..errors import MADE, SIMULATED, KieError
 from ..ledger import Ledger, RunRow, owner
 from ..ledger.states import AT_SERVICE, State
@@ -124,23 +125,12 @@ def goes_on(run: Record) -> str:
     return f"run {run.id[:8]} is recorded; if it was sent, it goes on at the service."
 
 
-def charged(run: Record) -> str:
-    """What a task costs that is no longer waited for; empty while there is none."""
-    if not run.task_id:
-        return ""
-    if run.service == "simulator":
-        return SIMULATED
-    return MADE if run.state is State.SUCCESS else "the task goes on and is billed"
-
-
-def come_back(run: Record) -> str:
-    """How to come back to it."""
-    return f"run the cell again or `%kie show {run.id[:8]}`; after a restart `%kie resume`"
-
-
-def what_goes_on(run: Record, *, is_cancelled: bool) -> tuple[str, dict[str, str]]:
-    """What an interrupted wait means, its cost and the next step; what was not sent yet may have been cancelled."""
-    if is_cancelled:
+def what_goes_on(run: Record, *, is_interrupted: bool = False) -> tuple[str, dict[str, str]]:
+    """What the end of a wait means, its cost and the next step; ■ cancels what was not sent yet."""
+    if is_interrupted and cancel_unsent(run):
         words = f"{run.label} was not sent yet and will not be: nothing was charged."
         return words, {"hint": "run the cell to send it"}
-    return goes_on(run), {"hint": come_back(run), "charged": charged(run)}
+    charged = MADE if run.state is State.SUCCESS else "the task goes on and is billed"
+    charged = SIMULATED if run.service == "simulator" else charged
+    hint = f"run the cell again or `%kie show {run.id[:8]}`; after a restart `%kie resume`"
+    return goes_on(run), {"hint": hint, "charged": charged if run.task_id else ""}

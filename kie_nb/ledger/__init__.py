@@ -5,7 +5,6 @@ from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, input_name, is_picture
 from .grants import Grant, GrantStore, Leave
-from .image_registry import UploadRow
 from .reading import UnreadableRun
 from .rows import KeptFile, NewRun, RunRow, files_made, with_kept
 from .runs import Ledger
@@ -23,7 +22,6 @@ __all__ = [
     "RunRow",
     "Standing",
     "UnreadableRun",
-    "UploadRow",
     "files_made",
     "input_name",
     "is_picture",

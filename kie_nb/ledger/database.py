@@ -38,12 +38,11 @@ class Database(ABC):
 
     is_shared = False  # whether processes on other machines use it too: then the rate grants are in it
 
-    def __init__(self, engine: sa.Engine, name: str, hint: str) -> None:
+    def __init__(self, engine: sa.Engine, name: str) -> None:
         self.name = name
         self.refusal: LedgerError | None = None  # why nothing may be written, where nothing may
         self.reading = Reading(name)
         self._engine = engine
-        self._hint = hint
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -69,11 +68,9 @@ class Database(ABC):
     @abstractmethod
     def _look(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
 
-    def _said(self, exc: sa.exc.DBAPIError) -> str:
-        return str(exc.orig)
-
-    def _next_step(self, exc: sa.exc.DBAPIError) -> str:  # noqa: ARG002 - a file has more to say
-        return self._hint
+    @abstractmethod
+    def _trouble(self, exc: sa.exc.DBAPIError) -> tuple[str, str]:
+        """What the database says, and the next step."""
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -81,8 +78,8 @@ class Database(ABC):
             yield
         except sa.exc.DBAPIError as exc:
             without_frames(exc)  # the driver's frames hold the password of a server
-            words = f"The ledger {self.name} cannot be used: {self._said(exc)}."
-            raise LedgerError(words, hint=self._next_step(exc)) from None
+            said, hint = self._trouble(exc)
+            raise LedgerError(f"The ledger {self.name} cannot be used: {said}.", hint=hint) from None
         except UnicodeEncodeError as exc:
             words = "The text contains an incomplete character and cannot be stored or searched for."
             raise InvalidRequest(words, hint="type it anew") from exc
@@ -144,8 +141,7 @@ class SqliteFile(Database):
                 _choose_journal(connection, journal)
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
 
-        hint = "check the disk and the folder's rights; the file itself is left as it is"
-        super().__init__(engine, shown_path(file), hint)
+        super().__init__(engine, shown_path(file))
         if is_read_only:
             self.refusal = LedgerError(
                 f"The folder {shown_path(file.parent)} cannot be written, so no new video can be recorded in it.",
@@ -153,8 +149,9 @@ class SqliteFile(Database):
                 charged=NOTHING,
             )
 
-    def _next_step(self, exc: sa.exc.DBAPIError) -> str:
-        return self._hint if isinstance(exc.orig, sqlite3.OperationalError) else DAMAGED
+    def _trouble(self, exc: sa.exc.DBAPIError) -> tuple[str, str]:
+        hint = "check the disk and the folder's rights; the file itself is left as it is"
+        return str(exc.orig), hint if isinstance(exc.orig, sqlite3.OperationalError) else DAMAGED
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:

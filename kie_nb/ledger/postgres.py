@@ -45,8 +45,7 @@ class Postgres(Database):
         sa.event.listen(engine, "connect", _limits)
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
         place = parsed.set(password=None, query={}, drivername="postgresql").render_as_string()
-        hint = "check that the server of KIE_NB_LEDGER can be reached and that its user may write there"
-        super().__init__(engine, place, hint)
+        super().__init__(engine, place)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -94,14 +93,15 @@ class Postgres(Database):
             time.sleep(SETTLE_PAUSE_S)
         return False
 
-    def _said(self, exc: sa.exc.DBAPIError) -> str:
+    def _trouble(self, exc: sa.exc.DBAPIError) -> tuple[str, str]:
+        hint = "check that the server of KIE_NB_LEDGER can be reached and that its user may write there"
         if getattr(exc.orig, "sqlstate", None) == "55P03":
-            return f"another kernel has held it for {BUSY_TIMEOUT_MS // 1000} s"
+            return f"another kernel has held it for {BUSY_TIMEOUT_MS // 1000} s", hint
         vars(exc.orig).pop("_pgconn", None)  # psycopg's errors carry the connection, and that its password
         said = " ".join(str(exc.orig).split()).rstrip(".")
         for secret in self._secrets:
             said = said.replace(secret.reveal(), "…") if secret.reveal() else said
-        return said
+        return said, hint
 
 
 def _may_pass(exc: BaseException, *, is_connected: bool) -> bool:
