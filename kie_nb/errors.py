@@ -48,6 +48,10 @@ class KieError(Exception):
 
     charged_by_default = ""
 
+    def __init_subclass__(cls, *, charged: str | None = None) -> None:
+        if charged is not None:
+            cls.charged_by_default = charged
+
     def __init__(
         self, message: str, *, hint: str = "", charged: str | None = None, run_id: str | None = None
     ) -> None:
@@ -98,48 +102,36 @@ def _rebuild(cls: type[KieError], message: str, state: dict[str, Any]) -> KieErr
     return error
 
 
-class InvalidRequest(KieError, ValueError):
+class InvalidRequest(KieError, ValueError, charged=NOTHING):
     """The request cannot be sent as it is; nothing was sent."""
-
-    charged_by_default = NOTHING
 
 
 class BadImage(InvalidRequest):
     """The picture cannot be read, is too large, or cannot be reached by the service."""
 
 
-class AuthError(KieError):
+class AuthError(KieError, charged=NOTHING):
     """No key, a wrong key, or a key that may not be used from here."""
 
-    charged_by_default = NOTHING
 
-
-class OutOfCredits(KieError):
+class OutOfCredits(KieError, charged=NOTHING):
     """The account cannot pay for the task."""
 
-    charged_by_default = NOTHING
 
-
-class BudgetExceeded(KieError):
+class BudgetExceeded(KieError, charged=NOTHING):
     """A spending limit of your own would be passed; nothing was sent."""
 
-    charged_by_default = NOTHING
 
-
-class ModelUnavailable(KieError):
+class ModelUnavailable(KieError, charged=NOTHING):
     """The model is paused, gone, or unknown to the service."""
 
-    charged_by_default = NOTHING
 
-
-class Refused(KieError):
+class Refused(KieError, charged=NOTHING):
     """The service refused the task for another reason; a refused task is never billed.
 
     Attributes:
         code: The body code of the reply.
     """
-
-    charged_by_default = NOTHING
 
     def __init__(self, message: str, *, code: int | None = None, **more: Any) -> None:
         super().__init__(message, **more)
@@ -154,48 +146,36 @@ class ServiceTrouble(KieError):
     """No usable answer to a question that costs nothing; asking again is safe."""
 
 
-class NotSent(KieError):
+class NotSent(KieError, charged=NOTHING):
     """Nothing left this machine, so sending it again is safe."""
 
-    charged_by_default = NOTHING
 
-
-class OutcomeUnknown(KieError):
+class OutcomeUnknown(KieError, charged="unknown, perhaps the full price"):
     """The request may have reached the service: a task may exist and be billed."""
 
-    charged_by_default = "unknown, perhaps the full price"
 
-
-class TaskFailed(KieError):
+class TaskFailed(KieError, charged=NOTHING):
     """The task ended at the service without a video; failed tasks are not billed.
 
     Attributes:
         fail_code: The upstream's own code, a string.
     """
 
-    charged_by_default = NOTHING
-
     def __init__(self, message: str, *, fail_code: str | None = None, **more: Any) -> None:
         super().__init__(message, **more)
         self.fail_code = fail_code
 
 
-class TaskLost(KieError):
+class TaskLost(KieError, charged="unknown"):
     """The service no longer knows the task (ids are kept for two months)."""
 
-    charged_by_default = "unknown"
 
-
-class NoVideo(KieError):
+class NoVideo(KieError, charged="yes, as a success"):
     """The task succeeded but named no file."""
 
-    charged_by_default = "yes, as a success"
 
-
-class DownloadFailed(KieError):
+class DownloadFailed(KieError, charged="yes, the video is made"):
     """The video exists at the service and is paid for, but is not on disk yet."""
-
-    charged_by_default = "yes, the video is made"
 
 
 class NotFetched(DownloadFailed):
