@@ -47,10 +47,7 @@ if TYPE_CHECKING:
 def prepare(
     workspace: Workspace, prompt: str | None, asked: dict[str, Any], current: settings_.Settings | None = None
 ) -> Prepared:
-    """Check *asked*, read its picture, and draw a seed where none was given; nothing is sent or written.
-
-    The settings are *current* ones, where they have been read for many requests.
-    """
+    """Check *asked*, read its picture, and draw a seed where none was given; nothing is sent or written."""
     current = current or settings_.current()
     channel, ledger = workspace.channel(current), workspace.ledger(current.home)
     source = unwrapped(asked.pop("image", None))

@@ -121,10 +121,7 @@ class Session(Handles):
             return run, "new" if is_new else how
 
     def _joined(self, run: Run, prepared: Prepared, max_credits: float | None) -> ToSend | None:
-        """What may be sent for an intent of another process, should that die: the request that was checked here.
-
-        None where the run is none of that request, or a limit of this call forbids it.
-        """
+        """What may be sent for an intent of another process, should that die: the request that was checked here, if its own."""
         if run.state is not State.INTENT:
             return None
         request, estimate = prepared.request, prepared.request.estimate
@@ -169,10 +166,7 @@ class Session(Handles):
     # --- looking -----------------------------------------------------------------------------------------------
 
     def resume(self) -> list[Run]:
-        """Drive every open run of the current home, and cancel abandoned intents.
-
-        Files of a task that have not come are fetched too, while their links live.
-        """
+        """Drive every open run of the current home, cancel abandoned intents, fetch missing files while their links live."""
         found = self.runs(None, states=OPEN | {State.LOST})
         ledger = self.here
         lately = ledger.now() - 2 * LINK_LIFE  # a task takes less than a day

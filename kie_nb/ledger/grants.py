@@ -109,13 +109,7 @@ class GrantStore:
         In one transaction where they share a database. Where they do not, a process that dies between the two leaves a
         grant that nobody uses; it never leaves a run without one.
 
-        Args:
-            ledger: Where the run is.
-            run_id: Which one.
-            account: Whose limit of *limit* creates in any *window_s* seconds counts.
-            limit: See there.
-            window_s: See there.
-            **step: What `Ledger.move` is to check and to write.
+        *account* may have *limit* creates in any *window_s* seconds; *step* is for `Ledger.move`.
         """
         row = None
         if ledger.database is self._db:

@@ -106,11 +106,7 @@ class Reading:
                 self._told[f"{exc.message} It is left out."] = None
 
     def sure(self, found: Entry | None) -> RunRow | None:
-        """The run that *found* is; None for nothing.
-
-        Raises:
-            UnreadableRun: it is none.
-        """
+        """The run that *found* is, None for nothing; `UnreadableRun` if it is none."""
         return None if found is None else self._run(found)
 
     def _typed(self, kind: TypeAdapter[T], values: dict[str, Any]) -> T:
@@ -149,8 +145,7 @@ class Reading:
     def standing(self, found: Entry | None, new: NewRun) -> RunRow | None:
         """The run that stands for *new*, of which *found* was looked up.
 
-        Raises:
-            LedgerError: a run that may stand for it cannot be read: buying would perhaps pay twice.
+        One that may stand for it and cannot be read is a LedgerError: buying would perhaps pay twice.
         """
         try:
             row = self.sure(found)

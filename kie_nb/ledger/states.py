@@ -88,11 +88,7 @@ TONES: dict[State, Literal["run", "ok", "warn", "bad", "soft"]] = {
 
 
 def state_of(name: str) -> State:
-    """The state called *name*, or shown as *name* on screens.
-
-    Raises:
-        InvalidRequest: there is none.
-    """
+    """The state called *name*, or shown as *name* on screens; InvalidRequest if there is none."""
     found = next((state for state, word in WORDS.items() if name in {state, word}), None)
     if found is None:
         raise InvalidRequest(

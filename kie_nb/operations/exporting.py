@@ -122,9 +122,8 @@ def _check_folder(target: Path, homes: Sequence[Path]) -> None:
         pass
     except (OSError, ValueError) as exc:
         why = getattr(exc, "strerror", None) or exc
-        raise LedgerError(
-            f"Cannot create a folder at {shown_path(target)}: {why}.", hint="choose another"
-        ) from exc
+        words = f"Cannot create a folder at {shown_path(target)}: {why}."
+        raise LedgerError(words, hint="choose another") from exc
     if target.exists() and not target.is_dir():
         raise LedgerError(f"{shown_path(target)} is a file, not a folder.")
     real = target.resolve()
