@@ -7,86 +7,22 @@ it is raised. Style: a few plain words in sentence case, numbers before explanat
 
 from __future__ import annotations
 
-from typing import Any
+from .card import Card
+from .common import Common, strings
 
-
-def strings(screen: type) -> dict[str, Any]:
-    """The strings of *screen* with those that it inherits, by name; ready for JSON."""
-    found = {name: getattr(screen, name) for name in dir(screen) if name.isupper()}
-    return {name: text for name, text in found.items() if isinstance(text, str)}
-
-
-class Common:
-    """What several screens say."""
-
-    SIMULATED = "Simulated · free"
-    ALREADY_YOURS = "Already yours · no charge"
-    FREE = "free"
-    PRICE = "{credits} credits (${usd})"
-    AT_KIE = "at Kie.ai {price}"
-    SIMULATOR_BALANCE = "{credits} simulator credits (not real money)"
-    SEED = "seed"
-    ANOTHER_SEED = "Another seed"
-    REUSE_SETTINGS = "Reuse settings"
-    REUSE_WITH_SEED = "Reuse with seed"
-    COPY_AS_CELL = "Copy as cell"
-    INSERT_BELOW = "Insert below"
-    DOWNLOAD = "Download"
-    OPEN_FILE = "Open file"
-    DETAILS = "Details"
-    RESUME = "Resume"
-
-
-class Card(Common):
-    """The card of one run, live and as a notebook keeps it."""
-
-    STOP_WATCHING = "Stop watching (still charged)"
-    STOP_WATCHING_TIP = "The task goes on and is charged; its video is still saved."
-    STOP_SIMULATED = "Stop watching"
-    STOP_SIMULATED_TIP = "The simulated task goes on, for free; its video is still saved."
-    CANCEL = "Cancel (nothing sent)"
-    CANCEL_TIP = "The request has not been sent: it is taken back, and nothing is charged."
-    STOPPED = "You stopped watching. The task goes on and is charged; its video appears here when it is done."
-    STOPPED_SIMULATED = "You stopped watching. The task goes on; its video appears here when it is done."
-    TIME = "{elapsed} · usually about {usual}"
-    TIME_TYPICAL = "{elapsed} · about {usual} (typical)"
-    LONGER = "{elapsed} · longer than usual (about {usual})"
-    MADE_IN = "made in {time}"
-    PREPARING_VIDEO = "preparing video"
-    SIMULATED_TIP = "Made by the built-in simulator, not by Kie.ai. It costs nothing."
-    UNDER_WAY = "Already running · no charge"
-    KEPT = "State as of {at}. {back} shows the latest."
-    KEPT_BACK = "Running the cell again, or %kie show {run},"
-    HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."
-    MAKE_ANOTHER = "Make another"
-    ANOTHER_TIP = "A new video of the same request with a new seed; it appears below."
-    WITH_PRICE = "{words} · {price}"
-    COPY_TIP = "The %%kie_wan cell that asks for this video"
-    INSERT_TIP = "Put that cell below this one"
-    COPIED = "Copied"
-    INSERTED = "Inserted below"
-    COPY_BY_HAND = "The browser did not allow copying. The cell is selected below."
-    CANNOT_PLAY = "This browser cannot play it. Open the file instead."
-    NO_PICTURE = "The video appears here."
-    LOADING_FILE = "Loading the file…"
-    COMMANDS = "%kie show {run} brings its buttons back; kie.get('{run}').rate(4) rates it."
-    AT_RISK = "A task may exist and cost up to {price}."
-    AT_RISK_UNPRICED = "A task may exist and be charged."
-    FREE_RISK = "A simulated task may exist. It costs nothing."
-    FIND_TASK = "Find the task…"
-    FIND_TIP = "Look for its prompt and seed at {logs}, and paste the task id here."
-    TASK_ID = "Task id"
-    USE_THIS_TASK = "Use this task"
-    SEND_AGAIN = "Send again (may pay twice)"
-    SEND_AGAIN_SIMULATED = "Send again"
-    SENT_AGAIN = "Sent again as run {run}."
-    WRITE_OFF = "Write off"
-    WRITE_OFF_ASK = "Give up on this run, so that its request can be sent again. Was it charged?"
-    WAS_CHARGED = "Yes, count it as spent"
-    NOT_CHARGED = "No, it was not charged"
-    YES = "Yes"
-    CANCEL_ANSWER = "Cancel"
-    FAILED_HERE = "This did not work: {why}"
+__all__ = [
+    "Card",
+    "Common",
+    "Compare",
+    "Experiment",
+    "Gallery",
+    "Lists",
+    "Money",
+    "Panel",
+    "Report",
+    "Wall",
+    "strings",
+]
 
 
 class Panel(Card):
