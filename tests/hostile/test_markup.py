@@ -61,7 +61,7 @@ def run_of(value, *, state=State.FAIL, **more):
         "is_final": True, "videos": [Path("videos") / (text.replace("\0", "") or "x")], "video": None, "created_at": AT,
         "completed_at": AT, "link_until": AT, "rating": 3, "tags": (text,), "missing": (),
         "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True),
-        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, files=()),
+        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, files=(), note=text),
     }  # fmt: skip
     return SimpleNamespace(**given | more)
 
