@@ -50,11 +50,15 @@ _TABLE = [
     for where, nets in table.items()
     for net in nets
 ]
-# Proxies that work as a network card answer every name with an address from here ("fake IP"), and carry it out by name.
-FAKE_IP = ipaddress.IPv4Network("198.18.0.0/15")
+_FAKE_IP = ipaddress.IPv4Network("198.18.0.0/15")
 
 # RFC 6761, 6762 and 8375, ICANN's `internal`, and what resolvers and routers put behind a machine's name.
 _PRIVATE_NAMES = (".localhost", ".localdomain", ".local", ".internal", ".home.arpa", ".lan")
+KIE = frozenset({"https://api.kie.ai", "https://kieai.redpandaai.co"})  # kie-api §1
+# No user, no password, no query, nothing that two readers could take for two hosts.
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+)
 
 
 def why_not_public(address: Address) -> str:
@@ -68,6 +72,11 @@ def why_not_public(address: Address) -> str:
     if where or isinstance(address, ipaddress.IPv4Address):
         return where
     return "" if address in _GLOBAL_UNICAST else "a reserved range"
+
+
+def is_fake(address: Address) -> bool:
+    """Whether *address* is a "fake IP": proxies that work as a network card answer every name with one, and carry it out by name."""
+    return address.version == _FAKE_IP.version and address in _FAKE_IP
 
 
 def shareable(url: str) -> str:
@@ -123,13 +132,6 @@ def literal(host: str) -> Address | None:
         return None
 
 
-KIE = frozenset({"https://api.kie.ai", "https://kieai.redpandaai.co"})  # kie-api §1
-# No user, no password, no query, nothing that two readers could take for two hosts.
-_ADDRESS = re.compile(
-    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
-)
-
-
 def service_from_environment(name: str) -> str:
     """The address in the variable *name*, or ""; InvalidRequest, without its text (a password?), if it is none."""
     # No local holds it: it may be a password.
@@ -139,12 +141,14 @@ def service_from_environment(name: str) -> str:
 def service_address(url: str, name: str) -> str:
     """*url* as the address of a service, without a slash at its end; InvalidRequest if it is none."""
     if not isinstance(url, str) or not _ADDRESS.fullmatch(url):
-        is_named = "@" in str(url)
-        url = ""  # not in a traceback either
-        raise InvalidRequest(
-            f"{name} {'holds a user or a password, which would be sent and shown' if is_named else 'is not the address of a service'}.",
-            hint="it looks like https://gateway.example: a key of its own goes into KIE_API_KEY",
+        why = (
+            "holds a user or a password, which would be sent and shown"
+            if "@" in str(url)
+            else "is not the address of a service"
         )
+        url = ""  # not in a traceback either
+        hint = "it looks like https://gateway.example: a key of its own goes into KIE_API_KEY"
+        raise InvalidRequest(f"{name} {why}.", hint=hint)
     return url.rstrip("/")
 
 
@@ -175,7 +179,5 @@ def check_encrypted(*urls: str) -> None:
     """Raise InvalidRequest where a key could be read on the way: neither https nor on this machine."""
     for url in urls:
         if not url.startswith("https://") and not is_loopback(url):
-            raise InvalidRequest(
-                f"{host_of(url)} is not asked over https: the key could be read on the way.",
-                hint="begin KIE_BASE_URL and KIE_UPLOAD_URL with https://",
-            )
+            words = f"{host_of(url)} is not asked over https: the key could be read on the way."
+            raise InvalidRequest(words, hint="begin KIE_BASE_URL and KIE_UPLOAD_URL with https://")

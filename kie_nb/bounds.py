@@ -12,9 +12,7 @@ from pydantic import AfterValidator, Field, Strict
 
 MAX_CREDITS = 1e5  # of one run: US$500, a hundred times the dearest that the service sells (kie-api §11.7)
 MAX_BALANCE = 1e12
-MAX_SECONDS = (
-    86_400.0  # recorded tasks took up to 13 minutes (kie-api §4.7): more than a day is a slip of units
-)
+MAX_SECONDS = 86_400.0  # tasks took up to 13 minutes (kie-api §4.7): more than a day is a slip of units
 FIRST_MS, LAST_MS = 946_684_800_000, 7_258_118_399_999  # the years 2000 to 2199, in Unix milliseconds
 MAX_WORD, MAX_TEXT = 500, 10_000
 MAX_FILES = 100  # far more than any task makes
@@ -53,12 +51,10 @@ def is_deeper(value: Any, limit: int) -> bool:
     level = [value]
     while level and limit:
         limit -= 1
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        nested = [
+            one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)
         ]
+        level = [inner for outer in nested for inner in outer]
     return bool(level)
 
 

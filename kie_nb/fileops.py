@@ -70,13 +70,10 @@ _NAMES_ANOTHER_FILE = bytes.fromhex("d9d505f920a163d7")
 
 
 def check_files(path: Path) -> None:
-    """Refuse a database that SQLite must not open, before it does.
+    """Refuse, with an OSError, a database that SQLite must not open, before it does.
 
     A journal may end with the name of a "super-journal". When SQLite rolls such a journal back, it deletes the file of that name,
     whatever it is. A database that is never attached to another has no such journal.
-
-    Raises:
-        OSError: the database or a file beside it is a link, a pipe, a device or a folder, or its journal names another file.
     """
     for suffix in ("", "-journal", "-wal", "-shm"):
         beside = path.with_name(path.name + suffix)

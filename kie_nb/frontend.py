@@ -40,7 +40,8 @@ def is_jupyter_page() -> bool:
 
 def shows_html() -> bool:
     """Whether outputs are kept as a page shows them: in a kernel, or a runner's own shell without one."""
-    return has_kernel() or (shell() is not None and not _is_terminal())
+    is_terminal = any(kind.__name__ == "TerminalInteractiveShell" for kind in type(shell()).__mro__)
+    return has_kernel() or (shell() is not None and not is_terminal)
 
 
 def takes_results() -> bool:
@@ -79,10 +80,6 @@ def _request() -> dict[str, Any]:
     return (get_parent("shell") if get_parent else None) or {}
 
 
-def _is_terminal() -> bool:
-    return any(kind.__name__ == "TerminalInteractiveShell" for kind in type(shell()).__mro__)
-
-
 @functools.cache
 def is_run_by_a_runner() -> bool:
     """Whether `jupyter run`, which lets cells ask for input, or another runner of a command line started this kernel."""
@@ -108,15 +105,11 @@ def _runner() -> tuple[list[str], str] | None:
     import psutil
 
     try:
-        ancestors = [
-            (process.cmdline(), process.cwd()) for process in psutil.Process().parents()[:_ANCESTORS]
-        ]
+        ancestors = [(each.cmdline(), each.cwd()) for each in psutil.Process().parents()[:_ANCESTORS]]
     except psutil.Error:
         return None
     # `python -m papermill`, `…/bin/jupyter-nbconvert`, `jupyter nbconvert`; not a folder of that name on the way to Lab.
-    return next(
-        (found for found in ancestors if any(Path(word).stem in RUNNERS for word in found[0][:4])), None
-    )
+    return next((each for each in ancestors if any(Path(word).stem in RUNNERS for word in each[0][:4])), None)
 
 
 def is_session() -> bool:
@@ -139,10 +132,8 @@ def _notebooks() -> Iterator[Path]:
     told = [variables.get("__vsc_ipynb_file__")]
     if is_watched() and not is_run_by_a_runner():
         told.append(os.environ.get("JPY_SESSION_NAME"))
-    told.append(
-        variables.get("PAPERMILL_INPUT_PATH")
-    )  # relative to where papermill was started, as is the kernel
-    for path in told:
+    # Relative to where papermill was started, as is the kernel.
+    for path in (*told, variables.get("PAPERMILL_INPUT_PATH")):
         if isinstance(path, str) and path:
             with contextlib.suppress(OSError, ValueError):
                 yield Path(path).resolve()

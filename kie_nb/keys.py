@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import os
 import stat
@@ -57,28 +59,20 @@ def check_key(key: Secret) -> Secret:
     if not key.reveal():
         raise AuthError("The key is empty.", hint="copy it from https://kie.ai/api-key")
     if not all("!" <= letter <= "~" for letter in key.reveal()):
-        raise AuthError(
-            "The key contains a space, a line break or a character that no key has.",
-            hint="copy it anew from https://kie.ai/api-key",
-        )
+        words = "The key contains a space, a line break or a character that no key has."
+        raise AuthError(words, hint="copy it anew from https://kie.ai/api-key")
     return key
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DotEnv:
-    """What the `.env` files here say.
+    """What the `.env` files here say."""
 
-    Attributes:
-        key: The key of the nearest that has one.
-        source: That file, as seen from here.
-        addresses: What they name as the service's: some front ends pour such a file into the environment.
-        refused: Such files that are somebody else's, or no plain files.
-    """
-
-    key: Secret | None = None
-    source: str = ""
+    key: Secret | None = None  # of the nearest that has one
+    source: str = ""  # that file, as seen from here
+    # Of the service: some front ends pour such a file into the environment.
     addresses: frozenset[str] = frozenset()
-    refused: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()  # such files that are somebody else's, or no plain files
 
 
 def read_dotenv(start: Path) -> DotEnv:
@@ -99,9 +93,8 @@ def read_dotenv(start: Path) -> DotEnv:
             refused.append(name)
             continue
         found = dotenv_values(stream=io.StringIO(text), interpolate=False)  # a variable may be the key
-        addresses |= {
-            (found.get(each) or "").strip().rstrip("/") for each in ("KIE_BASE_URL", "KIE_UPLOAD_URL")
-        }
+        told = (found.get(each) or "" for each in ("KIE_BASE_URL", "KIE_UPLOAD_URL"))
+        addresses |= {url.strip().rstrip("/") for url in told}
         if key is None and (found.get("KIE_API_KEY") or "").strip():
             key, source = Secret(str(found.pop("KIE_API_KEY")).strip()), name
     return DotEnv(key=key, source=source, addresses=frozenset(addresses - {""}), refused=tuple(refused))
@@ -133,25 +126,22 @@ def _own_text(file: Path) -> str:
         return opened.read()
 
 
-_keyring_answer: str | None = None  # asking may open a dialog: once per process
 _asking = threading.RLock()
 
 
 def keyring_key() -> Secret | None:
     """The key in the system's keyring, where that package is installed."""
-    global _keyring_answer  # noqa: PLW0603
     with _asking:  # a second thread must not take "not yet" for "none", and the simulator for the service
-        if _keyring_answer is None:
-            _keyring_answer = _ask_keyring()
-        return Secret(_keyring_answer) if _keyring_answer else None
+        return _ask_keyring()
 
 
-def _ask_keyring() -> str:
-    try:
+@functools.cache  # asking may open a dialog: once per process
+def _ask_keyring() -> Secret | None:
+    found = ""
+    with contextlib.suppress(
+        Exception
+    ):  # it is not installed; or, without a backend, it raises classes of its own
         import keyring
-    except ImportError:
-        return ""
-    try:
-        return str(keyring.get_password("kie_nb", "KIE_API_KEY") or "")
-    except Exception:  # noqa: BLE001 - a keyring without a backend raises classes of its own
-        return ""
+
+        found = str(keyring.get_password("kie_nb", "KIE_API_KEY") or "")
+    return Secret(found) if found else None

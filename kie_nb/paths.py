@@ -14,9 +14,9 @@ from .settings import start_folder
 
 def shown_path(path: Path) -> str:
     """*path* from the notebook's folder, or from the user's own (`~`), or by the way that leads there from the notebook."""
-    for folder, word in ((start_folder(), ""), (_own_folder(), "~/")):
-        if folder is not None and path.is_relative_to(folder):
-            return f"{word}{path.relative_to(folder).as_posix()}"
+    for named, word in ((start_folder, ""), (Path.home, "~/")):
+        with contextlib.suppress(RuntimeError, ValueError):  # the user has no home; it is not in that folder
+            return f"{word}{path.relative_to(named()).as_posix()}"
     try:
         return Path(os.path.relpath(path, start_folder())).as_posix()
     except ValueError:  # another drive
@@ -24,10 +24,7 @@ def shown_path(path: Path) -> str:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only its user can read; an existing one keeps its permissions.
-
-    The default folder is made private whoever created it.
-    """
+    """Make a folder that only its user can read; an existing one keeps its permissions, but for the default one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.environ.get("KIE_NB_STATE"):
         with contextlib.suppress(OSError):
@@ -41,13 +38,6 @@ def open_private(file: Path, flags: int) -> int:
         with contextlib.suppress(OSError):  # another user's file keeps its permissions
             os.fchmod(handle, 0o600)
     return handle
-
-
-def _own_folder() -> Path | None:
-    try:
-        return Path.home()
-    except RuntimeError:  # the user has no home
-        return None
 
 
 Places = Sequence[tuple[str, str]]

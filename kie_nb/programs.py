@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _OURS = "KIE_"
 
@@ -55,34 +56,21 @@ def ask(
     program: Path, words: Sequence[str], *, cwd: Path, variables: Mapping[str, str], timeout_s: float
 ) -> bytes | None:
     """What *program* prints, with *variables* as its whole environment; None if it fails or takes longer."""
+    pipes: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    command = [str(program), *words]  # a program that `find` gave, with words of our own
     try:
-        child = subprocess.Popen(  # noqa: S603 - a program that `find` gave, with words of our own
-            [str(program), *words],
-            cwd=cwd,
-            env=dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # an interrupt does not reach it, and its own children end with it
-        )
+        # In a session of its own an interrupt does not reach it, and its own children end with it.
+        child = subprocess.Popen(command, cwd=cwd, env=dict(variables), start_new_session=True, **pipes)  # noqa: S603
     except (OSError, ValueError):
         return None
     with child:
         try:
             said, _ = child.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            _end(child)
+            with contextlib.suppress(OSError):  # with its children, which would hold the pipe open
+                os.killpg(child.pid, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
             return None
     return said if child.returncode == 0 else None
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kill it with its children, which would hold the pipe open."""
-    with contextlib.suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(child.pid, signal.SIGKILL)
-        else:
-            child.kill()
 
 
 def run_module(module: str, words: Sequence[str]) -> int:

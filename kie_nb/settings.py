@@ -36,36 +36,24 @@ _FALSE = {"0", "false", "no", "off"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One reading of all settings.
+    """One reading of all settings."""
 
-    Attributes:
-        service: Who answers: `"kie"` (the real service) or `"simulator"`.
-        embedded: The simulator runs inside this process (no `KIE_BASE_URL` points elsewhere).
-        key_source: Where the key was found.
-        withheld_from: The host that this key may not go to, see `addresses`; then `key` is None.
-        home: The folder with the ledger, the videos and the inputs.
-        ledger_url: The PostgreSQL database that a team's ledger is in; None: a file in `home`.
-        state_home: The user's own folder for what all notebooks share: the rate grants.
-        wait: Whether a cell waits for its video; None: found out by looking who runs the kernel.
-        embed: What a finished cell holds: a small preview, the full file, or a link to it.
-        max_credits: The most that one run may be estimated at, in credits; None: no limit.
-        creates_per_window: New tasks in any 10 s for the account; the service allows 20 unless its support raised that.
-    """
-
-    service: ServiceName
-    embedded: bool
+    service: ServiceName  # who answers: the real service or the simulator
+    embedded: bool  # the simulator runs inside this process (no `KIE_BASE_URL` points elsewhere)
     base_url: str
     upload_url: str
     key: Secret | None = field(repr=False)
     key_source: str
-    withheld_from: str
-    home: Path
-    ledger_url: Secret | None = field(repr=False)
-    state_home: Path
-    wait: bool | None
-    embed: Embed
-    max_credits: float | None
-    creates_per_window: int
+    withheld_from: str  # the host that this key may not go to, see `addresses`; then `key` is None
+    home: Path  # the folder with the ledger, the videos and the inputs
+    ledger_url: Secret | None = field(repr=False)  # a team's PostgreSQL database; None: a file in `home`
+    state_home: Path  # the user's own folder for what all notebooks share: the rate grants
+    wait: bool | None  # whether a cell waits for its video; None: found out by looking who runs the kernel
+    embed: Embed  # what a finished cell holds: a small preview, the full file, or a link to it
+    max_credits: float | None  # the most that one run may be estimated at; None: no limit
+    creates_per_window: (
+        int  # new tasks in any 10 s for the account; 20 are allowed unless Kie's support raised that
+    )
     simulator_speed: float
 
     @property
@@ -127,7 +115,7 @@ def current(service: ServiceName | None = None) -> Settings:
     key, key_source = find_key()
     base_url = addresses.service_from_environment("KIE_BASE_URL")
     is_here = bool(base_url) and addresses.is_loopback(base_url)
-    chosen = service or _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or None
+    chosen = service or _chosen_service()
     _check("service", chosen)
     if chosen is None:
         # A base URL without a key is a mistake to report, not a reason to simulate.
@@ -158,16 +146,14 @@ def current(service: ServiceName | None = None) -> Settings:
         state_home=_state_home(),
         wait=_overrides.get("wait", _flag("KIE_NB_WAIT")),
         embed=cast("Embed", embed),
-        max_credits=_overrides.get("max_credits", _number("KIE_NB_MAX_CREDITS", "max_credits")),
-        creates_per_window=int(
-            _overrides.get("creates_per_window")
-            or _number("KIE_NB_CREATES_PER_WINDOW", "creates_per_window")
-            or CREATES_PER_WINDOW
-        ),
-        simulator_speed=float(
-            _overrides.get("simulator_speed") or _number("KIE_NB_SIMULATOR_SPEED", "simulator_speed") or 1.0
-        ),
+        max_credits=_number("max_credits"),
+        creates_per_window=int(_number("creates_per_window") or CREATES_PER_WINDOW),
+        simulator_speed=float(_number("simulator_speed") or 1.0),
     )
+
+
+def _chosen_service() -> str | None:
+    return _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or None
 
 
 def chosen_home() -> str | os.PathLike[str] | None:
@@ -177,11 +163,8 @@ def chosen_home() -> str | os.PathLike[str] | None:
 
 def _home() -> Path:
     named = chosen_home()
-    home = (
-        start_folder() / Path(named).expanduser()
-        if named
-        else (notebook_folder() or start_folder()) / "kie-runs"
-    )
+    beside = start_folder() if named else notebook_folder() or start_folder()
+    home = beside / Path(named or "kie-runs").expanduser()
     try:
         return home.resolve()  # one folder under two names must not be two ledgers
     except (OSError, ValueError, RuntimeError) as exc:
@@ -195,8 +178,7 @@ def may_have(url: str, key: Secret, source: str) -> bool:
     """Whether the key goes to *url*, see `addresses`."""
     if addresses.is_kie(url):
         return True
-    word = _overrides.get("service") or os.environ.get("KIE_NB_SERVICE")
-    if addresses.is_loopback(url) and word == "kie":
+    if addresses.is_loopback(url) and _chosen_service() == "kie":
         return True
     beside = read_dotenv(start_folder())  # poured into the environment, it is still that file's
     return source == "KIE_API_KEY" and (url not in beside.addresses or beside.key == key)
@@ -211,38 +193,32 @@ def require_key(settings: Settings) -> Secret:
         )
     if settings.key is None:
         beside = read_dotenv(start_folder()).refused
-        raise AuthError(
-            "There is no Kie.ai key to send."
-            + (
-                f" {beside[0]} is not read: it belongs to another user or is not a plain file."
-                if beside
-                else ""
-            ),
-            hint="set KIE_API_KEY (environment or .env file), or run %kie login; `%kie use simulator` needs none",
+        why = (
+            f" {beside[0]} is not read: it belongs to another user or is not a plain file." if beside else ""
         )
+        hint = (
+            "set KIE_API_KEY (environment or .env file), or run %kie login; `%kie use simulator` needs none"
+        )
+        raise AuthError(f"There is no Kie.ai key to send.{why}", hint=hint)
     return settings.key
 
 
 def describe() -> list[tuple[str, str]]:
     """Name and value of each setting, for `%kie config`; never the key itself."""
     settings = current()
-    rows = []
-    for entry in fields(Settings):
-        value = getattr(settings, entry.name)
-        if entry.name == "withheld_from" and not value:
-            continue
-        if entry.name == "service":
-            value = settings.via or value
-        elif entry.name == "key":
-            value = "set, not shown" if value else "none"
-        elif entry.name == "ledger_url":
-            value = without_password(value.reveal()) if value else "none: a file in home"
-        elif entry.name in {"base_url", "upload_url"} and settings.embedded:
-            value = "not used: the embedded simulator answers"
-        elif value is None:
-            value = "automatic" if entry.name == "wait" else "none"
-        rows.append((entry.name, str(value)))
-    return rows
+    url, unused = settings.ledger_url, "not used: the embedded simulator answers"
+    shown = {
+        "service": settings.via or settings.service,
+        "key": "set, not shown" if settings.key else "none",
+        "ledger_url": without_password(url.reveal()) if url else "none: a file in home",
+        "wait": "automatic" if settings.wait is None else settings.wait,
+        "max_credits": "none" if settings.max_credits is None else settings.max_credits,
+        **(dict.fromkeys(("base_url", "upload_url"), unused) if settings.embedded else {}),
+    }
+    names = (
+        entry.name for entry in fields(Settings) if entry.name != "withheld_from" or settings.withheld_from
+    )
+    return [(name, str(shown.get(name, getattr(settings, name)))) for name in names]
 
 
 @functools.cache
@@ -275,9 +251,8 @@ def without_password(url: str) -> str:
     """*url* as it can be shown."""
     scheme, mark, rest = url.partition("://")
     name, at, place = rest.rpartition("@")
-    return (
-        f"{scheme}{mark}{name.partition(':')[0]}{at}{place.partition('?')[0]}" if mark else "set, not shown"
-    )
+    shown = f"{scheme}{mark}{name.partition(':')[0]}{at}{place.partition('?')[0]}"
+    return shown if mark else "set, not shown"
 
 
 def _state_home() -> Path:
@@ -290,14 +265,7 @@ def _state_home() -> Path:
 
 def is_chosen() -> bool:
     """Whether the user has said who answers, in whichever way."""
-    return bool(
-        _overrides.get("service") or os.environ.get("KIE_NB_SERVICE") or os.environ.get("KIE_BASE_URL")
-    )
-
-
-def env_wait() -> bool:
-    """Whether the environment sets headless mode (`KIE_NB_WAIT=1`)."""
-    return bool(_flag("KIE_NB_WAIT"))
+    return bool(_chosen_service() or os.environ.get("KIE_BASE_URL"))
 
 
 def _flag(name: str) -> bool | None:
@@ -305,15 +273,16 @@ def _flag(name: str) -> bool | None:
     if text in {"", "auto"}:
         return None
     if text not in _TRUE | _FALSE:
-        raise InvalidRequest(
-            f"{name}={os.environ[name]!r} is neither yes nor no.", hint="use 1 or 0", charged=""
-        )
+        words = f"{name}={os.environ[name]!r} is neither yes nor no."
+        raise InvalidRequest(words, hint="use 1 or 0", charged="")
     return text in _TRUE
 
 
-def _number(name: str, setting: str) -> float | None:
-    text = os.environ.get(name)
-    if not text:
+def _number(setting: str) -> float | None:
+    if setting in _overrides:
+        return cast("float", _overrides[setting])
+    name = f"KIE_NB_{setting.upper()}"
+    if not (text := os.environ.get(name)):
         return None
     try:
         number = float(text)
@@ -329,20 +298,19 @@ def is_amount(value: Any) -> bool:
 
 
 def _is_folder_name(value: Any) -> bool:
-    return (
-        isinstance(value, str | os.PathLike) and isinstance(os.fspath(value), str) and bool(os.fspath(value))
-    )
+    return isinstance(value, str | os.PathLike) and isinstance(path := os.fspath(value), str) and bool(path)
+
+
+def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
+    return lambda value: value in words, f"use {', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
 
 
 # What `configure` takes: whether a value can be meant, and what is needed.
 _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "service": (lambda value: value in ("kie", "simulator"), "use 'kie' or 'simulator'"),
+    "service": _one_of("kie", "simulator"),
     "home": (_is_folder_name, "use the path of a folder"),
     "wait": (lambda value: value is True or value is False, "use True, False or None"),
-    "embed": (
-        lambda value: value in ("preview", "full", "link"),
-        "use 'preview', 'full' or 'link'",
-    ),
+    "embed": _one_of("preview", "full", "link"),
     "max_credits": (is_amount, f"use a number above 0 and below {MOST:g}"),
     "creates_per_window": (
         lambda value: is_amount(value) and isinstance(value, int),
@@ -369,7 +337,7 @@ def must_wait(asked: bool | None) -> bool:
 
 def has_widgets() -> bool:
     """Whether a live card can be shown: in a kernel that is not headless."""
-    return has_kernel() and not _nobody_watches() and not env_wait()
+    return has_kernel() and not _nobody_watches() and not _flag("KIE_NB_WAIT")
 
 
 def _nobody_watches() -> bool:

@@ -333,9 +333,9 @@ def test_what_the_environment_sets(monkeypatch, environment, expected):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("KIE_NB_SERVICE", "kei", "'kie', 'simulator'"),
+        ("KIE_NB_SERVICE", "kei", "'kie' or 'simulator'"),
         ("KIE_NB_WAIT", "perhaps", "neither yes nor no"),
-        ("KIE_NB_EMBED", "all", "'preview', 'full', 'link'"),
+        ("KIE_NB_EMBED", "all", "'preview', 'full' or 'link'"),
         ("KIE_NB_MAX_CREDITS", "much", "not a number"),
         ("KIE_NB_MAX_CREDITS", "nan", "above 0"),
         ("KIE_NB_MAX_CREDITS", "-5", "above 0"),

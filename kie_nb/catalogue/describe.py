@@ -19,16 +19,10 @@ _SYNONYMS |= dict.fromkeys(("size", "quality"), "resolution")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One thing a model can be asked.
+    """One thing a model can be asked."""
 
-    Attributes:
-        name: Its name in Python and on the wire.
-        option: Its name on the magic's line, without the dashes.
-        kind: "str", "int", "bool" or "choice".
-    """
-
-    name: str
-    option: str
+    name: str  # in Python and on the wire
+    option: str  # its name on the magic's line, without the dashes
     title: str
     help: str
     kind: Literal["str", "int", "bool", "choice"]

@@ -76,39 +76,30 @@ class _Wan25(ModelInput):
         120.0  # recorded tasks of its siblings took 1 to 5 minutes (kie-api §4.7)
     )
 
-    prompt: Annotated[
-        str,
-        Field(
-            title="Prompt",
-            min_length=1,
-            max_length=800,
-            description="What should move? Describe speech and sound too.",
-        ),
-    ]
-    duration: Annotated[
-        Literal["5", "10"],
-        BeforeValidator(_seconds),
-        Field(title="Duration", description="Length of the video", json_schema_extra={"unit": "s"}),
-    ] = "5"
-    resolution: Annotated[
-        Literal["720p", "1080p"],
-        BeforeValidator(_lines),
-        Field(title="Resolution", description="Height of the video in lines"),
-    ] = "720p"
-    negative_prompt: Annotated[
-        str | None, Field(title="Negative prompt", max_length=500, description="What to avoid")
-    ] = None
-    enable_prompt_expansion: Annotated[
-        StrictBool | None,
-        Field(title="Prompt expansion", description="Let the service rewrite the prompt; off repeats better"),
-    ] = None
-    seed: Annotated[
-        StrictInt | None,
-        Field(title="Seed", ge=0, le=SEED_MAX, description="Left out: a random one, recorded with the run"),
-    ] = None
-    nsfw_checker: Annotated[
-        StrictBool | None, Field(title="NSFW checker", description="The service's extra content filter")
-    ] = None
+    prompt: str = Field(
+        title="Prompt",
+        min_length=1,
+        max_length=800,
+        description="What should move? Describe speech and sound too.",
+    )
+    duration: Annotated[Literal["5", "10"], BeforeValidator(_seconds)] = Field(
+        "5", title="Duration", description="Length of the video", json_schema_extra={"unit": "s"}
+    )
+    resolution: Annotated[Literal["720p", "1080p"], BeforeValidator(_lines)] = Field(
+        "720p", title="Resolution", description="Height of the video in lines"
+    )
+    negative_prompt: str | None = Field(
+        None, title="Negative prompt", max_length=500, description="What to avoid"
+    )
+    enable_prompt_expansion: StrictBool | None = Field(
+        None, title="Prompt expansion", description="Let the service rewrite the prompt; off repeats better"
+    )
+    seed: StrictInt | None = Field(
+        None, title="Seed", ge=0, le=SEED_MAX, description="Left out: a random one, recorded with the run"
+    )
+    nsfw_checker: StrictBool | None = Field(
+        None, title="NSFW checker", description="The service's extra content filter"
+    )
 
 
 class Wan25ImageToVideo(_Wan25):
@@ -118,13 +109,11 @@ class Wan25ImageToVideo(_Wan25):
     model_title: ClassVar[str] = "Wan 2.5 image to video"
     image_field: ClassVar[str | None] = "image_url"
 
-    image_url: Annotated[
-        str | None,
-        Field(
-            title="Image",
-            description="First frame: a path, a URL or a variable; JPEG, PNG or WebP, at most 10 MB",
-        ),
-    ] = None
+    image_url: str | None = Field(
+        None,
+        title="Image",
+        description="First frame: a path, a URL or a variable; JPEG, PNG or WebP, at most 10 MB",
+    )
 
 
 class Wan25TextToVideo(_Wan25):
@@ -133,9 +122,9 @@ class Wan25TextToVideo(_Wan25):
     model_id: ClassVar[str] = "wan/2-5-text-to-video"
     model_title: ClassVar[str] = "Wan 2.5 text to video"
 
-    aspect_ratio: Annotated[
-        Literal["16:9", "9:16", "1:1"] | None, Field(title="Aspect ratio", description="Width to height")
-    ] = None
+    aspect_ratio: Literal["16:9", "9:16", "1:1"] | None = Field(
+        None, title="Aspect ratio", description="Width to height"
+    )
 
 
 MODELS: tuple[type[ModelInput], ...] = (Wan25ImageToVideo, Wan25TextToVideo)

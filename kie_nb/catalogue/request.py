@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Checked
+from pydantic import StrictBool, TypeAdapter, ValidationError
 
 from ..bounds import MAX_DEPTH, Seed, Sha256, Text, Url, Whole, Word, is_deeper
 from ..errors import InvalidRequest
@@ -20,44 +20,34 @@ from .describe import Field, describe, nearest
 from .models import DEFAULT_MODEL, Estimate, estimate, find
 
 UNDESCRIBED_IMAGE_FIELD = "image_url"
+_KEPT_AS = {"inputs": "input", "call_back_url": "callBackUrl"}  # on the wire and in the ledger
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageIdentity:
-    """Which picture: by its bytes, wherever they came from.
+    """Which picture: by its bytes, wherever they came from. The types are those of a stranger's row."""
 
-    Attributes:
-        sha256: Of the bytes; for a URL that could not be read, of the URL itself, with `by_url` set.
-        label: What to call it in a card: a file name or a URL.
-        url: The address that was given, if one was.
-    """
-
-    sha256: str
-    label: str
-    mime: str = ""
-    bytes: int = 0
-    width: int = 0
-    height: int = 0
-    url: str | None = None
-    by_url: bool = False
+    sha256: Sha256  # of the bytes; for a URL that could not be read, of the URL itself, with `by_url` set
+    label: Text  # what to call it in a card: a file name or a URL
+    mime: Annotated[Text, Checked(max_length=100)] = ""
+    bytes: Whole = 0
+    width: Whole = 0
+    height: Whole = 0
+    url: Url | None = None  # the address that was given, if one was
+    by_url: StrictBool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What the service is asked to make. Equal requests have equal fingerprints.
+    """What the service is asked to make. Equal requests have equal fingerprints. The types are those of a stranger's row."""
 
-    Attributes:
-        inputs: Every field that is sent, except the picture and the seed.
-        seed: Always a number once the request is sent, except for models that have none.
-        replicate: 0, or the number of a wanted repetition of the same request.
-    """
-
-    model: str
-    inputs: dict[str, Any] = field(default_factory=dict)
+    model: Word
+    # Every field that is sent, except the picture and the seed.
+    inputs: Annotated[dict[str, Any], Checked(validation_alias="input")]
     image: ImageIdentity | None = None
-    seed: int | None = None
-    call_back_url: str | None = None
-    replicate: int = 0
+    seed: Seed | None = None  # always a number once the request is sent, except for models that have none
+    call_back_url: Annotated[Url | None, Checked(validation_alias="callBackUrl")] = None
+    replicate: Whole = 0  # or the number of a wanted repetition of the same request
 
     @property
     def prompt(self) -> str:
@@ -114,27 +104,14 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """A plain object for the ledger."""
-        return {
-            "model": self.model,
-            "input": self.inputs,
-            "image": asdict(self.image) if self.image else None,
-            "seed": self.seed,
-            "callBackUrl": self.call_back_url,
-            "replicate": self.replicate,
-        }
+        return {_KEPT_AS.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Request:
         """What `to_json` gave."""
-        image = stored.get("image")
-        return cls(
-            model=stored["model"],
-            inputs=stored["input"],
-            image=ImageIdentity(**image) if image else None,
-            seed=stored.get("seed"),
-            call_back_url=stored.get("callBackUrl"),
-            replicate=stored.get("replicate", 0),
-        )
+        image = ImageIdentity(**stored["image"]) if stored.get("image") else None
+        kept = {name: _KEPT_AS.get(name, name) for name in cls.__slots__ if name != "image"}
+        return cls(image=image, **{name: stored[key] for name, key in kept.items() if key in stored})
 
 
 def build_request(
@@ -145,7 +122,7 @@ def build_request(
     raw: dict[str, Any] | None = None,
     **fields_: Any,
 ) -> Request:
-    """Check *fields_* against the model's description and make defaults explicit.
+    """Check *fields_* against the model's description and make defaults explicit; InvalidRequest names what is wrong.
 
     Args:
         model: A model id. One that is not described takes `raw` inputs and is not checked here.
@@ -153,9 +130,6 @@ def build_request(
         call_back_url: A public http(s) URL that the service calls at the end.
         raw: Inputs sent as they are, for models we do not describe.
         **fields_: The model's own fields; None means not given.
-
-    Raises:
-        InvalidRequest: naming the field, the value and what is allowed.
     """
     if call_back_url is not None and not call_back_url.startswith(("http://", "https://")):
         raise InvalidRequest(f"callBackUrl={call_back_url!r}: use a public http(s) address.")
@@ -170,10 +144,15 @@ def build_request(
     given |= sent_as_is
     if description is None:
         _refuse_two_pictures(UNDESCRIBED_IMAGE_FIELD, given, image)
-        seed = _raw_seed(given)
+        seed = given.pop("seed", None)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise InvalidRequest(f"seed={seed!r}: use a whole number.")
         _need_json({**given, "callBackUrl": call_back_url})
         return Request(model=model, inputs=given, image=image, seed=seed, call_back_url=call_back_url)
-    _refuse_unknown(model, given)
+    names = [entry.name for entry in describe(model)]
+    if wrong_name := next((name for name in given if name not in names), None):
+        hint = f"its fields are: {', '.join(names)}"
+        raise InvalidRequest(f"{model} has no field {wrong_name!r}{nearest(wrong_name, names)}", hint=hint)
     wrong = _image_mistakes(model, description.image_field, image)
     _refuse_two_pictures(description.image_field, given, image)
     if isinstance(given.get("prompt"), str) and not given["prompt"].strip():
@@ -197,13 +176,6 @@ def _refuse_two_pictures(image_field: str | None, given: dict[str, Any], image: 
         raise InvalidRequest(f"{image_field} is given twice.", hint="name the picture by --image alone")
 
 
-def _raw_seed(inputs: dict[str, Any]) -> int | None:
-    seed = inputs.pop("seed", None)
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise InvalidRequest(f"seed={seed!r}: use a whole number.")
-    return seed
-
-
 def _need_json(inputs: dict[str, Any]) -> None:
     """What no JSON can carry is found out here: in mid-request it would look like a lost answer."""
     for name, value in inputs.items():
@@ -214,19 +186,10 @@ def _need_json(inputs: dict[str, Any]) -> None:
             raise InvalidRequest(f"{name}={shown}: it cannot be sent as JSON.") from None
 
 
-def _refuse_unknown(model: str, given: dict[str, Any]) -> None:
-    names = [entry.name for entry in describe(model)]
-    if wrong := next((name for name in given if name not in names), None):
-        hint = f"its fields are: {', '.join(names)}"
-        raise InvalidRequest(f"{model} has no field {wrong!r}{nearest(wrong, names)}", hint=hint)
-
-
 def _image_mistakes(model: str, image_field: str | None, image: ImageIdentity | None) -> list[InvalidRequest]:
     if image_field and image is None:
         hint = "--image cat.png on the magic's line, image=... in Python"
-        return [
-            InvalidRequest("Add a picture: it becomes the first frame.", hint=hint),
-        ]
+        return [InvalidRequest("Add a picture: it becomes the first frame.", hint=hint)]
     if image is not None and image_field is None:
         hint = "leave the picture out, or use wan/2-5-image-to-video"
         return [InvalidRequest(f"{model} takes no picture.", hint=hint)]
@@ -267,11 +230,8 @@ def _mistakes(
 def _fix(entry: Field) -> str:
     """What to write instead, as the magic's line has it."""
     if entry.name == "prompt":
-        return (
-            "write it in the cell's body"
-            if not entry.max_length
-            else f"1 to {entry.max_length} characters, in the cell's body"
-        )
+        what = f"1 to {entry.max_length} characters," if entry.max_length else "write it"
+        return f"{what} in the cell's body"
     value = {
         "choice": " or ".join(entry.choices),
         "int": f"{entry.minimum} to {entry.maximum}",
@@ -303,54 +263,19 @@ def _digest(identity: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-
-class StoredImage(_Part):
-    """`ImageIdentity` as it is kept."""
-
-    sha256: Sha256
-    label: Text
-    mime: Annotated[Text, Checked(max_length=100)] = ""
-    bytes: Whole = 0
-    width: Whole = 0
-    height: Whole = 0
-    url: Url | None = None
-    by_url: bool = False
-
-    def identity(self) -> ImageIdentity:
-        """What was kept."""
-        return ImageIdentity(**self.__dict__)
-
-
-class _StoredRequest(_Part):
-    model: Word
-    input: dict[str, Any]
-    image: StoredImage | None = None
-    seed: Seed | None = None
-    call_back_url: Annotated[Url | None, Checked(alias="callBackUrl")] = None
-    replicate: Whole = 0
+_IMAGE, _REQUEST = TypeAdapter(ImageIdentity), TypeAdapter(Request)
 
 
 def read_image(stored: Any) -> ImageIdentity:
     """The picture that *stored* names; ValueError where it names none."""
-    return StoredImage.model_validate(stored).identity()
+    return _IMAGE.validate_python(stored)
 
 
 def read_request(stored: Any) -> Request:
     """The request that `Request.to_json` gave; ValueError for one that could not be shown and sent."""
     if is_deeper(stored, MAX_DEPTH):
         raise ValueError("it is nested too deeply")
-    found = _StoredRequest.model_validate(stored)
-    request = Request(
-        model=found.model,
-        inputs=found.input,
-        image=found.image.identity() if found.image else None,
-        seed=found.seed,
-        call_back_url=found.call_back_url,
-        replicate=found.replicate,
-    )
+    request = _REQUEST.validate_python(stored)
     _check_inputs(request)
     return request
 

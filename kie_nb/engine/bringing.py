@@ -1,7 +1,8 @@
 """A file of a task is brought home: downloaded, looked at, and kept whatever the look says. Nothing that came is thrown away.
 
 What no model makes (a page, an empty answer) and what broke off stays in its place, `<name>.received.<ending>`, one for each file,
-until the file itself comes; when no link serves it any more, the half that there is becomes the file. A file is asked for at the link that is known, at a fresh one for it, then where the task says today.
+until the file itself comes; when no link serves it any more, the half that there is becomes the file. A file is asked for at the link that is known, at a fresh one for it,
+then where the task says today.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ from .channel import Channel
 from .record import Record
 
 _Fetch = Callable[[str, Path], Received]
+_Worth = tuple[bool, bool, float, int]
+NOTHING_YET: _Worth = (False, False, -1.0, 0)
 BROKE_OFF = "the download broke off"
+STALE_S = 3600.0
+# A download under way, its number, and the process that writes it.
+INCOMING = re.compile(rf"{NAME}\.\d+\.(\d+|[0-9a-f]{{12}}-\d+-\d+)\.incoming(?:\.part)?")
 _numbers = itertools.count(1)
 
 
@@ -45,14 +51,7 @@ async def bring(
 ) -> dict[str, Any]:
     """The facts of file *number* as `fetch_one` gives them; where no link serves it, those of what is here of it.
 
-    Args:
-        work: Runs a function in a worker.
-        place: Where the file belongs.
-        patience: How long it may take.
-        target: Where it is put for now, if not there.
-
-    Raises:
-        DownloadFailed: it did not come, and nothing of it is here.
+    *work* runs a function in a worker; the file belongs in *place*, and is put into *target* for now, if given.
     """
     # What the ledger knows was changed since, if it is there: that is no file to take. What it does not know, a process
     # has left that died before it was recorded.
@@ -85,20 +84,12 @@ def fetch_one(
 ) -> dict[str, Any]:
     """Download *url* to *target*, look at it, and give it its true ending; runs in a worker.
 
-    Where more of the file came earlier than came now, that is the file.
-
-    Args:
-        place: Where the file belongs: what came in its place is kept there.
-        own: Addresses of the service itself, which may be on this machine.
-        patience: How long it may take.
-        is_known: What is in its place is no file of the task.
+    Where more of the file came earlier than came now, that is the file, unless *is_known*: what is in its place is no file of
+    the task. DownloadFailed if it did not come, is a page in place of it, or cannot be written: what came is kept at *place*.
 
     Returns:
-        `path`, `sha256`, `bytes`, `seconds`, `width` and `height` (None for what is no video), `remark` (what is wrong with it; None if nothing is) and
+        `path`, `sha256`, `bytes`, `seconds`, `width` and `height` (None for what is no video), `remark` (what is wrong with it) and
         `version` (what the service says of a file with a remark).
-
-    Raises:
-        DownloadFailed: it did not come, is a page in place of it, or cannot be written; what came is kept.
     """
     # The process is named last, for `incoming`; the number keeps apart two fetches of one file.
     incoming = target.with_name(f"{target.name}.{next(_numbers)}.{owner.mark()}.incoming")
@@ -108,10 +99,8 @@ def fetch_one(
         received, look = _looked_at(url, incoming, place, fetch)
         if look.kind == "page":
             raise NotTheFile(f"what came is {look.remark}{_kept_as(keep_aside(incoming, place))}.")
-        earlier = _more_here(place, look, received.size, is_known=is_known)
-        if earlier is not None:
-            facts = earlier
-        else:
+        facts = what_is_here(place, _worth(look, received.size), is_known=is_known)
+        if facts is None:
             path = target.with_suffix(f".{look.ending}")
             facts = _facts(incoming, look, path=path, version=received.version)
             os.replace(incoming, path)
@@ -188,75 +177,62 @@ def save_left(place: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def what_is_here(place: Path) -> dict[str, Any] | None:
-    """The facts of what there is of a file that no link serves: one whose record was lost, else the half of it."""
-    return named_here(place) or next((_made_of(half, inspect(half), place) for half in _halves(place)), None)
+def what_is_here(
+    place: Path, least: _Worth = NOTHING_YET, *, is_known: bool = False
+) -> dict[str, Any] | None:
+    """The facts of what there is of the file, if it is worth more than *least*: one whose record was lost, else a half of it."""
+    for path in () if is_known else _named(place):
+        look = inspect(path)
+        if _worth(look, path.stat().st_size) > least:
+            return _facts(path, look, path=path)
+    for half in (
+        path for path in _received_of(place) if path.suffix[1:] not in PAGES and is_plain_file(path)
+    ):
+        look = inspect(half)
+        if _worth(look, half.stat().st_size) > least:
+            path = place.with_suffix(half.suffix)
+            facts = _facts(half, look, path=path)
+            os.replace(half, path)
+            return facts | {"remark": " and ".join(filter(None, (BROKE_OFF, facts["remark"])))}
+    return None
 
 
 def named_here(place: Path) -> dict[str, Any] | None:
     """The facts of what has the name of the file, whatever its ending."""
-    path = next(_named(place), None)
-    return _facts(path, inspect(path), path=path) if path is not None else None
-
-
-def _more_here(place: Path, look: Look, size: int, *, is_known: bool) -> dict[str, Any] | None:
-    """The facts of what came of the file earlier, if it is more than what came now: that is *look*, and *size* bytes."""
-    for path in () if is_known else _named(place):
-        other = inspect(path)
-        if _worth(other, path.stat().st_size) > _worth(look, size):
-            return _facts(path, other, path=path)
-    for half in _halves(place):
-        other = inspect(half)
-        if _worth(other, half.stat().st_size) > _worth(look, size):
-            return _made_of(half, other, place)
-    return None
-
-
-def _made_of(half: Path, look: Look, place: Path) -> dict[str, Any]:
-    path = place.with_suffix(half.suffix)
-    facts = _facts(half, look, path=path)
-    os.replace(half, path)
-    return facts | {"remark": " and ".join(filter(None, (BROKE_OFF, facts["remark"])))}
+    return next((_facts(path, inspect(path), path=path) for path in _named(place)), None)
 
 
 def _named(place: Path) -> Iterator[Path]:
     found = (place.with_suffix(f".{ending}") for ending in ENDINGS if ending not in PAGES)
-    return (path for path in found if is_plain_file(path))
-
-
-def _halves(place: Path) -> Iterator[Path]:
-    return (half for half in _received_of(place) if half.suffix[1:] not in PAGES and is_plain_file(half))
+    return filter(is_plain_file, found)
 
 
 def received(place: Path) -> dict[str, Any] | None:
     """Name, hash and size of what came in the place of a file; None where nothing did."""
-    for path in _received_of(place):
-        if is_plain_file(path):
-            return {"name": path.name, "sha256": hash_of(path), "bytes": path.stat().st_size}
-    return None
+    path = next(filter(is_plain_file, _received_of(place)), None)
+    return {"name": path.name, "sha256": hash_of(path), "bytes": path.stat().st_size} if path else None
 
 
 def names_of(place: Path) -> set[str]:
     """The names that what came of a file may have before the file is there."""
-    return {path.name for path in _received_of(place)} | {
-        place.with_suffix(f".{end}").name for end in ENDINGS
-    }
+    return {path.name for end in ENDINGS for path in (_aside(place, end), place.with_suffix(f".{end}"))}
 
 
 def _facts(file: Path, look: Look, *, path: Path, version: str = "") -> dict[str, Any]:
+    seconds, size = (look.seconds, look.size) if look.kind == "video" else (None, None)
     return {
         "path": path,
         "sha256": hash_of(file),
         "bytes": file.stat().st_size,
-        "seconds": look.seconds if look.kind == "video" else None,
-        "width": look.size[0] if look.kind == "video" and look.size else None,
-        "height": look.size[1] if look.kind == "video" and look.size else None,
+        "seconds": seconds,
+        "width": size[0] if size else None,
+        "height": size[1] if size else None,
         "remark": look.remark or None,
         "version": version if look.remark else None,
     }
 
 
-def _worth(look: Look, size: int) -> tuple[bool, bool, float, int]:
+def _worth(look: Look, size: int) -> _Worth:
     return look.ending in MEDIA, not look.remark, look.seconds or 0.0, size
 
 
@@ -289,11 +265,6 @@ def _part(path: Path) -> Path:
     return path.with_name(f"{path.name}.part")
 
 
-STALE_S = 3600.0
-# A download under way, its number, and the process that writes it.
-INCOMING = re.compile(rf"{NAME}\.\d+\.(\d+|[0-9a-f]{{12}}-\d+-\d+)\.incoming(?:\.part)?")
-
-
 def writer_is_dead(path: Path) -> bool:
     """Whether *path* is a download whose process is dead: known to have ended, or silent for an hour.
 
@@ -321,34 +292,28 @@ async def from_any_link(
 ) -> dict[str, Any]:
     """What *fetch* gives for the first link that serves file *number* of the task; on the dispatcher's loop.
 
-    Raises:
-        NotFetched: it is too large, or leads where nothing is fetched from.
-        LinkDead: none does any more.
-        DownloadFailed: none does now, or the disk took nothing.
+    NotFetched if it must not be fetched, LinkDead if no link serves it any more, DownloadFailed if none does now.
     """
     client = await channel.client()
     known = (run.row.urls or [])[number : number + 1]
     # An embedded simulator comes back on another port: there the old address is nobody's, or somebody else's.
     is_gone = run.service == "simulator" and not any(map(channel.is_own_address, known))
-    tried: list[str] = list(known) if is_gone else []
+    tried: list[str | None] = [None, *(known if is_gone else ())]
     reasons: list[str] = []
     is_dead = True
 
-    async def first() -> list[str]:
-        return known
+    async def link(kind: str) -> str | None:
+        if kind == "named":
+            return next(iter((await client.record(str(run.task_id))).urls[number : number + 1]), None)
+        if kind == "fresh" and known and not is_gone:
+            return await client.download_url(known[0])
+        return next(iter(known), None)  # a second time it was tried already
 
-    async def fresh() -> list[str]:
-        return [await client.download_url(known[0])] if known and not is_gone else []
-
-    async def named() -> list[str]:
-        return list((await client.record(str(run.task_id))).urls)[number : number + 1]
-
-    for ask in (first, fresh, named):
+    for kind in ("known", "fresh", "named"):
         try:
-            url = next((url for url in await ask() if url not in tried), None)
-            if url is not None:
+            if (url := await link(kind)) not in tried:
                 tried.append(url)
-                return await fetch(url)
+                return await fetch(str(url))
         except KieError as exc:
             # Our disk is in trouble, not the link; or the file is too large at every link.
             if isinstance(exc, NotFetched) or isinstance(exc.__cause__, OSError):

@@ -39,12 +39,7 @@ _READING = TypeAdapter(_Kept)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """A balance and when it was read.
-
-    Attributes:
-        credits: In credits (1 credit = US$0.005).
-        at: UTC.
-    """
+    """A balance, in credits (1 credit = US$0.005), and when it was read (UTC)."""
 
     credits: float
     at: dt.datetime
@@ -70,11 +65,7 @@ SHORTEST_PAUSE_S = 0.01
 async def holding(
     grant: Grant, grants: GrantStore, account: str, pause_s: float, blocking: Callable[..., Awaitable[Any]]
 ) -> AsyncIterator[None]:
-    """Hold the right to send one create until its reply; a refusal for the rate pauses all creates of the account.
-
-    Args:
-        blocking: Calls a function of the store off the loop.
-    """
+    """Hold the right to send one create until its reply; a refusal for the rate pauses all creates of the account."""
     try:
         yield
     except RateLimited:
@@ -133,17 +124,14 @@ class Channel:
         """The client, opened at first use."""
         async with self._opening:
             if self._client is None:
-                if self.settings.embedded:
-                    simulator = await asyncio.to_thread(
-                        embedded_simulator, self.settings.home, self.settings.simulator_speed
-                    )
-                    self.base_url, self.upload_url, key = simulator
+                current = self.settings
+                if current.embedded:
+                    where = await asyncio.to_thread(embedded_simulator, current.home, current.simulator_speed)
+                    self.base_url, self.upload_url, key = where
                 else:
-                    key = settings_.require_key(self.settings) if self.service == "kie" else SIMULATORS
-                client = Client(
-                    key, base_url=self.base_url, upload_url=self.upload_url, patience=self.patience
-                )
-                self._client = await client.__aenter__()
+                    key = settings_.require_key(current) if self.service == "kie" else SIMULATORS
+                urls = {"base_url": self.base_url, "upload_url": self.upload_url}
+                self._client = await Client(key, **urls, patience=self.patience).__aenter__()
             return self._client
 
     async def balance(self, *, max_age_s: float) -> Reading | None:
@@ -198,26 +186,17 @@ class Channel:
             yield leave.row
 
     async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> Leave:
-        known: dict[str, Any] = {}
+        asked: dict[str, Any] = {"account": self.account, "window_s": settings_.WINDOW_S, "owner": owner.me()}
         if balance is not None:
-            evidence = {"balance_before": balance.to_json()}
-            known = {"balance_before": balance.credits, "evidence": evidence}
+            asked |= {"balance_before": balance.credits, "evidence": {"balance_before": balance.to_json()}}
         async with self._gate:
             while True:
                 if self._dispatcher.is_ending:  # its answer might come too late to be recorded
                     return Leave()
+                step = {"to": State.SENDING, "expect": {State.INTENT}, "stamp": "sent_at"}
+                limit = self.settings.creates_per_window
                 leave = await self._dispatcher.ledger(
-                    self._grants.send,
-                    ledger,
-                    run_id,
-                    to=State.SENDING,
-                    expect={State.INTENT},
-                    account=self.account,
-                    limit=self.settings.creates_per_window,
-                    window_s=settings_.WINDOW_S,
-                    owner=owner.me(),
-                    stamp="sent_at",
-                    **known,
+                    self._grants.send, ledger, run_id, **step, limit=limit, **asked
                 )
                 if leave.wait_s is None:
                     return leave
@@ -233,12 +212,8 @@ class Channel:
             return True
         host, own = (urlsplit(one).hostname or "" for one in (url, self.upload_url))
         domain = ".".join(own.split(".")[-2:])
-        return (
-            url.startswith("https://")
-            and "." in own
-            and not own[-1].isdigit()
-            and host.endswith(f".{domain}")
-        )
+        is_domain = "." in own and not own[-1].isdigit()
+        return url.startswith("https://") and is_domain and host.endswith(f".{domain}")
 
 
 _simulators: dict[Path, object] = {}
@@ -257,18 +232,13 @@ def embedded_simulator(home: Path, speed: float) -> tuple[str, str, Secret]:
         if found is None:
             from ..simulator import Simulator
 
+            folder, keys = home / "simulator", {_SIMULATOR_KEY.reveal()}
             try:
-                found = Simulator(
-                    state_dir=home / "simulator",
-                    speed=speed,
-                    credits=100_000.0,
-                    keys={_SIMULATOR_KEY.reveal()},
-                ).start()
+                found = Simulator(state_dir=folder, speed=speed, credits=100_000.0, keys=keys).start()
             except OSError as exc:
+                hint = "check the rights of the folder; one that came from somebody else can be moved away"
                 raise KieError(
-                    f"The simulator could not start: {exc}.",
-                    hint="check the rights of the folder; one that came from somebody else can be moved away",
-                    charged="nothing",
+                    f"The simulator could not start: {exc}.", hint=hint, charged="nothing"
                 ) from exc
             before_exit(found.stop)
             _simulators[home] = found

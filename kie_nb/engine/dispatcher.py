@@ -36,28 +36,17 @@ class Dispatcher:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.is_ending = False  # the process has begun to end: nothing new is sent
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop = new_loop()
         self._thread = threading.Thread(
             target=lambda: contextvars.Context().run(self._main), name="kie-nb", daemon=True
         )
         self._thread.start()
-        self._ready.wait()
         # Ledger calls are short and ordered: one thread. Everything heavier has a pool of its own.
         self._ledger_pool = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="kie-nb-ledger")
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop of the thread."""
-        assert self._loop is not None  # noqa: S101 - set before `_ready`
-        return self._loop
-
     def _main(self) -> None:
-        loop = new_loop()
-        asyncio.set_event_loop(loop)
-        self._loop = loop
-        loop.call_soon(self._ready.set)
-        loop.run_forever()
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
 
     def is_own_thread(self) -> bool:
         """Whether the caller is on the dispatcher's thread, where waiting for it would wait for ever."""
@@ -90,11 +79,7 @@ class Dispatcher:
         return await self.ledger_soon(fn, *args, **more)
 
     def ledger_soon(self, fn: Callable[..., T], *args: Any, **more: Any) -> asyncio.Future[T]:
-        """The same, handed over by the time this returns; on the loop.
-
-        Raises:
-            RuntimeError: the interpreter is on its way out, and takes no more work.
-        """
+        """The same, handed over by the time this returns; RuntimeError where the interpreter takes no more work. On the loop."""
         return self.loop.run_in_executor(self._ledger_pool, lambda: fn(*args, **more))
 
 
@@ -103,16 +88,13 @@ def before_exit(fn: Callable[[], object]) -> None:
 
     `atexit` comes too late for that: the pools of `concurrent.futures` are closed before it.
     """
-    register = getattr(threading, "_register_atexit", atexit.register)
-    register(fn)
+    getattr(threading, "_register_atexit", atexit.register)(fn)
 
 
 def _fresh_context() -> contextvars.Context:
     kernel = sys.modules.get("ipykernel")
     if kernel is not None and str(getattr(kernel, "__version__", "")).startswith("7.0."):
-        return (
-            contextvars.copy_context()
-        )  # 7.0 cannot send from a thread without the cell's context (its issue #1450)
+        return contextvars.copy_context()  # 7.0 cannot send from a thread without (its issue #1450)
     return contextvars.Context()
 
 
@@ -121,17 +103,15 @@ def _hand_over(task: asyncio.Task[T], future: concurrent.futures.Future[T]) -> N
         future.cancel()
         return
     error = task.exception()  # read here, so that asyncio never reports it as forgotten
-    if not future.set_running_or_notify_cancel():
-        return
-    if error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(task.result())
+    if future.set_running_or_notify_cancel():
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(task.result())
 
 
 def _log_error(done: concurrent.futures.Future[Any]) -> None:
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
+    if not done.cancelled() and (error := done.exception()) is not None:
         log.error("background task failed", exc_info=error)
 
 

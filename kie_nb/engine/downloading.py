@@ -19,6 +19,7 @@ from .record import Record
 from .transitions import Step, error_of, stored
 from .workspace import Workspace
 
+_FACTS = ("sha256", "bytes", "seconds", "width", "height", "remark", "version")
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", None)}
 
 
@@ -51,10 +52,8 @@ class Downloading(Step):
             if isinstance(told, NotFetched) and self.run.state is State.SUCCESS:
                 await self.surely(State.SUCCESS, error=stored(told))  # else every resume would fetch it again
             raise told from error
-        if (
-            self.run.state is not State.FETCHED
-        ):  # else by another machine, whose record stands: a copy for this home
-            await self._keep(came)
+        if self.run.state is not State.FETCHED:
+            await self._keep(came)  # else by another machine, whose record stands: a copy for this home
 
     async def fetch_missing(self) -> None:
         """Try once more for what has not come; what does not come now either stays missing."""
@@ -65,39 +64,25 @@ class Downloading(Step):
         self.say(error.message if error else "")
 
     def _failed(self, error: DownloadFailed, urls: list[str]) -> DownloadFailed:
-        run = self.run
+        run, kind, charged = self.run, DownloadFailed, None
+        words = f"The video of {run.label} is made"
         if isinstance(error, NotFetched):
-            return NotFetched(
-                f"The video of run {run.id[:8]} is made but is not fetched: {error.message}",
-                hint=f"it is not tried again by itself; its link lives about a day: {urls[0]}",
-                run_id=run.id,
-            )
-        if run.row.video_sha256:
+            kind, words = NotFetched, f"{words} but is not fetched"
+            hint = f"it is not tried again by itself; its link lives about a day: {urls[0]}"
+        elif run.row.video_sha256:
             where = shown_path(self.files.place(run.row.video) or self.files.videos)
-            return DownloadFailed(
-                f"The file of run {run.id[:8]} is gone from {where}, and its link too: {error.message}",
-                hint="put the file back there, or `%kie doctor` tries again; --fresh would buy another video",
-                charged="nothing now",
-                run_id=run.id,
-            )
-        if isinstance(error, LinkDead):
-            return DownloadFailed(
-                f"The video of run {run.id[:8]} is made, but its link is dead: {error.message}",
-                hint=f"`%kie doctor` asks the service for a fresh link; {LOGS} may still have it",
-                charged=MADE if run.service == "kie" else None,
-                run_id=run.id,
-            )
-        if getattr(error.__cause__, "errno", None) in _DISK_FULL:
-            return DownloadFailed(
-                f"The video of run {run.id[:8]} is made, and there is no room for it: {error.message}",
-                hint=f"make room in {shown_path(self.files.home)}, then `%kie resume` fetches it; its link lives about a day",
-                run_id=run.id,
-            )
-        return DownloadFailed(
-            f"The video of run {run.id[:8]} is made but could not be fetched yet: {error.message}",
-            hint=f"it is tried again every five minutes while this process lives; `%kie resume` too; or open {urls[0]}",
-            run_id=run.id,
-        )
+            words, charged = f"The file of {run.label} is gone from {where}, and its link too", "nothing now"
+            hint = "put the file back there, or `%kie doctor` tries again; --fresh would buy another video"
+        elif isinstance(error, LinkDead):
+            words, charged = f"{words}, but its link is dead", MADE if run.service == "kie" else None
+            hint = f"`%kie doctor` asks the service for a fresh link; {LOGS} may still have it"
+        elif getattr(error.__cause__, "errno", None) in _DISK_FULL:
+            words, home = f"{words}, and there is no room for it", shown_path(self.files.home)
+            hint = f"make room in {home}, then `%kie resume` fetches it; its link lives about a day"
+        else:
+            words = f"{words} but could not be fetched yet"
+            hint = f"it is tried again every five minutes while this process lives; `%kie resume` too; or open {urls[0]}"
+        return kind(f"{words}: {error.message}", hint=hint, charged=charged, run_id=run.id)
 
     async def _look_for_urls(self) -> None:
         client = await self.channel.client()
@@ -128,7 +113,8 @@ class Downloading(Step):
                 if number in came or isinstance(failed.get(number), NotFetched):
                     continue
                 try:
-                    came[number] = await self._fetch_file(number)
+                    way = (self.channel, self._work, place_of(self.run, self.files, number))
+                    came[number] = await bring(self.run, number, *way, patience=self.timing.patience)
                     failed.pop(number, None)
                 except DownloadFailed as exc:
                     failed[number] = exc
@@ -137,27 +123,20 @@ class Downloading(Step):
                 break
         if not failed:
             self.say("")
-        self.workspace.not_fetched |= {
-            (self.run.id, n) for n, exc in failed.items() if isinstance(exc, NotFetched)
-        }
+        given_up = (number for number, exc in failed.items() if isinstance(exc, NotFetched))
+        self.workspace.not_fetched.update((self.run.id, number) for number in given_up)
         # What may yet come is told rather than what will not: it is tried again.
         return came, min(failed.values(), key=lambda exc: isinstance(exc, NotFetched), default=None)
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
         changes = with_files(self.run, self.files, came)
-        evidence = {
-            "fetched": [
-                {"number": number, "sha256": facts["sha256"], "bytes": facts["bytes"]}
-                | ({"remark": facts["remark"]} if facts["remark"] else {})
-                for number, facts in came.items()
-            ],
-            "files": f"{len(changes['files'])} of {changes['files_made']}",
-        }
+        names = ("sha256", "bytes", "remark")
+        fetched = [
+            {"number": number, **{name: facts[name] for name in names if facts[name] is not None}}
+            for number, facts in came.items()
+        ]
+        evidence = {"fetched": fetched, "files": f"{len(changes['files'])} of {changes['files_made']}"}
         await self.surely(State.FETCHED, evidence=evidence, **changes)
-
-    async def _fetch_file(self, number: int) -> dict[str, Any]:
-        place = place_of(self.run, self.files, number)
-        return await bring(self.run, number, self.channel, self._work, place, patience=self.timing.patience)
 
     async def _note_received(self, numbers: Iterable[int]) -> None:
         """Write down, once, what came in the place of files."""
@@ -202,14 +181,7 @@ def place_of(run: Record, files: Files, number: int) -> Path:
 def with_files(run: Record, files: Files, came: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     """The columns of *run* with the files that *came*, by their number, beside those that it has."""
     fresh = [
-        KeptFile(
-            name=files.relative(facts["path"]),
-            number=number,
-            **{
-                name: facts[name]
-                for name in ("sha256", "bytes", "seconds", "width", "height", "remark", "version")
-            },
-        )
+        KeptFile(name=files.relative(facts["path"]), number=number, **{name: facts[name] for name in _FACTS})
         for number, facts in came.items()
     ]
     return {**with_kept(run.row, fresh, made=files_made(run.row)), "error": None}

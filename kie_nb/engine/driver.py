@@ -13,13 +13,9 @@ from .transitions import Drive, OwnershipLost, error_of, log
 
 
 async def drive_to_end(drive: Drive) -> KieError | None:
-    """Take the run to its end; nothing but `OwnershipLost` and a cancellation is raised.
+    """Take the run to its end: what went wrong, or None when its video is on disk.
 
-    Returns:
-        What went wrong, or None when its video is on disk.
-
-    Raises:
-        OwnershipLost: another process drives it, or it was cancelled before it was sent; nothing was sent here.
+    Nothing is raised but `OwnershipLost` (another process drives it, or it was cancelled: nothing was sent here) and a cancellation.
     """
     try:
         await _steps(drive)

@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 from ..bounds import FIRST_MS, LAST_MS, MAX_SECONDS, number_of
-from ..errors import AuthError, KieError, RateLimited, Refused, ServiceTrouble, TaskLost
+from ..errors import AuthError, KieError, RateLimited, ServiceTrouble, TaskLost
+from ..ledger.schema import moment
 from ..ledger.states import State, from_service
 from ..service import TaskRecord
 from ..service.client import PASSING_CODES
@@ -24,13 +25,7 @@ class Polling(Step):
     """Looks until the task is final."""
 
     async def watch(self) -> None:
-        """Look until the task ends; what may pass does not end this.
-
-        Raises:
-            TaskFailed, TaskLost: how the task ended.
-            AuthError: the key does not read it.
-            ServiceTrouble: the service goes on refusing to show it.
-        """
+        """Look until the task ends; what may pass does not end this. TaskFailed and TaskLost say how it ended."""
         client = await self.channel.client()
         usual = await self._usual()
         clock, looks = self._clock(), 0
@@ -45,16 +40,19 @@ class Polling(Step):
             except KieError as exc:
                 is_lost = isinstance(exc, TaskLost)
                 self.say("The service does not show the task yet" if is_lost else exc.message)
-                if not _passes(exc):
+                passes = (
+                    isinstance(exc, ServiceTrouble | RateLimited)
+                    or getattr(exc, "code", None) in PASSING_CODES
+                )
+                if not passes:
                     unseen, unseen_since = unseen + 1, unseen_since or time.monotonic()
-                    if (
-                        unseen >= self.timing.lost_looks
-                        and time.monotonic() - unseen_since > self.timing.lost_after_s
-                    ):
+                    is_long = time.monotonic() - unseen_since > self.timing.lost_after_s
+                    if is_long and unseen >= self.timing.lost_looks:
                         await self._give_up(exc)
                 continue
             unseen_since, unseen = 0.0, 0
-            self.say(_strange(record))
+            is_known = record.state in {"waiting", "queuing", "generating", "success", "fail"}
+            self.say("" if is_known else f"the service says {record.state!r}, which is taken as running")
             before = self.run.state
             await self._take_in(record)
             if record.is_final:
@@ -65,7 +63,7 @@ class Polling(Step):
     async def _usual(self) -> Usual | None:
         """A hint about when to look; without it the task is looked at all the same."""
         try:
-            return await self.workspace.durations.usual(self.run)
+            return await self.workspace.usual(self.run)
         except Exception:  # noqa: BLE001 - logged: a hint must not stop the looking
             log.exception("what tasks like that of %s usually take could not be read", self.run.label)
             return None
@@ -73,31 +71,27 @@ class Polling(Step):
     def _pause(self, since: float, looks: int, usual: Usual | None) -> float:
         timing, elapsed_s = self.timing, max(0.0, self._now() - since)
         first_s, growth = timing.kie_looks if self.channel.service == "kie" else timing.simulator_looks
-        return next_look_s(
-            elapsed_s, looks, usual, first_s=first_s, growth=growth, shortest_s=timing.shortest_look_s
-        )
+        more = {"first_s": first_s, "growth": growth, "shortest_s": timing.shortest_look_s}
+        return next_look_s(elapsed_s, looks, usual, **more)
 
     def _clock(self) -> float:
-        started = self.run.row.started_at or self.run.row.accepted_at
-        return dt.datetime.fromisoformat(started).timestamp() if started else self._now()
+        started = moment(self.run.row.started_at or self.run.row.accepted_at)
+        return started.timestamp() if started else self._now()
 
     def _now(self) -> float:
         return self.ledger.now().timestamp()
 
     async def _give_up(self, exc: KieError) -> None:
-        if isinstance(exc, TaskLost):
-            await self._lose(exc)
-        raise ServiceTrouble(
-            f"The service keeps refusing to show task {self.run.task_id}: {exc.message}",
-            hint=f"look at {LOGS}; `%kie resume` asks again",
-            charged="nothing more; the task was accepted before and goes on",
-        ) from exc
-
-    async def _lose(self, exc: TaskLost) -> None:
+        if not isinstance(exc, TaskLost):
+            raise ServiceTrouble(
+                f"The service keeps refusing to show task {self.run.task_id}: {exc.message}",
+                hint=f"look at {LOGS}; `%kie resume` asks again",
+                charged="nothing more; the task was accepted before and goes on",
+            ) from exc
         if self.run.row.account != self.channel.account:
+            words = f"Task {self.run.task_id} was made with another key, and this one does not show it."
             raise TaskLost(
-                f"Task {self.run.task_id} was made with another key, and this one does not show it.",
-                hint="use the key (or the simulator) it was made with, then `%kie resume`",
+                words, hint="use the key (or the simulator) it was made with, then `%kie resume`"
             ) from exc
         await self.end(State.LOST, exc)
         raise exc
@@ -110,11 +104,11 @@ class Polling(Step):
             strange.add(record.state)
             log.warning("the service says %r of a task; that is taken as running", record.state)
         changes: dict[str, Any] = {}
-        if record.credits is not None and record.is_final:
-            changes["credits"] = record.credits
         if record.is_final:
             ended = self._ended(record)
-            changes |= {"completed_at": ended} if ended else {"stamp": "completed_at"}
+            changes = {"completed_at": ended} if ended else {"stamp": "completed_at"}
+            if record.credits is not None:
+                changes["credits"] = record.credits
         if state is State.FAIL:
             error = failure(record, is_simulated=self.run.service == "simulator")
             if "fetch" in record.fail_message.lower() and self.run.request.image is not None:
@@ -135,10 +129,11 @@ class Polling(Step):
 
     def _ended(self, record: TaskRecord) -> str | None:
         """The service's word for when it ended; None where its clock and ours cannot both be right: the link's life is counted from it."""
-        if (ended := _iso(record.completed_ms)) is None:
+        if record.completed_ms is None or not FIRST_MS <= record.completed_ms <= LAST_MS:
             return None
-        moment, asked, now = dt.datetime.fromisoformat(ended), self.run.created_at, self.ledger.now()
-        return ended if asked - _CLOCKS_APART <= moment <= now + _CLOCKS_APART else None
+        ended = dt.datetime.fromtimestamp(record.completed_ms / 1000, dt.UTC)
+        is_meant = self.run.created_at - _CLOCKS_APART <= ended <= self.ledger.now() + _CLOCKS_APART
+        return ended.isoformat(timespec="microseconds") if is_meant else None
 
     def _work_s(self, record: TaskRecord) -> float | None:
         """How long it worked, None where that cannot be: since it left the queue, where it was seen in one, else since its creation."""
@@ -147,22 +142,3 @@ class Polling(Step):
             end = record.completed_ms / 1000 if record.completed_ms else self._now()
             return number_of(end - self._clock(), least=0.0, most=MAX_SECONDS)
         return record.duration_s
-
-
-def _strange(record: TaskRecord) -> str:
-    """A word of the service's that nobody knows, for the card; "" for the usual ones."""
-    is_known = record.state in {"waiting", "queuing", "generating", "success", "fail"}
-    return "" if is_known else f"the service says {record.state!r}, which is taken as running"
-
-
-def _passes(error: KieError) -> bool:
-    """Whether asking again may well help (kie-api §5.1)."""
-    return isinstance(error, ServiceTrouble | RateLimited) or (
-        isinstance(error, Refused) and error.code in PASSING_CODES
-    )
-
-
-def _iso(milliseconds: int | None) -> str | None:
-    if milliseconds is None or not FIRST_MS <= milliseconds <= LAST_MS:
-        return None
-    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="microseconds")

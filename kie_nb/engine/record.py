@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,37 @@ LINK_LIFE = dt.timedelta(days=1)  # kie-api §8.2: 24 h or 14 days; assume the s
 Key = tuple[Ledger, str]
 
 
+def _read(path: str, doc: str) -> Any:
+    return property(attrgetter(path), doc=doc)
+
+
 class Record:
     """A run as its row in *ledger* says it, and what follows from that: no handle, and nothing is driven."""
 
     def __init__(self, row: RunRow, ledger: Ledger) -> None:
         self._row = row
-        self._ledger = ledger
+        self.ledger = ledger
 
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger that it is in."""
-        return self._ledger
+    id: str = _read("row.id", "Our own id; any unique beginning of it will do where an id is asked for.")
+    service: str = _read("row.service", 'Who answers: "kie" or "simulator".')
+    model: str = _read("row.model", "The model's id.")
+    prompt: str = _read("request.prompt", "The prompt.")
+    seed: int | None = _read("row.seed", "The seed that was sent; None for models that take none.")
+    task_id: str | None = _read("row.task_id", "The service's id, once it has accepted.")
+    estimate: Estimate | None = _read(
+        "request.estimate", "What it should cost by the price list; None where no price is known."
+    )
+    credits: float | None = _read(
+        "row.credits",
+        "What it really cost, in credits, as the service reported; None while that is not known, which is not 0.",
+    )
+    duration_s: float | None = _read("row.duration_s", "How long the task was at work, in seconds.")
+    rating: int | None = _read("row.rating", "1 to 5, or None.")
 
     @property
     def key(self) -> Key:
         """What tells it from the runs of all ledgers."""
-        return self._ledger, self.row.id
+        return self.ledger, self.row.id
 
     def reread(self) -> Record:
         """The same run as the ledger has it now; what is news is published."""
@@ -47,34 +63,9 @@ class Record:
         return Record(row, self.ledger)
 
     @property
-    def id(self) -> str:
-        """Our own id; any unique beginning of it will do where an id is asked for."""
-        return self.row.id
-
-    @property
-    def service(self) -> str:
-        """Who answers: "kie" or "simulator"."""
-        return self.row.service
-
-    @property
-    def model(self) -> str:
-        """The model's id."""
-        return self.row.model
-
-    @property
     def request(self) -> Request:
         """What was asked, defaults included."""
         return Request.from_json(self.row.request)
-
-    @property
-    def prompt(self) -> str:
-        """The prompt."""
-        return self.request.prompt
-
-    @property
-    def seed(self) -> int | None:
-        """The seed that was sent; None for models that take none."""
-        return self.row.seed
 
     @property
     def state(self) -> State:
@@ -85,21 +76,6 @@ class Record:
     def is_final(self) -> bool:
         """Whether nothing will change any more."""
         return self.state in FINAL
-
-    @property
-    def task_id(self) -> str | None:
-        """The service's id, once it has accepted."""
-        return self.row.task_id
-
-    @property
-    def estimate(self) -> Estimate | None:
-        """What it should cost by the price list; None where no price is known."""
-        return self.request.estimate
-
-    @property
-    def credits(self) -> float | None:
-        """What it really cost, in credits, as the service reported; None while that is not known, which is not 0."""
-        return self.row.credits
 
     @property
     def video(self) -> Path | None:
@@ -132,11 +108,8 @@ class Record:
         missing = ", ".join(str(number + 1) for number in self.missing)
         of = files_made(self.row)
         not_all = f"File {missing} of {of} has not come yet; `%kie doctor` tries again." if missing else ""
-        return tuple(
-            remark
-            for remark in (not_all, *self.damage, self.length_remark, self.size_remark, self.name_remark)
-            if remark
-        )
+        said = (not_all, *self.damage, self.length_remark, self.size_remark, self.name_remark)
+        return tuple(filter(None, said))
 
     @property
     def name_remark(self) -> str:
@@ -149,12 +122,10 @@ class Record:
     def damage(self) -> tuple[str, ...]:
         """What is wrong with the files as the service sent them, a sentence each: they are kept, and shown as far as they go."""
         is_one = files_made(self.row) <= 1
+        told = [(kept.number + 1, kept.remark) for kept in self.row.files if kept.remark]
         return tuple(
-            f"{kept.remark[:1].upper()}{kept.remark[1:]}."
-            if is_one
-            else f"File {kept.number + 1}: {kept.remark}."
-            for kept in self.row.files
-            if kept.remark
+            f"{remark[:1].upper()}{remark[1:]}." if is_one else f"File {number}: {remark}."
+            for number, remark in told
         )
 
     @property
@@ -210,11 +181,6 @@ class Record:
         return moment(self.row.completed_at)
 
     @property
-    def duration_s(self) -> float | None:
-        """How long the task was at work, in seconds."""
-        return self.row.duration_s
-
-    @property
     def origin(self) -> dict[str, Any]:
         """Where it was asked for: versions, notebook, cell, commit, and the picture by hash and pixels; None for unknown."""
         return provenance.facts(self.row, self.request)
@@ -232,11 +198,6 @@ class Record:
     def tags(self) -> tuple[str, ...]:
         """Words that you gave it."""
         return tuple(self.row.tags or ())
-
-    @property
-    def rating(self) -> int | None:
-        """1 to 5, or None."""
-        return self.row.rating
 
     @property
     def label(self) -> str:
@@ -261,8 +222,7 @@ def not_as_asked(inputs: dict[str, Any], width: int, height: int, *, service: st
 
 
 def _has_lines(asked: str, width: int, height: int, service: str) -> bool:
-    named = re.fullmatch(r"([1-9][0-9]{2,3})[pP]", asked)
-    if named is None:
+    if (named := re.fullmatch(r"([1-9][0-9]{2,3})[pP]", asked)) is None:
         return True
     lines, short = int(named[1]), min(width, height)
     if service == "simulator" and abs(short * _TINY - lines) <= 2 * _TINY:
@@ -273,7 +233,4 @@ def _has_lines(asked: str, width: int, height: int, service: str) -> bool:
 
 def _has_shape(asked: str, width: int, height: int) -> bool:
     named = re.fullmatch(r"([1-9][0-9]?):([1-9][0-9]?)", asked)
-    if named is None:
-        return True
-    shape = int(named[1]) / int(named[2])
-    return abs(width / height / shape - 1) <= _SHAPE_SLACK
+    return named is None or abs(width / height / (int(named[1]) / int(named[2])) - 1) <= _SHAPE_SLACK

@@ -33,11 +33,7 @@ class Sending(Step):
     """Uploads the picture, waits for the right to send, and sends once."""
 
     async def send(self) -> None:
-        """Send the run, or end it as not sent, refused or unknown and raise that.
-
-        Raises:
-            OwnershipLost: somebody else sends it, or it was cancelled.
-        """
+        """Send the run, or end it as not sent, refused or unknown and raise that; OwnershipLost if somebody else sends it, or it was cancelled."""
         to_send = self.drive.may_send
         if to_send is None:
             raise OwnershipLost
@@ -73,15 +69,11 @@ class Sending(Step):
     async def give_up(self) -> None:
         """Its process died between the first byte and the reply, or before the reply was recorded."""
         task_id = noted_task(self.channel.settings.state_home, self.run.id)
-        if task_id is not None:
-            await self.surely(
-                State.ACCEPTED,
-                evidence={"because": "its task was noted"},
-                task_id=task_id,
-                stamp="accepted_at",
-            )
-            return
-        await self._unknown(outcome_unknown("the process ended while the request was under way"))
+        if task_id is None:
+            await self._unknown(outcome_unknown("the process ended while the request was under way"))
+        else:
+            evidence = {"because": "its task was noted"}
+            await self.surely(State.ACCEPTED, evidence=evidence, task_id=task_id, stamp="accepted_at")
 
     async def _unknown(self, error: OutcomeUnknown) -> None:
         """A task may exist: that is on disk before anything else; then the balance is read as evidence."""
@@ -101,15 +93,15 @@ class Sending(Step):
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
             if row is None:
                 raise OwnershipLost
-            # It was waited for long, or this process was stopped in between.
-            if elapsed_s() - began > self.ledger.leases.lease_s / 2:
-                await self._ensure_ours()
+            # It was waited for long, or this process was stopped in between: another that took this one for dead has
+            # recorded an unknown outcome, and may have sent the request again.
+            is_late = elapsed_s() - began > self.ledger.leases.lease_s / 2
+            if is_late and not await self.db(self.ledger.renew, [self.run.id], owner.me()):
+                raise OwnershipLost
             try:
+                inputs = request.wire_input(image_url)
                 task_id = await client.create(
-                    request.model,
-                    request.wire_input(image_url),
-                    call_back_url=request.call_back_url,
-                    patience_s=0,
+                    request.model, inputs, call_back_url=request.call_back_url, patience_s=0
                 )
             except (RateLimited, NotSent) as exc:
                 await self.surely(State.INTENT, evidence={"because": exc.message})
@@ -135,21 +127,11 @@ class Sending(Step):
         try:
             await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
         except Exception as exc:  # a database error must not hide what the service has said
-            error = outcome_unknown(
-                f"its task {task_id} was accepted and could not be written down ({type(exc).__name__})"
-            )
+            why = f"its task {task_id} was accepted and could not be written down ({type(exc).__name__})"
+            error = outcome_unknown(why)
             self.note_task(task_id)
             await self._unknown(error)
             raise error from exc
-
-    async def _ensure_ours(self) -> None:
-        """Stop if another process took this one for dead: it has recorded an unknown outcome, and may have sent the request again.
-
-        Raises:
-            OwnershipLost: nothing is sent here any more.
-        """
-        if not await self.db(self.ledger.renew, [self.run.id], owner.me()):
-            raise OwnershipLost
 
     async def _have_and_need(self) -> str:
         estimate = self.run.estimate
@@ -171,8 +153,11 @@ class Sending(Step):
     async def _uploaded(self, image: ImageIdentity, content: bytes) -> str:
         known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
         client = await self.channel.client()
-        if known and self._is_fresh(known.url, known.uploaded_at):
-            return str(known.url)
+        # Else it is an embedded simulator's on another port, or a ledger's that names another picture for ours.
+        if known and self.channel.is_upload_address(known.url):
+            age = self.ledger.now() - dt.datetime.fromisoformat(known.uploaded_at)
+            if dt.timedelta(0) <= age < UPLOAD_LIFE:
+                return str(known.url)
         for pause in (*self.timing.upload_pauses_s, None):
             try:
                 done = await client.upload(content, upload_name(image), mime=image.mime)
@@ -186,9 +171,3 @@ class Sending(Step):
                 await asyncio.sleep(self.timing.rate_pause_s if isinstance(exc, RateLimited) else pause)
         await self.db(self.ledger.remember_upload, self.channel.account, image.sha256, done.url)
         return done.url
-
-    def _is_fresh(self, url: str, uploaded_at: str) -> bool:
-        age = self.ledger.now() - dt.datetime.fromisoformat(uploaded_at)
-        if not self.channel.is_upload_address(url):
-            return False  # an embedded simulator on another port, or a ledger that names another picture for ours
-        return dt.timedelta(0) <= age < UPLOAD_LIFE

@@ -40,16 +40,12 @@ class Audience(Protocol):
 
 
 class Supervisor:
-    """The runs that this process drives or watches; its coroutines live on the dispatcher's loop.
-
-    Attributes:
-        workspace: What the work needs.
-        begin_lock: Held from the recorded intent until it is driven: two threads that ask for one request must not take the
-            other's for an abandoned one.
-    """
+    """The runs that this process drives or watches; its coroutines live on the dispatcher's loop."""
 
     def __init__(self, workspace: Workspace, audience: Audience) -> None:
         self.workspace = workspace
+        # Held from the recorded intent until it is driven: two threads that ask for one request must not take the other's
+        # for an abandoned one.
         self.begin_lock = threading.RLock()
         self._audience = audience
         self._drives: dict[Key, Drive] = {}
@@ -120,10 +116,12 @@ class Supervisor:
     @staticmethod
     def _reopen(run: Record, to: State, why: str) -> Record:
         """Take up a run that had ended; this process owns it now, unless another kernel was quicker."""
-        evidence = {"because": why}
-        row = run.ledger.move(
-            run.id, to, expect={run.state}, evidence=evidence, hand_to=owner.me(), owner_hint=owner.hint()
-        )
+        changes: dict[str, Any] = {
+            "hand_to": owner.me(),
+            "owner_hint": owner.hint(),
+            "evidence": {"because": why},
+        }
+        row = run.ledger.move(run.id, to, expect={run.state}, **changes)
         return Record(row, run.ledger) if row is not None else run.reread()
 
     def _heard(self, ledger: Ledger, row: RunRow) -> None:
@@ -170,10 +168,8 @@ class Supervisor:
             is_wanted = run.state is State.SUCCESS and not isinstance(error, NotFetched)
             if (is_wanted or run.missing) and run.link_lives and key not in self._later:
                 # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.
-                again = partial(self._fetch_again, run)
-                self._later[key] = asyncio.get_running_loop().call_later(
-                    self.workspace.timing.fetch_again_s, again
-                )
+                later_s, again = self.workspace.timing.fetch_again_s, partial(self._fetch_again, run)
+                self._later[key] = asyncio.get_running_loop().call_later(later_s, again)
 
     def _fetch_again(self, run: Record) -> None:
         self._later.pop(run.key, None)
@@ -219,16 +215,12 @@ class Supervisor:
             found: dict[Ledger, list[str]] = {}
             for ledger, run_id in list(self._drives):
                 found.setdefault(ledger, []).append(run_id)
-            await asyncio.gather(*(self._renew(ledger, ids) for ledger, ids in found.items()))
-
-    @staticmethod
-    async def _renew(ledger: Ledger, ids: list[str]) -> None:
-        try:
             # Not behind the other calls of the ledger: each may wait for half a minute for a lock.
-            await asyncio.to_thread(ledger.renew, ids, owner.me())
-        except Exception:
-            # The next beat tries again; a heart that stops would give living runs away.
-            log.exception("the lease of %d runs could not be renewed", len(ids))
+            calls = (asyncio.to_thread(ledger.renew, ids, owner.me()) for ledger, ids in found.items())
+            for error in await asyncio.gather(*calls, return_exceptions=True):
+                if isinstance(error, Exception):
+                    # The next beat tries again; a heart that stops would give living runs away.
+                    log.error("the lease of runs could not be renewed", exc_info=error)
 
 
 def is_elsewhere(run: Record) -> bool:
@@ -254,8 +246,12 @@ def finish_sending(supervisor: Supervisor) -> None:
         for run in waiting:
             seen[run.key] = run
             # One that is refused for being too many at once comes back, and waits for its turn again.
-            if run.state is State.INTENT and not _cancel(run):
-                stuck.add(run.key)
+            if run.state is State.INTENT:
+                try:
+                    cancel_unsent(run)  # too late if it is just being sent: then its answer is waited for
+                except KieError:
+                    stuck.add(run.key)
+                    log.exception("%s could not be cancelled", run.label)
         if not is_told and any(run.state is State.SENDING for run in waiting):
             is_told = True
             sys.stderr.write("kie_nb: waiting for the service's answer to a request on its way…\n")
@@ -266,26 +262,19 @@ def finish_sending(supervisor: Supervisor) -> None:
 
 def _not_answered(supervisor: Supervisor, stuck: set[Key]) -> list[Record]:
     """What this process has recorded and the service has not answered, but for intents that are *stuck*."""
+    ours = [run for run in supervisor.driven if run.row.owner == owner.me()]
     return [
         run
-        for run in supervisor.driven
-        if run.row.owner == owner.me()
-        and (run.state is State.SENDING or (run.state is State.INTENT and run.key not in stuck))
+        for run in ours
+        if run.state is State.SENDING or (run.state is State.INTENT and run.key not in stuck)
     ]
 
 
-def _cancel(run: Record) -> bool:
-    """Cancel *run* if it was not sent; False if the ledger cannot be written."""
-    try:
-        cancel_unsent(run)  # too late if it is just being sent: then its answer is waited for
-    except KieError:
-        log.exception("%s could not be cancelled", run.label)
-        return False
-    return True
-
-
 def _say_what_is_left(supervisor: Supervisor, seen: dict[Key, Record]) -> None:
-    cancelled = sum(_state_now(run) is State.NOT_SENT for run in seen.values())
+    cancelled = 0
+    for run in seen.values():
+        with contextlib.suppress(KieError):
+            cancelled += run.reread().state is State.NOT_SENT
     if cancelled:
         were, them = ("1 was", "it") if cancelled == 1 else (f"{cancelled} were", "them")
         sys.stderr.write(
@@ -298,10 +287,3 @@ def _say_what_is_left(supervisor: Supervisor, seen: dict[Key, Record]) -> None:
             f"kie_nb: this process ends with {len(left)} open ({ids}): their tasks go on at the service. "
             "Run the script again, or kie_nb.resume(), to fetch the videos.\n"
         )
-
-
-def _state_now(run: Record) -> State:
-    try:
-        return run.reread().state
-    except KieError:
-        return run.state

@@ -31,9 +31,8 @@ _KEPT = ("message", "hint", "charged", "code", "fail_code")
 
 def stored(error: KieError) -> dict[str, Any]:
     """*error* as the ledger keeps it."""
-    return {"class": type(error).__name__} | {
-        name: getattr(error, name) for name in _KEPT if hasattr(error, name)
-    }
+    kept = {name: getattr(error, name) for name in _KEPT if hasattr(error, name)}
+    return {"class": type(error).__name__, **kept}
 
 
 def error_of(run: Record) -> KieError:
@@ -42,9 +41,8 @@ def error_of(run: Record) -> KieError:
         words = f"{run.label} is written off."
         return KieError(words, hint="run its cell to send the request anew", charged="", run_id=run.id)
     kept = run.row.error or {}
-    kind = getattr(errors, str(kept.get("class")), KieError)
-    if not (isinstance(kind, type) and issubclass(kind, KieError)):
-        kind = KieError
+    kind = getattr(errors, str(kept.get("class")), None)
+    kind = kind if isinstance(kind, type) and issubclass(kind, KieError) else KieError
     message = kept.get("message") or f"run {run.id[:8]} is {run.state}."
     taken = {Refused: "code", TaskFailed: "fail_code"}
     more: Any = {name: kept.get(name) for base, name in taken.items() if issubclass(kind, base)}
@@ -56,6 +54,7 @@ def failure(record: TaskRecord, *, is_simulated: bool = False) -> TaskFailed:
     said = record.fail_message or "no reason given"
     code = f" (code {record.fail_code!r})" if record.fail_code else ""
     lowered = said.lower()
+    charged = f"{record.credits:g} credits, by the service's record" if record.credits else "nothing"
     if record.credits:
         hint = f"failed tasks should not be billed: show {LOGS} to the service's support"
     elif "sensitive" in lowered or "policy" in lowered or "flagged" in lowered:
@@ -64,17 +63,10 @@ def failure(record: TaskRecord, *, is_simulated: bool = False) -> TaskFailed:
         hint = "the service could not read the picture: check that its address is public, or pass the file itself"
     else:
         hint = "run the cell again; a failed task is not billed"
+    words = f"The task failed at the service: {said!r}{code}."
     if is_simulated and record.fail_code == DISK_FULL:
-        return TaskFailed(
-            f"{said}.", fail_code=DISK_FULL, hint="make room, then run the cell again", charged=SIMULATED
-        )
-    charged = f"{record.credits:g} credits, by the service's record" if record.credits else "nothing"
-    return TaskFailed(
-        f"The task failed at the service: {said!r}{code}.",
-        fail_code=record.fail_code,
-        hint=hint,
-        charged=charged,
-    )
+        words, hint, charged = f"{said}.", "make room, then run the cell again", SIMULATED
+    return TaskFailed(words, fail_code=record.fail_code, hint=hint, charged=charged)
 
 
 log = logging.getLogger("kie_nb")
@@ -88,33 +80,22 @@ class OwnershipLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToSend:
-    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's.
-
-    Attributes:
-        content: The picture, where it is to be uploaded.
-        channel: The way to its service.
-    """
+    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's."""
 
     request: Request
-    content: bytes | None
+    content: bytes | None  # the picture, where it is to be uploaded
     channel: Channel
 
 
 @dataclass(eq=False)
 class Drive:
-    """One run in this process, on its way to its end.
+    """One run in this process, on its way to its end."""
 
-    Attributes:
-        run: Its latest record; replaced whenever its ledger publishes a row of it.
-        may_send: What somebody here wants sent; None where nothing may be.
-        on_trouble: Called with what has gone wrong and will pass; "" when it has.
-    """
-
-    run: Record
+    run: Record  # the latest: replaced whenever its ledger publishes a row of it
     workspace: Workspace
     channel: Channel
-    may_send: ToSend | None
-    on_trouble: Callable[[Record, str], None]
+    may_send: ToSend | None  # what somebody here wants sent; None where nothing may be
+    on_trouble: Callable[[Record, str], None]  # called with what has gone wrong and will pass; "" when it has
 
 
 class Step:
@@ -182,20 +163,20 @@ class Step:
     ) -> bool:
         """Write a transition of a run that is ours; False if another process drives it or has moved it meanwhile.
 
-        Args:
-            is_answer: It is what the service answered to our own request: true whoever drives the run by now, for instance
-                after this machine has slept. It is ours again with that.
+        With *is_answer* it is what the service answered to our own request: true whoever drives the run by now, for instance after
+        this machine has slept. It is ours again with that.
         """
         if is_answer:
             changes |= {"hand_to": owner.me(), "owner_hint": owner.hint()}
         elif self.run.state in OPEN:
             changes["owner"] = owner.me()
         # What is fetched is taken up again by the supervisor alone, never by the late look of a driver that was overtaken.
-        expect = sources(to) - {State.FETCHED} | {to}
-        release = to in RELEASED
-        row = await self.db(
-            self.ledger.move, self.run.id, to, expect=expect, evidence=evidence, release=release, **changes
-        )
+        changes |= {
+            "expect": sources(to) - {State.FETCHED} | {to},
+            "evidence": evidence,
+            "release": to in RELEASED,
+        }
+        row = await self.db(self.ledger.move, self.run.id, to, **changes)
         if row is None:
             await self.db(self.run.reread)
         return row is not None
@@ -232,13 +213,5 @@ def cancel_unsent(run: Record) -> bool:
         return False
     words = "it was cancelled before it was sent."
     error = NotSent(f"Run {run.id[:8]} was never sent: {words}", hint="run its cell to send it")
-    moved = run.ledger.move(
-        run.id,
-        State.NOT_SENT,
-        expect={State.INTENT},
-        owner=row.owner,
-        evidence={"because": words},
-        release=True,
-        error=stored(error),
-    )
-    return moved is not None
+    changes: dict[str, Any] = {"owner": row.owner, "evidence": {"because": words}, "error": stored(error)}
+    return run.ledger.move(run.id, State.NOT_SENT, expect={State.INTENT}, release=True, **changes) is not None

@@ -24,11 +24,7 @@ FIRST_STEP_S = 0.005
 def wait_blocking(
     future: concurrent.futures.Future[T], *, timeout_s: float | None, goes_on: str = "", hint: str = ""
 ) -> bool:
-    """Wait until *future* is done; False if *timeout_s* passed first.
-
-    Raises:
-        WaitInterrupted: the user pressed ■; the words of *goes_on* and *hint* say what that means.
-    """
+    """Wait until *future* is done; False if *timeout_s* passed first; WaitInterrupted, with *goes_on* and *hint*, for ■."""
     if dispatcher().is_own_thread():
         raise RuntimeError("waiting on kie_nb's own thread would never end; wait on another one")
     end = None if timeout_s is None else time.monotonic() + timeout_s
@@ -81,14 +77,10 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def warn_about_nest_asyncio() -> None:
     """Say once that the archived nest_asyncio is active in this process: it loses queued cells on today's kernels."""
-    if (
-        not hasattr(asyncio, "_nest_patched")
-        or hasattr(asyncio, "_nest_asyncio2")
-        or not is_new("nest_asyncio")
-    ):
-        return
-    warnings.warn(
-        "this notebook has applied nest_asyncio, whose last release makes cells queued behind a nested run vanish on "
-        "ipykernel 7.2 and later. kie_nb does not need it; nest_asyncio2 is its maintained continuation.",
-        stacklevel=3,
-    )
+    is_old = hasattr(asyncio, "_nest_patched") and not hasattr(asyncio, "_nest_asyncio2")
+    if is_old and is_new("nest_asyncio"):
+        warnings.warn(
+            "this notebook has applied nest_asyncio, whose last release makes cells queued behind a nested run vanish on "
+            "ipykernel 7.2 and later. kie_nb does not need it; nest_asyncio2 is its maintained continuation.",
+            stacklevel=3,
+        )

@@ -23,26 +23,6 @@ from .waiting import wait_blocking
 USUAL_LIFE_S = 3.0
 
 
-class Durations:
-    """On the dispatcher's loop."""
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
-        self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}
-
-    async def usual(self, run: Record) -> Usual | None:
-        """What tasks like that of *run* took; None where nothing is known."""
-        inputs = run.request.inputs
-        kind = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
-        key = (run.ledger.home, run.service, run.model, json.dumps(kind, sort_keys=True))
-        now = self._dispatcher.loop.time()
-        found = self._usual.get(key)
-        if found is None or now - found[0] > USUAL_LIFE_S:
-            durations = await self._dispatcher.ledger(run.ledger.durations, run.service, run.model, kind)
-            found = self._usual[key] = (now, usual_of(durations))
-        return found[1]
-
-
 class Workspace:
     """What work on runs needs, handed in. Each is made at first use, and lives as long as the process."""
 
@@ -50,13 +30,13 @@ class Workspace:
         self.timing = timing
         self.dispatcher: Dispatcher = dispatcher()
         self.downloads: Executor = Threads(4, "kie-nb-download")
-        self.durations = Durations(self.dispatcher)
         self.strange_states: set[str] = set()  # words of the service's that were logged
         self.not_fetched: set[tuple[str, int]] = set()  # files of runs that are not tried again
         self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
         self._listeners: list[Callable[[Ledger, RunRow], None]] = []
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
+        self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}  # kept for a moment
         self._lock = threading.RLock()
 
     @property
@@ -80,6 +60,18 @@ class Workspace:
         """Call *listener* with each row that a ledger of this workspace publishes; before the first of them is opened."""
         self._listeners.append(listener)
 
+    async def usual(self, run: Record) -> Usual | None:
+        """What tasks like that of *run* took, by the ledger; None where nothing is known. On the dispatcher's loop."""
+        inputs = run.request.inputs
+        kind = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
+        key = (run.ledger.home, run.service, run.model, json.dumps(kind, sort_keys=True))
+        now = self.dispatcher.loop.time()
+        found = self._usual.get(key)
+        if found is None or now - found[0] > USUAL_LIFE_S:
+            durations = await self.dispatcher.ledger(run.ledger.durations, run.service, run.model, kind)
+            found = self._usual[key] = (now, usual_of(durations))
+        return found[1]
+
     def call(self, make: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
         """Run a short coroutine on the dispatcher and wait for it, interruptibly."""
         future = self.dispatcher.submit(make())
@@ -90,23 +82,18 @@ class Workspace:
         return future.result()
 
     def find(self, text: str) -> Record:
-        """The run of the current home whose id or task id begins with *text*.
-
-        Raises:
-            InvalidRequest: none, or more than one does.
-        """
+        """The run of the current home whose id or task id begins with *text*; InvalidRequest if none or more than one does."""
         ledger = self.here
         found = ledger.find(text.strip()) if text.strip() else []
-        if not found:
-            raise InvalidRequest(
-                f"No run here begins with {text!r}.", hint="%kie runs lists them", charged=""
-            )
-        if len(found) > 1:
-            ids = ", ".join(row.id[:8] for row in found[:5])
-            raise InvalidRequest(
-                f"{text!r} is the beginning of several runs: {ids}.", hint="give more of it", charged=""
-            )
-        return Record(found[0], ledger)
+        if len(found) == 1:
+            return Record(found[0], ledger)
+        ids = ", ".join(row.id[:8] for row in found[:5])
+        words = (
+            f"{text!r} is the beginning of several runs: {ids}."
+            if ids
+            else f"No run here begins with {text!r}."
+        )
+        raise InvalidRequest(words, hint="give more of it" if ids else "%kie runs lists them", charged="")
 
     def files(self, home: Path) -> Files:
         """The files of a home."""
@@ -122,25 +109,22 @@ class Workspace:
 
     def channel(self, settings: settings_.Settings) -> Channel:
         """The channel for these settings, shared by all runs that go the same way."""
-        key = (
-            settings.service,
-            settings.base_url,
-            settings.upload_url,
-            settings.account,
-            settings.home,
-            settings.ledger_url,
-            settings.state_home,
-            settings.creates_per_window,
-            self.timing,
+        names = (
+            "service",
+            "base_url",
+            "upload_url",
+            "account",
+            "home",
+            "ledger_url",
+            "state_home",
+            "creates_per_window",
         )
+        key = (*(getattr(settings, name) for name in names), self.timing)
         with self._lock:
             if key not in self._channels:
+                clock = self.ledger(settings.home).read_clock
                 self._channels[key] = Channel(
-                    settings,
-                    self.dispatcher,
-                    self.grants(settings),
-                    self.timing,
-                    self.ledger(settings.home).read_clock,
+                    settings, self.dispatcher, self.grants(settings), self.timing, clock
                 )
             # A limit of the user's own may have changed without changing the way.
             self._channels[key].settings = settings

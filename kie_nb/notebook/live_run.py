@@ -87,7 +87,7 @@ class LiveRun:
 
     async def _learn(self) -> None:
         """What such tasks take: by the ledger, else by the catalogue."""
-        usual = await get_session().durations.usual(self.run)
+        usual = await get_session().usual(self.run)
         self._usual = usual.median if usual else typical_s(self.run)
         self._is_typical = usual is None
         self._changed(self)

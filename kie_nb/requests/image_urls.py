@@ -13,7 +13,7 @@ from ..ledger import Ledger
 from ..notice import is_new
 from ..service.media import NotThere, UnknownHost, read_at
 from ..service.reach import ForbiddenAddress
-from .images import MAX_BYTES, SEND_FILE, Picture, check_picture, check_url, remarks_on
+from .images import MAX_BYTES, SEND_FILE, Picture, check_url, look_at
 from .prepare import Way
 
 
@@ -21,9 +21,6 @@ def recorded_pictures(url: str, ledger: Ledger, *, channel: Way) -> list[Picture
     """The pictures that runs were made with when *url* served them, newest first: an old notebook can be run again.
 
     A run that was made while it could not be read is known by the address alone: that is always the last of them.
-
-    Raises:
-        BadImage: the service could not reach the address.
     """
     url = check_url(url, own=channel.own)
     found = map(read_image, ledger.find_urls(url))
@@ -40,28 +37,17 @@ def by_address(url: str) -> ImageIdentity:
 def picture_at(
     url: str, ledger: Ledger, *, channel: Way, check: bool = True
 ) -> tuple[Picture, tuple[str, ...]]:
-    """The picture that *url* serves now, and warnings; asked before a new request is sent.
-
-    Its bytes are fetched to know the request by them. The key is never sent along. That it is another picture than runs were
-    made with before is told once for each content.
-
-    Raises:
-        BadImage: the address cannot be used, or serves no picture that the service takes.
-    """
-    picture, warnings, _content = seen_at(url, ledger, channel=channel, check=check)
-    return picture, warnings
+    """The picture that *url* serves now, and warnings, as `seen_at` gives them."""
+    return seen_at(url, ledger, channel=channel, check=check)[:2]
 
 
 def seen_at(
     url: str, ledger: Ledger, *, channel: Way, check: bool = True
 ) -> tuple[Picture, tuple[str, ...], bytes | None]:
-    """The same with the bytes that it served, for whoever shows them.
+    """The picture that *url* serves now, warnings, and the bytes that it served; asked before a new request is sent.
 
-    Args:
-        check: Refuse an address that nobody can read.
-
-    Raises:
-        BadImage: as `picture_at`.
+    Its bytes are fetched to know the request by them. The key is never sent along. That it is another picture than runs were
+    made with before is told once for each content. BadImage where the service cannot use it; with *check* also where nobody can read it.
     """
     url = check_url(url, own=channel.own)
     label = _label(url)
@@ -78,9 +64,8 @@ def seen_at(
             "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
         )
         return Picture(identity=by_address(url)), (words,), None
-    identity = check_picture(content, label, url=url)
-    warnings = (*remarks_on(content, label), *_changed(url, identity, ledger))
-    return Picture(identity=identity), warnings, content
+    identity, remarks = look_at(content, label, url=url)
+    return Picture(identity=identity), (*remarks, *_changed(url, identity, ledger)), content
 
 
 def picture_for_all(
@@ -89,13 +74,9 @@ def picture_for_all(
     """The picture that *url* serves, for a grid of requests: fetched once for all of them.
 
     Where it cannot be fetched now, it is taken to be the one that was used before, or a grid would change as a whole.
-
-    Raises:
-        BadImage: as `picture_at`.
     """
-    known = next(
-        (one for one in recorded_pictures(url, ledger, channel=channel) if not one.identity.by_url), None
-    )
+    before = recorded_pictures(url, ledger, channel=channel)
+    known = next((one for one in before if not one.identity.by_url), None)
     is_new_here = ledger.find_url(check_url(url, own=channel.own)) is None
     try:
         picture, warnings = picture_at(url, ledger, channel=channel, check=check and is_new_here)
@@ -114,11 +95,7 @@ def picture_for_all(
 
 
 def check_unchanged(picture: ImageIdentity, *, channel: Way) -> None:
-    """Refuse an address that serves other bytes than *picture*; one that is silent, or always was, is left to the service.
-
-    Raises:
-        BadImage: the same request cannot be asked again; nothing was sent.
-    """
+    """Refuse an address that serves other bytes than *picture*; one that is silent, or always was, is left to the service."""
     if picture.url is None or picture.by_url:
         return
     try:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import ipaddress
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..addresses import shareable
+from ..addresses import is_public_name, literal, shareable, why_not_public
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
 from ..video.bounds import MOST_PIXELS, TooManyPixels, open_picture, open_shrunk
@@ -26,9 +25,12 @@ EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 SEND_FILE = "download the picture and pass the file; it is uploaded"
 FIT = "scale it: --fit on the line, fit=True in Python"
 CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
-_CODEC = (
-    "kie_nb reads it where the package pillow-heif is installed: %pip install pillow-heif; or save it as JPEG"
-)
+_NEEDED = "use a jpeg, png or webp file"
+_FIXES = {
+    "heic": "kie_nb reads it where the package pillow-heif is installed: %pip install pillow-heif; or save it as JPEG",
+    "avif": "the Pillow that is installed here cannot read it: %pip install --upgrade pillow; or save it as JPEG",
+    "svg": "export it as PNG from the program that shows it",
+}
 _SHRINK = (
     "shrink it with Pillow: Image.MAX_IMAGE_PIXELS = None; image = Image.open(...); image.thumbnail((4096, 4096)); "
     "and pass image"
@@ -39,16 +41,13 @@ _USUAL_SIDES, _USUAL_RATIO = (256, 4096), 3.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """A picture ready to be sent: bytes to upload, or an address to name.
-
-    Attributes:
-        remarks: What was done to it, and what may come out otherwise than meant.
-        as_given: Its file as it was given, where what is sent differs: earlier runs may have been made with that.
-    """
+    """A picture ready to be sent: bytes to upload, or an address to name."""
 
     identity: ImageIdentity
     content: bytes | None = None
+    # What was done to it, and what may come out otherwise than meant.
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    # Its file as it was given, where what is sent differs: earlier runs may have been made with that.
     as_given: ImageIdentity | None = field(default=None, compare=False)
 
 
@@ -73,7 +72,7 @@ def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False)
     else:
         content = held.content if keep_metadata else without_personal(held.content)
         content, done = _sendable(content, label, fit=fit)
-    identity, remarks = _looked_at(content, label)
+    identity, remarks = look_at(content, label)
     as_given = None
     if held.content not in {None, content}:
         digest = hashlib.sha256(held.content or b"").hexdigest()
@@ -83,29 +82,8 @@ def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False)
     return Picture(identity=identity, content=content, remarks=(*done, *remarks), as_given=as_given)
 
 
-def check_picture(content: bytes, label: str, *, url: str | None = None) -> ImageIdentity:
-    """What *content* is, if it is a picture that the service takes.
-
-    Raises:
-        BadImage: for anything else.
-    """
-    return _looked_at(content, label, url=url)[0]
-
-
-def remarks_on(content: bytes, label: str) -> tuple[str, ...]:
-    """What may come out otherwise than meant, of a picture that `check_picture` took."""
-    return _looked_at(content, label)[1]
-
-
 def check_url(url: str, *, own: Sequence[str] = ()) -> str:
-    """*url* if the service could fetch it.
-
-    Args:
-        own: Addresses of the service itself: what it handed out is taken as it is.
-
-    Raises:
-        BadImage: for `data:` URLs and addresses that only this machine or network can reach.
-    """
+    """*url* if the service could fetch it; what it handed out itself, at *own*, is taken as it is."""
     url = url.strip()
     if any(url.startswith(f"{base.rstrip('/')}/") for base in own if base):
         return url
@@ -113,37 +91,23 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
         parts = urlsplit(url if url.isprintable() else "")
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme.lower() == "data":
-        raise BadImage(
-            "A data: URL cannot be fetched by the service.",
-            hint="pass the bytes instead: image=b'...'; they are uploaded",
-        )
-    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
-        raise BadImage(
-            f"{(shareable(url) or url)[:80]!r} is not an http(s) address.",
-            hint="pass a local file as a path; it is uploaded",
-        )
-    if _is_private(parts.hostname):
-        raise BadImage(
-            f"{parts.hostname} can be reached from your network only, not by the service.",
-            hint=SEND_FILE,
-        )
+    scheme = parts.scheme.lower()
+    if scheme == "data":
+        hint = "pass the bytes instead: image=b'...'; they are uploaded"
+        raise BadImage("A data: URL cannot be fetched by the service.", hint=hint)
+    if scheme not in {"http", "https"} or not parts.hostname:
+        words = f"{(shareable(url) or url)[:80]!r} is not an http(s) address."
+        raise BadImage(words, hint="pass a local file as a path; it is uploaded")
+    address = literal(parts.hostname)
+    if why_not_public(address) if address else not is_public_name(parts.hostname):
+        words = f"{parts.hostname} can be reached from your network only, not by the service."
+        raise BadImage(words, hint=SEND_FILE)
     return url
 
 
 def upload_name(identity: ImageIdentity) -> str:
     """A name that holds the hash: the same name would serve old bytes (kie-api §9)."""
     return f"{identity.sha256[:32]}.{EXTENSIONS.get(identity.mime, 'png')}"
-
-
-def _is_private(host: str) -> bool:
-    host = host.lower().rstrip(".")
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal", ".lan", ".home.arpa")):
-        return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host
 
 
 def _sendable(content: bytes, label: str, *, fit: bool) -> tuple[bytes, tuple[str, ...]]:
@@ -181,10 +145,8 @@ def _made_of(
     shown: Any, label: str, *, fit: bool, kind: str = "", full: tuple[int, int] | None = None
 ) -> tuple[bytes, tuple[str, ...]]:
     if not fit and shown.width * shown.height > MOST_PIXELS:
-        raise BadImage(
-            f"{label} has {shown.width} × {shown.height} pixels; at most {MOST_PIXELS / 1e6:g} million are sent.",
-            hint=FIT,
-        )
+        words = f"{label} has {shown.width} × {shown.height} pixels; at most {MOST_PIXELS / 1e6:g} million are sent."
+        raise BadImage(words, hint=FIT)
     content, size = fitted(shown, most=MAX_BYTES) if fit else (encode(shown, most=MAX_BYTES), shown.size)
     now = _KINDS[ending_of(content[:HEAD_BYTES])]
     done = [f"{label} is {kind} and is sent as {now}"] if kind and now.upper() != kind else []
@@ -195,34 +157,24 @@ def _made_of(
     return content, tuple(f"{one}." for one in done)
 
 
-def _looked_at(
-    content: bytes, label: str, *, url: str | None = None
-) -> tuple[ImageIdentity, tuple[str, ...]]:
+def look_at(content: bytes, label: str, *, url: str | None = None) -> tuple[ImageIdentity, tuple[str, ...]]:
+    """What *content* is, and what may come out otherwise than meant; BadImage if it is no picture that the service takes."""
     if not content:
         raise BadImage(f"{label} is empty: there is no picture in it.")
     if len(content) > MAX_BYTES:
-        raise BadImage(
-            f"{label} has {len(content) / 1e6:.1f} MB; the service takes pictures of at most 10 MB.",
-            hint=FIT if url is None else SEND_FILE,
-        )
+        words = f"{label} has {len(content) / 1e6:.1f} MB; the service takes pictures of at most 10 MB."
+        raise BadImage(words, hint=FIT if url is None else SEND_FILE)
     with _opened(content, label) as image:
         kind = image.format or ""
         if kind not in MIMES:
-            raise BadImage(
-                f"{label} is {kind or 'of an unknown kind'}; the service takes jpeg, png and webp.",
-                hint=CONVERT if url is None else SEND_FILE,
-            )
+            words = f"{label} is {kind or 'of an unknown kind'}; the service takes jpeg, png and webp."
+            raise BadImage(words, hint=CONVERT if url is None else SEND_FILE)
         image.load()
         width, height = shown_size(image)
         remarks = tuple(f"{label} {one}." for one in _odd(image, width, height))
+    sha256, mime = hashlib.sha256(content).hexdigest(), MIMES[kind]
     identity = ImageIdentity(
-        sha256=hashlib.sha256(content).hexdigest(),
-        label=label,
-        mime=MIMES[kind],
-        bytes=len(content),
-        width=width,
-        height=height,
-        url=url,
+        sha256=sha256, label=label, mime=mime, bytes=len(content), width=width, height=height, url=url
     )
     return identity, remarks
 
@@ -238,7 +190,8 @@ def _odd(image: Any, width: int, height: int) -> Iterator[str]:
         yield "is grey with 16 bits; some programs show that white, and what the service does is not known"
     if image.mode == "CMYK":
         yield "is made of inks (CMYK); how the service shows them is not known, and a PNG of it would be sure"
-    if _is_transparent(image):
+    alpha = image.getchannel("A").getextrema()[0] if "A" in image.getbands() else 255
+    if alpha < 255 or ("A" not in image.getbands() and "transparency" in image.info):  # noqa: PLR2004
         yield "has transparent parts; what the service shows there is not known"
     if min(width, height) < least:
         yield f"is small ({width} × {height}); Wan 2.6 refuses less than {least} pixels a side, of 2.5 that is not known"
@@ -248,27 +201,17 @@ def _odd(image: Any, width: int, height: int) -> Iterator[str]:
         yield f"is long and narrow ({width} × {height}); the service may cut or stretch it"
 
 
-def _is_transparent(image: Any) -> bool:
-    if "A" in image.getbands():
-        return bool(image.getchannel("A").getextrema()[0] < 255)  # noqa: PLR2004
-    return "transparency" in image.info
-
-
 @contextmanager
 def _opened(content: bytes, label: str, *, shrink: bool = False) -> Iterator[Any]:
-    """The picture in *content*, and words for what is none.
-
-    Args:
-        shrink: A JPEG of many pixels may be decoded at a part of them.
-
-    Raises:
-        BadImage: saying what it is.
-    """
+    """The picture in *content*, with *shrink* a JPEG of many pixels at a part of them; BadImage, in words, for what is none."""
     from PIL import UnidentifiedImageError
 
     head = content[:HEAD_BYTES]
     if ending_of(head) == "heic":
-        _take_heif_opener()
+        with suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
     try:
         file, is_jpeg = io.BytesIO(content), head.startswith(b"\xff\xd8\xff")
         with open_shrunk(file) if shrink and is_jpeg else open_picture(file) as image:
@@ -276,32 +219,12 @@ def _opened(content: bytes, label: str, *, shrink: bool = False) -> Iterator[Any
     except BadImage:
         raise
     except UnidentifiedImageError:
-        raise BadImage(
-            f"{label} is not a picture that can be read; it seems to be {describe_head(head)}.",
-            hint=_fix(head),
-        ) from None
+        is_lfs = head.startswith(b"version https://git-lfs")
+        fix = "`git lfs pull` brings the file itself" if is_lfs else _FIXES.get(ending_of(head), _NEEDED)
+        words = f"{label} is not a picture that can be read; it seems to be {describe_head(head)}."
+        raise BadImage(words, hint=fix) from None
     except TooManyPixels as exc:
         can_fit = is_jpeg and not shrink
         raise BadImage(f"{label} is too large: {exc}.", hint=FIT if can_fit else _SHRINK) from None
     except Exception as exc:  # Pillow raises many classes for broken files
         raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc
-
-
-def _fix(head: bytes) -> str:
-    if ending_of(head) == "heic":
-        return _CODEC
-    if ending_of(head) == "avif":
-        return "the Pillow that is installed here cannot read it: %pip install --upgrade pillow; or save it as JPEG"
-    if ending_of(head) == "svg":
-        return "export it as PNG from the program that shows it"
-    if head.startswith(b"version https://git-lfs"):
-        return "`git lfs pull` brings the file itself"
-    return "use a jpeg, png or webp file"
-
-
-def _take_heif_opener() -> None:
-    try:
-        import pillow_heif
-    except ImportError:
-        return
-    pillow_heif.register_heif_opener()

@@ -14,6 +14,7 @@ _FULL_16_BIT = 257  # 65535 / 255
 _MOST_SIDE = 4096
 _SMALLER = 0.8  # of a side, each time that a picture is still too large
 _LEAST_SIDE = 16
+_AS_FILES_HAVE_IT = {"1": "RGB", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}  # modes
 _TURNED = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 
 
@@ -40,11 +41,7 @@ def upright(image: Any) -> Any:
 
 
 def as_shown(image: Any) -> Any:
-    """A picture of Pillow as L, LA, RGB or RGBA with 8 bits, as a viewer shows it; `info` has its profile alone.
-
-    Raises:
-        BadImage: its values have no range that is known.
-    """
+    """A picture of Pillow as L, LA, RGB or RGBA with 8 bits, as a viewer shows it; `info` has its profile alone."""
     if 0 in image.size:
         raise BadImage("The picture has no pixels.")
     try:
@@ -58,21 +55,16 @@ def as_shown(image: Any) -> Any:
             f"The picture cannot be read: {why}.", hint="open it anew, and pass it before it is closed"
         ) from None
     found = found.copy() if found is image else found
-    found.info = {"icc_profile": profile} if profile and _fits(profile, found.mode) else {}
+    colours = b"GRAY" if found.mode in {"L", "LA"} else b"RGB "  # that the profile is of (ICC.1, 7.2.6)
+    found.info = {"icc_profile": profile} if profile and profile[16:20] == colours else {}
     return found
 
 
 def refuse_mask(image: Any) -> None:
-    """Refuse what holds 0 and 1 alone, as masks of other libraries do.
-
-    Raises:
-        BadImage: it would be black.
-    """
+    """Refuse what holds 0 and 1 alone, as masks of other libraries do: it would be black."""
     if is_dark(image) and any(most for _, most in _ranges(image)):
-        raise BadImage(
-            "A picture that holds 0 and 1 alone would be black.",
-            hint="a mask times 255 is black and white: image.point(lambda value: value * 255)",
-        )
+        hint = "a mask times 255 is black and white: image.point(lambda value: value * 255)"
+        raise BadImage("A picture that holds 0 and 1 alone would be black.", hint=hint)
 
 
 def is_dark(image: Any) -> bool:
@@ -91,11 +83,7 @@ def _ranges(image: Any) -> list[tuple[Any, Any]]:
 
 
 def small_jpeg(source: IO[bytes], side: int, *, quality: int = 80) -> bytes:
-    """A small copy of a picture's file as a viewer shows it, *side* pixels at the most; white where it is transparent.
-
-    Raises:
-        Exception: as Pillow says, for what cannot be read.
-    """
+    """A small copy of a picture's file as a viewer shows it, *side* pixels at the most; white where it is transparent."""
     from PIL import Image
 
     with open_picture(source) as image:
@@ -108,11 +96,7 @@ def small_jpeg(source: IO[bytes], side: int, *, quality: int = 80) -> bytes:
 
 
 def from_array(array: Any) -> Any:
-    """An array as a picture: of height and width, with or without an axis of 1, 3 or 4 channels.
-
-    Raises:
-        BadImage: it has another shape, or values without a range that is known.
-    """
+    """An array of height and width, with or without an axis of 1, 3 or 4 channels, as a picture; BadImage for any other."""
     import numpy as np
     from PIL import Image
 
@@ -121,12 +105,10 @@ def from_array(array: Any) -> Any:
         values = values[:, :, 0]
     if values.ndim not in {2, 3} or (values.ndim == 3 and values.shape[2] not in {3, 4}) or 0 in values.shape:  # noqa: PLR2004
         is_channels_first = values.ndim == 3 and values.shape[0] in {1, 3, 4}  # noqa: PLR2004
-        raise BadImage(
-            f"An array of shape {values.shape} is not a picture.",
-            hint="numpy.moveaxis(array, 0, -1) puts its channels last"
-            if is_channels_first
-            else "height × width, or height × width × 3 or 4; of a batch, pass one",
-        )
+        hint = "height × width, or height × width × 3 or 4; of a batch, pass one"
+        if is_channels_first:
+            hint = "numpy.moveaxis(array, 0, -1) puts its channels last"
+        raise BadImage(f"An array of shape {values.shape} is not a picture.", hint=hint)
     return Image.fromarray(np.ascontiguousarray(_to_bytes(values, f"an array of {values.dtype}", "array")))
 
 
@@ -165,21 +147,17 @@ def _written(image: Any, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def _eight_bit(image: Any) -> tuple[Any, bytes | None]:  # noqa: PLR0911 - one line a mode
+def _eight_bit(image: Any) -> tuple[Any, bytes | None]:
     """The picture in a mode that files hold, and the colour profile that its pixels are in."""
     mode, profile = image.mode, image.info.get("icc_profile")
     if mode in {"I", "F"} or mode.startswith("I;"):
         return _scaled(image).convert("RGB"), None
     if mode == "CMYK":
         return _from_cmyk(image, profile), None
-    if mode == "1":
-        return image.convert("RGB"), profile
-    if mode == "La":
-        return image.convert("LA"), profile
+    if mode in _AS_FILES_HAVE_IT:
+        return image.convert(_AS_FILES_HAVE_IT[mode]), profile
     if "transparency" in image.info and mode in {"L", "RGB", "P"}:
         return image.convert("LA" if mode == "L" else "RGBA"), profile
-    if mode in {"PA", "RGBa"}:
-        return image.convert("RGBA"), profile
     if mode in {"RGB", "RGBA", "L", "LA"}:
         return image, profile
     return image.convert("RGB"), profile if mode in {"P", "RGBX", "YCbCr"} else None
@@ -199,12 +177,7 @@ def _scaled(image: Any) -> Any:
 
 
 def _to_bytes(values: Any, what: str, array: str) -> Any:
-    """Any numbers as bytes; what lies outside a range is refused, never cut off.
-
-    Args:
-        what: What they are, for messages.
-        array: How the user writes them.
-    """
+    """Any numbers as bytes; what lies outside a range is refused, never cut off. In messages they are *what*, which users write as *array*."""
     import numpy as np
 
     kind = values.dtype.kind
@@ -213,34 +186,23 @@ def _to_bytes(values: Any, what: str, array: str) -> Any:
     if kind == "b":
         return values.astype(np.uint8) * 255
     least, most = values.min(), values.max()
+    stretch = f"a = {array}; pass (a - a.min()) / (a.max() - a.min())"
     if kind == "f":
         if not np.isfinite(values).all():
-            raise BadImage(
-                f"{what} must lie between 0 and 1, and this one holds NaN or infinity.",
-                hint=f"numpy.nan_to_num({array}) puts 0 in the place of NaN",
-            )
+            words = f"{what} must lie between 0 and 1, and this one holds NaN or infinity."
+            raise BadImage(words, hint=f"numpy.nan_to_num({array}) puts 0 in the place of NaN")
         scaled = (values * 255).round()
         if scaled.min() < 0 or scaled.max() > 255:  # noqa: PLR2004
+            words = f"{what} must lie between 0 and 1; this one goes from {least:g} to {most:g}."
             is_bytes = least >= 0 and most <= 255  # noqa: PLR2004
-            raise BadImage(
-                f"{what} must lie between 0 and 1; this one goes from {least:g} to {most:g}.",
-                hint=f"pass {array} / 255"
-                if is_bytes
-                else f"a = {array}; pass (a - a.min()) / (a.max() - a.min())",
-            )
+            raise BadImage(words, hint=f"pass {array} / 255" if is_bytes else stretch)
         return scaled.astype(np.uint8)
     if least < 0 or most > 255:  # noqa: PLR2004
-        raise BadImage(
-            f"{what} must hold 0 to 255; this one goes from {least} to {most}.",
-            hint=f"a = {array}; pass (a - a.min()) / (a.max() - a.min())"
-            if least < 0
-            else f"a = {array}; pass a / a.max()",
-        )
+        words = f"{what} must hold 0 to 255; this one goes from {least} to {most}."
+        raise BadImage(words, hint=stretch if least < 0 else f"a = {array}; pass a / a.max()")
     if most == 1:
-        raise BadImage(
-            f"{what} that holds 0 and 1 alone would be a black picture.",
-            hint=f"a mask times 255 is black and white: {array} * 255",
-        )
+        words = f"{what} that holds 0 and 1 alone would be a black picture."
+        raise BadImage(words, hint=f"a mask times 255 is black and white: {array} * 255")
     return values.astype(np.uint8)
 
 
@@ -253,8 +215,3 @@ def _from_cmyk(image: Any, profile: bytes | None) -> Any:
             inks = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             return ImageCms.profileToProfile(image, inks, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return image.convert("RGB")
-
-
-def _fits(profile: bytes, mode: str) -> bool:
-    """Whether a colour profile is of the colours that *mode* has (ICC.1, 7.2.6)."""
-    return profile[16:20] == (b"GRAY" if mode in {"L", "LA"} else b"RGB ")

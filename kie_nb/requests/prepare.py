@@ -19,15 +19,10 @@ from .images import Picture
 
 
 class Way(Protocol):
-    """The way to a service, with one account.
+    """What a request needs to know of the way to a service with one account; an engine's channel is one."""
 
-    Attributes:
-        settings: They name the service; limits among them are those of now.
-        patience: The longest waits for replies and files.
-    """
-
-    settings: Settings
-    patience: Patience
+    settings: Settings  # they name the service; limits among them are those of now
+    patience: Patience  # the longest waits for replies and files
 
     @property
     def identity(self) -> str:
@@ -58,17 +53,9 @@ class Prepared:
 
 
 def build(
-    asked: dict[str, Any],
-    picture: Picture | None,
-    channel: Way,
-    home: Path,
-    warnings: tuple[str, ...] = (),
+    asked: dict[str, Any], picture: Picture | None, channel: Way, home: Path, warnings: tuple[str, ...] = ()
 ) -> Prepared:
-    """The request that *asked* and *picture* make.
-
-    Raises:
-        InvalidRequest: it cannot be sent as it is.
-    """
+    """The request that *asked* and *picture* make; InvalidRequest if it cannot be sent as it is."""
     replicate, experiment = asked.pop("replicate", 0), asked.pop("experiment", None)
     request = build_request(image=picture.identity if picture else None, **asked)
     if replicate:
@@ -76,15 +63,9 @@ def build(
     seed_drawn = request.seed is None and request.takes_seed
     if seed_drawn:
         request = request.with_seed(secrets.randbelow(SEED_MAX + 1))
-    return Prepared(
-        request=request,
-        channel=channel,
-        home=home,
-        content=picture.content if picture else None,
-        seed_drawn=seed_drawn,
-        warnings=warnings,
-        experiment=experiment,
-    )
+    content = picture.content if picture else None
+    way: dict[str, Any] = {"channel": channel, "home": home, "warnings": warnings, "experiment": experiment}
+    return Prepared(request=request, content=content, seed_drawn=seed_drawn, **way)
 
 
 def new_run(prepared: Prepared) -> NewRun:
@@ -111,11 +92,7 @@ def new_run(prepared: Prepared) -> NewRun:
 
 
 def check(prepared: Prepared, max_credits: float | None) -> None:
-    """Refuse what may not cost so much, and what needs a key where there is none.
-
-    Raises:
-        BudgetExceeded, AuthError, NotSent: saying which.
-    """
+    """Refuse what may not cost so much (BudgetExceeded), and what no key or no connection is there for (AuthError, NotSent)."""
     estimate, current = prepared.request.estimate, prepared.channel.settings
     check_limit(estimate, max_credits, "max_credits={:g}")
     check_limit(estimate, current.max_credits, "configure(max_credits={:g})")
@@ -125,17 +102,11 @@ def check(prepared: Prepared, max_credits: float | None) -> None:
 
 
 def check_number(max_credits: object) -> None:
-    """Refuse a limit that would limit nothing, or that a text stands for.
-
-    Raises:
-        InvalidRequest: saying what is needed.
-    """
+    """Refuse a limit that would limit nothing, or that a text stands for."""
     is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
     if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
-        raise InvalidRequest(
-            f"max_credits={max_credits!r}: use a number of credits.",
-            hint="max_credits=500, or leave it out for no limit",
-        )
+        words = f"max_credits={max_credits!r}: use a number of credits."
+        raise InvalidRequest(words, hint="max_credits=500, or leave it out for no limit")
 
 
 def check_limit(estimate: Estimate | None, limit: float | None, name: str) -> None:
@@ -143,12 +114,8 @@ def check_limit(estimate: Estimate | None, limit: float | None, name: str) -> No
     if limit is None:
         return
     if estimate is None:
-        raise BudgetExceeded(
-            f"The price of this model is not known here, so {name.format(limit)} cannot be kept.",
-            hint="leave the limit out for this run if you know the price",
-        )
+        words = f"The price of this model is not known here, so {name.format(limit)} cannot be kept."
+        raise BudgetExceeded(words, hint="leave the limit out for this run if you know the price")
     if estimate.credits > limit:
-        raise BudgetExceeded(
-            f"This video ({estimate.credits:g} credits) would exceed {name.format(limit)}.",
-            hint="choose a shorter or smaller video, or raise the limit",
-        )
+        words = f"This video ({estimate.credits:g} credits) would exceed {name.format(limit)}."
+        raise BudgetExceeded(words, hint="choose a shorter or smaller video, or raise the limit")

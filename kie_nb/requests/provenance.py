@@ -47,16 +47,11 @@ Git = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where it was asked for; `git` may still be under way.
+    """Where it was asked for; `git` may still be under way."""
 
-    Attributes:
-        notebook: The file's name, without folders.
-        execution_count: Of the cell.
-        git: {"commit", "dirty"} of the notebook's folder; None where that is in no repository.
-    """
-
-    notebook: str | None
-    execution_count: int | None
+    notebook: str | None  # the file's name, without folders
+    execution_count: int | None  # of the cell
+    # {"commit", "dirty"} of the notebook's folder; None where that is in no repository.
     git: Future[Git | None]
 
     def known(self) -> dict[str, Any]:
@@ -95,18 +90,14 @@ def facts(row: RunRow, request: Request) -> dict[str, Any]:
     made_by, origin, image = row.made_by or {}, row.origin or {}, request.image
     git: Any = origin.get("git") or {}
     is_known = image is not None and not image.by_url
-    return {
-        "kie_nb": made_by.get("kie_nb"),
-        "python": made_by.get("python"),
-        "os": made_by.get("os"),
-        "notebook": origin.get("notebook"),
-        "execution_count": origin.get("execution_count"),
-        "git_commit": git.get("commit"),
-        "git_dirty": git.get("dirty"),
-        "image_sha256": image.sha256 if image is not None and is_known else None,
-        "image_width": (image.width or None) if image is not None else None,
-        "image_height": (image.height or None) if image is not None else None,
-    }
+    size = (image.width or None, image.height or None) if image is not None else (None, None)
+    told = (
+        *(made_by.get(name) for name in ("kie_nb", "python", "os")),
+        *(origin.get(name) for name in ("notebook", "execution_count")),
+        *(git.get(name) for name in ("commit", "dirty")),
+        *(image.sha256 if image is not None and is_known else None, *size),
+    )
+    return dict(zip(NAMES, told, strict=True))
 
 
 def in_words(row: RunRow) -> str:
@@ -129,28 +120,25 @@ def made_by() -> dict[str, str]:
 # --- git ---------------------------------------------------------------------------------------------------------
 
 _lock = threading.Lock()
-_said: dict[tuple[int, Path, str | None], tuple[float, Future[Git | None]]] = {}
+_said: dict[
+    tuple[int, Path, str | None], tuple[float, Future[Git | None]]
+] = {}  # there is one folder at a time
 
 
 def _asked(folder: Path, notebook: str | None) -> Future[Git | None]:
     """Git's answer for *folder*, asked anew after a few seconds; a fork has its own."""
     key = (os.getpid(), folder, notebook)
     with _lock:
-        found = _said.get(key)
-        if found is None or time.monotonic() - found[0] > FRESH_S:
-            found = (time.monotonic(), _ask(folder, notebook))
-            _said.clear()  # there is one folder at a time
-            _said[key] = found
-        return found[1]
-
-
-def _ask(folder: Path, notebook: str | None) -> Future[Git | None]:
-    try:
-        return _threads(os.getpid()).submit(Context().run, ask_git, folder, notebook)
-    except RuntimeError:  # the process is ending
-        nothing: Future[Git | None] = Future()
-        nothing.set_result(None)
-        return nothing
+        at, said = _said.get(key, (-FRESH_S, None))
+        if said is None or time.monotonic() - at > FRESH_S:
+            try:
+                said = _threads(os.getpid()).submit(Context().run, ask_git, folder, notebook)
+            except RuntimeError:  # the process is ending
+                said = Future()
+                said.set_result(None)
+            _said.clear()
+            _said[key] = (time.monotonic(), said)
+        return said
 
 
 @cache
@@ -170,10 +158,8 @@ def ask_git(folder: Path, notebook: str | None = None) -> Git | None:
         return None
     git = functools.partial(_git, program, folder)
     top, _, commit = (git("rev-parse", "--show-toplevel", "HEAD") or "").rstrip("\n").rpartition("\n")
-    if not top or not re.fullmatch(
-        r"[0-9a-f]{40,64}", commit
-    ):  # no commit yet, or no files (a bare repository)
-        return None
+    if not top or not re.fullmatch(r"[0-9a-f]{40,64}", commit):
+        return None  # no commit yet, or no files (a bare repository)
     off = _filters_off(git("config", "--null", "--name-only", "--list"))
     changed = None if off is None else git(*off, *CHANGED)
     is_dirty = changed is None or _has_changed(Path(top), changed)
@@ -217,9 +203,8 @@ def _filters_off(names: str | None) -> list[str] | None:
 def _git(program: Path, folder: Path, *words: str) -> str | None:
     # A variable of an outer git (a hook, say) would lead it to another repository.
     mine = {name: value for name, value in programs.environment().items() if not name.startswith("GIT_")}
-    said = programs.ask(
-        program, [*_GIT, *words], cwd=folder, variables=mine | _GIT_VARIABLES, timeout_s=GIT_S
-    )
+    mine |= _GIT_VARIABLES
+    said = programs.ask(program, [*_GIT, *words], cwd=folder, variables=mine, timeout_s=GIT_S)
     return None if said is None else os.fsdecode(said)
 
 
@@ -251,6 +236,4 @@ def _hash(file: Path, size: int, like: str) -> str:
     digest = hashlib.new("sha1" if len(like) == 40 else "sha256", usedforsecurity=False)  # noqa: PLR2004
     digest.update(b"blob %d\0" % size)
     with file.open("rb") as content:
-        while piece := content.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(content, lambda: digest).hexdigest()

@@ -13,7 +13,7 @@ import os
 import pickle
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,34 +33,22 @@ _NEEDED = "pass a path, a URL, bytes, an open file, a PIL.Image, an array or a m
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Held:
-    """A picture at hand.
-
-    Attributes:
-        content: A file's bytes; None for a picture of Pillow.
-        image: A picture of Pillow; None for a file's bytes.
-        name: The file's name; None for what has none.
-        what: What it was held in.
-    """
+    """A picture at hand: a file's bytes, or a picture of Pillow."""
 
     content: bytes | None = None
     image: Any = None
-    name: str | None = None
-    what: str = "bytes"
+    name: str | None = None  # the file's
+    what: str = "bytes"  # what it was held in
 
 
 def is_url(source: Any) -> bool:
     """Whether *source* is an address rather than a path; a `file:` URL is a path."""
-    return isinstance(source, str) and source.lstrip().lower().startswith(
-        ("http:", "https:", "data:", "ftp:")
-    )
+    schemes = ("http:", "https:", "data:", "ftp:")
+    return isinstance(source, str) and source.lstrip().lower().startswith(schemes)
 
 
 def unwrapped(source: Any) -> Any:
-    """The address or the path where *source* is a text of one or a display that shows one; else *source* itself.
-
-    Raises:
-        BadImage: a `file:` URL of another machine.
-    """
+    """The address or the path where *source* is a text of one or a display that shows one; else *source* itself."""
     if _is(source, "IPython.display", "Image") and source.data is None:
         return source.url or source.filename
     if _is(source, "ipywidgets", "Image") and source.format == "url":
@@ -74,25 +62,21 @@ def unwrapped(source: Any) -> Any:
 
 
 def held_in(source: Any) -> Held:
-    """The picture that *source* holds: everything but a URL.
-
-    Raises:
-        BadImage: it holds none.
-    """
+    """The picture that *source* holds: everything but a URL; BadImage if it holds none."""
     source = unwrapped(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return Held(content=bytes(source))
     if isinstance(source, str | os.PathLike):
         return _in_file(source)
-    for find in (_in_widget, _in_pillow, _in_figure, _in_stream, _in_array):
-        held = find(source)
-        if held is not None:
+    if _is(source, "PIL.Image", "Image"):
+        return Held(image=source, what="PIL")
+    for find in (_in_widget, _in_figure, _in_stream, _in_array):
+        if (held := find(source)) is not None:
             return held
     if source is ...:
-        raise BadImage(
-            "`...` stands for a picture that was not at hand when this call was written.",
-            hint="put the picture in its place: a path or a URL; the sha256 beside the call tells which one it was",
-        )
+        words = "`...` stands for a picture that was not at hand when this call was written."
+        hint = "put the picture in its place: a path or a URL; the sha256 beside it tells which one it was"
+        raise BadImage(words, hint=hint)
     raise BadImage(f"A value of type {type(source).__name__} is not a picture.", hint=_NEEDED)
 
 
@@ -107,17 +91,16 @@ def _in_widget(source: Any) -> Held | None:
     if _is(source, "IPython.display", "Image"):
         if not isinstance(source.data, bytes):
             raise BadImage("This Image display holds a text, not a picture.", hint=_NEEDED)
-        return Held(
-            content=source.data, name=Path(source.filename).name if source.filename else None, what="display"
-        )
+        name = Path(source.filename).name if source.filename else None
+        return Held(content=source.data, name=name, what="display")
     if _is(source, "ipywidgets", "Image"):
         return Held(content=bytes(source.value), what="widget")
-    if _is(source, "ipywidgets", "FileUpload"):
-        source = source.value
-    elif not _is_uploads(source):
+    is_widget = _is(source, "ipywidgets", "FileUpload")
+    source = source.value if is_widget else source
+    uploads = _uploads(source)
+    if uploads is None and not is_widget:
         return None
-    uploads = list(_uploads(source))
-    if len(uploads) != 1:
+    if uploads is None or len(uploads) != 1:
         found = "holds no picture yet" if not uploads else f"holds {len(uploads)} pictures"
         one = "list(upload.value.values())[0]" if isinstance(source, Mapping) else "upload.value[0]"
         raise BadImage(f"The upload {found}.", hint=f"upload one; of several pass one: {one}")
@@ -125,30 +108,22 @@ def _in_widget(source: Any) -> Held | None:
     return Held(content=bytes(content), name=Path(name).name or None, what="upload")
 
 
-def _is_uploads(source: Any) -> bool:
-    """Whether it is a `FileUpload`'s value: of ipywidgets 8 a tuple of dicts, of 7 a dict of dicts, or one of them."""
-    if isinstance(source, Mapping):
-        return "content" in source or any(
-            isinstance(one, Mapping) and "content" in one for one in source.values()
-        )
-    is_list = isinstance(source, tuple) or (isinstance(source, list) and source)
-    return bool(is_list) and all(isinstance(one, Mapping) and "content" in one for one in source)
-
-
-def _uploads(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping) and "content" in value:
-        yield str(value.get("name") or (value.get("metadata") or {}).get("name") or ""), value["content"]
-    elif isinstance(value, Mapping):
-        yield from ((str(name), one["content"]) for name, one in value.items())
-    else:
-        for one in value:
-            yield from _uploads(one)
-
-
-def _in_pillow(source: Any) -> Held | None:
-    if not _is(source, "PIL.Image", "Image"):
+def _uploads(value: Any) -> list[tuple[str, Any]] | None:
+    """The uploads in a `FileUpload`'s value: of ipywidgets 8 a tuple of dicts, of 7 a dict of dicts, or one of them."""
+    if isinstance(value, Mapping):
+        if "content" in value:
+            return [
+                (str(value.get("name") or (value.get("metadata") or {}).get("name") or ""), value["content"])
+            ]
+        return [(str(name), one["content"]) for name, one in value.items() if _is_upload(one)] or None
+    is_list = isinstance(value, tuple) or (isinstance(value, list) and value)
+    if not is_list or not all(map(_is_upload, value)):
         return None
-    return Held(image=source, what="PIL")
+    return [upload for one in value for upload in _uploads(one) or ()]
+
+
+def _is_upload(one: Any) -> bool:
+    return isinstance(one, Mapping) and "content" in one
 
 
 def _in_figure(source: Any) -> Held | None:
@@ -163,7 +138,7 @@ def _in_figure(source: Any) -> Held | None:
         source = getattr(source, "figure", None)  # of a figure in a figure it is the one around it
     else:
         return None
-    return Held(content=rendered(source), what="figure")
+    return Held(content=_rendered(source), what="figure")
 
 
 def _in_stream(source: Any) -> Held | None:
@@ -184,18 +159,14 @@ def _in_stream(source: Any) -> Held | None:
             source.seek(place)
     except (OSError, ValueError) as exc:
         why = "it is open for writing" if isinstance(exc, io.UnsupportedOperation) else str(exc).rstrip(".")
-        raise BadImage(
-            f"The open file cannot be read: {why}.", hint="open it in mode 'rb' and pass it open"
-        ) from None
+        hint = "open it in mode 'rb' and pass it open"
+        raise BadImage(f"The open file cannot be read: {why}.", hint=hint) from None
     if not isinstance(content, bytes | bytearray):
-        raise BadImage(
-            f"Reading the {type(source).__name__} gives no bytes, but a {type(content).__name__}.",
-            hint="open it in mode 'rb'",
-        )
-    content = bytes(content)
+        words = f"Reading the {type(source).__name__} gives no bytes, but a {type(content).__name__}."
+        raise BadImage(words, hint="open it in mode 'rb'")
     named = getattr(source, "name", None)
     is_name = isinstance(named, str) and not named.startswith("<")  # "<urllib response>" is none
-    return Held(content=content, name=Path(named).name if is_name else None, what="file")  # type: ignore[arg-type]
+    return Held(content=bytes(content), name=Path(named).name if is_name else None, what="file")  # type: ignore[arg-type]
 
 
 def _in_array(source: Any) -> Held | None:
@@ -208,10 +179,8 @@ def _in_array(source: Any) -> Held | None:
         array = np.asarray(source)
     except Exception as exc:  # noqa: BLE001 - a library's own classes
         reason = str(exc).partition("\n")[0][:200].rstrip(".")
-        raise BadImage(
-            f"A {type(source).__name__} cannot be read as an array: {reason}.",
-            hint="of a tensor pass tensor.detach().cpu().numpy()",
-        ) from None
+        words = f"A {type(source).__name__} cannot be read as an array: {reason}."
+        raise BadImage(words, hint="of a tensor pass tensor.detach().cpu().numpy()") from None
     return Held(image=from_array(array), what="array")
 
 
@@ -226,10 +195,8 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
         where = "" if path.is_absolute() else f" in the folder {Path.cwd().name!r}"
         raise BadImage(f"There is no file {text[:300]!r}{where}.", hint=_hint(text, path)) from None
     except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: the home of a user that there is not
-        raise BadImage(
-            f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}.",
-            hint=_quoting(text) or "check the path",
-        ) from None
+        words = f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}."
+        raise BadImage(words, hint=_quoting(text) or "check the path") from None
     if file is None:
         raise BadImage(f"{text or '.'} is a folder, not a picture.", hint="name a file in it")
     with file:
@@ -241,10 +208,8 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
 
 def _hint(text: str, path: Path) -> str:
     """What was meant, where the text itself tells."""
-    if (quoting := _quoting(text)) is not None:
-        return quoting
-    if (variable := _shell_variable(text)) is not None:
-        return variable
+    if told := _quoting(text) or _shell_variable(text):
+        return told
     if "{" in text:
         return "--format on the line fills {names} in; in Python an f-string does"
     if scheme := re.match(r"([a-z][a-z0-9+.-]+):/", text, re.IGNORECASE):
@@ -274,19 +239,19 @@ def _quoting(text: str) -> str | None:
         return "it is a picture in base64: pass base64.b64decode(text)"
     if bare != text:
         return f"leave the blanks around it out: {bare}"
-    for first, last, name in (
-        ('"', '"', "quotes"),
-        ("'", "'", "quotes"),
-        ("<", ">", "angle brackets"),
-        ("`", "`", "backquotes"),
-    ):
-        if len(bare) > 2 and bare.startswith(first) and bare.endswith(last):  # noqa: PLR2004
-            return f"leave the {name} out: {bare[1:-1]}"
-    return None
+    around = {'""': "quotes", "''": "quotes", "<>": "angle brackets", "``": "backquotes"}
+    name = around.get(bare[:1] + bare[-1:]) if len(bare) > 2 else None  # noqa: PLR2004
+    return f"leave the {name} out: {bare[1:-1]}" if name else None
 
 
-def _counts_from() -> str:
-    """Where a path begins: a runner may have started the kernel elsewhere than in the notebook's folder."""
+def _similar(path: Path) -> str:
+    import difflib
+
+    with contextlib.suppress(OSError):
+        names = [entry.name for entry in path.parent.iterdir()]
+        if near := difflib.get_close_matches(path.name, names, n=3, cutoff=0.6):
+            return f"did you mean {' or '.join(near)}?"
+    # A runner may have started the kernel elsewhere than beside the notebook.
     here, notebook = Path.cwd(), notebook_folder()
     if notebook in {None, here}:
         return "check the path; it counts from the notebook's folder"
@@ -296,19 +261,7 @@ def _counts_from() -> str:
     )
 
 
-def _similar(path: Path) -> str:
-    import difflib
-
-    try:
-        names = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
-        return _counts_from()
-    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else _counts_from()
-
-
-def rendered(figure: Any) -> bytes:
-    """The figure as PNG."""
+def _rendered(figure: Any) -> bytes:
     buffer = io.BytesIO()
     try:
         copy = _copy_of(figure)

@@ -30,7 +30,7 @@ from ..errors import (
 from ..keys import SIMULATORS, Secret, check_key
 from ..settings import MOST
 from .connection import NoReply, Redactor, exchange, open_clients
-from .envelope import Call, outcome_unknown, read, task_id_in
+from .envelope import Call, outcome_unknown, read, task_id_in, unusable
 from .media import LinkDead, download
 from .reach import USUAL, Patience
 from .records import TaskRecord, is_address, parse_record
@@ -63,12 +63,7 @@ class Client:
     """
 
     def __init__(
-        self,
-        key: str | Secret,
-        *,
-        base_url: str,
-        upload_url: str | None = None,
-        patience: Patience = USUAL,
+        self, key: str | Secret, *, base_url: str, upload_url: str | None = None, patience: Patience = USUAL
     ) -> None:
         self._key = Secret(key) if isinstance(key, str) else key
         del key  # no frame of ours holds its text
@@ -154,15 +149,14 @@ class Client:
         """After the first byte the outcome is accepted, unknown, or a certain refusal."""
         if self._creator is None:
             raise RuntimeError(NOT_ENTERED)
+        url, more = (
+            f"{self._base_url}/api/v1/jobs/createTask",
+            {"headers": {"Content-Type": "application/json"}},
+        )
+        whole_s = self._patience.create_s
         try:
             status, reply = await exchange(
-                self._creator,
-                self._redactor,
-                "POST",
-                f"{self._base_url}/api/v1/jobs/createTask",
-                whole_s=self._patience.create_s,
-                content=content,
-                headers={"Content-Type": "application/json"},
+                self._creator, self._redactor, "POST", url, whole_s=whole_s, content=content, **more
             )
         except NoReply as exc:
             if exc.never_sent:
@@ -181,12 +175,10 @@ class Client:
             ServiceTrouble: no usable answer; looking again is safe.
             TaskLost: the service does not know the task; just after creation that can pass (kie-api §4.6).
         """
-        data = await self._ask(
-            Call.RECORD, "GET", f"{self._base_url}/api/v1/jobs/recordInfo", params={"taskId": task_id}
-        )
-        record = parse_record(data, task_id)
+        url = f"{self._base_url}/api/v1/jobs/recordInfo"
+        record = parse_record(await self._ask(Call.RECORD, "GET", url, params={"taskId": task_id}), task_id)
         if record is None:
-            raise _unusable(Call.RECORD, "there is no state in it")
+            raise unusable(Call.RECORD, "there is no state in it")
         return record
 
     async def wait(
@@ -212,17 +204,14 @@ class Client:
                 if loop.time() - start > 90:  # noqa: PLR2004 - kie-api §4.6
                     raise
                 record = None
-            if record is not None:
-                if record != seen and on_change:
-                    on_change(record)
-                seen = record
-                if record.is_final:
-                    return record
+            if record is not None and record != seen and on_change:
+                on_change(record)
+            seen = record or seen
+            if record is not None and record.is_final:
+                return record
             if loop.time() - start + pause > timeout_s:
-                raise StillRunning(
-                    f"Task {task_id} was not done after {timeout_s:g} s; it goes on and is billed.",
-                    hint=f"client.wait({task_id!r}) takes it up again",
-                )
+                words = f"Task {task_id} was not done after {timeout_s:g} s; it goes on and is billed."
+                raise StillRunning(words, hint=f"client.wait({task_id!r}) takes it up again")
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 15.0)
 
@@ -247,7 +236,7 @@ class Client:
         data = await self._ask(Call.CREDITS, "GET", f"{self._base_url}/api/v1/chat/credit")
         balance = number_of(data, least=-MOST, most=MOST)
         if balance is None:
-            raise _unusable(Call.CREDITS, "it holds no number")
+            raise unusable(Call.CREDITS, "it holds no number")
         return balance
 
     async def upload(self, content: bytes, name: str, *, mime: str, folder: str = "images/kie-nb") -> Upload:
@@ -256,19 +245,16 @@ class Client:
         Raises:
             ServiceTrouble, AuthError, InvalidRequest: as the service says; uploading again is safe.
         """
-        data = await self._ask(
-            Call.UPLOAD,
-            "POST",
-            f"{self._upload_url}/api/file-stream-upload",
-            files={"file": (name, content, mime)},
-            data={"uploadPath": folder, "fileName": name},
-            timeout=UPLOAD_TIMEOUT,
-            whole_s=self._patience.upload_s,
-        )
+        form: dict[str, Any] = {
+            "files": {"file": (name, content, mime)},
+            "data": {"uploadPath": folder, "fileName": name},
+        }
+        where, whole_s = f"{self._upload_url}/api/file-stream-upload", self._patience.upload_s
+        data = await self._ask(Call.UPLOAD, "POST", where, timeout=UPLOAD_TIMEOUT, whole_s=whole_s, **form)
         told = data if isinstance(data, dict) and data.get("success") is not False else {}
         url = told.get("downloadUrl") or told.get("fileUrl")
         if not is_address(url):
-            raise _unusable(Call.UPLOAD, "there is no address in it")
+            raise unusable(Call.UPLOAD, "there is no address in it")
         return Upload(url=str(url), name=text_of(told.get("fileName"), 200) or name, bytes=len(content))
 
     async def download_url(self, url: str) -> str:
@@ -278,11 +264,10 @@ class Client:
             InvalidRequest: the service did not make it.
             ServiceTrouble: no usable answer; asking again is safe.
         """
-        data = await self._ask(
-            Call.DOWNLOAD_URL, "POST", f"{self._base_url}/api/v1/common/download-url", json={"url": url}
-        )
+        where = f"{self._base_url}/api/v1/common/download-url"
+        data = await self._ask(Call.DOWNLOAD_URL, "POST", where, json={"url": url})
         if not is_address(data):
-            raise _unusable(Call.DOWNLOAD_URL, "there is no address in it")
+            raise unusable(Call.DOWNLOAD_URL, "there is no address in it")
         return str(data)
 
     async def download(self, url: str, target: str | Path) -> Path:
@@ -324,16 +309,10 @@ class Client:
             raise
 
 
-def _unusable(call: Call, why: str) -> ServiceTrouble:
-    return ServiceTrouble(f"No usable answer to {call}: {why}.", hint="asking again is safe")
-
-
 def _as_json(body: dict[str, Any]) -> bytes:
     """*body* as it is sent: what cannot be is refused before the first byte."""
     try:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
-        raise InvalidRequest(
-            f"The input is nothing that JSON can hold ({type(exc).__name__}).",
-            hint="see the field types of the model",
-        ) from None
+        words = f"The input is nothing that JSON can hold ({type(exc).__name__})."
+        raise InvalidRequest(words, hint="see the field types of the model") from None

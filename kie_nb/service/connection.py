@@ -6,6 +6,7 @@ The key is added when a request is sent, for its own hosts alone, and redacted i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import html
 import json
@@ -24,6 +25,29 @@ from .reach import USER_AGENT, certificates, proxy_of
 
 MASK = "[key]"
 _SHORTEST = 8  # characters; a shorter text is no key, and stands in many words
+CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
+READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
+NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
+OPENING_HINT = (
+    "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
+)
+# Before any byte of the request was sent; only these make sending a create again safe (kie-api §5.3).
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,  # it refused to make the connection
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_WHY: dict[type[Exception], str] = {
+    httpx.ReadTimeout: "no reply in time",
+    httpx.ConnectTimeout: "no connection in time",
+    httpx.RemoteProtocolError: "the connection was closed without a reply",
+    httpx.ReadError: "the connection broke",
+    httpx.ProxyError: "the proxy refused",
+}
 
 
 class Bearer(httpx.Auth):
@@ -79,31 +103,8 @@ def _spellings(sign: str) -> str:
     )
 
 
-CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
-READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
-MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
-NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=40)
-OPENING_HINT = (
-    "check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, then run the cell again"
-)
-# Before any byte of the request was sent; only these make sending a create again safe (kie-api §5.3).
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,  # it refused to make the connection
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
-
-
 class NoReply(Exception):
-    """A failed exchange; it leads to no stack frame that holds the request with its header.
-
-    Attributes:
-        why: In words.
-        never_sent: Whether no byte of the request has left.
-    """
+    """A failed exchange, why in words, and whether no byte of the request has left; no stack frame of it holds the header."""
 
     def __init__(self, why: str, *, never_sent: bool) -> None:
         super().__init__(why)
@@ -127,23 +128,18 @@ class _Odd(httpx.HTTPError):
 
 
 def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-    """One for questions and one for creates; nothing is sent.
+    """One for questions and one for creates, with the key for *hosts*; nothing is sent. NotSent where a setting cannot be used.
 
     The proxies of the environment stand between us and the network, and never between us and this machine: what goes there is
     not encrypted.
-
-    Args:
-        hosts: Where the key goes.
-
-    Raises:
-        NotSent: the proxy, the certificates or the address that are set cannot be used.
     """
+    here = list(filter(is_loopback, hosts))
     try:
         more: dict[str, Any] = {
             "auth": Bearer(key, hosts),
             "headers": {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
-            "trust_env": not all(map(is_loopback, hosts)),
-            "mounts": {_without_path(host): None for host in hosts if is_loopback(host)},
+            "trust_env": len(here) < len(hosts),
+            "mounts": {f"{url.scheme}://{url.netloc.decode('ascii')}": None for url in map(httpx.URL, here)},
             "verify": certificates(),
         }
         asking = httpx.AsyncClient(timeout=READ_TIMEOUT, limits=NO_LIMITS, **more)
@@ -158,11 +154,7 @@ def open_clients(key: Secret, hosts: tuple[str, str]) -> tuple[httpx.AsyncClient
 
 
 def check_environment(hosts: tuple[str, str]) -> None:
-    """Refuse proxies and certificates of the environment that no connection can be opened with; nothing is sent.
-
-    Raises:
-        NotSent: as `open_clients`.
-    """
+    """Refuse, as `open_clients`, proxies and certificates of the environment that no connection can be opened with."""
     names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
     _open_with(hosts, tuple(os.environ.get(each) for name in names for each in (name, name.lower())))
 
@@ -170,11 +162,6 @@ def check_environment(hosts: tuple[str, str]) -> None:
 @functools.cache  # thousands of cells are checked, one after the other
 def _open_with(hosts: tuple[str, str], _environment: tuple[str | None, ...]) -> None:
     open_clients(Secret(""), hosts)
-
-
-def _without_path(url: str) -> str:
-    parts = httpx.URL(url)
-    return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
 
 
 async def exchange(
@@ -190,7 +177,10 @@ async def exchange(
     except Exception as exc:  # noqa: BLE001 - below are httpx, h11, ssl and the proxies' packages
         # The class alone does not tell: a redirect to an address that is none raises InvalidURL after the reply.
         is_before = isinstance(exc, _NEVER_SENT) and not sent.has_begun
-        failed = NoReply(redactor.text(f"{_why(exc)}{_by_way_of(url)}"), never_sent=is_before)
+        failed = NoReply(
+            redactor.text(f"{_WHY.get(type(exc)) or str(exc) or type(exc).__name__}{_by_way_of(url)}"),
+            never_sent=is_before,
+        )
     except BaseException as exc:
         without_frames(exc)  # ■ and cancellation
         raise
@@ -253,23 +243,7 @@ def _odd_setting() -> str:
 
 def _by_way_of(url: str) -> str:
     """The proxy that stood between, without its password."""
-    try:
+    proxy = None
+    with contextlib.suppress(ValueError, httpx.InvalidURL):
         proxy = proxy_of(httpx.URL(url))
-    except (ValueError, httpx.InvalidURL):
-        return ""
-    return (
-        f", through the proxy {proxy.url.host}:{proxy.url.port or ''}".rstrip(":")
-        if proxy is not None
-        else ""
-    )
-
-
-def _why(exc: Exception) -> str:
-    words = {
-        "ReadTimeout": "no reply in time",
-        "ConnectTimeout": "no connection in time",
-        "RemoteProtocolError": "the connection was closed without a reply",
-        "ReadError": "the connection broke",
-        "ProxyError": "the proxy refused",
-    }
-    return words.get(type(exc).__name__) or str(exc) or type(exc).__name__
+    return f", through the proxy {proxy.url.host}:{proxy.url.port or ''}".rstrip(":") if proxy else ""

@@ -70,53 +70,19 @@ _BY_TEXT = (
     ("model name|temporarily paused|operation not found", Kind.MODEL),
     ("not within the range of allowed options|is required|cannot be empty|exceed|url is wrong", Kind.INVALID),
 )
-_CODES: dict[Kind, tuple[int, ...]] = {
-    Kind.AUTH: (401, 403),
-    Kind.CREDITS: (402,),
-    Kind.RATE: (429, 430),
-    Kind.INVALID: (400, 422, 451),
-    Kind.TOO_LARGE: (413,),
-    Kind.MODEL: (505,),
-    Kind.MAINTENANCE: (455,),
-    Kind.REFUSED: (404, 501, 531, 550, 4030),  # 501 of a create is unsure, see above
-}
-_BY_CODE = {code: kind for kind, codes in _CODES.items() for code in codes}
-# The error, what happened, and the next step.
-_ERRORS: dict[Kind, tuple[type[KieError], str, str]] = {
-    Kind.AUTH: (
-        AuthError,
-        "the key was not accepted",
-        "check the key at https://kie.ai/api-key, then %kie login or KIE_API_KEY",
-    ),
-    Kind.CREDITS: (
-        OutOfCredits,
-        "not enough credits",
-        "top up at https://kie.ai/pricing, then run the cell again",
-    ),
-    Kind.RATE: (RateLimited, "too many requests in a short time", "wait ten seconds and run the cell again"),
-    Kind.MODEL: (
-        ModelUnavailable,
-        "the model is unavailable",
-        "try again later, or another one with --model",
-    ),
-    Kind.UNKNOWN_TASK: (
-        TaskLost,
-        "the service does not know this task",
-        f"look at {LOGS}; ids are kept for two months",
-    ),
-    Kind.INVALID: (
-        InvalidRequest,
-        "the request was refused",
-        "correct the field it names and run the cell again",
-    ),
-    Kind.TOO_LARGE: (
-        InvalidRequest,
-        "what was sent is too large",
-        "scale the picture: --fit on the line, fit=True in Python",
-    ),
-    Kind.MAINTENANCE: (Refused, "the service is under maintenance", "run the cell again later"),
-    Kind.REFUSED: (Refused, "the request was refused", ""),
-}
+# The body codes, the error, what happened, and the next step. 501 of a create is unsure, see above.
+_KINDS: dict[Kind, tuple[tuple[int, ...], type[KieError], str, str]] = {
+    Kind.AUTH: ((401, 403), AuthError, "the key was not accepted", "check the key at https://kie.ai/api-key, then %kie login or KIE_API_KEY"),
+    Kind.CREDITS: ((402,), OutOfCredits, "not enough credits", "top up at https://kie.ai/pricing, then run the cell again"),
+    Kind.RATE: ((429, 430), RateLimited, "too many requests in a short time", "wait ten seconds and run the cell again"),
+    Kind.INVALID: ((400, 422, 451), InvalidRequest, "the request was refused", "correct the field it names and run the cell again"),
+    Kind.TOO_LARGE: ((413,), InvalidRequest, "what was sent is too large", "scale the picture: --fit on the line, fit=True in Python"),
+    Kind.MODEL: ((505,), ModelUnavailable, "the model is unavailable", "try again later, or another one with --model"),
+    Kind.UNKNOWN_TASK: ((), TaskLost, "the service does not know this task", f"look at {LOGS}; ids are kept for two months"),
+    Kind.MAINTENANCE: ((455,), Refused, "the service is under maintenance", "run the cell again later"),
+    Kind.REFUSED: ((404, 501, 531, 550, 4030), Refused, "the request was refused", ""),
+}  # fmt: skip
+_BY_CODE = {code: kind for kind, (codes, *_) in _KINDS.items() for code in codes}
 _KEY_LIMIT_HINT = "raise the key's own limit at https://kie.ai/api-key, then run the cell again"
 
 
@@ -142,9 +108,10 @@ def read(call: Call, status: int, body: bytes) -> Any:
         if call is Call.RECORD and status == OK and (found := scan_record(body)) is not None:
             return found
         raise _not_an_envelope(call, status, body)
-    code, text = _code(reply, status), message_of(reply)
-    if code != OK and call is Call.CREATE and (_leaves_open(status, code, text) or _task_named_in(reply)):
-        raise _unsure(call, f"HTTP {status}, the service said: {text!r} (code {code}){_and_task(reply)}")
+    code, text, task = _code(reply, status), message_of(reply), _task_named_in(reply)
+    if code != OK and call is Call.CREATE and (_leaves_open(status, code, text) or task):
+        told = f" and named a task, {ascii(task)[:SHOWN_OF_ID]}" if task else ""
+        raise _unsure(call, f"HTTP {status}, the service said: {text!r} (code {code}){told}")
     if code != OK:
         raise refusal(call, code, text)
     if not OK <= status < 300:  # noqa: PLR2004
@@ -184,11 +151,6 @@ def _task_named_in(value: Any) -> Any:
     return None
 
 
-def _and_task(reply: dict[str, Any]) -> str:
-    found = _task_named_in(reply)
-    return f" and named a task, {ascii(found)[:SHOWN_OF_ID]}" if found else ""
-
-
 def message_of(reply: dict[str, Any]) -> str:
     """`msg` on the wire, `message` on the older page."""
     return text_of(reply.get("msg")) or text_of(reply.get("message"))
@@ -202,7 +164,7 @@ def refusal(call: Call, code: int, text: str) -> KieError:
     said = f"said: {text!r} (code {code})" if text else f"answered code {code} without a text"
     if kind is Kind.SERVER:
         return _unsure(call, f"the service {said}")
-    error, words, hint = _ERRORS[kind]
+    _codes, error, words, hint = _KINDS[kind]
     if code == KEY_LIMIT:
         hint = _KEY_LIMIT_HINT
     more: dict[str, Any] = {"code": code} if issubclass(error, Refused) else {}
@@ -212,11 +174,9 @@ def refusal(call: Call, code: int, text: str) -> KieError:
 def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:
     text = body[:200].decode("utf-8", "replace")
     if status == 403 and ("1010" in text or "cloudflare" in text.lower()):  # noqa: PLR2004
-        return Refused(
-            "Blocked before Kie.ai: its front door answered HTTP 403, which says nothing about your key.",
-            code=status,
-            hint="check for a proxy or VPN that changes the User-Agent, then run the cell again",
-        )
+        words = "Blocked before Kie.ai: its front door answered HTTP 403, which says nothing about your key."
+        hint = "check for a proxy or VPN that changes the User-Agent, then run the cell again"
+        return Refused(words, code=status, hint=hint)
     if status == 429:  # noqa: PLR2004
         return refusal(call, 429, "too many requests")
     if status in {401, 403} or (status == 413 and call is not Call.CREATE):  # noqa: PLR2004
@@ -225,9 +185,12 @@ def _not_an_envelope(call: Call, status: int, body: bytes) -> KieError:
 
 
 def _unsure(call: Call, said: str) -> KieError:
-    if call is Call.CREATE:
-        return outcome_unknown(said)
-    return ServiceTrouble(f"No usable answer to {call}: {said}.", hint="asking again is safe")
+    return outcome_unknown(said) if call is Call.CREATE else unusable(call, said)
+
+
+def unusable(call: Call, why: str) -> ServiceTrouble:
+    """The error for an answer to a harmless question that cannot be used."""
+    return ServiceTrouble(f"No usable answer to {call}: {why}.", hint="asking again is safe")
 
 
 def outcome_unknown(why: str) -> OutcomeUnknown:

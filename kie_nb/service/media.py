@@ -10,7 +10,7 @@ import os
 import socket
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,6 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS + 32
 _DEAD = {401, 403, 404, 410}
 _WHOLE, _PARTIAL = 200, 206
 _RANGE_REFUSED = 416
-Progress = Callable[[int, int | None], None]  # bytes that are here, and of how many
 _LONGEST_VERSION = 300  # characters: it is kept in the ledger
 
 
@@ -56,27 +55,20 @@ class CutShort(DownloadFailed):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Received:
-    """A file that came.
+    """A file that came."""
 
-    Attributes:
-        size: In bytes.
-        is_announced: Its length was told beforehand, and came; else nobody can tell a broken connection from the file's end.
-        version: What the server says of it: ETag and date of its last change; "" where it says neither.
-    """
-
-    size: int
-    is_announced: bool
-    version: str
+    size: int  # in bytes
+    is_announced: (
+        bool  # its length was told, and came; else nobody can tell a broken connection from the file's end
+    )
+    version: str  # what the server says of it: ETag and date of its last change; "" where it says neither
 
 
 def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience = USUAL) -> bytes:
     """What *url* serves now, read no further than just beyond *most* bytes; the key is not sent along.
 
-    Args:
-        own: Addresses of the service itself, which may be on this machine.
-
     Raises:
-        ForbiddenAddress: it leads to this machine or a private network.
+        ForbiddenAddress: it leads to this machine or a private network, and not to one of *own*, the service's addresses.
         NotThere: nobody can read it, the service neither.
         ServiceTrouble: it cannot be read from here; the message is the reason in a word.
     """
@@ -85,13 +77,14 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
         with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code in _DEAD:
                 raise NotThere(f"HTTP {response.status_code}")
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != _WHOLE:
                 raise ServiceTrouble(f"HTTP {response.status_code}")
-            unpack = _Unpacker(response)
             for chunk in response.iter_raw(CHUNK):
-                content += unpack(chunk, most + 1)
+                content += chunk
                 if len(content) > most:
                     break
+            if _is_packed(response):
+                content = _unpacked(content, most + 1)
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         if _is_unknown_host(exc):
             raise UnknownHost("no such host") from exc
@@ -106,21 +99,10 @@ def _is_unknown_host(exc: BaseException | None) -> bool:
     return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
-def download(
-    url: str,
-    target: Path,
-    *,
-    own: Sequence[str] = (),
-    on_progress: Progress | None = None,
-    patience: Patience = USUAL,
-) -> Received:
+def download(url: str, target: Path, *, own: Sequence[str] = (), patience: Patience = USUAL) -> Received:
     """Fetch *url*, whatever it serves, into *target*; a half file never has the final name.
 
     What has come of a file when its connection breaks for good stays beside it, as `<name>.part`.
-
-    Args:
-        own: Addresses of the service itself, which may be on this machine.
-        patience: How long it may take.
 
     Raises:
         NotFetched: it is too large, or the link leads where nothing is fetched from; trying again would be no use.
@@ -134,7 +116,7 @@ def download(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)  # another link may serve other bytes
-        _fetch(url, state, on_progress)
+        _fetch(url, state)
         if state.is_packed:
             state.have = _unpack(part)
         os.replace(part, target)
@@ -149,11 +131,7 @@ def download(
 
 
 def version_at(url: str, *, own: Sequence[str], patience: Patience = USUAL) -> tuple[int | None, str]:
-    """Length and `Received.version` of what *url* serves now, by its headers alone; None and "" for what they do not say.
-
-    Raises:
-        DownloadFailed: there is no usable answer, or the link leads where nothing is fetched from.
-    """
+    """Length and `Received.version` of what *url* serves now, by its headers alone; None and "" for what they do not say."""
     try:
         with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code != _WHOLE:
@@ -165,14 +143,14 @@ def version_at(url: str, *, own: Sequence[str], patience: Patience = USUAL) -> t
         raise DownloadFailed(f"The link does not answer ({type(exc).__name__}).") from exc
 
 
-def _fetch(url: str, state: _State, on_progress: Progress | None) -> None:
+def _fetch(url: str, state: _State) -> None:
     """As many tries as it takes, within reason."""
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(state.retry_s * 2 ** (attempt - 1))
         state.pace.start()
         try:
-            if _stream(url, state, on_progress):
+            if _stream(url, state):
                 return
         except ForbiddenAddress as exc:
             raise NotFetched(f"{exc}: nothing is fetched from there.") from exc
@@ -190,8 +168,7 @@ class _State:
     """How far the file is."""
 
     def __init__(self, part: Path, own: Sequence[str], patience: Patience) -> None:
-        self.part = part
-        self.own = own
+        self.part, self.own = part, own
         self.retry_s = patience.retry_s
         self.pace = Pace(patience.file_s, stretch_s=patience.stretch_s, stretch_bytes=patience.stretch_bytes)
         self.have = 0
@@ -213,7 +190,7 @@ class _State:
         return known
 
 
-def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # noqa: C901 - one reply, read in order
+def _stream(url: str, state: _State) -> bool:  # noqa: C901 - one reply, read in order
     """One try; True when the file is whole."""
     headers = {}
     if state.have:
@@ -221,16 +198,16 @@ def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # n
         if state.etag:
             headers["If-Range"] = state.etag
     with get(url, pace=state.pace, own=state.own, headers=headers) as response:
-        if response.status_code in _DEAD:
-            raise LinkDead(f"the link no longer serves the video (HTTP {response.status_code}).")
-        if response.status_code == _RANGE_REFUSED:
+        status = response.status_code
+        if status in _DEAD:
+            raise LinkDead(f"the link no longer serves the video (HTTP {status}).")
+        if status == _RANGE_REFUSED:
             state.have, state.trouble = 0, "the server refused to go on where it broke"
             return False
-        if response.status_code not in {_WHOLE, _PARTIAL}:
-            state.trouble = f"HTTP {response.status_code}"
+        if status not in {_WHOLE, _PARTIAL}:
+            state.trouble = f"HTTP {status}"
             return False
-        resumed = response.status_code == _PARTIAL and state.have > 0
-        told = response.headers.get("Content-Range", "")
+        resumed, told = status == _PARTIAL and state.have > 0, response.headers.get("Content-Range", "")
         if resumed and told and not told.startswith(f"bytes {state.have}-"):
             state.have, state.trouble = 0, "the server went on at another place than where it broke"
             return False
@@ -247,8 +224,6 @@ def _stream(url: str, state: _State, on_progress: Progress | None) -> bool:  # n
                 file.write(chunk)
                 state.have += len(chunk)
                 _refuse_too_large(state.have)
-                if on_progress:
-                    on_progress(state.have, state.total)
             file.flush()
             os.fsync(file.fileno())
     if state.have == 0:
@@ -269,24 +244,17 @@ def _is_packed(response: httpx.Response) -> bool:
     return response.headers.get("Content-Encoding", "").strip().lower() in {"gzip", "x-gzip", "deflate"}
 
 
-class _Unpacker:
-    """Unpacks the pieces of a packed body; what is packed in name alone stays as it is."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if _is_packed(response) else None
-        self._is_first = True
-
-    def __call__(self, chunk: bytes, most: int) -> bytes:
-        if self._unpack is None:
-            return chunk
-        try:
-            unpacked = self._unpack.decompress(chunk, most)
-        except zlib.error:
-            if not self._is_first:
-                raise httpx.DecodingError("the packed body is broken") from None
-            self._unpack, unpacked = None, chunk
-        self._is_first = False
-        return unpacked
+def _unpacked(content: bytes, most: int) -> bytes:
+    """A packed body, no further than *most* bytes; what is packed in name alone stays as it is."""
+    unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        unpack.decompress(content[:2])  # where both formats name themselves
+    except zlib.error:
+        return content
+    try:
+        return unpack.decompress(content[2:], most)
+    except zlib.error:
+        raise httpx.DecodingError("the packed body is broken") from None
 
 
 def _unpack(part: Path) -> int:
@@ -320,9 +288,7 @@ def _version(response: httpx.Response) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError, AttributeError):  # Windows cannot, and need not
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:  # Windows cannot, and need not
         handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        stack.callback(os.close, handle)
+        os.fsync(handle)

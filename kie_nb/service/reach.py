@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -20,31 +20,27 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from ..addresses import FAKE_IP, Address, is_loopback, is_public_name, literal, why_not_public
+from ..addresses import Address, is_fake, is_loopback, is_public_name, literal, why_not_public
 from ..version import __version__
+
+# An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
+USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
+MOST_REDIRECTS = 5
+CONNECT_S = 15.0
+READ_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Patience:
-    """The longest waits for whole replies and files, in seconds, and the least that a download brings.
-
-    Attributes:
-        create_s: For the whole answer to a create.
-        question_s: For the whole answer to a question that costs nothing.
-        upload_s: For an upload with its answer; a slow line needs minutes for 10 MB.
-        picture_s: For a picture by its address, which somebody waits for.
-        file_s: For a file, however it comes.
-        retry_s: Before a file is tried a second time; doubled before each later try.
-        stretch_s: In each stretch of this length, `stretch_bytes` of a file come at least.
-    """
+    """The longest waits for whole replies and files, in seconds, and the least that a download brings."""
 
     create_s: float = 60.0
-    question_s: float = 30.0
-    upload_s: float = 600.0
-    picture_s: float = 20.0
-    file_s: float = 3600.0
-    retry_s: float = 1.0
-    stretch_s: float = 60.0
+    question_s: float = 30.0  # for the answer to a question that costs nothing
+    upload_s: float = 600.0  # with its answer; a slow line needs minutes for 10 MB
+    picture_s: float = 20.0  # for a picture by its address, which somebody waits for
+    file_s: float = 3600.0  # however it comes
+    retry_s: float = 1.0  # before a file is tried a second time; doubled before each later try
+    stretch_s: float = 60.0  # in each stretch of this length, so many bytes of a file come at least
     stretch_bytes: int = 1 << 18
 
 
@@ -56,19 +52,12 @@ class TooSlow(httpcore.ReadTimeout):
 
 
 class Pace:
-    """The deadlines of one download.
-
-    Args:
-        whole_s: For all of it, every redirect and try included.
-        stretch_s: After which it must have brought *stretch_bytes* more.
-    """
+    """The deadlines of one download: for all of it, redirects and tries included, and for *stretch_bytes* in each stretch."""
 
     def __init__(self, whole_s: float, *, stretch_s: float | None = None, stretch_bytes: int = 0) -> None:
-        now = time.monotonic()
-        self._end = now + whole_s
-        self._stretch_s = stretch_s or whole_s
-        self._least = stretch_bytes
-        self._stretch_end, self._came = now + self._stretch_s, 0
+        self._end = time.monotonic() + whole_s
+        self._stretch_s, self._least = stretch_s or whole_s, stretch_bytes
+        self.start()
 
     def start(self) -> None:
         """A new try begins a new stretch."""
@@ -90,13 +79,6 @@ class Pace:
         return min(self._end, self._stretch_end) - now
 
 
-# An empty or urllib's default agent is answered with 403 "error code: 1010" (kie-api §1).
-USER_AGENT = f"kie_nb/{__version__} python-httpx/{httpx.__version__}"
-MOST_REDIRECTS = 5
-CONNECT_S = 15.0
-READ_S = 30.0
-
-
 class ForbiddenAddress(Exception):
     """An untrusted address leads to this machine or to a private network."""
 
@@ -107,11 +89,8 @@ def get(
 ) -> Iterator[httpx.Response]:
     """The answer to GET *url* with its body unread; redirects are followed, each judged as the first.
 
-    Args:
-        own: Addresses of the service itself: the user's own choice, and reached wherever they are.
-
     Raises:
-        ForbiddenAddress: it leads to this machine or a private network.
+        ForbiddenAddress: it leads to this machine or a private network, and not to one of *own*: the user's own choice.
         httpx.HTTPError, httpx.InvalidURL: no answer.
     """
     sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
@@ -180,12 +159,7 @@ class _Network(httpcore.NetworkBackend):
         self._tcp = httpcore.SyncBackend()
 
     def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        self, host: str, port: int, timeout: float | None = None, *more: Any, **named: Any
     ) -> httpcore.NetworkStream:
         addresses = _resolved(host, port)
         if self._own is not None:
@@ -197,7 +171,7 @@ class _Network(httpcore.NetworkBackend):
             if left <= 0:
                 break
             try:
-                tcp = self._tcp.connect_tcp(str(address), port, left, local_address, socket_options)
+                tcp = self._tcp.connect_tcp(str(address), port, left, *more, **named)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 error = exc
             else:
@@ -265,12 +239,7 @@ def _as_httpx() -> Iterator[None]:
         yield
     except (httpx.HTTPError, ForbiddenAddress):
         raise
-    except (
-        OSError,
-        ValueError,
-        ImportError,
-        RuntimeError,
-    ) as exc:  # certificates, a proxy's address, no socksio
+    except (OSError, ValueError, ImportError, RuntimeError) as exc:  # certificates, a proxy, no socksio
         raise httpx.ConnectError(f"no connection can be set up: {type(exc).__name__}") from None
     except Exception as exc:
         names = (kind.__name__ for kind in type(exc).__mro__)
@@ -300,27 +269,17 @@ def _resolved(host: str, port: int) -> list[Address]:
 def _judged(addresses: Sequence[Address], host: str, own: Sequence[str]) -> list[Address]:
     """Those of *addresses* that may be connected to; ForbiddenAddress where none may."""
     refused = {address: where for address in addresses if (where := why_not_public(address))}
-    ours = _own_addresses(own) if refused else set()
-    is_faked = any(address in FAKE_IP for address in ours if address.version == FAKE_IP.version)
-    allowed = [
-        address
-        for address in addresses
-        if address not in refused or address in ours or (is_faked and address.version == FAKE_IP.version and address in FAKE_IP)
-    ]  # fmt: skip
+    ours: set[Address] = set()  # where the service itself answers
+    for url in own if refused else ():
+        with contextlib.suppress(httpcore.ConnectError, httpx.InvalidURL):
+            ours.update(_resolved(httpx.URL(url).host, 0))
+    is_faked = any(map(is_fake, ours))
+    allowed = [one for one in addresses if one not in refused or one in ours or (is_faked and is_fake(one))]
     if not allowed:
         address, where = next(iter(refused.items()))
         leads = "is" if str(address) == host else f"leads to {address},"
         raise ForbiddenAddress(f"{host} {leads} an address of {where}")
     return allowed
-
-
-def _own_addresses(own: Sequence[str]) -> set[Address]:
-    """Where the service itself answers."""
-    found: set[Address] = set()
-    for url in own:
-        with contextlib.suppress(httpcore.ConnectError, httpx.InvalidURL):
-            found.update(_resolved(httpx.URL(url).host, 0))
-    return found
 
 
 @functools.cache

@@ -16,25 +16,16 @@ from typing import Any
 
 from ..bounds import LAST_MS, MAX_CREDITS, MAX_FILES, MAX_SECONDS, number_of, parsed, text_of
 
-_STATES = {
-    **dict.fromkeys(
-        ("success", "succeeded", "successful", "succeed", "completed", "complete", "done", "finished"),
-        "success",
-    ),
-    **dict.fromkeys(("fail", "failed", "failure", "error", "errored"), "fail"),
-    **dict.fromkeys(("waiting", "pending", "submitted", "created"), "waiting"),
-    **dict.fromkeys(("queuing", "queueing", "queued", "in_queue"), "queuing"),
-    **dict.fromkeys(("generating", "running", "processing", "in_progress", "started"), "generating"),
+_WORDS = {
+    "success": "success succeeded successful succeed completed complete done finished",
+    "fail": "fail failed failure error errored",
+    "waiting": "waiting pending submitted created",
+    "queuing": "queuing queueing queued in_queue",
+    "generating": "generating running processing in_progress started",
 }
-_BESIDE = (
-    "resultUrls",
-    "resultUrl",
-    "result",
-    "response",
-    "output",
-    "videoUrl",
-    "video_url",
-)  # in place of `resultJson`
+_STATES = {word: state for state, words in _WORDS.items() for word in words.split()}
+# In place of `resultJson`.
+_BESIDE = ("resultUrls", "resultUrl", "result", "response", "output", "videoUrl", "video_url")
 _RESULT_NAMES = (
     "resultUrls", "result_urls", "resultUrl", "result_url", "resultJson", "videoUrls", "video_urls", "videoUrl", "video_url",
     "videos", "video", "urls", "url", "imageUrls", "images", "image", "audioUrl", "audio", "downloadUrl", "fileUrl",
@@ -43,32 +34,34 @@ _RESULT_NAMES = (
 _MOST_WRAPPINGS = 8
 MOST_ADDRESS = 8192  # characters
 MOST_WORD = 200  # characters of an id, a state, a code
+_STATE = re.compile(r'"state"\s*:\s*"([A-Za-z_]{1,20})"')
+_NUMBER = r'"{name}"\s*:\s*(-?[0-9]{{1,18}}(?:\.[0-9]+)?)'
+_TEXT = r'"{name}"\s*:\s*("(?:[^"\\]|\\.)*")'
+_NUMBERS = ("creditsConsumed", "costTime", "createTime", "completeTime")
+_TEXTS = ("failCode", "failMsg", "model", "resultJson")
+_PLAIN = str | float | int
+_UNDER_WAY = ("waiting", "queuing", "generating")
+MAX_AGE_S = 300.0  # customary; none is documented
+MOST_BYTES = 1 << 20  # a callback has some kilobytes
+MOST_ID = 200  # characters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskRecord:
-    """One look at a task.
-
-    Attributes:
-        state: The service's own word; anything but `success` and `fail` means it goes on.
-        urls: Result addresses, one or more after success; a link lives about a day.
-        credits: What it cost, or None while the service does not say; None is not 0.
-        cost_time_s: The service's own count of its work, in seconds (its page says ms, the wire does not).
-        created_ms: Unix time in milliseconds.
-        completed_ms: The same, or None.
-        param: The create request as the service remembers it, or None where it cannot be read.
-    """
+    """One look at a task."""
 
     task_id: str
-    state: str
+    state: str  # the service's own word; anything but `success` and `fail` means it goes on
     model: str = ""
-    urls: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()  # result addresses, one or more after success; a link lives about a day
     fail_code: str = ""
     fail_message: str = ""
-    credits: float | None = None
+    credits: float | None = None  # what it cost; None while the service does not say, which is not 0
+    # The service's own count of its work (its page says ms, the wire does not).
     cost_time_s: float | None = None
-    created_ms: int | None = None
+    created_ms: int | None = None  # Unix time in milliseconds
     completed_ms: int | None = None
+    # The create request as the service remembers it; None where it cannot be read.
     param: dict[str, Any] | None = None
     raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -178,15 +171,6 @@ def _moment(value: Any) -> int | None:
     return int(number) if number is not None else None
 
 
-_STATE = re.compile(r'"state"\s*:\s*"([A-Za-z_]{1,20})"')
-_RESULT = re.compile(r'"resultJson"\s*:\s*("(?:[^"\\]|\\.)*")')
-_NUMBER = r'"{name}"\s*:\s*(-?[0-9]{{1,18}}(?:\.[0-9]+)?)'
-_TEXT = r'"{name}"\s*:\s*("(?:[^"\\]|\\.)*")'
-_NUMBERS = ("creditsConsumed", "costTime", "createTime", "completeTime")
-_TEXTS = ("failCode", "failMsg", "model")
-_UNDER_WAY = ("waiting", "queuing", "generating")
-
-
 def scan_record(body: bytes) -> dict[str, Any] | None:
     """The `data` of a record, as far as it stands outside the echo; None if that is not sure enough.
 
@@ -201,18 +185,16 @@ def scan_record(body: bytes) -> dict[str, Any] | None:
     if len(set(states)) != 1:
         return None
     word = states[0].lower()
-    data: dict[str, Any] = {"state": states[0], "param": _whole(echo)}
-    for name in _NUMBERS:
-        found = re.findall(_NUMBER.format(name=name), outside)
-        if len(found) == 1:
-            data[name] = float(found[0])
-    for name in _TEXTS:
-        texts = [parsed(told) for told in re.findall(_TEXT.format(name=name), outside) if _is_text(told)]
-        if len(texts) == 1:
-            data[name] = texts[0]
-    results = [told for told in _RESULT.findall(outside) if _is_text(told)]
-    if len(results) == 1:
-        data["resultJson"] = parsed(results[0])
+    # The request in the echo, if all that went missing is one level of escaping; it tells whose task it is, and no more.
+    told = echo[echo.find("{") : echo.rfind("}") + 1]
+    data: dict[str, Any] = {"state": states[0], "param": told if isinstance(_decoded(told), dict) else None}
+    for name in (*_NUMBERS, *_TEXTS):
+        pattern = (_NUMBER if name in _NUMBERS else _TEXT).format(name=name)
+        values = [
+            value for word in re.findall(pattern, outside) if isinstance(value := _decoded(word), _PLAIN)
+        ]
+        if len(values) == 1:
+            data[name] = values[0]
     is_sure = {
         "success": "http" in str(data.get("resultJson", "")),
         "fail": bool(data.get("failMsg") or data.get("failCode")),
@@ -228,28 +210,6 @@ def _without_echo(text: str) -> tuple[str, str]:
     places = [text.rfind(f'"{name}"') for name in ("resultJson", "failCode", "failMsg", "state")]
     after = min((place for place in places if place > start), default=len(text))
     return text[:start] + text[after:], text[start:after]
-
-
-def _whole(echo: str) -> str | None:
-    """The request in the echo, if all that went missing is one level of escaping; it tells whose task it is, and no more."""
-    told = echo[echo.find("{") : echo.rfind("}") + 1]
-    try:
-        parsed(told)
-    except ValueError:
-        return None
-    return told
-
-
-def _is_text(told: str) -> bool:
-    try:
-        return isinstance(parsed(told), str)
-    except ValueError:
-        return False
-
-
-MAX_AGE_S = 300.0  # customary; none is documented
-MOST_BYTES = 1 << 20  # a callback has some kilobytes
-MOST_ID = 200  # characters
 
 
 def body_of(content: bytes) -> dict[str, Any]:
@@ -271,12 +231,9 @@ def task_id_of(body: Mapping[str, Any]) -> str | None:
 
 
 def is_signed(headers: Mapping[str, str], body: Mapping[str, Any], secret: str, *, now: float) -> bool:
-    """Whether the headers carry the right signature for the body's task, not older than five minutes.
+    """Whether the headers carry the right signature for the body's task, not older than five minutes at the Unix time *now*.
 
     An empty secret verifies nothing: with it anybody could sign. Odd input is not signed.
-
-    Args:
-        now: Unix time, in seconds.
     """
     if not isinstance(secret, str) or not secret.strip() or not isinstance(headers, Mapping):
         return False

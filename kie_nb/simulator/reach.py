@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from ..addresses import FAKE_IP, literal, why_not_public
+from ..addresses import is_fake, literal, why_not_public
 from ..loops import new_loop
 
 # What `fetch` and `post` raise where an address cannot be reached, or may not be.
@@ -77,8 +77,8 @@ async def _pinned(where: httpx.URL, *, may_be_private: bool = False) -> dict[str
     found = await asyncio.get_running_loop().getaddrinfo(where.host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(one[4][0]) for one in found]
     for address in addresses:
-        is_fake = address.version == FAKE_IP.version and address in FAKE_IP and literal(where.host) is None
-        if not may_be_private and not is_fake and (reason := why_not_public(address)):
+        is_faked = is_fake(address) and literal(where.host) is None
+        if not may_be_private and not is_faked and (reason := why_not_public(address)):
             raise NotReachedError(f"it is {reason}")
     return {
         "url": where.copy_with(host=str(addresses[0])),

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kie_nb.errors import BadImage
-from kie_nb.requests.images import MAX_BYTES, check_picture, check_url, read_picture, upload_name
+from kie_nb.requests.images import MAX_BYTES, check_url, look_at, read_picture, upload_name
 from kie_nb.requests.sources import is_url
 
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
@@ -187,9 +187,9 @@ def test_exactly_ten_megabytes_are_taken():
     """The limit itself is allowed; one byte more is not."""
     padded = encoded() + bytes(MAX_BYTES - len(encoded()))
 
-    assert check_picture(padded, "x").bytes == MAX_BYTES
+    assert look_at(padded, "x")[0].bytes == MAX_BYTES
     with pytest.raises(BadImage):
-        check_picture(padded + b"\0", "x")
+        look_at(padded + b"\0", "x")
 
 
 def test_a_missing_file_is_told_with_the_nearest_name(cat, monkeypatch):
@@ -294,6 +294,8 @@ def test_public_addresses_are_taken(url):
         ("http://[fd00::1]/a.png", "your network"),
         ("http://[fe80::1]/a.png", "your network"),
         ("http://2130706433/a.png", "your network"),
+        ("http://127.1/a.png", "your network"),
+        ("http://0x7f.0.0.1/a.png", "your network"),
         ("http://nas/a.png", "your network"),
         ("http://nas.local/a.png", "your network"),
         ("http://printer.lan./a.png", "your network"),

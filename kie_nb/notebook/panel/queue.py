@@ -108,7 +108,7 @@ class Queue:
             if self._is_closed:
                 return
             for run_id, run in new.items():
-                usual = await session.durations.usual(run)
+                usual = await session.usual(run)
                 self._usual[run_id] = usual.median if usual else None
                 self.shown[run_id] = run
             self._draw(rows, total)
