@@ -8,7 +8,7 @@ from typing import Any
 def strings(screen: type) -> dict[str, Any]:
     """The strings of *screen* with those that it inherits, by name; ready for JSON."""
     found = {name: getattr(screen, name) for name in dir(screen) if name.isupper()}
-    return {name: text for name, text in found.items() if isinstance(text, str)}
+    return {name: text for name, text in found.items() if isinstance(text, str | tuple)}
 
 
 class Common:
