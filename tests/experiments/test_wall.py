@@ -12,6 +12,7 @@ from kie_nb.experiments import wall_page as wall_page_
 from kie_nb.experiments.wall_media import for_file
 from kie_nb.experiments.wall_page import PARTS, asset, script, wall_data, wall_page
 from kie_nb.simulator import Fault
+from kie_nb.wording import Wall, strings
 
 pytestmark = pytest.mark.slow
 
@@ -203,3 +204,11 @@ def test_a_wall_without_scripts_says_what_is_simulated(fetched):
     plain = re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)
 
     assert plain.count("Simulated · free") == 6
+
+
+def test_the_front_end_has_all_its_strings():
+    """Each name that it uses is in `wording.Wall`, lists too."""
+    known = strings(Wall)
+    used = re.findall(r"\bWORDS\.(\w+)", script())
+
+    assert {name for name in used if name not in known} == set()

@@ -1,9 +1,13 @@
 """What a gallery is asked by the browser: anything may arrive, and only the newest question counts."""
 
+import re
+
 import pytest
 
 from kie_nb.handles.registry import Question
 from kie_nb.notebook.gallery.question import MOST_ASKING, Newest, parse
+from kie_nb.notebook.gallery.widget import GalleryWidget
+from kie_nb.wording import Gallery, strings
 
 ASKED = [
     pytest.param({}, {}, id="nothing asks for the newest"),
@@ -73,3 +77,11 @@ def test_pages_that_are_gone_are_forgotten():
 
     assert not newest.wants("page 0", 1)
     assert newest.wants("page 1", 1)
+
+
+def test_the_front_end_has_all_its_strings():
+    """Each name that it uses is in `wording.Gallery`, lists too."""
+    known = strings(Gallery)
+    used = re.findall(r"\bWORDS\.(\w+)", GalleryWidget._esm)
+
+    assert {name for name in used if name not in known} == set()
