@@ -7,9 +7,9 @@ from importlib.resources import files
 import anywidget
 import traitlets
 
-from ... import design, wording
+from ... import design
 from ...markup import script_json
-from ...wording import strings
+from ...wording import Gallery, strings
 
 # One module of several files, joined here: the browser gets it as text and could not follow imports between them.
 PARTS = ("store.js", "tile.js", "stage.js", "bar.js", "view.js")
@@ -27,7 +27,7 @@ class GalleryWidget(anywidget.AnyWidget):
 
     _esm = "\n".join(
         (
-            f"const WORDS = {script_json(strings(wording.Gallery))};",
+            f"const WORDS = {script_json(strings(Gallery))};",
             design.script(),
             *((_CODE / part).read_text(encoding="utf-8") for part in PARTS),
         )
