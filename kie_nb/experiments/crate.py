@@ -191,22 +191,14 @@ def _file(path: str, sha256: str, size: int, **facts: str) -> Entity:
 
 def _with_pictures(definition: Definition, paths: Sequence[tuple[dict[str, Any], str | None]]) -> Definition:
     """*definition* with its pictures named as the crate has them, so that it can be run from there."""
-    kept = shareable_value(definition.to_json())  # as the places of its cells are
-    fixed = kept["fixed"].get("image")
+    shared = Definition.from_json(shareable_value(definition.to_json()))  # as the places of its cells are
     names: dict[str, str] = {}
     for place, path in paths:
         if path is not None:
-            called = str(place.get("image", fixed))
+            called = str(place.get("image", shared.grid.fixed.get("image")))
             # Pictures that were given as bytes may share a name, which then tells none of them.
             names[called] = path if names.get(called, path) == path else called
-    if isinstance(fixed, str):
-        kept["fixed"]["image"] = names.get(fixed, fixed)
-    if "image" in kept["axes"]:
-        kept["axes"]["image"] = [names.get(str(value), value) for value in kept["axes"]["image"]]
-    for place in kept.get("dropped", []):
-        if "image" in place:
-            place["image"] = names.get(str(place["image"]), place["image"])
-    return Definition.from_json(kept)
+    return shared.with_images(lambda value: names.get(str(value), value))
 
 
 @contextlib.contextmanager

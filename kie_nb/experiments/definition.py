@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Required
@@ -109,6 +109,14 @@ class Definition:
             dropped=tuple(kept.get("dropped", ())),
         )
 
+    def with_images(self, change: Callable[[Any], Any]) -> Definition:
+        """The same with each picture as *change* gives it."""
+        dropped = tuple(
+            {name: plain(change(value)) if name == "image" else value for name, value in place.items()}
+            for place in self.dropped
+        )
+        return replace(self, grid=self.grid.with_images(change), dropped=dropped)
+
     def _with_pictures_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
         """The same with its pictures found: in *folder*, the file's, else from the notebook's; and those outside *folder*."""
         outside: dict[Path, None] = {}
@@ -127,11 +135,7 @@ class Definition:
             # The text itself where it means the same file: a cell is known by it.
             return value if os.path.abspath(name) == os.path.abspath(place) else place  # noqa: PTH100 - a link is not followed
 
-        dropped = tuple(
-            {name: plain(found(value)) if name == "image" else value for name, value in place.items()}
-            for place in self.dropped
-        )
-        return replace(self, grid=self.grid.with_images(found), dropped=dropped), tuple(outside)
+        return self.with_images(found), tuple(outside)
 
     def to_toml(self) -> str:
         """As a file holds it: no address of a picture has a password or a signature there."""
