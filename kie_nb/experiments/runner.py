@@ -14,17 +14,9 @@ from enum import Enum
 from typing import Any, Final, Literal, Self
 from weakref import WeakSet
 
+from .. import errors
 from ..engine.transitions import cancel_unsent
-from ..errors import (
-    AuthError,
-    BudgetExceeded,
-    InvalidRequest,
-    KieError,
-    LedgerError,
-    NotSent,
-    OutOfCredits,
-    StillRunning,
-)
+from ..errors import BudgetExceeded, InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
 from ..ledger.money import Figures
 from ..ledger.states import UNSETTLED, State
@@ -177,7 +169,7 @@ class Runner:
         begin, limit = self._session.begin, self.limits.max_credits
         try:
             run, how = await self._session.dispatcher.ledger(begin, prepared, experiment_limit=limit)
-        except (BudgetExceeded, AuthError, LedgerError, NotSent) as exc:
+        except (BudgetExceeded, errors.AuthError, errors.LedgerError, errors.NotSent) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:
             self._count(State.UNKNOWN)  # an earlier run of this cell is unsettled
@@ -201,11 +193,11 @@ class Runner:
         for run, prepared in list(self._open.items()):
             error = run.error
             is_open = not run.is_final or self._session.supervisor.is_coming(run)
-            if is_open and (error is None or isinstance(error, StillRunning)):
+            if is_open and (error is None or isinstance(error, errors.StillRunning)):
                 continue
             del self._open[run]
             run.unlisten(self._heard)
-            if isinstance(error, OutOfCredits | AuthError):
+            if isinstance(error, errors.OutOfCredits | errors.AuthError):
                 self.stopped = self.stopped or error.message
             if run.state is not State.NOT_SENT or run.id in self._ours:
                 self._count(run.state)

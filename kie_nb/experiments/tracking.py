@@ -38,19 +38,13 @@ _NOT_ENDED = OPEN | {State.INTENT, State.NOT_SENT}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Logged:
-    """What came of logging; shows itself as a line.
-
-    Attributes:
-        experiment_id: Of MLflow.
-        runs: MLflow's run ids by ours.
-        made: How many of them are new.
-    """
+    """What came of logging; shows itself as a line."""
 
     experiment: str
-    experiment_id: str
+    experiment_id: str  # of MLflow
     store: str
-    runs: Mapping[str, str]
-    made: int
+    runs: Mapping[str, str]  # MLflow's run ids by ours
+    made: int  # how many of them are new
 
     def __repr__(self) -> str:
         counted, known = tables.counted(len(self.runs), "run"), len(self.runs) - self.made
