@@ -149,7 +149,7 @@ def test_failed_cells_that_would_pass_the_limit_leave_it_running(failing, simula
     """Nothing is bought for them, and nothing is taken back."""
     monkeypatch.setitem(models._CREDITS_PER_SECOND, "720p", 36.0)
     exp = failing(max_credits=180)
-    with pytest.raises(kie.BudgetExceeded, match="1 missing cells would cost about 60 credits"):
+    with pytest.raises(kie.BudgetExceeded, match=r"1 missing videos? \(about 60 credits\) would exceed"):
         exp.run(retry_failed=True)
 
     assert exp.wait(SHORT_S).status().counts == {"fetched": 2, "fail": 1}
@@ -194,9 +194,8 @@ def test_a_settled_outcome_lets_it_go_on(smile, simulator):
 def test_a_limit_is_kept_before_a_byte_is_sent(smile, simulator):
     """What was spent before counts too."""
     smile(seeds=1).run().wait(SHORT_S)
-    with pytest.raises(
-        kie.BudgetExceeded, match="9 missing cells would cost about 540 credits: with 180 spent"
-    ):
+    told = r"9 missing videos \(about 540 credits\) would exceed max_credits=700. So far: 180 credits used"
+    with pytest.raises(kie.BudgetExceeded, match=told):
         smile().run(max_credits=700)
     assert len(simulator.tasks) == 3
     smile().run(max_credits=720).wait(SHORT_S)
