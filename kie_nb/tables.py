@@ -53,11 +53,11 @@ def as_html(
 
     def style(column: int) -> str:
         if column == wide:
-            return f"{_CELL};width:100%;min-width:12em;overflow-wrap:anywhere"
+            return f"{_CELL};width:100%;min-width:9em;overflow-wrap:anywhere"
         may_wrap = wide is None and column > 0
         return f"{_CELL};{'overflow-wrap:anywhere' if may_wrap else 'white-space:nowrap'}"
 
-    th = '<th scope="col" style="{};{};font-weight:600">{}</th>'
+    th = '<th scope="col" style="{};{};font-weight:600;white-space:nowrap">{}</th>'
     names = joined(html(th, _CELL, _MUTED, text) for text in headings)
     head = html("<thead><tr>{}</tr></thead>", names) if any(headings) else ""
     td = '<td style="{}">{}</td>'
@@ -83,7 +83,7 @@ def remark_html(text: str) -> Html:
 
 def disclosure(summary: object, facts: Iterable[tuple[str, object]]) -> Html:
     """*summary*, which opens to show *facts*, name and value; it works in a saved notebook."""
-    line = '<div><span style="{};display:inline-block;min-width:6em">{}</span>{}</div>'
+    line = '<div style="display:flex"><span style="{};flex:none;width:6em">{}</span><span style="min-width:0;overflow-wrap:anywhere">{}</span></div>'
     lines = joined(html(line, _MUTED, name, value) for name, value in facts)
     return html(
         '<details><summary style="cursor:pointer">{}</summary><div style="padding:4px 0 4px 14px">{}</div></details>',

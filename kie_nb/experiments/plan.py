@@ -83,7 +83,7 @@ class Plan:
         missing, gone = self.missing, sum(1 for row in self.rows if row is not None and row.is_gone)
         fetch = f" ({gone} {GONE_WORDS}: run fetches {'it' if gone == 1 else 'them'} again)" if gone else ""
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
-        within = f", sent within {tables.clock(self.sending_s)}" if missing else ""
+        within = f", sent within {tables.clock(self.sending_s)}" if self.sending_s else ""
         return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {len(self.cells) - missing} exist{fetch}{within}{also}"
 
     @property

@@ -128,10 +128,16 @@ def _line(status: Status, *, is_free: bool) -> Html:
     ]
     of = f" of about {status.estimate:g}" if status.estimate is not None else ""
     spent = f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
-    facts = [
-        ("would have cost" if is_free else "spent", spent),
+    money = [
+        ("spent", spent),
         ("under way", f"about {status.reserved:g} credits" if status.reserved else ""),
         ("at risk", f"{status.at_risk:g} credits" if status.at_risk else ""),
+    ]
+    if is_free:  # nothing of it is spent
+        listed = f"about {page.money(status.estimate)}" if status.estimate is not None else ""
+        money = [("at Kie.ai", spent if status.spent else listed)]
+    facts = [
+        *money,
         ("elapsed", tables.clock(status.elapsed_s) if status.elapsed_s and status.left_s != 0 else ""),
         ("left, about", tables.clock(status.left_s) if status.left_s else ""),
     ]
@@ -149,7 +155,7 @@ def _bar(status: Status) -> Html:
     shares = [(_TONES["ok"], status.done), (_TONES["bad"], status.failed), (_TONES["warn"], status.unsettled)]
     part = '<span style="display:inline-block;height:6px;width:{:.2f}%;background:{}"></span>'
     parts = joined(html(part, 100 * number / max(1, status.cells), tone) for tone, number in shares if number)
-    style = "margin-top:8px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap"
+    style = "margin-top:8px;height:6px;border-radius:3px;overflow:hidden;line-height:0;white-space:nowrap"
     return html('<div aria-hidden="true" style="{};background:{}">{}</div>', style, MISSING_COLOUR, parts)
 
 
@@ -190,7 +196,7 @@ def _troubles(cells: Cells, status: Status, *, is_over: bool) -> Html:
     if len(met) > MOST_TOLD:
         lines.append(f"and {len(met) - MOST_TOLD} more; exp.to_frame() lists them")
     told_of = (
-        [("overflow-wrap:anywhere", joined(html("<div>{}</div>", line) for line in lines))] if lines else []
+        [("overflow-wrap:break-word", joined(html("<div>{}</div>", line) for line in lines))] if lines else []
     )
     if status.stopped:
         told_of.append(("", html("stopped: {}", status.stopped)))

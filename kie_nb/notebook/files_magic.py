@@ -10,6 +10,7 @@ from typing import Any
 from .. import frontend, tables
 from ..errors import InvalidRequest
 from ..handles import get_session
+from ..markup import Html, html, joined
 from ..text import say
 from .presenter import show_value
 
@@ -61,8 +62,14 @@ def show_table(
 ) -> None:
     """Show a table in this cell, or as text where there is no notebook."""
     text = tables.as_text(headings, rows, caption=caption)
-    html = tables.as_html(headings, rows, caption=caption, wide=wide)
-    show_bundle({"text/html": html, "text/plain": text})
+    shown = tables.as_html(headings, [list(map(_coded, row)) for row in rows], caption=caption, wide=wide)
+    show_bundle({"text/html": shown, "text/plain": text})
+
+
+def _coded(text: str) -> Html:
+    """*text* with what stands between backticks as code."""
+    pieces = text.split("`")
+    return joined(html("<code>{}</code>", piece) if at % 2 else piece for at, piece in enumerate(pieces))
 
 
 def show_bundle(bundle: dict[str, str]) -> None:

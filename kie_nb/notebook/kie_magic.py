@@ -160,19 +160,19 @@ def _login(_words: list[str]) -> None:
 
 
 def _help(words: list[str]) -> None:
-    """Show the commands, or a guide: `%kie help TOPIC`"""
+    """Show this list, or a guide"""
     if not words:
         rows = [
             ("make", "%%kie_wan", "Make a video from the prompt in the cell; `%%kie_wan?` shows the options")
         ]
         for task, commands in BY_TASK.items():
             rows += [(task, f"%kie {name}", command.__doc__ or "") for name, command in commands.items()]
+        rows.append(("trouble", "%kie help TOPIC", f"A guide: {', '.join(guides.TOPICS)}"))
         once = [
             (task if rows[at - 1][0] != task or not at else "", *rest)
             for at, (task, *rest) in enumerate(rows)
         ]
         show_table(Lists.COMMANDS, once, caption=Lists.HELP, wide=2)
-        say(f"Guides, by `%kie help TOPIC`: {', '.join(guides.TOPICS)}.")
         return
     text = guides.words_of(words[0])
     show_bundle({"text/markdown": text, "text/plain": text})

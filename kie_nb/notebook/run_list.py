@@ -12,7 +12,7 @@ from ..errors import KieError
 from ..handles import Run
 from ..ledger import owner
 from ..ledger.states import OPEN, PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
-from ..markup import Html, joined
+from ..markup import Html, html, joined
 from ..paths import shown_path
 from ..settings import LOGS
 from ..tables import Link, counted
@@ -113,7 +113,9 @@ def _row(run: Run, *, make: bool) -> tuple[str | Link | Html, ...]:
         joined([prompt, design.stars(run.rating), *(page.wrong(words) for words in run.damage)]),
         "" if run.seed is None else str(run.seed),
         cost(run),
-        f"{run.created_at:{MINUTE}}",
+        html(
+            '<span style="white-space:normal">{}</span>', f"{run.created_at:{MINUTE}}"
+        ),  # where there is little room
     )
 
 

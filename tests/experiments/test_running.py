@@ -43,7 +43,7 @@ def test_the_plan_says_what_exists_and_what_the_rest_costs(smile, simulator):
     assert (plan.missing, plan.credits) == (9, 540.0)
     first, *rest = repr(plan).splitlines()
     assert first == "9 videos to make, about 540 credits ($2.70) at Kie.ai; free in the simulator"
-    assert any(line.startswith("smile: 12 cells, 3 exist, sent within") for line in rest)
+    assert any(line.startswith("smile: 12 cells, 3 exist") for line in rest)
     assert "done, run" in repr(plan)
     assert len(simulator.tasks) == 3
 
