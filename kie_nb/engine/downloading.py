@@ -158,7 +158,7 @@ class Downloading(Step):
         except asyncio.CancelledError:
             if not future.cancelled():
                 raise  # we are being ended, not the worker
-            raise DownloadFailed("The worker that fetched it was ended.") from None
+            raise DownloadFailed("The download worker was stopped.") from None
 
 
 def is_given_up(workspace: Workspace, run: Record, number: int) -> bool:

@@ -89,11 +89,11 @@ class Workspace:
             return Record(found[0], ledger)
         ids = ", ".join(row.id[:8] for row in found[:5])
         words = (
-            f"{text!r} is the beginning of several runs: {ids}."
+            f"Several runs begin with {text!r}: {ids}."
             if ids
             else f"No run here begins with {text!r}."
         )
-        raise InvalidRequest(words, hint="give more of it" if ids else "%kie runs lists them", charged="")
+        raise InvalidRequest(words, hint="type more of the id" if ids else "%kie runs lists them", charged="")
 
     def files(self, home: Path) -> Files:
         """The files of a home."""

@@ -70,7 +70,7 @@ def export_crate(
     except OSError as exc:
         raise LedgerError(
             f"The crate cannot be written to {shown_path(target)}: {exc.strerror or exc}.",
-            hint="what was there before is as it was",
+            hint="what was there before is unchanged",
         ) from exc
     return target
 

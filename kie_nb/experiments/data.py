@@ -97,7 +97,7 @@ def _no_formula(value: Any) -> Any:
 def best(runs: Sequence[Run], by: str) -> Run | None:
     """The run with the highest rating, or the smallest cost, time or seed; see `Experiment.best`."""
     if by not in MEASURES:
-        raise InvalidRequest(f"Best by {by!r}: use {', '.join(MEASURES)}.", charged="")
+        raise InvalidRequest(f"best(by={by!r}): use {', '.join(MEASURES)}.", charged="")
     known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
     sign = -1 if by == "rating" else 1
     return min(known, key=lambda run: sign * known[run], default=None)

@@ -162,7 +162,7 @@ class Definition:
         except OSError as exc:
             raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
         except ValueError as exc:  # of TOML, of UTF-8, or of a number with thousands of digits
-            raise InvalidRequest(f"{name} is no TOML: {exc}.", charged="") from exc
+            raise InvalidRequest(f"{name} is not valid TOML: {exc}.", charged="") from exc
         except RecursionError:
             raise InvalidRequest(f"{name} is nested too deeply.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed

@@ -21,6 +21,7 @@ from ..handles import Prepared, Run, Session
 from ..ledger.money import Figures
 from ..ledger.states import UNSETTLED, State
 from ..requests.prepare import check_number
+from ..tables import counted
 
 PARALLEL, FAILURES, UNKNOWNS = 40, 3, 1
 NEEDED_BYTES = 500_000_000  # room for the open videos, and for what else lives on the disk
@@ -70,7 +71,7 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         wanted += prepared.request.estimate.credits
     if bought.committed + wanted > max_credits + 1e-9:
         raise BudgetExceeded(
-            f"{len(todo)} missing videos (about {wanted:g} credits) would exceed max_credits={max_credits:g}. "
+            f"{counted(len(todo), 'missing video')} (about {wanted:g} credits) would exceed max_credits={max_credits:g}. "
             f"So far: {bought.spent:g} credits used, {bought.reserved:g} reserved, {bought.at_risk:g} at risk.",
             hint="raise it, or leave out an axis; exp.plan(), or --plan on the command line, shows the cells",
         )

@@ -40,7 +40,7 @@ class Wall(Tiles):
             The file, as an absolute path that shows itself as a link.
 
         Raises:
-            LedgerError: the file cannot be written; what was there before is as it was.
+            LedgerError: the file cannot be written; what was there before is unchanged.
         """
         return save_page(path, lambda folder: wall_page(self, for_file(folder, limit=int(embed_mb * 1e6))))
 

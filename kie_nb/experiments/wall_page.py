@@ -64,7 +64,7 @@ def save_page(path: str | os.PathLike[str], text: Callable[[Path], str]) -> Save
     """Write the page that *text* gives for the folder of its file.
 
     Raises:
-        LedgerError: it cannot be written; what was there before is as it was.
+        LedgerError: it cannot be written; what was there before is unchanged.
     """
     target = SavedFile(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
     try:

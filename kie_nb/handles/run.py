@@ -119,7 +119,7 @@ class Run(Record):
             InvalidRequest: for another number.
         """
         if stars is not None and (isinstance(stars, bool) or stars not in range(1, 6)):
-            raise InvalidRequest(f"Rating {stars!r}: 1 to 5 is allowed.", charged="")
+            raise InvalidRequest(f"Rating {stars!r}: use 1 to 5.", charged="")
         return self._mark(rating=stars)
 
     def _mark(self, **words: Any) -> Run:

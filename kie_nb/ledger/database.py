@@ -180,7 +180,7 @@ class SqliteFile(Database):
         if db.info.get("schema", (None,))[0] != number:
             db.info["schema"] = (number, check_own(raw, self._make, self.name))
         if may_write and db.info["schema"][1]:  # found at opening, it is refused before
-            words = f"The ledger {self.name} was brought up to date by a newer kie_nb meanwhile."
+            words = f"The ledger {self.name} was upgraded by a newer kie_nb meanwhile."
             raise LedgerError(words, hint="restart the kernel")
 
 

@@ -86,7 +86,7 @@ class Experiments:
         if kept is not None and row is None:  # its seed would be drawn anew, and all of it be bought again
             raise LedgerError(
                 f"The definition of the experiment {name!r} in the ledger cannot be read; nothing was sent.",
-                hint="give the experiment another name, or put a copy of the ledger of before in its place",
+                hint="give the experiment another name, or restore an earlier copy of the ledger",
                 charged=NOTHING,
             )
         query = sa.select(cell).where(*self._is(cell.c.experiment, name)).order_by(cell.c.position)

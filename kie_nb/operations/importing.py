@@ -153,7 +153,7 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
     with open_plain(source) as file:
         digest, _ = copy_hashed(file, target, most=size)
     if digest != sha256:
-        words = f"{source.name} is not the file that was exported: its hash is another."
+        words = f"{source.name} is not the file that was exported: its hash differs."
         raise LedgerError(words, hint="copy the folder again, whole; nothing was imported")
     look = inspect(target)
     if not is_media(target):

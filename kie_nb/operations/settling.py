@@ -118,7 +118,7 @@ def adopt(
     if doubt and not agree(doubt):
         raise OutcomeUnknown(
             f"{run.label} was left as it was: whether it made task {record.task_id} is not known.",
-            hint=f"kie.get({run.id[:8]!r}).adopt({record.task_id!r}, yes=True) takes it at your word",
+            hint=f"kie.get({run.id[:8]!r}).adopt({record.task_id!r}, yes=True) uses it without comparing",
             charged="nothing now",
             run_id=run.id,
         )
@@ -149,7 +149,9 @@ def _compared(
 def _doubt(record: TaskRecord, found: Comparison) -> str:
     if not found.unsaid:
         return ""
-    return f"The service does not say what task {record.task_id} was asked: {found.words}. Adopt it all the same?"
+    return (
+        f"The service does not say what task {record.task_id} was asked: {found.words}. Use this task anyway?"
+    )
 
 
 def settle(supervisor: Supervisor, named: str | Mapping[str, Any]) -> tuple[str, Record | None, str]:
@@ -192,7 +194,7 @@ def _cannot_be_compared(task_id: str, fitting: Sequence[Record], beside: Mapping
     others = f", or {len(fitting) - 1} more" if len(fitting) > 1 else ""
     return (
         f"cannot be compared: the service does not say what it was asked. It may be that of run {first.id[:8]} "
-        f"({beside[first].words}){others}: kie.get({first.id[:8]!r}).adopt({task_id!r}) asks, and takes it at your word"
+        f"({beside[first].words}){others}: kie.get({first.id[:8]!r}).adopt({task_id!r}) asks, and uses it without comparing"
     )
 
 

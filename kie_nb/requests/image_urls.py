@@ -56,8 +56,8 @@ def seen_at(
     except ServiceTrouble as exc:
         if check and isinstance(exc, NotThere):
             raise BadImage(
-                f"The picture at {shareable(url)} cannot be read ({exc.message}), by the service neither.",
-                hint="correct the address, or pass a file; --no-check-image (check_image=False) sends it all the same",
+                f"The picture at {shareable(url)} cannot be read ({exc.message}); the service cannot read it either.",
+                hint="correct the address, or pass a file; --no-check-image (check_image=False) sends it anyway",
             ) from exc
         words = (
             f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "

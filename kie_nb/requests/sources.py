@@ -74,7 +74,7 @@ def held_in(source: Any) -> Held:
         if (held := find(source)) is not None:
             return held
     if source is ...:
-        words = "`...` stands for a picture that was not at hand when this call was written."
+        words = "`...` stands in for the picture: this call was written without it."
         hint = "put the picture in its place: a path or a URL; the sha256 beside it tells which one it was"
         raise BadImage(words, hint=hint)
     raise BadImage(f"A value of type {type(source).__name__} is not a picture.", hint=_NEEDED)

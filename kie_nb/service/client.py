@@ -314,5 +314,5 @@ def _as_json(body: dict[str, Any]) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as exc:
-        words = f"The input is nothing that JSON can hold ({type(exc).__name__})."
+        words = f"The input cannot be sent as JSON ({type(exc).__name__})."
         raise InvalidRequest(words, hint="see the field types of the model") from None

@@ -122,7 +122,7 @@ CASES = {
 
 
 SAYS = {
-    "not_sent": "never sent: nothing was charged",
+    "not_sent": "never sent, nothing charged",
     "unknown": "never sent again by itself",
     "fetched": "done: ",
 }

@@ -183,7 +183,7 @@ def test_an_empty_prompt_is_refused_here(kernel, simulator):
     cell = kernel.run("%%kie_wan --image cat.png\n   \n")
 
     assert cell.status == "error"
-    assert "prompt" in cell.error
+    assert "Prompt is missing" in cell.error
     assert simulator.counts["create_requests"] == posts
 
 

@@ -140,7 +140,7 @@ def walls_of(kernel):
     ("content", "words"),
     [
         ({"kind": "rate", "id": "no-such-run", "stars": 3}, "No run here begins with"),
-        ({"kind": "rate", "stars": 9}, "1 to 5 is allowed"),
+        ({"kind": "rate", "stars": 9}, "use 1 to 5"),
         ({"kind": "tag", "ids": ["{id}"], "tag": "", "is_on": True}, "cannot be a tag"),
         ({"kind": "compare", "ids": []}, "Exactly two runs"),
         ({"kind": "export", "ids": [], "folder": "out"}, "no run"),

@@ -100,7 +100,7 @@ def test_login_without_a_keyboard(kernel):
     """A headless run has nobody to type it: three lines with the next step, and no stack."""
     cell = kernel.run("%kie login")
 
-    assert cell.error.splitlines()[0].startswith("AuthError: A key can be typed only where")
+    assert cell.error.splitlines()[0].startswith("AuthError: A key can be typed only at a keyboard")
     assert "set KIE_API_KEY" in cell.error
     assert "Traceback" not in cell.error
 

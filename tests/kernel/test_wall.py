@@ -75,8 +75,8 @@ def test_marks_reach_the_ledger(wall):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ({"kind": "rate", "tile": 1, "stars": 9}, "1 to 5 is allowed"),
-        ({"kind": "rate", "tile": 1, "stars": "5"}, "1 to 5 is allowed"),
+        ({"kind": "rate", "tile": 1, "stars": 9}, "use 1 to 5"),
+        ({"kind": "rate", "tile": 1, "stars": "5"}, "use 1 to 5"),
         ({"kind": "tag", "tile": 1, "tag": ""}, "cannot be a tag"),
         ({"kind": "tag", "tile": 1, "tag": "a\x00"}, "cannot be a tag"),
     ],

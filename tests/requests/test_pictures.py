@@ -214,9 +214,7 @@ def test_a_missing_file_is_told_with_the_nearest_name(cat, monkeypatch):
         pytest.param("~nobody-of-this-name/x.png", "cannot be read", id="a home that is none"),
         pytest.param("", "is a folder", id="nothing"),
         pytest.param(5, "of type int is not a picture", id="a number"),
-        pytest.param(
-            ..., "stands for a picture that was not at hand", id="what a call without its picture has"
-        ),
+        pytest.param(..., "stands in for the picture", id="what a call without its picture has"),
         pytest.param([[1, 2]], "of type list is not a picture", id="a list"),
         pytest.param(Image.new("RGB", (0, 0)), "no pixels", id="a picture of nothing"),
     ],
