@@ -52,7 +52,7 @@ class Polling(Step):
                 continue
             unseen_since, unseen = 0.0, 0
             is_known = record.state in {"waiting", "queuing", "generating", "success", "fail"}
-            self.say("" if is_known else f"the service says {record.state!r}, which is taken as running")
+            self.say("" if is_known else f"The service says {record.state!r}, which is taken as running")
             before = self.run.state
             await self._take_in(record)
             if record.is_final:

@@ -88,11 +88,7 @@ class Workspace:
         if len(found) == 1:
             return Record(found[0], ledger)
         ids = ", ".join(row.id[:8] for row in found[:5])
-        words = (
-            f"Several runs begin with {text!r}: {ids}."
-            if ids
-            else f"No run here begins with {text!r}."
-        )
+        words = f"Several runs begin with {text!r}: {ids}." if ids else f"No run here begins with {text!r}."
         raise InvalidRequest(words, hint="type more of the id" if ids else "%kie runs lists them", charged="")
 
     def files(self, home: Path) -> Files:

@@ -97,7 +97,9 @@ def comparison_of(value):
 
 def plan_of(value):
     prepared = SimpleNamespace(
-        request=SimpleNamespace(inputs={"prompt": value}, prompt=str(value), image=None, seed=value, estimate=None)
+        request=SimpleNamespace(
+            inputs={"prompt": value}, prompt=str(value), image=None, seed=value, estimate=None
+        )
     )
     cell = SimpleNamespace(place={str(value): value}, shown={str(value): value}, prepared=prepared)
     return Plan(name=value, cells=(cell,), rows=(None,), per_window=1, remarks=(str(value),))
