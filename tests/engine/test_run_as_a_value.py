@@ -102,7 +102,7 @@ def test_where_its_ledger_is_not_the_error_says_so(clip, tmp_path):
 
     told = python(LOADED, given=stored)
 
-    assert f"LedgerError run {clip.id[:8]} is in no ledger that can be reached from here" in told
+    assert f"LedgerError Run {clip.id[:8]} is in no ledger that can be reached from here" in told
     assert "KIE_NB_HOME" in told
     assert not (tmp_path / "kie-runs").exists()
 
