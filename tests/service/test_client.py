@@ -116,7 +116,7 @@ def test_the_two_shapes_of_an_upload_reply(serve, ask, data, url):
 
 def test_a_refused_connection_was_not_sent(nobody, ask):
     """No byte left: it is tried again while patience lasts, and then surely cost nothing."""
-    with pytest.raises(NotSent, match="no connection") as caught:
+    with pytest.raises(NotSent, match="No connection") as caught:
         ask(nobody, create)
 
     assert caught.value.charged == "nothing"
