@@ -233,7 +233,7 @@ def compare(
     *,
     spread: float | Spread | None = None,
 ) -> Comparison:
-    """Say how alike two videos are: same bytes, same frames, same look, alike or different; shows the figures and a strip of frames.
+    """Say how alike two videos are: same bytes, same frames, same look, alike or different; shows them in lock step, a sentence and the figures.
 
     The figures are SSIM (1 for equal) and, by itself, how far the sound is apart. Frames are paired by their moment, over the length that
     both have, in the smaller of two sizes.
