@@ -113,7 +113,7 @@ def open_file(chromium):
 
     @contextlib.contextmanager
     def open_file(path, *, offline=True, **emulated):
-        context = chromium.context.browser.new_context(
+        context = chromium.another_context(
             offline=offline, viewport={"width": 1100, "height": 900}, **emulated
         )
         page = context.new_page()

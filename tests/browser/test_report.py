@@ -40,9 +40,7 @@ def open_report(chromium):
 
     @contextlib.contextmanager
     def open_report(path, **emulated):
-        context = chromium.context.browser.new_context(
-            viewport={"width": 1100, "height": 1200}, offline=True, **emulated
-        )
+        context = chromium.another_context(viewport={"width": 1100, "height": 1200}, offline=True, **emulated)
         page = context.new_page()
         asked, said = [], []
         page.on("request", lambda request: asked.append(request.url))

@@ -6,7 +6,6 @@ sockets. Which call is struck is chance, so what a crowd must come to is reckone
 
 import hashlib
 import io
-import shutil
 import time
 from collections import Counter, defaultdict
 
@@ -180,21 +179,14 @@ def crowds():
                 yield pytest.param(*some.values, share, id=f"{some.id}-{share}")
 
 
-@pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    """What the simulators of this file have drawn: a film of the same request is drawn once."""
-    return tmp_path_factory.mktemp("films")
-
-
 @pytest.fixture
-def crowd(simulate, started, films, tmp_path, shorter_pauses):
+def crowd(simulate, started, shorter_pauses):
     """Start *number* runs for each kind, all under way at once: ``crowd(call, kinds, 10, probability=0.05)``."""
 
     def start(call, kinds, number, **how):
         # A plain link that is dead from the first: only so is a fresh one asked for.
         more = {"link_life_s": 0.0} if call == "download_url" else {}
-        shutil.copytree(films, tmp_path / "service" / "videos")
-        simulator = simulate(speed=200.0, credits=1e6, state_dir=tmp_path / "service", **more)
+        simulator = simulate(credits=1e6, **more)
         simulator.set_faults([fault(call, kind, match=f"[{kind}]", **how) for kind in kinds])
         home = settings.current().home
         for kind in kinds:
@@ -207,8 +199,7 @@ def crowd(simulate, started, films, tmp_path, shorter_pauses):
                 started(kind)
         return simulator
 
-    yield start
-    shutil.copytree(tmp_path / "service" / "videos", films, dirs_exist_ok=True)
+    return start
 
 
 def wait_for(runs, seconds=BUDGET_S):
