@@ -8,7 +8,8 @@ from ... import tables
 from ...handles import Run, get_session
 from ...ledger import RunRow, owner
 from ...ledger.states import OPEN, PAUSED, TONES, UNSETTLED, WORDS, State
-from ...wording import Card, Panel
+from ...wording import Panel
+from ..face import sentence, typical_s
 
 
 def whose_is(row: RunRow) -> str:
@@ -24,7 +25,7 @@ def state_of(row: RunRow, whose: str) -> dict[str, str]:
     """The word for its state, and the tone."""
     state = State(row.state)
     word, tone = (PAUSED, "warn") if whose == "nobody" and state in OPEN else (WORDS[state], TONES[state])
-    return {"word": f"{word[0].upper()}{word[1:]}", "tone": tone}
+    return {"word": sentence(word), "tone": tone}
 
 
 def why_paused(row: RunRow) -> str:
@@ -32,13 +33,13 @@ def why_paused(row: RunRow) -> str:
     return Panel.NEVER_SENT if row.state == State.INTENT else Panel.NOTEBOOK_CLOSED
 
 
-def clock_of(run: Run, usual_s: float | None) -> dict[str, Any]:
-    """The time since it was asked for, in words and as a part of what is usual."""
-    age_s = run.age_s
+def clock_of(run: Run, learned_s: float | None) -> dict[str, Any]:
+    """The time since it was asked for, in words and as a part of what is usual: by the ledger, else by the catalogue."""
+    age_s, usual_s = run.age_s, learned_s or typical_s(run)
     elapsed = tables.clock(age_s)
     if not usual_s:
         return {"text": elapsed, "part": 0.0, "isLong": False}
     is_long = age_s > usual_s
-    words = Card.LONGER if is_long else Card.TIME
+    words = Panel.LONGER if is_long else Panel.TIME if learned_s else Panel.TIME_TYPICAL
     text = words.format(elapsed=elapsed, usual=tables.clock(usual_s))
     return {"text": text, "part": round(min(1.0, age_s / usual_s), 3), "isLong": is_long}

@@ -10,21 +10,21 @@ from ...home import is_plain_file
 from ...ledger.states import OPEN, UNSETTLED, State
 from ...text import visible_in
 from ...video import read_media
-from ...wording import Card
 from ...wording import Panel as Words
 from .. import page
+from ..face import ratio_of, sentence
 from ..gallery import media
 from ..run_cell import cell_of, promise_of
-from ..video import make_assets
+from ..video import make_assets, sent_picture
 from .callbacks import Callbacks, lines_of
 from .clocks import state_of, whose_is, why_paused
-from .picture import small_copy
+from .picture import STILL
 from .view import PanelView
 
 FLUSH_S = 0.2  # at most five updates a second
 MOST_FILMS = 12
 PIECE = 4_000_000  # bytes of a file in one message
-WIDE = 16 / 9
+STILL_BYTES = 100_000
 
 
 class RunView:
@@ -119,7 +119,7 @@ class RunView:
     def _state(self, run: Run) -> dict[str, str]:
         state = state_of(run.row, whose_is(run.row))
         if run.state is State.FETCHED and run.is_here and run.id not in self._playable:
-            return {"word": Card.PREPARING_VIDEO.capitalize(), "tone": "run"}
+            return {"word": sentence(Words.PREPARING_VIDEO), "tone": "run"}
         return state
 
     def _shown(self, run: Run) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class RunView:
             "rating": run.rating or 0,
             "error": "\n".join(lines_of(error)) if error is not None else "",
             "remarks": [text for text in remarks if text],
-            "ratio": _ratio(run),
+            "ratio": ratio_of(run),
             "file": run.video.name if run.video is not None and is_plain_file(run.video) else "",
             "run": run.id[:8],
             "another": Words.FREE if run.service == "simulator" else page.money(estimate.credits) if estimate else Words.NO_PRICE,
@@ -216,7 +216,11 @@ class RunView:
             self._callbacks.soon(self._flush)
 
     def _send_still(self, run: Run) -> None:
-        still = media.picture(run.video) if run.video is not None and run.id in self._playable else _sent(run)
+        still = (
+            media.picture(run.video)
+            if run.video is not None and run.id in self._playable
+            else sent_picture(run, STILL, STILL_BYTES)
+        )
         if still:
             self._view.send({"kind": "still", "id": run.id, "isVideo": run.id in self._playable}, [still])
 
@@ -237,19 +241,3 @@ class RunView:
             )
             return
         self._callbacks.say(f"{words} {promise_of(run)}")
-
-
-def _sent(run: Run) -> bytes | None:
-    """The picture that was sent, small."""
-    image = run.request.image
-    file = get_session().files(get_session().home_of(run).home).find_input(image.sha256) if image else None
-    return small_copy(file.read_bytes()) if file is not None else None
-
-
-def _ratio(run: Run) -> float:
-    """Width to height of what is made, as far as it is known."""
-    image, asked = run.request.image, str(run.request.inputs.get("aspect_ratio", ""))
-    if image is not None and image.width and image.height:
-        return round(image.width / image.height, 3)
-    wide, _, high = asked.partition(":")
-    return int(wide) / int(high) if wide.isdigit() and high.isdigit() and int(high) else WIDE
