@@ -63,7 +63,9 @@ class Panel:
         self.run_view = RunView(self.view, self.callbacks)
         self.settling = Settling(self.callbacks, self._show)
         self.gallery = Gallery(
-            lambda run: work(self._fill_from_run, run), lambda words: self.say(words, bad=True)
+            lambda run: work(self._fill_from_run, run),
+            lambda words: self.say(words, bad=True),
+            use_with_seed=lambda run: work(lambda: self._fill_from_run(run, keep_seed=True)),
         )
         self.queue = Queue(self.view, self.callbacks, run_view=self.run_view, gallery=self.gallery)
         self.checking = Checking(self.view, self.callbacks, self.form, self.submission, self.queue)
