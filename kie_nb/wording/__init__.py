@@ -54,6 +54,8 @@ class Panel(Card):
     ON = "On"
     OFF = "Off"
     MODEL = "Model"
+    CALLBACK = "Callback URL"
+    CALLBACK_TIP = "A public address that Kie.ai calls when the video is ready"
     GENERATE = "Generate{count} · {price}"
     GENERATE_ALONE = "Generate"
     GENERATE_NOTHING = "Show · no charge"

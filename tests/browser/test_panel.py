@@ -148,7 +148,7 @@ def test_one_press_buys_once_and_what_the_page_shows(panel, folder):
     nb, cell = panel("import time; time.sleep(4)")
     fill(cell, "T")
     for name in ("Seed", "Videos"):
-        cell.get_by_label(name, exact=True).press("Enter")
+        cell.locator(".kie-panel-form").get_by_label(name, exact=True).press("Enter")
     cell.get_by_label("Prompt", exact=True).press("Enter")
     nb.page.wait_for_timeout(500)
     assert tasks(folder) == 0
@@ -208,7 +208,7 @@ def test_a_picture_by_drop_and_paste_and_a_video_for_its_settings(panel, folder)
 
 def test_a_reload_in_mid_run(panel, folder):
     """F5 while the task runs: form, queue and message line are there, live, and the video comes."""
-    nb, cell = panel(speed=0.7)
+    nb, cell = panel(speed=0.3)
     fill(cell)
     generate(cell)
     nb.wait_dom(0, LIVE)

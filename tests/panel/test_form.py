@@ -105,6 +105,20 @@ def test_what_was_written_stays_when_the_model_changes(page):
     assert page.form.read().fields["aspect_ratio"] == "9:16"
 
 
+def test_a_callback_is_checked_at_its_field_and_sent(page, cat):
+    """It is the user's own word: what fills the form neither brings one nor takes it away."""
+    page.view.chosen = TEXT
+    page.write(prompt="Waves.", call_back_url="here")
+    page.until(lambda: "callBackUrl='here'" in page.error("call_back_url"))
+    page.write(call_back_url="https://a.example/done")
+    page.until(lambda: not page.view.errors and page.is_on)
+    (run,) = page.panel.generate()
+    assert run.request.call_back_url == "https://a.example/done"
+
+    page.panel.fill(run)
+    assert page.form.read().callback == "https://a.example/done"
+
+
 def test_a_picture_arrives_in_pieces(page, cat):
     """As large files do; its pixels and size are shown."""
     page.give(cat, piece_bytes=50_000)

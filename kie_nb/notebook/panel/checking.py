@@ -81,6 +81,7 @@ class Checking:
         if errors:
             self._form.mark(errors)
             self._view.send({"kind": "wrong"})
+            self._callbacks.say(errors.get("", ""), bad="" in errors)  # what belongs to no field
         return errors
 
     # --- on the dispatcher's thread ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from ...errors import InvalidRequest
 from ...requests.images import Picture
 
 MOST_SEEDS = 16
+CALLBACK = "call_back_url"
 _ANY = ImageIdentity(sha256="0" * 64, label="any")
 _NAME = re.compile(r"(\w+)(?:=| )")
 
@@ -82,12 +83,19 @@ class Draft:
     def asked(self, seed: int) -> dict[str, Any]:
         """What the session is asked, as keywords."""
         source = self.source if self.image_field else None
-        return {"model": self.model, "image": source, "seed": seed, **self.fields}
+        return {"model": self.model, "image": source, "seed": seed, CALLBACK: self.callback, **self.fields}
+
+    @property
+    def callback(self) -> str | None:
+        """The address that the service calls at the end: no field of a model, and never taken from a file."""
+        return str(self.values.get(CALLBACK) or "").strip() or None
 
     def request(self, *, seed: Any = 0) -> Request:
         """The request but for its picture, which is taken to be there."""
         image = _ANY if self.image_field else None
-        return build_request(model=self.model, image=image, seed=seed, **self.fields)
+        return build_request(
+            model=self.model, image=image, seed=seed, call_back_url=self.callback, **self.fields
+        )
 
     @property
     def estimate(self) -> Estimate | None:
@@ -131,7 +139,9 @@ def by_field(exc: InvalidRequest, names: list[str], image_field: str | None) -> 
     for line in exc.message.split("\n"):
         named = _NAME.match(line)
         name = named[1].lower() if named and named[1].lower() in names else ""
-        if not name and image_field and (" image" in line or " picture" in line):
+        if line.startswith("callBackUrl="):
+            name = CALLBACK
+        elif not name and image_field and (" image" in line or " picture" in line):
             name = image_field
         found[name] = f"{found[name]} {line}" if name in found else line
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from ...catalogue import describe, find
 from ...catalogue.models import DEFAULT_MODEL
 from .callbacks import Callbacks
-from .draft import MOST_SEEDS, Draft
+from .draft import CALLBACK, MOST_SEEDS, Draft
 from .picture import PictureControl
 from .view import PanelView
 
@@ -59,11 +59,9 @@ class Form:
             self._kept = dict(draft.kept)
             with self._view.hold_sync():
                 self._view.chosen = draft.model
-                self._view.values = {
-                    entry.name: value
-                    for entry in describe(draft.model)
-                    if (value := draft.values.get(entry.name)) is not None
-                }
+                own = {CALLBACK: self._view.values.get(CALLBACK)}  # of the user, whatever is filled in
+                given = {entry.name: draft.values.get(entry.name) for entry in describe(draft.model)} | own
+                self._view.values = {name: value for name, value in given.items() if value is not None}
                 self._view.seed = str(draft.seed) if keep_seed and draft.seed is not None else ""
                 self._view.count = draft.count
             self.picture.show(draft.source, is_found=draft.is_found)

@@ -14,6 +14,7 @@ from ...catalogue.models import DEFAULT_MODEL
 from ...requests.images import EXTENSIONS
 from ...wording import Panel as Words
 from ...wording import strings
+from .draft import CALLBACK
 
 # One module of several files, joined here: the browser gets it as text and could not follow imports between them.
 PARTS = ("picture.js", "form.js", "result.js", "queue.js", "view.js")
@@ -24,7 +25,10 @@ _FIRST = ("prompt", "duration", "resolution", "aspect_ratio")  # what is in view
 
 def described() -> dict[str, Any]:
     """The controls of every model, by its id."""
-    return {name: {"title": model.model_title, "fields": [_control(entry) for entry in describe(name)]}
+    callback = _control(
+        Field(name=CALLBACK, option="", title=Words.CALLBACK, help=Words.CALLBACK_TIP, kind="str")
+    )
+    return {name: {"title": model.model_title, "fields": [*map(_control, describe(name)), callback]}
             for name in known_models() if (model := find(name))}  # fmt: skip
 
 
