@@ -155,8 +155,9 @@ def _parse(url: Secret) -> tuple[sa.URL, dict[str, Secret]]:
     told = {name: parsed.query.get(name) for name in _SECRETS}
     told["password"] = parsed.password or told["password"]
     hidden = {name: Secret(str(text)) for name, text in told.items() if text}
-    without_password = parsed._replace(drivername="postgresql+psycopg", password=None)
-    return without_password.difference_update_query(_SECRETS), hidden
+    shown = {name: getattr(parsed, name) for name in ("username", "host", "port", "database")}
+    query = parsed.difference_update_query(_SECRETS).query
+    return sa.URL.create("postgresql+psycopg", **shown, query=query), hidden
 
 
 def _has_stray_at(url: str) -> bool:
