@@ -26,6 +26,7 @@ from . import run_page
 
 log = logging.getLogger("kie_nb")
 THUMB_WIDTH = 128  # shown at half of it: sharp on dense screens, about 3 kB
+STILL_WIDTH = 560  # of what a paper or a preview of the notebook shows
 LARGEST_EMBED = 24_000_000  # a notebook with more in one cell is slow to open and save everywhere
 
 
@@ -177,7 +178,8 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
                 kind,
                 self.run,
                 source=source,
-                poster=self.assets.poster,
+                # Of a video that is inside, its own first frame is shown: a notebook holds it once.
+                poster=self.assets.poster if content is None else None,
                 note=note,
                 how=self.how,
                 ratio=self.ratio,
@@ -193,7 +195,8 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
         """The page and its still, by MIME type."""
         bundle = {"text/html": self.html(), "text/plain": repr(self.run)}
         if self.assets.poster:
-            bundle["image/jpeg"] = base64.b64encode(self.assets.poster).decode()
+            still = small_jpeg(io.BytesIO(self.assets.poster), STILL_WIDTH, quality=65)
+            bundle["image/jpeg"] = base64.b64encode(still).decode()
         return bundle
 
     def __repr__(self) -> str:

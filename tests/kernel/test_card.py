@@ -1,0 +1,57 @@
+"""The live card in a notebook that keeps the state of its widgets, as nbclient always does."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from kerneldriver import LOAD, environment
+from nbclient import NotebookClient
+
+from kie_nb.notebook.card_widget import card_widget
+
+ROOT = Path(__file__).parents[2]
+WIDGETS = "application/vnd.jupyter.widget-state+json"
+CELL = "%%kie_wan --image chelsea.png --resolution 720p --seed {seed} -o clip{seed}\nThe cat smiles."
+STATE, KIT = 20_000, 40_000  # bytes: of a run, and of the code that all cards share
+BESIDE = 0.05 * 800_000 * 4 / 3  # of a run, beside its preview: a twentieth of a usual one
+RUNS = 1
+
+
+@pytest.mark.parametrize("front", ["Lab", "another"])
+def test_a_video_is_in_the_notebook_once(workshop, front):
+    """Finished cards keep no bytes in their state, and the notebook is hardly larger than its previews."""
+    simulator = workshop.simulate(tiny=False, speed=50.0)
+    shutil.copy(ROOT / "notebooks" / "images" / "chelsea.png", workshop.folder)
+    seeds = range(1, RUNS + 1)
+    notebook = workshop.notebook(
+        LOAD, *(CELL.format(seed=seed) for seed in seeds), *(f"clip{seed}.wait();" for seed in seeds)
+    )
+    client = NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workshop.folder)}}
+    )
+    page = {"JPY_SESSION_NAME": str(workshop.folder / "notebook.ipynb")} if front == "Lab" else {}
+
+    # As if somebody watched: only then there are cards.
+    client.execute(
+        env=environment(workshop.private, KIE_BASE_URL=simulator.base_url, VOILA_REQUEST_URL="x", **page)
+    )
+
+    state = notebook.metadata["widgets"][WIDGETS]["state"]
+    sizes = {kind["model_name"]: [] for kind in state.values()}
+    for model in state.values():
+        sizes[model["model_name"]].append(len(json.dumps(model)))
+    assert len(sizes["AnyModel"]) == RUNS
+    assert max(sizes["AnyModel"]) <= STATE, sizes
+    assert sum(map(sum, sizes.values())) <= RUNS * STATE + KIT, sizes
+    previews = sum(file.stat().st_size for file in workshop.folder.rglob("*.preview.mp4")) * 4 / 3
+    assert len(json.dumps(notebook)) - previews <= RUNS * BESIDE + KIT
+    for cell in notebook.cells[1 : RUNS + 1]:
+        assert json.dumps(cell.outputs).count("data:video/mp4") == 1
+
+
+def test_a_card_is_one_small_model():
+    """What is shared is shared: another card is one model more, without its code."""
+    kept = [card_widget([]).get_state() for _ in range(2)]
+    assert len({each["kit"] for each in kept}) == len({each["layout"] for each in kept}) == 1
+    assert len(kept[1]["_esm"]) < 1000
