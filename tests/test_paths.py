@@ -8,7 +8,7 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.handles import get_session
 from kie_nb.handles.begin import again
-from kie_nb.notebook import page
+from kie_nb.notebook import run_page
 from kie_nb.paths import shown_path
 
 
@@ -49,7 +49,7 @@ def test_no_message_or_card_names_the_folders_above_the_notebook(simulate, cat, 
     (tmp_path / "out").write_text("a file")
     with pytest.raises(kie.LedgerError) as refused:
         kie.export(tmp_path / "out")
-    words = [str(lost.value), str(refused.value), repr(run), page.file_line(run), session.here.database.name]
+    words = [str(lost.value), str(refused.value), repr(run), run_page.card(run), session.here.database.name]
 
     assert "kie-runs/inputs" in words[0]
     assert words[-1] == "kie-runs/ledger.sqlite"

@@ -68,21 +68,15 @@ _LAYOUTS = {
         "padding": "10px 12px",
         "margin": "4px 0 0 0",
     },
-    "bare": {"max_width": "854px", "width": "100%"},
     "wide": {"width": "100%", "margin": "0"},
-    "timer": {"margin": "0"},
-    "row": {"align_items": "center", "margin": "2px 0 0 0", "flex_flow": "row wrap"},
-    "button": {"width": "auto", "margin": "0 0 0 12px"},
     "gone": {"display": "none"},
 }
 
 
 @functools.cache
 def shared_layout(kind: str) -> Any:
-    """Layouts and styles are models of their own: shared ones keep a card at few messages."""
-    kit = widgets()
-    styles = {"html": kit.HTML, "button_style": kit.Button}
-    made = styles[kind]().style if kind in styles else kit.Layout(**_LAYOUTS[kind])
+    """Layouts are models of their own: shared ones keep a card at few messages."""
+    made = widgets().Layout(**_LAYOUTS[kind])
     _shared.append(made)
     return made
 

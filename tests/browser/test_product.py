@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from labcounts import ledger_runs, tasks
 from labdriver import Notebook, watch_video
 
+from kie_nb.simulator import Fault, Simulator
 from kie_nb.wording import Card
 
 ROOT = Path(__file__).parents[2]
@@ -155,6 +157,66 @@ def test_a_kernel_that_died_in_mid_run(open_notebook, folder, photograph):
     nb.wait_dom(1, DONE, timeout_s=90)
     assert_plays(nb, 1)
     assert tasks(folder) == ledger_runs(folder) == 1
+
+
+def test_what_is_done_with_a_video(open_notebook, folder, photograph):
+    """Where the video is: another seed below it, stars that the notebook keeps, its cell below; and axe finds nothing."""
+    nb = open_notebook(LOAD.format(speed=5), CELL.format(seed=10), CELL.format(seed=10), "'below'")
+    nb.run_cell(0)
+    nb.run_cell(1)
+    nb.wait_dom(1, DONE)
+    nb.run_cell(2)
+    nb.wait_dom(2, DONE)
+    cell = nb.cell(2)
+    cards = cell.locator(".kie-card")
+
+    assert Card.ALREADY_YOURS in cards.inner_text()
+    cell.get_by_role("button", name=Card.MAKE_ANOTHER).dblclick()
+    nb.wait_dom(2, "cell => cell.querySelectorAll('.kie-card video').length === 2", timeout_s=60)
+    assert tasks(folder) == 2
+
+    cards.first.get_by_role("slider").press("4")
+    nb.wait_dom(2, "cell => cell.querySelector('.kie-kept').textContent.includes('★★★★')")
+    assert cell.locator(".kie-kept video").count() == 2
+
+    nb.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    cards.first.get_by_role("button", name=Card.INSERT_BELOW).click()
+    nb.page.wait_for_function("() => document.querySelectorAll('.jp-Notebook .jp-CodeCell').length === 5")
+    assert "--seed 10" in nb.cell(3).inner_text()
+    cards.first.get_by_role("button", name=Card.COPY_AS_CELL).click()
+    cards.first.get_by_text(Card.COPIED).wait_for()
+    assert "--seed 10" in nb.page.evaluate("() => navigator.clipboard.readText()")
+
+    address = cards.first.get_by_role("link", name=Card.DOWNLOAD).get_attribute("href")
+    assert nb.page.request.get(nb.server.url(address)).status == 200
+    found = Axe().run(nb.page, context=".kie-cards").response["violations"]
+    assert found == [], [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
+
+
+def test_an_unknown_outcome_is_settled_in_its_card(open_notebook, folder, photograph, tmp_path):
+    """What is known, what it may cost, and three ways out; sending again asks, and the new run stands below."""
+    faults = [Fault(call="create", kind="lost_reply", times=1)]
+    with Simulator(tiny=True, faults=faults, duration_s=lambda _body: 1.0) as simulator:
+        load = f"%load_ext kie_nb\nimport kie_nb as kie\nkie.configure(base_url={simulator.base_url!r})"
+        nb = open_notebook(load, CELL.format(seed=13), "clip.show()")
+        nb.run_cell(0)
+        nb.run_cell(1)
+        nb.run_cell(2)
+        cell = nb.cell(2)
+        cell.get_by_role("button", name=Card.FIND_TASK).click()
+        cell.get_by_role("textbox", name=Card.TASK_ID).wait_for()
+        assert Card.FREE_RISK in cell.inner_text()
+
+        cell.get_by_role("button", name=Card.SEND_AGAIN_SIMULATED).click()
+        cell.get_by_role("button", name=Card.YES).click()
+
+        nb.wait_dom(
+            2,
+            "cell => cell.querySelectorAll('.kie-card')[1]?.querySelector('video')?.readyState >= 2",
+            timeout_s=60,
+        )
+        assert cell.get_by_role("button", name=Card.WRITE_OFF).count() == 0
+        assert len(simulator.tasks) == 2
 
 
 def test_run_all_restart_run_all(open_notebook, folder, photograph):

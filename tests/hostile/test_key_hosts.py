@@ -322,10 +322,10 @@ def plan():
 
 
 def panel():
-    from kie_nb.notebook import page
     from kie_nb.notebook.panel.pricing import way_now
+    from kie_nb.wording import Panel
 
-    print(page.service_badge(way_now().service, way_now().who))
+    print(Panel.PAID.format(who=way_now().who))
 
 
 @pytest.mark.parametrize("door", [status, dry_run, plan, panel])

@@ -125,7 +125,7 @@ PARTS = {
     "caption": lambda value: tables.as_html([], [], caption=value),
     "remark": tables.remark_html,
     "card": lambda value: run_page.card(run_of(value), note=str(value)),
-    "live card": lambda value: str(page.live_card(run_of(value, is_final=False), note=value)).partition("</style>")[2],
+    "open card": lambda value: run_page.card(run_of(value, is_final=False), note=str(value)),
     "kept page of a card": kept_page,
     "video": lambda value: run_page.finished_page("video", run_of(value), source="videos/x.mp4", poster=JPEG, note=str(value)),
     "picture": lambda value: run_page.finished_page("image", run_of(value), source="videos/x.png", poster=None, note=str(value)),

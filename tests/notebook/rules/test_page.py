@@ -154,7 +154,7 @@ def test_links_to_files_work_from_the_notebook(record, tmp_path):
     """Relative to its folder, to what is a video by its bytes."""
     (tmp_path / "kie-runs" / "videos").mkdir(parents=True)
     (tmp_path / "kie-runs" / "videos" / "waves_s7.mp4").write_bytes(b"\0\0\0 ftypisom" + bytes(64))
-    tags = Tags(page.file_line(record("fetched", video="videos/waves_s7.mp4")))
+    tags = Tags(run_page.card(record("fetched", video="videos/waves_s7.mp4")))
 
     assert ("href", "kie-runs/videos/waves_s7.mp4") in tags.attributes
     assert "waves_s7.mp4" in tags.text
@@ -163,6 +163,6 @@ def test_links_to_files_work_from_the_notebook(record, tmp_path):
 @pytest.mark.parametrize("name", ["a b#c?.mp4", "javascript:x.mp4", "../x.mp4"])
 def test_a_name_that_is_none_of_ours_is_no_link(record, name):
     """We give plain names alone; another in the ledger is not ours."""
-    tags = Tags(page.file_line(record("fetched", video=f"videos/{name}")))
+    tags = Tags(run_page.card(record("fetched", video=f"videos/{name}")))
 
     assert "href" not in dict(tags.attributes)
