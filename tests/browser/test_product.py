@@ -193,11 +193,11 @@ def test_what_is_done_with_a_video(open_notebook, folder, photograph):
     assert found == [], [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found]
 
 
-def test_an_unknown_outcome_is_settled_in_its_card(open_notebook, folder, photograph, tmp_path):
+def test_an_unknown_outcome_is_settled_in_its_card(open_notebook, photograph):
     """What is known, what it may cost, and three ways out; sending again asks, and the new run stands below."""
     faults = [Fault(call="create", kind="lost_reply", times=1)]
     with Simulator(tiny=True, faults=faults, duration_s=lambda _body: 1.0) as simulator:
-        load = f"%load_ext kie_nb\nimport kie_nb as kie\nkie.configure(base_url={simulator.base_url!r})"
+        load = f"%env KIE_BASE_URL={simulator.base_url}\n%load_ext kie_nb"
         nb = open_notebook(load, CELL.format(seed=13), "clip.show()")
         nb.run_cell(0)
         nb.run_cell(1)
