@@ -19,6 +19,7 @@ FRAME_MS = 1000 / 30
 VIDEOS, FPS = 9, 24
 PLAYS = 3  # a machine that is busy with other tests may stutter through one of them
 STUDIO = "wall-studio"
+ALL_IN_VIEW = {"width": 1280, "height": 1500}  # what is not looked at loads nothing
 
 
 @pytest.fixture(scope="module")
@@ -403,6 +404,7 @@ def test_the_widget_in_a_notebook(chromium, lab, studio, simulator):
     )
     nb = Notebook(chromium, lab, path.relative_to(lab.root).as_posix()).open()
     try:
+        nb.page.set_viewport_size(ALL_IN_VIEW)
         nb.run_cell(0)
         nb.run_cell(1)
         nb.page.wait_for_function(READY, arg=VIDEOS, timeout=60_000)
@@ -433,6 +435,7 @@ def test_the_widget_in_a_notebook(chromium, lab, studio, simulator):
 def assert_kept(nb):
     """Opened anew, with a kernel that knows nothing of it, the wall plays; the cell run again is live in its place."""
     nb.reopen(kernel=True)
+    nb.page.set_viewport_size(ALL_IN_VIEW)
     nb.page.wait_for_function(READY, arg=VIDEOS, timeout=60_000)
     assert "model not found" not in nb.cell(1).inner_text()
     assert nb.cell(1).locator("[data-tile='1'] .kie-stars").get_attribute("role") == "img"
@@ -472,6 +475,7 @@ def assert_export_works(chromium, folder):
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
     page = chromium.page()
     try:
+        page.set_viewport_size(ALL_IN_VIEW)
         page.goto((folder / "notebook.html").as_uri(), wait_until="domcontentloaded")
         page.wait_for_function(READY, arg=VIDEOS, timeout=30_000)
         assert frames_after(page, frame=20) == ([20] * VIDEOS, 20)
