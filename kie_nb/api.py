@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .experiments.comparison import Comparison
     from .experiments.spread import Spread
     from .experiments.wall import Wall
-    from .experiments.wall_layout import Names
+    from .experiments.wall_tiles import Names
     from .handles.session import Settled
     from .notebook.panel import Panel
     from .notebook.run_list import RunList

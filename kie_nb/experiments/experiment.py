@@ -35,7 +35,7 @@ from .spread import Spread, Verified, spread_of, verify
 from .status import FAILED, Status, status_of
 from .stored import CellRuns, refusal
 from .wall import Wall
-from .wall_layout import Names
+from .wall_tiles import Names
 
 GO_ON = "exp.run() goes on where it stopped"
 

@@ -10,10 +10,9 @@ from ..frontend import takes_results
 from ..handles import Run
 from ..saved import SavedFile
 from ..text import say
-from .wall_layout import Names, common
 from .wall_media import for_file
 from .wall_page import save_page, wall_page
-from .wall_tiles import Tiles, request_facts
+from .wall_tiles import Names, Tiles, common, request_facts
 
 
 class Wall(Tiles):
