@@ -36,6 +36,7 @@ class RunView:
         self.run: Run | None = None
         self.film: list[Run] = []  # newest first
         self._notes: dict[str, str] = {}
+        self._ratios: dict[str, float] = {}
         self._awaited = (
             ""  # the run that is shown as soon as it can be played, unless somebody chooses another
         )
@@ -158,7 +159,7 @@ class RunView:
             "rating": run.rating or 0,
             "error": "\n".join(lines_of(error)) if error is not None else "",
             "remarks": [text for text in remarks if text],
-            "ratio": ratio_of(run),
+            "ratio": self._ratios.setdefault(run.id, ratio_of(run)),  # its place stays as it was
             "file": run.video.name if run.video is not None and is_plain_file(run.video) else "",
             "run": run.id[:8],
             "another": Words.FREE if run.service == "simulator" else page.money(estimate.credits) if estimate else Words.NO_PRICE,
