@@ -21,6 +21,11 @@ MAX_JSON = 16 << 20
 LARGEST = 2**63 - 1
 
 
+def as_scalar(value: Any) -> Any:
+    """A number of numpy, pandas or torch as Python's own, which JSON, TOML and type checks take; any other *value* as it is."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
 def can_be_kept(text: Any, most: int) -> bool:
     """Whether *text* can be stored in the ledger and in every export."""
     try:

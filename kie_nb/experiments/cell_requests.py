@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
+from ..bounds import as_scalar
 from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
@@ -24,6 +26,19 @@ from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over
 
 _HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
+_NO_LISTS = (
+    set,
+    frozenset,
+    GeneratorType,
+    map,
+    filter,
+    zip,
+    enumerate,
+    reversed,
+    KeysView,
+    ValuesView,
+    ItemsView,
+)
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
@@ -86,10 +101,11 @@ def prepare_cells(
         how = {name: bool(grid.fixed[name]) for name in _HOW if name in grid.fixed}
         grid = grid.with_images(lambda one: one if isinstance(one, str | os.PathLike) else picture(one, how))
     dropped: list[dict[str, Any]] = []
+    is_dropped = _Dropped(asked.dropped, axes=len(grid.axes))
 
     def wanted(place: dict[str, Any]) -> bool:
         named = {axis: plain(value) for axis, value in place.items()}
-        keep = named not in asked.dropped and (where is None or _is_wanted(where, place))
+        keep = not is_dropped(named) and (where is None or _is_wanted(where, place))
         if not keep:
             dropped.append(named)
         return keep
@@ -116,7 +132,31 @@ def prepare_cells(
         if cell.replicate:
             place["repeat"] = cell.replicate + 1
         cells.setdefault(prepared.fingerprint, PlannedCell(place=place, prepared=prepared))
+    is_dropped.check_all_named_one()
     return replace(asked, grid=grid, dropped=tuple(dropped)), cells, tuple(remarks)
+
+
+class _Dropped:
+    """Whether a cell is left out by one of *places*: a value for each axis, or for some, which leaves out all that have them."""
+
+    def __init__(self, places: Sequence[Mapping[str, Any]], *, axes: int) -> None:
+        self._whole = {frozenset(place.items()): place for place in places if len(place) == axes}
+        self._parts = [place for place in places if len(place) != axes]
+        self._unused = {id(place): place for place in (*self._whole.values(), *self._parts)}
+
+    def __call__(self, named: Mapping[str, Any]) -> bool:
+        whole = self._whole.get(frozenset(named.items())) if self._whole else None
+        parts = [place for place in self._parts if place.items() <= named.items()]
+        for place in (*parts, *([] if whole is None else [whole])):
+            self._unused.pop(id(place), None)
+        return bool(parts) or whole is not None
+
+    def check_all_named_one(self) -> None:
+        """Refuse one that has left out nothing: the cell that was meant would be bought."""
+        for place in self._unused.values():
+            told = ", ".join(f"{name} = {value!r}" for name, value in place.items())
+            hint = "name a cell by its values on the axes, or remove it"
+            raise InvalidRequest(f"[[dropped]] names no cell of the grid: {told}.", hint=hint)
 
 
 def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) -> tuple[Grid, list[str]]:
@@ -138,14 +178,27 @@ def _as_path(value: Any) -> Any:
     return Path(value) if isinstance(value, str) and not is_url(value) else value
 
 
+def check_values(asked: Mapping[str, Any]) -> None:
+    """Refuse what has values, and is no list of them: the axis that was meant would be one strange value."""
+    for name, value in asked.items():
+        is_table = isinstance(value, Mapping) and name != "image"  # an upload widget gives one
+        if is_table or isinstance(value, _NO_LISTS):
+            kind = type(value).__name__
+            hint = f"a list is an axis: {name}=list(...)" + (
+                ", of its keys or of its values" if is_table else ""
+            )
+            raise InvalidRequest(
+                f"{name} is a {kind}, which is neither one value nor a list of values.", hint=hint
+            )
+
+
 def as_axis(value: Any) -> tuple[Any, ...] | None:
     """The values of an axis; None for a single value, such as a picture of numpy."""
     if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
         value = value.tolist()
     if not isinstance(value, list | tuple | range):
         return None
-    # JSON and TOML take no numbers of numpy.
-    return tuple(one.item() if getattr(one, "shape", None) == () else one for one in list[Any](value))
+    return tuple(map(as_scalar, list[Any](value)))
 
 
 def _is_wanted(where: Where, place: dict[str, Any]) -> bool:

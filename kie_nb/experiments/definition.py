@@ -8,14 +8,11 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Required
-
-from pydantic import ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
+from typing import Any
 
 from .. import frontend
 from ..addresses import shareable_value
-from ..bounds import MAX_JSON, Text
+from ..bounds import MAX_JSON
 from ..errors import InvalidRequest
 from ..home import open_file
 from ..presenter import agreed
@@ -24,36 +21,11 @@ from ..requests.sources import is_url, unwrapped
 from ..saved import SavedFile
 from ..settings import start_folder
 from ..tables import counted
+from .definition_file import VERSION, checked
 from .grid import Grid
 
-VERSION = 1
 SHOWN_DIFFERENCES = 3
 _RANGE_FROM = 3  # shorter runs of numbers read better as they are
-
-# What `plain` leaves of a value; a date, a table or a list has no meaning on an axis.
-_Value = (
-    Annotated[str, Strict()]
-    | Annotated[bool, Strict()]
-    | Annotated[int, Strict()]
-    | Annotated[float, Strict(), Field(allow_inf_nan=False)]
-)
-
-
-@with_config(ConfigDict(extra="forbid"))
-class _Shape(TypedDict, total=False):
-    """A definition as it is stored; a file or a row is not trusted."""
-
-    kie_nb: Required[Literal[1]]
-    name: Required[Text]
-    model: Text
-    repeats: Annotated[int, Strict()]
-    zip: list[list[Text]]
-    fixed: dict[Text, _Value]
-    axes: dict[Text, list[_Value]]
-    dropped: list[dict[Text, _Value]]
-
-
-_SHAPE = TypeAdapter(_Shape)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,21 +54,9 @@ class Definition:
         }
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Definition:
-        """What `to_json` gave; InvalidRequest for what is no definition, or one of a newer kie_nb."""
-        if kept.get("kie_nb") != VERSION:
-            words = f"This is not an experiment definition that this version reads (kie_nb = {kept.get('kie_nb')!r})."
-            hint = "it needs kie_nb = 1, a name, and [fixed] and [axes]"
-            raise InvalidRequest(words, hint=hint, charged="")
-        try:
-            _SHAPE.validate_python(kept)
-        except ValidationError as exc:
-            error = exc.errors(include_url=False)[0]
-            where = ".".join(map(str, error["loc"][:2]))
-            wrong = {"missing": "is missing", "extra_forbidden": "is unknown"}.get(error["type"], "is wrong")
-            hint = "values are text, numbers, true or false; an axis is a list of them"
-            words = f"The definition cannot be read: {where} {wrong}."
-            raise InvalidRequest(words, hint=hint, charged="") from None
+    def from_json(cls, kept: Mapping[str, Any], *, text: str = "", file: str = "") -> Definition:
+        """What `to_json` gave; InvalidRequest for what is no definition, as `checked` words it."""
+        kept = checked(kept, text=text, file=file)
         return cls(
             name=kept["name"],
             model=kept.get("model", ""),
@@ -158,7 +118,8 @@ class Definition:
                 content = file.read(MAX_JSON + 1)
             if len(content) > MAX_JSON:
                 raise InvalidRequest(f"{name} is too long for a definition.", charged="")
-            kept = tomllib.loads(content.decode("utf-8-sig"))  # editors on Windows mark UTF-8
+            text = content.decode("utf-8-sig")  # editors on Windows mark UTF-8
+            kept = tomllib.loads(text)
         except OSError as exc:
             raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
         except ValueError as exc:  # of TOML, of UTF-8, or of a number with thousands of digits
@@ -166,7 +127,7 @@ class Definition:
         except RecursionError:
             raise InvalidRequest(f"{name} is nested too deeply.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
-        definition, outside = cls.from_json(kept)._with_pictures_of(here)  # noqa: SLF001 - our own
+        definition, outside = cls.from_json(kept, text=text, file=name)._with_pictures_of(here)  # noqa: SLF001 - our own
         if outside and not allow_outside:
             _agree(name, outside)
         return definition

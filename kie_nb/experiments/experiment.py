@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from .. import presenter
 from .. import settings as settings_
+from ..bounds import as_scalar
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.waiting import wait_async, wait_blocking
@@ -25,7 +26,7 @@ from ..saved import SavedFile
 from ..text import in_line, say
 from ..wording import Experiment as Words
 from . import data, exports
-from .cell_requests import as_axis, check_pictures, prepare_cells
+from .cell_requests import as_axis, check_pictures, check_values, prepare_cells
 from .data import Cell
 from .definition import Definition
 from .grid import Grid, Where
@@ -76,9 +77,14 @@ class Experiment:
     ) -> None:
         if not name.strip():
             raise InvalidRequest("An experiment needs a name.", charged="")
+        if where is not None and not callable(where):
+            hint = "where=lambda at: at['seed'] != 3; a placeholder or an axis needs another name"
+            raise InvalidRequest(f"where={where!r} is no function of a cell's place.", hint=hint, charged="")
+        asked = {key: as_scalar(value) for key, value in asked.items()}
+        check_values(asked)
         axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
         fixed = {key: value for key, value in asked.items() if key not in axes}
-        grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=repeats)
+        grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=as_scalar(repeats))
         self._set_up(Definition(name=name.strip(), model=model or DEFAULT_MODEL, grid=grid), where)
 
     def _set_up(self, asked: Definition, where: Where | None = None) -> None:

@@ -1,6 +1,6 @@
 """Axes → cells: what an experiment asks for; no I/O.
 
-An axis is a field of the model, the picture, or a placeholder in the prompt: `{who}` takes the values of the axis `who`.
+An axis is a field of the model, the picture, or a placeholder in a prompt: `{who}` takes the values of the axis `who`.
 Axes are crossed; those that are zipped go along side by side.
 """
 
@@ -15,9 +15,13 @@ from typing import Any
 
 from ..catalogue import nearest
 from ..errors import InvalidRequest
+from ..tables import counted
 
 MAX_CELLS = 100_000  # at 60 credits each that is $30,000: a slip of the keyboard, not a wish
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
+FILLED = ("prompt", "negative_prompt")  # the fields whose placeholders are filled
+RESERVED = frozenset({"name", "model", "zip", "where", "repeats"})  # arguments of `Experiment`, so no axes
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:![rsa])?(?::[^{}]*)?)\}")
+_WIDE = re.compile(r"\d{4}")  # as many signs are no number, but a slip
 
 Axes = Mapping[str, Sequence[Any]]
 Where = Callable[[dict[str, Any]], bool]
@@ -85,28 +89,39 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
     """Remarks on what looks like a placeholder and is sent as it is typed; refused where it is like one that is filled."""
     placeholders = [name for name in (*grid.axes, *grid.fixed) if name not in fields]
     remarks: list[str] = []
-    for name in _named(grid, "prompt"):
+    for name in _named(grid, *FILLED):
         if name in placeholders:
             continue
+        if name in RESERVED:
+            hint = f"call it by another name, such as {{a_{name}}}, in the prompt and as the axis"
+            words = f"A prompt has {{{name}}}: {name} is an argument of Experiment and cannot be an axis."
+            raise InvalidRequest(words, hint=hint)
         near = nearest(name, placeholders)
         if near != ".":
             hint = "every cell would be sent, and paid for, with the braces in it"
             raise InvalidRequest(f"A prompt has {{{name}}}, but no axis has this name{near}", hint=hint)
         remarks.append(f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}.")
     remarks += [
-        f"{{{name}}} stays in {field_} as it is typed: the prompt alone is filled."
+        f"{name} has {len(values)} values, {counted(different, 'different one')}: equal values are one cell."
+        for name, values in grid.axes.items()
+        if not any(name in group for group in grid.zipped)
+        and (different := len(set(map(identity, values)))) < len(values)
+    ]
+    remarks += [
+        f"{{{name}}} stays in {field_} as it is typed: only prompts are filled."
         for field_ in fields
-        if field_ != "prompt"
+        if field_ not in FILLED
         for name in _named(grid, field_)
         if name in placeholders
     ]
     return tuple(remarks)
 
 
-def _named(grid: Grid, field_: str) -> list[str]:
-    """The names in braces in the texts of a field."""
-    texts = [text for text in (*grid.axes.get(field_, ()), grid.fixed.get(field_)) if isinstance(text, str)]
-    return list(dict.fromkeys(name for text in texts for name in _PLACEHOLDER.findall(text)))
+def _named(grid: Grid, *fields: str) -> list[str]:
+    """The names in braces in the texts of *fields*."""
+    values = (value for name in fields for value in (*grid.axes.get(name, ()), grid.fixed.get(name)))
+    texts = (text for text in values if isinstance(text, str))
+    return list(dict.fromkeys(name for text in texts for name, _ in _PLACEHOLDER.findall(text)))
 
 
 def identity(value: Any) -> Any:
@@ -117,10 +132,10 @@ def identity(value: Any) -> Any:
 
 
 def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one rule after the other
-    """The names that are placeholders of the prompt."""
+    """The names that are placeholders of the prompts."""
     if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
         raise InvalidRequest(f"repeats={grid.repeats!r}: use a whole number above 0.")
-    named = _named(grid, "prompt")
+    named = _named(grid, *FILLED)
     placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
     for name in placeholders:
         if name not in named:
@@ -168,9 +183,25 @@ def _fill(values: dict[str, Any], placeholders: set[str]) -> tuple[dict[str, Any
         if name not in placeholders:
             return found[0]  # a brace that was meant as one
         used.add(name)
-        return str(values[name])
+        return _shown(values[name], found[0], found[2])
 
     asked = {name: value for name, value in values.items() if name not in placeholders and value is not None}
-    if isinstance(asked.get("prompt"), str):
-        asked["prompt"] = _PLACEHOLDER.sub(fill, asked["prompt"])
+    for name in FILLED:
+        if isinstance(asked.get(name), str):
+            asked[name] = _PLACEHOLDER.sub(fill, asked[name])
     return asked, used
+
+
+def _shown(value: Any, typed: str, form: str) -> str:
+    """*value* as the *form* of a placeholder asks for, such as `:.2f`."""
+    if not form:
+        return str(value)
+    try:
+        if not _WIDE.search(form):
+            return f"{{0{form}}}".format(value)
+    except (ValueError, TypeError):
+        pass
+    words = f"{typed} cannot be filled with {value!r}."
+    raise InvalidRequest(
+        words, hint="a form is that of Python, such as {n:.2f} or {n:03d}, and fits each value"
+    ) from None

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, Self
 from weakref import WeakSet
 
 from .. import errors
+from ..bounds import as_scalar
 from ..engine.transitions import cancel_unsent
 from ..errors import BudgetExceeded, InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
@@ -50,7 +51,7 @@ class Limits:
 
     def changed(self, **given: Any) -> Self:
         """These with those *given*; `NOT_GIVEN` leaves one as it is. What would buy nothing or stop at once is refused."""
-        given = {name: value for name, value in given.items() if value is not NOT_GIVEN}
+        given = {name: as_scalar(value) for name, value in given.items() if value is not NOT_GIVEN}
         for name, value in given.items():
             if name == "max_credits":
                 check_number(value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import presenter
-from ..bounds import MAX_TEXT, MAX_WORD, can_be_kept
+from ..bounds import MAX_TEXT, MAX_WORD, as_scalar, can_be_kept
 from ..engine.record import Record
 from ..engine.transitions import cancel_unsent
 from ..engine.waiting import wait_async, wait_blocking
@@ -118,9 +118,10 @@ class Run(Record):
         Raises:
             InvalidRequest: for another number.
         """
+        stars = as_scalar(stars)
         if stars is not None and (isinstance(stars, bool) or stars not in range(1, 6)):
             raise InvalidRequest(f"Rating {stars!r}: use 1 to 5.", charged="")
-        return self._mark(rating=stars)
+        return self._mark(rating=None if stars is None else int(stars))
 
     def _mark(self, **words: Any) -> Run:
         self.ledger.mark(self.id, **words)

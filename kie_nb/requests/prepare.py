@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .. import settings as settings_
+from ..bounds import as_scalar
 from ..catalogue import SEED_MAX, Estimate, Request, build_request
 from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger import NewRun, owner
@@ -57,6 +58,7 @@ def build(
 ) -> Prepared:
     """The request that *asked* and *picture* make; InvalidRequest if it cannot be sent as it is."""
     replicate, experiment = asked.pop("replicate", 0), asked.pop("experiment", None)
+    asked = {name: as_scalar(value) for name, value in asked.items()}
     request = build_request(image=picture.identity if picture else None, **asked)
     if replicate:
         request = replace(request, replicate=replicate)
@@ -103,6 +105,7 @@ def check(prepared: Prepared, max_credits: float | None) -> None:
 
 def check_number(max_credits: object) -> None:
     """Refuse a limit that would limit nothing, or that a text stands for."""
+    max_credits = as_scalar(max_credits)
     is_number = isinstance(max_credits, int | float) and not isinstance(max_credits, bool)
     if max_credits is not None and not (is_number and max_credits >= 0):  # type: ignore[operator]  # nan is not
         words = f"max_credits={max_credits!r}: use a number of credits."

@@ -15,8 +15,6 @@ REFUSED = {
     "dropped is a number": f"{HEAD}dropped = 5\n{BODY}",
     "dropped is numbers": f"{HEAD}dropped = [1]\n{BODY}",
     "dropped at a list": f"{HEAD}dropped = [{{seed = [1]}}]\n{BODY}",
-    "an axis is a number": f'{HEAD}[fixed]\nprompt = "a"\n[axes]\nseed = 5\n',
-    "an axis is a text": f'{HEAD}[fixed]\nprompt = "a"\n[axes]\nseed = "12"\n',
     "an axis is a table": f'{HEAD}[fixed]\nprompt = "a"\n[axes.seed]\na = 1\n',
     "an axis of dates and tables": f'{HEAD}[fixed]\nprompt = "a {{w}}"\n[axes]\nw = [1979-05-27, {{a = 1}}]\n',
     "an axis without numbers": f'{HEAD}[fixed]\nprompt = "a {{w}}"\n[axes]\nw = [nan, inf]\n',

@@ -125,3 +125,44 @@ def test_braces_where_nothing_is_filled_are_said_and_sent():
     """A prompt of code is no mistake; who forgot the axis hears of it before each cell is paid for."""
     (said,) = left_over(Grid(axes={"seed": [1]}, fixed={"prompt": "{x}", "resolution": "{y}"}), FIELDS)
     assert said.startswith("{x} stays in the prompt as it is typed")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "value", "filled"),
+    [
+        ("{n:.2f} m", 0.5, "0.50 m"),
+        ("{n:03d}", 7, "007"),
+        ("{n:>4}|", "ox", "  ox|"),
+        ("{n!r}", "ox", "'ox'"),
+        ("{n}", 0.5, "0.5"),
+    ],
+)
+def test_a_placeholder_takes_the_forms_of_python(prompt, value, filled):
+    """They were sent as typed, and paid for."""
+    (cell,) = asked(Grid(axes={"n": [value]}, fixed={"prompt": prompt}))
+    assert cell["prompt"] == filled
+
+
+@pytest.mark.parametrize(("prompt", "value"), [("{n:.2f}", "ox"), ("{n:d}", 0.5), ("{n:99999d}", 1)])
+def test_a_form_that_does_not_fit_is_refused_by_name(prompt, value):
+    """Nor is a gigabyte of blanks made."""
+    with pytest.raises(InvalidRequest, match=r"{n:.*} cannot be filled with"):
+        asked(Grid(axes={"n": [value]}, fixed={"prompt": prompt}))
+
+
+def test_a_negative_prompt_is_filled_too():
+    """And its placeholder need not be in the prompt."""
+    grid = Grid(axes={"what": ["rain", "snow"]}, fixed={"prompt": "Waves", "negative_prompt": "{what}"})
+    found = [cell.asked for cell in expand(grid, (*FIELDS, "negative_prompt"))]
+    assert [(cell["prompt"], cell["negative_prompt"]) for cell in found] == [
+        ("Waves", "rain"),
+        ("Waves", "snow"),
+    ]
+
+
+def test_equal_values_of_an_axis_are_said_to_be_one_cell():
+    """Axes that go side by side may repeat."""
+    (said,) = left_over(Grid(axes={"seed": [1, 1, 2]}, fixed={"prompt": "Waves"}), FIELDS)
+    assert said == "seed has 3 values, 2 different ones: equal values are one cell."
+    zipped = Grid(axes={"seed": [1, 1], "duration": [5, 10]}, zipped=(("seed", "duration"),))
+    assert left_over(zipped, FIELDS) == ()

@@ -1,0 +1,150 @@
+"""A definition file buys what it says: a plain value is one value, and what would have no effect is refused by line, key and fix."""
+
+import re
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.experiments.definition_file import checked, line_of
+
+HEAD = 'kie_nb = 1\nname = "x"\nmodel = "wan/2-5-text-to-video"\n'
+FIXED = '[fixed]\nprompt = "The {who} smiles"\n'
+REFUSED = {
+    "unknown key": (f"{HEAD}seed = 3\n{FIXED}", 4, "seed is not a key", r"move seed there"),
+    "slip in a key": (f"{HEAD}repeat = 3\n{FIXED}", 4, "repeat is not a key", "did you mean repeats"),
+    "unknown table": (f"{HEAD}[axis]\nseed = [1]\n", 4, "axis is not a key", "did you mean axes"),
+    "name twice": (
+        f'{HEAD}{FIXED}who = "cat"\n[axes]\nwho = ["ox"]\n',
+        6,
+        "under .fixed. and under",
+        "remove one",
+    ),
+    "list under fixed": (
+        f"{HEAD}{FIXED}seed = [1, 2]\n",
+        6,
+        "seed under .fixed. is a list",
+        r"under \[axes\]",
+    ),
+    "table under fixed": (
+        f"{HEAD}{FIXED}who = {{a = 1}}\n",
+        6,
+        "who under .fixed. is a table",
+        "values are text",
+    ),
+    "table as an axis": (
+        f"{HEAD}{FIXED}[axes]\nseed = {{range = 3}}\n",
+        7,
+        "seed .* is a table",
+        r"seed = \[1, 2, 3\]",
+    ),
+    "date as an axis": (
+        f"{HEAD}{FIXED}[axes]\nwho = [1979-05-27]\n",
+        7,
+        "who .* has a date",
+        "values are text",
+    ),
+    "no number": (f"{HEAD}{FIXED}[axes]\nseed = [1, nan]\n", 7, "seed .* has nan", "values are text"),
+    "axes is a list": (f"{HEAD}axes = [1]\n{FIXED}", 4, "axes is a list", r"\[axes\] on a line"),
+    "repeats is a text": (f'{HEAD}repeats = "2"\n{FIXED}', 4, "repeats is a text", "repeats = 2"),
+    "no name": (f"kie_nb = 1\n{FIXED}", 0, "name is missing", 'add name = "smile"'),
+    "empty name": (f'kie_nb = 1\nname = " "\n{FIXED}', 2, "the name is empty", 'name = "smile"'),
+    "no version": (FIXED, 0, "no kie_nb = 1", "kie_nb = 1"),
+    "newer version": (f'kie_nb = 2\nname = "x"\n{FIXED}', 1, "kie_nb = 2", "kie_nb = 1"),
+    "dropped value": (
+        f'{HEAD}{FIXED}[axes]\nwho = ["cat", "ox"]\n[[dropped]]\nwho = "cta"\n',
+        9,
+        "who = 'cta', and no cell has that",
+        "did you mean 'cat'",
+    ),
+    "dropped name": (
+        f'{HEAD}{FIXED}[axes]\nwho = ["cat", "ox"]\n[[dropped]]\nwho = "ox"\n[[dropped]]\nwhoo = "cat"\n',
+        11,
+        "whoo = 'cat', and no cell has that",
+        "did you mean 'who'",
+    ),
+    "dropped nothing": (f"{HEAD}{FIXED}[axes]\nseed = [1]\n[[dropped]]\n", 8, "dropped is a list", "dropped"),
+}
+
+
+def load(tmp_path, text):
+    file = tmp_path / "smile.toml"
+    file.write_text(text)
+    return kie.Experiment.load(file)
+
+
+@pytest.mark.parametrize(("text", "line", "words", "fix"), REFUSED.values(), ids=REFUSED)
+def test_what_has_no_effect_is_refused_by_line_key_and_fix(tmp_path, text, line, words, fix):
+    """Before anything is priced or sent."""
+    with pytest.raises(kie.InvalidRequest, match=words) as refused:
+        load(tmp_path, text)
+    assert refused.value.message.startswith(f"smile.toml, line {line}: " if line else "smile.toml: ")
+    assert re.search(fix, refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("axes", "axis"),
+    [
+        ('who = "ox"', ["ox"]),
+        ("who = 5", [5]),
+        ("who = true", [True]),
+        ('who = ["ox", "cat"]', ["ox", "cat"]),
+    ],
+)
+def test_a_plain_value_of_an_axis_is_one_value(tmp_path, axes, axis):
+    """A text is not its letters."""
+    exp = load(tmp_path, f"{HEAD}{FIXED}[axes]\n{axes}\n")
+
+    assert list(exp.definition.grid.axes["who"]) == axis
+    assert len(exp) == len(axis)
+
+
+def test_one_zipped_group_needs_no_brackets_of_its_own():
+    """As in Python."""
+    assert checked({"kie_nb": 1, "name": "x", "zip": ["a", "b"]})["zip"] == [["a", "b"]]
+
+
+def test_a_part_of_a_place_drops_all_cells_that_have_it(tmp_path):
+    """And a place that the grid does not have is refused: the cell that was meant would be bought."""
+    axes = '[axes]\nwho = ["cat", "ox", "cow"]\nseed = [1, 2]\n'
+    dropped = '[[dropped]]\nwho = "ox"\n[[dropped]]\nwho = "cow"\nseed = 2\n'
+    places = [tuple(place.values()) for place, _ in load(tmp_path, f"{HEAD}{FIXED}{axes}{dropped}").cells()]
+    assert places == [("cat", 1), ("cat", 2), ("cow", 1)]
+
+    zipped = f'{HEAD}zip = ["who", "seed"]\n{FIXED}[axes]\nwho = ["cat", "ox"]\nseed = [1, 2]\n'
+    with pytest.raises(kie.InvalidRequest, match=r"names no cell of the grid: who = 'ox', seed = 1"):
+        load(tmp_path, f'{zipped}[[dropped]]\nwho = "ox"\nseed = 1\n')
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (["name"], 1),
+        (["fixed", "prompt"], 4),
+        (["axes", "a key"], 10),
+        (["axes", "seed", 3, "int"], 11),
+        (["dropped", 0, "who"], 13),
+        (["dropped", 1, "who"], 15),
+        (["dropped", 1, "sed"], 14),
+        (["missing"], None),
+    ],
+)
+def test_a_line_is_found_by_its_key(path, line):
+    """Lines of a text that look like keys are none."""
+    text = (
+        'name = "x"\n'
+        "[fixed]  # stays\n"
+        "# who = 1\n"
+        'prompt = """\n'
+        "[axes]\n"
+        "seed = 1\n"
+        '"""\n'
+        "\n"
+        "[axes]\n"
+        '"a key" = [1]\n'
+        "seed = [1,\n"
+        "[[dropped]]\n"
+        "who = 1\n"
+        "[[dropped]]\n"
+        "who = 2\n"
+    )
+    assert line_of(text, path) == line
