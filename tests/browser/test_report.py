@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 import kie_nb as kie
 from kie_nb.simulator import Fault, Simulator
@@ -82,6 +83,9 @@ def test_a_report_plays_from_disk(simulator, chromium, open_report, tmp_path, em
             assert {url.split(":")[0] for url in asked} <= {"file", "data"}
             assert all(str(tmp_path / "elsewhere") in url for url in asked if url.startswith("file:"))
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            wall = page.locator(".kie-wall").bounding_box()
+            assert wall["y"] < 200  # it begins with the videos
+            assert Axe().run(page).response["violations"] == []
             chromium.picture(f"report-{scheme}-{embed_mb}", page)
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from labdriver import Notebook, write_notebook
 from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after, pictures_of_a_play
 from wallstudio import DEFINE, SECONDS, make_studio
@@ -374,14 +375,19 @@ def test_a_shorter_video_holds_its_last_frame(chromium, studio):
 
 
 def test_a_saved_page_is_dark_where_the_reader_is(page, chromium):
-    """And what came from outside is text there, whatever it says."""
+    """And what came from outside is text there, whatever it says; axe finds nothing in either."""
     chromium.picture("wall-light", page)
+    assert Axe().run(page).response["violations"] == []
     light = page.evaluate("() => getComputedStyle(document.querySelector('.kie-wall')).backgroundColor")
     page.emulate_media(color_scheme="dark")
     dark = page.evaluate("() => getComputedStyle(document.querySelector('.kie-wall')).backgroundColor")
     chromium.picture("wall-dark", page)
+    assert Axe().run(page).response["violations"] == []
     page.set_viewport_size({"width": 900, "height": 900})
     chromium.picture("wall-900", page)
+    tile, heading = (page.locator(each).first.bounding_box() for each in (".kw-tile", ".kw-rowheader"))
+    assert 3 * tile["width"] > 0.9 * (900 - 2 * 16)  # tiles get the room: their row is named above them
+    assert heading["y"] + heading["height"] <= tile["y"]
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.emulate_media(color_scheme="light")
 
