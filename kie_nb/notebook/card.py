@@ -33,7 +33,7 @@ from .ticker import ticker
 
 log = logging.getLogger("kie_nb")
 FLUSH_S = 0.2  # at most five updates a second; dropped ones never come back (the server drops above 1000 messages/s)
-TICK_S = 9.5  # the page's clock runs by itself; this tells it that the kernel lives, and what a reloaded page begins with
+TICK_S = 14.0  # the page's clock runs by itself; this tells it that the kernel lives, and what a reloaded page begins with
 REWRITE_S = 2.0  # after the last star: the page may hold megabytes
 LARGEST_FILE = 200_000_000  # bytes in one message
 

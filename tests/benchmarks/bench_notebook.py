@@ -69,6 +69,7 @@ class Kernel:
             "HOME": str(folder),
             "IPYTHONDIR": str(folder / "ipython"),
             "KIE_NB_STATE": str(folder / "state"),
+            "VOILA_REQUEST_URL": "",  # somebody watches: else there are no cards
         }
         self._manager = KernelManager(kernel_name="python3")
         self._manager.start_kernel(
