@@ -53,7 +53,7 @@ def to_frame(exp: Source) -> Any:
     try:
         import pandas as pd
     except ImportError:
-        raise KieError("Pandas is not installed here.", hint="pip install pandas") from None
+        raise KieError("pandas is not installed here.", hint="pip install pandas") from None
     return pd.DataFrame(data.rows(_written(exp.records())))
 
 

@@ -149,9 +149,9 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
     for group in grid.zipped:
         for name in group:
             if name not in grid.axes:
-                raise InvalidRequest(f"Zip names {name!r}, which is no axis{nearest(name, grid.axes)}")
+                raise InvalidRequest(f"zip names {name!r}, which is no axis{nearest(name, grid.axes)}")
             if name in seen:
-                raise InvalidRequest(f"Zip names {name!r} twice.")
+                raise InvalidRequest(f"zip names {name!r} twice.")
             seen.add(name)
         lengths = {name: len(grid.axes[name]) for name in group}
         if len(set(lengths.values())) > 1:

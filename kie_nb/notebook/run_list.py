@@ -70,7 +70,7 @@ class RunList(Sequence[Run]):
         try:
             import pandas as pd
         except ImportError:
-            raise KieError("Pandas is not installed here.", hint="pip install pandas") from None
+            raise KieError("pandas is not installed here.", hint="pip install pandas") from None
         return pd.DataFrame([facts(run) for run in self], columns=list(FACTS))
 
 
