@@ -53,7 +53,7 @@ def as_html(
 
     def style(column: int) -> str:
         if column == wide:
-            return f"{_CELL};width:100%;min-width:9em;overflow-wrap:anywhere"
+            return f"{_CELL};width:100%;min-width:7em;overflow-wrap:anywhere"
         may_wrap = wide is None and column > 0
         return f"{_CELL};{'overflow-wrap:anywhere' if may_wrap else 'white-space:nowrap'}"
 

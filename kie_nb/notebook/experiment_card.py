@@ -71,12 +71,21 @@ class ExperimentCard:
         self.button = self._button(Words.STOP_BUYING, Words.STOP_BUYING_TIP, self._stop)
         self.wall = self._button(Words.SHOW_WALL, Words.SHOW_WALL_TIP, self._show_wall)
         self.report = self._button(Words.WRITE_REPORT, Words.WRITE_REPORT_TIP, self._write_report)
-        row = kit.HBox(
+        self.row = kit.HBox(
             [self.button, self.wall, self.report], layout=kit.Layout(flex_flow="row wrap", margin="6px 0 0 0")
         )
-        self.below = kit.VBox([])
+        self.below = kit.VBox([], layout=kit.Layout(margin="8px 0 0 0"))
         self._wall: LiveWall | None = None
-        parts = [self.head, self.squares, self.grid.widget, self.foot, self.said, row, self.note, self.below]
+        parts = [
+            self.head,
+            self.squares,
+            self.grid.widget,
+            self.foot,
+            self.said,
+            self.row,
+            self.note,
+            self.below,
+        ]
         self.box = kit.VBox(parts, layout=shared_layout("box"))
         for name in (page.LIVE_CLASS, LIVE, "kie"):
             self.box.add_class(name)
@@ -120,7 +129,7 @@ class ExperimentCard:
                 )
                 self._over = True
                 ticker().discard(self)
-                self.button.layout = shared_layout("gone")
+                self.row.children = (self.wall, self.report)
                 if self._output is not None:
                     self._output.update(static)
             self._failures = 0
@@ -179,7 +188,9 @@ class ExperimentCard:
         path = await self._made(self.report, functools.partial(self.exp.report, start_folder() / name))
         if path is not None:
             size = Words.REPORT_SIZE.format(megabytes=f"{path.stat().st_size / 1e6:.1f}")
-            self._tell(html("{} {} {}", Words.REPORT_WRITTEN, tables.link(name, name), size))
+            self._tell(
+                html("{} {} {}", Words.REPORT_WRITTEN, tables.link(name, html("<u>{}</u>", name)), size)
+            )
 
     async def _made(self, button: Any, make: Callable[[], T]) -> T | None:
         """What *make* gives, in a worker; its button is off meanwhile, and an error stands below it."""

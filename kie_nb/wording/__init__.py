@@ -111,7 +111,7 @@ class Experiment(Common):
     SHOW_WALL_TIP = "All videos side by side, in lock step"
     WRITE_REPORT = "Write report"
     WRITE_REPORT_TIP = "One HTML file beside the notebook, with the videos in it"
-    WORKING = "Working…"
+    WORKING = "Working… With many videos this takes a while."
     REPORT_WRITTEN = "Report written:"
     REPORT_SIZE = "({megabytes} MB)"
     NOT_RATED = "No run is rated yet. Rate one: exp.runs[0].rate(5), or by the stars of its card, the gallery or exp.wall()."
