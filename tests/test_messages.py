@@ -5,7 +5,7 @@ import re
 from messages import messages
 
 # A message may begin with what it is about, as it is typed: a field, an option, a file, a library.
-AS_TYPED = re.compile(r"[{%`.]|--?[\w{]|\w+(?:\.\w+)*[=/(.]|\w*_\w+|(?:zip|pandas) ")
+AS_TYPED = re.compile(r"[{%`.[]|--?[\w{]|\w+(?:\.\w+)*[=/(.]|\w*_\w+|(?:zip|pandas) ")
 ERRORS = [message for message in messages() if message.is_error]
 
 
