@@ -155,7 +155,7 @@ class Experiment:
         self._cells.channel()
         store, via = self._cells.store, self._made_for.via
         stored, before = store.definition(self.name), store.places(self.name)
-        refused = refusal(self.definition, stored, before, self._cells.cells)
+        refused = refusal(self.definition, stored, before, self._cells.cells, self._cells.unbought())
         remarks = [f"{via} answers"] if via else []
         if refused is not None:  # a plan of what cannot be bought would promise too much
             remarks.append(f"run() would refuse it: {refused.message} {refused.hint}.")

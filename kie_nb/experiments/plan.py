@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,19 +11,37 @@ from .. import settings as settings_
 from .. import tables
 from ..addresses import shareable_value
 from ..catalogue import USD_PER_CREDIT
+from ..ledger.states import WORDS, State
 from ..markup import Html, joined
 from ..notice import is_new
 from ..text import visible
 from ..wording import Experiment as Words
 from .cell_requests import PlannedCell, credits_of
 from .definition import short
-from .status import GONE_WORDS, TO_BUY, words_of
+from .status import FAILED, GONE, is_to_buy, state_of, words_of
 
 if TYPE_CHECKING:
     from ..catalogue import Request
     from ..ledger import Standing
 
 SHOWN = 60
+
+
+_TO_BUY, _FAILED = "to buy", "failed (retry_failed=True asks again)"
+
+
+def _standing(row: Standing | None) -> str:
+    """What a plan counts a cell as."""
+    if row is None or is_to_buy(row):
+        return _TO_BUY
+    if row.state in FAILED:
+        return _FAILED
+    return f"{words_of(row)} (run() fetches it again)" if state_of(row) == GONE else words_of(row)
+
+
+def _order(counted: tuple[str, int]) -> int:
+    """What is done first, what is to be bought last."""
+    return {WORDS[State.FETCHED]: 0, _FAILED: 2, _TO_BUY: 3}.get(counted[0], 1)
 
 
 def untold(name: str, remarks: Iterable[str]) -> tuple[str, ...]:
@@ -49,7 +68,7 @@ class Plan:
     @property
     def _to_buy(self) -> list[PlannedCell]:
         pairs = zip(self.cells, self.rows, strict=True)
-        return [cell for cell, row in pairs if row is None or row.state in TO_BUY]
+        return [cell for cell, row in pairs if is_to_buy(row)]
 
     @property
     def missing(self) -> int:
@@ -80,11 +99,11 @@ class Plan:
 
     @property
     def _rest(self) -> str:
-        missing, gone = self.missing, sum(1 for row in self.rows if row is not None and row.is_gone)
-        fetch = f" ({gone} {GONE_WORDS}: run fetches {'it' if gone == 1 else 'them'} again)" if gone else ""
+        counts = Counter(_standing(row) for row in self.rows)
+        states = ", ".join(f"{count} {words}" for words, count in sorted(counts.items(), key=_order))
         also = f"; the first {SHOWN} are shown" if len(self.cells) > SHOWN else ""
         within = f", sent within {tables.clock(self.sending_s)}" if self.sending_s else ""
-        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {len(self.cells) - missing} exist{fetch}{within}{also}"
+        return f"{self.name}: {tables.counted(len(self.cells), 'cell')}, {states}{within}{also}"
 
     @property
     def _axes(self) -> list[str]:

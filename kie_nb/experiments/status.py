@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from .. import tables
 from ..catalogue import USD_PER_CREDIT
 from ..engine.timing import usual_of
-from ..ledger import Standing
+from ..errors import OutOfCredits
+from ..ledger import RunRow, Standing
 from ..ledger.money import BILLED, Figures
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..settings import WINDOW_S
@@ -106,8 +107,14 @@ class Status:
 
     @property
     def _money(self) -> str:
+        no_price = self.estimate is None and not self.spent  # what has no known price does not cost 0
         if self.is_simulated:
-            return f"simulated, free (at Kie.ai about {self.spent if self.estimate is None else self.estimate:g} credits)"
+            credits_ = self.spent if self.estimate is None else self.estimate
+            return (
+                "simulated, free" if no_price else f"simulated, free (at Kie.ai about {credits_:g} credits)"
+            )
+        if no_price and not self.reserved and not self.at_risk:
+            return "price not known here"
         estimate = f" of about {self.estimate:g}" if self.estimate is not None else ""
         risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
         held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
@@ -130,12 +137,29 @@ def words_of(row: Standing) -> str:
     return f"{words}, damaged" if row.is_damaged and state != GONE else words
 
 
-def is_wanted(state: str, *, retry_failed: bool) -> bool:
-    """Whether a cell in *state* is asked for (again).
+def is_unpaid(row: Standing | RunRow) -> bool:
+    """Whether the service refused it for want of credits: it is asked for again like one that was never sent."""
+    return row.state == State.REFUSED and (row.error or {}).get("class") == OutOfCredits.__name__
+
+
+def is_bought(row: Standing | RunRow | None) -> bool:
+    """Whether a run stands for its cell: one that failed, or was never sent, does not."""
+    return row is not None and row.state not in TO_BUY | FAILED
+
+
+def is_to_buy(row: Standing | RunRow | None) -> bool:
+    """Whether the cell of *row* is bought like one without a run."""
+    return row is None or row.state in TO_BUY or is_unpaid(row)
+
+
+def is_wanted(row: Standing | RunRow | None, *, retry_failed: bool) -> bool:
+    """Whether the cell of *row* is asked for (again).
 
     An intention of a living process is joined by asking; one whose owner process is dead is sent.
     """
-    return state in TO_BUY | {State.INTENT} or (retry_failed and state in FAILED)
+    if row is None or is_to_buy(row):
+        return True
+    return row.state == State.INTENT or (retry_failed and row.state in FAILED)
 
 
 def status_of(

@@ -21,7 +21,7 @@ from ..requests.provenance import here
 from .cell_requests import Cells, credits_of, with_seed
 from .definition import SHOWN_DIFFERENCES, Definition, differences
 from .runner import check_limit
-from .status import is_wanted
+from .status import is_bought, is_wanted
 
 T = TypeVar("T")
 Place = dict[str, Any]
@@ -122,25 +122,36 @@ class CellRuns:
         """Store *asked* and its cells, or refuse a definition that differs from the stored one, in one transaction.
 
         Args:
-            extend: Keep the earlier cells too. They stay in the ledger under this name; the grid is the new one's.
+            extend: Keep the earlier cells that were bought, too. They stay in the ledger under this name; the grid is the new one's.
             drawn: The user gave no seed: the stored one counts.
         """
-        cells = self.cells
+        cells, unbought = self.cells, self.unbought()
 
         def decide(stored: Stored, before: Places) -> Change:
             nonlocal asked, cells
             if drawn:
                 asked, cells = _with_stored_seed(asked, cells, stored)
-            refused = None if extend else refusal(asked, stored, before, cells)
+            refused = None if extend else refusal(asked, stored, before, cells, unbought)
             if refused is not None:
                 raise refused
             definition, ours = asked.to_json(), {key: cell.place for key, cell in cells.items()}
-            places = ours if ours.keys() >= before.keys() else {**before, **ours}
+            is_part = ours.keys() <= before.keys()
+            # Cells that were never bought are forgotten with the grid that had them.
+            kept = {key: at for key, at in before.items() if is_part or key in ours or key not in unbought}
+            places = ours if ours.keys() >= kept.keys() else {**kept, **ours}
             return None if places == before and stored == definition else (definition, places)
 
         self.store.change(asked.name, decide)
         self.cells = cells
         return asked
+
+    def unbought(self) -> frozenset[str]:
+        """The stored cells that no run stands for: another grid may leave them out."""
+        before = self.store.places(self._name)
+        if before.keys() <= self.cells.keys():
+            return frozenset()
+        found = self.store.standings(list(before))
+        return frozenset(key for key in before if not is_bought(found.get(key)))
 
     def keep_seed(self, asked: Definition) -> Definition:
         """Store a drawn seed before a file names it: who draws one later gets it. Returns what `keep` does."""
@@ -167,7 +178,7 @@ class CellRuns:
         todo = [
             (replace(cell.prepared, channel=channel, origin=origin), row)
             for cell, row in zip(self.cells.values(), rows, strict=True)
-            if row is None or is_wanted(row.state, retry_failed=retry_failed)
+            if is_wanted(row, retry_failed=retry_failed)
         ]
         if max_credits is not None:  # what is recorded and unsent is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
@@ -208,14 +219,15 @@ def _with_stored_seed(asked: Definition, cells: Cells, stored: Stored) -> tuple[
 
 
 def refusal(
-    asked: Definition, stored: Stored, before: Collection[str], cells: Cells
+    asked: Definition, stored: Stored, before: Collection[str], cells: Cells, unbought: Collection[str]
 ) -> InvalidRequest | None:
-    """Why *asked* with its *cells* may not take the place of the *stored* definition with those of *before*, if it may not."""
+    """Why *asked* with its *cells* may not take the place of the *stored* definition with those of *before*, if it may not.
+
+    A part of it may be run; what leaves out none but *unbought* cells may take its place.
+    """
     definition = asked.to_json()
-    lost = sum(1 for fingerprint in before if fingerprint not in cells)
-    # One that has grown by `extend` has earlier cells too; it is still the stored one.
-    is_the_same = stored == definition and all(fingerprint in before for fingerprint in cells)
-    if not lost or is_the_same:
+    lost = sum(1 for fingerprint in before if fingerprint not in cells and fingerprint not in unbought)
+    if not lost or all(fingerprint in before for fingerprint in cells):
         return None
     told = "; ".join(differences(stored or {}, definition)[:SHOWN_DIFFERENCES])
     if not told and "image" in {**definition["fixed"], **definition["axes"]}:

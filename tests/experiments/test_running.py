@@ -43,7 +43,7 @@ def test_the_plan_says_what_exists_and_what_the_rest_costs(smile, simulator):
     assert (plan.missing, plan.credits) == (9, 540.0)
     first, *rest = repr(plan).splitlines()
     assert first == "9 videos to make, about 540 credits ($2.70) at Kie.ai; free in the simulator"
-    assert any(line.startswith("smile: 12 cells, 3 exist") for line in rest)
+    assert any(line.startswith("smile: 12 cells, 3 done, 9 to buy") for line in rest)
     assert "done, run" in repr(plan)
     assert len(simulator.tasks) == 3
 
@@ -78,7 +78,7 @@ def test_a_changed_definition_is_refused_with_what_has_changed(smile, simulator)
     assert len(simulator.tasks) == 6
     assert len(kie.runs(experiment="smile")) == 6
     with pytest.raises(kie.InvalidRequest, match=r"duration: 10 → not given"):
-        smile(seeds=1).run()
+        smile(seeds=2).run()
 
 
 def test_another_picture_of_the_same_name_is_told_as_such(smile, simulator, cat):

@@ -21,7 +21,7 @@ def test_a_video_whose_file_is_gone_is_fetched_again(smile, simulator):
     assert (status.done, status.gone, status.missing, status.spent) == (2, 1, 0, 180.0)
     assert "2 of 3 cells done, 1 not on this machine" in repr(status)
     assert repr(plan).startswith("Nothing to make")
-    assert "3 exist (1 not on this machine: run fetches it again)" in repr(plan)
+    assert "2 done, 1 not on this machine (run() fetches it again)" in repr(plan)
     assert f"not on this machine, run {lost.id[:8]}" in repr(plan)
     assert "not on this machine" in experiment_page(exp)
 
