@@ -158,7 +158,7 @@ class Card {
     if (this.state.textContent !== word || this.tone !== tone) this.state.replaceChildren(stateMark(word[0].toUpperCase() + word.slice(1), tone));
     this.tone = tone;
     const acts = waits ? [] : data.acts;
-    const kept = acts.join() + JSON.stringify(data.labels);
+    const kept = acts.join() + JSON.stringify([data.labels, data.offer]);
     if (kept !== this.kept) this.acts.replaceChildren(...acts.map((act) => this.act(act)).filter(Boolean));
     this.kept = kept;
     this.tick();
@@ -172,8 +172,8 @@ class Card {
       return stop;
     }
     if (name === "another") {
-      // Each press would buy one: it waits for the answer to the last.
-      const another = button(text, () => { another.disabled = true; this.another = another; this.send({ kind: "another" }); }, { title });
+      // A press names the number that was shown, and the kernel takes each once; a new number makes a new button.
+      const another = button(text, () => { another.disabled = true; this.send({ kind: "another", number: data.offer }); }, { title });
       return another;
     }
     if (name === "cell") {
@@ -246,7 +246,6 @@ class Card {
     else if (message.kind === "ask") this.asked(message);
     else if (message.kind === "file") this.save(bytes, message);
     else if (message.kind === "said") this.say(message.text, false);
-    if (this.another && message.kind === "said") { this.another.disabled = false; this.another = null; }
   }
 
   async taken({ text, insert }) {

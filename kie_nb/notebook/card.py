@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -34,6 +35,7 @@ from .ticker import ticker
 log = logging.getLogger("kie_nb")
 FLUSH_S = 0.2  # at most five updates a second; dropped ones never come back (the server drops above 1000 messages/s)
 TICK_S = 14.0  # the page's clock runs by itself; this tells it that the kernel lives, and what a reloaded page begins with
+PAUSE_S = 1.5  # after a press that buys: the second half of a double click is no press
 REWRITE_S = 2.0  # after the last star: the page may hold megabytes
 LARGEST_FILE = 200_000_000  # bytes in one message
 
@@ -90,7 +92,8 @@ class Card:
         self._embed: settings_.Embed = embed or settings_.current().embed
         self._runs: list[LiveRun] = []
         self._output: LiveOutput | None = None
-        self._is_due = self._was_asked = self._is_buying = False
+        self._is_due = self._was_asked = False
+        self._lock = threading.Lock()
         self._sent_at = 0.0
         self._rewriting: Any = None
         self._answers: tuple[int, tuple[Answer, ...]] = (0, ())
@@ -253,8 +256,7 @@ class Card:
                 dispatcher.ledger(live.run.stop_waiting)
             )  # what was not sent is taken back: a write
         elif kind == "another":
-            if not self._is_buying:  # a double click buys one
-                self._is_buying = True
+            if self._is_news(live, asked.get("number")):
                 self._work(self._another, live, asked)
         elif kind in self._acts:
             self._was_asked = self._was_asked or kind == "still"
@@ -312,24 +314,43 @@ class Card:
             self._also(get_session().another(live.run))
             self._say(live, "")
         finally:
-            self._is_buying = False
+            dispatcher = get_session().dispatcher
+            dispatcher.call_soon(lambda: dispatcher.loop.call_later(PAUSE_S, self._offer_again, live))
+
+    def _is_news(self, live: LiveRun, number: object) -> bool:
+        """Whether a press names the number that stands on its button, for the first time.
+
+        A double click, two pages, or a page that was loaded anew while a cell computed send the same one twice.
+        """
+        with self._lock:
+            if number != live.offer or live.is_pressed:
+                return False
+            live.is_pressed = True
+            return True
+
+    def _offer_again(self, live: LiveRun) -> None:
+        with self._lock:
+            live.offer, live.is_pressed = live.offer + 1, False
+        self._refresh()
 
     # --- settling, see `settlement.Screen` ----------------------------------------------------------------------------
 
     def ask(self, run: Run, words: str, *answers: Answer) -> None:
         """Put a question below *run*."""
-        turn = self._answers[0] + 1
-        self._answers = (turn, answers)
+        with self._lock:
+            turn = self._answers[0] + 1
+            self._answers = (turn, answers)
         live = next(each for each in self._runs if each.run is run)
         if words:
             self._send(live, "ask", words=visible(words), answers=[text for text, _ in answers], turn=turn)
 
     def _answer(self, asked: dict[str, Any]) -> None:
-        turn, answers = self._answers
         place = asked.get("place")
-        if asked.get("turn") != turn or not isinstance(place, int) or not 0 <= place < len(answers):
-            return
-        self._answers = (turn, ())  # a double click answers once
+        with self._lock:  # two workers may have one answer each: a double click answers once
+            turn, answers = self._answers
+            if asked.get("turn") != turn or not isinstance(place, int) or not 0 <= place < len(answers):
+                return
+            self._answers = (turn, ())
         answers[place][1]()
 
     def settled(self, run: Run, found: Run) -> None:

@@ -123,7 +123,7 @@ def _badges(run: Run, how: str) -> list[tuple[str, Tone, str]]:
     found: list[tuple[str, Tone, str]] = []
     if how in YOURS:
         found.append((Card.ALREADY_YOURS, "ok", ""))
-    if how == "joined":
+    if how == "joined" and not run.is_final:  # how it ended, and what it cost, is said elsewhere
         found.append((Card.UNDER_WAY, "ok", ""))
     if run.service == "simulator":
         found.append((Card.SIMULATED, "warn", Card.SIMULATED_TIP))

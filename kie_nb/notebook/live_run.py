@@ -34,6 +34,8 @@ class LiveRun:
         is_kept: The page names its task.
         sent_again: The run that stands for its request by now, where its outcome stays unknown.
         assets: Its video as it is shown; None until it is ready.
+        offer: The number that a press of its buying button names; it is used up by one.
+        is_pressed: It is used up.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class LiveRun:
         self.is_kept = run.task_id is not None
         self.with_error = True
         self.sent_again: Run | None = None
+        self.offer = 0
+        self.is_pressed = False
         self.assets: Assets | None = None
         self._ratio = ratio_of(run)
         self._usual: float | None = None
@@ -117,6 +121,7 @@ class LiveRun:
             **face.to_json(),
             "clock": clock if runs else None,
             "acts": self._acts(),
+            "offer": self.offer,
             "is_priced": run.service != "simulator",
             "labels": visible_in(self._labels()),
             "settle": visible_in(self._settle()) if is_unsettled else None,

@@ -22,7 +22,7 @@ class Card(Common):
     MADE_IN = "made in {time}"
     PREPARING_VIDEO = "preparing video"
     SIMULATED_TIP = "Made by the built-in simulator, not by Kie.ai. It costs nothing."
-    UNDER_WAY = "Already running · no charge"
+    UNDER_WAY = "Already running · no new charge"
     KEPT = "State as of {at}. {back} shows the latest."
     KEPT_BACK = "Running the cell again, or %kie show {run},"
     HOW_TO_WAIT = "A cell with --wait, or KIE_NB_WAIT=1 for all cells, ends with its video."

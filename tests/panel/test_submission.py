@@ -194,7 +194,7 @@ def test_another_seed_makes_another_of_the_run_that_is_shown(filled, buy):
     filled.write(prompt="The cat yawns.")
     filled.until(lambda: filled.is_on)
     first = filled.view.result["id"]
-    assert filled.view.result["another"] == "free"
+    assert filled.offer["isFree"]
     number = filled.offer["number"]
     for _ in range(3):
         filled.send("another", number=number, id=first)
@@ -205,6 +205,39 @@ def test_another_seed_makes_another_of_the_run_that_is_shown(filled, buy):
     assert new.request.with_seed(1) == old.request.with_seed(1)
     assert new.seed != old.seed
     assert filled.form.read().fields["prompt"] == "The cat yawns."
+
+
+def test_another_seed_of_a_simulated_run_is_not_free_where_money_is_asked_for(
+    simulator, filled, buy, monkeypatch
+):
+    """It is asked for by the way of now, whose price stands on the button."""
+    buy()
+    filled.until(lambda: filled.view.result.get("isThere"))
+    monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
+    kie.configure(service="kie")
+    filled.until(lambda: "paid" in filled.view.head["badge"])
+    filled.free()
+
+    assert not filled.offer["isFree"]
+    assert filled.view.result["another"] == "60 credits ($0.30)"
+
+
+@pytest.mark.parametrize("why", ["busy", "refused"])
+def test_a_page_does_not_wait_for_a_press_that_was_not_taken(simulator, filled, why):
+    """The number of each press is told back: until then its page sends no other."""
+    number = filled.offer["number"]
+    if why == "busy":
+        filled.panel.submission.claim()
+    else:
+        kie.configure(max_credits=1.0)
+        filled.write(prompt="The cat yawns.")
+        filled.until(lambda: filled.offer["refusal"])
+    filled.send("press", number=number, form={})
+    filled.until(lambda: filled.offer["spent"] == number)
+    filled.panel.submission.release()
+    filled.free()
+
+    assert simulator.counts["create_requests"] == 0
 
 
 def test_the_settings_of_a_run_are_taken_over_with_a_new_seed_or_with_its_own(filled, buy):

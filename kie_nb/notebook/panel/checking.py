@@ -70,6 +70,7 @@ class Checking:
             "refusal": offer.refusal if offer else "",
             "isOn": self.is_on and is_ready,
             "isReady": offer is not None and is_ready,
+            "isFree": offer is not None and offer.way.service == "simulator",
         }
 
     def mistakes(self, draft: Draft) -> dict[str, str]:

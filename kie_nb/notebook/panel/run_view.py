@@ -162,7 +162,7 @@ class RunView:
             "ratio": self._ratios.setdefault(run.id, ratio_of(run)),  # its place stays as it was
             "file": run.video.name if run.video is not None and is_plain_file(run.video) else "",
             "run": run.id[:8],
-            "another": Words.FREE if run.service == "simulator" else page.money(estimate.credits) if estimate else Words.NO_PRICE,
+            "another": page.money(estimate.credits) if estimate else Words.NO_PRICE,  # by a way that is paid
         }  # fmt: skip
 
     # --- on a worker ---------------------------------------------------------------------------------------------

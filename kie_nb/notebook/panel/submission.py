@@ -60,12 +60,15 @@ class Submission:
     def press(self, number: object, buy: Callable[[Priced], object]) -> None:
         """A button was pressed under the offer of this *number*; *buy* is done on a worker."""
         with self._lock:
-            if not isinstance(number, int) or number <= self.spent or not self.is_ready:
+            if not isinstance(number, int) or number <= self.spent:
                 return  # the second half of a double click
-            self.spent = number
+            # Also of a press that is not taken: its page waits until it was seen.
+            self.spent, is_ready = min(number, self.number), self.is_ready
             offer = self._offers.get(number)
-            self._is_busy = offer is not None
+            self._is_busy |= offer is not None
         self._callbacks.draw()
+        if not is_ready:
+            return
         if offer is None:
             self._callbacks.say("The price is another one by now: look at it and press again.", bad=True)
         else:

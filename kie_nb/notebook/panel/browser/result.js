@@ -158,14 +158,19 @@ function actions(panel, run) {
     text.hidden = true;
     copy.disabled = insert.disabled = !model.get("cell");
   };
-  const price = () => { another.disabled = !model.get("offer").isReady || panel.isBusy(); };
+  // By the way that the offer names: a run of the simulator is shown, and Kie.ai may answer by now.
+  const price = () => {
+    const offer = model.get("offer");
+    another.disabled = !offer.isReady || panel.isBusy();
+    another.textContent = fill(words.WITH_PRICE, { words: words.ANOTHER_SEED, price: offer.isFree ? words.FREE : run().another });
+  };
   const show = (now) => {
     stop.hidden = !now.canStop;
     stop.textContent = now.isFree ? words.STOP_SIMULATED : words.STOP_WATCHING;
     resume.hidden = !now.canResume;
     settle.hidden = now.isSettled;
     another.hidden = now.isOpen || !now.isSettled;
-    another.textContent = fill(words.WITH_PRICE, { words: words.ANOTHER_SEED, price: now.another });
+    price();
     download.hidden = !now.file;
     download.title = now.file;
   };

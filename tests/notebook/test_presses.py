@@ -1,0 +1,78 @@
+"""What is pressed in a live card: each press is taken once, and what is said of money is true."""
+
+import contextlib
+import threading
+import time
+
+import pytest
+
+import kie_nb as kie
+from kie_nb.notebook.card import Card
+from kie_nb.notebook.face import face_of
+from kie_nb.simulator import Fault
+
+TEXT = "wan/2-5-text-to-video"
+
+
+def until(condition):
+    """Wait for *condition*."""
+    end = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def press(card, **content):
+    """What a page sends."""
+    card.widget._handle_custom_msg({"run": card.widget.faces[0]["id"], **content}, [])
+
+
+def test_a_press_buys_once_for_the_number_that_it_names(simulate):
+    """A double click, a second page, and a page that was loaded anew while a cell computed name the same one."""
+    simulate()
+    card = Card(kie.generate("Waves.", model=TEXT).wait())
+    number = card.widget.faces[0]["offer"]
+    for _ in range(3):
+        press(card, kind="another", number=number)
+    until(lambda: card.widget.faces[0]["offer"] == number + 1)
+    press(card, kind="another", number=number)  # it was on its way all the time
+    time.sleep(0.3)
+    assert len(kie.runs()) == 2
+
+    press(card, kind="another", number=number + 1)
+    until(lambda: len(kie.runs()) == 3)
+
+
+def test_an_answer_that_is_given_twice_counts_once(simulate):
+    """Two workers have one half of a double click each."""
+    simulate()
+    card = Card(kie.generate("Waves.", model=TEXT).wait())
+    done, gate = [], threading.Barrier(2, timeout=0.5)
+
+    class Slow(tuple):
+        """Answers that two workers look at in the same moment."""
+
+        __slots__ = ()
+
+        def __len__(self):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                gate.wait()
+            return super().__len__()
+
+    card._answers = (1, Slow([("Yes", lambda: done.append(1))]))
+    for _ in range(2):
+        press(card, kind="answer", turn=1, place=0)
+    time.sleep(1.5)
+
+    assert done == [1]
+
+
+def test_a_run_that_was_joined_is_not_said_to_cost_nothing_once_it_is_over(simulate):
+    """Its outcome may be unknown, and then it may cost its price."""
+    simulate(faults=[Fault(call="create", kind="lost_reply")])
+    with pytest.raises(kie.OutcomeUnknown):
+        kie.generate("Waves.", model=TEXT).wait()
+    (run,) = kie.runs()
+    assert run.state == "unknown"
+
+    assert not any("charge" in text for text, _, _ in face_of(run, how="joined").badges)
