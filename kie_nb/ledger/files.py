@@ -73,7 +73,12 @@ class Files:
         """Keep a copy of a picture that was used, once per content, under the name it had."""
         if not is_sha256(sha256):
             raise ValueError(f"{sha256!r} is no hash")
-        target = self.find_input(sha256) or self.inputs / input_name(label, sha256, mime)
+        found = self.find_input(sha256)
+        target = self.inputs / input_name(label, sha256, mime)
+        if found is not None or os.path.lexists(target):  # by eight digits: it may be another, or altered
+            if found is not None and hash_of(found) == sha256:
+                return found
+            target = self.inputs / f"{sha256}.{_EXTENSIONS.get(mime, 'bin')}"
         try:
             make_folder(target.parent)
             if not is_plain_file(target):

@@ -213,6 +213,7 @@ def test_what_dead_processes_left_is_removed_and_what_lives_is_not(imported):
         folder / f"b.mp4.2.{dead}.incoming",
         folder / "g.mp4.1.4711.incoming",  # of an earlier version
         inputs / f"{'c' * 64}.png.{'0' * 32}.part",
+        inputs / f"chelsea-1234abcd.png.{'0' * 32}.part",
     ]
     left.append(folder / ".d.mp4.0a1b2c3d.part")
     lives = [folder / f"e.mp4.1.{dead}.incoming.part", folder / f"f.mp4.1.{alive}.incoming"]
@@ -225,7 +226,7 @@ def test_what_dead_processes_left_is_removed_and_what_lives_is_not(imported):
     os.utime(folder / ".again-0a1b2c3d", (LONG_AGO, LONG_AGO))
     report = kie.doctor()
 
-    assert report.counts == {"left over": 6}
+    assert report.counts == {"left over": 7}
     assert report.is_well
     assert [path for path in left if path.exists()] == []
     assert all(path.exists() for path in lives)

@@ -98,13 +98,14 @@ def test_preview_and_poster_lie_beside_the_video(tmp_path):
 def test_a_picture_is_kept_once(tmp_path):
     """Under the name it had and digits of its hash; a second time, whatever it is called by then, writes nothing."""
     files = Files(tmp_path)
-    first = files.keep_input(b"picture", SHA256, "image/png", "Desktop photo (2).PNG")
+    sha256 = hashlib.sha256(b"picture").hexdigest()
+    first = files.keep_input(b"picture", sha256, "image/png", "Desktop photo (2).PNG")
     stamp = first.stat().st_mtime_ns
 
-    again = files.keep_input(b"picture", SHA256, "image/png", "other.png")
+    again = files.keep_input(b"picture", sha256, "image/png", "other.png")
 
-    assert first == again == files.find_input(SHA256)
-    assert first == tmp_path / "inputs" / f"Desktop-photo-2-{SHA256[:8]}.png"
+    assert first == again == files.find_input(sha256)
+    assert first == tmp_path / "inputs" / f"Desktop-photo-2-{sha256[:8]}.png"
     assert again.stat().st_mtime_ns == stamp
     assert len(list(files.inputs.iterdir())) == 1
 
@@ -142,6 +143,21 @@ def test_copies_whose_digits_are_alike_are_told_apart(tmp_path):
 
     (files.inputs / f"{first}.png").write_bytes(b"picture")
     assert files.find_input(first) == files.inputs / f"{first}.png"
+
+
+@pytest.mark.parametrize("name", ["cat", "stranger"])
+def test_a_file_of_another_picture_is_not_taken_for_its_copy(tmp_path, name):
+    """Its name has the same eight digits: it came with an import, or was altered. It could not be sent again."""
+    files = Files(tmp_path)
+    sha256 = hashlib.sha256(b"picture").hexdigest()
+    files.inputs.mkdir()
+    other = files.inputs / f"{name}-{sha256[:8]}.png"
+    other.write_bytes(b"another")
+
+    kept = files.keep_input(b"picture", sha256, "image/png", "cat.png")
+
+    assert kept.read_bytes() == files.find_input(sha256).read_bytes() == b"picture"
+    assert other.read_bytes() == b"another"
 
 
 def test_part_of_a_picture_is_no_picture(tmp_path):
