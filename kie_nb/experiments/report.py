@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from .. import settings as settings_
 from ..errors import BadImage, InvalidRequest
-from ..fileops import finished_in_one_step
+from ..fileops import finished_in_one_step, hash_of
 from ..handles import Session
 from ..home import make_folder
 from ..paths import places_of
@@ -110,7 +110,7 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
             continue
         kept = session.home_of(run).find_input(image.sha256)
         with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is no picture any more
-            if kept is not None:
+            if kept is not None and hash_of(kept) == image.sha256:  # else another one was sent
                 caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256[:12]}…"
                 found[image.sha256] = (caption, small_still(kept, _PICTURE_WIDTH, quality=80))
     return list(found.values())

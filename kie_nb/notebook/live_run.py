@@ -145,8 +145,9 @@ class LiveRun:
         if run.state is State.INTENT:
             stop = (Words.CANCEL, Words.CANCEL_TIP)
         words = Words.MAKE_ANOTHER if self.how in YOURS else Words.ANOTHER_SEED
-        if run.service != "simulator" and estimate:
-            words = Words.WITH_PRICE.format(words=words, price=page.money(estimate.credits))
+        if run.service != "simulator":
+            price = page.money(estimate.credits) if estimate else Words.NO_PRICE
+            words = Words.WITH_PRICE.format(words=words, price=price)
         return {"stop": stop, "another": (words, Words.ANOTHER_TIP)}
 
     def _settle(self) -> dict[str, Any]:

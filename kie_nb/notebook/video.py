@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import logging
 from collections.abc import Callable
@@ -125,10 +126,12 @@ def sent_picture(run: Run, width: int, most: int) -> bytes | None:
     """The picture that *run* sent as a JPEG, *width* pixels wide at the most and of at most *most* bytes; None where it is not kept."""
     image = run.request.image
     kept = get_session().home_of(run).find_input(image.sha256) if image is not None else None
-    if kept is None:
+    if image is None or kept is None:
         return None
     try:
         content = read_plain(kept)
+        if hashlib.sha256(content).hexdigest() != image.sha256:  # altered since: another picture was sent
+            return None
         for quality in (75, 55, 35):
             small = small_jpeg(io.BytesIO(content), width, quality=quality)
             if len(small) <= most:

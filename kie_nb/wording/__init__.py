@@ -59,7 +59,6 @@ class Panel(Card):
     GENERATE = "Generate{count} · {price}"
     GENERATE_ALONE = "Generate"
     GENERATE_NOTHING = "Show · no charge"
-    NO_PRICE = "price not known"
     NO_PRICE_YET = "The price is not known."
     MADE_BEFORE = "Already yours: the same picture, settings and seed."
     UNDER_WAY = "Asked for already: the same picture, settings and seed."

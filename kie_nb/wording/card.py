@@ -29,6 +29,7 @@ class Card(Common):
     MAKE_ANOTHER = "Make another"
     ANOTHER_TIP = "A new video of the same request with a new seed; it appears below."
     WITH_PRICE = "{words} · {price}"
+    NO_PRICE = "price not known"
     COPY_TIP = "The %%kie_wan cell that asks for this video"
     INSERT_TIP = "Put that cell below this one"
     COPIED = "Copied"

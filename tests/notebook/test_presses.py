@@ -1,14 +1,16 @@
-"""What is pressed in a live card: each press is taken once, and what is said of money is true."""
+"""What is pressed in a live card: each press is taken once, and what is said of money and pictures is true."""
 
 import contextlib
 import threading
 import time
 
 import pytest
+from PIL import Image
 
 import kie_nb as kie
 from kie_nb.notebook.card import Card
 from kie_nb.notebook.face import face_of
+from kie_nb.notebook.video import sent_picture
 from kie_nb.simulator import Fault
 
 TEXT = "wan/2-5-text-to-video"
@@ -76,3 +78,19 @@ def test_a_run_that_was_joined_is_not_said_to_cost_nothing_once_it_is_over(simul
     assert run.state == "unknown"
 
     assert not any("charge" in text for text, _, _ in face_of(run, how="joined").badges)
+
+
+def test_a_picture_that_was_altered_is_not_shown_as_the_one_that_was_sent(simulate, cat, tmp_path):
+    """Neither in a card nor in a report."""
+    simulate()
+    exp = kie.Experiment("moods", prompt="The cat smiles.", image=cat, seed=[1]).run()
+    exp.wait()
+    (run,) = exp.runs
+    assert sent_picture(run, 100, 50_000)
+    assert "sha256" in exp.report(tmp_path / "before.html").read_text(encoding="utf-8")
+    (kept,) = (tmp_path / "kie-runs" / "inputs").iterdir()
+    Image.new("RGB", (400, 400)).save(kept)
+
+    assert sent_picture(run, 100, 50_000) is None
+    shown = exp.report(tmp_path / "after.html").read_text(encoding="utf-8")
+    assert f"sha256 {run.request.image.sha256[:12]}" not in shown

@@ -222,19 +222,22 @@ def test_another_seed_of_a_simulated_run_is_not_free_where_money_is_asked_for(
     assert filled.view.result["another"] == "60 credits ($0.30)"
 
 
-@pytest.mark.parametrize("why", ["busy", "refused"])
+@pytest.mark.parametrize("why", ["busy", "pausing", "refused"])
 def test_a_page_does_not_wait_for_a_press_that_was_not_taken(simulator, filled, why):
     """The number of each press is told back: until then its page sends no other."""
     number = filled.offer["number"]
     if why == "busy":
         filled.panel.submission.claim()
+    elif why == "pausing":
+        filled.panel.submission.release()
     else:
         kie.configure(max_credits=1.0)
         filled.write(prompt="The cat yawns.")
         filled.until(lambda: filled.offer["refusal"])
     filled.send("press", number=number, form={})
     filled.until(lambda: filled.offer["spent"] == number)
-    filled.panel.submission.release()
+    if why == "busy":
+        filled.panel.submission.release()
     filled.free()
 
     assert simulator.counts["create_requests"] == 0

@@ -65,7 +65,7 @@ class Submission:
             # Also of a press that is not taken: its page waits until it was seen.
             self.spent, is_ready = min(number, self.number), self.is_ready
             offer = self._offers.get(number)
-            self._is_busy |= offer is not None
+            self._is_busy |= is_ready and offer is not None
         self._callbacks.draw()
         if not is_ready:
             return
