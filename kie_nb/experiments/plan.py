@@ -118,7 +118,7 @@ class Plan:
         first, *others = [_asked(cell.prepared.request) for cell in self.cells] or [{}]
         columns = {*self._axes, *Words.PLAN_COLUMNS}
         same = [
-            f"{name}={short(value)}"
+            f"{name}={repr(value) if name == 'prompt' else short(value)}"  # what is paid for is read whole
             for name, value in first.items()
             if name not in columns and all(other.get(name) == value for other in others)
         ]

@@ -56,9 +56,11 @@ def test_the_plan_of_a_changed_definition_says_that_it_is_refused(smile):
 
 def test_the_plan_shows_what_is_the_same_in_all_cells(smile):
     """A prompt that no axis varies is paid for as well as one that does."""
-    plan_ = smile(prompt="The {woh} smiles", seeds=2).plan()
+    end = " and then looks at the camera for a long while" * 5
+    plan_ = smile(prompt=f"The {{woh}} smiles{end}", seeds=2).plan()
 
     for shown in (repr(plan_), plan_._repr_html_()):
+        assert end in shown
         assert "in all cells: prompt=" in shown
         assert "The {woh} smiles" in shown
         assert "720p" in shown

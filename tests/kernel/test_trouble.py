@@ -140,7 +140,7 @@ def test_a_cut_download_is_taken_up_where_it_was(workshop):
 
     assert cell.status == "ok", cell.error
     size = int(kernel.value("clip.video.stat().st_size"))
-    assert size > 200_000
+    assert size > 50_000  # so that what comes twice shows
     assert simulator.counts["downloads"] == 2
     assert simulator.counts["download_bytes"] < size * 1.3
 
