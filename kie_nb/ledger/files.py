@@ -74,10 +74,10 @@ class Files:
         if not is_sha256(sha256):
             raise ValueError(f"{sha256!r} is no hash")
         found = self.find_input(sha256)
+        if found is not None and _holds(found, sha256):
+            return found
         target = self.inputs / input_name(label, sha256, mime)
-        if found is not None or os.path.lexists(target):  # by eight digits: it may be another, or altered
-            if found is not None and hash_of(found) == sha256:
-                return found
+        if os.path.lexists(target):  # another with these eight digits, or altered
             target = self.inputs / f"{sha256}.{_EXTENSIONS.get(mime, 'bin')}"
         try:
             make_folder(target.parent)
@@ -114,7 +114,7 @@ class Files:
                 )
         kept = [place for name in names if is_plain_file(place := self.inputs / name)]
         if len(kept) > 1:  # eight digits are not the whole hash
-            kept = [place for place in kept if hash_of(place) == sha256] or kept
+            kept = [place for place in kept if _holds(place, sha256)] or kept
         return kept[0] if kept else None
 
     def there(self) -> frozenset[str]:
@@ -140,6 +140,14 @@ class Files:
         """The file that `relative` was given the path of; None without one."""
         path = self.place(stored)
         return path if path is not None and is_plain_file(path) else None
+
+
+def _holds(file: Path, sha256: str) -> bool:
+    """Whether *file* is what has this hash; what cannot be read is not."""
+    try:
+        return hash_of(file) == sha256
+    except OSError:
+        return False
 
 
 def input_name(label: str, sha256: str, mime: str) -> str:
