@@ -153,15 +153,21 @@ class Session(Handles):
         """What `start` would send. Sends nothing, uploads nothing, writes nothing to the ledger."""
         return look(self, prepare(self, prompt, asked), fresh=fresh, max_credits=max_credits)
 
-    def another(self, run: Run) -> Run:
+    def another(self, run: Run, *, cell: int | None = None) -> Run:
         """Ask for the request of *run* with another seed, at its service and in its folder; waits for nothing.
+
+        Args:
+            run: Which one.
+            cell: The number of the cell that is asked from, which need not be the last one that was run.
 
         Raises:
             KieError: as `begin`; BadImage where its picture is gone.
         """
         prepared = again(self, run, self.channel_of(run), run.ledger.home)
         request = replace(prepared.request, seed=secrets.randbelow(SEED_MAX + 1), replicate=0)
-        return self.begin(replace(prepared, request=request, seed_drawn=False, experiment=None))[0]
+        origin = replace(here(), execution_count=cell)
+        asked = replace(prepared, request=request, seed_drawn=False, experiment=None, origin=origin)
+        return self.begin(asked)[0]
 
     # --- looking -----------------------------------------------------------------------------------------------
 

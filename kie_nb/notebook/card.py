@@ -18,6 +18,7 @@ from .. import settings as settings_
 from ..engine.dispatcher import Threads
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
+from ..frontend import running_cell
 from ..handles import Run, get_session
 from ..home import read_plain
 from ..ledger.states import UNSETTLED, State
@@ -92,6 +93,7 @@ class Card:
         self._embed: settings_.Embed = embed or settings_.current().embed
         self._runs: list[LiveRun] = []
         self._output: LiveOutput | None = None
+        self._cell: int | None = None  # its number
         self._is_due = self._was_asked = False
         self._lock = threading.Lock()
         self._sent_at = 0.0
@@ -115,7 +117,7 @@ class Card:
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
-        live = self._runs[0]
+        live, self._cell = self._runs[0], running_cell()[1]
         shown = {
             "text/html": run_page.card(live.run, note=live.note, how=live.how),
             "text/plain": repr(live.run),
@@ -311,7 +313,7 @@ class Card:
 
     def _another(self, live: LiveRun, _asked: dict[str, Any]) -> None:
         try:
-            self._also(get_session().another(live.run))
+            self._also(get_session().another(live.run, cell=self._cell))
             self._say(live, "")
         finally:
             dispatcher = get_session().dispatcher

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import kie_nb as kie
+from kie_nb.handles import get_session
 from kie_nb.notebook.card import Card
 from kie_nb.notebook.face import face_of
 from kie_nb.notebook.video import sent_picture
@@ -94,3 +95,14 @@ def test_a_picture_that_was_altered_is_not_shown_as_the_one_that_was_sent(simula
     assert sent_picture(run, 100, 50_000) is None
     shown = exp.report(tmp_path / "after.html").read_text(encoding="utf-8")
     assert f"sha256 {run.request.image.sha256[:12]}" not in shown
+
+
+def test_another_is_asked_for_from_the_cell_of_the_card(simulate):
+    """Which need not be the one that was run last; nor is it a cell of an experiment."""
+    simulate()
+    run = kie.generate("Waves.", model=TEXT).wait()
+
+    another = get_session().another(run, cell=3)
+
+    assert another.row.origin["execution_count"] == 3
+    assert another.seed != run.seed
