@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import tempfile
@@ -157,16 +158,17 @@ class Embedding:
         with tempfile.TemporaryDirectory(
             prefix="kie-nb-"
         ) as folder:  # nothing is written beside a file of the user's
-            into = Path(folder)
-            return medium_of(tile.video, make_clip(tile.video, into=into), self._source, into=into)
+            into, source = Path(folder), functools.partial(self._source, lasting=tile.video)
+            return medium_of(tile.video, make_clip(tile.video, into=into), source, into=into)
 
-    def _source(self, clip: Clip) -> str:
+    def _source(self, clip: Clip, *, lasting: Path | None = None) -> str:
+        """Its address; a clip that is removed again is not linked, but the *lasting* file that it was made of."""
         size = clip.path.stat().st_size
         if size <= self._left:
             self._left -= size
             return embedded(clip)
         try:
-            return quote(Path(self._link(clip.path)).as_posix())
+            return quote(Path(self._link(lasting or clip.path)).as_posix())
         except ValueError:
             return ""
 

@@ -78,6 +78,15 @@ def test_it_can_be_saved_as_a_page(drawn, tmp_path):
     assert repr(page.parent / "gone.html").endswith("gone.html')")
 
 
+def test_a_page_without_room_links_the_files_themselves(drawn, tmp_path):
+    """Not copies that were made for it and are gone."""
+    kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2)).save(tmp_path / "pair.html", embed_mb=0)
+
+    sources = re.findall(r'<video[^>]* src="([^"]*)"', (tmp_path / "pair.html").read_text(encoding="utf-8"))
+    assert len(sources) == 2
+    assert all((tmp_path / source).is_file() for source in sources)
+
+
 def test_what_is_said_of_one_video_stands_apart_from_what_is_said_of_both(drawn):
     """Below "second" is nothing but the second video: the worst SSIM and the seconds compared are of the pair."""
     html = kie.compare(drawn("a.mp4"), drawn("c.mp4", seed=2))._repr_html_()
