@@ -42,10 +42,10 @@ def test_no_message_or_card_names_the_folders_above_the_notebook(simulate, cat, 
     simulate()
     run = kie.generate("The cat smiles.", image=cat.read_bytes(), seed=7).wait(60)
     session = get_session()
-    kept = session.home_of(run)
+    kept = run.ledger.files
     kept.find_input(run.request.image.sha256).unlink()
     with pytest.raises(kie.BadImage) as lost:
-        again(session, run, session.channel_of(run), kept.home)
+        again(run, session.channel_of(run))
     (tmp_path / "out").write_text("a file")
     with pytest.raises(kie.LedgerError) as refused:
         kie.export(tmp_path / "out")

@@ -57,7 +57,7 @@ if __name__ == "__main__":
         [job.result() for job in jobs]
     for run in exp:  # as if they had been fetched: what was altered since is not shown
         files = (replace(run.row.files[0], sha256=hash_of(run.video), bytes=run.video.stat().st_size),)
-        get_session().ledger_of(run).move(run.id, "fetched", expect={{"fetched"}}, evidence={{}}, files=files)
+        run.ledger.move(run.id, "fetched", expect={{"fetched"}}, evidence={{}}, files=files)
     exp.wall().save("wall.html")
 
     def unlike(tile):

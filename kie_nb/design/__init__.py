@@ -11,7 +11,7 @@ import functools
 from importlib.resources import files
 from typing import Literal
 
-from ..markup import Html, html, joined
+from ..markup import Html, html
 
 Tone = Literal["run", "ok", "warn", "bad", "soft"]
 # Mid tones that stand out on white and on black alike.
@@ -77,9 +77,3 @@ def stars(count: int | None) -> Html:
 def soft(text: object) -> Html:
     """*text* where it matters less."""
     return html('<span style="{}">{}</span>', SOFT, text)
-
-
-def row(*parts: object, gap: str = "8px") -> Html:
-    """*parts* side by side, on more lines where there is no room."""
-    style_ = f"display:flex;flex-wrap:wrap;align-items:center;gap:4px {gap}"
-    return html('<div style="{}">{}</div>', style_, joined(part for part in parts if part))

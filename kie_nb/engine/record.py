@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalogue import Estimate, Request
-from ..ledger import Files, Ledger, RunRow, files_made
+from ..ledger import Ledger, RunRow, files_made
 from ..ledger.schema import moment
 from ..ledger.states import FINAL, State
 from ..requests import provenance
@@ -80,18 +80,19 @@ class Record:
     @property
     def video(self) -> Path | None:
         """The file, once it is on disk; None too where the ledger names a file that is not read, see `remarks`."""
-        return Files(self.ledger.home).place(self.row.video)
+        return self.ledger.files.place(self.row.video)
 
     @property
     def is_here(self) -> bool:
         """Whether the file is on this machine's disk."""
-        return self.row.video is not None and Files(self.ledger.home).find(self.row.video) is not None
+        return self.row.video is not None and self.ledger.files.find(self.row.video) is not None
 
     @property
     def videos(self) -> tuple[Path, ...]:
         """All files, where the task made more than one."""
-        files = Files(self.ledger.home)
-        return tuple(path for kept in self.row.files if (path := files.place(kept.name)) is not None)
+        return tuple(
+            path for kept in self.row.files if (path := self.ledger.files.place(kept.name)) is not None
+        )
 
     @property
     def missing(self) -> tuple[int, ...]:

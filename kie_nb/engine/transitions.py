@@ -15,7 +15,7 @@ from typing import Any
 from .. import errors
 from ..catalogue import Request
 from ..errors import SIMULATED, KieError, LedgerError, NotSent, Refused, TaskFailed
-from ..ledger import Files, UnreadableRun, owner
+from ..ledger import UnreadableRun, owner
 from ..ledger.states import OPEN, RELEASED, State, sources
 from ..paths import make_private, open_private
 from ..service import TaskRecord
@@ -107,7 +107,7 @@ class Step:
         self.timing = drive.workspace.timing
         self.channel = drive.channel
         self.ledger = drive.run.ledger
-        self.files = Files(self.ledger.home)
+        self.files = self.ledger.files
 
     @property
     def run(self) -> Record:

@@ -13,7 +13,7 @@ from typing import Any
 from .. import settings as settings_
 from ..errors import InvalidRequest, KieError
 from ..keys import Secret
-from ..ledger import Database, Files, GrantStore, Ledger, RunRow
+from ..ledger import Database, GrantStore, Ledger, RunRow
 from .channel import Channel
 from .dispatcher import Dispatcher, Executor, Threads, dispatcher
 from .record import Record
@@ -91,18 +91,6 @@ class Workspace:
         words = f"Several runs begin with {text!r}: {ids}." if ids else f"No run here begins with {text!r}."
         raise InvalidRequest(words, hint="type more of the id" if ids else "%kie runs lists them", charged="")
 
-    def files(self, home: Path) -> Files:
-        """The files of a home."""
-        return Files(home)
-
-    def ledger_of(self, run: Record) -> Ledger:
-        """The ledger that *run* is in."""
-        return run.ledger
-
-    def home_of(self, run: Record) -> Files:
-        """The files beside that ledger."""
-        return Files(run.ledger.home)
-
     def channel(self, settings: settings_.Settings) -> Channel:
         """The channel for these settings, shared by all runs that go the same way."""
         names = (
@@ -138,4 +126,4 @@ class Workspace:
     def channel_of(self, run: Record) -> Channel:
         """The channel that reaches the service which has *run*'s task."""
         service: settings_.ServiceName = "simulator" if run.service == "simulator" else "kie"
-        return self.channel(replace(settings_.current(service), home=self.home_of(run).home))
+        return self.channel(replace(settings_.current(service), home=run.ledger.home))

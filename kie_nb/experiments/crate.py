@@ -56,7 +56,7 @@ def export_crate(
     if not chosen:
         raise InvalidRequest("No cell has been run yet: there is nothing to put into a crate.", charged="")
     _check_target(target, definition.name)
-    _check_outside(target, {session.home_of(run).home.resolve() for _, run in chosen})
+    _check_outside(target, {run.ledger.home.resolve() for _, run in chosen})
     try:
         with _in_place_of(target) as part:
             crate = _Crate(session, part)
@@ -91,7 +91,7 @@ class _Crate:
         """*run* with its files copied; the path of its picture, where the crate holds that."""
         path, picture = self._picture(run) or (None, None)
         objects = [*([picture] if picture else picture_of(run)), *parameters_of(run)]
-        results, places = list(self._videos(run)), places_of(self._session.home_of(run).home)
+        results, places = list(self._videos(run)), places_of(run.ledger.home)
         words = data.in_words(place)
         action = action_of(run, words, objects=objects, results=results, picture=path, places=places)
         for each in (*results, *objects, tool_of(run), action):
@@ -135,7 +135,7 @@ class _Crate:
     def _videos(self, run: Run) -> Iterator[Entity]:
         if run.state is not State.FETCHED:
             return
-        files = self._session.home_of(run)
+        files = run.ledger.files
         for kept in run.row.files:
             path = files.place(kept.name)
             if path is None:
@@ -151,7 +151,7 @@ class _Crate:
 
     def _picture(self, run: Run) -> tuple[str, Entity] | None:
         image = run.request.image
-        kept = self._session.home_of(run).find_input(image.sha256) if image and not image.by_url else None
+        kept = run.ledger.files.find_input(image.sha256) if image and not image.by_url else None
         if image is None or kept is None:
             return None
         if image.sha256 not in self._pictures:

@@ -110,9 +110,7 @@ def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str 
     """
     from .tracking import log_cells
 
-    return log_cells(
-        get_session(), exp.name, _written(exp.cells()), tracking_uri=tracking_uri, experiment=experiment
-    )
+    return log_cells(exp.name, _written(exp.cells()), tracking_uri=tracking_uri, experiment=experiment)
 
 
 def report(

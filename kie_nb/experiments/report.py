@@ -53,7 +53,7 @@ def write_report(
             status=status,
             written_at=f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC",
             wall=wall_part(wall, media, is_styled=False),
-            pictures=_pictures(session, cells),
+            pictures=_pictures(cells),
             spread=spread_of(session, cells) if compare else None,
             places=places_of(settings_.current().home),
         )
@@ -95,7 +95,7 @@ def _beside(folder: Path) -> Callable[[Clip], str]:
     return beside
 
 
-def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
+def _pictures(cells: Cells) -> list[tuple[str, bytes]]:
     """The pictures that were sent, small, each once."""
     found: dict[str, tuple[str, bytes]] = {}
     for _, run in cells:
@@ -108,7 +108,7 @@ def _pictures(session: Session, cells: Cells) -> list[tuple[str, bytes]]:
             or len(found) >= _MOST_PICTURES
         ):
             continue
-        kept = session.home_of(run).find_input(image.sha256)
+        kept = run.ledger.files.find_input(image.sha256)
         with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is no picture any more
             if kept is not None and hash_of(kept) == image.sha256:  # else another one was sent
                 caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256[:12]}…"

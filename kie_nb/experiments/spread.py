@@ -150,7 +150,7 @@ class Verified:
 
 def _missing(session: Session, run: Run, replicates: Sequence[int]) -> int:
     """How many of *replicates* have to be bought: an unsent one whose owner process is dead counts, like one never asked for."""
-    ledger, identity = session.ledger_of(run), session.channel_of(run).identity
+    ledger, identity = run.ledger, session.channel_of(run).identity
 
     def stands(row: RunRow) -> bool:
         with session.begin_lock:
@@ -209,8 +209,8 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
     replicates = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
     if count := _missing(session, run, replicates):
         _agree(session, run, count, yes=yes)
-    channel, home = session.channel_of(run), session.home_of(run).home
-    runs = [session.begin(again(session, run, channel, home, replicate=number))[0] for number in replicates]
+    channel = session.channel_of(run)
+    runs = [session.begin(again(run, channel, replicate=number))[0] for number in replicates]
     pairs, remarks = _pairs_for(cells, run)
     jobs = _measured(session, pairs)
     try:

@@ -112,7 +112,7 @@ class CellRuns:
         return [found.get(fingerprint) for fingerprint in self.cells]
 
     def _is_here(self) -> Callable[[str | None], bool]:
-        files = self._session.files(self._home)
+        files = self._session.ledger(self._home).files
         there = files.there()
         return lambda name: bool(name and (name in there or files.find(name)))
 

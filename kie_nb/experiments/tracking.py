@@ -18,7 +18,7 @@ from typing import Any
 from .. import tables
 from ..addresses import shareable_value
 from ..errors import InvalidRequest, KieError
-from ..handles import Run, Session
+from ..handles import Run
 from ..ledger import Files
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
@@ -51,9 +51,7 @@ class Logged:
         return f"{counted} in MLflow's experiment {self.experiment!r} ({self.made} new, {known} there before)"
 
 
-def log_cells(
-    session: Session, name: str, cells: Cells, *, tracking_uri: str | None, experiment: str | None
-) -> Logged:
+def log_cells(name: str, cells: Cells, *, tracking_uri: str | None, experiment: str | None) -> Logged:
     """Log the runs that have ended; see `Experiment.log_to_mlflow`."""
     try:
         import mlflow
@@ -71,7 +69,7 @@ def log_cells(
         for place, run in chosen:
             found = there[run.id] = known.get(run.id) or _create(client, store, name, place, run)
             if found.data.tags.get(FILES_TAG) != WHOLE:
-                _log(client, found, run, session.home_of(run), place=place, name=name)
+                _log(client, found, run, run.ledger.files, place=place, name=name)
     except ImportError as exc:
         words = f"This tracking store needs {exc.name}, which is not installed."
         raise KieError(words, hint="pip install 'kie_nb[mlflow]'") from exc

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
@@ -105,10 +104,8 @@ def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[s
     return blind if meant or ledger.standing(new_run(blind)) is not None else prepared
 
 
-def again(
-    workspace: Workspace, run: Record, channel: Channel, home: Path, *, replicate: int | None = None
-) -> Prepared:
-    """The request of *run* once more, with the picture that was kept in *home*; or its repetition of number *replicate*.
+def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Prepared:
+    """The request of *run* once more, with the picture that was kept; or its repetition of number *replicate*.
 
     Raises:
         BadImage: the picture is gone, was altered, or its address serves another one now.
@@ -126,7 +123,7 @@ def again(
     if image is not None:
         image_urls.check_unchanged(image, channel=channel)
     if image is not None and image.url is None:
-        files, hint = workspace.files(home), "run the cell with --fresh"
+        files, hint = run.ledger.files, "run the cell with --fresh"
         kept = files.find_input(image.sha256)
         if kept is None:
             words = f"The picture {image.label} is no longer in {shown_path(files.inputs)}."
@@ -140,7 +137,7 @@ def again(
     return Prepared(
         request=request,
         channel=channel,
-        home=home,
+        home=run.ledger.home,
         content=content,
         seed_drawn=drawn,
         experiment=experiment,
@@ -194,16 +191,16 @@ def intend(
     """
     check_number(max_credits)
     image, new = prepared.request.image, new_run(prepared)
-    ledger, files = handles.ledger(prepared.home), handles.files(prepared.home)
+    ledger = handles.ledger(prepared.home)
     if fresh or ledger.standing(new) is None:
         if handles.dispatcher.is_ending:
             raise NotSent("This process is shutting down and sends nothing more.", hint="run it again")
         # What needs a key, money or the picture on disk is checked before the intent is recorded, not after.
         check(prepared, max_credits)
-        files.check_folders()
+        ledger.files.check_folders()
         if image is not None:
             if prepared.content is not None:
-                files.keep_input(prepared.content, image.sha256, image.mime, image.label)
+                ledger.files.keep_input(prepared.content, image.sha256, image.mime, image.label)
             image_urls.remember(image, ledger)
     row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, experiment_limit=experiment_limit)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):
@@ -293,7 +290,7 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
                 charged="nothing now",
                 run_id=run.id,
             )
-        prepared = again(handles, run, handles.channel_of(run), home)  # with the picture that was kept
+        prepared = again(run, handles.channel_of(run))  # with the picture that was kept
         with handles.begin_lock:
             row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
             if is_new:

@@ -163,7 +163,7 @@ class Session(Handles):
         Raises:
             KieError: as `begin`; BadImage where its picture is gone.
         """
-        prepared = again(self, run, self.channel_of(run), run.ledger.home)
+        prepared = again(run, self.channel_of(run))
         request = replace(prepared.request, seed=secrets.randbelow(SEED_MAX + 1), replicate=0)
         origin = replace(here(), execution_count=cell)
         asked = replace(prepared, request=request, seed_drawn=False, experiment=None, origin=origin)

@@ -63,6 +63,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
 
     def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
         self.home = home
+        self.files = Files(home)
         self.leases = Leases(lease_s)
         self._listeners: list[Callable[[RunRow], None]] = []
         self._url = Secret(url) if isinstance(url, str) and url else url or None
@@ -103,8 +104,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             rows = in_hand(self._db, owner.me())
             self._db.close()
             self._open()
-            videos = Files(self.home)
-            put_back(self._db, [row for row in rows if row.state != "fetched" or videos.find(row.video)])
+            put_back(self._db, [row for row in rows if row.state != "fetched" or self.files.find(row.video)])
 
     def intend(
         self,

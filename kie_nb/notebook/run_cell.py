@@ -23,7 +23,7 @@ def cell_of(run: Run) -> str:
         return cell_text(request)
     if _is_beside_notebook(image):
         return cell_text(request, picture=image.label)
-    files = get_session().home_of(run)
+    files = run.ledger.files
     kept = files.find_input(image.sha256)
     name = kept.name if kept is not None else input_name(image.label, image.sha256, image.mime)
     return cell_text(request, picture=f"{shown_path(files.inputs)}/{name}")

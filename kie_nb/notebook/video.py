@@ -16,7 +16,7 @@ from IPython.display import Video
 
 from .. import settings as settings_
 from ..fileops import write_whole
-from ..handles import Run, get_session
+from ..handles import Run
 from ..home import is_plain_file, read_plain
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url
@@ -125,7 +125,7 @@ def still_of(video: Path, target: Path, width: int) -> bytes | None:
 def sent_picture(run: Run, width: int, most: int) -> bytes | None:
     """The picture that *run* sent as a JPEG, *width* pixels wide at the most and of at most *most* bytes; None where it is not kept."""
     image = run.request.image
-    kept = get_session().home_of(run).find_input(image.sha256) if image is not None else None
+    kept = run.ledger.files.find_input(image.sha256) if image is not None else None
     if image is None or kept is None:
         return None
     try:

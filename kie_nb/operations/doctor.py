@@ -43,7 +43,7 @@ def doctor(supervisor: Supervisor, *, mend: bool = True) -> Report:
     """
     workspace, ledger = supervisor.workspace, supervisor.workspace.here
     runs = [Record(row, ledger) for row in ledger.runs(limit=None)]
-    visit = _Visit(supervisor, workspace, Files(ledger.home), mend=mend)
+    visit = _Visit(supervisor, workspace, ledger.files, mend=mend)
     future = workspace.dispatcher.submit(visit.all(runs))
     wait_blocking(future, timeout_s=None, goes_on="what was fetched so far is whole; look again at any time.")
     findings, files = future.result()

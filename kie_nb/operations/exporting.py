@@ -24,7 +24,7 @@ from ..ledger import KeptFile, files_made
 from ..ledger.reading import first_wrong
 from ..ledger.rows import PublicColumns
 from ..ledger.states import RELEASED, WORDS, State
-from ..markup import document, rendered
+from ..markup import Html, document, rendered
 from ..paths import places_of, redacted, shown_path
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
 from . import manifest as manifest_
@@ -65,8 +65,11 @@ class Exported:
     def __repr__(self) -> str:
         return tables.as_text(("file", "remark"), self.remarks, caption=self._caption)
 
-    def _repr_html_(self) -> str:
+    def html(self) -> Html:
+        """What was written, and the remarks as a table."""
         return tables.as_html(("file", "remark"), self.remarks, caption=self._caption)
+
+    _repr_html_ = html
 
 
 def export(
@@ -80,7 +83,7 @@ def export(
     """
     chosen = _chosen(workspace, runs)
     target = Path(os.path.abspath(Path(folder).expanduser()))  # noqa: PTH100 - a link in it is not followed
-    _check_folder(target, [workspace.home_of(run).home for run in chosen])
+    _check_folder(target, [run.ledger.home for run in chosen])
     there = manifest_.load(target) if (target / manifest_.NAME).exists() else Manifest()
     staging = target / f".export-{secrets.token_hex(8)}"  # nobody can have put a link under this name
     try:
@@ -150,7 +153,7 @@ class _Work:
 
     def entry(self, run: Record) -> RunEntry | None:
         row, earlier = run.row, self.there.get(run.id)
-        places = places_of(self.workspace.home_of(run).home)
+        places = places_of(run.ledger.home)
         error = {name: row.error.get(name) for name in _WORDS_OF_ERROR} if row.error else None
         facts = {column.name: getattr(row, column.name) for column in fields(PublicColumns)} | {
             "request": manifest_.stored_request(run.request),
@@ -172,7 +175,7 @@ class _Work:
     def _videos(self, run: Record, earlier: RunEntry | None) -> list[VideoEntry]:
         if run.state is not State.FETCHED:
             return []
-        files = self.workspace.home_of(run)
+        files = run.ledger.files
         made = [self._video(run, kept, files.place(kept.name)) for kept in run.row.files]
         found = [one for one in made if one is not None]
         numbers = {one.number for one in found}
@@ -208,7 +211,7 @@ class _Work:
         image = run.request.image
         if image is None or image.by_url:
             return []
-        kept = self.workspace.home_of(run).find_input(image.sha256)
+        kept = run.ledger.files.find_input(image.sha256)
         if kept is None:
             if image.url is None:
                 self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))

@@ -70,7 +70,8 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
     """
     source = Path(folder).expanduser()
     home = settings_.current().home
-    ledger, files = workspace.ledger(home), workspace.files(home)
+    ledger = workspace.ledger(home)
+    files = ledger.files
     found = [(entry, ledger.get(entry.id)) for entry in manifest_.read(source).runs]
     taken = [(entry, ours) for entry, ours in found if _is_further(entry, ours, ledger, files)]
     try:

@@ -100,7 +100,7 @@ def troubles(run: Record) -> dict[Path, Trouble]:
 
 
 def _kept(run: Record) -> list[tuple[Path | None, KeptFile]]:
-    files = Files(run.ledger.home)
+    files = run.ledger.files
     return [(files.place(kept.name), kept) for kept in run.row.files]
 
 

@@ -21,11 +21,10 @@ from hostile.test_kept_bytes import (  # noqa: F401 - fixtures
 )
 
 import kie_nb as kie
-from kie_nb.handles import get_session
 
 
 def folder_of(run):
-    folder = get_session().home_of(run).videos
+    folder = run.ledger.files.videos
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

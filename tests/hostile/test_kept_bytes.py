@@ -12,7 +12,6 @@ from hurry import hurry
 from oneshop import Shop
 
 import kie_nb as kie
-from kie_nb.handles import get_session
 from kie_nb.notebook.video import show_video
 from kie_nb.video import inspect
 
@@ -56,7 +55,7 @@ def fails():
 
 
 def names(run):
-    folder = get_session().home_of(run).videos
+    folder = run.ledger.files.videos
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
@@ -179,7 +178,7 @@ def test_a_page_is_not_the_file(shop, name):
 def run_stem(run):
     from kie_nb.ledger import Files
 
-    return Files(get_session().home_of(run).home).video(prompt=run.prompt, seed=7, task_id=run.task_id).stem
+    return Files(run.ledger.home).video(prompt=run.prompt, seed=7, task_id=run.task_id).stem
 
 
 # --- trying again --------------------------------------------------------------------------------------------------
@@ -291,7 +290,7 @@ def test_a_process_that_died_between_download_and_name(shop, name, by):
     service = shop(b"")
     run, _ = fails()
     service.reply = lambda request, _number: request.answer(b"", 404)
-    folder = get_session().home_of(run).videos
+    folder = run.ledger.files.videos
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{run_stem(run)}.mp4.1.{dead_process()}.incoming").write_bytes(content)
 
@@ -309,7 +308,7 @@ def test_a_process_that_died_before_it_was_written_down(shop):
     service = shop(b"")
     run, _ = fails()
     service.reply = lambda request, _number: request.answer(b"", 410)
-    folder = get_session().home_of(run).videos
+    folder = run.ledger.files.videos
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{run_stem(run)}.mkv").write_bytes(CORPUS["mkv"].content)
     kie.resume()

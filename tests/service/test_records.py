@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kie_nb.service.records import parse_record
+from kie_nb.service.records import parse_record, task_id_of
 
 VIDEO, OTHER = "https://cdn.example.com/a.mp4", "https://cdn.example.com/b.mp4"
 REQUEST = {"model": "wan/2-5-text-to-video", "input": {"prompt": "Waves", "seed": 0}}
@@ -202,3 +202,23 @@ def test_a_word_that_nobody_knows_means_success_beside_a_result():
     )
     assert parse_record({"state": "Ready"}, "t1").state == "Ready"
     assert not parse_record({"state": "Ready"}, "t1").is_final
+
+
+@pytest.mark.parametrize(
+    ("body", "task"),
+    [
+        pytest.param({"data": {"taskId": "9f8e"}}, "9f8e", id="data.taskId"),
+        pytest.param({"data": {"task_id": "9f8e"}}, "9f8e", id="data.task_id"),
+        pytest.param({"taskId": "9f8e"}, "9f8e", id="taskId"),
+        pytest.param({"taskId": "9f8e", "data": None}, "9f8e", id="data null"),
+        pytest.param({"data": {}}, None, id="none"),
+        pytest.param({}, None, id="empty"),
+        pytest.param(["x"], None, id="a list"),
+        pytest.param({"data": {"taskId": {"a": 1}}}, None, id="an object"),
+        pytest.param({"data": {"taskId": True}}, None, id="a truth value"),
+        pytest.param({"taskId": ["x"]}, None, id="a list in it"),
+    ],
+)
+def test_the_task_id_has_three_places(body, task):
+    """Three kinds of body keep the task id in three places."""
+    assert task_id_of(body) == task

@@ -79,9 +79,7 @@ class Results:
         session = get_session()
         found = await self._made(number, media.workers(), lambda some: export(session, folder, some), runs)
         if number == self._number:
-            self._parts[2].value = html(
-                "{}", found._repr_html_() if hasattr(found, "_repr_html_") else _text(repr(found))
-            )
+            self._parts[2].value = found.html()
         return repr(found)
 
     def _play(self, number: int, tiles: Tiles, *below: Html) -> bool:

@@ -74,8 +74,7 @@ def _maker(path: str | os.PathLike[str]) -> Run | Recalled:
 
 def _kept(sha256: str, label: str) -> Picture | None:
     """The copy beside the ledger, under the name it had."""
-    session = get_session()
-    file = session.files(session.here.home).find_input(sha256)
+    file = get_session().here.files.find_input(sha256)
     if file is None:
         return None
     try:

@@ -194,8 +194,8 @@ class Queue:
     def _tell_end(self, run: Run) -> None:
         """Report how a run ended, in whichever process: its error is shown here too."""
         session = get_session()
-        row = session.ledger_of(run).get(run.id)  # not `get`: the folder may be another one by now
-        run = session.handle(session.home_of(run).home, row) if row is not None else run
+        row = run.ledger.get(run.id)  # not `get`: the folder may be another one by now
+        run = session.handle(run.ledger.home, row) if row is not None else run
         if run.state == State.FETCHED:
             self._gallery.refresh()
             if self._run_view.run is None:
@@ -237,5 +237,5 @@ def _is_told_otherwise(run: Run) -> bool:
     """Of an unsent run: whether its cancellation was already reported, or its request was submitted again since."""
     session = get_session()
     with session.begin_lock:  # abandoned runs are cancelled and submitted again under it
-        same = session.ledger_of(run).same_request(fingerprint=run.row.fingerprint)
+        same = run.ledger.same_request(fingerprint=run.row.fingerprint)
     return run.is_stopped or any(other.created_at > run.row.created_at for other in same)
