@@ -1,7 +1,7 @@
-"""Which network addresses belong to the public internet, which to Kie, and what of one may be written down; no I/O.
+"""Which network addresses are public, which are Kie's, and which parts of one may be stored; no I/O.
 
-A key goes to Kie's own hosts; to another one only over https and from the place that names that host too (the environment, or one
-call); to this machine by the word `KIE_NB_SERVICE=kie`.
+A key goes to Kie's own hosts; to another host only over https and if the same place (environment or call) names both; to this
+machine only with `KIE_NB_SERVICE=kie`.
 """
 
 from __future__ import annotations

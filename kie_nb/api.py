@@ -1,4 +1,4 @@
-"""The Python face: the same session, validation and ledger as the magics."""
+"""The public Python functions: the same session, validation and ledger as the magics."""
 
 from __future__ import annotations
 

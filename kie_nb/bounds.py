@@ -39,7 +39,7 @@ def read_json(text: str | bytes, *, most: int = MAX_JSON) -> Any:
     if isinstance(text, bytes):
         text = text.decode()
     if not isinstance(text, str) or len(text) > most:
-        raise ValueError("it is no JSON text")
+        raise ValueError("it is not JSON")
     try:
         value = _DECODER.decode(text)
     except RecursionError:
@@ -71,7 +71,7 @@ def _finite(text: str) -> float:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_constant)

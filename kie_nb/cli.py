@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "take pictures outside the definition's folder without asking; else each is shown and asked about"
     )
     add("--allow-outside", action="store_true", help=outside)
-    report = "write a page of what came of it, that plays from disk"
+    report = "write a report page that plays from disk"
     add("--report", type=Path, metavar="FILE.html", help=report)
 
     add = command("doctor", _files)
@@ -105,7 +105,7 @@ def _credits(text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:  # nan would limit nothing
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of credits")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of credits")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Files by their bytes: the checksum of one, a copy with its checksum, a file that appears in one step, and checks of a stranger's database."""
+"""File operations: checksum, copy with checksum, atomic write, and checks of an untrusted SQLite file."""
 
 from __future__ import annotations
 

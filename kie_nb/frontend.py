@@ -1,6 +1,6 @@
-"""What asks for the cells of this process: which shell runs them, whether a person sits before it, and whose notebook they are of.
+"""The front end of this process: which shell runs its cells, whether a person watches, and which notebook they belong to.
 
-IPython is known here by what others have imported of it, and never imported: scripts and every room may ask.
+IPython is used only if it is already imported: every module, also in a script, may ask.
 """
 
 from __future__ import annotations

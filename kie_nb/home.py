@@ -1,7 +1,7 @@
-"""The one way from a stored name to a file.
+"""From a file name stored in the ledger to a safe path; folder names. Names of new files are made in `ledger.files`.
 
 Rows, notes, manifests and definitions are untrusted. A name in them is accepted only in the form that we give names, and is read
-only if it is a plain file, in a folder that is no link. The home itself may be anywhere.
+only if it is a plain file, in a folder that is not a link. The home itself may be anywhere.
 """
 
 from __future__ import annotations

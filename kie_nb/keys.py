@@ -60,7 +60,7 @@ def check_key(key: Secret) -> Secret:
         raise AuthError("The key is empty.", hint="copy it from https://kie.ai/api-key")
     if not all("!" <= letter <= "~" for letter in key.reveal()):
         words = "The key contains a space, a line break or a character that no key has."
-        raise AuthError(words, hint="copy it anew from https://kie.ai/api-key")
+        raise AuthError(words, hint="copy it again from https://kie.ai/api-key")
     return key
 
 

@@ -1,4 +1,4 @@
-"""Event loops of our own, whatever the host process has done to asyncio."""
+"""New event loops that a patched asyncio of the host process does not affect."""
 
 import asyncio
 

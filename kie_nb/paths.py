@@ -1,4 +1,4 @@
-"""Paths as they are shown: a saved notebook should not reveal the machine or the folder in which it was run, nor does what is given away."""
+"""Paths as they are shown: saved notebooks and exports must not reveal the machine or the folder they were made in."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from .. import settings as settings_
 from ..bounds import Balance, Moment
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
-from ..ledger import Grant, GrantStore, Leave, Ledger, RunRow, owner
+from ..ledger import Grant, GrantStore, Ledger, RunRow, SendDecision, owner
 from ..ledger.states import State
 from ..service import Client
 from ..settings import Settings
@@ -65,7 +65,7 @@ SHORTEST_PAUSE_S = 0.01
 async def holding(
     grant: Grant, grants: GrantStore, account: str, pause_s: float, blocking: Callable[..., Awaitable[Any]]
 ) -> AsyncIterator[None]:
-    """Hold the right to send one create until its reply; a refusal for the rate pauses all creates of the account."""
+    """Hold a rate grant for one create until its reply; a rate-limit refusal pauses all creates of the account."""
     try:
         yield
     except RateLimited:
@@ -160,7 +160,7 @@ class Channel:
 
     @contextlib.asynccontextmanager
     async def uploading(self, sha256: str) -> AsyncIterator[None]:
-        """Who uploads a picture, one at a time: whoever asks for the same one meanwhile finds it uploaded."""
+        """One upload of a picture at a time: a second request for it waits, then finds it uploaded."""
         async with self._uploading.setdefault(sha256, asyncio.Lock()):
             yield
 
@@ -177,30 +177,30 @@ class Channel:
         Args:
             balance: The account's balance before it, kept as evidence should the answer be lost.
         """
-        leave = await self._take(ledger, run_id, balance)
-        if leave.grant is None:
+        decision = await self._take(ledger, run_id, balance)
+        if decision.grant is None:
             yield None
             return
         pause_s = self.timing.rate_pause_s
-        async with holding(leave.grant, self._grants, self.account, pause_s, self._dispatcher.ledger):
-            yield leave.row
+        async with holding(decision.grant, self._grants, self.account, pause_s, self._dispatcher.ledger):
+            yield decision.row
 
-    async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> Leave:
+    async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> SendDecision:
         asked: dict[str, Any] = {"account": self.account, "window_s": settings_.WINDOW_S, "owner": owner.me()}
         if balance is not None:
             asked |= {"balance_before": balance.credits, "evidence": {"balance_before": balance.to_json()}}
         async with self._gate:
             while True:
                 if self._dispatcher.is_ending:  # its answer might come too late to be recorded
-                    return Leave()
+                    return SendDecision()
                 step = {"to": State.SENDING, "expect": {State.INTENT}, "stamp": "sent_at"}
                 limit = self.settings.creates_per_window
-                leave = await self._dispatcher.ledger(
+                decision = await self._dispatcher.ledger(
                     self._grants.send, ledger, run_id, **step, limit=limit, **asked
                 )
-                if leave.wait_s is None:
-                    return leave
-                await asyncio.sleep(max(SHORTEST_PAUSE_S, leave.wait_s))
+                if decision.wait_s is None:
+                    return decision
+                await asyncio.sleep(max(SHORTEST_PAUSE_S, decision.wait_s))
 
     def is_own_address(self, url: str | None) -> bool:
         """Whether the service itself handed out *url*."""
@@ -217,7 +217,7 @@ class Channel:
 
 
 _simulators: dict[Path, object] = {}
-# What the package's own client opens it with, and no page or other user of the machine: they can knock at its port too.
+# Only the package's own client has it; pages and other users of the machine can reach the port too.
 _SIMULATOR_KEY = Secret(secrets.token_urlsafe(32))
 _lock = threading.Lock()
 

@@ -1,12 +1,12 @@
 """One daemon thread with its own asyncio loop does all I/O with the service, for the whole life of the process.
 
-It polls, downloads and updates cards while a cell computes and while the kernel is idle; the user's loop is never ours.
+It polls, downloads and updates cards while a cell computes and while the kernel is idle; the user's own event loop is never used.
 Two precautions make it hold everywhere:
 
 * Coroutines run in an *empty* `contextvars.Context`. A copied one carries the parent header of the cell that submitted
   it, and headless runners throw away updates that belong to a finished cell.
-* Its tasks are the C `_asyncio.Task`, also after somebody's `nest_asyncio.apply()` has put a slow and, on Python 3.14,
-  broken one in its place.
+* Its tasks are the C `_asyncio.Task`, even after `nest_asyncio.apply()` has replaced it by one that is slow and, on
+  Python 3.14, broken.
 
 Heavy work (download, check, preview) goes through `Executor`: threads by default.
 """
@@ -49,7 +49,7 @@ class Dispatcher:
         self.loop.run_forever()
 
     def is_own_thread(self) -> bool:
-        """Whether the caller is on the dispatcher's thread, where waiting for it would wait for ever."""
+        """Whether the caller is on the dispatcher's thread, where waiting for it would deadlock."""
         return threading.current_thread() is self._thread
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
@@ -71,7 +71,7 @@ class Dispatcher:
         self.loop.call_soon_threadsafe(fn, context=_fresh_context())
 
     def start(self, coroutine: Coroutine[Any, Any, object]) -> None:
-        """Run *coroutine* for its own sake: nobody asks for its result, and its error is logged."""
+        """Run *coroutine* in the background; its result is dropped, its error logged."""
         self.submit(coroutine).add_done_callback(_log_error)
 
     async def ledger(self, fn: Callable[..., T], *args: Any, **more: Any) -> T:

@@ -1,4 +1,4 @@
-"""The files of a task that has succeeded: fetched at once, and what is known of them written into its row."""
+"""Download all files of a succeeded task and record them in its row; `file_download` does one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..ledger.states import State
 from ..paths import shown_path
 from ..service.media import LinkDead
 from ..settings import LOGS
-from .bringing import bring, received
+from .file_download import download_file, received
 from .record import Record
 from .transitions import Step, error_of, stored
 from .workspace import Workspace
@@ -24,14 +24,14 @@ _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", None)}
 
 
 class Downloading(Step):
-    """Brings the files of a task home."""
+    """Downloads the files of a task."""
 
     async def fetch(self) -> None:
-        """Fetch all files of the task; those that came are kept whatever becomes of the others, which `Run.missing` names.
+        """Fetch all files of the task; those that arrive are kept even if others fail, which `Run.missing` names.
 
         Raises:
             NoVideo: the service names none.
-            DownloadFailed: none came; they stay at the service for about a day.
+            DownloadFailed: none arrived; they stay at the service for about a day.
         """
         if _told(self.run) and self.run.state is State.SUCCESS:
             raise error_of(self.run)
@@ -39,7 +39,7 @@ class Downloading(Step):
             await self._look_for_urls()
         urls = self.run.row.urls or []
         kept = self.run.row.files
-        # What is there stays, though its owner may have changed it or it is damaged: that is the doctor's to say.
+        # An existing file stays, even changed or damaged: `doctor` reports that.
         here = {one.number for one in kept if self.files.find(one.name)}
         wanted = [number for number in range(len(urls)) if number not in here]
         open_ = [number for number in wanted if not is_given_up(self.workspace, self.run, number)]
@@ -50,13 +50,15 @@ class Downloading(Step):
         if error is not None and (not there or any(first.number not in there for first in kept[:1])):
             told = self._failed(error, urls)
             if isinstance(told, NotFetched) and self.run.state is State.SUCCESS:
-                await self.surely(State.SUCCESS, error=stored(told))  # else every resume would fetch it again
+                await self.move_until_written(
+                    State.SUCCESS, error=stored(told)
+                )  # else every resume would fetch it again
             raise told from error
         if self.run.state is not State.FETCHED:
             await self._keep(came)  # else by another machine, whose record stands: a copy for this home
 
     async def fetch_missing(self) -> None:
-        """Try once more for what has not come; what does not come now either stays missing."""
+        """Try missing files once more; those that fail again stay missing."""
         missing = [number for number in self.run.missing if not is_given_up(self.workspace, self.run, number)]
         came, error = await self._fetch_all(missing, (0.0,))
         if came:
@@ -93,7 +95,7 @@ class Downloading(Step):
             except KieError:
                 continue
             if record.urls:
-                await self.surely(State.SUCCESS, urls=list(record.urls))
+                await self.move_until_written(State.SUCCESS, urls=list(record.urls))
                 return
         raise NoVideo(
             f"Task {self.run.task_id} succeeded but the service names no file for it.",
@@ -114,7 +116,7 @@ class Downloading(Step):
                     continue
                 try:
                     way = (self.channel, self._work, place_of(self.run, self.files, number))
-                    came[number] = await bring(self.run, number, *way, patience=self.timing.patience)
+                    came[number] = await download_file(self.run, number, *way, patience=self.timing.patience)
                     failed.pop(number, None)
                 except DownloadFailed as exc:
                     failed[number] = exc
@@ -125,7 +127,7 @@ class Downloading(Step):
             self.say("")
         given_up = (number for number, exc in failed.items() if isinstance(exc, NotFetched))
         self.workspace.not_fetched.update((self.run.id, number) for number in given_up)
-        # What may yet come is told rather than what will not: it is tried again.
+        # A failure that may pass is reported first: that file is tried again.
         return came, min(failed.values(), key=lambda exc: isinstance(exc, NotFetched), default=None)
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
@@ -136,17 +138,17 @@ class Downloading(Step):
             for number, facts in came.items()
         ]
         evidence = {"fetched": fetched, "files": f"{len(changes['files'])} of {changes['files_made']}"}
-        await self.surely(State.FETCHED, evidence=evidence, **changes)
+        await self.move_until_written(State.FETCHED, evidence=evidence, **changes)
 
     async def _note_received(self, numbers: Iterable[int]) -> None:
-        """Write down, once, what came in the place of files."""
+        """Record, once, what was received instead of files."""
         told = [
             (number, await self._work(received, place_of(self.run, self.files, number))) for number in numbers
         ]
         evidence = {"received": [{"number": number, **facts} for number, facts in told if facts]}
         known = [step["evidence"] for step in await self.db(self.ledger.events, self.run.id)]
         if evidence["received"] and evidence not in known and self.run.state is State.SUCCESS:
-            await self.surely(State.SUCCESS, evidence=evidence)
+            await self.move_until_written(State.SUCCESS, evidence=evidence)
 
     async def _work(self, fn: Any, *args: Any) -> Any:
         try:

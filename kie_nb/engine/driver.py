@@ -40,7 +40,7 @@ async def _steps(drive: Drive) -> None:
     if drive.run.state is State.INTENT:
         await Sending(drive).send()
     elif drive.run.state is State.SENDING:
-        await Sending(drive).give_up()
+        await Sending(drive).recover()
     if drive.run.state in AT_SERVICE:
         await Polling(drive).watch()
     if drive.run.state is State.SUCCESS:

@@ -1,4 +1,4 @@
-"""From the task id to the task's own end: looks at the right moments, and lives through whatever passes."""
+"""Poll an accepted task until it is final; errors that may pass do not end the polling."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .timing import Usual, next_look_s
 from .transitions import OwnershipLost, Step, failure, log
 
 _CLOCKS_APART = dt.timedelta(minutes=10)
-MOST_STRANGE = 50  # words of the service's that are logged: a new one at every look would have no end
+MOST_STRANGE = 50  # unknown states of the service that are logged: it might send a new one at every look
 
 
 class Polling(Step):
     """Looks until the task is final."""
 
     async def watch(self) -> None:
-        """Look until the task ends; what may pass does not end this. TaskFailed and TaskLost say how it ended."""
+        """Poll until the task is final, through errors that may pass. TaskFailed and TaskLost say how it ended."""
         client = await self.channel.client()
         usual = await self._usual()
         clock, looks = self._clock(), 0
@@ -125,7 +125,7 @@ class Polling(Step):
             changes["stamp"] = "started_at"
         if state is not before or changes:
             evidence = {"service": record.state} if state is not before else None
-            await self.surely(state, evidence=evidence, **changes)
+            await self.move_until_written(state, evidence=evidence, **changes)
 
     def _ended(self, record: TaskRecord) -> str | None:
         """The service's word for when it ended; None where its clock and ours cannot both be right: the link's life is counted from it."""

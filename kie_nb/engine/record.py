@@ -117,7 +117,7 @@ class Record:
         """That the ledger names a file for it that is not read, in words; "" where all is well."""
         if len(self.row.files) == len(self.videos):
             return ""
-        return "The ledger names a file for it that is no plain file of kie-runs/videos: it is not read."
+        return "The ledger names a file for it that is not a plain file of kie-runs/videos: it is not read."
 
     @property
     def damage(self) -> tuple[str, ...]:

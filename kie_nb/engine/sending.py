@@ -1,4 +1,4 @@
-"""From the intent to the task id. What is certain is repeated; what is not is never sent again (kie-api §5.3)."""
+"""Send a recorded run once: from the intent to the task id. Only a certain refusal is sent again (kie-api §5.3)."""
 
 from __future__ import annotations
 
@@ -66,17 +66,19 @@ class Sending(Step):
         finally:
             counting.cancel()
 
-    async def give_up(self) -> None:
-        """Its process died between the first byte and the reply, or before the reply was recorded."""
+    async def recover(self) -> None:
+        """Settle a run whose process died while sending, or before it recorded the reply; nothing is sent."""
         task_id = noted_task(self.channel.settings.state_home, self.run.id)
         if task_id is None:
             await self._unknown(outcome_unknown("the process ended while the request was under way"))
         else:
             evidence = {"because": "its task was noted"}
-            await self.surely(State.ACCEPTED, evidence=evidence, task_id=task_id, stamp="accepted_at")
+            await self.move_until_written(
+                State.ACCEPTED, evidence=evidence, task_id=task_id, stamp="accepted_at"
+            )
 
     async def _unknown(self, error: OutcomeUnknown) -> None:
-        """A task may exist: that is on disk before anything else; then the balance is read as evidence."""
+        """Record that a task may exist; only then read the balance as evidence."""
         error.hint = f"`%kie show {self.run.id[:8]}` tells how to settle it; kie.get({self.run.id[:8]!r}).resend() asks, and sends it again"
         await self.end(State.UNKNOWN, error)
         with contextlib.suppress(KieError):
@@ -93,8 +95,8 @@ class Sending(Step):
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
             if row is None:
                 raise OwnershipLost
-            # It was waited for long, or this process was stopped in between: another that took this one for dead has
-            # recorded an unknown outcome, and may have sent the request again.
+            # After a long wait or a stopped process, another process may have taken this one for dead, recorded an
+            # unknown outcome, and sent the request again.
             is_late = elapsed_s() - began > self.ledger.leases.lease_s / 2
             if is_late and not await self.db(self.ledger.renew, [self.run.id], owner.me()):
                 raise OwnershipLost
@@ -104,7 +106,7 @@ class Sending(Step):
                     request.model, inputs, call_back_url=request.call_back_url, patience_s=0
                 )
             except (RateLimited, NotSent) as exc:
-                await self.surely(State.INTENT, evidence={"because": exc.message})
+                await self.move_until_written(State.INTENT, evidence={"because": exc.message})
                 raise
             except OutcomeUnknown as exc:
                 await self._unknown(exc)
@@ -122,10 +124,12 @@ class Sending(Step):
             await self._accepted(task_id)
 
     async def _accepted(self, task_id: str) -> None:
-        """The answer is in: from here on its id is on disk, or told to whoever watches."""
+        """Record the task id; if the ledger cannot take it, note it elsewhere and show it."""
         self.say("")
         try:
-            await self.surely(State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at")
+            await self.move_until_written(
+                State.ACCEPTED, is_answer=True, task_id=task_id, stamp="accepted_at"
+            )
         except Exception as exc:  # a database error must not hide what the service has said
             why = f"its task {task_id} was accepted and could not be written down ({type(exc).__name__})"
             error = outcome_unknown(why)
@@ -145,7 +149,7 @@ class Sending(Step):
         image, content = to_send.request.image, to_send.content
         if image is None or (image.url and content is None):
             return image.url if image else None
-        if content is None:  # a create without its picture would be paid, and not what was asked
+        if content is None:  # without its picture the create would be billed, and for another video
             raise NotSent(f"The picture {image.label} is missing.", hint="run the cell again")
         async with self.channel.uploading(image.sha256):
             return await self._uploaded(image, content)
@@ -153,7 +157,7 @@ class Sending(Step):
     async def _uploaded(self, image: ImageIdentity, content: bytes) -> str:
         known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
         client = await self.channel.client()
-        # Else it is an embedded simulator's on another port, or a ledger's that names another picture for ours.
+        # Otherwise it is an embedded simulator's on another port, or a foreign ledger names another picture.
         if known and self.channel.is_upload_address(known.url):
             age = self.ledger.now() - dt.datetime.fromisoformat(known.uploaded_at)
             if dt.timedelta(0) <= age < UPLOAD_LIFE:

@@ -1,4 +1,7 @@
-"""Who drives which run: this process drives its own and those whose owner process is dead, and watches the rest; and the end of the process."""
+"""Decides per run whether this process drives it or watches its owner; renews leases; finishes before the process ends.
+
+Runs whose owner process is dead are taken over.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +29,14 @@ from .workspace import Workspace
 log = logging.getLogger("kie_nb")
 
 
-class Audience(Protocol):
-    """Who is told what no row says of the runs that a supervisor drives."""
+class DriveObserver(Protocol):
+    """Is told what rows do not say about driven runs."""
 
     def taken(self, run: Record) -> None:
         """*run* is driven from now on; called by the thread that asked for it."""
 
     def troubled(self, run: Record, trouble: str) -> None:
-        """Something has gone wrong that will pass; "" when it has."""
+        """A passing problem; "" when it is over."""
 
     def ended(self, run: Record, error: KieError | None) -> None:
         """*run* is not driven any more; called on the dispatcher's thread."""
@@ -42,15 +45,15 @@ class Audience(Protocol):
 class Supervisor:
     """The runs that this process drives or watches; its coroutines live on the dispatcher's loop."""
 
-    def __init__(self, workspace: Workspace, audience: Audience) -> None:
+    def __init__(self, workspace: Workspace, observer: DriveObserver) -> None:
         self.workspace = workspace
-        # Held from the recorded intent until it is driven: two threads that ask for one request must not take the other's
-        # for an abandoned one.
+        # Held from recording an intent until it is driven: otherwise a second thread with the same request would take it
+        # for abandoned.
         self.begin_lock = threading.RLock()
-        self._audience = audience
+        self._observer = observer
         self._drives: dict[Key, Drive] = {}
         self._lock = threading.RLock()
-        self._heart: Any = None
+        self._renewing: Any = None
         self._later: dict[Key, asyncio.TimerHandle] = {}  # on the dispatcher's thread alone
         workspace.listen(self._heard)
 
@@ -79,7 +82,7 @@ class Supervisor:
         return is_elsewhere(run) or (bool(run.missing) and self.is_driven(run))
 
     def ensure_driven(self, run: Record, *, may_send: ToSend | None = None, look_again: bool = False) -> str:
-        """See to it that *run* comes to its end: this process drives it, or watches while its living owner does.
+        """Drive *run* to its end, or watch it while another living process does.
 
         Args:
             run: Which one.
@@ -137,10 +140,10 @@ class Supervisor:
                 return
             workspace = self.workspace
             channel = may_send.channel if may_send else workspace.channel_of(run)
-            drive = Drive(run, workspace, channel, may_send, self._audience.troubled)
+            drive = Drive(run, workspace, channel, may_send, self._observer.troubled)
             self._drives[run.key] = drive
             try:
-                self._audience.taken(run)
+                self._observer.taken(run)
                 workspace.dispatcher.start(self._drive(drive))
             except BaseException:  # an interrupt just here must not leave it registered and undriven
                 self._drives.pop(run.key, None)
@@ -148,8 +151,8 @@ class Supervisor:
 
     async def _drive(self, drive: Drive) -> None:
         """Drive the run if it is ours or its owner process is dead, else watch what its owner makes of it."""
-        if self._heart is None or self._heart.done():
-            self._heart = asyncio.get_running_loop().create_task(self._beat())
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.get_running_loop().create_task(self._renew_leases())
         key, short = drive.run.key, drive.run.id[:8]
         hint = "%kie resume takes it up"
         error: KieError | None = KieError(f"Run {short} has stopped: no process drives it now.", hint=hint)
@@ -161,10 +164,10 @@ class Supervisor:
             log.exception("run %s could not be driven", drive.run.id)
             error = KieError(f"Run {short} could not be driven: {exc}.", hint=hint)
         finally:
-            # Let go of it first: whoever wakes by the end may ask for it again at once.
+            # Remove it first: a waiter that wakes now may ask for it again at once.
             self._drives.pop(key, None)
             run = drive.run
-            self._audience.ended(run, error)
+            self._observer.ended(run, error)
             is_wanted = run.state is State.SUCCESS and not isinstance(error, NotFetched)
             if (is_wanted or run.missing) and run.link_lives and key not in self._later:
                 # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.
@@ -208,18 +211,18 @@ class Supervisor:
     async def _reread(self, run: Record) -> None:
         await self.workspace.dispatcher.ledger(run.reread)
 
-    async def _beat(self) -> None:
-        """Say every few seconds that this process still drives its runs."""
+    async def _renew_leases(self) -> None:
+        """Renew the leases of all driven runs every few seconds."""
         while True:
             await asyncio.sleep(self.workspace.timing.lease_s / BEATS)
             found: dict[Ledger, list[str]] = {}
             for ledger, run_id in list(self._drives):
                 found.setdefault(ledger, []).append(run_id)
-            # Not behind the other calls of the ledger: each may wait for half a minute for a lock.
+            # Not in the ledger's thread: a call there may wait half a minute for a lock.
             calls = (asyncio.to_thread(ledger.renew, ids, owner.me()) for ledger, ids in found.items())
             for error in await asyncio.gather(*calls, return_exceptions=True):
                 if isinstance(error, Exception):
-                    # The next beat tries again; a heart that stops would give living runs away.
+                    # The next round tries again; if renewal stopped, others would take over live runs.
                     log.error("the lease of runs could not be renewed", exc_info=error)
 
 
@@ -229,10 +232,7 @@ def is_elsewhere(run: Record) -> bool:
 
 
 def finish_sending(supervisor: Supervisor) -> None:
-    """A process that ends in mid-request would lose the answer, and with it the task: send nothing more, and wait.
-
-    What was not sent yet is cancelled: else it might be sent in the last moment.
-    """
+    """At exit send nothing more, cancel unsent runs, and wait for pending answers: a lost answer would lose its task."""
     dispatcher = supervisor.workspace.dispatcher
     if dispatcher.pid != os.getpid():
         return  # a forked child ends; they are its parent's

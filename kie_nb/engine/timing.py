@@ -1,8 +1,8 @@
 """How long the engine waits and pauses, and when it looks next at a running task; pure.
 
-Without experience: soon, then ever more slowly (kie-api §4.7). With the durations of earlier tasks of the same kind:
-hardly before the shortest of them, then in steps of a tenth of the usual time, so that a finished task waits half a step
-in the middle, then more slowly again.
+Without earlier tasks of the same kind: soon, then with growing pauses (kie-api §4.7). With them: little before the shortest
+of their durations, then every tenth of the usual time, so that a finished task is noticed after half a step on average, then
+with growing pauses again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..service import Patience
 CAP_S = 15.0
 LATE_CAP_S = 60.0
 LATE_S = 1800.0
-LEARN_FROM = 3  # fewer durations than this are hearsay
+LEARN_FROM = 3  # fewer durations than this say too little
 STEP = 0.1
 FIRST_SIGN_S = 3.0  # long tasks get one early look, so that the card says what the service says
 
@@ -54,7 +54,9 @@ class Timing:
     fetch_again_s: float = 300.0
     watch_s: float = 0.5  # between two looks at a run that another process drives
     ledger_pause_s: float = 2.0  # before a transition is written again that the ledger refused
-    judged_wait_s: float = 3.0  # for runs of dead processes to become unknown, so that `resume` tells it
+    unknown_wait_s: float = (
+        3.0  # until runs of dead processes are recorded as unknown, so that `resume` reports them
+    )
     # For the answer to a create when the process ends; a little longer than it may take.
     exit_wait_s: float = 65.0
 

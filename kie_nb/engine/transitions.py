@@ -1,4 +1,4 @@
-"""One run that is being driven, and its transitions: each is one compare-and-set in the ledger, tried until it is written; and the errors that runs end with."""
+"""A driven run (`Drive`), its transitions, each one compare-and-set in the ledger, and the errors that runs end with."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class OwnershipLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ToSend:
-    """What somebody here has asked for and had checked. The ledger's copy of it is for looking: a file may be anybody's."""
+    """A checked request from this process. The ledger's copy is never sent: the file may come from anybody."""
 
     request: Request
     content: bytes | None  # the picture, where it is to be uploaded
@@ -94,8 +94,8 @@ class Drive:
     run: Record  # the latest: replaced whenever its ledger publishes a row of it
     workspace: Workspace
     channel: Channel
-    may_send: ToSend | None  # what somebody here wants sent; None where nothing may be
-    on_trouble: Callable[[Record, str], None]  # called with what has gone wrong and will pass; "" when it has
+    may_send: ToSend | None  # what may be sent; None if nothing
+    on_trouble: Callable[[Record, str], None]  # called with a passing problem; "" when it is over
 
 
 class Step:
@@ -115,7 +115,7 @@ class Step:
         return self.drive.run
 
     def say(self, trouble: str) -> None:
-        """Show something that passes; it is raised nowhere."""
+        """Show a passing problem; it is raised nowhere."""
         self.drive.on_trouble(self.run, trouble)
 
     async def db(self, fn: Any, *args: Any, **more: Any) -> Any:
@@ -127,8 +127,8 @@ class Step:
             return fn(*args, **more)
         return await answer
 
-    async def surely(self, to: State, **changes: Any) -> None:
-        """A transition that must not be lost: a disk that is full for a minute must not cost a paid video.
+    async def move_until_written(self, to: State, **changes: Any) -> None:
+        """Write a transition, and retry until the ledger takes it: a full disk must not cost a paid video.
 
         Raises:
             UnreadableRun: the row cannot be read as a run, which waiting does not cure; its task is noted beside the ledger.
@@ -170,7 +170,7 @@ class Step:
             changes |= {"hand_to": owner.me(), "owner_hint": owner.hint()}
         elif self.run.state in OPEN:
             changes["owner"] = owner.me()
-        # What is fetched is taken up again by the supervisor alone, never by the late look of a driver that was overtaken.
+        # Only the supervisor reopens a fetched run, never a late look of a driver that lost its run.
         changes |= {
             "expect": sources(to) - {State.FETCHED} | {to},
             "evidence": evidence,
@@ -183,10 +183,10 @@ class Step:
 
     async def end(self, to: State, error: KieError, **changes: Any) -> None:
         """A transition to a state that has an error, which is kept with it."""
-        await self.surely(to, error=stored(error), evidence={"because": error.message}, **changes)
+        await self.move_until_written(to, error=stored(error), evidence={"because": error.message}, **changes)
 
     def note_task(self, task_id: str) -> None:
-        """A second place for an id that the ledger cannot take now."""
+        """Append a task id that the ledger cannot take to a file in the state folder."""
         with contextlib.suppress(OSError):
             folder = self.channel.settings.state_home
             make_private(folder)
@@ -196,7 +196,7 @@ class Step:
 
 
 def noted_task(folder: Path, run_id: str) -> str | None:
-    """The task of a run whose ledger could not take it, as `Step.surely` has noted it."""
+    """The task id that `Step.note_task` kept for a run."""
     try:
         text = (folder / NOTES).read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -24,7 +24,7 @@ USUAL_LIFE_S = 3.0
 
 
 class Workspace:
-    """What work on runs needs, handed in. Each is made at first use, and lives as long as the process."""
+    """Dispatcher, ledgers, channels and rate grants; each is made at first use and lives as long as the process."""
 
     def __init__(self, timing: Timing) -> None:
         self.timing = timing

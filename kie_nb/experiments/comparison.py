@@ -1,4 +1,4 @@
-"""The comparison of two videos as users see it: the verdict, the figures, and a strip of frames of both."""
+"""The comparison of two videos as it is shown: the verdict, the figures, and a strip of frames of both."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class _Crate:
         for kept in run.row.files:
             path = files.place(kept.name)
             if path is None:
-                raise _not_whole(f"{run.label} has a file that is none of ours")
+                raise _not_whole(f"{run.label} has a file that kie_nb did not make")
             yield self._copy(
                 path,
                 [f"videos/{path.name}", f"videos/{run.id}_{kept.number + 1}{path.suffix}"],

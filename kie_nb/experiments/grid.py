@@ -139,7 +139,7 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
     placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
     for name in placeholders:
         if name not in named:
-            words = f"{name!r} is no field of the model and no {{{name}}} is in a prompt"
+            words = f"{name!r} is not a field of the model and not a placeholder {{{name}}} of the prompt"
             near = nearest(name, (*fields, *named))
             raise InvalidRequest(f"{words}{near}", hint="axes are fields, or placeholders of the prompt")
     for name, values in grid.axes.items():
@@ -149,7 +149,7 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
     for group in grid.zipped:
         for name in group:
             if name not in grid.axes:
-                raise InvalidRequest(f"zip names {name!r}, which is no axis{nearest(name, grid.axes)}")
+                raise InvalidRequest(f"zip names {name!r}, which is not an axis{nearest(name, grid.axes)}")
             if name in seen:
                 raise InvalidRequest(f"zip names {name!r} twice.")
             seen.add(name)

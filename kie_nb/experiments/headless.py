@@ -1,4 +1,4 @@
-"""`kie-nb run FILE`: an experiment to its end where nobody watches, with a bar, or lines in a log, and an exit code."""
+"""`kie-nb run FILE`: run an experiment to its end unattended, with a progress bar or log lines, and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a report, worked out with no I/O: facts, table, failures, definition."""
+"""The HTML of a report: facts, table, failures, definition; no I/O."""
 
 from __future__ import annotations
 

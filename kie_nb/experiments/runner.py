@@ -1,4 +1,4 @@
-"""The limits of an experiment, and the runner that buys its missing cells, some at a time, on the dispatcher's loop, and knows when to stop."""
+"""The runner that buys missing cells of an experiment, some at a time, within its limits; on the dispatcher's loop."""
 
 from __future__ import annotations
 

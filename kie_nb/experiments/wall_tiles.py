@@ -298,7 +298,7 @@ class _Axes:
         for name in found:
             if name not in self.values:
                 raise InvalidRequest(
-                    f"{what}={name!r} is no axis here{nearest(str(name), self.values)}",
+                    f"{what}={name!r} is not an axis here{nearest(str(name), self.values)}",
                     hint=f"axes are {', '.join(self.varied) or 'none: nothing varies'}",
                     charged="",
                 )

@@ -1,4 +1,4 @@
-"""What people hold: the handle of a run, the session that makes and keeps it, and the client for one's own coroutines."""
+"""The objects users work with: `Run`, the session that makes it, and `AsyncKie` for their own coroutines."""
 
 from ..requests.prepare import Prepared
 from .async_client import AsyncKie

@@ -1,4 +1,4 @@
-"""`AsyncKie`: the wire for those who want it, with the key, the service and the rate that the settings say."""
+"""`AsyncKie`: Kie's API without a ledger, with the key, service and rate of the settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From loose arguments to a checked request, and from that to an intent in the ledger, or to a dry run."""
+"""From user arguments to a checked request, then to an intent in the ledger or to a dry run; nothing is sent here."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Started:
-    """What came of asking: the run, and how it came about.
+    """The result of asking: the run, and whether it is new.
 
     Attributes:
         how: "new" (it was sent), "shown" (its video was there), "fetched again" (its file was not) or "joined" (it was already running).
@@ -265,7 +265,7 @@ def _refusal(handles: Handles, prepared: Prepared, max_credits: float | None) ->
 
 @contextlib.contextmanager
 def nothing_charged() -> Iterator[None]:
-    """Where nothing can have been sent yet, trouble with the ledger has cost nothing, and says so."""
+    """Mark ledger errors in this block as costing nothing: nothing was sent yet."""
     try:
         yield
     except LedgerError as exc:

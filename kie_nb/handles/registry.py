@@ -1,4 +1,4 @@
-"""The handles of this process: one for each run that somebody holds, kept up to date by what ledgers publish."""
+"""The handles of this process, one per run in use, updated from the rows that ledgers publish."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Handles(Workspace):
         # One handle a run for as long as somebody holds it: a table of thousands must not stay for the life of a kernel.
         self._runs: WeakValueDictionary[Key, Run] = WeakValueDictionary()
         self._tracked: WeakValueDictionary[Key, Tracked] = WeakValueDictionary()
-        self._driven: dict[Key, Tracked] = {}  # who listens hears the end though nobody holds the handle
+        self._driven: dict[Key, Tracked] = {}  # listeners are told the end even if the handle is gone
         self._open: list[Run] = []
         self._watchers: list[Callable[[Run], None]] = []
         self.supervisor = Supervisor(self, self)
@@ -103,19 +103,19 @@ class Handles(Workspace):
             self._finish(tracked)
 
     def taken(self, run: Record) -> None:
-        """See `Audience`."""
+        """See `DriveObserver`."""
         with self._lock:
             tracked = self._driven[run.key] = self._track(run)
         tracked.reopen()
         self.dispatcher.call_soon(partial(self._tell_watchers, tracked))
 
     def troubled(self, run: Record, trouble: str) -> None:
-        """See `Audience`."""
+        """See `DriveObserver`."""
         if (tracked := self._tracked.get(run.key)) is not None:
             tracked.say(trouble)
 
     def ended(self, run: Record, error: KieError | None) -> None:
-        """See `Audience`."""
+        """See `DriveObserver`."""
         if (tracked := self._driven.pop(run.key, None)) is not None:
             tracked.finish(error)
 

@@ -1,4 +1,4 @@
-"""The handle of a run: what `clip` is after a cell. It reflects the latest known ledger state."""
+"""`Run`, the handle of a run: the value of `clip` after a cell with `-o clip`. It reflects the latest known ledger state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session: the one function that magic, panel, Python and command line call, and what they share."""
+"""The session: everything that magic, panel, Python and command line share; `start` and `begin` ask for a run."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Session(Handles):
             row, is_new = record()
             run = self.handle(prepared.home, row)
             if not is_new and self.supervisor.is_abandoned(run):
-                # Somebody meant to send it and never did: this call sends it, with its own limits and key, or joins
+                # It was recorded and never sent: this call sends it, with its own limits and key, or joins
                 # another process that has found it at the same moment.
                 cancel_unsent(run)
                 row, is_new = record()
@@ -184,12 +184,12 @@ class Session(Handles):
                 if self.supervisor.is_abandoned(run):
                     cancel_unsent(run)
                 self.supervisor.ensure_driven(run, look_again=True)
-        self._await_judgement(found)
+        self._await_unknown(found)
         return found
 
-    def _await_judgement(self, runs: list[Run]) -> None:
-        """Wait the moments that it takes to record an unknown outcome for requests whose process died while sending."""
-        end = time.monotonic() + self.timing.judged_wait_s
+    def _await_unknown(self, runs: list[Run]) -> None:
+        """Wait briefly until runs whose process died while sending are recorded as unknown."""
+        end = time.monotonic() + self.timing.unknown_wait_s
         sending = [run for run in runs if run.state is State.SENDING]
         dead = [run for run in sending if not run.ledger.leases.is_others(run.row)]
         while any(run.state is State.SENDING for run in dead) and time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""What a handle knows of a run beyond any row: the futures of those who wait, the listeners, and what it says when a wait ends."""
+"""What a handle knows beyond the row: futures of waiting callers, listeners, and the message when a wait ends."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The record of runs: what was asked, what came of it, where the file is. Knows SQLAlchemy and the disk, not the wire."""
+"""The record of runs: request, state, result and files. Knows SQLAlchemy and the disk, not the wire."""
 
 from . import owner
 from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, input_name, is_picture
-from .grants import Grant, GrantStore, Leave
+from .grants import Grant, GrantStore, SendDecision
 from .reading import UnreadableRun
 from .rows import KeptFile, NewRun, RunRow, files_made, with_kept
 from .runs import Ledger
@@ -16,10 +16,10 @@ __all__ = [
     "Grant",
     "GrantStore",
     "KeptFile",
-    "Leave",
     "Ledger",
     "NewRun",
     "RunRow",
+    "SendDecision",
     "Standing",
     "UnreadableRun",
     "files_made",

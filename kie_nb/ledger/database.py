@@ -82,7 +82,7 @@ class Database(ABC):
             raise LedgerError(f"The ledger {self.name} cannot be used: {said}.", hint=hint) from None
         except UnicodeEncodeError as exc:
             words = "The text contains an incomplete character and cannot be stored or searched for."
-            raise InvalidRequest(words, hint="type it anew") from exc
+            raise InvalidRequest(words, hint="type it again") from exc
 
 
 class SqliteFile(Database):

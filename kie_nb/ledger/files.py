@@ -1,4 +1,4 @@
-"""Names and paths of the files beside the ledger; all stay inside its folder."""
+"""Names and paths of videos, previews and inputs beside the ledger; all stay inside its folder."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Files:
     def keep_input(self, content: bytes, sha256: str, mime: str, label: str) -> Path:
         """Keep a copy of a picture that was used, once per content, under the name it had."""
         if not is_sha256(sha256):
-            raise ValueError(f"{sha256!r} is no hash")
+            raise ValueError(f"{sha256!r} is not a hash")
         found = self.find_input(sha256)
         if found is not None and _holds(found, sha256):
             return found
@@ -102,7 +102,7 @@ class Files:
                 )
 
     def find_input(self, sha256: str) -> Path | None:
-        """The copy that `keep_input` made; None without one. A crash can leave parts of copies, which are called otherwise."""
+        """The copy that `keep_input` made; None without one. Parts of copies that a crash left have other names."""
         if not is_sha256(sha256):
             return None
         names = [f"{sha256}.{ending}" for ending in _ENDINGS]  # as copies were named before
@@ -151,7 +151,7 @@ def _holds(file: Path, sha256: str) -> bool:
 
 
 def input_name(label: str, sha256: str, mime: str) -> str:
-    """What the copy of a picture is called: the name it had, and a few digits that tell it from others of that name."""
+    """The file name for the copy of a picture: its own name, and digits of its hash that keep it unique."""
     stem = PurePath(label).stem.removesuffix(f"-{sha256[:8]}")
     words = "-".join(re.findall(r"[A-Za-z0-9_]+", _plain(stem)))[:_SLUG_LENGTH].strip("-_")
     return f"{words or 'picture'}-{sha256[:8]}.{_EXTENSIONS.get(mime, 'bin')}"

@@ -1,4 +1,4 @@
-"""Rate grants: may we send a create now? The rule, and the grants of all kernels of the user or of a team.
+"""Rate grants: whether a create may be sent now. The rule, and the store shared by all kernels of a user or team.
 
 The service allows 20 new tasks in any 10 s per account and rejects the rest (kie-api §10). It counts when it handles a
 request: some time between our sending and its reply. Counting a slot as taken until 10 s after the *reply* is
@@ -73,7 +73,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class SendDecision:
     """The result of asking to send a run."""
 
     row: RunRow | None = None  # now `sending`; None if another process owns it or its state has changed
@@ -103,7 +103,7 @@ class GrantStore:
 
     def send(
         self, ledger: Ledger, run_id: str, *, account: str, limit: int, window_s: float, **step: Any
-    ) -> Leave:
+    ) -> SendDecision:
         """A grant and the run's transition from `intent` to `sending`: both or neither.
 
         In one transaction where they share a database. Where they do not, a process that dies between the two leaves a
@@ -128,8 +128,8 @@ class GrantStore:
                     with self._db.write() as db:
                         self._give_back(db, grant)
         if grant is None:
-            return Leave(wait_s=pause)
-        return Leave(row=row, grant=grant if row else None)
+            return SendDecision(wait_s=pause)
+        return SendDecision(row=row, grant=grant if row else None)
 
     def take(self, account: str, *, limit: int, window_s: float) -> tuple[Grant | None, float]:
         """A grant and 0, or None and the seconds until asking again makes sense."""

@@ -1,4 +1,4 @@
-"""Merge runs from elsewhere, imported or of another ledger: in one transaction, and never causing a duplicate submission."""
+"""Merge imported runs or another ledger, in one transaction, without ever causing a duplicate submission."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ class Arrival:
     evidence: dict[str, Any]  # for its history
 
 
-def in_hand(database: Database, driver: str) -> list[RunRow]:
-    """The runs of *driver* that may be billed; none where they cannot be read any more."""
+def billable_runs(database: Database, driver: str) -> list[RunRow]:
+    """The runs of *driver* that may be billed; none if they cannot be read any more."""
     try:
         with database.read() as db:
             mine = sa.select(run).where(run.c.owner == driver, run.c.state.not_in(RELEASED))

@@ -169,7 +169,7 @@ def _limits(db: sa.Connection) -> dict[str, float]:
         if kept is None:  # a limit that cannot be read is not "no limit"
             raise LedgerError(
                 f"The budget per {entry['scope']} in the ledger cannot be read; nothing was sent.",
-                hint=f"set it anew with kie.budget(..., per={entry['scope']!r})",
+                hint=f"set it again with kie.budget(..., per={entry['scope']!r})",
                 charged=NOTHING,
             )
         found[kept["scope"]] = float(kept["credits"])

@@ -1,14 +1,13 @@
-"""Owners of runs: this process as one of them, and whether another is dead, decided without any wall clock.
+"""Owners of runs: the id of this process, and whether another owner is dead, decided without wall clocks.
 
-An owner is a random id. Host names and numbers of processes are given to several at once: all containers may be called
-*jupyter*, and each has a process 7. What else is known is a hint, and only ever shortens a wait: it says that another one has
-ended where both were started by one boot and count their processes in one namespace.
+An owner is a random id, because host names and process numbers are not unique: all containers may be called *jupyter*, and
+each has a process 7. Boot, namespace and process number are a hint that only shortens a wait: with the same boot and namespace
+it shows that the other process has ended.
 
 A live owner increments the `beat` of each of its runs. A process takes an owner for dead when *its own reads* have shown
-the same beat for a whole lease, on its own monotonic clock. What the machines' clocks say, whether one was
-set, and how long this machine slept does not matter; nor does it whether the database is a server or a file that two machines
-write. The price: whoever sees a run for the first time waits for a lease before it takes it up, unless the process table
-knows more. A lease must outlast a beat that waits for the database's lock as long as the database allows.
+the same beat for a whole lease, on its own monotonic clock. So wall clocks, clock changes, sleep and the kind of database do
+not matter. The price: a process that sees a run for the first time waits for a lease before taking it over, unless the process
+table shows that its owner has ended. A lease must be longer than the database may make a beat wait for its lock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A team's ledger on a PostgreSQL server: the same tables, and writers as strictly one after another as in SQLite."""
+"""A team's ledger on a PostgreSQL server: the same tables, and one writer at a time as in SQLite."""
 
 from __future__ import annotations
 

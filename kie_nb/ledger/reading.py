@@ -1,7 +1,7 @@
-"""Rows are checked where they are read. SQLite keeps any value in any column, and a file may be anybody's.
+"""Rows are checked where they are read: SQLite keeps any value in any column, and the file may come from anybody.
 
-Past it a row has the types and ranges that `rows.py` says. A column that only tells something is emptied where it is wrong;
-a row whose identity, request or state is wrong is left out, with a remark, and stands in the way of buying its request anew.
+A checked row has the types and ranges that `rows.py` declares. A wrong value in an informative column is read as NULL. A row with
+a wrong identity, request or state is left out, with a remark, and blocks buying its request again.
 """
 
 from __future__ import annotations

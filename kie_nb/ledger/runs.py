@@ -19,7 +19,7 @@ from . import money, owner
 from .database import Database
 from .files import Files
 from .image_registry import ImageRegistry
-from .merging import in_hand, put_back, stand_in
+from .merging import billable_runs, put_back, stand_in
 from .opening import file_identity, open_database
 from .owner import LEASE_S, Driving, Leases
 from .reading import add_step, steps_of
@@ -101,7 +101,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         What this process has under way goes along: it is paid for, and would be bought again.
         """
         if self._opened != file_identity(self._db):
-            rows = in_hand(self._db, owner.me())
+            rows = billable_runs(self._db, owner.me())
             self._db.close()
             self._open()
             put_back(self._db, [row for row in rows if row.state != "fetched" or self.files.find(row.video)])

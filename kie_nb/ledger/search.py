@@ -1,4 +1,4 @@
-"""Finding runs: filters as conditions of one statement, pages, and what there is to choose from."""
+"""Finding runs: filters as conditions of one statement, pages, and the values to choose from."""
 
 from __future__ import annotations
 

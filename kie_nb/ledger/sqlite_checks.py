@@ -1,7 +1,7 @@
 """What is checked before a SQLite file is used: that it holds our tables and nothing else, and that file locks hold on its disk.
 
-A database can carry code, and the file may come from a stranger: a trigger would change a request between its check and its
-sending, a view would give others' rows for ours. WAL needs shared memory of one machine, so a database on a network disk gets
+A database can carry code, and the file may come from anybody: a trigger could change a request between its check and its
+sending, a view could replace rows. WAL needs shared memory of one machine, so a database on a network disk gets
 a rollback journal, which is safe only where the file system's locks hold.
 """
 

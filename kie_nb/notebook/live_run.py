@@ -1,4 +1,4 @@
-"""One run of a live card: what is heard of it, and what is said of it now."""
+"""One run of a live card: listens to it, and gives what the card shows of it."""
 
 from __future__ import annotations
 

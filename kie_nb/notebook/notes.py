@@ -1,4 +1,4 @@
-"""What is said of a run that was there before; the same words in a cell and in the panel."""
+"""The note on a run that already existed; the same in a cell and in the panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`%kie resume` and `%kie settle`: what is open after a crash, and what is uncertain. The docstrings are the help."""
+"""`%kie resume` and `%kie settle`: runs left open by a crash, and unknown outcomes. The docstrings are the help."""
 # ruff: noqa: D415 - the docstrings are the help, phrases
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A look at every file of the folder: is it there, is it what was fetched, can it be had again. Never buys anything."""
+"""Check every file of the folder: is it there, unchanged, and if not, fetch it again. Never buys anything."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.bringing import bring, from_any_link, names_of
 from ..engine.downloading import is_given_up, place_of, with_files
+from ..engine.file_download import download_file, from_any_link, names_of
 from ..engine.record import Record
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
@@ -110,7 +110,7 @@ class _Visit:
         self.count += 1
         path = self.files.place(kept.name)
         if path is None:
-            kind, what = "not ours", "the ledger names a file that is none of ours: it is not read"
+            kind, what = "not ours", "the ledger names a file that kie_nb did not make: it is not read"
             path = place_of(run, self.files, kept.number)
         else:
             kind, what = await self._work(look_at, path, kept.sha256, kept.bytes)
@@ -172,7 +172,7 @@ class _Visit:
             make_folder(path.parent)
             before = next((kept.sha256 for kept in run.row.files if kept.number == number), None)
             channel, patience = self.workspace.channel_of(run), self.workspace.timing.patience
-            fetched = await bring(
+            fetched = await download_file(
                 run, number, channel, self._work, path, patience=patience, target=apart / path.name
             )
             is_here = await asyncio.to_thread(is_plain_file, path)

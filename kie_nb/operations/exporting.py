@@ -1,4 +1,4 @@
-"""Copies of runs to give away or to keep: videos, pictures and a manifest in one folder that opens in a browser."""
+"""Export runs to share or archive: videos, pictures and a manifest in one folder that opens in a browser."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _STEP = ("at", "from_state", "to_state", "evidence")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """What came of an export.
+    """The result of an export.
 
     Attributes:
         folder: Where it is; `index.html` in it opens in a browser.
         runs: The ids of the runs that were asked for.
         written: The files that were written; what was there already, whole, is not among them.
-        remarks: What is not as one might think, a line each: file and reason.
+        remarks: What differs from what was asked, a line each: file and reason.
     """
 
     folder: Path
@@ -184,7 +184,7 @@ class _Work:
 
     def _video(self, run: Record, kept: KeptFile, path: Path | None) -> VideoEntry | None:
         if path is None:
-            self.remarks.append((run.label, "has a file that is none of ours; it was left out"))
+            self.remarks.append((run.label, "has a file that kie_nb did not make; it was left out"))
             return None
         sha256 = self._work(hash_of, path) if is_plain_file(path) else None
         why = ""

@@ -1,6 +1,6 @@
-"""Runs from a folder that `export` has made join this ledger, with their files: all of them, or none.
+"""Import all runs of an exported folder with their files into this ledger, or none of them.
 
-The files are copied and checked first, under other names; then they get theirs, and then one transaction writes the runs.
+Files are copied under temporary names and checked, then renamed; then one transaction writes the runs.
 """
 
 from __future__ import annotations

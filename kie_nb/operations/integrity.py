@@ -1,4 +1,4 @@
-"""What is on disk compared with the ledger: files that are not as they were fetched, files of no run, and the report of it."""
+"""What is on disk compared with the ledger: altered files, orphans, and the report about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .. import tables
-from ..engine.bringing import INCOMING, age_s, is_stale, writer_is_dead
+from ..engine.file_download import INCOMING, age_s, is_stale, writer_is_dead
 from ..fileops import hash_of
 from ..home import INPUTS, NAME, VIDEOS, is_plain_file, is_real_folder
 from ..ledger import Files
@@ -95,7 +95,9 @@ def video_as_fetched(run: Record) -> Trouble:
 
 def troubles(run: Record) -> dict[Path, Trouble]:
     """The files of *run* that are not on this disk as they were fetched, and what is wrong with each."""
-    looked = {path or Path("a file that is none of ours"): _trouble(path, kept) for path, kept in _kept(run)}
+    looked = {
+        path or Path("a file that kie_nb did not make"): _trouble(path, kept) for path, kept in _kept(run)
+    }
     return {path: trouble for path, trouble in looked.items() if trouble}
 
 

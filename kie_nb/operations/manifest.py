@@ -1,7 +1,7 @@
-"""What an exported folder says of its runs: `manifest.json`, written here and read back with suspicion.
+"""What an exported folder says of its runs: `manifest.json`, written here and checked when it is read.
 
 A folder may come from anybody. Everything in it is checked before anything is done with it: types, sizes, names that stay
-inside the folder, requests that can be shown. Fingerprints are not in it: they are computed anew where it is read.
+inside the folder, requests that can be shown. Fingerprints are not in it: they are computed when it is read.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
     words = (
         f"{identity.label} now serves another picture than when a run was last made with it: sha256 {identity.sha256[:8]}…, "
         f"before {known['sha256'][:8]}…. A request with it has a new fingerprint: a video that was made of the picture before "
-        "does not stand for it, and it is paid for anew."
+        "does not stand for it, and it is paid for again."
     )
     return (words,)
 

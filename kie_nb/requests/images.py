@@ -227,4 +227,4 @@ def _opened(content: bytes, label: str, *, shrink: bool = False) -> Iterator[Any
         can_fit = is_jpeg and not shrink
         raise BadImage(f"{label} is too large: {exc}.", hint=FIT if can_fit else _SHRINK) from None
     except Exception as exc:  # Pillow raises many classes for broken files
-        raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it anew and try again") from exc
+        raise BadImage(f"{label} is a damaged picture: {exc}.", hint="save it again and retry") from exc

@@ -1,4 +1,4 @@
-"""What a picture's file says besides its pixels: places, times, names and comments are taken out, and no pixel is touched.
+"""Removes metadata of a picture (places, times, names, comments) without touching a pixel.
 
 Kept are the orientation, the colour profile, and what a decoder needs.
 """

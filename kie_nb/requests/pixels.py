@@ -52,7 +52,7 @@ def as_shown(image: Any) -> Any:
     except Exception as exc:  # noqa: BLE001 - Pillow raises many classes
         why = str(exc).rstrip(".") or "its file is closed"
         raise BadImage(
-            f"The picture cannot be read: {why}.", hint="open it anew, and pass it before it is closed"
+            f"The picture cannot be read: {why}.", hint="open it again, and pass it before it is closed"
         ) from None
     found = found.copy() if found is image else found
     colours = b"GRAY" if found.mode in {"L", "LA"} else b"RGB "  # that the profile is of (ICC.1, 7.2.6)

@@ -1,4 +1,4 @@
-"""A checked request: built from loose arguments, its seed drawn, its limits kept. Nothing is read, sent or written."""
+"""A checked request: built from user arguments, with a seed and within the limits. Nothing is read, sent or written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where a run was asked for: versions, notebook, cell, and the commit of the notebook's folder.
 
-It is for whoever repeats the run one day, and must never be what a run waits for or fails by: git is asked in a thread, once
-for some seconds, and its answer is recorded when it comes. A folder from somebody else must not run anything by it.
+It serves to repeat a run later, and must never delay or fail one: git is asked in a thread, with a timeout, and its answer is
+recorded when it comes. A folder from somebody else must not get anything executed this way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What people hold a picture in → an address, a file's bytes, or a picture of Pillow.
+"""Any value that holds a picture (path, URL, bytes, array, figure) → an address, a file's bytes, or a Pillow image.
 
-A layout of matplotlib (`tight`, `constrained`) moves axes while it is drawn, and goes on from where they are: a figure would be
-another picture each time that it is asked for, or shown in between. So a copy is drawn, whose axes begin where a new figure's do.
+A matplotlib layout (`tight`, `constrained`) moves the axes each time it is drawn, so that one figure would give another picture
+each time. So a copy is drawn, whose axes start where a new figure's do.
 """
 
 from __future__ import annotations

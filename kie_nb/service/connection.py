@@ -237,8 +237,8 @@ def _odd_setting() -> str:
         try:
             httpx.Proxy(value if mark else f"http://{value}") if value else None
         except (ValueError, httpx.InvalidURL):
-            return f"{name} is no address of a proxy"
-    return "NO_PROXY has an entry that is no host, such as an IPv6 range or one in brackets"
+            return f"{name} is not the address of a proxy"
+    return "NO_PROXY has an entry that is not a host, such as an IPv6 range or one in brackets"
 
 
 def _by_way_of(url: str) -> str:

@@ -1,7 +1,8 @@
 """GET from untrusted addresses: a transport that checks the address it connects to.
 
-A host's text says little: `127.1`, a name that resolves to loopback, a redirect, a name that resolves anew between the look
-and the connection. So names are resolved here, once, and the connection is made to an address that was judged. A timeout per read has no end where bytes trickle in, so each download has deadlines.
+A host's text says little: `127.1`, a name that resolves to loopback, a redirect, a name that resolves differently between the
+check and the connection. So names are resolved here, once, and the connection is made to the checked address. A timeout per read
+never ends while bytes trickle in, so each download has deadlines.
 """
 
 from __future__ import annotations

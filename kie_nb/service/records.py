@@ -1,7 +1,7 @@
-"""recordInfo → a task's record: text in text, skipped states, credits under three names (kie-api §4); and callbacks (§6.2). No I/O.
+"""recordInfo → a task's record: text in text, skipped states, credits under three names (kie-api §4); the task id of a callback. No I/O.
 
 A reply may not quite be JSON: the echo of the request was once seen under-escaped (kie-api §4.3). The link of a finished video
-dies within a day, so what can be read for sure is read. The body of a callback is not signed: it is a wake-up to look at the task.
+dies within a day, so what can be read for sure is read.
 """
 
 from __future__ import annotations

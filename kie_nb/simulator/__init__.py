@@ -3,7 +3,7 @@
 The web server and the video encoder load when `Simulator` is first used, so importing this package costs nothing.
 
 `simulation` the public class · `server` its thread, sockets and access control · `routing` what the routes share · `api`, `files` the
-routes · `faults` refusals and fault injection · `models` what may be asked · `store` the tasks and the purse · `studio` the drawing
+routes · `faults` refusals and fault injection · `models` what may be asked · `store` tasks and balance · `studio` the drawing
 pool and its files · `draw` the videos · `keeper` the background job with callbacks · `reach` outgoing requests ·
 `command` the command line.
 """

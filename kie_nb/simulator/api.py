@@ -45,7 +45,7 @@ def routes() -> list[Route]:
         Route("/", _page, methods=["GET"]),
         Route("/_sim/faults", _faults, methods=["GET", "PUT", "POST", "DELETE"]),
         Route("/_sim/state", _state, methods=["GET"]),
-        Route("/_sim/credits", _fill_purse, methods=["POST"]),
+        Route("/_sim/credits", _set_balance, methods=["POST"]),
     ]
 
 
@@ -241,7 +241,7 @@ async def _state(request: Request) -> Response:
     return json_reply({"tasks": tasks, "counts": dict(world.counts), "balance": world.store.balance()})
 
 
-async def _fill_purse(request: Request) -> Response:
+async def _set_balance(request: Request) -> Response:
     body = await routing.json_body(request)
     number = body.get("credits") if isinstance(body, dict) else None
     if isinstance(number, bool) or not isinstance(number, int | float):

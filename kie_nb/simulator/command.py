@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, default=8765, help="port on 127.0.0.1; 0 picks a free one (default: 8765)")
     add("--speed", type=float, default=1.0, help="times faster than the real service (default: 1)")
     add("--state", type=Path, metavar="DIR", help="keep tasks, balance and videos here")
-    add("--credits", type=float, default=10_000.0, help="the purse at first (default: 10000)")
+    add("--credits", type=float, default=10_000.0, help="the balance at start (default: 10000)")
     add("--faults", metavar="JSON", default="", help=f"trouble on purpose, a JSON list: '{_EXAMPLE}'")
     drift = "a model that drifts: the same request gives other pixels each time, the more the higher "
     default = "(default: KIE_SIM_DRIFT, or 0: the same bytes)"

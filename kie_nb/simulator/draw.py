@@ -1,6 +1,6 @@
 """Drawing a video: a still picture seen by a slowly moving camera, with a caption and a mark, as H.264 and AAC.
 
-The picture is the one given, or hills in the haze at an hour that the seed decides. Each frame is one resize per plane of the still, some four times cheaper than moving RGB frames and converting each.
+The picture is the given one, or generated hills whose light depends on the seed. Each frame is one resize per plane of the still, some four times cheaper than moving RGB frames and converting each.
 The same `Plan` gives the same bytes on the same machine: one encoder thread, no clock in the file.
 """
 

@@ -1,7 +1,7 @@
 """Outgoing requests: callbacks and fetches go to the address that was checked, and to no other.
 
 A name is looked up once, each address that it has must be public, and the connection is made to the first. So neither a name that
-leads to this machine, nor one that is answered otherwise a moment later, nor a redirect reaches what the caller may not reach.
+leads to this machine, nor one that resolves differently a moment later, nor a redirect reaches a forbidden address.
 No proxy is used: behind one it could not be said what is connected to.
 """
 
@@ -73,7 +73,7 @@ async def _pinned(where: httpx.URL, *, may_be_private: bool = False) -> dict[str
     """How to ask *where* at a judged address: its name goes into the header, and its certificate is held against it."""
     port = where.port or {"http": 80, "https": 443}.get(where.scheme)
     if port is None:  # a redirect may name any scheme
-        raise NotReachedError("it is no http(s) address")
+        raise NotReachedError("it is not an http(s) address")
     found = await asyncio.get_running_loop().getaddrinfo(where.host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(one[4][0]) for one in found]
     for address in addresses:

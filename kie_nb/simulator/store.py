@@ -293,7 +293,7 @@ class Store:
 def checked_credits(credits_now: float) -> float:
     """*credits_now* as a balance; ValueError for no number from 0 to `MOST_CREDITS`."""
     if not math.isfinite(credits_now) or not 0 <= credits_now <= MOST_CREDITS:
-        raise ValueError(f"a purse holds from 0 to {MOST_CREDITS:g} credits, not {credits_now!r}")
+        raise ValueError(f"the balance must be from 0 to {MOST_CREDITS:g} credits, not {credits_now!r}")
     return float(credits_now)
 
 

@@ -7,7 +7,7 @@ by the first call that needs them, so importing this room costs next to nothing.
     bounds.py      how much is decoded at most
     facts.py       the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
     reading.py     open, probe and decode a file, its frames as they are meant to be shown
-    inspection.py  what a file that came is, and what is wrong with it
+    inspection.py  what a downloaded file is, and what is wrong with it
     preview.py     what is shown of a video: one good frame, a strip of several videos, a small H.264 copy for a notebook
     tags.py        the request inside a file, written without touching a frame
     likeness.py    how alike two videos are

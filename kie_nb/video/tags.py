@@ -1,7 +1,7 @@
 """A note inside a video file: written by copying the packets as they are, so that no frame and no sound changes.
 
-The note is a JSON object in a tag that any player shows ("comment", or the next that is free). Tags that are there
-already are kept, whatever becomes of ours.
+The note is a JSON object in a tag that any player shows ("comment", or the next that is free). Existing tags are kept,
+even where ours cannot be added.
 """
 
 import json

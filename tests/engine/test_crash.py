@@ -106,7 +106,7 @@ CASES = {
     ),
     "success told, not written": Case(step="accepted", resumed="fetched", tasks=1, end=moved("success")),
     "before the download": Case(
-        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/bringing.py:fetch_one"}
+        step="success, no file", resumed="fetched", tasks=1, end={"call": "engine/file_download.py:fetch_one"}
     ),
     "in mid-download": Case(
         step="in mid-download", resumed="fetched", tasks=1, sign=half_the_video_is_here,

@@ -74,7 +74,7 @@ def test_another_picture_is_told_with_both_hashes_and_what_it_costs(site, make):
     old, new = first.request.image.sha256, second.request.image.sha256
     assert old != new
     assert f"sha256 {new[:8]}…, before {old[:8]}…" in words
-    assert "paid for anew" in words
+    assert "paid for again" in words
 
 
 def test_it_is_told_once_for_each_content(site, make):
@@ -148,7 +148,7 @@ def test_a_grid_whose_picture_has_changed_is_told_and_not_bought_anew(site):
     site.serve(DOG)
     exp = kie.Experiment("smile", **grid)
 
-    assert "paid for anew" in repr(exp.plan())
+    assert "paid for again" in repr(exp.plan())
     with pytest.raises(kie.InvalidRequest, match="a picture has other bytes than before"):
         exp.run()
 

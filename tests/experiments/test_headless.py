@@ -73,7 +73,7 @@ def test_a_limit_that_limits_nothing_is_refused(file, simulator, capsys, number)
         main(["run", file, f"--max-credits={number}"])
 
     assert caught.value.code == 2
-    assert f"'{number}' is no number of credits" in capsys.readouterr().err
+    assert f"'{number}' is not a number of credits" in capsys.readouterr().err
     assert len(simulator.tasks) == 0
 
 

@@ -181,11 +181,11 @@ def left(path):
         pytest.param(lambda file: io.StringIO("x"), "open as text", "'rb'", id="StringIO"),
         pytest.param(lambda file: closed(file.open("rb")), "closed file", "'rb'", id="closed file"),
         pytest.param(lambda file: Path("new.png").open("wb"), "open for writing", "'rb'", id="file open for writing"),  # noqa: SIM115
-        pytest.param(lambda file: closed(Image.new("RGB", (9, 9))), "closed", "open it anew", id="closed picture"),
-        pytest.param(left, "closed", "open it anew", id="picture after its block"),
+        pytest.param(lambda file: closed(Image.new("RGB", (9, 9))), "closed", "open it again", id="closed picture"),
+        pytest.param(left, "closed", "open it again", id="picture after its block"),
         pytest.param(
             lambda file: Image.open(io.BytesIO(written(Image.effect_noise((99, 99), 50), "JPEG")[:900])),
-            "truncated", "open it anew", id="truncated picture",
+            "truncated", "open it again", id="truncated picture",
         ),
         pytest.param(
             lambda file: Tensor(None, RuntimeError("Can't call numpy() on Tensor that requires grad.")),

@@ -7,7 +7,7 @@ from kie_nb.errors import NotSent
 
 KEY = "sk-" + "7" * 32
 SOCKS = "a SOCKS proxy needs the package socksio"
-NO_HOST = "NO_PROXY has an entry that is no host"
+NO_HOST = "NO_PROXY has an entry that is not a host"
 ODD = {
     "SOCKS": ({"HTTPS_PROXY": "socks5://127.0.0.1:9"}, SOCKS),
     "SOCKS for all": ({"ALL_PROXY": "socks5h://me:hush-hush@127.0.0.1:9"}, SOCKS),
@@ -16,7 +16,7 @@ ODD = {
     "a range": ({"NO_PROXY": "fd00::/8", "HTTPS_PROXY": "http://127.0.0.1:9"}, NO_HOST),
     "an unknown scheme": ({"HTTPS_PROXY": "foo://me:hush-hush@x:1"}, "HTTPS_PROXY has the unknown scheme 'foo'"),
     "SOCKS 4": ({"ALL_PROXY": "socks4://127.0.0.1:9"}, "ALL_PROXY has the unknown scheme 'socks4'"),
-    "no port": ({"HTTPS_PROXY": "http://me:hush-hush@proxy:port"}, "HTTPS_PROXY is no address of a proxy"),
+    "no port": ({"HTTPS_PROXY": "http://me:hush-hush@proxy:port"}, "HTTPS_PROXY is not the address of a proxy"),
 }  # fmt: skip
 
 

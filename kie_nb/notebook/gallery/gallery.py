@@ -1,4 +1,4 @@
-"""The kernel's half of the gallery: it answers what the browser asks.
+"""The gallery in the kernel: answers the messages of its page.
 
 Messages arrive on the main thread or on a subshell's. `_heard` looks at the message and hands it over; everything else
 runs on the dispatcher's thread, the ledger on its executor and files in workers.

@@ -23,7 +23,7 @@ log = logging.getLogger("kie_nb")
 MOST_LINES = 9
 # What an error says to do next is written for cells.
 _NEXT = {
-    "run the cell with --fresh": "give its picture anew and press Generate",
+    "run the cell with --fresh": "give its picture again and press Generate",
     "run the cell": "press Generate",
     "run its cell": "take its settings into the form and press Generate",
 }

@@ -1,9 +1,8 @@
 """Submission from the panel: one press submits once, and sends what the page shows.
 
-Three things can go wrong between a finger and a paid request. A double click arrives as two messages. A cell that computes
-holds all messages back, so that presses of a minute arrive together. And a press can overtake the last changes of the fields.
-So each price that is shown has a number, which its press names and uses up; while one is worked on, and for a pause after
-it, no other is taken; and a press brings what the fields hold.
+A double click arrives as two messages; a computing cell delays all messages, so that several presses arrive together; and a
+press can arrive before the last changes of the fields. So each shown price has a number that its press names and uses up; no
+other press is taken while one is handled and shortly after; and a press carries the values of the fields.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def test_tiles_that_fill_no_grid_follow_each_other(places):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"rows": "promt"}, "rows='promt' is no axis here; did you mean 'prompt'"),
+        ({"rows": "promt"}, "rows='promt' is not an axis here; did you mean 'prompt'"),
         ({"cols": "x"}, "axes are seed, prompt"),
         ({"rows": "seed", "cols": "seed"}, "'seed' is asked for as rows and as columns"),
         ({"rows": ("seed", "seed")}, "rows names an axis twice"),

@@ -1,8 +1,8 @@
-"""A file of a task is brought home: downloaded, looked at, and kept whatever the look says. Nothing that came is thrown away.
+"""Download one file of a task, inspect it, and keep it whatever the inspection says: no received byte is thrown away.
 
-What no model makes (a page, an empty answer) and what broke off stays in its place, `<name>.received.<ending>`, one for each file,
-until the file itself comes; when no link serves it any more, the half that there is becomes the file. A file is asked for at the link that is known, at a fresh one for it,
-then where the task says today.
+A wrong answer (a page, an empty reply) or a partial download is kept as `<name>.received.<ending>`, one for each file, until
+the file itself arrives; when no link serves it any more, the partial download becomes the file. Links are tried in this order: the
+recorded one, a fresh one for it, the one that the task names now.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ INCOMING = re.compile(rf"{NAME}\.\d+\.(\d+|[0-9a-f]{{12}}-\d+-\d+)\.incoming(?:\
 _numbers = itertools.count(1)
 
 
-async def bring(
+async def download_file(
     run: Record,
     number: int,
     channel: Channel,
@@ -53,14 +53,14 @@ async def bring(
 
     *work* runs a function in a worker; the file belongs in *place*, and is put into *target* for now, if given.
     """
-    # What the ledger knows was changed since, if it is there: that is no file to take. What it does not know, a process
-    # has left that died before it was recorded.
+    # A file in the ledger was changed since, if it is there: do not take it. One that is not in the ledger was left by a
+    # process that died before recording it.
     is_known = any(kept.number == number for kept in run.row.files)
     is_known = is_known and await work(is_plain_file, place)
-    await work(save_left, place)
+    await work(take_leftovers, place)
     here = None if is_known else await work(named_here, place)
     if here is not None and not here["remark"]:
-        await work(_forget_received, place)  # its process died between the two, or another left a half of it
+        await work(_forget_received, place)  # its process died in between, or another left a part of it
         return dict(here)
 
     async def fetch(url: str) -> dict[str, Any]:
@@ -84,11 +84,11 @@ def fetch_one(
 ) -> dict[str, Any]:
     """Download *url* to *target*, look at it, and give it its true ending; runs in a worker.
 
-    Where more of the file came earlier than came now, that is the file, unless *is_known*: what is in its place is no file of
-    the task. DownloadFailed if it did not come, is a page in place of it, or cannot be written: what came is kept at *place*.
+    If an earlier download got more of the file, that one is used, unless *is_known*: then what is on disk is not the task's
+    file. DownloadFailed if nothing or a page was received, or it cannot be written: what was received is kept at *place*.
 
     Returns:
-        `path`, `sha256`, `bytes`, `seconds`, `width` and `height` (None for what is no video), `remark` (what is wrong with it) and
+        `path`, `sha256`, `bytes`, `seconds`, `width` and `height` (None unless it is a video), `remark` (what is wrong with it) and
         `version` (what the service says of a file with a remark).
     """
     # The process is named last, for `incoming`; the number keeps apart two fetches of one file.
@@ -145,7 +145,7 @@ def _received(url: str, target: Path, place: Path, fetch: _Fetch) -> Received:
 
 
 def keep_aside(came: Path, place: Path) -> Path:
-    """Keep what came in the place of a file: one for each file, and the better of two. Its new name."""
+    """Keep what was received instead of the file: one for each file, the better of two. Gives its new name."""
     look, size = inspect(came), came.stat().st_size
     target = _aside(place, look.ending)
     known = [path for path in _received_of(place) if is_plain_file(path)]
@@ -159,8 +159,8 @@ def keep_aside(came: Path, place: Path) -> Path:
     return target
 
 
-def save_left(place: Path) -> None:
-    """Take what dead processes left of the file that belongs to *place*: a download that had ended gets the file's name."""
+def take_leftovers(place: Path) -> None:
+    """Take over what dead processes left of the file at *place*: a complete download gets the file's name."""
     name, stem = glob.escape(place.name), glob.escape(place.stem)
     left = [path for path in place.parent.glob(f"{name}.*.incoming*") if writer_is_dead(path)]
     for apart in filter(is_real_folder, place.parent.glob(".again-*")):  # where the doctor fetches to
@@ -180,7 +180,7 @@ def save_left(place: Path) -> None:
 def what_is_here(
     place: Path, least: _Worth = NOTHING_YET, *, is_known: bool = False
 ) -> dict[str, Any] | None:
-    """The facts of what there is of the file, if it is worth more than *least*: one whose record was lost, else a half of it."""
+    """The facts of what is on disk, if it is worth more than *least*: the file, if its record was lost, else a part of it."""
     for path in () if is_known else _named(place):
         look = inspect(path)
         if _worth(look, path.stat().st_size) > least:
@@ -198,7 +198,7 @@ def what_is_here(
 
 
 def named_here(place: Path) -> dict[str, Any] | None:
-    """The facts of what has the name of the file, whatever its ending."""
+    """The facts of the file with this name and any ending."""
     return next((_facts(path, inspect(path), path=path) for path in _named(place)), None)
 
 
@@ -208,13 +208,13 @@ def _named(place: Path) -> Iterator[Path]:
 
 
 def received(place: Path) -> dict[str, Any] | None:
-    """Name, hash and size of what came in the place of a file; None where nothing did."""
+    """Name, hash and size of what was received instead of the file; None if nothing was."""
     path = next(filter(is_plain_file, _received_of(place)), None)
     return {"name": path.name, "sha256": hash_of(path), "bytes": path.stat().st_size} if path else None
 
 
 def names_of(place: Path) -> set[str]:
-    """The names that what came of a file may have before the file is there."""
+    """The names under which received parts of a file may be kept."""
     return {path.name for end in ENDINGS for path in (_aside(place, end), place.with_suffix(f".{end}"))}
 
 
@@ -315,7 +315,7 @@ async def from_any_link(
                 tried.append(url)
                 return await fetch(str(url))
         except KieError as exc:
-            # Our disk is in trouble, not the link; or the file is too large at every link.
+            # The disk is at fault, not the link; or the file is too large at every link.
             if isinstance(exc, NotFetched) or isinstance(exc.__cause__, OSError):
                 raise
             is_dead = is_dead and isinstance(exc, LinkDead | InvalidRequest)
