@@ -34,7 +34,7 @@ function icon(name) {
   return svg;
 }
 
-/** A template of `wording.py` with its fields. */
+/** A template of `wording` with its fields. */
 const fill = (text, fields) => text.replace(/\{(\w+)\}/g, (_, name) => fields[name]);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
