@@ -95,8 +95,8 @@ def _stamp(text: str) -> str:
     return text
 
 
-# Types for pydantic; strict, for `"1"` is no 1 and `1` is no True where a stranger writes.
-# Half a character is no text for pydantic; a NUL is none for PostgreSQL.
+# Types for pydantic; strict, for `"1"` is not 1 and `1` is not True in untrusted data.
+# Half a character is not text for pydantic; a NUL is none for PostgreSQL.
 _NO_NUL = Field(pattern=r"^[^\x00]*$")
 Text = Annotated[str, Strict(), Field(max_length=MAX_TEXT), _NO_NUL]
 Word = Annotated[str, Strict(), Field(min_length=1, max_length=MAX_WORD), _NO_NUL]

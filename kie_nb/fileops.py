@@ -18,7 +18,7 @@ _CHUNK = 1 << 20
 
 
 def hash_of(path: Path, *, follow: bool = False) -> str:
-    """The sha256 of a plain file, in a folder that is no link; with *follow* of a file of the user's own choice."""
+    """The sha256 of a plain file, in a folder that is not a link; with *follow* of a file of the user's own choice."""
     with open_file(path) if follow else open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

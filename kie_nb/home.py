@@ -33,13 +33,13 @@ def is_sha256(text: object) -> TypeGuard[str]:
 
 
 def stored_name(stored: object, folder: str = VIDEOS) -> str | None:
-    """The file name in what a row calls *stored* (`videos/<name>`); None if that is no name of ours."""
+    """The file name in what a row calls *stored* (`videos/<name>`); None if that is not one of our names."""
     prefix, _, name = stored.partition("/") if isinstance(stored, str) else ("", "", "")
     return name if prefix == folder and is_name(name) else None
 
 
 def stored_place(home: Path, stored: object, folder: str = VIDEOS) -> Path | None:
-    """Where the file that a row calls *stored* (`videos/<name>`) is or belongs; None if that is no name of ours.
+    """Where the file that a row calls *stored* (`videos/<name>`) is or belongs; None if that is not one of our names.
 
     None too if something stands there that must not be read: a link, a pipe, a device, a folder, or anything in a linked folder.
     """
@@ -55,7 +55,7 @@ def is_plain_file(path: Path) -> bool:
 
 
 def is_real_folder(path: Path) -> bool:
-    """Whether a folder is at *path* that is no link."""
+    """Whether a folder is at *path* that is not a link."""
     return _is_at(path, stat.S_ISDIR)
 
 
@@ -69,7 +69,7 @@ def make_folder(path: Path) -> Path:
 
 
 def open_plain(path: Path) -> io.BufferedReader:
-    """Open a plain file, in a folder that is no link; OSError for anything else, and a pipe is never waited for."""
+    """Open a plain file, in a folder that is not a link; OSError for anything else, and a pipe is never waited for."""
     if not is_real_folder(path.parent):
         raise OSError(errno.ENOENT, "its folder is not there, or is a link", path.name)
     return open_file(path, follow=False)
@@ -91,7 +91,7 @@ def open_file(path: Path, *, follow: bool = True) -> io.BufferedReader:
 
 
 def read_plain(path: Path) -> bytes:
-    """What is in a plain file, in a folder that is no link; OSError as `open_plain`."""
+    """What is in a plain file, in a folder that is not a link; OSError as `open_plain`."""
     with open_plain(path) as file:
         return file.read()
 

@@ -1,7 +1,6 @@
 """Child processes: programs found outside of the current folder, started without our settings, with a timeout.
 
-Every child process is started here. A folder from somebody else may hold a program of any name; the key is
-in the environment of this process, and no child needs it.
+Every child process is started here. A folder from somebody else may hold a program of any name, and the environment of this process holds the key.
 """
 
 from __future__ import annotations

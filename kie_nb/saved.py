@@ -1,4 +1,4 @@
-"""A file that was written for the user, as a path that shows itself as a link."""
+"""`SavedFile`: the path of a file written for the user, shown as a link."""
 
 from __future__ import annotations
 

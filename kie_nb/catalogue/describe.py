@@ -1,4 +1,4 @@
-"""Models as data: the options, the help, completion and the panel are made of it."""
+"""The fields of each model as data; options, help, completion and panel are derived from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pydantic model per Kie model on the market endpoint (kie-api §11), and the dated price list: an estimate, never shown as a fact."""
+"""One pydantic model per Kie model on the market endpoint (kie-api §11), and the dated price list, for estimates only. A new model is a class here, listed in `MODELS`."""
 
 from __future__ import annotations
 

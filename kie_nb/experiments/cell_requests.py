@@ -179,7 +179,7 @@ def _as_path(value: Any) -> Any:
 
 
 def check_values(asked: Mapping[str, Any]) -> None:
-    """Refuse what has values, and is no list of them: the axis that was meant would be one strange value."""
+    """Refuse what has values, and is not a list of them: the axis that was meant would be one strange value."""
     for name, value in asked.items():
         is_table = isinstance(value, Mapping) and name != "image"  # an upload widget gives one
         if is_table or isinstance(value, _NO_LISTS):

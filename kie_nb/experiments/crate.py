@@ -1,4 +1,4 @@
-"""An experiment as an RO-Crate: a folder with its videos and pictures that says, for machines, how each was made.
+"""An experiment as an RO-Crate: a folder with its videos and pictures, and machine-readable metadata on how each was made.
 
 The profile is Process Run Crate, on RO-Crate 1.1. The library `rocrate` keeps the graph: its root and its parts, each entity once. It
 copies and fetches nothing: files are hashed while they are copied here, and where one is not the file that was fetched, nothing is
@@ -256,7 +256,7 @@ def _earlier(target: Path) -> tuple[str | None, set[str]]:
     """Which experiment the crate in *target* is of, and the files that it names."""
     try:
         with open_plain(target / METADATA) as file:
-            content = file.read(_MOST_METADATA)  # more of it is no JSON
+            content = file.read(_MOST_METADATA)  # more of it is not JSON
         entities = {found["@id"]: found for found in json.loads(content)["@graph"]}
         owner = entities[EXPERIMENT]
         name = owner["value"] if owner.get("propertyID") == KIND else None

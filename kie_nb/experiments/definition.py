@@ -55,7 +55,7 @@ class Definition:
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any], *, text: str = "", file: str = "") -> Definition:
-        """What `to_json` gave; InvalidRequest for what is no definition, as `checked` words it."""
+        """What `to_json` gave; InvalidRequest for what is not a definition, as `checked` words it."""
         kept = checked(kept, text=text, file=file)
         return cls(
             name=kept["name"],

@@ -67,7 +67,7 @@ _SHAPE = TypeAdapter(_Shape)
 
 
 def checked(kept: Mapping[str, Any], *, text: str = "", file: str = "") -> dict[str, Any]:
-    """*kept* with each axis as a list; InvalidRequest for what is no definition, or holds what would have no effect.
+    """*kept* with each axis as a list; InvalidRequest for what is not a definition, or holds what would have no effect.
 
     Args:
         text: The TOML it was read from: an error names the line.
@@ -82,7 +82,7 @@ def checked(kept: Mapping[str, Any], *, text: str = "", file: str = "") -> dict[
     if kept.get("kie_nb") != VERSION:
         words = f"kie_nb = {kept['kie_nb']!r} is not a version that is read here" if "kie_nb" in kept else ""
         hint = "a definition has kie_nb = 1, a name, [fixed] and [axes]"
-        raise refused(["kie_nb"], words or "it has no kie_nb = 1, so it is no definition", hint)
+        raise refused(["kie_nb"], words or "it has no kie_nb = 1, so it is not a definition", hint)
     try:
         found: dict[str, Any] = _SHAPE.validate_python(kept)  # type: ignore[assignment]  # a plain dict at run time
     except ValidationError as exc:
@@ -150,7 +150,7 @@ def _is_plain(value: Any) -> bool:
 def _kind(value: Any) -> str:
     """What kind of value of TOML it is."""
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value}, which is no number"
+        return f"{value}, which is not a number"
     kinds: Sequence[tuple[Any, str]] = (
         (bool, "true or false"),
         (str, "a text"),

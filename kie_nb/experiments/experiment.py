@@ -314,7 +314,7 @@ class Experiment:
         """Block until everything that was bought has ended.
 
         Args:
-            timeout_s: The most to wait, in seconds; None for ever.
+            timeout_s: The most to wait, in seconds; None is no limit.
 
         Raises:
             StillRunning: the time is up; cells are bought on.

@@ -1,7 +1,7 @@
 """Axes → cells: what an experiment asks for; no I/O.
 
 An axis is a field of the model, the picture, or a placeholder in a prompt: `{who}` takes the values of the axis `who`.
-Axes are crossed; those that are zipped go along side by side.
+Axes are crossed; zipped ones advance together.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ..catalogue import nearest
 from ..errors import InvalidRequest
 from ..tables import counted
 
-MAX_CELLS = 100_000  # at 60 credits each that is $30,000: a slip of the keyboard, not a wish
+MAX_CELLS = 100_000  # at 60 credits each that is $30,000: more likely a typing mistake
 FILLED = ("prompt", "negative_prompt")  # the fields whose placeholders are filled
 RESERVED = frozenset({"name", "model", "zip", "where", "repeats"})  # arguments of `Experiment`, so no axes
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:![rsa])?(?::[^{}]*)?)\}")
-_WIDE = re.compile(r"\d{4}")  # as many signs are no number, but a slip
+_WIDE = re.compile(r"\d{4}")  # a longer number is a typing mistake
 
 Axes = Mapping[str, Sequence[Any]]
 Where = Callable[[dict[str, Any]], bool]
@@ -42,7 +42,7 @@ class Grid:
 
     axes: Axes = field(default_factory=dict)  # the first varies slowest
     fixed: Mapping[str, Any] = field(default_factory=dict)
-    zipped: tuple[tuple[str, ...], ...] = ()  # axes that go along side by side, by groups
+    zipped: tuple[tuple[str, ...], ...] = ()  # axes that advance together, by groups
     repeats: int = 1  # runs of each request
 
     @property
@@ -80,7 +80,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
         at = {name: value for name, value in place.items() if name not in placeholders or name in used}
         for replicate in range(grid.repeats):
             cell = Cell(at=at, asked=asked, replicate=replicate)
-            # A prompt without {who} is the same request for every who: it is asked for once.
+            # A prompt without {who} is the same request forevery who: it is asked for once.
             found.setdefault((replicate, *((name, identity(value)) for name, value in asked.items())), cell)
     return list(found.values())
 

@@ -1,4 +1,4 @@
-"""What an experiment would do: its cells, which exist already, what the rest should cost and how long sending takes."""
+"""The plan of an experiment: its cells, which of them exist, the estimate of the rest and how long sending takes."""
 
 from __future__ import annotations
 

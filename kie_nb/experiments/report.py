@@ -109,7 +109,7 @@ def _pictures(cells: Cells) -> list[tuple[str, bytes]]:
         ):
             continue
         kept = run.ledger.files.find_input(image.sha256)
-        with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is no picture any more
+        with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is not a picture any more
             if kept is not None and hash_of(kept) == image.sha256:  # else another one was sent
                 caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256[:12]}…"
                 found[image.sha256] = (caption, small_still(kept, _PICTURE_WIDTH, quality=80))

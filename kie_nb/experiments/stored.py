@@ -1,4 +1,4 @@
-"""An experiment as the ledger has it: its definition, its cells with their runs, and which of them are to be bought."""
+"""An experiment in the ledger: its definition, its cells with their runs, and which of them are to be bought."""
 
 from __future__ import annotations
 

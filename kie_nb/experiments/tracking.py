@@ -146,7 +146,7 @@ def _log_poster(client: Any, run_id: str, video: Path) -> None:
 
 
 def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
-    """What was asked: the inputs, the picture's name, and the place on axes that are no inputs."""
+    """What was asked: the inputs, the picture's name, and the place on axes that are not inputs."""
     request = run.request
     found: dict[str, Any] = {"model": request.model, **shareable_value(request.inputs)}
     if run.seed is not None:

@@ -1,7 +1,7 @@
 """What a likeness means, in one of five verdicts; no I/O.
 
-A distance says little by itself: two videos of one quiet picture are near each other whatever the seed. So it is set
-against the *spread*, the median distance between different seeds of the same request, where that is known.
+A distance says little alone: two videos of a quiet picture are close with any seed. So it is compared
+with the *spread*, the median distance between different seeds of the same request, where that is known.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def judge(likeness: Likeness, spread: float | None = None) -> Judgement:
         spread: The median distance between different seeds of the same request, as `median_distance` gives it.
 
     Raises:
-        ValueError: the spread is no distance.
+        ValueError: the spread is not a distance.
     """
     if spread is not None and not 0 <= spread <= 2:  # noqa: PLR2004 - SSIM goes down to -1
         raise ValueError(f"a spread is a distance from 0 to 2, not {spread!r}")

@@ -72,7 +72,7 @@ def is_ready(video: Path) -> bool:
 
 
 def make_clip(video: Path, *, into: Path | None = None) -> Clip | None:
-    """The small copy and the still of *video* (cached beside it, or *into* a folder), or None: it is no video that plays."""
+    """The small copy and the still of *video* (cached beside it, or *into* a folder), or None: it is not a video that plays."""
     if is_picture(video):
         return None
     preview = Files.of(video).preview(into / video.name if into else video)
@@ -111,7 +111,7 @@ def small_still(picture: Path, side: int, *, quality: int) -> bytes:
     """*picture* in at most *side* pixels, as a viewer shows it.
 
     Raises:
-        BadImage, OSError, ValueError, SyntaxError: it is no picture, or has too many pixels.
+        BadImage, OSError, ValueError, SyntaxError: it is not a picture, or has too many pixels.
     """
     with open_media(picture) as file:
         return small_jpeg(file, side, quality=quality)

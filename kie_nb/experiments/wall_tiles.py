@@ -229,7 +229,7 @@ def arrange(places: Sequence[Place], *, rows: Names = None, cols: Names = None) 
         cols: The same.
 
     Raises:
-        InvalidRequest: one of them is no axis, or is named twice.
+        InvalidRequest: one of them is not an axis, or is named twice.
     """
     axes = _Axes(places)
     asked_rows, asked_cols = axes.check("rows", rows), axes.check("cols", cols)

@@ -179,7 +179,7 @@ class Run(Record):
         """Block until the video is on disk.
 
         Args:
-            timeout_s: The most to wait, in seconds; None for ever.
+            timeout_s: The most to wait, in seconds; None is no limit.
 
         Raises:
             StillRunning: the time is up; the task goes on.

@@ -48,7 +48,7 @@ def wait_s(
     for one in slots:
         free_at = one.free_at(window_s)
         if free_at is None:
-            # A clock set back must not hold a slot for ever.
+            # A clock set back must not hold a slot forever.
             free_at = None if abs(now - one.taken_at) < ABANDONED_AFTER_S else now
         if free_at is None or now < free_at <= now + window_s + ABANDONED_AFTER_S:
             counted.append(free_at)

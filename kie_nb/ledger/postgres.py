@@ -23,7 +23,7 @@ IDLE_TIMEOUT_MS = BUSY_TIMEOUT_MS // 2
 _LOCK_FAMILY = 0x6B69_655F  # "kie_": one lock per database and schema
 _PASSING = ("starting up", "shutting down", "too many", "recovery mode", "administrator command")
 _LOCK = sa.text(
-    # coalesce: a lock with a null key is no lock, and current_schema() may be null.
+    # coalesce: a lock with a null key is not a lock, and current_schema() may be null.
     f"SELECT txid_current() FROM pg_advisory_xact_lock({_LOCK_FAMILY}, hashtext(coalesce(current_schema(), '')))"  # noqa: S608
 )
 ADDRESS = "it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME"

@@ -1,7 +1,7 @@
 """The columns of the ledger, each declared once: `schema.py` makes the tables of them, `reading.py` checks what is read.
 
-A released column keeps its meaning for ever; new ones come by a migration. Times are UTC ISO text with microseconds, so that
-they sort as text and read well in any SQLite browser.
+A released column keeps its meaning forever; new ones come by a migration. Times are UTC ISO text with microseconds, so that
+they sort as text and are readable in any SQLite browser.
 """
 
 from __future__ import annotations

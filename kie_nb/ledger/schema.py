@@ -93,7 +93,7 @@ def moment(text: str | None) -> dt.datetime | None:
 def within(column: Any, most: float) -> Any:
     """*column* where it is a figure from 0 to *most*, else null: no sum, order or average counts what cannot be.
 
-    SQLite keeps texts in columns of numbers; both databases take them, and what is no number, for more than any number.
+    SQLite keeps texts in columns of numbers; both databases take them, and what is not a number, for more than any number.
     """
     return sa.case((column.between(0, most), column))
 

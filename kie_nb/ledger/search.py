@@ -84,7 +84,7 @@ def where(
 
 
 def check_numbers(*, rating: object, seed: object, limit: object) -> None:
-    """Raise InvalidRequest for a number that cannot be meant; None is no filter."""
+    """Raise InvalidRequest for a number that cannot be meant; None is not a filter."""
     if rating is not None and rating not in range(1, MAX_RATING + 1):
         raise InvalidRequest(f"rating={rating!r}: use a whole number from 1 to 5.", charged="")
     for name, number in (("seed", seed), ("limit", limit)):

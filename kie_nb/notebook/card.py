@@ -1,7 +1,7 @@
 """The live card: the widget of a cell's runs, and below it the page that a saved notebook keeps of them.
 
-The widget shows the video as well: a reloaded page and Voilà see it there alone, and it can be rated and made again from there
-while its kernel lives. Everything here runs on the dispatcher's thread after `show`, but for what is handed to workers.
+The widget shows the video as well: a reloaded page and Voilà have nothing else, and its buttons rate it or ask again while the
+kernel lives. After `show` everything runs on the dispatcher's thread, except what is submitted to workers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .ticker import ticker
 log = logging.getLogger("kie_nb")
 FLUSH_S = 0.2  # at most five updates a second; dropped ones never come back (the server drops above 1000 messages/s)
 TICK_S = 14.0  # the page's clock runs by itself; this tells it that the kernel lives, and what a reloaded page begins with
-PAUSE_S = 1.5  # after a press that buys: the second half of a double click is no press
+PAUSE_S = 1.5  # after a press that buys: the second half of a double click is not a press
 REWRITE_S = 2.0  # after the last star: the page may hold megabytes
 LARGEST_FILE = 200_000_000  # bytes in one message
 

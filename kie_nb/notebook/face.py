@@ -1,4 +1,4 @@
-"""What a card says of a run, as plain data: the live card draws it in the browser, `page` as HTML for a saved notebook."""
+"""`Face`, the content of a run's card as plain data: the live card draws it in the browser, `run_page` as HTML for a saved notebook."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The magic's line → option tokens and the prompt, as typed.
 
-A shell's rules do not fit: `it's` is no open quote in a prompt, and `?`, `$5`, `{x}` and backslashes mean nothing here.
+A shell's rules do not fit: `it's` is not an open quote in a prompt, and `?`, `$5`, `{x}` and backslashes mean nothing here.
 Options may stand before or after the prompt; `--` before it ends them.
 """
 
@@ -87,7 +87,7 @@ def split(line: str, known: Mapping[str, bool]) -> tuple[list[tuple[str, str | N
             continue
         if not sign and known.get(name) and place < len(pieces):
             follows = pieces[place]
-            # An option that follows is no value: this one has none, and the line is refused for it.
+            # An option that follows is not a value: this one has none, and the line is refused for it.
             if follows.is_quoted or follows.text.partition("=")[0] not in known:
                 sign, value = "=", follows.text
                 place += 1

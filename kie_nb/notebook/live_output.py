@@ -2,9 +2,8 @@
 
 JupyterLab keeps no widgets in a saved notebook: a reopened one says "model not found" in the widget's place, or
 "Loading widget" where there is no kernel, whatever else is in the same output. So the page has an output of its
-own below the widget's, and its style shows the one or the other: the page while there is no widget above it whose kernel lives,
-and then nothing of the output above. Front ends whose outputs that style does not know get both in one output, where the widget
-wins while it lives.
+own below the widget's, and its style shows one of the two: the page if the widget above is missing or its kernel is dead. Front
+ends whose outputs that style does not know get both in one output, where the widget wins while it lives.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The variable of `-o`: what this cell has asked for, and never what another one had."""
+"""The variable of `-o`: set to the run of this cell, never left at an earlier cell's."""
 
 from __future__ import annotations
 

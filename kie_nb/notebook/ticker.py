@@ -1,4 +1,4 @@
-"""One clock for all live cards: a second each, and less often when there are very many."""
+"""One clock for all live cards: each is updated every second, less often when there are very many."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ def _is_picture(text: str) -> bool:
 
 
 def _picture(text: Any, variables: dict[str, Any]) -> Any:
-    """A path or a URL as it is; a name that is no file but a variable means its value."""
+    """A path or a URL as it is; a name that is not a file but a variable means its value."""
     if not isinstance(text, str) or is_url(text) or not text.isidentifier() or Path(text).is_file():
         return text
     if text not in variables and Path(text).exists():  # a folder, which is told as such

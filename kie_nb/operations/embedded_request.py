@@ -75,7 +75,7 @@ def note_of(row: RunRow, request: Request) -> str:
 
 
 def recall(path: str | os.PathLike[str]) -> Recalled:
-    """The request that the video at *path* carries; InvalidRequest if it carries none, or is no video."""
+    """The request that the video at *path* carries; InvalidRequest if it carries none, or is not a video."""
     from ..video import NotAVideo
     from ..video import read_request as read_note
 
@@ -144,7 +144,7 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     """
     known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
     inputs = {name: value for name, value in request.inputs.items() if name in known}
-    # What is no field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.
+    # What is not a field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.
     others = {name: shareable_value(value) for name, value in request.inputs.items() if name not in known}
     parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
     image = request.image

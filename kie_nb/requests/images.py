@@ -158,7 +158,7 @@ def _made_of(
 
 
 def look_at(content: bytes, label: str, *, url: str | None = None) -> tuple[ImageIdentity, tuple[str, ...]]:
-    """What *content* is, and what may come out otherwise than meant; BadImage if it is no picture that the service takes."""
+    """What *content* is, and what may come out otherwise than meant; BadImage if it is not a picture that the service takes."""
     if not content:
         raise BadImage(f"{label} is empty: there is no picture in it.")
     if len(content) > MAX_BYTES:

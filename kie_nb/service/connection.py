@@ -24,7 +24,7 @@ from ..keys import SIMULATORS, Secret
 from .reach import USER_AGENT, certificates, proxy_of
 
 MASK = "[key]"
-_SHORTEST = 8  # characters; a shorter text is no key, and stands in many words
+_SHORTEST = 8  # characters; a shorter text is not a key, and stands in many words
 CREATE_TIMEOUT = httpx.Timeout(60.0, connect=15.0)  # replies took 0.33-0.91 s (kie-api §3)
 READ_TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 MAX_REPLY_BYTES = 2 << 20  # replies have some kilobytes: one that does not end must not fill the memory
@@ -94,7 +94,7 @@ class Redactor:
 
 def _spellings(sign: str) -> str:
     # One way to read each sign, none tried twice (`?>`), and an end to each repetition: the texts that almost hold a key, or a
-    # megabyte of backslashes, must not take for ever.
+    # megabyte of backslashes, must not take forever.
     number, escaped = ord(sign), re.escape(sign)
     name = "" if html.escape(sign) == sign else f"|{re.escape(html.escape(sign))}"
     return (

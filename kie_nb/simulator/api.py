@@ -132,7 +132,7 @@ async def _record_info(world: World, request: Request) -> Response:
     else:
         body = accepted(_record(world, task, routing.base_of(request), kind))
     if task and kind == "broken_param":
-        # One level of escaping goes missing, so the text as a whole is no JSON any more.
+        # One level of escaping goes missing, so the text as a whole is not JSON any more.
         text = json.dumps(body).replace(json.dumps(task.param), f'"{task.param}"')
         return Response(text, media_type="application/json")
     return await routing.with_fault(fault, lambda: body)

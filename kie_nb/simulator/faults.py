@@ -1,4 +1,4 @@
-"""What may go wrong: the refusals of the service, and faults on purpose with the one that applies to a call.
+"""The refusals of the service, and injected faults with the choice of the one that applies to a call.
 
 A `Fault` names a call and a kind of fault. The routes ask `FaultBox.strike` and do what it says. Faults come
 from the constructor, from `KIE_SIM_FAULTS` (a JSON list), from a file named by `KIE_SIM_FAULTS_FILE` (read

@@ -1,4 +1,4 @@
-"""Which requests each model accepts, what they cost, and the texts of refusals.
+"""Which requests the simulator accepts for each model, what they cost, and the texts of refusals.
 
 No I/O. Two models are checked field by field (Wan 2.5); the others that the service lists are let through
 when they carry a prompt or a picture, so that a client written for them can be tried.
@@ -77,7 +77,7 @@ def check(model: Any, given: Any) -> Order:
 
 
 def parts_of(url: str) -> SplitResult:
-    """The parts of *url*; none where it is no address at all."""
+    """The parts of *url*; none where it is not an address at all."""
     try:
         parts = urlsplit(url)
         _ = parts.hostname, parts.port  # they are looked at late

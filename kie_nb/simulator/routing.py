@@ -121,7 +121,7 @@ def media_task_id(url: str) -> tuple[str, str] | None:
 
 
 async def json_body(request: Request) -> Any:
-    """The decoded JSON of a request, or None when it is no JSON."""
+    """The decoded JSON of a request, or None when it is not JSON."""
     try:
         return read_json(await request.body())
     except ValueError:

@@ -1,11 +1,11 @@
 """Video files: what one is, a picture of it, and a small copy a browser can play.
 
 Everything here works on files alone and knows of `kie_nb` only how files are opened and written (`home`, `fileops`). PyAV, Pillow and numpy are loaded
-by the first call that needs them, so importing this room costs next to nothing.
+by the first call that needs them, so importing this package is cheap.
 
     sniff.py       what the first bytes say, without decoding anything; only videos, pictures and sounds are handed out
     bounds.py      how much is decoded at most
-    facts.py       the values handed out: `VideoFacts`, `Likeness`, and the refusal `NotAVideo`
+    facts.py       the values: `VideoFacts`, `Likeness`, and the error `NotAVideo`
     reading.py     open, probe and decode a file, its frames as they are meant to be shown
     inspection.py  what a downloaded file is, and what is wrong with it
     preview.py     what is shown of a video: one good frame, a strip of several videos, a small H.264 copy for a notebook

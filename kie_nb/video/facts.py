@@ -1,4 +1,4 @@
-"""The values this room hands out: what is known of a video, and the refusal of a file that is none."""
+"""The values of this package: `VideoFacts`, `Likeness`, and the error for a file that is not a video."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a downloaded file is: its true ending, its length, and what is wrong with it. It decides what is reported, not what is kept."""
+"""What a downloaded file is: its true ending, its length, and its faults. Used for reports; it does not decide what is kept."""
 
 import os
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _SLACK_S = 0.25  # encoders end on whole frames, and some add a few
 class Look:
     """What a file is."""
 
-    kind: Kind  # a "page" is an answer in words, or nothing at all: it is no result of a model
+    kind: Kind  # a "page" is a text or an empty reply: never a result of a model
     ending: str  # the true one, by the bytes, without a dot
     seconds: float | None = None  # of a video, by its header where that says it; None where it shows no frame
     size: tuple[int, int] | None = None  # width and height of the video as they are shown; None likewise

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from ..home import open_plain
 from .facts import AnyPath
 
-HEAD_BYTES = 4096  # enough for every rule below
+HEAD_BYTES = 4096  # enough forevery rule below
 PICTURES = frozenset({"png", "jpg", "webp", "gif", "avif", "heic", "bmp"})
 SOUNDS = frozenset({"mp3", "wav", "m4a", "flac", "ogg", "aac"})
 VIDEOS = frozenset({"mp4", "m4v", "mov", "webm", "mkv", "ts", "flv", "avi", "mpg", "wmv", "ogv"})
@@ -48,7 +48,7 @@ _NAMED = {
 }
 _BOXES_OF_OLD_MOVIES = {b"moov", b"mdat", b"wide", b"skip"}
 _TS_PACKETS = ((0, 188), (4, 192))  # the latter with a time before each packet
-# How a file begins, its ending, and what it is called where it is no video.
+# How a file begins, its ending, and what it is called where it is not a video.
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png", "a PNG picture"),
     (b"\xff\xd8\xff", "jpg", "a JPEG picture"),

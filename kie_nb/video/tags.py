@@ -46,7 +46,7 @@ def write_request(source: AnyPath, target: AnyPath, text: str) -> Path:
     try:
         kind = probe(source).container
     except UnicodeDecodeError as exc:
-        raise CannotTag(f"{Path(source).name} has tags that are no text") from exc
+        raise CannotTag(f"{Path(source).name} has tags that are not text") from exc
     if kind not in _WRITERS:
         raise CannotTag(f"{Path(source).name} is {kind}, which holds no such tags")
     tags = _tags_of(source)
@@ -80,7 +80,7 @@ def _as_note(text: str) -> dict[str, Any] | None:
     if len(text) > MAX_NOTE or not text.lstrip().startswith("{"):
         return None
     try:
-        text.encode()  # bytes that are no text come as half surrogates
+        text.encode()  # bytes that are not text come as half surrogates
         note = json.loads(text)
     except (ValueError, RecursionError):
         return None

@@ -73,7 +73,7 @@ class Panel(Card):
     ELSEWHERE = "in another notebook"
     TAKE_BACK = "Discard"
     TAKE_BACK_TIP = "Nothing was sent, and nothing will be."
-    RESUME_TIP = "Go on with it here; nothing is charged again."
+    RESUME_TIP = "Continue it here; nothing is charged again."
     SETTLE = "Settle…"
     SETTLE_TIP = "What is known of it, and what can be done."
     SHOW_TIP = "Show it large"
@@ -83,8 +83,8 @@ class Panel(Card):
     ANOTHER_TIP = "The same request with a new random seed"
     CELL_TO_COPY = "Cell to copy"
     COPIED = "The cell is copied."
-    INSERTED = "The cell stands below."
-    UNCOPIED = "The browser gave no access to its clipboard: the cell stands below the buttons, selected."
+    INSERTED = "The cell is inserted below."
+    UNCOPIED = "The browser gave no access to its clipboard: the cell is selected below the buttons."
 
 
 class Lists(Common):

@@ -1,4 +1,4 @@
-"""What the card of a run says."""
+"""The strings of a run's card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several screens say."""
+"""Strings of several screens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def strings(screen: type) -> dict[str, Any]:
 
 
 class Common:
-    """What several screens say."""
+    """Strings of several screens."""
 
     SIMULATED = "Simulated · free"
     ALREADY_YOURS = "Already yours · no charge"

@@ -1,4 +1,4 @@
-"""The strings of the screens that show finished videos, beside those of the others."""
+"""The strings of the screens that show finished videos: gallery, wall, comparison, report."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ const CORRECT_EVERY_MS = 50;
 const FAR_S = 0.25; // further off than this, a video is sent to its place; nearer, it is hurried or held back
 const NEAR_S = 0.0015;
 const WRONG_S = 0.01; // when the middle one of them is so far off, the clock is wrong, not they
-const READY_WITHIN_MS = 2000; // a video that cannot keep up must not hold the others for ever
+const READY_WITHIN_MS = 2000; // a video that cannot keep up must not hold the others forever
 
 /** The time that all videos follow, in seconds. */
 class Clock {

@@ -1,4 +1,4 @@
-"""Pictures and previews for tiles, read or made in a worker and kept beside the video."""
+"""Pictures and previews for tiles, read or made in a worker and cached beside the video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the browser asks, checked; and which of its questions still wants an answer. No I/O."""
+"""Checks the browser's question, and keeps the newest one of each page. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands on the button: the form is checked and priced a moment after each change, and where anything else is new."""
+"""The button of the form: checks and prices the form shortly after each change of it, of the service or of the ledger."""
 
 from __future__ import annotations
 

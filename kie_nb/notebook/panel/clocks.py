@@ -1,4 +1,4 @@
-"""What is said of an open run: its state in one word, and its clock, which runs only while somebody drives it."""
+"""State and clock of an open run; the clock runs only while a process drives the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the form holds, without the form: fields as they were given, and what is wrong with them."""
+"""`Draft`: the fields of the form as they were typed, and their mistakes; no widgets."""
 
 from __future__ import annotations
 

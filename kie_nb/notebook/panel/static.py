@@ -1,4 +1,4 @@
-"""What a saved or executed notebook shows in the panel's place."""
+"""What a saved or executed notebook shows instead of the panel."""
 
 from __future__ import annotations
 

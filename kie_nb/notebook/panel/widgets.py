@@ -1,4 +1,4 @@
-"""Boxes of ipywidgets, for what is no part of the panel's own widget."""
+"""ipywidgets boxes for the parts outside of the panel's own widget."""
 
 from __future__ import annotations
 
