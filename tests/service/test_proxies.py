@@ -66,7 +66,7 @@ def test_the_same_settings_mended_are_taken(monkeypatch):
 
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
 
-    with pytest.raises(NotSent, match="no connection"):  # nobody is there, and it was tried
+    with pytest.raises(NotSent, match="No connection"):  # nobody is there, and it was tried
         ask()
 
 
@@ -88,7 +88,7 @@ def test_who_cannot_be_reached_is_named_with_the_proxy(monkeypatch):
         ask()
 
     told = str(caught.value)
-    assert "no connection to https://api.kie.ai" in told
+    assert "No connection to https://api.kie.ai" in told
     assert "through the proxy 127.0.0.1:9" in told
     assert "me:" not in told
     assert "hush-hush" not in told
