@@ -178,6 +178,14 @@ def _as_path(value: Any) -> Any:
     return Path(value) if isinstance(value, str) and not is_url(value) else value
 
 
+def zip_groups(given: Iterable[Any]) -> tuple[tuple[str, ...], ...]:
+    """`zip=` as groups: one group of names, or several."""
+    found = list(given)
+    if found and all(isinstance(name, str) for name in found):
+        return (tuple(found),)
+    return tuple(tuple(group) for group in found)
+
+
 def check_values(asked: Mapping[str, Any]) -> None:
     """Refuse what has values, and is not a list of them: the axis that was meant would be one strange value."""
     for name, value in asked.items():

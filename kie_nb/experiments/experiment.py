@@ -23,17 +23,18 @@ from ..ledger import Standing
 from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..saved import SavedFile
+from ..tables import counted
 from ..text import in_line, say
 from ..wording import Experiment as Words
 from . import data, exports
-from .cell_requests import as_axis, check_pictures, check_values, prepare_cells
+from .cell_requests import as_axis, check_pictures, check_values, prepare_cells, zip_groups
 from .data import Cell
 from .definition import Definition
 from .grid import Grid, Where
 from .plan import Plan, untold
 from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
-from .status import FAILED, Status, status_of
+from .status import FAILED, Status, failures_in_a_row, is_to_buy, status_of
 from .stored import CellRuns, refusal
 from .wall import Wall
 from .wall_tiles import Names
@@ -84,7 +85,7 @@ class Experiment:
         check_values(asked)
         axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
         fixed = {key: value for key, value in asked.items() if key not in axes}
-        grid = Grid(axes=axes, fixed=fixed, zipped=_groups(zip), repeats=as_scalar(repeats))
+        grid = Grid(axes=axes, fixed=fixed, zipped=zip_groups(zip), repeats=as_scalar(repeats))
         self._set_up(Definition(name=name.strip(), model=model or DEFAULT_MODEL, grid=grid), where)
 
     def _set_up(self, asked: Definition, where: Where | None = None) -> None:
@@ -147,7 +148,7 @@ class Experiment:
         return self._cells.records()
 
     def plan(self) -> Plan:
-        """The grid as a table: which cells exist, what the rest should cost, and how long sending it takes.
+        """The grid as a table: which cells exist, what the rest should cost, and what budgets and balance allow of it.
 
         Raises:
             InvalidRequest: it was made for another service than the one that answers now.
@@ -159,6 +160,7 @@ class Experiment:
         remarks = [f"{via} answers"] if via else []
         if refused is not None:  # a plan of what cannot be bought would promise too much
             remarks.append(f"run() would refuse it: {refused.message} {refused.hint}.")
+        remarks += self._cells.room()
         return Plan(
             name=self.name,
             cells=tuple(self._cells.cells.values()),
@@ -223,6 +225,7 @@ class Experiment:
         self,
         *,
         max_credits: float | NotGiven | None = NOT_GIVEN,
+        partial: bool = False,
         retry_failed: bool = False,
         extend: bool = False,
         parallel: int | NotGiven = NOT_GIVEN,
@@ -237,17 +240,19 @@ class Experiment:
         Args:
             max_credits: The most that all runs of this experiment may cost, those before included, in credits. Checked again
                 before each is sent, at what the service has charged for those that are done. None, as by default, is no limit.
+            partial: Buy what fits into `max_credits`, in the order of the grid; the rest stays to come. Budgets always do so.
             retry_failed: Ask again for cells whose run has failed, also while others are under way; failed tasks are not billed.
             extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
                 ledger, `kie_nb.runs(experiment=...)` gives them; this handle has its own grid alone.
             parallel: The most that are under way at once; by default 40.
-            stop_after_failures: Buy no more after this many failures in a row; by default 3.
+            stop_after_failures: Buy no more after this many failures in a row; by default 3. Those that ended last before
+                count too, unless it is given or *retry_failed* is.
             stop_after_unknowns: Buy no more at this many unknown outcomes, earlier ones that are not settled included; by default 1.
 
         Raises:
             InvalidRequest: the experiment of this name asked for something else, it was made for another service than the
                 one that answers now, or it is running with other limits; nothing was sent.
-            BudgetExceeded: the missing cells would pass `max_credits`; nothing was sent.
+            BudgetExceeded: the missing cells would pass `max_credits`, and not *partial*; nothing was sent.
         """
         self._cells.check_process()
         running = [runner for runner in runners_of(self._cells.key) if not runner.stopped]
@@ -266,13 +271,17 @@ class Experiment:
             return self
         cells = self._cells
         self.definition = cells.keep(self.definition, extend=extend, drawn=self._draws_seed)
-        rows, todo = cells.to_buy(limits.max_credits, retry_failed=retry_failed)
+        rows, todo = cells.to_buy(limits.max_credits, retry_failed=retry_failed, partial=partial)
         joined = cells.look_for(rows)
         say_simulator_once()
         self._tell()
         unknowns = sum(row.state == State.UNKNOWN for row in rows)
+        goes_on = retry_failed or stop_after_failures is not NOT_GIVEN
+        failures = 0 if goes_on else failures_in_a_row(rows)
         missing = [cell for cell, _ in todo]
-        self._runner = Runner(self._session, cells.key, missing, joined, limits, unknowns=unknowns)
+        self._runner = Runner(
+            self._session, cells.key, missing, joined, limits, unknowns=unknowns, failures=failures
+        )
         self._runner.start()
         return self
 
@@ -311,7 +320,7 @@ class Experiment:
         return self._runner is not None and self._runner.is_running
 
     def wait(self, timeout_s: float | None = None) -> Self:
-        """Block until everything that was bought has ended.
+        """Block until everything that was bought has ended; cells that were not bought are said.
 
         Args:
             timeout_s: The most to wait, in seconds; None is no limit.
@@ -324,6 +333,7 @@ class Experiment:
             if runner is not None and not wait_blocking(runner.done, timeout_s=timeout_s):
                 words = f"The experiment {self.name!r} was not done after {timeout_s:g} s: {self.status()!r}. It goes on and buys its cells."
                 raise StillRunning(words, hint="exp.wait() waits on; exp.stop() buys no more")
+        self._tell_missing()
         return self
 
     def __await__(self) -> Generator[Any, None, Self]:
@@ -333,7 +343,21 @@ class Experiment:
         with self._waiting() as runner:
             if runner is not None:
                 await wait_async(runner.done, timeout_s=None)
+        self._tell_missing()
         return self
+
+    def _tell_missing(self) -> None:
+        """Say once what the runner has left: a script would go on as if all were there."""
+        runner = self._runner
+        if runner is None or runner.was_told:
+            return
+        runner.was_told = True
+        if left := sum(map(is_to_buy, self._cells.standings())):
+            say(
+                Words.LEFT.format(
+                    name=self.name, cells=counted(left, "cell"), why=runner.stopped.rstrip(".") or "unsent"
+                )
+            )
 
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[Runner | None]:
@@ -371,11 +395,3 @@ class Experiment:
             shown_by.show_experiment(self)
         else:
             say(repr(self))  # there is no notebook to show it in
-
-
-def _groups(given: Iterable[Any]) -> tuple[tuple[str, ...], ...]:
-    """`zip=` as groups: one group of names, or several."""
-    found = list(given)
-    if found and all(isinstance(name, str) for name in found):
-        return (tuple(found),)
-    return tuple(tuple(group) for group in found)

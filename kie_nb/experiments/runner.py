@@ -23,8 +23,12 @@ from ..ledger.money import Figures
 from ..ledger.states import UNSETTLED, State
 from ..requests.prepare import check_number
 from ..tables import counted
+from .status import is_unpaid
 
 PARALLEL, FAILURES, UNKNOWNS = 40, 3, 1
+AHEAD = 2  # cells that are sent beyond a limit of failures before the service has shown a task of any
+_UNPROVEN = frozenset({State.INTENT, State.SENDING, State.ACCEPTED})
+NO_CREDITS = "not enough credits"
 NEEDED_BYTES = 500_000_000  # room for the open videos, and for what else lives on the disk
 
 
@@ -94,6 +98,7 @@ class Runner:
         limits: `max_credits` is checked by the ledger before each request is recorded: the service may charge more than the
             price list says, and another runner may buy at the same time.
         unknowns: Cells whose outcome is unknown already.
+        failures: So many that ended last have failed in a row.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Runner:
         limits: Limits,
         *,
         unknowns: int,
+        failures: int = 0,
     ) -> None:
         self.experiment, self.limits = experiment, limits
         self.started = time.monotonic()
@@ -114,7 +120,11 @@ class Runner:
         self._todo = deque(todo)
         self._open: dict[Run, Prepared | None] = dict.fromkeys(joined)
         self._ours: set[str] = set()
-        self._failures, self._unknowns = 0, unknowns
+        self._failures, self._unknowns = failures, unknowns
+        self._earlier = failures if failures >= limits.stop_after_failures else 0
+        self._keeps_begun = False  # what is recorded already is within a budget, and is sent
+        self._unpaid = self._cancelled = 0
+        self.was_told = False  # of the cells that it has left
         self._changed = asyncio.Event()
 
     def start(self) -> None:
@@ -124,7 +134,7 @@ class Runner:
 
     def stop(self, why: str) -> None:
         """Buy no more; what was sent goes on. From any thread."""
-        self.stopped = self.stopped or why
+        self.stopped, self._keeps_begun = self.stopped or why, False
         self._session.dispatcher.call_soon(self._changed.set)
 
     async def add(self, more: Sequence[Prepared]) -> bool:
@@ -152,26 +162,39 @@ class Runner:
                 run.listen(self._heard)
             self._changed.set()  # some may have ended before they were listened to
             while self._open or (self._todo and not self._must_stop()):
-                while self._todo and len(self._open) < self.limits.parallel and not self._must_stop():
+                while self._todo and self._has_room() and not self._must_stop():
                     await self._begin(self._todo.popleft())
+                    self._release_ended()  # refusals may come faster than cells are recorded
                 if self._open:
                     await self._changed.wait()
                     self._changed.clear()
                     self._release_ended()
-                    if self._must_stop():
+                    if self._must_stop() and not self._keeps_begun:
                         await self._cancel_unsent()
         except Exception as exc:  # noqa: BLE001 - shown by the experiment; paid runs go on without it
             self.stopped = self.stopped or f"an error of kie_nb's own: {type(exc).__name__}: {exc}"
         finally:
+            if self.stopped == NO_CREDITS:
+                left = len(self._todo) + self._unpaid + self._cancelled
+                self.stopped = f"{NO_CREDITS}, {counted(left, 'cell')} left"
             for run in self._open:
                 run.unlisten(self._heard)
             self.done.set_result(None)
+
+    def _has_room(self) -> bool:
+        """Whether one more may be under way: no more than a few are sent before the service has shown what becomes of them."""
+        unproven = sum(run.state in _UNPROVEN for run in self._open)
+        few = max(1, self.limits.stop_after_failures + AHEAD - self._failures)
+        return len(self._open) < self.limits.parallel and unproven < few
 
     async def _begin(self, prepared: Prepared) -> None:
         begin, limit = self._session.begin, self.limits.max_credits
         try:
             run, how = await self._session.dispatcher.ledger(begin, prepared, experiment_limit=limit)
-        except (BudgetExceeded, errors.AuthError, errors.LedgerError, errors.NotSent) as exc:
+        except BudgetExceeded as exc:
+            self._keeps_begun = self._keeps_begun or not self.stopped
+            self.stopped = self.stopped or exc.message
+        except (errors.AuthError, errors.LedgerError, errors.NotSent) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:
             self._count(State.UNKNOWN)  # an earlier run of this cell is unsettled
@@ -199,7 +222,11 @@ class Runner:
                 continue
             del self._open[run]
             run.unlisten(self._heard)
-            if isinstance(error, errors.OutOfCredits | errors.AuthError):
+            if is_unpaid(run.row):  # the handle may not have its error yet
+                self.stop(NO_CREDITS)
+                self._unpaid += 1
+                continue
+            if isinstance(error, errors.AuthError):
                 self.stopped = self.stopped or error.message
             if run.state is not State.NOT_SENT or run.id in self._ours:
                 self._count(run.state)
@@ -211,6 +238,7 @@ class Runner:
             self._failures = 0
         elif state in {State.FAIL, State.REFUSED, State.NOT_SENT}:
             self._failures += 1
+            self._cancelled += state is State.NOT_SENT
         elif state in UNSETTLED:
             self._unknowns += 1
 
@@ -223,7 +251,8 @@ class Runner:
         if self._session.dispatcher.is_ending:
             return "the process ends"
         if self._failures >= self.limits.stop_after_failures:
-            return f"{self._failures} failures in a row"
+            ways = "; run(retry_failed=True) asks for them again, run(stop_after_failures=…) goes on"
+            return f"{self._failures} failures in a row{f' before{ways}' if self._earlier else ''}"
         if self._unknowns >= self.limits.stop_after_unknowns:
             return f"{self._unknowns} of unknown outcome: settle them first (%kie resume lists them)"
         with contextlib.suppress(OSError):  # the folder is not there yet

@@ -147,6 +147,13 @@ def is_bought(row: Standing | RunRow | None) -> bool:
     return row is not None and row.state not in TO_BUY | FAILED
 
 
+def failures_in_a_row(rows: Sequence[RunRow]) -> int:
+    """How many of the runs that ended last have failed."""
+    ended = [row for row in rows if row.state in FAILED | {State.FETCHED} and not is_unpaid(row)]
+    ended.sort(key=lambda row: row.completed_at or row.created_at, reverse=True)
+    return next((count for count, row in enumerate(ended) if row.state not in FAILED), len(ended))
+
+
 def is_to_buy(row: Standing | RunRow | None) -> bool:
     """Whether the cell of *row* is bought like one without a run."""
     return row is None or row.state in TO_BUY or is_unpaid(row)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from .. import addresses
@@ -17,17 +19,19 @@ from ..handles import Prepared, Run, Session
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.money import Figures
 from ..ledger.states import OPEN, State
-from ..requests.provenance import here
-from .cell_requests import Cells, credits_of, with_seed
+from ..requests.provenance import here, notebook
+from ..tables import counted
+from .cell_requests import Cells, PlannedCell, credits_of, with_seed
 from .definition import SHOWN_DIFFERENCES, Definition, differences
 from .runner import check_limit
-from .status import is_bought, is_wanted
+from .status import is_bought, is_to_buy, is_wanted
 
 T = TypeVar("T")
 Place = dict[str, Any]
 Stored = Mapping[str, Any] | None
 Places = Mapping[str, Mapping[str, Any]]
 Change = tuple[Mapping[str, Any], Places] | None
+_BALANCE_AGE_S = 30.0
 _LOOKED_FOR = OPEN - {State.INTENT} | {State.LOST}
 
 
@@ -116,6 +120,31 @@ class CellRuns:
         there = files.there()
         return lambda name: bool(name and (name in there or files.find(name)))
 
+    def room(self) -> list[str]:
+        """Remarks on budgets and a balance that have no room for all cells to buy; nothing where no money is spent."""
+        wanted = [
+            cell for cell, row in zip(self.cells.values(), self.standings(), strict=True) if is_to_buy(row)
+        ]
+        if self._service != "kie" or not wanted or (whole := credits_of(wanted)) is None:
+            return []
+        ledger, reading = self._session.ledger(self._home), None
+        values = {"notebook": notebook(), "day": ledger.now().date().isoformat(), "experiment": self._name}
+        rooms = {
+            f"Your budget of {most:g} credits per {scope}": most
+            - ledger.figures(self._service, scope=scope, value=value).committed
+            for scope, most in ledger.limits().items()
+            if (value := values[scope]) is not None
+        }
+        with contextlib.suppress(KieError):
+            reading = self._session.call(partial(self.channel().balance, max_age_s=_BALANCE_AGE_S))
+        if reading is not None:
+            rooms[f"The balance of {reading.credits:g} credits"] = reading.credits
+        return [
+            f"{what} has room for {_fitting(wanted, most)} of {counted(len(wanted), 'video')}; the rest would stay to come."
+            for what, most in rooms.items()
+            if whole > most + 1e-9
+        ]
+
     # --- the stored definition ---------------------------------------------------------------------------------
 
     def keep(self, asked: Definition, *, extend: bool, drawn: bool) -> Definition:
@@ -169,9 +198,9 @@ class CellRuns:
     # --- buying ------------------------------------------------------------------------------------------------
 
     def to_buy(
-        self, max_credits: float | None, *, retry_failed: bool
+        self, max_credits: float | None, *, retry_failed: bool, partial: bool = False
     ) -> tuple[list[RunRow], list[tuple[Prepared, RunRow | None]]]:
-        """The runs that there are, and the cells to buy now, each with its run; BudgetExceeded past *max_credits*."""
+        """The runs that there are, and the cells to buy now, each with its run; BudgetExceeded past *max_credits*, unless *partial*."""
         channel, origin = self.channel(), here()
         with self._session.begin_lock:  # no request is recorded between the two readings
             rows, bought = self._rows(), self.bought()
@@ -180,7 +209,7 @@ class CellRuns:
             for cell, row in zip(self.cells.values(), rows, strict=True)
             if is_wanted(row, retry_failed=retry_failed)
         ]
-        if max_credits is not None:  # what is recorded and unsent is reserved already
+        if max_credits is not None and not partial:  # what is recorded and unsent is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
             check_limit(bought, new, max_credits)
         return [row for row in rows if row is not None], todo
@@ -198,6 +227,12 @@ class CellRuns:
         for run in found:
             self._session.supervisor.ensure_driven(run, look_again=True)
         return [run for run in found if not run.is_final or self._session.supervisor.is_coming(run)]
+
+
+def _fitting(cells: Sequence[PlannedCell], most: float) -> int:
+    """How many of *cells*, in their order, cost no more than *most* together."""
+    costs = itertools.accumulate(credits_of([cell]) or 0.0 for cell in cells)
+    return sum(cost <= most + 1e-9 for cost in costs)
 
 
 def _shown(identity: str) -> str:
