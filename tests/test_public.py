@@ -576,10 +576,14 @@ def test_every_guide_is_shipped_and_indexed():
 
 @pytest.mark.parametrize("topic", guides.TOPICS)
 def test_a_guide_can_be_read_in_a_cell(topic, capsys):
-    """`%kie help TOPIC` says the words of the guide."""
+    """`%kie help TOPIC` shows its text and code, and is also true of a notebook where Kie.ai answers and is paid."""
     kie_magic.kie(None, f"help {topic}")
 
-    assert capsys.readouterr().out.startswith("# ")
+    told = capsys.readouterr().out
+    assert told.startswith("# ")
+    assert "this notebook" not in told.lower()
+    assert 'KIE_NB_HOME"] =' not in told
+    assert ("```python" in told) is (topic != "reference")
 
 
 def test_a_guide_that_is_not_there_is_refused():

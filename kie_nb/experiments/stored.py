@@ -271,5 +271,5 @@ def refusal(
     words = f"The experiment {asked.name!r} was defined differently before ({told})"
     return InvalidRequest(
         f"{words}: {lost} of its cells are not in this grid.",
-        hint="extend=True keeps them and adds these; another name starts a new one",
+        hint="--extend, or extend=True in Python, keeps them and adds these; another name starts a new one",
     )

@@ -169,7 +169,7 @@ def _limits(db: sa.Connection) -> dict[str, float]:
         if kept is None:  # a limit that cannot be read is not "no limit"
             raise LedgerError(
                 f"The budget per {entry['scope']} in the ledger cannot be read; nothing was sent.",
-                hint=f"set it again with kie.budget(..., per={entry['scope']!r})",
+                hint=f"set it again: %kie budget N {entry['scope']}, or kie.budget(N, per={entry['scope']!r})",
                 charged=NOTHING,
             )
         found[kept["scope"]] = float(kept["credits"])
@@ -195,8 +195,8 @@ def keep(
     kept = [
         (
             *(scope, most, f"your budget of {most:g} credits {_EACH[scope]}"),
-            f"kie.budget(None, per={scope!r}) clears it if you know the price",
-            f"raise it with kie.budget(..., per={scope!r})",
+            f"if you know the price, clear it: %kie budget none {scope}, or kie.budget(None, per={scope!r})",
+            f"raise it: %kie budget N {scope}, or kie.budget(N, per={scope!r})",
         )
         for scope, most in limits.items()
     ]

@@ -1,4 +1,4 @@
-"""The guides that are shipped, and their words for `%kie help TOPIC`."""
+"""The guides that are shipped, and their text for `%kie help TOPIC`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def shipped() -> Path:
 
 
 def words_of(topic: str) -> str:
-    """The text of a guide, as Markdown."""
+    """A guide, as Markdown: its text and its code."""
     if topic not in TOPICS:
         raise InvalidRequest(
             f"There is no guide {topic!r}{nearest(topic, TOPICS)}",
@@ -39,5 +39,15 @@ def words_of(topic: str) -> str:
     if topic == "reference":
         return (shipped() / "reference.md").read_text(encoding="utf-8")
     notebook = json.loads((shipped() / f"{topic}.ipynb").read_text(encoding="utf-8"))
-    parts = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
-    return "\n\n".join([*parts, f"*The guide with its cells: `{topic}.ipynb` in {shipped().name}.*"])
+    parts = [_part(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
+    installed = shipped().parent == Path(__file__).parents[1]
+    place = f"the folder `notebooks`{' of the installed package' * installed}"
+    return "\n\n".join([*filter(None, parts), f"*To run it: `{topic}.ipynb` in {place}.*"])
+
+
+def _part(kind: str, text: str) -> str:
+    if kind == "markdown":
+        return text
+    if "KIE_NB_HOME" in text:  # pasted, it would move the reader's videos to a temporary folder
+        return ""
+    return f"```python\n{text}\n```"

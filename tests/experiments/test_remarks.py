@@ -48,7 +48,7 @@ def test_the_plan_of_a_changed_definition_says_that_it_is_refused(smile):
     for plan_ in (changed.plan(), changed.plan()):
         (told,) = [text for text in plan_.remarks if text.startswith("run() would refuse it")]
         assert "duration: not given → 10" in told
-        assert "extend=True" in told
+        assert "--extend, or extend=True in Python" in told
     with pytest.raises(kie.InvalidRequest, match="duration: not given → 10"):
         changed.run()
     assert not any("refuse" in text for text in smile(seeds=2).plan().remarks)

@@ -49,6 +49,18 @@ def test_a_refusal_tells_what_was_left_unsent(ledger, intention, state, told):
     assert ("60 of it was not sent yet: %kie resume takes back" in caught.value.hint) is told
 
 
+@pytest.mark.parametrize("estimate", [60.0, None], ids=["above", "no price"])
+def test_a_refusal_says_what_to_type(ledger, intention, estimate):
+    """In a cell and in Python, for the budget that refuses it."""
+    ledger.set_limit("day", 50)
+
+    with pytest.raises(
+        BudgetExceeded, match=r"%kie budget (N|none) day, or kie\.budget\((N|None), per='day'\)"
+    ) as caught:
+        ledger.intend(intention(estimate=estimate))
+    assert "per='day'" in caught.value.hint
+
+
 def test_the_figures_of_a_day(ledger, intention):
     """Whatever the hour; a cost that was not reported counts as estimated, and never as real."""
     for seed, cost in enumerate((None, 50.0, 0.0)):
