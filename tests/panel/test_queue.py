@@ -214,7 +214,9 @@ def test_what_was_sent_again_elsewhere_is_not_sent_once_more(page, simulator, un
     assert simulator.counts["create_requests"] == 2
 
 
-@pytest.mark.parametrize(("answer", "cost"), [("Count it as spent", None), ("It was not billed", 0.0)])
+@pytest.mark.parametrize(
+    ("answer", "cost"), [("Yes, count it as spent", None), ("No, it was not charged", 0.0)]
+)
 def test_writing_off_asks_whether_it_was_billed(page, unknown, answer, cost):
     """And takes the row away."""
     press(page, "Write off…")

@@ -10,17 +10,17 @@ from typing import Any
 import ipywidgets as kit
 from IPython.core.formatters import HTMLFormatter
 
-from ...handles import Run, get_session
-from ...ledger.states import UNSETTLED
+from ...handles import Run
+from ...ledger.states import UNSETTLED, State
 from ...markup import ROOT, html
-from ...operations.settling import adopt_question, question
 from ...wording import Panel as Words
+from .. import settlement
+from ..settlement import Answer
 from .callbacks import Callbacks
 from .widgets import column, row, show
 
 LABEL = {"description_width": "60px"}
-
-Answer = tuple[str, Callable[[], object]]
+SAID = {State.WRITTEN_OFF: "it is written off"}
 
 
 class Settling:
@@ -44,11 +44,20 @@ class Settling:
             style=LABEL,
             layout={"width": "420px"},
         )
+        work = callbacks.work
         ways = row(
             self.task,
-            self._button(Words.USE_THIS_TASK, "take this task as the one that the run made", self._adopt),
-            self._button(Words.SEND_AGAIN, "asks first: the first try may be billed", self._ask_resend),
-            self._button("Write off…", "give the run up", self._ask_write_off),
+            self._button(
+                Words.USE_THIS_TASK,
+                "take this task as the one that the run made",
+                lambda run: work(settlement.adopt, self, run, self.task.value),
+            ),
+            self._button(
+                Words.SEND_AGAIN,
+                "asks first: the first try may be billed",
+                lambda run: work(settlement.resend, self, run),
+            ),
+            self._button("Write off…", "give the run up", lambda run: settlement.write_off(self, run)),
             callbacks.button("Close", "leave it as it is", self.close),
         )
         self.question = kit.HTML()
@@ -88,51 +97,18 @@ class Settling:
     def _button(self, words: str, tooltip: str, act: Callable[[Run], object]) -> Any:
         return self._callbacks.button(words, tooltip, lambda: (run := self.run) and act(run))
 
-    def _adopt(self, run: Run) -> None:
-        task_id = self.task.value
-
-        def adopt(*, yes: bool = False) -> None:
-            words = "Its task is found; the video is fetched now."
-            self._begin(run, lambda: run.adopt(task_id, yes=yes), words)
-
-        def ask() -> None:
-            words = adopt_question(get_session(), run, task_id)
-            if words:
-                self._ask_of(run, words, ("Yes", lambda: adopt(yes=True)), ("No", self._ask))
-            else:
-                adopt()
-
-        self._callbacks.work(ask)
-
-    def _ask_resend(self, run: Run) -> None:
-        def ask() -> None:
-            send = ("Yes", lambda: self._begin(run, lambda: run.resend(yes=True), ""))
-            self._ask_of(run, question(get_session(), run), send, ("No", self._ask))
-
-        self._callbacks.work(ask)
-
-    def _ask_write_off(self, run: Run) -> None:
-        def off(charged: bool) -> Callable[[], None]:
-            return lambda: self._begin(run, lambda: run.write_off(charged=charged), "It is written off.")
-
-        self._ask(
-            f"Run {run.id[:8]} is given up, and its request may be sent again. Was it billed?",
-            ("Count it as spent", off(True)),
-            ("It was not billed", off(False)),
-            ("Cancel", self._ask),
-        )
-
     def _answer(self, number: int) -> None:
         with self._lock:  # a double click answers once
             answers, self._answers = self._answers, []
         if number < len(answers):
-            answers[number][1]()
+            self._ask()
+            self._callbacks.work(answers[number][1])
 
-    def _ask_of(self, run: Run, words: str, *answers: Answer) -> None:
-        """The same unless another run is shown by now."""
+    def ask(self, run: Run, words: str, *answers: Answer) -> None:
+        """Put a question, unless another run is shown by now; without *words* it is withdrawn."""
         with self._opening:
             if self.run is run:
-                self._ask(f"Run {run.id[:8]}: {words}", *answers)
+                self._ask(f"Run {run.id[:8]}: {words}" if words else "", *answers)
 
     def _ask(self, words: str = "", *answers: Answer) -> None:
         """Put a question into its place; without *words* it is empty."""
@@ -145,16 +121,15 @@ class Settling:
                 button.description = answers[number][0]
         show(self.asking, is_shown=bool(answers))
 
-    def _begin(self, run: Run, act: Callable[[], Run], words: str) -> None:
-        self._ask()
-        self._callbacks.work(self._done, run, act, words)
-
-    # --- on a worker -------------------------------------------------------------------------------------------------
-
-    def _done(self, run: Run, act: Callable[[], Run], words: str) -> None:
-        found = act()
+    def settled(self, run: Run, found: Run) -> None:
+        """Say what became of *run*; on a worker."""
         # Another kernel may have sent it again already: then that run is given, and nothing was sent.
-        self._callbacks.say(f"Run {run.id[:8]}: {words or f'run {found.id[:8]} stands for its request now.'}")
+        words = SAID.get(run.state, "its task is found; the video is fetched now")
+        self._callbacks.say(
+            f"Run {run.id[:8]}: {words}."
+            if found is run
+            else f"Run {run.id[:8]}: run {found.id[:8]} stands for its request now."
+        )
         if run.state not in UNSETTLED or found is not run:
             with self._opening:
                 if self.run is run:  # else another one is shown by now
