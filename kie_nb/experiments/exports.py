@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from .. import tables
 from ..addresses import shareable_value
 from ..engine.record import Record
-from ..errors import KieError
 from ..handles import Run, get_session
 from . import data
 from .definition import Definition
@@ -50,11 +50,7 @@ def to_frame(exp: Source) -> Any:
     Raises:
         KieError: pandas is not installed.
     """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise KieError("pandas is not installed here.", hint="pip install pandas") from None
-    return pd.DataFrame(data.rows(_written(exp.records())))
+    return tables.as_frame(data.rows(_written(exp.records())))
 
 
 def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:

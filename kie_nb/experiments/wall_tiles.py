@@ -1,6 +1,6 @@
 """The tiles of a wall: each with its run, its parameters and its place in the grid; and which cell stands where.
 
-What decides the places is pure: `arrange`, `common`, `differences`.
+What decides the places is pure: `arrange`, `common`.
 """
 
 from __future__ import annotations
@@ -103,10 +103,6 @@ class Tiles:
         """The parameters that are equal in all tiles that have a run."""
         asked = [tile.facts for tile in self.tiles if tile.run is not None]
         return common(asked or [tile.facts for tile in self.tiles])
-
-    def differences(self, one: int, other: int) -> list[tuple[str, str, str]]:
-        """The parameters in which two tiles, by their numbers from 0, differ: name, value, and the other's value."""
-        return differences(self.tiles[one].facts, self.tiles[other].facts)
 
     def __repr__(self) -> str:
         videos = counted(sum(tile.video is not None for tile in self.tiles), "video")
@@ -264,16 +260,6 @@ def common(facts: Sequence[Mapping[str, str]]) -> dict[str, str]:
         for name, value in facts[0].items()
         if all(other.get(name) == value for other in facts[1:])
     }
-
-
-def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """The names whose values differ, with both values, in the order of the first."""
-    names = dict.fromkeys([*one, *other])
-    return [
-        (name, one.get(name, NOTHING), other.get(name, NOTHING))
-        for name in names
-        if one.get(name, NOTHING) != other.get(name, NOTHING)
-    ]
 
 
 def _key(value: Any) -> list[str]:

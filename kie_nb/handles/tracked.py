@@ -32,7 +32,7 @@ class Tracked(Record):
         self.held: list[Future[None]] = []  # displays that waits end with
         self.pid = os.getpid()
         self._dispatcher = dispatcher
-        self._listeners: list[Listener] = []
+        self.listeners: list[Listener] = []
         self._lock = threading.RLock()  # around the two futures: who waits and who drives may meet at the end
 
     # --- for the registry --------------------------------------------------------------------------------------
@@ -88,25 +88,20 @@ class Tracked(Record):
 
     def listen(self, listener: Listener) -> None:
         """Call *listener* on the dispatcher's thread at every change; an error in it is not the run's."""
-        self._listeners.append(listener)
+        self.listeners.append(listener)
 
     def unlisten(self, listener: Listener) -> None:
         """Stop calling *listener*."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """Who listens."""
-        return tuple(self._listeners)
+        if listener in self.listeners:
+            self.listeners.remove(listener)
 
     def notify(self) -> None:
         """Tell the listeners, on the dispatcher's thread whoever calls."""
         if not self._dispatcher.is_own_thread():
-            if self._listeners:
+            if self.listeners:
                 self._dispatcher.call_soon(self.notify)
             return
-        for listener in list(self._listeners):
+        for listener in list(self.listeners):
             try:
                 listener(self)
             except Exception:

@@ -8,7 +8,6 @@ from typing import Any, overload
 
 from .. import design, tables
 from ..catalogue import USD_PER_CREDIT
-from ..errors import KieError
 from ..handles import Run
 from ..ledger import owner
 from ..ledger.states import OPEN, PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
@@ -67,11 +66,7 @@ class RunList(Sequence[Run]):
         Raises:
             KieError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise KieError("pandas is not installed here.", hint="pip install pandas") from None
-        return pd.DataFrame([facts(run) for run in self], columns=list(FACTS))
+        return tables.as_frame([facts(run) for run in self], FACTS)
 
 
 FACTS = (

@@ -42,7 +42,6 @@ def test_an_experiment_shows_its_cells(fetched):
 
     assert repr(wall) == "<Wall smile: 3 × 2, 6 videos>"
     assert wall.same["duration"] == "5"
-    assert wall.differences(0, 1) == [("prompt", "The cat smiles", "The cat yawns")]
     assert repr(fetched.wall(rows="seed")) == "<Wall smile: 2 × 3, 6 videos>"
 
 

@@ -481,7 +481,7 @@ def test_a_closed_panel_leaves_nothing(simulator, cat):
     wait_until(lambda: not workers() - threads)
     panel.close()
 
-    assert get_session().tracked(run).listeners == ()
+    assert get_session().tracked(run).listeners == []
 
 
 def workers():

@@ -56,7 +56,9 @@ class PanelView(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
         cell: The text of the shown run's cell; `panel` is the model's id by which the page finds its own cell.
     """
 
-    _esm = "\n".join((design.script(), *((_CODE / part).read_text(encoding="utf-8") for part in PARTS)))
+    _esm = "\n".join(
+        (design.script("cells.js"), *((_CODE / part).read_text(encoding="utf-8") for part in PARTS))
+    )
     _css = design.style((_CODE / "panel.css").read_text(encoding="utf-8"))
     chosen = t.Unicode(DEFAULT_MODEL).tag(sync=True)
     values = t.Dict().tag(sync=True)

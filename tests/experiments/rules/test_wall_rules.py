@@ -3,7 +3,7 @@
 import pytest
 
 from kie_nb.errors import InvalidRequest
-from kie_nb.experiments.wall_tiles import arrange, common, differences, numbered, shown
+from kie_nb.experiments.wall_tiles import arrange, common, numbered, shown
 
 
 def crossed(**axes):
@@ -98,19 +98,6 @@ def test_equal_places_are_numbered():
     found = numbered([{"a": 1}, {"a": 1}, {"a": 2}, {"a": 1}])
 
     assert found == [{"a": 1}, {"a": 1, "repeat": 2}, {"a": 2}, {"a": 1, "repeat": 3}]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "expected"),
-    [
-        pytest.param({"seed": "1", "prompt": "a"}, {"seed": "2", "prompt": "a"}, [("seed", "1", "2")], id="only what differs"),
-        pytest.param({"a": "1"}, {"a": "1"}, [], id="nothing"),
-        pytest.param({"a": "1"}, {"b": "2"}, [("a", "1", "–"), ("b", "–", "2")], id="what one of them does not have"),
-    ],
-)  # fmt: skip
-def test_what_two_tiles_differ_in(one, other, expected):
-    """Name, value, and the other's value."""
-    assert differences(one, other) == expected
 
 
 def test_what_all_have_in_common():

@@ -148,10 +148,7 @@ function actions(panel, run) {
     }
   };
   const insertCell = () => {
-    const place = cellOf(panel.el, model);
-    if (!place) return;
-    place.notebook.insertCell(place.index + 1, { cell_type: "code", source: model.get("cell") });
-    send("inserted");
+    if (insertBelow(panel.el, model, model.get("panel"), model.get("cell"))) send("inserted");
   };
   const cell = () => {
     text.textContent = model.get("cell");
@@ -190,25 +187,7 @@ function actions(panel, run) {
     setTimeout(() => URL.revokeObjectURL(url), 60000);
   });
   // The element is put into its page after this.
-  const look = setTimeout(() => { insert.hidden = !cellOf(panel.el, model); }, 0);
+  const look = setTimeout(() => { insert.hidden = !cellOf(panel.el, model, model.get("panel")); }, 0);
   panel.signal.addEventListener("abort", () => clearTimeout(look));
   return { element: make("div", {}, row, text), show };
-}
-
-// The cell that shows the panel. Lab gives a widget its notebook's document through the manager of its models, without a
-// promise that it always will: then a server that shows its application to the page (`expose_app_in_browser`) helps.
-function cellOf(el, model) {
-  const notebook = model.widget_manager?.context?.model?.sharedModel;
-  const cells = (notebook?.insertCell && notebook.cells) || [];
-  const index = cells.findIndex((cell) => cell.getOutputs?.().some((output) => shows(output, model.get("panel"))));
-  if (index >= 0) return { notebook, index };
-  const page = window.jupyterapp?.shell?.currentWidget?.content;
-  const found = page?.widgets?.findIndex?.((cell) => cell.node?.contains(el)) ?? -1;
-  const shown = page?.model?.sharedModel;
-  return found >= 0 && shown?.insertCell ? { notebook: shown, index: found } : null;
-}
-
-function shows(output, id) {
-  const view = output.data?.["application/vnd.jupyter.widget-view+json"];
-  return Boolean(view) && view.model_id === id;
 }
