@@ -143,7 +143,7 @@ def runs(
 def budget(credits: float | EllipsisType | None = ..., *, per: str | None = None) -> dict[str, float]:  # noqa: A002 - the service's word
     """Limit what runs may cost; spent, reserved and at risk together never pass it. Gives the limits that are set.
 
-    The limit is kept in the folder's ledger and holds forevery kernel that uses it. A run that would pass it, or whose
+    The limit is kept in the folder's ledger and holds for every kernel that uses it. A run that would pass it, or whose
     price is not known, is refused before a byte is sent; an earlier run of unknown price is named, for it cannot be counted.
     What the simulator makes is free, and no budget counts it.
 

@@ -80,7 +80,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
         at = {name: value for name, value in place.items() if name not in placeholders or name in used}
         for replicate in range(grid.repeats):
             cell = Cell(at=at, asked=asked, replicate=replicate)
-            # A prompt without {who} is the same request forevery who: it is asked for once.
+            # A prompt without {who} is the same request for every who: it is asked for once.
             found.setdefault((replicate, *((name, identity(value)) for name, value in asked.items())), cell)
     return list(found.values())
 

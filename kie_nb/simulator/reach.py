@@ -39,7 +39,7 @@ def fetch(url: str, *, most: int) -> bytes:
 
 
 async def _fetch(url: str, most: int) -> bytes:
-    # On a loop, so that there is one deadline for all of it: a read waits afresh forevery byte, of headers too.
+    # On a loop, so that there is one deadline for all of it: a read waits afresh for every byte, of headers too.
     where = httpx.URL(url)
     async with httpx.AsyncClient(timeout=10.0, trust_env=False) as client:
         for _ in range(_MOST_REDIRECTS + 1):

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from ..home import open_plain
 from .facts import AnyPath
 
-HEAD_BYTES = 4096  # enough forevery rule below
+HEAD_BYTES = 4096  # enough for every rule below
 PICTURES = frozenset({"png", "jpg", "webp", "gif", "avif", "heic", "bmp"})
 SOUNDS = frozenset({"mp3", "wav", "m4a", "flac", "ogg", "aac"})
 VIDEOS = frozenset({"mp4", "m4v", "mov", "webm", "mkv", "ts", "flv", "avi", "mpg", "wmv", "ogv"})

@@ -97,7 +97,7 @@ def test_from_a_photograph_to_a_video_to_a_cell(panel, chromium, folder):
     assert copied.startswith("%%kie_wan --image kie-runs/inputs/chelsea-")
     assert copied.endswith(f"--seed {seed}\n{PROMPT}")
     result.get_by_role("button", name="Insert below").click()
-    cell.get_by_text("The cell stands below").wait_for()
+    cell.get_by_text("The cell is inserted below").wait_for()
     nb.run_cell(1)
     nb.wait_dom(1, "cell => cell.querySelector('video')?.readyState >= 1")
     assert tasks(folder) == 1
@@ -318,7 +318,7 @@ def test_insert_below_on_a_server_as_it_is_started(start_server, chromium, kind)
 
         panel.get_by_role("region", name="Result").get_by_role("button", name="Insert below").click()
 
-        panel.get_by_text("The cell stands below").wait_for()
+        panel.get_by_text("The cell is inserted below").wait_for()
         cells.nth(1).get_by_text("%%kie_wan --image kie-runs/inputs/").wait_for()
         assert cells.count() == 3
         assert "the last cell" in cells.nth(2).inner_text()

@@ -103,7 +103,7 @@ def test_any_runs_make_a_wall(fetched):
 
 
 @pytest.mark.parametrize(
-    ("ask", "words"), [({"rows": "colour"}, "no axis"), ({"cols": "promt"}, "did you mean 'prompt'")]
+    ("ask", "words"), [({"rows": "colour"}, "not an axis"), ({"cols": "promt"}, "did you mean 'prompt'")]
 )
 def test_a_wall_refuses_what_is_no_parameter(fetched, ask, words):
     """With what is near."""

@@ -1,4 +1,4 @@
-"""The queue: a row forevery open run of the folder's ledger, this kernel's or another's, and how each run ended."""
+"""The queue: a row for every open run of the folder's ledger, this kernel's or another's, and how each run ended."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def submit(
     say: Callable[..., None],
     begun: Callable[[list[tuple[Run, str]]], None],
 ) -> list[tuple[Run, str]]:
-    """Ask forevery run of *draft*, and say what became of each; gives them, and how each came about. On a worker.
+    """Ask for every run of *draft*, and say what became of each; gives them, and how each came about. On a worker.
 
     Args:
         draft: What is asked for; all of it is checked before the first run is sent.

@@ -1,4 +1,4 @@
-// The queue: a row forevery run that is open, whoever drives it. A row is its run's forever: a late press acts on no other.
+// The queue: a row for every run that is open, whoever drives it. A row is its run's forever: a late press acts on no other.
 
 function queue(panel) {
   const { model, words } = panel;
