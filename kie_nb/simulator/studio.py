@@ -80,9 +80,10 @@ class Studio:
     def write_upload(self, path: str, data: bytes) -> None:
         """Keep an uploaded file; one with the same public path is replaced. UploadsFullError where the disk would fill."""
         sizes = []
-        for entry in os.scandir(self._uploads):
-            with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
-                sizes.append(entry.stat(follow_symlinks=False).st_size)
+        with os.scandir(self._uploads) as found:
+            for entry in found:
+                with contextlib.suppress(FileNotFoundError):  # another upload has just got its name
+                    sizes.append(entry.stat(follow_symlinks=False).st_size)
         if len(sizes) >= MOST_UPLOADS or sum(sizes) + len(data) > _MOST_UPLOAD_BYTES:
             raise UploadsFullError
         part = self._uploads / f".{uuid.uuid4().hex}.part"
