@@ -86,7 +86,7 @@ def test_values_that_are_alike_are_not_the_same():
         (Grid(fixed={"prompt": "Waves"}, repeats=0), "above 0"),
         (Grid(fixed={"prompt": "Waves"}, repeats=True), "above 0"),
         (Grid(axes={"seed": [1, 2], "duration": [5]}, zipped=(("seed", "duration"),)), "seed has 2"),
-        (Grid(axes={"seed": [1, 2]}, zipped=(("seed", "duration"),)), "no axis"),
+        (Grid(axes={"seed": [1, 2]}, zipped=(("seed", "duration"),)), "not an axis"),
         (Grid(axes={"seed": [1, 2]}, zipped=(("seed",), ("seed",))), "twice"),
         (Grid(axes={"seed": range(1000), "duration": range(1000)}), "1,000,000 cells"),
     ],
