@@ -238,7 +238,7 @@ class Panel:
     def _press(self, asked: dict[str, Any]) -> None:
         form = asked.get("form")
         draft, is_on = self.form.read(form if isinstance(form, dict) else {}), self.checking.is_on
-        self.submission.press(asked.get("number"), lambda shown: self._buy(draft, shown) if is_on else None)
+        self.submission.press(asked.get("number"), (lambda shown: self._buy(draft, shown)) if is_on else None)
 
     def _press_another(self, asked: dict[str, Any]) -> None:
         run_id = str(asked.get("id"))

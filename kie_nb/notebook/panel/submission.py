@@ -56,17 +56,17 @@ class Submission:
             for old in list(self._offers)[:-KEPT_OFFERS]:
                 del self._offers[old]
 
-    def press(self, number: object, buy: Callable[[Priced], object]) -> None:
-        """A button was pressed under the offer of this *number*; *buy* is done on a worker."""
+    def press(self, number: object, buy: Callable[[Priced], object] | None) -> None:
+        """A button was pressed under the offer of this *number*; *buy* is done on a worker; None: it cannot be now."""
         with self._lock:
             if not isinstance(number, int) or number <= self.spent:
                 return  # the second half of a double click
             # Also of a press that is not taken: its page waits until it was seen.
-            self.spent, is_ready = min(number, self.number), self.is_ready
+            self.spent, is_taken = min(number, self.number), self.is_ready and buy is not None
             offer = self._offers.get(number)
-            self._is_busy |= is_ready and offer is not None
+            self._is_busy |= is_taken and offer is not None
         self._callbacks.draw()
-        if not is_ready:
+        if buy is None or not is_taken:
             return
         if offer is None:
             self._callbacks.say("The price is another one by now: look at it and press again.", bad=True)
