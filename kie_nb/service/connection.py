@@ -12,6 +12,7 @@ import html
 import json
 import os
 import re
+import socket
 import zlib
 from collections.abc import Generator, Iterable
 from typing import Any
@@ -178,7 +179,7 @@ async def exchange(
         # The class alone does not tell: a redirect to an address that is none raises InvalidURL after the reply.
         is_before = isinstance(exc, _NEVER_SENT) and not sent.has_begun
         failed = NoReply(
-            redactor.text(f"{_WHY.get(type(exc)) or str(exc) or type(exc).__name__}{_by_way_of(url)}"),
+            redactor.text(f"{_why(exc)}{_by_way_of(url)}"),
             never_sent=is_before,
         )
     except BaseException as exc:
@@ -187,6 +188,19 @@ async def exchange(
     else:
         return status, redactor.body(body)
     raise failed
+
+
+def _why(exc: Exception) -> str:
+    if resolver_error(exc):
+        return "the host name was not found (is this machine online?)"
+    return _WHY.get(type(exc)) or str(exc) or type(exc).__name__
+
+
+def resolver_error(exc: BaseException | None) -> socket.gaierror | None:
+    """What the name system said, where that is the cause of *exc*."""
+    while exc is not None and not isinstance(exc, socket.gaierror):
+        exc = exc.__cause__ or exc.__context__
+    return exc
 
 
 async def _asked(client: httpx.AsyncClient, method: str, url: str, more: dict[str, Any]) -> tuple[int, bytes]:

@@ -18,6 +18,7 @@ import httpx
 
 from ..errors import NOTHING, DownloadFailed, NotFetched, ServiceTrouble
 from ..fileops import hash_of
+from .connection import resolver_error
 from .reach import USUAL, ForbiddenAddress, Pace, Patience, TooSlow, get
 
 CHUNK = 1 << 16
@@ -94,9 +95,8 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
 
 def _is_unknown_host(exc: BaseException | None) -> bool:
     """Whether the name system says that there is no such host; without a network it says nothing."""
-    while exc is not None and not isinstance(exc, socket.gaierror):
-        exc = exc.__cause__ or exc.__context__
-    return exc is not None and exc.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
+    found = resolver_error(exc)
+    return found is not None and found.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None)}
 
 
 def download(url: str, target: Path, *, own: Sequence[str] = (), patience: Patience = USUAL) -> Received:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 
 import pytest
 
@@ -118,6 +119,23 @@ def test_a_refused_connection_was_not_sent(nobody, ask):
     """No byte left: it is tried again while patience lasts, and then surely cost nothing."""
     with pytest.raises(NotSent, match="No connection") as caught:
         ask(nobody, create)
+
+    assert caught.value.charged == "nothing"
+
+
+@pytest.mark.parametrize("number", [socket.EAI_NONAME, socket.EAI_AGAIN], ids=["no such name", "no answer"])
+def test_a_machine_that_is_offline_is_told_so(ask, monkeypatch, number):
+    """In words, not as an errno; nothing was sent."""
+
+    def offline(*_args, **_more):
+        raise socket.gaierror(number, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", offline)
+
+    with pytest.raises(NotSent, match=r"was not found \(is this machine online\?\)\.") as caught:
+        ask("https://kie-nb-tests.example", create)
+    with pytest.raises(ServiceTrouble, match=r"was not found \(is this machine online\?\)\."):
+        ask("https://kie-nb-tests.example", Client.credits)
 
     assert caught.value.charged == "nothing"
 
