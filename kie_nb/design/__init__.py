@@ -1,6 +1,6 @@
 """One look for every screen: tokens and components, as a style sheet, as JavaScript, and as HTML for a saved notebook.
 
-Live screens (widgets, pages of their own) use `STYLE` and its classes, below an element of the class `kie`. What a
+Live screens (widgets, pages of their own) use `style` and its classes, below an element of the class `kie`. What a
 notebook keeps must read well without any style sheet, in every theme: a sanitizer drops `<style>` from an untrusted
 notebook. So the components here write their colours inline, as a token with a mid tone for where the sheet is missing.
 """

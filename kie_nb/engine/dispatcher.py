@@ -8,7 +8,8 @@ Two precautions make it hold everywhere:
 * Its tasks are the C `_asyncio.Task`, even after `nest_asyncio.apply()` has replaced it by one that is slow and, on
   Python 3.14, broken.
 
-Heavy work (download, check, preview) goes through `Executor`: threads by default.
+Ledger calls from the loop run in the thread `kie-nb-ledger`. Heavy work goes to pools of `Threads`, named for it: download, preview
+and measure, and in `notebook/` card, gallery, compare and panel. The caller's thread records an intent, and only waits afterwards.
 """
 
 from __future__ import annotations

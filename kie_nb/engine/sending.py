@@ -1,4 +1,8 @@
-"""Send a recorded run once: from the intent to the task id. Only a certain refusal is sent again (kie-api §5.3)."""
+"""Send a recorded run once: from the intent to the task id. Only a certain refusal is sent again (kie-api §5.3).
+
+`Channel.permission` moves the run from intent to sending in the ledger before the first byte; only one driver can do that. A run
+found in sending later is never sent: `recover` looks for its noted task, or records an unknown outcome.
+"""
 
 from __future__ import annotations
 

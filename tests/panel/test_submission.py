@@ -277,7 +277,7 @@ def test_over_the_limit_it_is_off_and_says_why(simulator, filled, how, monkeypat
     assert "\n" in filled.offer["refusal"]  # and what to do
 
     filled.click()
-    filled.free()
+    assert filled.panel.submission.is_ready
     assert len(kie.runs()) == 0
     filled.write(resolution="720p")
     filled.until(lambda: filled.is_on)
