@@ -16,6 +16,7 @@ from ..ledger import Standing
 from ..ledger.states import TONES, UNSETTLED, State
 from ..markup import NOTHING, Html, data_url, html, joined
 from ..tables import counted
+from ..wording import Card as Words
 from . import page
 from .video import thumbnail
 
@@ -71,11 +72,10 @@ def experiment_page(exp: Experiment, *, stills: bool = False) -> Html:
 def experiment_parts(exp: Experiment) -> Parts:
     """The same for a live card; nothing in it is a live region, for it is written anew each second."""
     status, cells = exp.look()
-    is_free = any(run.service == "simulator" for _, run in cells if run)
-    mark = page.badge_of_simulator() if is_free else ""
-    head = html("<div><b>{}</b> {}{}</div>", exp.name, mark, page.muted(counted(status.cells, "cell")))
+    mark = design.badge(Words.SIMULATED, "warn", title=Words.SIMULATED_TIP) if status.is_simulated else ""
+    head = html("<div><b>{}</b> {} {}</div>", exp.name, mark, page.muted(counted(status.cells, "cell")))
     return Parts(
-        head=head + _bar(status) + _line(status, is_free=is_free),
+        head=head + _bar(status) + _line(status),
         squares=_squares(cells),
         foot=_troubles(cells, status, is_over=not (exp.is_running or status.stopped)),
         said=_said(status),
@@ -115,7 +115,7 @@ def _colour(run: Standing | None) -> str:
     return _TONES.get(_tone(run), MISSING_COLOUR)
 
 
-def _line(status: Status, *, is_free: bool) -> Html:
+def _line(status: Status) -> Html:
     counts = [
         (_TONES["ok"], "done", f"{status.done} of {status.cells}"),
         (FINE, "of them damaged", status.damaged),
@@ -133,7 +133,7 @@ def _line(status: Status, *, is_free: bool) -> Html:
         ("under way", f"about {status.reserved:g} credits" if status.reserved else ""),
         ("at risk", f"{status.at_risk:g} credits" if status.at_risk else ""),
     ]
-    if is_free:  # nothing of it is spent
+    if status.is_simulated:  # nothing of it is spent
         listed = f"about {page.money(status.estimate)}" if status.estimate is not None else ""
         money = [("at Kie.ai", spent if status.spent else listed)]
     facts = [

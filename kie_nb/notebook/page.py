@@ -84,13 +84,6 @@ def boxed(inside: Html) -> Html:
     return html('<div {} style="{}">{}</div>', ROOT, BOX, inside)
 
 
-def badge_of_simulator() -> Html:
-    """SIMULATED, in a frame."""
-    style = "border:1px solid #d9822b;color:#d9822b;border-radius:4px;padding:0 6px;margin-left:4px;font-size:11px;font-weight:600;letter-spacing:.04em"
-    title = "made by the embedded simulator, not by Kie.ai; costs nothing"
-    return html('<span style="{}" title="{}">SIMULATED</span> ', style, title)
-
-
 def price_remark(run: Run) -> str:
     """A real cost that is far from the estimate is pointed out: the price list may be old."""
     was_made = run.state in {State.FETCHED, State.SUCCESS}  # a failed task costs nothing by any list

@@ -8,7 +8,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.notebook.experiment_card import ExperimentCard
-from kie_nb.notebook.experiment_page import _bar
+from kie_nb.notebook.experiment_page import _bar, experiment_page
 
 
 @pytest.fixture
@@ -52,6 +52,15 @@ def test_a_failure_that_passes_does_not_freeze_it(card, locked):
 
     assert "3 of 3" in card.head.value
     assert card.button not in card.row.children
+
+
+def test_before_anything_is_bought_it_says_that_it_is_free(simulator, cat):
+    """Who answers is known then: the prices are those of Kie.ai, and nothing is spent."""
+    said = experiment_page(kie.Experiment("smile", image=cat, seed=range(3), prompt="The cat smiles"))
+
+    assert "Simulated · free" in said
+    assert "at Kie.ai</span> about 180 credits" in said
+    assert "spent" not in said
 
 
 def test_stills_come_by_message_and_are_in_no_state(card):
