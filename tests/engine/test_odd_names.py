@@ -104,16 +104,25 @@ def test_a_prompt_that_is_no_name(simulate, ask, name):
     assert "\n" not in run.video.name
 
 
-@pytest.mark.parametrize("name", ["a\nb.png", "🐈 猫.png", "..png", "<script>.png", "x" * 250 + ".png"])
-def test_a_picture_with_an_odd_name(simulate, ask, cat, tmp_path, name):
-    """It is sent under a name of ours, and kept under its hash."""
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("a\nb.png", "a-b"),
+        ("🐈 猫.png", "picture"),
+        ("..png", "picture"),
+        ("<script>.png", "script"),
+        ("x" * 250 + ".png", "x" * 40),
+    ],
+)
+def test_a_picture_with_an_odd_name(simulate, ask, cat, tmp_path, name, kept):
+    """It is sent under a name of ours, and kept under what is plain of its own, with the first digits of its hash."""
     simulator = simulate()
     shutil.copyfile(cat, tmp_path / name)
     run = ask(image=name).wait(SHORT_S)
 
     assert run.request.image.label == name
     assert [path.name for path in (settings.current().home / "inputs").iterdir()] == [
-        f"{run.request.image.sha256}.png"
+        f"{kept}-{run.request.image.sha256[:8]}.png"
     ]
     assert simulator.tasks[0].input["image_url"].isascii()
 

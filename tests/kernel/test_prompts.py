@@ -63,7 +63,7 @@ def test_a_cell_without_a_body_is_ours_to_answer(kernel, simulator):
     """The help needs none, and a prompt that is missing is told in our words; IPython refused both in its own."""
     asked = simulator.counts["creates_accepted"]
     assert "at most 800 characters" in kernel.run("%%kie_wan --help").text
-    assert "prompt is missing" in kernel.run(f"%%kie_wan {TEXT}").error
+    assert "Prompt is missing" in kernel.run(f"%%kie_wan {TEXT}").error
     assert "Object" not in kernel.run("%%kie_wan?").error
     assert simulator.counts["creates_accepted"] == asked
 
