@@ -105,7 +105,7 @@ def test_a_prompt_that_is_no_name(simulate, ask, name):
 
 
 @pytest.mark.parametrize(
-    ("name", "kept"),
+    "name_and_kept",
     [
         ("a\nb.png", "a-b"),
         ("🐈 猫.png", "picture"),
@@ -114,9 +114,9 @@ def test_a_prompt_that_is_no_name(simulate, ask, name):
         ("x" * 250 + ".png", "x" * 40),
     ],
 )
-def test_a_picture_with_an_odd_name(simulate, ask, cat, tmp_path, name, kept):
+def test_a_picture_with_an_odd_name(simulate, ask, cat, tmp_path, name_and_kept):
     """It is sent under a name of ours, and kept under what is plain of its own, with the first digits of its hash."""
-    simulator = simulate()
+    simulator, (name, kept) = simulate(), name_and_kept
     shutil.copyfile(cat, tmp_path / name)
     run = ask(image=name).wait(SHORT_S)
 
