@@ -7,6 +7,7 @@ import asyncio
 import json
 import math
 import os
+import string
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -15,7 +16,7 @@ from liar import Liar
 
 import kie_nb as kie
 from kie_nb.service import Client
-from kie_nb.service.records import task_id_of
+from kie_nb.service.records import is_signed, task_id_of
 
 bounded = settings(
     max_examples=int(os.environ.get("KIE_NB_FUZZ", "60")),
@@ -201,12 +202,41 @@ def test_any_address(liar, reply, is_upload):
         assert url.startswith(("http://", "https://"))
 
 
+headers = st.dictionaries(
+    st.sampled_from(["X-Webhook-Timestamp", "X-Webhook-Signature"]) | texts,
+    texts | st.text(string.digits, max_size=20),
+    max_size=4,
+)
+
+
 @bounded
-@example(body={"data": {"taskId": "\ud800"}})
-@example(body=["taskId"])
-@given(body=records | anything)
-def test_any_callback(body):
-    """Its task id is a short text, or there is none."""
+@example(body={"data": {"taskId": "\ud800"}}, given_={"X-Webhook-Timestamp": "1"}, secret="s")
+@example(body=["taskId"], given_={}, secret="s")
+@given(body=records | anything, given_=headers, secret=texts)
+def test_any_callback(body, given_, secret):
+    """It is not from the service, and that is all."""
     found = task_id_of(body)
 
     assert found is None or (isinstance(found, str) and len(found) <= 200)
+    assert is_signed(given_, body, secret, now=1.0) is False
+
+
+def test_an_empty_secret_verifies_nothing():
+    """Anybody can sign with it."""
+    import base64
+    import hashlib
+    import hmac
+
+    digest = hmac.new(b"", b"t1.1", hashlib.sha256).digest()
+    signed = {"X-Webhook-Timestamp": "1", "X-Webhook-Signature": base64.b64encode(digest).decode()}
+
+    assert is_signed(signed, {"data": {"taskId": "t1"}}, "", now=1.0) is False
+
+
+def test_the_body_of_a_callback_has_its_bounds():
+    """What is too large, too deep, or no object is no callback."""
+    from kie_nb.service.records import body_of
+
+    assert body_of(b'{"data": {"taskId": "t1"}}') == {"data": {"taskId": "t1"}}
+    for content in (b"[]", b"[" * 100_000, b"\xff", b"", b'{"a":"' + b"x" * (2 << 20) + b'"}'):
+        assert body_of(content) == {}

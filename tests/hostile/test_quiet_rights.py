@@ -1,6 +1,9 @@
-"""Quiet rights: what others on the machine may read and which packages are taken."""
+"""Quiet rights: what others on the machine may read, what an empty secret verifies, and which packages are taken."""
 
+import base64
 import datetime as dt
+import hashlib
+import hmac
 import os
 import re
 import stat
@@ -12,6 +15,10 @@ from packaging.requirements import Requirement
 
 import kie_nb as kie
 from kie_nb.engine.transitions import Step
+from kie_nb.service.records import is_signed, task_id_of
+
+NOW = 1_800_000_000.0
+TASK = "0" * 32
 
 
 @pytest.fixture
@@ -82,6 +89,49 @@ def test_a_link_in_the_state_folder_leads_to_no_other_file(simulate, cat, tmp_pa
         kie.generate("The cat smiles.", image=cat, seed=7)
 
     assert (tmp_path / "mine").read_bytes() == b""
+
+
+def signed(secret, *, task=TASK, stamp=str(int(NOW))):
+    digest = hmac.new(secret.encode(), f"{task}.{stamp}".encode(), hashlib.sha256).digest()
+    return {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": base64.b64encode(digest).decode()}
+
+
+@pytest.mark.parametrize("secret", ["", " ", "\n"])
+def test_an_empty_secret_verifies_nothing(secret):
+    """Whoever knows that none is set could sign with it."""
+    assert is_signed(signed(secret), {"data": {"taskId": TASK}}, secret, now=NOW) is False
+
+
+ODD = [None, [], "", 3, b"x", {"data": []}, {"data": {"taskId": {"a": 1}}}, {"data": {"taskId": True}}, {"data": {"taskId": "\ud800"}}, {"taskId": ["x"]}]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", ODD, ids=repr)
+def test_an_odd_body_is_not_signed(body):
+    """False, never an error."""
+    assert is_signed(signed("s"), body, "s", now=NOW) is False
+    assert task_id_of(body) in {None, "\ud800"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [None, [], "x", {"X-Webhook-Timestamp": None, "X-Webhook-Signature": None}, {3: 4}, {b"X-Webhook-Timestamp": b"1"}, signed("s") | {"X-Webhook-Signature": b"x"}, signed("s") | {"X-Webhook-Signature": "\ud800"}, signed("s") | {"X-Webhook-Timestamp": 5}, signed("s") | {"X-Webhook-Timestamp": "\u0663" * 10}],
+    ids=repr,
+)  # fmt: skip
+def test_odd_headers_are_not_signed(headers):
+    """As above."""
+    assert is_signed(headers, {"data": {"taskId": TASK}}, "s", now=NOW) is False
+
+
+@pytest.mark.parametrize("secret", [None, 3, b"s", ["s"], "\ud800"], ids=repr)
+def test_an_odd_secret_verifies_nothing(secret):
+    """As above."""
+    assert is_signed(signed("s"), {"data": {"taskId": TASK}}, secret, now=NOW) is False
+
+
+def test_a_moment_that_is_none_is_not_now():
+    """A clock that says nothing."""
+    assert is_signed(signed("s"), {"data": {"taskId": TASK}}, "s", now=float("nan")) is False
+    assert is_signed(signed("s"), {"data": {"taskId": TASK}}, "s", now=NOW) is True
 
 
 # The last release with a published hole that can be reached from here.
