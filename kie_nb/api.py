@@ -13,6 +13,7 @@ from . import settings as settings_
 from .engine import run_coroutine
 from .errors import InvalidRequest
 from .handles import Run, get_session
+from .notice import say_simulator_once
 
 if TYPE_CHECKING:
     from .experiments.comparison import Comparison
@@ -87,6 +88,7 @@ def generate(
     )
     from .settings import must_wait
 
+    say_simulator_once()
     _warn(started.warnings)
     if must_wait(wait):
         started.run.wait()

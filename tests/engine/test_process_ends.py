@@ -63,6 +63,16 @@ def test_a_prompt_that_is_left_says_nothing(simulate):
     assert "this process ends" not in done.stderr
 
 
+def test_a_script_is_told_who_answers():
+    """Once, and not into its own output: its credits are what Kie.ai would charge."""
+    script = "import kie_nb as kie\nfor seed in 1, 2:\n    print(kie.generate('The cat', image='cat.png', seed=seed).wait(60).credits)"
+
+    done = run(sys.executable, "-c", script, KIE_NB_SIMULATOR_SPEED="50")
+
+    assert done.stdout == "60.0\n60.0\n", done.stderr
+    assert done.stderr == "kie_nb: no key is set: the simulator answers (free)\n"
+
+
 DEFINITION = """kie_nb = 1
 name = "Häschen ☃"
 model = "wan/2-5-image-to-video"
