@@ -262,7 +262,7 @@ def check_nothing_is_lost_or_paid_twice(simulator):
     for run in kie.runs(state="fetched", limit=None):
         made = hashlib.sha256(tasks[run.task_id].video.read_bytes()).hexdigest()
         assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in run.videos} == {made}
-    videos = get_session().files(settings.current().home).videos
+    videos = get_session().here.files.videos
     # What came in the place of a file, such as a page, is kept beside it under a name that says so.
     finals = [path for path in videos.iterdir() if ".received." not in path.name] if videos.exists() else []
     assert {path.suffix for path in finals} <= {".mp4"}
