@@ -193,7 +193,7 @@ def other_row(table: sa.Table, values: Any) -> dict[str, Any] | None:
 def _may_be_paid(exc: UnreadableRun) -> LedgerError:
     return LedgerError(
         f"{exc.message} It may be a run of this request, paid for already: nothing was sent.",
-        hint="restore an earlier copy of the ledger, or buy it anyway with fresh=True (--fresh)",
+        hint="the ledger is left as it is: restore an earlier copy, or buy it anyway with fresh=True (--fresh)",
         charged=NOTHING,
     )
 
