@@ -43,6 +43,22 @@ class Database(ABC):
         self.refusal: LedgerError | None = None  # why nothing may be written, where nothing may
         self.reading = Reading(name)
         self._engine = engine
+        self._held: sa.Connection | None = None
+
+    def keep_open(self) -> None:
+        """Hold a connection to what is opened now: a new one goes to the file that has replaced it meanwhile."""
+        if self.refusal is None:
+            self._held = self._engine.connect()
+
+    @contextlib.contextmanager
+    def as_opened(self) -> Iterator[sa.Connection]:
+        """A connection for reading what was opened, whatever is under its name now; by one thread at a time."""
+        if self._held is None:
+            with self.read() as db:
+                yield db
+        else:
+            with self._translated():
+                yield self._held
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
@@ -60,6 +76,8 @@ class Database(ABC):
 
     def close(self) -> None:
         """Close it."""
+        if self._held is not None:
+            self._held.close()
         self._engine.dispose()
 
     @abstractmethod

@@ -75,7 +75,7 @@ class Arrival:
 def billable_runs(database: Database, driver: str) -> list[RunRow]:
     """The runs of *driver* that may be billed; none if they cannot be read any more."""
     try:
-        with database.read() as db:
+        with database.as_opened() as db:
             mine = sa.select(run).where(run.c.owner == driver, run.c.state.not_in(RELEASED))
             return database.reading.runs(db.execute(mine).mappings())
     except LedgerError:

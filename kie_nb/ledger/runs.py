@@ -73,6 +73,8 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     def _open(self) -> None:
         self._db, self._remarks = open_database(self.home, self._url)
         self._opened = file_identity(self._db)
+        if self._opened is not None:
+            self._db.keep_open()
         self.read_clock()
         with self._db.read() as db:
             self._db.reading.look_for_doubtful(db)

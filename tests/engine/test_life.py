@@ -1,6 +1,7 @@
 """The life of a run against the simulator over real sockets: what is paid for once stays, what is uncertain is not repeated."""
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import shutil
@@ -503,6 +504,28 @@ def test_a_replaced_ledger_gets_the_runs_of_this_process(simulate, ask, tmp_path
 
     assert ask().wait(SHORT_S).id == run.id
     assert [(entry.id, entry.state) for entry in kie.runs()] == [(run.id, "fetched")]
+    assert simulator.counts["create_requests"] == 1
+
+
+def test_a_replaced_ledger_is_read_though_its_connections_are_busy(simulate, ask, tmp_path):
+    """A new connection would go to the file that has come in its place, and find nothing that was paid for."""
+    simulator = simulate(duration_s=lambda _body: 60.0)
+    home = settings.current().home
+    Ledger(tmp_path / "older").close()
+    run = ask()
+    while not run.task_id:
+        time.sleep(0.01)
+    database = get_session().ledger(home).database
+
+    with contextlib.ExitStack() as busy:
+        for _ in range(4):
+            busy.enter_context(database.read())
+        (tmp_path / "older" / "ledger.sqlite").replace(home / "ledger.sqlite")
+        for end in ("-wal", "-shm"):
+            (home / f"ledger.sqlite{end}").unlink(missing_ok=True)
+        again = ask()
+
+    assert again.id == run.id
     assert simulator.counts["create_requests"] == 1
 
 
