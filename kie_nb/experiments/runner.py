@@ -19,7 +19,7 @@ from ..bounds import as_scalar
 from ..engine.transitions import cancel_unsent
 from ..errors import BudgetExceeded, InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
-from ..ledger.money import Figures
+from ..ledger.money import CellTerms, Figures
 from ..ledger.states import UNSETTLED, State
 from ..requests.prepare import check_number
 from ..tables import counted
@@ -188,13 +188,13 @@ class Runner:
         return len(self._open) < self.limits.parallel and unproven < few
 
     async def _begin(self, prepared: Prepared) -> None:
-        begin, limit = self._session.begin, self.limits.max_credits
+        begin, terms = self._session.begin, CellTerms(self.limits.max_credits)
         try:
-            run, how = await self._session.dispatcher.ledger(begin, prepared, experiment_limit=limit)
+            run, how = await self._session.dispatcher.ledger(begin, prepared, cell_terms=terms)
         except BudgetExceeded as exc:
             self._keeps_begun = self._keeps_begun or not self.stopped
             self.stopped = self.stopped or exc.message
-        except (errors.AuthError, errors.LedgerError, errors.NotSent) as exc:
+        except (errors.AuthError, errors.InvalidRequest, errors.LedgerError, errors.NotSent) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:
             self._count(State.UNKNOWN)  # an earlier run of this cell is unsettled

@@ -17,6 +17,7 @@ from ..engine.record import Record
 from ..errors import InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
 from ..ledger import Experiments, RunRow, Standing
+from ..ledger.experiments import Standings
 from ..ledger.money import Figures
 from ..ledger.states import OPEN, State
 from ..requests.provenance import here, notebook
@@ -151,22 +152,24 @@ class CellRuns:
         """Store *asked* and its cells, or refuse a definition that differs from the stored one, in one transaction.
 
         Args:
-            extend: Keep the earlier cells that were bought, too. They stay in the ledger under this name; the grid is the new one's.
+            extend: Keep the earlier cells, too. They stay in the ledger under this name; the grid is the new one's.
             drawn: The user gave no seed: the stored one counts.
         """
-        cells, unbought = self.cells, self.unbought()
+        cells = self.cells
 
-        def decide(stored: Stored, before: Places) -> Change:
+        def decide(stored: Stored, before: Places, standings: Standings) -> Change:
             nonlocal asked, cells
             if drawn:
                 asked, cells = _with_stored_seed(asked, cells, stored)
+            unbought = _unbought(before, cells, standings)
             refused = None if extend else refusal(asked, stored, before, cells, unbought)
             if refused is not None:
                 raise refused
             definition, ours = asked.to_json(), {key: cell.place for key, cell in cells.items()}
             is_part = ours.keys() <= before.keys()
-            # Cells that were never bought are forgotten with the grid that had them.
-            kept = {key: at for key, at in before.items() if is_part or key in ours or key not in unbought}
+            # Cells that were never bought are forgotten with the grid that had them: its runner, if any, buys none of them.
+            keeps_all = is_part or extend
+            kept = {key: at for key, at in before.items() if keeps_all or key in ours or key not in unbought}
             places = ours if ours.keys() >= kept.keys() else {**kept, **ours}
             return None if places == before and stored == definition else (definition, places)
 
@@ -176,16 +179,12 @@ class CellRuns:
 
     def unbought(self) -> frozenset[str]:
         """The stored cells that no run stands for: another grid may leave them out."""
-        before = self.store.places(self._name)
-        if before.keys() <= self.cells.keys():
-            return frozenset()
-        found = self.store.standings(list(before))
-        return frozenset(key for key in before if not is_bought(found.get(key)))
+        return _unbought(self.store.places(self._name), self.cells, self.store.standings)
 
     def keep_seed(self, asked: Definition) -> Definition:
         """Store a drawn seed before a file names it: who draws one later gets it. Returns what `keep` does."""
 
-        def decide(stored: Stored, _before: Places) -> Change:
+        def decide(stored: Stored, *_: object) -> Change:
             nonlocal asked
             asked, self.cells = _with_stored_seed(asked, self.cells, stored)
             definition = asked.to_json()
@@ -243,6 +242,13 @@ def _shown(identity: str) -> str:
         if address
         else {"kie": "Kie.ai"}.get(service, f"the {service}")
     )
+
+
+def _unbought(before: Places, cells: Cells, standings: Standings) -> frozenset[str]:
+    if before.keys() <= cells.keys():
+        return frozenset()
+    found = standings(list(before))
+    return frozenset(key for key in before if not is_bought(found.get(key)))
 
 
 def _with_stored_seed(asked: Definition, cells: Cells, stored: Stored) -> tuple[Definition, Cells]:

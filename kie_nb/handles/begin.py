@@ -26,6 +26,7 @@ from ..errors import (
 )
 from ..home import read_plain
 from ..ledger import RunRow
+from ..ledger.money import CellTerms
 from ..ledger.states import State
 from ..operations.evidence import need_unsettled, nothing_to_settle
 from ..operations.settling import question
@@ -183,7 +184,7 @@ def intend(
     fresh: bool,
     max_credits: float | None,
     instead_of: RunRow | None = None,
-    experiment_limit: float | None = None,
+    cell_terms: CellTerms | None = None,
 ) -> tuple[RunRow, bool]:
     """Record the intent, or find the run that stands for the request; the second value says whether it is new.
 
@@ -202,7 +203,7 @@ def intend(
             if prepared.content is not None:
                 ledger.files.keep_input(prepared.content, image.sha256, image.mime, image.label)
             image_urls.remember(image, ledger)
-    row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, experiment_limit=experiment_limit)
+    row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, cell_terms=cell_terms)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):
         prepared.origin.tell_later(ledger, row.id)
     return row, is_new

@@ -21,6 +21,7 @@ from ..engine.timing import Timing
 from ..engine.transitions import ToSend, cancel_unsent, error_of
 from ..errors import KieError, LedgerError
 from ..ledger import RunRow
+from ..ledger.money import CellTerms
 from ..ledger.opening import NAME as LEDGER
 from ..ledger.states import OPEN, UNSETTLED, State
 from ..operations import settling
@@ -96,13 +97,13 @@ class Session(Handles):
         *,
         fresh: bool = False,
         max_credits: float | None = None,
-        experiment_limit: float | None = None,
+        cell_terms: CellTerms | None = None,
     ) -> tuple[Run, str]:
         """The run of a checked request, new or standing, and how it came about (see `Started`); waits for nothing.
 
-        All runs of its experiment may cost *experiment_limit*, which is checked where the intent is recorded.
+        A cell of an experiment is bought on *cell_terms*, which are checked where the intent is recorded.
         """
-        limits: dict[str, Any] = {"max_credits": max_credits, "experiment_limit": experiment_limit}
+        limits: dict[str, Any] = {"max_credits": max_credits, "cell_terms": cell_terms}
         record = nothing_charged()(partial(intend, self, prepared, fresh=fresh, **limits))
         with self.begin_lock:
             row, is_new = record()

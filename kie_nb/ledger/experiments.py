@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from ..bounds import MAX_TEXT, Credits, FileCount, Seconds, Sha256, Text, Word, can_be_kept
-from ..errors import NOTHING, LedgerError
+from ..errors import NOTHING, InvalidRequest, LedgerError
 from .database import Database
 from .reading import other_row
-from .rows import ErrorColumn, KeptFiles, RunRow, StateName
+from .rows import ErrorColumn, KeptFiles, NewRun, RunRow, StateName
 from .schema import CAME, cell, experiment, now_in, run
 
 Places = dict[str, dict[str, Any]]
 Answer = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
-Decide = Callable[[dict[str, Any] | None, Places], Answer | None]
+Standings = Callable[[Sequence[str]], dict[str, "Standing"]]
+Decide = Callable[[dict[str, Any] | None, Places, Standings], Answer | None]
 _AT_ONCE = 500  # SQLite takes a thousand variables and more
 
 
@@ -51,6 +53,14 @@ _STANDING = sa.select(*(run.c[name] for name in Standing.__slots__ if name in ru
 _STANDING_ROW = TypeAdapter(Standing)
 
 
+def ensure_cell(db: sa.Connection, new: NewRun) -> None:
+    """Refuse a cell that is not in the stored grid: another definition took its place before any of this one was bought."""
+    found = sa.and_(cell.c.experiment == new.experiment, cell.c.fingerprint == new.fingerprint)
+    if not db.execute(sa.select(sa.exists().where(found))).scalar():
+        words = f"Another definition of the experiment {new.experiment!r} has taken the place of this one"
+        raise InvalidRequest(f"{words}.", hint="run the one you want; another name keeps both")
+
+
 class Experiments:
     """The experiments of a ledger at one service, named as requests are told apart by (`Channel.identity`)."""
 
@@ -70,14 +80,15 @@ class Experiments:
     def change(self, name: str, decide: Decide) -> None:
         """Store a definition and its cells, in place of those under *name*.
 
-        *decide* gets the stored ones and returns those to store, or None for no change. It is asked again in the transaction
-        that writes: nobody else can change them between its answer and the writing. What it raises leaves all as it was.
+        *decide* gets the stored ones, and what gives the runs that stand for requests; it returns those to store, or None for
+        no change. It is asked again in the transaction that writes: nobody else can change them, or buy a cell, between its
+        answer and the writing. What it raises leaves all as it was.
         """
         with self._db.read() as db:
-            if decide(*self._kept(db, name)) is None:
+            if decide(*self._kept(db, name), partial(self._standings, db)) is None:
                 return
         with self._db.write() as db:
-            if (answer := decide(*self._kept(db, name))) is not None:
+            if (answer := decide(*self._kept(db, name), partial(self._standings, db))) is not None:
                 self._keep(db, name, *answer)
 
     def _kept(self, db: sa.Connection, name: str) -> tuple[dict[str, Any] | None, Places]:
@@ -123,22 +134,26 @@ class Experiments:
 
     def runs(self, fingerprints: Sequence[str]) -> dict[str, RunRow]:
         """The run of each request that has one, by fingerprint: the one that stands for it, else the newest."""
-        found = self._found(sa.select(run), fingerprints)
-        return {row.fingerprint: row for row in self._db.reading.runs(found)}
+        with self._db.read() as db:
+            found = self._db.reading.runs(self._found(db, sa.select(run), fingerprints))
+        return {row.fingerprint: row for row in found}
 
     def standings(self, fingerprints: Sequence[str]) -> dict[str, Standing]:
         """The same, as much of it as is looked at each second."""
-        found = self._found(_STANDING, fingerprints)
-        kept = self._db.reading.typed_all(_STANDING_ROW, found)
+        with self._db.read() as db:
+            return self._standings(db, fingerprints)
+
+    def _standings(self, db: sa.Connection, fingerprints: Sequence[str]) -> dict[str, Standing]:
+        kept = self._db.reading.typed_all(_STANDING_ROW, self._found(db, _STANDING, fingerprints))
         return {standing.fingerprint: standing for standing in kept}
 
-    def _found(self, query: Any, fingerprints: Sequence[str]) -> Iterator[Any]:
+    @staticmethod
+    def _found(db: sa.Connection, query: Any, fingerprints: Sequence[str]) -> Iterator[Any]:
         """Entries of the runs of these requests, in such an order that the last of each counts."""
-        with self._db.read() as db:
-            for start in range(0, len(fingerprints), _AT_ONCE):
-                some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
-                order = (run.c.active_key.is_not(None), CAME)
-                yield from db.execute(query.where(some).order_by(*order)).mappings()
+        for start in range(0, len(fingerprints), _AT_ONCE):
+            some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
+            order = (run.c.active_key.is_not(None), CAME)
+            yield from db.execute(query.where(some).order_by(*order)).mappings()
 
     def _is(self, column: Any, name: str) -> Sequence[Any]:
         return (column == name, column.table.c.service == self._service)

@@ -52,6 +52,13 @@ class Figures:
         return self.spent + self.reserved + self.at_risk
 
 
+@dataclass(frozen=True, slots=True)
+class CellTerms:
+    """On which a cell of an experiment is bought: it still is one, and the cost of all runs of the experiment has a limit."""
+
+    max_credits: float | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Count:
     """The runs of one state at one service."""
@@ -181,15 +188,15 @@ def keep(
     service: str,
     estimate: float | None,
     where: dict[str, str | None],
+    cell_terms: CellTerms | None = None,
     *,
-    experiment_limit: float | None = None,
     videos: int = 1,
 ) -> None:
     """Refuse a run that would pass a limit; inside the transaction that writes its intention.
 
     Args:
         where: The scopes that the run is in: its notebook, day and experiment, where it has one.
-        experiment_limit: The most that all runs of its experiment may cost, by whoever asks for it now; beside the budgets.
+        cell_terms: Those of its experiment, by whoever asks for it now; beside the budgets.
     """
     limits = _limits(db) if service == "kie" else {}  # what the simulator makes costs nothing
     kept = [
@@ -200,9 +207,9 @@ def keep(
         )
         for scope, most in limits.items()
     ]
-    if experiment_limit is not None:
-        name, without = f"max_credits={experiment_limit:g}", "leave the limit out if you know the price"
-        kept.append(("experiment", experiment_limit, name, without, "raise it"))
+    if cell_terms is not None and (most := cell_terms.max_credits) is not None:
+        name, without = f"max_credits={most:g}", "leave the limit out if you know the price"
+        kept.append(("experiment", most, name, without, "raise it"))
     used = "spent" if service == "kie" else "used"
     for scope, most, name, without, higher in kept:
         value = where.get(scope)

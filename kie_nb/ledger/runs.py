@@ -17,6 +17,7 @@ from ..keys import Secret
 from ..notice import is_new
 from . import money, owner
 from .database import Database
+from .experiments import ensure_cell
 from .files import Files
 from .image_registry import ImageRegistry
 from .merging import billable_runs, put_back, stand_in
@@ -114,7 +115,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         *,
         fresh: bool = False,
         instead_of: RunRow | None = None,
-        experiment_limit: float | None = None,
+        cell_terms: money.CellTerms | None = None,
     ) -> tuple[RunRow, bool]:
         """Record the intention, or find the run that already stands for this request.
 
@@ -124,13 +125,14 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         Args:
             fresh: Write a new one whatever there is.
             instead_of: It is sent again in place of this run: once, however many ask for it at the same moment.
-            experiment_limit: The most that all runs of its experiment may cost, in credits.
+            cell_terms: It is bought as a cell of its experiment, on these terms.
 
         Returns:
             The run, and whether it is new.
 
         Raises:
             BudgetExceeded: a limit of the user's own would be passed; nothing is written.
+            InvalidRequest: it is no cell of its experiment any more; nothing is written.
         """
         if self._db.refusal is not None and not fresh and (known := self.standing(new)) is not None:
             return known, False  # where nothing can be written, what was bought is still shown
@@ -141,7 +143,9 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
                 return other, False
             moment = now_in(db)
             where = new.scopes | {"day": moment[:10]}
-            money.keep(db, new.service, new.estimate, where, experiment_limit=experiment_limit)
+            if cell_terms is not None:
+                ensure_cell(db, new)
+            money.keep(db, new.service, new.estimate, where, cell_terms)
             take = db.execute(_TAKES, {"fingerprint": new.fingerprint}).scalar_one()
             run_id = uuid.uuid4().hex[:12]
             key = f"{new.fingerprint}:{take}"

@@ -89,7 +89,7 @@ def test_a_limit_counts_what_a_dead_process_has_recorded(simulator, cat, monkeyp
 
 
 def test_of_two_definitions_at_the_same_moment_one_is_refused(cat, simulator):
-    """As if it had come later: no cell of it is bought."""
+    """As if it had come later, by its call or by its runner: no cell of it is bought."""
     for number in range(8):
         exps = [
             kie.Experiment(f"race {number}", image=cat, seed=[1, 2], prompt=f"{word} {number}")
@@ -112,5 +112,8 @@ def test_of_two_definitions_at_the_same_moment_one_is_refused(cat, simulator):
         for exp in exps:
             exp.wait(SHORT_S)
 
-        assert len(refused) == 1
+        stopped = [why for exp in exps if (why := exp.status().stopped)]
+        assert [len(exp.runs) for exp in exps] in ([0, 2], [2, 0])
+        assert len(refused) + len(stopped) == 1, (refused, stopped)
+        assert all("Another definition" in why for why in stopped), stopped
         assert len(kie.runs(experiment=f"race {number}")) == 2
