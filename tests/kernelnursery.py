@@ -13,11 +13,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
 
 ANSWER_S = 60.0
+PRESS_AGAIN_S = 0.02
 NUMBER_BYTES = 4
 PRELOADED = (
     "PIL.Image", "anyio._backends._asyncio", "kie_nb.handles.session", "kie_nb.settings", "kie_nb.service.client",
@@ -166,18 +168,27 @@ def _hurry():
 class Switch:
     """Whether ■ means anything just now: between two orders it does not, as in an idle kernel."""
 
-    is_on = False
+    is_on = has_order = False
 
     def press(self, *_):
         if self.is_on:
             self.is_on = False
             raise KeyboardInterrupt
 
+    def press_again(self, ignored):
+        """A finalizer that was running when ■ was pressed has swallowed it, as Python does: a person presses once more."""
+        if ignored.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(ignored)
+        elif self.has_order:
+            self.is_on = True
+            threading.Timer(PRESS_AGAIN_S, os.kill, [os.getpid(), signal.SIGINT]).start()
+
 
 def serve(line):
     """Do what comes in on *line*, one order after the other."""
     switch = Switch()
     signal.signal(signal.SIGINT, switch.press)
+    sys.unraisablehook = switch.press_again
     with line, line.makefile("rw", encoding="utf-8") as talk, contextlib.suppress(ConnectionError):
         for text in talk:
             answer = obey(json.loads(text), switch)
@@ -193,10 +204,10 @@ def obey(order, switch):
 
     try:
         try:
-            switch.is_on = True
+            switch.has_order = switch.is_on = True
             return ORDERS[order.pop("do")](**order)
         finally:
-            switch.is_on = False
+            switch.has_order = switch.is_on = False
     except kie.KieError as exc:
         return {
             "error": type(exc).__name__,
