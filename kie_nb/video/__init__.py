@@ -11,10 +11,14 @@ by the first call that needs them, so importing this package is cheap.
     preview.py     what is shown of a video: one good frame, a strip of several videos, a small H.264 copy for a notebook
     tags.py        the request inside a file, written without touching a frame
     likeness.py    how alike two videos are
+    parts.py       a clip as a part of a film: its frames and its ends
+    tracks.py      the tracks of a film that is being made
+    joining.py     one film of several clips
 """
 
 from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .inspection import Look, inspect
+from .joining import CannotJoin, Film, join_videos
 from .likeness import compare_videos
 from .preview import make_poster, make_preview, make_strip
 from .reading import probe, why_not_played
@@ -41,7 +45,9 @@ __all__ = [
     "PICTURES",
     "PLAYED",
     "SOUNDS",
+    "CannotJoin",
     "CannotTag",
+    "Film",
     "Likeness",
     "Look",
     "NotAVideo",
@@ -52,6 +58,7 @@ __all__ = [
     "copy_media",
     "inspect",
     "is_media",
+    "join_videos",
     "looks_like_video",
     "make_poster",
     "make_preview",

@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any, cast
 from ..fileops import hash_of
 from .bounds import Budget
 from .facts import AnyPath, Likeness, NotAVideo, Side, SoundLikeness, is_one_length
-from .reading import NO_FRAME, TOO_LONG, frame_rate, opened, pictures, pixel_aspect, shown_size, upright
+from .reading import (
+    NO_FRAME,
+    TOO_LONG,
+    frame_rate,
+    is_full_range,
+    opened,
+    pictures,
+    pixel_aspect,
+    shown_size,
+    upright,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,15 +152,10 @@ def _pairs(first: _Film, second: _Film) -> Iterator[tuple[VideoFrame, VideoFrame
     second.finish()
 
 
-def _is_full_range(frame: VideoFrame) -> bool:
-    """Whether black is 0 rather than 16."""
-    return frame.format.name.startswith("yuvj") or int(frame.color_range) == 2  # noqa: PLR2004 - AVCOL_RANGE_JPEG
-
-
 def _add_pixels(digest: Any, frame: VideoFrame, aspect: float) -> None:
     import numpy as np
 
-    about = (frame.format.name, frame.width, frame.height, _is_full_range(frame), aspect)
+    about = (frame.format.name, frame.width, frame.height, is_full_range(frame), aspect)
     digest.update(repr(about).encode())
     for number, plane in enumerate(frame.planes):
         rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
@@ -173,7 +178,7 @@ class _Gauge:
         from av.video.reformatter import VideoReformatter
 
         self.width, self.height = (max(_LEAST_SIDE, side) for side in size)
-        kinds = {(frame.format.name, _is_full_range(frame)) for frame in (first, second)}
+        kinds = {(frame.format.name, is_full_range(frame)) for frame in (first, second)}
         self._format, self._is_full = (_PLAIN, False) if len(kinds) > 1 else kinds.pop()
         self._scalers = (VideoReformatter(), VideoReformatter())
         self._printed = folder / "figures.txt"
@@ -217,7 +222,7 @@ class _Gauge:
                 self._end.pull()
 
     def _fitted(self, frame: VideoFrame, scaler: VideoReformatter) -> VideoFrame:
-        is_full = _is_full_range(frame)
+        is_full = is_full_range(frame)
         wanted = (self.width, self.height, self._format)
         if (frame.width, frame.height, frame.format.name, is_full) == (*wanted, self._is_full):
             return frame

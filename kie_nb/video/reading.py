@@ -157,6 +157,11 @@ def frames_of(container: "InputContainer", stream: "VideoStream") -> "Iterator[V
         yield from cast("Sequence[VideoFrame]", decoded(packet)[0])
 
 
+def is_full_range(frame: "VideoFrame") -> bool:
+    """Whether black is 0 rather than 16."""
+    return frame.format.name.startswith("yuvj") or int(frame.color_range) == 2  # noqa: PLR2004 - AVCOL_RANGE_JPEG
+
+
 def can_be_heard(sound: "AudioStream") -> bool:
     """Whether there is a decoder for a track of sound here."""
     return sound.codec_context is not None and bool(sound.rate)
@@ -184,12 +189,12 @@ def _refusal(place: Path, seems: str) -> NotAVideo:
 
 
 def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> VideoFacts:
-    codec = _codec_name(stream)
-    kind = _container_name(path, container)
+    codec = codec_name(stream)
+    kind = container_name(path, container)
     is_odd = codec == "h264" and stream.codec_context.pix_fmt not in _BROWSER_H264_PIXELS
     plays = codec in _BROWSER_CODECS.get(kind, ()) and not is_odd
     sound = container.streams.audio
-    heard = _codec_name(sound[0]) if sound else None
+    heard = codec_name(sound[0]) if sound else None
     length_s = round(duration_s(container, stream), 3)
     width, height = shown_size(stream, next(frames_of(container, stream), None))  # it says how it is turned
     return VideoFacts(
@@ -206,14 +211,14 @@ def _facts(path: Path, container: "InputContainer", stream: "VideoStream") -> Vi
     )
 
 
-def _codec_name(stream: "VideoStream | AudioStream") -> str:
+def codec_name(stream: "VideoStream | AudioStream") -> str:
     """The codec's name, whichever library decodes it here: "av1" rather than "libdav1d"."""
     if stream.codec_context is None:
         return "unknown"
     return _CODEC_OF_LIBRARY.get(stream.codec_context.name, stream.codec_context.name)
 
 
-def _container_name(path: Path, container: "InputContainer") -> str:
+def container_name(path: Path, container: "InputContainer") -> str:
     """FFmpeg names a family ("mov,mp4,m4a,..."); the first bytes tell which member this is."""
     with path.open("rb") as file:
         head = file.read(64)
@@ -247,7 +252,7 @@ def shown_size(stream: "VideoStream", frame: "VideoFrame | None" = None) -> tupl
     stretched = max(1, round(width * pixel_aspect(stream)))
     if stretched * height <= MOST_PIXELS:
         width = stretched
-    turn = _turn(frame) if frame is not None else None
+    turn = turn_of(frame) if frame is not None else None
     return (height, width) if turn and turn[0] else (width, height)
 
 
@@ -255,7 +260,7 @@ def upright(frame: "VideoFrame") -> "VideoFrame":
     """*frame* turned and mirrored as a player shows it: a phone held upright writes lying pictures, and how to turn them."""
     import numpy as np
 
-    turn = _turn(frame)
+    turn = turn_of(frame)
     if turn is None:
         return frame
     is_lying, is_mirrored, is_upside_down = turn
@@ -278,7 +283,7 @@ def picture_of(frame: "VideoFrame", size: tuple[int, int]) -> "Image":
     return picture if picture.size == size else picture.resize(size)
 
 
-def _turn(frame: "VideoFrame") -> tuple[bool, bool, bool] | None:
+def turn_of(frame: "VideoFrame") -> tuple[bool, bool, bool] | None:
     """Whether columns become rows, and then whether left and right, above and below are exchanged; None for a frame shown as it is."""
     from av.sidedata.sidedata import Type
 
