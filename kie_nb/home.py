@@ -14,7 +14,7 @@ import stat
 from pathlib import Path
 from typing import Any, TypeGuard
 
-VIDEOS, INPUTS = "videos", "inputs"
+VIDEOS, INPUTS, LEDGER = "videos", "inputs", "ledger.sqlite"
 # Every name that we give fits; no separator, drive, `..`, hidden name, control character or look-alike does.
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?"
 _NAME = re.compile(NAME)

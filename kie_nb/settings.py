@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 from . import addresses
 from .errors import AuthError, InvalidRequest
 from .frontend import has_kernel, is_run_by_a_runner, is_watched, notebook_folder, shows_html
+from .home import LEDGER
 from .keys import Secret, keyring_key, read_dotenv
 
 Embed = Literal["preview", "full", "link"]
@@ -166,12 +167,24 @@ def _home() -> Path:
     beside = start_folder() if named else notebook_folder() or start_folder()
     home = beside / Path(named or "kie-runs").expanduser()
     try:
-        return home.resolve()  # one folder under two names must not be two ledgers
+        place = home.resolve()  # one folder under two names must not be two ledgers
+        is_refused = not named and home.is_symlink() and not _may_keep_runs(place)
     except (OSError, ValueError, RuntimeError) as exc:
         raise InvalidRequest(
             f"No folder can be named {str(home)!r}: {getattr(exc, 'strerror', None) or exc}.",
             hint="choose another with KIE_NB_HOME or configure(home=...)",
         ) from exc
+    if is_refused:
+        raise InvalidRequest(
+            f"{home} is a link to {place}, where no runs are kept; nothing was written there.",
+            hint="remove the link, or name the folder yourself with KIE_NB_HOME or configure(home=...)",
+        )
+    return place
+
+
+def _may_keep_runs(place: Path) -> bool:
+    """Whether a linked `kie-runs`, which may have come with a folder of somebody else, leads to runs or to an empty folder."""
+    return place.is_dir() and ((place / LEDGER).is_file() or not any(place.iterdir()))
 
 
 def may_have(url: str, key: Secret, source: str) -> bool:

@@ -20,9 +20,9 @@ from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
 from ..engine.transitions import ToSend, cancel_unsent, error_of
 from ..errors import KieError, LedgerError
+from ..home import LEDGER
 from ..ledger import RunRow
 from ..ledger.money import CellTerms
-from ..ledger.opening import NAME as LEDGER
 from ..ledger.states import OPEN, UNSETTLED, State
 from ..operations import settling
 from ..requests.prepare import Prepared, check, new_run

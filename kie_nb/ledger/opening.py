@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from .. import settings as settings_
 from ..errors import LedgerError
 from ..frontend import notebook_folder, shows_html
-from ..home import is_plain_file
+from ..home import LEDGER, is_plain_file
 from ..keys import Secret
 from ..paths import shown_path
 from .database import DAMAGED, Database, SqliteFile
@@ -24,7 +24,6 @@ from .schema import grants_metadata, metadata
 from .sqlite_checks import check_plain
 
 Migration = Callable[[sa.Connection], None]
-NAME = "ledger.sqlite"
 BEING_MADE_S = 1.0
 _MOST_NEAR = 200  # folders that are looked into
 
@@ -36,7 +35,7 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
     if url:
         database = Postgres(url)
     else:
-        file = home / NAME
+        file = home / LEDGER
         is_guess = shows_html() and notebook_folder() is None and not settings_.chosen_home()
         remarks += _elsewhere(home) if is_guess and not file.exists() else []
         check_plain(file)
@@ -58,7 +57,7 @@ def _elsewhere(home: Path) -> list[str]:
     here = home.parent
     near = [here.parent, *_folders(here.parent), *_folders(here)]
     found = [folder / home.name for folder in near if folder != here]
-    old = next((shown_path(folder) for folder in found if is_plain_file(folder / NAME)), None)
+    old = next((shown_path(folder) for folder in found if is_plain_file(folder / LEDGER)), None)
     if old is None:
         return []
     words = f"A new folder for runs is made, {shown_path(home)}; {old} has runs already, which are not found from here."

@@ -178,7 +178,7 @@ class Client:
         url = f"{self._base_url}/api/v1/jobs/recordInfo"
         record = parse_record(await self._ask(Call.RECORD, "GET", url, params={"taskId": task_id}), task_id)
         if record is None:
-            raise unusable(Call.RECORD, "there is no state in it")
+            raise unusable(Call.RECORD, "there is no state of this task in it")
         return record
 
     async def wait(

@@ -79,12 +79,14 @@ class TaskRecord:
 
 
 def parse_record(data: Any, task_id: str) -> TaskRecord | None:
-    """The record in *data*, or None if there is none in it; every key but `state` may be missing."""
+    """The record in *data*, or None if there is none of this task in it; every key but `state` may be missing."""
     if not isinstance(data, dict) or not isinstance(data.get("state"), str):
+        return None
+    if text_of(data.get("taskId"), MOST_WORD).strip() not in {"", task_id}:
         return None
     urls = result_urls(data.get("resultJson")) or result_urls({name: data.get(name) for name in _BESIDE})
     return TaskRecord(
-        task_id=text_of(data.get("taskId"), MOST_WORD) or task_id,
+        task_id=task_id,
         state=_state(text_of(data["state"], MOST_WORD), has_result=bool(urls)),
         model=text_of(data.get("model"), MOST_WORD),
         urls=urls,

@@ -8,6 +8,7 @@ import pytest
 from badfolder import STORED, BadFolder, text
 
 import kie_nb as kie
+from kie_nb import settings
 from kie_nb.cli import main
 from kie_nb.notebook.gallery import media
 from kie_nb.notebook.video import show_video
@@ -197,3 +198,30 @@ def test_a_picture_is_found_by_a_hash_and_nothing_else(bad, define, tmp_path, na
     assert not page.exists() or "First frames that were sent" not in page.read_text()
     assert not bad.is_in(out)
     assert bad.is_untouched()
+
+
+@pytest.mark.parametrize(
+    ("holds", "is_taken"),
+    [(("letter.txt",), False), (None, False), ((), True), (("ledger.sqlite", "letter.txt"), True)],
+    ids=["a user's files", "nothing, as it is not there", "nothing", "runs"],
+)
+def test_a_linked_folder_of_runs_leads_to_runs_or_to_nothing(tmp_path, monkeypatch, holds, is_taken):
+    """A link comes along with a folder of somebody else; who names the folder may have it wherever it is."""
+    target, beside = tmp_path / "target", tmp_path / "beside"
+    beside.mkdir()
+    if holds is not None:
+        target.mkdir()
+    for name in holds or ():
+        (target / name).write_bytes(b"")
+    (beside / "kie-runs").symlink_to(target)
+    monkeypatch.chdir(beside)
+    monkeypatch.delenv("KIE_NB_HOME", raising=False)
+
+    if is_taken:
+        assert settings.current().home == target
+    else:
+        with pytest.raises(kie.InvalidRequest, match="is a link to") as caught:
+            settings.current()
+        assert "nothing" in caught.value.charged
+    monkeypatch.setenv("KIE_NB_HOME", "kie-runs")
+    assert settings.current().home == target

@@ -85,9 +85,15 @@ def test_a_record_needs_nothing_but_a_state():
     assert found.duration_s is None
 
 
-@pytest.mark.parametrize("data", [None, [], "success", 5, {}, {"state": None}, {"state": 3}])
-def test_without_a_state_there_is_no_record(data):
-    """It is then asked for again."""
+@pytest.mark.parametrize(
+    "data",
+    [
+        *[None, [], "success", 5, {}, {"state": None}, {"state": 3}],
+        {"state": "success", "taskId": "t2", "resultJson": {"resultUrl": "https://x.example/other.mp4"}},
+    ],
+)
+def test_without_a_state_of_the_task_there_is_no_record(data):
+    """It is then asked for again; another task's video is not taken for this one's."""
     assert parse_record(data, "t1") is None
 
 
