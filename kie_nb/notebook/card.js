@@ -275,8 +275,8 @@ function isAlive(model, kit) {
   return kit.comm_live !== false && !isGone;
 }
 
-function render({ model, el, kit }) {
-  words = kit.get("words");
+function render({ model, el, kit, words: said }) {
+  words = said;
   el.classList.add("kie", "kie-cards", "mathjax_ignore", "tex2jax_ignore");
   const view = { model, el, id: model.get("own") };
   const cards = new Map();

@@ -26,7 +26,7 @@ from ..markup import joined
 from ..text import visible
 from ..wording import Card as Words
 from . import run_page, settlement
-from .card_widget import card_widget
+from .card_widget import card_widget, give_back
 from .live_output import LiveOutput
 from .live_run import LiveRun
 from .run_cell import cell_of
@@ -233,6 +233,8 @@ class Card:
                 self._refresh()
                 if ended.assets is not None:
                     self._work(self._send_media, ended, {})
+                if all(live.is_over for live in self._runs):
+                    give_back(self.widget)
             if self._output is not None and ended is not None:
                 self._output.keep(bundle)
             elif self._output is not None:

@@ -1,4 +1,7 @@
-"""The widget of a live card, and what all cards share: code, style and words are in one model, so that a card's own state is small."""
+"""The widget of a live card, and what all cards share: code, style and words are in one model, so that a card's own state is small.
+
+A notebook may keep the state of all widgets. So that model holds the code only while a card is open, or a page asks for it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,28 @@ from importlib.resources import files
 from typing import Any
 
 from .. import design
+from ..handles import get_session
 from ..wording import Card, strings
 
+LENT_S = 10.0
+_open: set[str] = set()  # cards that are not over
 # A notebook may keep the state of every card: of the code it keeps this alone.
 _LOADER = """
 export default { async render({ model, el }) {
   const kit = await model.widget_manager.get_model(model.get("kit"));
-  let sheet = document.getElementById("kie-card-sheet");
-  if (!sheet) document.head.append(sheet = Object.assign(document.createElement("style"), { id: "kie-card-sheet" }));
-  if (sheet.textContent !== kit.get("sheet")) sheet.textContent = kit.get("sheet");
-  kit.made ??= import(URL.createObjectURL(new Blob([kit.get("code")], { type: "text/javascript" })));
-  return (await kit.made).default.render({ model, el, kit });
+  const held = () => Object.keys(kit.get("parts")).length && kit.get("parts");
+  kit.lent ??= new Promise((done) => {
+    const look = () => held() && done(held());
+    kit.on("change:parts", look);
+    if (!held()) kit.send({ kind: "hello" });
+    look();
+  });
+  const { code, sheet, words } = await kit.lent;
+  let style = document.getElementById("kie-card-sheet");
+  if (!style) document.head.append(style = Object.assign(document.createElement("style"), { id: "kie-card-sheet" }));
+  if (style.textContent !== sheet) style.textContent = sheet;
+  kit.made ??= import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  return (await kit.made).default.render({ model, el, kit, words });
 } };
 """
 
@@ -31,11 +45,13 @@ def _classes() -> tuple[Any, Any]:
     import traitlets
 
     class CardKit(ipywidgets.Widget):  # type: ignore[misc, unused-ignore]
-        """Code, style sheet and words of all cards."""
+        """What all cards share.
 
-        code = traitlets.Unicode().tag(sync=True)
-        sheet = traitlets.Unicode().tag(sync=True)
-        words = traitlets.Dict().tag(sync=True)
+        Attributes:
+            parts: Code, style sheet and words; empty while no page needs them.
+        """
+
+        parts = traitlets.Dict().tag(sync=True)
 
     class CardWidget(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
         """One card. Pictures and videos are in no state.
@@ -58,16 +74,43 @@ def _classes() -> tuple[Any, Any]:
 def _shared() -> tuple[Any, Any]:
     import ipywidgets
 
+    made = _classes()[0]()
+    made.on_msg(lambda *_: lend(LENT_S))
+    return made, ipywidgets.Layout()
+
+
+@functools.cache
+def _parts() -> dict[str, Any]:
     def read(name: str) -> str:
         return (files(__package__) / name).read_text(encoding="utf-8")
 
-    kit, _ = _classes()
     code = "\n".join((design.script("cells.js"), read("card.js")))
-    return kit(code=code, sheet=design.style(read("card.css")), words=strings(Card)), ipywidgets.Layout()
+    return {"code": code, "sheet": design.style(read("card.css")), "words": strings(Card)}
 
 
 def card_widget(faces: list[dict[str, Any]]) -> Any:
-    """A widget that shows *faces*."""
+    """A widget that shows *faces*; `give_back` follows when nothing more is expected of it."""
     kit, layout = _shared()
     number = uuid.uuid4().hex
+    _open.add(number)
+    kit.parts = _parts()
     return _classes()[1](model_id=number, own=number, kit=kit.model_id, faces=faces, layout=layout)
+
+
+def give_back(widget: Any) -> None:
+    """The card is over: with the last one the code leaves the state; pages that show cards have it."""
+    _open.discard(widget.own)
+    _take_back()
+
+
+def lend(seconds: float) -> None:
+    """A page asks for the code: it has it for a moment."""
+    kit = _shared()[0]
+    kit.parts = _parts()
+    dispatcher = get_session().dispatcher
+    dispatcher.call_soon(lambda: dispatcher.loop.call_later(seconds, _take_back))
+
+
+def _take_back() -> None:
+    if not _open:
+        _shared()[0].parts = {}

@@ -28,6 +28,11 @@ from . import run_page
 log = logging.getLogger("kie_nb")
 THUMB_WIDTH = 128  # shown at half of it: sharp on dense screens, about 3 kB
 STILL_WIDTH = 560  # of what a paper or a preview of the notebook shows
+STILL_SHARE, STILL_LEAST = (
+    0.02,
+    6_000,
+)  # of the video beside it, but so many bytes: it hardly makes a notebook larger
+STILL_MOST = 60_000  # bytes, beside a link
 LARGEST_EMBED = 24_000_000  # a notebook with more in one cell is slow to open and save everywhere
 
 
@@ -122,6 +127,15 @@ def still_of(video: Path, target: Path, width: int) -> bytes | None:
     return _cached(video, target, lambda _video, _target: write_still(video, target, width))
 
 
+def bounded_jpeg(picture: bytes, width: int, most: int) -> bytes | None:
+    """*picture* as a JPEG, *width* pixels wide at the most, as good as *most* bytes allow; None where they allow none."""
+    for part, quality in ((1, 75), (1, 55), (1, 35), (2, 50), (3, 40)):
+        small = small_jpeg(io.BytesIO(picture), width // part, quality=quality)
+        if len(small) <= most:
+            return small
+    return None
+
+
 def sent_picture(run: Run, width: int, most: int) -> bytes | None:
     """The picture that *run* sent as a JPEG, *width* pixels wide at the most and of at most *most* bytes; None where it is not kept."""
     image = run.request.image
@@ -132,10 +146,7 @@ def sent_picture(run: Run, width: int, most: int) -> bytes | None:
         content = read_plain(kept)
         if hashlib.sha256(content).hexdigest() != image.sha256:  # altered since: another picture was sent
             return None
-        for quality in (75, 55, 35):
-            small = small_jpeg(io.BytesIO(content), width, quality=quality)
-            if len(small) <= most:
-                return small
+        return bounded_jpeg(content, width, most)
     except Exception:  # a picture less is no reason to hide a run
         log.exception("no picture of run %s", run.id)
     return None
@@ -197,8 +208,10 @@ class RunVideo(Video):  # type: ignore[misc, unused-ignore]
     def bundle(self) -> dict[str, Any]:
         """The page and its still, by MIME type."""
         bundle = {"text/html": self.html(), "text/plain": repr(self.run)}
-        if self.assets.poster:
-            still = small_jpeg(io.BytesIO(self.assets.poster), STILL_WIDTH, quality=65)
+        poster, content = self.assets.poster, self.assets.content
+        most = max(STILL_LEAST, int(STILL_SHARE * len(content))) if content else STILL_MOST
+        still = bounded_jpeg(poster, STILL_WIDTH, most) if poster else None
+        if still:
             bundle["image/jpeg"] = base64.b64encode(still).decode()
         return bundle
 
