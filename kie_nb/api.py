@@ -18,6 +18,7 @@ from .notice import say_simulator_once
 if TYPE_CHECKING:
     from .experiments.comparison import Comparison
     from .experiments.spread import Spread
+    from .experiments.studies import Studies
     from .experiments.wall import Wall
     from .experiments.wall_tiles import Names
     from .handles.session import Settled
@@ -115,6 +116,7 @@ def runs(
         tag: A tag that `Run.tag` gave.
         rating: The fewest stars, 1 to 5.
         since: A moment, or how long ago; a text is a date or a moment as ISO writes it, "2026-11-01". Without a time zone it is local time.
+        experiment: Runs that stand for its cells, whichever experiment bought them.
         limit: The most to give; None for all.
 
     Raises:
@@ -139,7 +141,24 @@ def runs(
         experiment=experiment,
         since=None if since is None else moment_of(since, session.here.now),
     )
-    return RunList(found)
+    return RunList(found, experiment=experiment)
+
+
+def experiments(names: str | Iterable[str] | None = None) -> Studies:
+    """The experiments of the current folder and service with their cells, cost and dates; shows itself as a table.
+
+    `kie_nb.experiments(["A", "B"]).to_frame()` has the cells of several, those of earlier grids too, in one frame.
+
+    Args:
+        names: One, or several in this order; by default all, the one changed last first.
+
+    Raises:
+        InvalidRequest: there is no such experiment.
+        LedgerError: the ledger cannot be read.
+    """
+    from .experiments.studies import Studies
+
+    return Studies(get_session(), names)
 
 
 def budget(credits: float | EllipsisType | None = ..., *, per: str | None = None) -> dict[str, float]:  # noqa: A002 - the service's word

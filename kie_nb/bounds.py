@@ -26,6 +26,12 @@ def as_scalar(value: Any) -> Any:
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
 
 
+def is_missing(value: Any) -> bool:
+    """Whether *value* is what a table holds where nothing is known: None, NaN, or the NA of pandas."""
+    is_nan = isinstance(value, float) and math.isnan(value)
+    return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}
+
+
 def can_be_kept(text: Any, most: int) -> bool:
     """Whether *text* can be stored in the ledger and in every export."""
     try:

@@ -5,12 +5,10 @@ No colours of a theme and no `<style>`: an untrusted notebook's sanitizer drops 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
-from .errors import KieError
 from .markup import ROOT, Html, data_url, html, joined
 from .text import in_line, visible
 
@@ -103,15 +101,6 @@ def as_text(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: 
     widths = [max(len(row[column]) for row in plain) for column in range(len(headings) - 1)]
     lines = ["  ".join([*map(str.ljust, row, widths), row[-1]]).rstrip() for row in plain]
     return "\n".join([caption, *lines])
-
-
-def as_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
-    """A `pandas.DataFrame`; KieError where pandas is not installed."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise KieError("pandas is not installed here.", hint="pip install pandas") from None
-    return pd.DataFrame(rows, columns=columns and list(columns))
 
 
 def counted(count: int, word: str) -> str:

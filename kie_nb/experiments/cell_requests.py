@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-from collections.abc import ItemsView, Iterable, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import GeneratorType
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
-from ..bounds import as_scalar
 from ..catalogue import SEED_MAX, describe, find
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
@@ -25,20 +23,7 @@ from ..settings import Settings, start_folder
 from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over
 
-_HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
-_NO_LISTS = (
-    set,
-    frozenset,
-    GeneratorType,
-    map,
-    filter,
-    zip,
-    enumerate,
-    reversed,
-    KeysView,
-    ValuesView,
-    ItemsView,
-)
+HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
@@ -83,7 +68,7 @@ def prepare_cells(
     name, model = asked.name, asked.model
     described = [entry.name for entry in describe(model)] if find(model) is not None else []
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
-    fields = [*(described or [*grid.axes, *grid.fixed]), "image", *_HOW]
+    fields = [*(described or [*grid.axes, *grid.fixed]), "image", *HOW]
     remarks += [*left_over(grid, fields), *_addresses(grid)]
     pictures = dict[Any, Picture]()
 
@@ -97,8 +82,8 @@ def prepare_cells(
             remarks.extend(said)
         return pictures[key]
 
-    if not {*_HOW} & {*grid.axes}:  # a picture without a name is told from others by its label
-        how = {name: bool(grid.fixed[name]) for name in _HOW if name in grid.fixed}
+    if not {*HOW} & {*grid.axes}:  # a picture without a name is told from others by its label
+        how = {name: bool(grid.fixed[name]) for name in HOW if name in grid.fixed}
         grid = grid.with_images(lambda one: one if isinstance(one, str | os.PathLike) else picture(one, how))
     dropped: list[dict[str, Any]] = []
     is_dropped = _Dropped(asked.dropped, axes=len(grid.axes))
@@ -114,7 +99,7 @@ def prepare_cells(
     cells: dict[str, PlannedCell] = {}
     for cell in expand(grid, fields, wanted):
         values = dict(cell.asked)
-        how = {name: bool(values.pop(name)) for name in _HOW if name in values}
+        how = {name: bool(values.pop(name)) for name in HOW if name in values}
         image = picture(values.pop("image", None), how)
         if not described:  # such a model takes what it is given
             values = {"raw": values}
@@ -176,37 +161,6 @@ def _as_path(value: Any) -> Any:
     """A file's name as a path, which can be told from the notebook's folder."""
     value = unwrapped(value)
     return Path(value) if isinstance(value, str) and not is_url(value) else value
-
-
-def zip_groups(given: Iterable[Any]) -> tuple[tuple[str, ...], ...]:
-    """`zip=` as groups: one group of names, or several."""
-    found = list(given)
-    if found and all(isinstance(name, str) for name in found):
-        return (tuple(found),)
-    return tuple(tuple(group) for group in found)
-
-
-def check_values(asked: Mapping[str, Any]) -> None:
-    """Refuse what has values, and is not a list of them: the axis that was meant would be one strange value."""
-    for name, value in asked.items():
-        is_table = isinstance(value, Mapping) and name != "image"  # an upload widget gives one
-        if is_table or isinstance(value, _NO_LISTS):
-            kind = type(value).__name__
-            hint = f"a list is an axis: {name}=list(...)" + (
-                ", of its keys or of its values" if is_table else ""
-            )
-            raise InvalidRequest(
-                f"{name} is a {kind}, which is neither one value nor a list of values.", hint=hint
-            )
-
-
-def as_axis(value: Any) -> tuple[Any, ...] | None:
-    """The values of an axis; None for a single value, such as a picture of numpy."""
-    if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
-        value = value.tolist()
-    if not isinstance(value, list | tuple | range):
-        return None
-    return tuple(map(as_scalar, list[Any](value)))
 
 
 def _is_wanted(where: Where, place: dict[str, Any]) -> bool:

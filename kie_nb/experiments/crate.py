@@ -29,6 +29,7 @@ from ..operations.manifest import plain_json
 from ..paths import places_of, shown_path
 from ..video import mime_of, open_media
 from . import data
+from .columns import Line
 from .crate_entities import SIMULATED, Entity, action_of, at, known, parameters_of, picture_of, tool_of
 from .data import Cells
 from .definition import Definition
@@ -46,6 +47,7 @@ def export_crate(
     session: Session,
     definition: Definition,
     cells: Cells,
+    lines: Sequence[Line],
     folder: str | os.PathLike[str],
     *,
     license_url: str | None,
@@ -63,7 +65,7 @@ def export_crate(
             pictures = [(place, crate.add_run(place, run)) for place, run in chosen]
             saved = _with_pictures(definition, pictures).save(part / DEFINITION)
             crate.add_document(saved, "The definition of the experiment", "application/toml")
-            table = data.write(cells, part / TABLE)
+            table = data.write(lines, part / TABLE)
             crate.add_document(table, "The cells of the experiment as a table", "text/csv")
             is_simulated = any(run.service == "simulator" for _, run in chosen)
             crate.write(definition.name, license_url, mark=f" {SIMULATED}." if is_simulated else "")

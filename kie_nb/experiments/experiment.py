@@ -12,7 +12,6 @@ from typing import Any, Self
 
 from .. import presenter
 from .. import settings as settings_
-from ..bounds import as_scalar
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.waiting import wait_async, wait_blocking
@@ -26,11 +25,13 @@ from ..saved import SavedFile
 from ..tables import counted
 from ..text import in_line, say
 from ..wording import Experiment as Words
-from . import data, exports
-from .cell_requests import as_axis, check_pictures, check_values, prepare_cells, zip_groups
+from . import data, exports, lookup
+from .asked import asked_for, check_where
+from .cell_requests import check_pictures, prepare_cells
+from .columns import Line
 from .data import Cell
 from .definition import Definition
-from .grid import Grid, Where
+from .grid import Where
 from .plan import Plan, untold
 from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
@@ -76,17 +77,8 @@ class Experiment:
         repeats: int = 1,
         **asked: Any,
     ) -> None:
-        if not name.strip():
-            raise InvalidRequest("An experiment needs a name.", charged="")
-        if where is not None and not callable(where):
-            hint = "where=lambda at: at['seed'] != 3; a placeholder or an axis needs another name"
-            raise InvalidRequest(f"where={where!r} is no function of a cell's place.", hint=hint, charged="")
-        asked = {key: as_scalar(value) for key, value in asked.items()}
-        check_values(asked)
-        axes = {key: values for key, value in asked.items() if (values := as_axis(value)) is not None}
-        fixed = {key: value for key, value in asked.items() if key not in axes}
-        grid = Grid(axes=axes, fixed=fixed, zipped=zip_groups(zip), repeats=as_scalar(repeats))
-        self._set_up(Definition(name=name.strip(), model=model or DEFAULT_MODEL, grid=grid), where)
+        check_where(where)
+        self._set_up(asked_for(name, model=model, zipped=zip, repeats=repeats, asked=asked), where)
 
     def _set_up(self, asked: Definition, where: Where | None = None) -> None:
         self.name, self.model = asked.name, asked.model
@@ -146,6 +138,10 @@ class Experiment:
     def records(self) -> list[tuple[dict[str, Any], Record | None]]:
         """The same as the ledger has it, without handles: quick for thousands of cells."""
         return self._cells.records()
+
+    def lines(self) -> list[Line]:
+        """Each cell as a row of a frame."""
+        return self._cells.lines(self.definition)
 
     def plan(self) -> Plan:
         """The grid as a table: which cells exist, what the rest should cost, and what budgets and balance allow of it.
@@ -213,6 +209,9 @@ class Experiment:
             say(Words.NOT_RATED)
         return found
 
+    at = lookup.at
+    __getitem__ = lookup.nth
+    rate = lookup.rate
     to_frame = exports.to_frame
     export_data = exports.export_data
     export_crate = exports.export_crate

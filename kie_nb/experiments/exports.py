@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .. import tables
 from ..addresses import shareable_value
-from ..engine.record import Record
 from ..handles import Run, get_session
 from . import data
+from .columns import Line
 from .definition import Definition
 from .status import Status
 
@@ -35,8 +34,8 @@ class Source(Protocol):
     def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
         """The place of each cell, and its run if it has one."""
 
-    def records(self) -> list[tuple[dict[str, Any], Record | None]]:
-        """The same without handles."""
+    def lines(self) -> list[Line]:
+        """Each cell as a row of a frame."""
 
 
 def _written(cells: Sequence[tuple[dict[str, Any], T]]) -> list[tuple[dict[str, Any], T]]:
@@ -45,12 +44,14 @@ def _written(cells: Sequence[tuple[dict[str, Any], T]]) -> list[tuple[dict[str, 
 
 
 def to_frame(exp: Source) -> Any:
-    """A `pandas.DataFrame`, a row a cell.
+    """A `pandas.DataFrame`, a row a cell: the columns of `kie_nb.runs().to_frame()`, with types that hold what is not known.
+
+    It has the grid of this handle; `kie_nb.experiments(name).to_frame()` has every cell that was ever kept under the name.
 
     Raises:
         KieError: pandas is not installed.
     """
-    return tables.as_frame(data.rows(_written(exp.records())))
+    return data.frame(exp.lines())
 
 
 def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
@@ -62,7 +63,7 @@ def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
         InvalidRequest: for another ending.
         KieError: pyarrow is not installed.
     """
-    return data.write(_written(exp.records()), Path(path))
+    return data.write(exp.lines(), Path(path))
 
 
 def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:
@@ -84,7 +85,8 @@ def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: st
     """
     from .crate import export_crate
 
-    return export_crate(get_session(), exp.definition, _written(exp.cells()), folder, license_url=license_url)
+    cells, lines = _written(exp.cells()), exp.lines()
+    return export_crate(get_session(), exp.definition, cells, lines, folder, license_url=license_url)
 
 
 def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:

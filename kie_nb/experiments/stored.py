@@ -23,7 +23,9 @@ from ..ledger.states import OPEN, State
 from ..requests.provenance import here, notebook
 from ..tables import counted
 from .cell_requests import Cells, PlannedCell, credits_of, with_seed
+from .columns import Line
 from .definition import SHOWN_DIFFERENCES, Definition, differences
+from .lines import of_cells
 from .runner import check_limit
 from .status import is_bought, is_to_buy, is_wanted
 
@@ -92,6 +94,10 @@ class CellRuns:
         """The same without handles."""
         ledger = self._session.ledger(self._home)
         return self.with_places([Record(row, ledger) if row else None for row in self._rows()])
+
+    def lines(self, asked: Definition) -> list[Line]:
+        """Each cell of the grid *asked* as a row of a frame."""
+        return of_cells(self._session.ledger(self._home), self.store, asked, self.cells)
 
     def with_places(self, values: Sequence[T]) -> list[tuple[Place, T]]:
         """Each cell's place with its value."""

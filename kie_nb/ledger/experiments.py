@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,8 +15,9 @@ from ..bounds import MAX_TEXT, Credits, FileCount, Seconds, Sha256, Text, Word, 
 from ..errors import NOTHING, InvalidRequest, LedgerError
 from .database import Database
 from .reading import other_row
-from .rows import ErrorColumn, KeptFiles, NewRun, RunRow, StateName
+from .rows import ErrorColumn, ExperimentRow, KeptFiles, NewRun, RunRow, StateName
 from .schema import CAME, cell, experiment, now_in, run
+from .states import State
 
 Places = dict[str, dict[str, Any]]
 Answer = tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]
@@ -59,6 +61,23 @@ def ensure_cell(db: sa.Connection, new: NewRun) -> None:
     if not db.execute(sa.select(sa.exists().where(found))).scalar():
         words = f"Another definition of the experiment {new.experiment!r} has taken the place of this one"
         raise InvalidRequest(f"{words}.", hint="run the one you want; another name keeps both")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where a request stands in an experiment, and what that asks for."""
+
+    place: dict[str, Any]
+    definition: Mapping[str, Any]
+
+
+def _parts(fingerprints: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (fingerprints[start : start + _AT_ONCE] for start in range(0, len(fingerprints), _AT_ONCE))
+
+
+def _readable(found: Iterable[Any]) -> list[ExperimentRow]:
+    rows: Iterable[Any] = (other_row(experiment, entry) for entry in found)
+    return [row for row in rows if row is not None and can_be_kept(row["name"], MAX_TEXT)]
 
 
 class Experiments:
@@ -125,12 +144,37 @@ class Experiments:
         if rows:
             db.execute(cell.insert(), rows)
 
-    def names(self) -> list[str]:
+    def all(self) -> list[ExperimentRow]:
         """The experiments there are, the one changed last first."""
-        query = sa.select(experiment.c.name).where(experiment.c.service == self._service)
+        query = sa.select(experiment).where(experiment.c.service == self._service)
         with self._db.read() as db:
-            found = db.execute(query.order_by(experiment.c.changed_at.desc())).scalars()
-            return [name for name in found if can_be_kept(name, MAX_TEXT)]
+            return _readable(db.execute(query.order_by(experiment.c.changed_at.desc())).mappings())
+
+    def of_requests(self, fingerprints: Sequence[str]) -> dict[str, dict[str, Cell]]:
+        """The cells of these requests, by fingerprint and experiment, at any service."""
+        found: dict[str, dict[str, Cell]] = defaultdict(dict)
+        with self._db.read() as db:
+            known = {
+                (one["name"], one["service"]): one["definition"]
+                for one in _readable(db.execute(sa.select(experiment)).mappings())
+            }
+            for some in _parts(fingerprints):
+                query = sa.select(cell).where(cell.c.fingerprint.in_(some)).order_by(cell.c.experiment)
+                for one in filter(None, (other_row(cell, entry) for entry in db.execute(query).mappings())):
+                    definition = known.get((one["experiment"], one["service"]))
+                    if definition is not None:
+                        found[one["fingerprint"]][one["experiment"]] = Cell(one["place"], definition)
+        return found
+
+    def attempts(self, fingerprints: Sequence[str]) -> dict[str, int]:
+        """How often each of these requests was sent."""
+        found: dict[str, int] = {}
+        was_sent = run.c.state.not_in((State.INTENT, State.NOT_SENT))
+        query = sa.select(run.c.fingerprint, sa.func.count()).where(was_sent).group_by(run.c.fingerprint)
+        with self._db.read() as db:
+            for some in _parts(fingerprints):
+                found.update((one, n) for one, n in db.execute(query.where(run.c.fingerprint.in_(some))))
+        return found
 
     def runs(self, fingerprints: Sequence[str]) -> dict[str, RunRow]:
         """The run of each request that has one, by fingerprint: the one that stands for it, else the newest."""
@@ -150,8 +194,8 @@ class Experiments:
     @staticmethod
     def _found(db: sa.Connection, query: Any, fingerprints: Sequence[str]) -> Iterator[Any]:
         """Entries of the runs of these requests, in such an order that the last of each counts."""
-        for start in range(0, len(fingerprints), _AT_ONCE):
-            some = run.c.fingerprint.in_(fingerprints[start : start + _AT_ONCE])
+        for part in _parts(fingerprints):
+            some = run.c.fingerprint.in_(part)
             order = (run.c.active_key.is_not(None), CAME)
             yield from db.execute(query.where(some).order_by(*order)).mappings()
 

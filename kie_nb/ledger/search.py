@@ -18,7 +18,7 @@ from .database import Database
 from .owner import Leases
 from .reading import read_tags
 from .rows import RunRow
-from .schema import IMPORTED, run, within
+from .schema import IMPORTED, cell, run, within
 from .states import UNSETTLED
 
 MAX_RATING = 5
@@ -67,8 +67,13 @@ def where(
     since: dt.datetime | None = None,
 ) -> list[Any]:
     """Conditions for the runs that match all filters: *text* is a part of the prompt in any case, *since* a moment."""
-    same = {"service": service, "model": model, "seed": seed, "experiment": experiment}
+    same = {"service": service, "model": model, "seed": seed}
     found: list[Any] = [run.c[name] == value for name, value in same.items() if value is not None]
+    if experiment is not None:  # bought for it, or for another one that has the same cell
+        of_its_cells = run.c.fingerprint.in_(
+            sa.select(cell.c.fingerprint).where(cell.c.experiment == experiment)
+        )
+        found.append(sa.or_(run.c.experiment == experiment, of_its_cells))
     if states is not None:
         found.append(run.c.state.in_(list(states)))
     if text:

@@ -8,6 +8,8 @@ from typing import Any, overload
 
 from .. import design, tables
 from ..catalogue import USD_PER_CREDIT
+from ..experiments.data import frame
+from ..experiments.lines import of_runs
 from ..handles import Run
 from ..ledger import owner
 from ..ledger.states import OPEN, PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
@@ -31,18 +33,21 @@ THUMBNAILS_S = 2.0  # for making those that are not there yet; the rest follow w
 class RunList(Sequence[Run]):
     """What `kie_nb.runs()` gives."""
 
-    def __init__(self, runs: Sequence[Run], *, order: str = "newest first") -> None:
+    def __init__(
+        self, runs: Sequence[Run], *, order: str = "newest first", experiment: str | None = None
+    ) -> None:
         self._runs = tuple(runs)
         self._order = order
+        self._experiment = experiment  # that they were looked for by
 
     @overload
     def __getitem__(self, place: int) -> Run: ...
     @overload
     def __getitem__(self, place: slice) -> RunList: ...
     def __getitem__(self, place: int | slice) -> Run | RunList:
-        return (
-            RunList(self._runs[place], order=self._order) if isinstance(place, slice) else self._runs[place]
-        )
+        if not isinstance(place, slice):
+            return self._runs[place]
+        return RunList(self._runs[place], order=self._order, experiment=self._experiment)
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -61,28 +66,12 @@ class RunList(Sequence[Run]):
         return f"{counted(len(self), 'run')}, {self._order}"
 
     def to_frame(self) -> Any:
-        """A `pandas.DataFrame`, a row a run.
+        """A `pandas.DataFrame`, a row a run: the columns of `Experiment.to_frame`, with the axes of the cell that it stands for.
 
         Raises:
             KieError: pandas is not installed.
         """
-        return tables.as_frame([facts(run) for run in self], FACTS)
-
-
-FACTS = (
-    "id", "state", "service", "model", "prompt", "seed", "credits", "estimate", "created_at", "completed_at",
-    "duration_s", "link_until", "rating", "tags", "task_id", "video",
-)  # fmt: skip
-
-
-def facts(run: Run) -> dict[str, Any]:
-    """What a data frame holds of a run."""
-    return {name: getattr(run, name) for name in FACTS} | {
-        "state": str(run.state),
-        "estimate": run.estimate.credits if run.estimate else None,
-        "tags": list(run.tags),
-        "video": str(run.video) if run.video else None,
-    }
+        return frame(of_runs(self, self._experiment))
 
 
 def _in_text(run: Run) -> tuple[str, ...]:

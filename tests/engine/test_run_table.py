@@ -122,9 +122,12 @@ def test_the_table_as_text_and_as_a_frame(done):
     assert repr(kie.runs(state="fail")) == "No runs."
 
     frame = kie.runs().to_frame()
-    assert list(frame["state"]) == ["fetched"]
-    assert (frame["seed"][0], frame["rating"][0], frame["tags"][0]) == (1, 4, ["good"])
-    assert list(kie.runs(state="fail").to_frame().columns) == list(run_list.FACTS)
+    assert list(frame["state"]) == ["done"]
+    assert (frame["seed"][0], frame["rating"][0], frame["tags"][0]) == (1, 4, "good")
+    nothing = kie.runs(state="fail").to_frame()
+    inputs = {"enable_prompt_expansion", "nsfw_checker"}
+    assert [name for name in frame.columns if name not in inputs] == list(nothing.columns)
+    assert (nothing.dtypes == frame.drop(columns=[*inputs]).dtypes).all()
 
 
 def test_a_state_that_does_not_exist_is_refused(done):

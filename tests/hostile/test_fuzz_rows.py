@@ -94,7 +94,7 @@ def everything(tmp_path, number):
         ],
         lambda: [ledger.totals("simulator", by) for by in ("day", "notebook", "experiment", "model")],
         lambda: (ledger.counts(), ledger.reported("simulator"), ledger.remarks, kie.budget()),
-        lambda: (places.names(), places.definition("storm"), places.places("storm")),
+        lambda: (places.all(), places.definition("storm"), places.places("storm")),
         lambda: ledger.find_urls("https://example.com/cat.png"),
         kie.resume,
         lambda: kie.doctor(mend=False),

@@ -97,6 +97,13 @@ def from_a_plain_cell() -> Path:
     return path
 
 
+def as_a_table(exp: kie.Experiment) -> int:
+    frames = [exp.to_frame(), kie.runs().to_frame(), kie.experiments(["smile", "cats"]).to_frame()]
+    run: kie.Run = exp[0] if len(exp) else exp.at(who="cat", seed=1)
+    print(kie.experiments()[0].status, run)
+    return exp.rate(frames[0], on=["who", "seed"], column="human")
+
+
 def hand_on(exp: kie.Experiment) -> list[Path]:
     print(exp.log_to_mlflow("sqlite:///mlflow.db", experiment="smiles").made)
     return [
