@@ -133,7 +133,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _ask(words: str) -> bool:
-    from .notebook.presenter import ask
+    from .notebook.showing import ask
 
     return ask(words)
 

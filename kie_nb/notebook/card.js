@@ -281,7 +281,7 @@ function render({ model, el, kit, words: said }) {
   const view = { model, el, id: model.get("own") };
   const cards = new Map();
   const draw = () => {
-    for (const data of model.get("faces")) {
+    for (const data of model.get("runs")) {
       if (!cards.has(data.id)) {
         cards.set(data.id, new Card(view, data.id));
         el.append(cards.get(data.id).element);
@@ -290,7 +290,7 @@ function render({ model, el, kit, words: said }) {
     }
   };
   const told = (message, buffers) => cards.get(message.run)?.told(message, buffers);
-  model.on("change:faces", draw);
+  model.on("change:runs", draw);
   model.on("msg:custom", told);
   draw();
   model.send({ kind: "hello" });
@@ -302,7 +302,7 @@ function render({ model, el, kit, words: said }) {
   const timer = setInterval(tick, 500);
   return () => {
     clearInterval(timer);
-    model.off("change:faces", draw);
+    model.off("change:runs", draw);
     model.off("msg:custom", told);
     cards.forEach((card) => card.place.close());
   };

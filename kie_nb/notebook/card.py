@@ -25,13 +25,13 @@ from ..ledger.states import UNSETTLED, State
 from ..markup import joined
 from ..text import visible
 from ..wording import Card as Words
-from . import run_page, settlement
+from . import run_page, ways_out
 from .card_widget import card_widget, give_back
 from .live_output import LiveOutput
 from .live_run import LiveRun
 from .run_cell import cell_of
-from .settlement import Answer
 from .ticker import ticker
+from .ways_out import Answer
 
 log = logging.getLogger("kie_nb")
 FLUSH_S = 0.2  # at most five updates a second; dropped ones never come back (the server drops above 1000 messages/s)
@@ -106,9 +106,9 @@ class Card:
             "cell": self._send_cell,
             "file": self._send_file,
             "another": self._another,
-            "adopt": lambda live, asked: settlement.adopt(self, live.run, str(asked.get("task"))),
-            "resend": lambda live, _asked: settlement.resend(self, live.run),
-            "write_off": lambda live, _asked: settlement.write_off(self, live.run),
+            "adopt": lambda live, asked: ways_out.adopt(self, live.run, str(asked.get("task"))),
+            "resend": lambda live, _asked: ways_out.resend(self, live.run),
+            "write_off": lambda live, _asked: ways_out.write_off(self, live.run),
             "answer": lambda _live, asked: self._answer(asked),
         }
         self._add(run, how=how, note=note)
@@ -195,7 +195,7 @@ class Card:
 
     def _refresh(self) -> None:
         self._sent_at = get_session().dispatcher.loop.time()
-        self.widget.faces = [live.data() for live in self._runs]
+        self.widget.runs = [live.data() for live in self._runs]
 
     # --- the page -------------------------------------------------------------------------------------------------
 
@@ -337,7 +337,7 @@ class Card:
             live.offer, live.is_pressed = live.offer + 1, False
         self._refresh()
 
-    # --- settling, see `settlement.Screen` ----------------------------------------------------------------------------
+    # --- settling, see `ways_out.Screen` ----------------------------------------------------------------------------
 
     def ask(self, run: Run, words: str, *answers: Answer) -> None:
         """Put a question below *run*."""

@@ -57,13 +57,13 @@ def _classes() -> tuple[Any, Any]:
         """One card. Pictures and videos are in no state.
 
         Attributes:
-            faces: What is said of each of its runs.
+            runs: What is said of each of its runs.
             kit: The id of the `CardKit`.
             own: Its own id, by which the page finds its cell.
         """
 
         _esm = _LOADER
-        faces: Any = traitlets.List().tag(sync=True)
+        runs: Any = traitlets.List().tag(sync=True)
         kit = traitlets.Unicode().tag(sync=True)
         own = traitlets.Unicode().tag(sync=True)
 
@@ -88,13 +88,13 @@ def _parts() -> dict[str, Any]:
     return {"code": code, "sheet": design.style(read("card.css")), "words": strings(Card)}
 
 
-def card_widget(faces: list[dict[str, Any]]) -> Any:
-    """A widget that shows *faces*; `give_back` follows when nothing more is expected of it."""
+def card_widget(runs: list[dict[str, Any]]) -> Any:
+    """A widget that shows *runs*; `give_back` follows when nothing more is expected of it."""
     kit, layout = _shared()
     number = uuid.uuid4().hex
     _open.add(number)
     kit.parts = _parts()
-    return _classes()[1](model_id=number, own=number, kit=kit.model_id, faces=faces, layout=layout)
+    return _classes()[1](model_id=number, own=number, kit=kit.model_id, runs=runs, layout=layout)
 
 
 def give_back(widget: Any) -> None:

@@ -9,7 +9,7 @@ from ..errors import InvalidRequest
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once
 from ..settings import must_wait
-from . import presenter
+from . import showing
 from .experiment_card import show_experiment
 from .line import Line
 from .output import Output
@@ -49,7 +49,7 @@ def run_experiment(
     output.set(exp)
     say_simulator_once()
     if asked.dry_run:
-        presenter.show_value(exp.plan())
+        showing.show_value(exp.plan())
         return None
     warn_about_nest_asyncio()
     given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
@@ -58,5 +58,5 @@ def run_experiment(
     if must_wait(asked.wait):
         exp.wait()
     show_experiment(exp)
-    presenter.mark_experiment(exp.name)
+    showing.mark_experiment(exp.name)
     return exp

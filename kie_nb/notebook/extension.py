@@ -16,10 +16,10 @@ _CELL_LINE = re.compile(r"^%%kie_wan(\s|$)")
 def load(ipython: Any) -> None:
     """Register the magics with *ipython*."""
     from .. import settings
-    from . import presenter
+    from . import showing
 
     settings.start_folder()
-    presenter.install()
+    showing.install()
 
     # Not `output_can_be_silenced`: it reads the prompt as Python, and Python 3.12 refuses an apostrophe that stays open.
     @no_var_expand  # `$5` and `{x}` on the line stay as typed

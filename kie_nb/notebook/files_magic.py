@@ -12,7 +12,7 @@ from ..errors import InvalidRequest
 from ..handles import get_session
 from ..markup import Html, html, joined
 from ..text import say
-from .presenter import show_value
+from .showing import show_value
 
 
 def doctor(words: list[str]) -> Any:

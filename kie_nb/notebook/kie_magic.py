@@ -16,7 +16,7 @@ from ..paths import shown_path
 from ..settings import must_wait
 from ..text import say
 from ..wording import Lists
-from . import files_magic, guides, money_magic, open_magic, page, presenter
+from . import files_magic, guides, money_magic, open_magic, page, showing
 from .files_magic import mistake, show_bundle, show_table, split
 
 
@@ -92,7 +92,7 @@ def _runs(words: list[str]) -> None:
     if not found:
         say("No runs match." if filters else "No runs yet in this folder.")
     else:
-        presenter.show_value(found)
+        showing.show_value(found)
 
 
 RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "since")
@@ -106,10 +106,10 @@ def _show_run(words: list[str]) -> Run:
             "%kie show needs the id of a run.", "%kie runs lists them; its first characters will do"
         )
     run = get_session().get(words[0])
-    presenter.show(run)
+    showing.show(run)
     if must_wait(None) and not run.is_final:
         run.wait()
-        presenter.final(run)
+        showing.final(run)
     return run
 
 

@@ -14,7 +14,7 @@ from ..catalogue.models import DEFAULT_MODEL
 from ..catalogue.request import mistakes_in, together
 from ..errors import InvalidRequest
 from ..settings import Embed
-from .filling import Filler
+from .cell_variables import Filler
 from .lexer import split
 from .options import OURS, Option, all_names, by_name
 

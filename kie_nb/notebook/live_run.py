@@ -12,8 +12,8 @@ from ..handles import Run, get_session
 from ..ledger.states import UNSETTLED, State
 from ..text import visible, visible_in
 from ..wording import Card as Words
-from . import page, run_page, settlement
-from .face import YOURS, face_of, ratio_of, sentence, typical_s
+from . import page, run_page, ways_out
+from .card_data import YOURS, card_data_of, ratio_of, sentence, typical_s
 from .video import Assets, RunVideo, make_assets, sent_picture
 
 log = logging.getLogger("kie_nb")
@@ -107,7 +107,7 @@ class LiveRun:
             note = Words.SENT_AGAIN.format(run=self.sent_again.id[:8])
         if run.is_stopped and not run.is_final:
             note = Words.STOPPED if run.service == "kie" else Words.STOPPED_SIMULATED
-        face = face_of(
+        data = card_data_of(
             run,
             how=self.how,
             note=note,
@@ -118,7 +118,7 @@ class LiveRun:
         runs = not run.is_final and not self.is_over
         clock = {"age": run.age_s, "usual": self._usual, "typical": self._is_typical, "runs": runs}
         return {
-            **face.to_json(),
+            **data.to_json(),
             "clock": clock if runs else None,
             "acts": self._acts(),
             "offer": self.offer,
@@ -151,11 +151,11 @@ class LiveRun:
         return {"stop": stop, "another": (words, Words.ANOTHER_TIP)}
 
     def _settle(self) -> dict[str, Any]:
-        found = settlement.known(self.run)
+        found = ways_out.known(self.run)
         known = [found.happened, found.words] if self.with_error else []  # else the cell says it
         is_free = self.run.service == "simulator"
         return {
-            "known": [*map(sentence, known), settlement.at_risk(self.run)],
+            "known": [*map(sentence, known), ways_out.at_risk(self.run)],
             "hint": Words.FIND_TIP.format(logs=found.logs),
             "again": Words.SEND_AGAIN_SIMULATED if is_free else Words.SEND_AGAIN,
         }

@@ -14,7 +14,7 @@ from ..handles import Run
 from ..markup import NOTHING, ROOT, Html, data_url, html, joined
 from ..wording import Card
 from . import page
-from .face import Face, face_of
+from .card_data import CardData, card_data_of
 
 WIDTH = 854  # pixels, at the most
 _FRAME = f"{FONT};border:1px solid {LINE};border-radius:8px;margin-top:4px;max-width:{WIDTH}px;box-sizing:border-box;overflow:hidden"
@@ -42,14 +42,14 @@ def card(
         how: How it came about, as `Started` says.
         still: A small JPEG of the picture that was sent, which stands where the video will be.
     """
-    face = face_of(run, how=how, note=note, with_error=with_error)
+    data = card_data_of(run, how=how, note=note, with_error=with_error)
     shown = NOTHING
-    if face.place and still:
+    if data.place and still:
         source = data_url(still)
-        shown = html('<img alt="" {};opacity:.55" src="{}">', _size(face.ratio), source)
-    elif face.place and not run.is_final:
-        shown = html('<div {};background:rgba(128,128,128,.12)"></div>', _size(face.ratio))
-    return _page(face, shown)
+        shown = html('<img alt="" {};opacity:.55" src="{}">', _size(data.ratio), source)
+    elif data.place and not run.is_final:
+        shown = html('<div {};background:rgba(128,128,128,.12)"></div>', _size(data.ratio))
+    return _page(data, shown)
 
 
 def finished_page(
@@ -71,17 +71,17 @@ def finished_page(
         how: How it came about, as `Started` says.
         ratio: Width by height of its place, where that was kept before it was there.
     """
-    face = face_of(run, how=how, note=note, ratio=ratio)
+    data = card_data_of(run, how=how, note=note, ratio=ratio)
     still = data_url(poster) if poster else NOTHING
     shown = html(
         _TAGS[kind] if kind or still else "",
         label=" ".join(run.prompt.split())[:120],
-        size=_size(face.ratio),
+        size=_size(data.ratio),
         source=source,
         still=still,
         poster=html(' poster="{}"', still) if still else "",
     )
-    return _page(face, shown)
+    return _page(data, shown)
 
 
 def _size(ratio: float) -> Html:
@@ -94,56 +94,56 @@ def _size(ratio: float) -> Html:
     )  # fmt: skip
 
 
-def _page(face: Face, shown: Html) -> Html:
-    badges = (design.badge(text, tone, title=title) for text, tone, title in face.badges)
+def _page(data: CardData, shown: Html) -> Html:
+    badges = (design.badge(text, tone, title=title) for text, tone, title in data.badges)
     spring = html('<span style="flex:1"></span>')
     head = (
-        html('<span role="status">{}</span>', design.state_mark(face.word, face.tone)),
-        design.soft(face.time) if face.time else "",
+        html('<span role="status">{}</span>', design.state_mark(data.word, data.tone)),
+        design.soft(data.time) if data.time else "",
         *badges,
         spring,
-        design.soft(face.price),
+        design.soft(data.price),
     )
     alert = html(
         '<div role="alert" style="border-left:3px solid {};padding:2px 0 2px 10px;overflow-wrap:break-word">{}</div>',
-        design.colour(face.tone if face.tone in {"bad", "warn"} else "bad"),
-        joined(face.alert, "<br>"),
+        design.colour(data.tone if data.tone in {"bad", "warn"} else "bad"),
+        joined(data.alert, "<br>"),
     )
     parts = (
         html('<div style="{}">{}</div>', _HEAD, joined(part for part in head if part)),
         html('<div style="{}">{}</div>', _ROOM, shown) if shown else "",
-        html('<div style="{}">{}</div>', _FOOT, joined((_prompt(face), _facts(face), alert if face.alert else "", _rest(face)))),
+        html('<div style="{}">{}</div>', _FOOT, joined((_prompt(data), _facts(data), alert if data.alert else "", _rest(data)))),
     )  # fmt: skip
     return html('<div {} style="{}">{}</div>', ROOT, _FRAME, joined(part for part in parts if part))
 
 
-def _prompt(face: Face) -> Html:
-    return html('<div style="{}" title="{}">{}</div>', _CUT, face.prompt, page.short(face.prompt, 240))
+def _prompt(data: CardData) -> Html:
+    return html('<div style="{}" title="{}">{}</div>', _CUT, data.prompt, page.short(data.prompt, 240))
 
 
-def _facts(face: Face) -> Html:
+def _facts(data: CardData) -> Html:
     """What is readable at a glance, and what works without a kernel."""
     shown = joined(
-        (html("{} <b>{}</b>", name, value) if name else value for name, value in face.facts), " &middot; "
+        (html("{} <b>{}</b>", name, value) if name else value for name, value in data.facts), " &middot; "
     )
-    link = face.file[0] if face.file else ""
+    link = data.file[0] if data.file else ""
     links = html(_LINK, quote(link, errors="replace"), Card.OPEN_FILE) if link else ""
     return html(
         '<div style="min-height:34px;display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px">{}{}<span style="flex:1"></span>{}</div>',
-        design.stars(face.stars), html('<span style="{}">{}</span>', SOFT, shown), links,
+        design.stars(data.stars), html('<span style="{}">{}</span>', SOFT, shown), links,
     )  # fmt: skip
 
 
-def _rest(face: Face) -> Html:
-    note = html('<div style="{}">{}</div>', SOFT, face.note) if face.note else NOTHING
+def _rest(data: CardData) -> Html:
+    note = html('<div style="{}">{}</div>', SOFT, data.note) if data.note else NOTHING
     rows = joined(
         html(
             '<div style="overflow-wrap:anywhere"><span style="{}">{}</span> {}</div>',
             SOFT, name, value,
         )
-        for name, value in face.details
+        for name, value in data.details
     )  # fmt: skip
-    hint = design.soft(Card.COMMANDS.format(run=face.id[:8])) if face.file else ""
+    hint = design.soft(Card.COMMANDS.format(run=data.id[:8])) if data.file else ""
     folded = html(
         '<details><summary style="cursor:pointer;{}">{}</summary>{}{}</details>',
         SOFT,

@@ -19,9 +19,9 @@ from ..requests.sources import is_url
 from ..settings import must_wait
 from ..text import say
 from ..video import PICTURES
-from . import presenter
+from . import showing
 from .card import Card
-from .filling import Filler
+from .cell_variables import Filler
 from .line import Line, parse, with_options_below
 from .notes import note_of
 from .options import help_text
@@ -112,7 +112,7 @@ class _Cell:
             if self.must_wait:
                 run.wait()
                 if self.needs_end:
-                    presenter.final(run, how=self.how, note=self.note, embed=self.embed, handle=self.handle)
+                    showing.final(run, how=self.how, note=self.note, embed=self.embed, handle=self.handle)
         except KieError:
             if self.card is not None:
                 self.card.leave_error_to_cell()
@@ -127,10 +127,10 @@ class _Cell:
             say(f"kie_nb: {text}")
         say_simulator_once()
         if self.asked.quiet:
-            presenter.mark(run)
+            showing.mark(run)
             return
         self.how, self.note, was_final = started.how, note_of(run, started.how), run.is_final
-        self.handle = presenter.present(
+        self.handle = showing.present(
             run, how=self.how, note=self.note, embed=self.embed, is_waited_for=self.must_wait
         )
         self.card = self.handle if isinstance(self.handle, Card) else None

@@ -10,7 +10,7 @@ from PIL import Image
 import kie_nb as kie
 from kie_nb.handles import get_session
 from kie_nb.notebook.card import Card
-from kie_nb.notebook.face import face_of
+from kie_nb.notebook.card_data import card_data_of
 from kie_nb.notebook.video import sent_picture
 from kie_nb.simulator import Fault
 
@@ -27,17 +27,17 @@ def until(condition):
 
 def press(card, **content):
     """What a page sends."""
-    card.widget._handle_custom_msg({"run": card.widget.faces[0]["id"], **content}, [])
+    card.widget._handle_custom_msg({"run": card.widget.runs[0]["id"], **content}, [])
 
 
 def test_a_press_buys_once_for_the_number_that_it_names(simulate):
     """A double click, a second page, and a page that was loaded anew while a cell computed name the same one."""
     simulate()
     card = Card(kie.generate("Waves.", model=TEXT).wait())
-    number = card.widget.faces[0]["offer"]
+    number = card.widget.runs[0]["offer"]
     for _ in range(3):
         press(card, kind="another", number=number)
-    until(lambda: card.widget.faces[0]["offer"] == number + 1)
+    until(lambda: card.widget.runs[0]["offer"] == number + 1)
     press(card, kind="another", number=number)  # it was on its way all the time
     time.sleep(0.3)
     assert len(kie.runs()) == 2
@@ -78,7 +78,7 @@ def test_a_run_that_was_joined_is_not_said_to_cost_nothing_once_it_is_over(simul
     (run,) = kie.runs()
     assert run.state == "unknown"
 
-    assert not any("charge" in text for text, _, _ in face_of(run, how="joined").badges)
+    assert not any("charge" in text for text, _, _ in card_data_of(run, how="joined").badges)
 
 
 def test_a_picture_that_was_altered_is_not_shown_as_the_one_that_was_sent(simulate, cat, tmp_path):

@@ -17,7 +17,7 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.handles import get_session
 from kie_nb.notebook.panel import Panel
-from kie_nb.notebook.panel.filling import draft_of, draft_of_video
+from kie_nb.notebook.panel.draft_sources import draft_of, draft_of_video
 from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 

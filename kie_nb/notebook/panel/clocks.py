@@ -9,7 +9,7 @@ from ...handles import Run, get_session
 from ...ledger import RunRow, owner
 from ...ledger.states import OPEN, PAUSED, TONES, UNSETTLED, WORDS, State
 from ...wording import Panel
-from ..face import sentence, typical_s
+from ..card_data import sentence, typical_s
 
 
 def whose_is(row: RunRow) -> str:

@@ -35,7 +35,7 @@ from .form import Form
 from .pricing import Priced, check_way, way_of
 from .queue import Queue
 from .run_view import RunView
-from .settling import Settling
+from .settle_box import SettleBox
 from .static import static_page
 from .submission import Submission, submit
 from .view import PanelView
@@ -61,7 +61,7 @@ class Panel:
             self.view, self.callbacks, video=lambda content, name: work(self._fill_from_video, content, name)
         )
         self.run_view = RunView(self.view, self.callbacks)
-        self.settling = Settling(self.callbacks, self._show)
+        self.settling = SettleBox(self.callbacks, self._show)
         self.gallery = Gallery(
             lambda run: work(self._fill_from_run, run),
             lambda words: self.say(words, bad=True),
@@ -121,7 +121,7 @@ class Panel:
         return self
 
     def _fill(self, source: Any, *, keep_seed: bool, use_address: bool = False) -> None:
-        from .filling import draft_of
+        from .draft_sources import draft_of
 
         draft = draft_of(source)
         draft.is_found &= not use_address
@@ -263,7 +263,7 @@ class Panel:
 
     def _buy_another(self, run_id: str, offer: Priced) -> None:
         """The request of a run with another seed, for the price that stands on that button."""
-        from .filling import draft_of
+        from .draft_sources import draft_of
 
         current = settings_.current()
         check_way(offer.way, way_of(current))
@@ -309,7 +309,7 @@ class Panel:
         self.callbacks.soon(self.queue.look)
 
     def _fill_from_video(self, content: bytes, name: str) -> None:
-        from .filling import draft_of_video
+        from .draft_sources import draft_of_video
 
         draft = draft_of_video(content, name)
         self.form.show(draft, keep_seed=True)

@@ -12,7 +12,7 @@ from ...text import visible_in
 from ...video import read_media
 from ...wording import Panel as Words
 from .. import page
-from ..face import ratio_of, sentence
+from ..card_data import ratio_of, sentence
 from ..gallery import media
 from ..run_cell import cell_of, promise_of
 from ..video import make_assets, sent_picture

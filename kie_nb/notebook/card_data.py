@@ -1,4 +1,4 @@
-"""`Face`, the content of a run's card as plain data: the live card draws it in the browser, `run_page` as HTML for a saved notebook."""
+"""`CardData`, the content of a run's card as plain data: the live card draws it in the browser, `run_page` as HTML for a saved notebook."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Lines = Callable[[KieError], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Face:
+class CardData:
     """One run as a card shows it.
 
     Attributes:
@@ -68,7 +68,7 @@ class Face:
         return found
 
 
-def face_of(
+def card_data_of(
     run: Run,
     *,
     how: str = "",
@@ -77,7 +77,7 @@ def face_of(
     with_error: bool = True,
     ratio: float | None = None,
     lines_of: Lines = KieError.lines,
-) -> Face:
+) -> CardData:
     """What there is to say of *run* now.
 
     Args:
@@ -92,7 +92,7 @@ def face_of(
     took = run.duration_s if is_made and run.duration_s is not None else None
     remarks = run.remarks if is_made else (run.name_remark, "" if run.is_final else run.trouble)
     notes = (note, *remarks, page.price_remark(run))
-    return Face(
+    return CardData(
         id=run.id,
         word=sentence(word),
         tone=tone,

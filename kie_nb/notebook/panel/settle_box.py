@@ -14,8 +14,8 @@ from ...handles import Run
 from ...ledger.states import UNSETTLED, State
 from ...markup import ROOT, html
 from ...wording import Panel as Words
-from .. import settlement
-from ..settlement import Answer
+from .. import ways_out
+from ..ways_out import Answer
 from .callbacks import Callbacks
 from .widgets import column, row, show
 
@@ -23,7 +23,7 @@ LABEL = {"description_width": "60px"}
 SAID = {State.WRITTEN_OFF: "it is written off"}
 
 
-class Settling:
+class SettleBox:
     """Opens for one run at a time.
 
     Args:
@@ -50,14 +50,14 @@ class Settling:
             self._button(
                 Words.USE_THIS_TASK,
                 "take this task as the one that the run made",
-                lambda run: work(settlement.adopt, self, run, self.task.value),
+                lambda run: work(ways_out.adopt, self, run, self.task.value),
             ),
             self._button(
                 Words.SEND_AGAIN,
                 "asks first: the first try may be billed",
-                lambda run: work(settlement.resend, self, run),
+                lambda run: work(ways_out.resend, self, run),
             ),
-            self._button("Write off…", "give the run up", lambda run: settlement.write_off(self, run)),
+            self._button("Write off…", "give the run up", lambda run: ways_out.write_off(self, run)),
             callbacks.button("Close", "leave it as it is", self.close),
         )
         self.question = kit.HTML()

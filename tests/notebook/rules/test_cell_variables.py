@@ -3,7 +3,7 @@
 import pytest
 
 from kie_nb.errors import InvalidRequest
-from kie_nb.notebook.filling import Filler
+from kie_nb.notebook.cell_variables import Filler
 from kie_nb.notebook.line import parse
 
 ODD = 'a "quoted" cat\'s -- tail, {x} \\ 猫'
