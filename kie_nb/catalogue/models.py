@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from ..bounds import MAX_SECONDS
+from .media import MB, PICTURES, Slot
 
 
 class ModelInput(BaseModel):
@@ -22,7 +23,8 @@ class ModelInput(BaseModel):
 
     model_id: ClassVar[str]
     model_title: ClassVar[str]
-    image_field: ClassVar[str | None] = None
+    slots: ClassVar[tuple[Slot, ...]] = ()
+    image_field: ClassVar[str | None] = None  # of the role `image`
     credits_per_second: ClassVar[dict[str, float]] = {}
     prices_as_of: ClassVar[str] = ""
     typical_s: ClassVar[float | None] = None  # how long a task takes at work, about
@@ -108,6 +110,9 @@ class Wan25ImageToVideo(_Wan25):
     model_id: ClassVar[str] = "wan/2-5-image-to-video"
     model_title: ClassVar[str] = "Wan 2.5 image to video"
     image_field: ClassVar[str | None] = "image_url"
+    slots: ClassVar[tuple[Slot, ...]] = (
+        Slot(role="image", field="image_url", least=1, mimes=PICTURES, max_bytes=10 * MB),
+    )
 
     image_url: str | None = Field(
         None,

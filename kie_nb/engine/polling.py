@@ -111,10 +111,8 @@ class Polling(Step):
                 changes["credits"] = record.credits
         if state is State.FAIL:
             error = failure(record, is_simulated=self.run.service == "simulator")
-            if "fetch" in record.fail_message.lower() and self.run.request.image is not None:
-                # Perhaps the upload is gone at the service: the next run uploads anew.
-                sha256 = self.run.request.image.sha256
-                await self.db(self.ledger.forget_upload, self.channel.account, sha256)
+            if "fetch" in record.fail_message.lower():
+                await self._forget_uploads()
             await self.end(State.FAIL, error, **changes)
             if self.run.state is not State.FAIL:
                 raise OwnershipLost
@@ -126,6 +124,11 @@ class Polling(Step):
         if state is not before or changes:
             evidence = {"service": record.state} if state is not before else None
             await self.move_until_written(state, evidence=evidence, **changes)
+
+    async def _forget_uploads(self) -> None:
+        """Perhaps one is gone at the service: the next run uploads anew."""
+        for _role, one in self.run.request.all_media:
+            await self.db(self.ledger.forget_upload, self.channel.account, one.sha256)
 
     def _ended(self, record: TaskRecord) -> str | None:
         """The service's word for when it ended; None where its clock and ours cannot both be right: the link's life is counted from it."""

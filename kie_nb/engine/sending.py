@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+from collections.abc import Mapping
 
-from ..catalogue import ImageIdentity, Request
+from ..catalogue import ImageIdentity, Request, noun_of
 from ..errors import (
     NOTHING,
     KieError,
@@ -34,7 +35,7 @@ UPLOAD_LIFE = dt.timedelta(hours=20)  # the docs say 24 h and 3 days; assume les
 
 
 class Sending(Step):
-    """Uploads the picture, waits for the right to send, and sends once."""
+    """Uploads the media, waits for the right to send, and sends once."""
 
     async def send(self) -> None:
         """Send the run, or end it as not sent, refused or unknown and raise that; OwnershipLost if somebody else sends it, or it was cancelled."""
@@ -46,12 +47,12 @@ class Sending(Step):
         )
         try:
             await self.channel.client()  # one that cannot be opened is not tried again
-            image_url = await self._image_url(to_send)
+            addresses = await self._addresses(to_send)
             balance = await counting
             tries, refusals = iter(self.timing.connect_pauses_s), iter(range(RATE_TRIES))
             while True:
                 try:
-                    return await self._send_once(to_send.request, image_url, balance)
+                    return await self._send_once(to_send.request, addresses, balance)
                 except RateLimited:
                     if next(refusals, None) is None:
                         raise
@@ -92,7 +93,11 @@ class Sending(Step):
                 evidence = {"balance_after": reading.to_json()}
                 await self.move(State.UNKNOWN, evidence=evidence, balance_after=reading.credits)
 
-    async def _send_once(self, request: Request, image_url: str | None, balance: Reading | None) -> None:
+    async def _send_once(
+        self, request: Request, addresses: Mapping[str, str], balance: Reading | None
+    ) -> None:
+        image = request.image
+        inputs = request.wire_input(addresses[image.sha256] if image else None, addresses)
         client = await self.channel.client()
         began = elapsed_s()
         async with self.channel.permission(self.ledger, self.run.id, balance) as row:
@@ -105,7 +110,6 @@ class Sending(Step):
             if is_late and not await self.db(self.ledger.renew, [self.run.id], owner.me()):
                 raise OwnershipLost
             try:
-                inputs = request.wire_input(image_url)
                 task_id = await client.create(
                     request.model, inputs, call_back_url=request.call_back_url, patience_s=0
                 )
@@ -148,15 +152,21 @@ class Sending(Step):
         have = f"; the balance is {balance.credits:g}" if balance else ""
         return f"{need}{have}." if need else ""
 
-    async def _image_url(self, to_send: ToSend) -> str | None:
-        """The address of the picture at the service; uploaded once per content."""
-        image, content = to_send.request.image, to_send.content
-        if image is None or (image.url and content is None):
-            return image.url if image else None
-        if content is None:  # without its picture the create would be billed, and for another video
-            raise NotSent(f"The picture {image.label} is missing.", hint="run the cell again")
-        async with self.channel.uploading(image.sha256):
-            return await self._uploaded(image, content)
+    async def _addresses(self, to_send: ToSend) -> dict[str, str]:
+        """Where each medium is for the service, by its sha256; uploaded once per content."""
+        found: dict[str, str] = {}
+        for _role, one in to_send.request.all_media:
+            content = to_send.contents.get(one.sha256)
+            if one.sha256 in found:
+                continue
+            if content is not None:
+                async with self.channel.uploading(one.sha256):
+                    found[one.sha256] = await self._uploaded(one, content)
+            elif one.url:
+                found[one.sha256] = one.url
+            else:  # without it the create would be billed, and for another video
+                raise NotSent(f"The file {one.label} is missing.", hint="run the cell again")
+        return found
 
     async def _uploaded(self, image: ImageIdentity, content: bytes) -> str:
         known = await self.db(self.ledger.find_upload, self.channel.account, image.sha256)
@@ -173,7 +183,8 @@ class Sending(Step):
             except (ServiceTrouble, RateLimited) as exc:
                 if pause is None:
                     raise NotSent(
-                        f"The picture could not be uploaded: {exc.message}", hint="run the cell again"
+                        f"The {noun_of(image)} could not be uploaded: {exc.message}",
+                        hint="run the cell again",
                     ) from exc
                 self.say(f"{exc.message} Uploading again.")
                 await asyncio.sleep(self.timing.rate_pause_s if isinstance(exc, RateLimited) else pause)

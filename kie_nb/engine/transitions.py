@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class ToSend:
     """A checked request from this process. The ledger's copy is never sent: the file may come from anybody."""
 
     request: Request
-    content: bytes | None  # the picture, where it is to be uploaded
+    contents: Mapping[str, bytes]  # of the media that are to be uploaded, by sha256
     channel: Channel
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..catalogue import Estimate, ImageIdentity
+from ..catalogue import Estimate, ImageIdentity, noun_of
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.transitions import ToSend
@@ -18,7 +18,6 @@ from ..errors import (
     AuthError,
     BadImage,
     BudgetExceeded,
-    InvalidRequest,
     KieError,
     LedgerError,
     NotSent,
@@ -36,6 +35,7 @@ from ..requests import image_urls, provenance
 from ..requests.images import Picture, read_picture
 from ..requests.prepare import Prepared, build, check, check_number, new_run
 from ..requests.sources import is_url, unwrapped
+from .gathering import Gathering
 from .run import Run
 
 if TYPE_CHECKING:
@@ -47,32 +47,17 @@ if TYPE_CHECKING:
 def prepare(
     workspace: Workspace, prompt: str | None, asked: dict[str, Any], current: settings_.Settings | None = None
 ) -> Prepared:
-    """Check *asked*, read its picture, and draw a seed where none was given; nothing is sent or written."""
+    """Check *asked*, read its media, and draw a seed where none was given; nothing is sent or written."""
     current = current or settings_.current()
     channel, ledger = workspace.channel(current), workspace.ledger(current.home)
-    source = unwrapped(asked.pop("image", None))
-    how = {name: asked.pop(name, False) for name in ("fit", "keep_metadata")}
-    check = asked.pop("check_image", True)
     asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
-    if is_url(source):
-        for recorded in image_urls.recorded_pictures(str(source), ledger, channel=channel):
-            prepared = build(dict(asked), recorded, channel, current.home)
-            if ledger.standing(new_run(prepared)) is not None:
-                return prepared
-        picture, warnings = image_urls.picture_at(str(source), ledger, channel=channel, check=check)
-        return build(asked, picture, channel, current.home, warnings)
-    if isinstance(source, Record):
-        hint = "pass a frame of it, or the address of a picture"
-        raise InvalidRequest("A run is a video, not a picture.", hint=hint)
-    if source is None:
-        return build(asked, None, channel, current.home)
-    picture = source if isinstance(source, Picture) else read_picture(source, **how)
-    if picture.as_given is not None:  # a run that was made with the file as it is stands for it
-        former = replace(picture, identity=picture.as_given)
-        prepared = build(dict(asked), former, channel, current.home)
+    gathered = Gathering(asked, channel, ledger)
+    for media in gathered.before():
+        prepared = build(dict(asked), media, channel, current.home)
         if ledger.standing(new_run(prepared)) is not None:
             return prepared
-    return build(asked, picture, channel, current.home, picture.remarks)
+    media, warnings = gathered.now()
+    return build(asked, media, channel, current.home, warnings)
 
 
 def picture_of_all(
@@ -113,25 +98,17 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
         LedgerError: the ledger has another request in its place.
     """
     # A callback's address is the user's own word each time: a record may be a stranger's.
-    request, content = replace(run.request, call_back_url=None), None
+    request, contents = replace(run.request, call_back_url=None), dict[str, bytes]()
     if request.fingerprint(channel.identity) != run.row.fingerprint:
         raise LedgerError(
             f"The request of run {run.id[:8]} in the ledger is not the one that was sent; nothing was sent.",
             hint="run its cell, which says what is asked",
             charged=NOTHING,
         )
-    image = request.image
-    if image is not None:
-        image_urls.check_unchanged(image, channel=channel)
-    if image is not None and image.url is None:
-        files, hint = run.ledger.files, "run the cell with --fresh"
-        kept = files.find_input(image.sha256)
-        if kept is None:
-            words = f"The picture {image.label} is no longer in {shown_path(files.inputs)}."
-            raise BadImage(words, hint=hint)
-        content = read_plain(kept)
-        if hashlib.sha256(content).hexdigest() != image.sha256:  # paid for, and not what was asked
-            raise BadImage(f"{kept.name} is no longer the picture {image.label} that was sent.", hint=hint)
+    for _role, one in request.all_media:
+        image_urls.check_unchanged(one, channel=channel)
+        if one.url is None:
+            contents[one.sha256] = _kept_content(run, one)
     drawn, experiment = run.row.seed_drawn, run.row.experiment
     if replicate is not None:
         request, drawn = replace(request, replicate=replicate), False
@@ -139,11 +116,23 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
         request=request,
         channel=channel,
         home=run.ledger.home,
-        content=content,
+        contents=contents,
         seed_drawn=drawn,
         experiment=experiment,
         origin=provenance.here(),
     )
+
+
+def _kept_content(run: Record, one: ImageIdentity) -> bytes:
+    files, hint = run.ledger.files, "run the cell with --fresh"
+    kept, noun = files.find_input(one.sha256), noun_of(one)
+    if kept is None:
+        words = f"The {noun} {one.label} is no longer in {shown_path(files.inputs)}."
+        raise BadImage(words, hint=hint)
+    content = read_plain(kept)
+    if hashlib.sha256(content).hexdigest() != one.sha256:  # paid for, and not what was asked
+        raise BadImage(f"{kept.name} is no longer the {noun} {one.label} that was sent.", hint=hint)
+    return content
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,18 +180,19 @@ def intend(
     What refuses it (`BudgetExceeded`, `AuthError`, `InvalidRequest`, `NotSent`) does so before anything is written.
     """
     check_number(max_credits)
-    image, new = prepared.request.image, new_run(prepared)
+    new = new_run(prepared)
     ledger = handles.ledger(prepared.home)
     if fresh or ledger.standing(new) is None:
         if handles.dispatcher.is_ending:
             raise NotSent("This process is shutting down and sends nothing more.", hint="run it again")
-        # What needs a key, money or the picture on disk is checked before the intent is recorded, not after.
+        # What needs a key, money or its media on disk is checked before the intent is recorded, not after.
         check(prepared, max_credits)
         ledger.files.check_folders()
-        if image is not None:
-            if prepared.content is not None:
-                ledger.files.keep_input(prepared.content, image.sha256, image.mime, image.label)
-            image_urls.remember(image, ledger)
+        for _role, one in prepared.request.all_media:
+            content = prepared.contents.get(one.sha256)
+            if content is not None:
+                ledger.files.keep_input(content, one.sha256, one.mime, one.label)
+            image_urls.remember(one, ledger)
     row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, cell_terms=cell_terms)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):
         prepared.origin.tell_later(ledger, row.id)
@@ -211,7 +201,7 @@ def intend(
 
 def to_send(handles: Handles, prepared: Prepared) -> ToSend:
     """What is sent of it."""
-    return ToSend(prepared.request, prepared.content, handles.channel(prepared.channel.settings))
+    return ToSend(prepared.request, prepared.contents, handles.channel(prepared.channel.settings))
 
 
 def look(
@@ -224,10 +214,14 @@ def look(
     same = [] if drawn else ledger.same_request(fingerprint=prepared.fingerprint)
     others = [row for row in family if drawn or row.fingerprint != prepared.fingerprint]
     row = None if fresh else standing(handles, prepared)
-    address = image.url if image is not None else None
-    if image is not None and prepared.content is not None:
-        address = f"<uploaded: {image.label}, sha256 {image.sha256[:12]}…>"
-    body: dict[str, Any] = {"model": request.model, "input": request.wire_input(address)}
+    addresses = {
+        one.sha256: f"<uploaded: {one.label}, sha256 {one.sha256[:12]}…>"
+        if one.sha256 in prepared.contents
+        else str(one.url)
+        for _role, one in request.all_media
+    }
+    wire = request.wire_input(addresses[image.sha256] if image else None, addresses)
+    body: dict[str, Any] = {"model": request.model, "input": wire}
     if request.call_back_url:
         body["callBackUrl"] = request.call_back_url
     return DryRun(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from ..catalogue import describe, find, known_models, nearest_of
+from ..catalogue.building import mistakes_in, together
 from ..catalogue.models import DEFAULT_MODEL
-from ..catalogue.request import mistakes_in, together
 from ..errors import InvalidRequest
 from ..settings import Embed
 from .cell_variables import Filler

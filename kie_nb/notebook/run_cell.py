@@ -35,7 +35,7 @@ def standing_row(request: Request) -> RunRow | None:
     channel = session.channel(current)
     return standing(
         session,
-        Prepared(request=request, channel=channel, home=current.home, content=None, seed_drawn=False),
+        Prepared(request=request, channel=channel, home=current.home, contents={}, seed_drawn=False),
     )
 
 

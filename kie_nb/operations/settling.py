@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
+from ..catalogue import ImageIdentity, Request
 from ..engine.record import Record
 from ..errors import InvalidRequest, OutcomeUnknown
 from ..ledger import owner
@@ -19,7 +20,6 @@ from ..settings import LOGS
 from .evidence import need_unsettled, nothing_to_settle
 
 if TYPE_CHECKING:
-    from ..engine.record import Record
     from ..engine.supervisor import Supervisor
     from ..engine.workspace import Workspace
 
@@ -61,9 +61,10 @@ def compare(run: Record, record: TaskRecord) -> Comparison:
     if asked.seed is not None:
         seed = theirs.get("seed")
         parts.append(("seed", bool(theirs), str(seed) == str(asked.seed), f"its seed is {seed}"))
-    if asked.image is not None and asked.image_field:
-        is_same = _is_picture(run, str(theirs.get(asked.image_field) or ""))
-        parts.append(("picture", bool(theirs), is_same, "its picture is another one"))
+    for name, given in _media_by_field(asked).items():
+        is_same = _are_these(given, theirs.get(name))
+        word = "picture" if len(given) == 1 and name == asked.image_field else name
+        parts.append((word, bool(theirs), is_same, f"its {word} is another one"))
     for name, value in asked.inputs.items():
         if name != "prompt" and name in theirs:
             is_same = str(theirs[name]).lower() == str(value).lower()
@@ -85,14 +86,28 @@ def compare(run: Record, record: TaskRecord) -> Comparison:
 def not_asked(run: Record, record: TaskRecord) -> list[str]:
     """What the task was asked beyond what *run* asks; a service may also fill in defaults of its own."""
     asked, theirs = run.request, (record.param or {}).get("input", {})
-    known = {*asked.inputs, "seed", asked.image_field}
+    known = {*asked.inputs, "seed", *_media_by_field(asked)}
     return [name for name, value in theirs.items() if name not in known and value is not None]
 
 
-def _is_picture(run: Record, address: str) -> bool:
-    """Whether *address* is that of the run's picture: its own, or an upload whose name holds its hash."""
-    image: Any = run.request.image
-    return address == image.url if image.url else upload_name(image) in address
+def _media_by_field(asked: Request) -> dict[str, list[ImageIdentity]]:
+    """The media of a request as they are in the fields of the wire."""
+    found: dict[str, list[ImageIdentity]] = {}
+    for slot in asked.slots:
+        given = [one for role, one in asked.all_media if role == slot.role]
+        if given:
+            found.setdefault(slot.field, []).extend(given)
+    return found
+
+
+def _are_these(media: list[ImageIdentity], value: Any) -> bool:
+    """Whether *value*, an address or several, names just *media*: by their addresses, or by uploads whose names hold their hashes."""
+    several = value if isinstance(value, list) else [value]
+    addresses = [one.get("image_url") if isinstance(one, dict) else one for one in several]
+    return len(addresses) == len(media) and all(
+        address == one.url if one.url else upload_name(one) in str(address or "")
+        for one, address in zip(media, addresses, strict=True)
+    )
 
 
 def _listed(names: tuple[str, ...]) -> str:

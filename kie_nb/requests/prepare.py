@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from .. import settings as settings_
 from ..bounds import as_scalar
-from ..catalogue import SEED_MAX, Estimate, Request, build_request
+from ..catalogue import SEED_MAX, Estimate, MediaIdentity, Request, Role, build_request, media_of
 from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger import NewRun, owner
 from ..service import Patience
@@ -41,7 +42,7 @@ class Prepared:
     request: Request
     channel: Way
     home: Path
-    content: bytes | None
+    contents: Mapping[str, bytes]  # of its media that are to be uploaded, by sha256
     seed_drawn: bool
     warnings: tuple[str, ...] = field(default=())
     experiment: str | None = None
@@ -54,20 +55,37 @@ class Prepared:
 
 
 def build(
-    asked: dict[str, Any], picture: Picture | None, channel: Way, home: Path, warnings: tuple[str, ...] = ()
+    asked: dict[str, Any],
+    media: Mapping[Role, Sequence[Picture]],
+    channel: Way,
+    home: Path,
+    warnings: tuple[str, ...] = (),
 ) -> Prepared:
-    """The request that *asked* and *picture* make; InvalidRequest if it cannot be sent as it is."""
+    """The request that *asked* and *media* make; InvalidRequest if it cannot be sent as it is."""
     replicate, experiment = asked.pop("replicate", 0), asked.pop("experiment", None)
     asked = {name: as_scalar(value) for name, value in asked.items()}
-    request = build_request(image=picture.identity if picture else None, **asked)
+    others: dict[Role, list[MediaIdentity]] = {
+        role: [media_of(one.identity) for one in given] for role, given in media.items() if role != "image"
+    }
+    pictures = media.get("image", ())
+    if len(pictures) > 1:
+        raise InvalidRequest(
+            "image is one picture.", hint="more of them are reference=[...], where a model takes it"
+        )
+    request = build_request(image=pictures[0].identity if pictures else None, media=others, **asked)
     if replicate:
         request = replace(request, replicate=replicate)
     seed_drawn = request.seed is None and request.takes_seed
     if seed_drawn:
         request = request.with_seed(secrets.randbelow(SEED_MAX + 1))
-    content = picture.content if picture else None
+    contents = {
+        one.identity.sha256: one.content
+        for given in media.values()
+        for one in given
+        if one.content is not None
+    }
     way: dict[str, Any] = {"channel": channel, "home": home, "warnings": warnings, "experiment": experiment}
-    return Prepared(request=request, content=content, seed_drawn=seed_drawn, **way)
+    return Prepared(request=request, contents=contents, seed_drawn=seed_drawn, **way)
 
 
 def new_run(prepared: Prepared) -> NewRun:
