@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import warnings
 from collections.abc import Coroutine, Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import frontend
 from . import settings as settings_
 from .engine import run_coroutine
-from .errors import InvalidRequest
 from .handles import Run, get_session
 from .notice import say_simulator_once
 
@@ -176,17 +176,7 @@ def budget(credits: float | EllipsisType | None = ..., *, per: str | None = None
     Raises:
         InvalidRequest: for a value that is not one of these.
     """
-    from .ledger.money import SCOPES
-
-    if per is not None and per not in SCOPES:
-        raise InvalidRequest(f"Budget per {per!r}: use {', '.join(SCOPES)}.", charged="")
-    session = get_session()
-    if not isinstance(credits, EllipsisType):
-        if credits is not None and not settings_.is_amount(credits):
-            raise InvalidRequest(f"Budget of {credits!r}: use a number above 0, or None.", charged="")
-        for scope in SCOPES if per is None and credits is None else (per or "notebook",):
-            session.here.set_limit(scope, credits)
-    return session.here.limits()
+    return get_session().budget(credits, per)
 
 
 def get(run_id: str) -> Run:
@@ -291,6 +281,22 @@ def wall(runs: Iterable[Run | str], *, rows: Names = None, cols: Names = None) -
     return wall_of([run if isinstance(run, Run) else get(run) for run in given], rows=rows, cols=cols)
 
 
+def join(clips: Iterable[Run | str | os.PathLike[str]], path: str | os.PathLike[str] | None = None) -> Run:
+    """Make one film of several clips, each frame shown once; the same clips again give the film there is. Nothing is bought.
+
+    It is copied where the clips agree, else drawn anew in the size of the largest, and kept and found as a run's video is.
+
+    Args:
+        clips: Runs, which are waited for, or the paths of any videos, in their order.
+        path: Where a copy of the film goes, an MP4; only a film of before is replaced there.
+
+    Raises:
+        InvalidRequest: one of them is no video, or something else is at *path*.
+        KieError: as `Run.wait` says; LedgerError: the film cannot be kept.
+    """
+    return get_session().join([clips] if isinstance(clips, Run | str | os.PathLike) else list(clips), path)
+
+
 def export(folder: str | os.PathLike[str], runs: Iterable[Run | str] | None = None) -> Exported:
     """Copy runs with their videos, pictures and history into *folder*, which opens in a browser and can be imported elsewhere.
 
@@ -377,20 +383,10 @@ def configure(
     Raises:
         InvalidRequest: for a value that is not one of these; nothing is changed then.
     """
-    given = {
-        "service": service,
-        "home": home,
-        "wait": wait,
-        "embed": embed,
-        "max_credits": max_credits,
-        "creates_per_window": creates_per_window,
-        "simulator_speed": simulator_speed,
-    }
+    given = dict(locals())
     settings_.configure(**{name: value for name, value in given.items() if value is not ...})
 
 
-def _warn(warnings: tuple[str, ...]) -> None:
-    import warnings as warnings_
-
-    for text in warnings:
-        warnings_.warn(text, stacklevel=3)
+def _warn(told: tuple[str, ...]) -> None:
+    for text in told:
+        warnings.warn(text, stacklevel=3)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..catalogue import Estimate, Request
-from ..ledger import Ledger, RunRow, files_made
+from ..ledger import FILM, Ledger, RunRow, files_made
 from ..ledger.schema import moment
 from ..ledger.states import FINAL, State
 from ..requests import provenance
@@ -76,6 +76,11 @@ class Record:
     def is_final(self) -> bool:
         """Whether nothing will change any more."""
         return self.state in FINAL
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it was joined here of other videos, and never asked for at a service."""
+        return self.row.model == FILM
 
     @property
     def video(self) -> Path | None:

@@ -96,6 +96,8 @@ class Supervisor:
         """
         with self.begin_lock:
             run, how = Record(run.row, run.ledger), "joined"
+            if run.is_film:
+                return "shown"  # there is no task to fetch it from
             if run.state is State.FETCHED and not run.is_here and not is_elsewhere(run):
                 run, how = self._reopen(run, State.SUCCESS, "its file is gone"), "fetched again"
             elif run.state is State.LOST and look_again:
@@ -228,7 +230,8 @@ class Supervisor:
 
 def is_elsewhere(run: Record) -> bool:
     """Whether another machine of the team has fetched the video, and this home has not."""
-    return run.state is State.FETCHED and run.ledger.database.is_shared and not run.is_here
+    is_shared = run.ledger.database.is_shared and not run.is_film
+    return run.state is State.FETCHED and is_shared and not run.is_here
 
 
 def finish_sending(supervisor: Supervisor) -> None:

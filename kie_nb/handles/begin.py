@@ -18,6 +18,7 @@ from ..errors import (
     AuthError,
     BadImage,
     BudgetExceeded,
+    InvalidRequest,
     KieError,
     LedgerError,
     NotSent,
@@ -98,6 +99,9 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
         LedgerError: the ledger has another request in its place.
     """
     # A callback's address is the user's own word each time: a record may be a stranger's.
+    if run.is_film:
+        words = f"{run.label} is a film that was joined here: nobody can be asked for it again."
+        raise InvalidRequest(words, hint="kie.join joins its clips again, and buys nothing")
     request, contents = replace(run.request, call_back_url=None), dict[str, bytes]()
     if request.fingerprint(channel.identity) != run.row.fingerprint:
         raise LedgerError(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import copyreg
+import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import EllipsisType
 from typing import Any
 
 from .. import settings as settings_
@@ -19,12 +21,12 @@ from ..engine.dispatcher import Executor, Threads, dispatcher
 from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
 from ..engine.transitions import ToSend, cancel_unsent, error_of
-from ..errors import KieError, LedgerError
+from ..errors import InvalidRequest, KieError, LedgerError
 from ..home import LEDGER
 from ..ledger import RunRow
-from ..ledger.money import CellTerms
+from ..ledger.money import SCOPES, CellTerms
 from ..ledger.states import OPEN, UNSETTLED, State
-from ..operations import settling
+from ..operations import films, settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
 from ..text import in_line
@@ -170,6 +172,14 @@ class Session(Handles):
         asked = replace(prepared, request=request, seed_drawn=False, experiment=None, origin=origin)
         return self.begin(asked)[0]
 
+    def join(self, clips: Sequence[Run | str | os.PathLike[str]], path: str | os.PathLike[str] | None) -> Run:
+        """The film of *clips*, whose runs are waited for; with a *path* copied there too."""
+        for clip in clips:
+            if isinstance(clip, Run):
+                clip.wait()
+        target = None if path is None else Path(path).expanduser()
+        return self.handle_of(films.join(self, clips, target))
+
     # --- looking -----------------------------------------------------------------------------------------------
 
     def resume(self) -> list[Run]:
@@ -206,6 +216,17 @@ class Session(Handles):
         """Find the run of unknown outcome that made *task*, by all that was asked, and fetch its video."""
         task_id, record, words = settling.settle(self.supervisor, task)
         return Settled(task_id=task_id, run=self.handle_of(record) if record else None, words=words)
+
+    def budget(self, amount: float | EllipsisType | None, per: str | None) -> dict[str, float]:
+        """Set or clear a limit of the current home, see `kie_nb.budget`; gives those that are set."""
+        if per is not None and per not in SCOPES:
+            raise InvalidRequest(f"Budget per {per!r}: use {', '.join(SCOPES)}.", charged="")
+        if not isinstance(amount, EllipsisType):
+            if amount is not None and not settings_.is_amount(amount):
+                raise InvalidRequest(f"Budget of {amount!r}: use a number above 0, or None.", charged="")
+            for scope in SCOPES if per is None and amount is None else (per or "notebook",):
+                self.here.set_limit(scope, amount)
+        return self.here.limits()
 
     def credits(self) -> float:
         """The balance at the current service, in credits."""

@@ -6,10 +6,11 @@ from .experiments import Experiments, Standing
 from .files import Files, input_name, is_picture
 from .grants import Grant, GrantStore, SendDecision
 from .reading import UnreadableRun
-from .rows import KeptFile, NewRun, RunRow, files_made, with_kept
+from .rows import FILM, KeptFile, NewRun, RunRow, files_made, with_kept
 from .runs import Ledger
 
 __all__ = [
+    "FILM",
     "Database",
     "Experiments",
     "Files",

@@ -19,6 +19,7 @@ from ..errors import NOTHING, BudgetExceeded, LedgerError
 from ..tables import counted
 from .database import Database
 from .reading import other_row
+from .rows import FILM
 from .schema import IMPORTED, budget, now_in, run, within
 from .states import OPEN, UNSETTLED, State
 
@@ -94,6 +95,7 @@ _COLUMNS = (
     _sum(AT_RISK, _ESTIMATE).label("at_risk"),
     _count((*UNDER_WAY, *AT_RISK, *BILLED), _LISTED, _REPORTED).label("unpriced"),
 )
+_IS_BOUGHT = run.c.model != FILM
 _KEYS: dict[str, Any] = {
     "notebook": run.c.notebook,
     "experiment": run.c.experiment,
@@ -133,7 +135,12 @@ class Budgets:
 
     def reported(self, service: str) -> list[tuple[Request, float]]:
         """The requests whose videos were made here and whose cost was reported, each with that cost."""
-        known = (run.c.service == service, run.c.state.in_(("success", "fetched")), _REPORTED.is_not(None))
+        known = (
+            run.c.service == service,
+            _IS_BOUGHT,
+            run.c.state.in_(("success", "fetched")),
+            _REPORTED.is_not(None),
+        )
         query = sa.select(run.c.request, run.c.credits).where(*known, run.c.account != IMPORTED)
         costs = []
         with self._db.read() as db:
@@ -148,13 +155,13 @@ class Budgets:
         counts = (sa.func.count().label("runs"), sa.func.count(_REPORTED).label("told"))
         query = sa.select(run.c.service, run.c.state, credits_, *counts)
         with self._db.read() as db:
-            found = db.execute(query.group_by(run.c.service, run.c.state)).mappings()
+            found = db.execute(query.where(_IS_BOUGHT).group_by(run.c.service, run.c.state)).mappings()
             return [Count(**entry) for entry in found if entry["state"] in set(State)]
 
     def totals(self, service: str, by: str) -> list[tuple[str, Figures]]:
         """The figures of each day, notebook, experiment or model; the newest, or the dearest, first."""
         key = _KEYS[by].label("key")
-        query = sa.select(key, *_COLUMNS).where(run.c.service == service).group_by(key)
+        query = sa.select(key, *_COLUMNS).where(run.c.service == service, _IS_BOUGHT).group_by(key)
         with self._db.read() as db:
             found = [dict(entry) for entry in db.execute(query).mappings()]
         keys = [key if can_be_kept(key := entry.pop("key"), MAX_TEXT) else "" for entry in found]
@@ -163,7 +170,7 @@ class Budgets:
 
 
 def _figures(db: sa.Connection, service: str, scope: str | None, value: str | None) -> Figures:
-    query = sa.select(*_COLUMNS).where(run.c.service == service)
+    query = sa.select(*_COLUMNS).where(run.c.service == service, _IS_BOUGHT)
     if scope is not None:
         query = query.where(_KEYS[scope] == value)
     return Figures(**db.execute(query).mappings().one())

@@ -52,6 +52,9 @@ ErrorColumn = TypedDict(
 )
 
 
+FILM = "kie_nb/film"  # the model of what is joined here: no service made it, and nobody paid for it
+
+
 class GitColumn(TypedDict):
     """The commit of the notebook's folder."""
 
@@ -59,11 +62,26 @@ class GitColumn(TypedDict):
     dirty: Flag
 
 
+class LinkColumn(TypedDict, total=False):
+    """What a run was made of: a clip of a film, or the frame or video of another run."""
+
+    sha256: Sha256  # of the file that was used
+    name: Word  # its name
+    run: Word  # whose it is
+    frame: Whole  # which of its frames
+    role: Word  # what the model took it for
+
+
+Links = Annotated[list[LinkColumn], Field(max_length=1000)]
+
+
 class CellColumns(TypedDict, total=False):
-    """The cell that a run was asked for in, and the commit of its folder."""
+    """The cell that a run was asked for in, the commit of its folder, and what it was made of."""
 
     execution_count: Whole | None
     git: GitColumn | None
+    parts: Links  # of a film, in their order
+    sources: Links
 
 
 class OriginColumn(CellColumns, total=False):

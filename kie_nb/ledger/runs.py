@@ -272,6 +272,12 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         self.publish(after)
         return after
 
+    def note_step(self, run_id: str, evidence: dict[str, Any]) -> None:
+        """Append to the history of a run what was done with it; its state stays."""
+        with self._db.write() as db:
+            if (before := self._get(db, run_id)) is not None:
+                add_step(db, run_id, before.state, before.state, evidence)
+
     def add_origin(self, run_id: str, **facts: Any) -> None:
         """Add to the provenance of a run."""
         with self._db.write() as db:

@@ -153,6 +153,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
     found = [
         ("prompt", run.prompt),
         ("file", ", ".join(file_name(path) for path in run.videos)),
+        ("clips", page.clips_of(run)),
         ("picture", request.image.label if request.image else ""),
         ("model", f"{model.model_title} ({run.model})" if model else run.model),
         ("task", run.task_id),

@@ -13,6 +13,7 @@ from ..handles import Run
 from ..ledger.states import UNSETTLED, State
 from ..markup import ROOT, Html, html
 from ..settings import start_folder
+from ..wording import Card
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 BOX = f"{FONT};border:1px solid rgba(128,128,128,.35);border-radius:6px;padding:10px 12px;margin-top:4px;max-width:854px;box-sizing:border-box"
@@ -30,6 +31,8 @@ def money(amount: float) -> str:
 
 def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
     """What the run cost, or what is known of that; unknown is never 0, and a simulated price is never money."""
+    if run.is_film:
+        return Card.JOINED
     estimate = money(run.estimate.credits) if run.estimate else ""
     if run.service == "simulator":
         priced = run.estimate
@@ -47,6 +50,13 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
     return f"about {estimate}" if estimate else "price not known here"
 
 
+def clips_of(run: Run) -> str:
+    """What a film was joined of, in words; "" for another run."""
+    parts = (run.row.origin or {}).get("parts") or ()
+    named = [f"run {part['run'][:8]}" if part.get("run") else str(part.get("name", "")) for part in parts]
+    return ", ".join(name for name in named if name)
+
+
 def facts(run: Run) -> list[tuple[str, str]]:
     """Name and value of what identifies a run."""
     request = run.request
@@ -56,6 +66,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("length", "duration" in inputs and f"{inputs['duration']} s"),
         ("size", "resolution" in inputs and str(inputs["resolution"])),
         ("image", request.image and request.image.label),
+        ("clips", clips_of(run)),
         ("cost", cost(run)),
         ("task", run.task_id and short(run.task_id, SHORT_TASK)),
         ("run", run.id[:8]),

@@ -17,6 +17,8 @@ from .cell_text import cell_text
 
 def cell_of(run: Run) -> str:
     """The text of the cell that asks for the request of *run*; reads the picture's file to be sure of it."""
+    if run.is_film:
+        return _film_cell(run)
     request = run.request
     image = request.image
     if image is None or image.url is not None:
@@ -27,6 +29,13 @@ def cell_of(run: Run) -> str:
     kept = files.find_input(image.sha256)
     name = kept.name if kept is not None else input_name(image.label, image.sha256, image.mime)
     return cell_text(request, picture=f"{shown_path(files.inputs)}/{name}")
+
+
+def _film_cell(film: Run) -> str:
+    """The cell that joins its clips again, and finds the film that there is."""
+    parts = (film.row.origin or {}).get("parts") or ()
+    named = [f'kie.get("{part["run"][:8]}")' if part.get("run") else repr(part.get("name")) for part in parts]
+    return f"import kie_nb as kie\n\nkie.join([{', '.join(named)}])"
 
 
 def standing_row(request: Request) -> RunRow | None:
@@ -41,6 +50,8 @@ def standing_row(request: Request) -> RunRow | None:
 
 def promise_of(run: Run) -> str:
     """What running that cell now would do, as a sentence; reads the ledger and sends nothing."""
+    if run.is_film:
+        return "Running it shows this film and spends nothing."
     row, current = standing_row(run.request), settings_.current()
     if row is None:
         price = "asks for a new video, simulated and free"

@@ -112,7 +112,7 @@ def _state(run: Run) -> tuple[str, design.Tone]:
 def cost(run: Run) -> str:
     """What it cost, as short as a table needs it: nothing for a run that was never billed, and never 0 for "unknown"."""
     listed = f"{run.estimate.credits:g}" if run.estimate else "?"
-    if run.service == "simulator":
+    if run.service == "simulator" or run.is_film:
         return Lists.FREE
     if run.credits is not None:
         return f"{run.credits:g} (${run.credits * USD_PER_CREDIT:.2f})"
@@ -140,6 +140,7 @@ def details(run: Run) -> list[tuple[str, object]]:
         ("link until", f"{run.link_until:{MINUTE}} UTC" if run.link_until else ""),
         ("model", run.model),
         ("video", " · ".join(str(each) for each in asked if each)),
+        ("clips", page.clips_of(run)),
         ("picture", request.image.label if request.image else ""),
         ("tags", ", ".join(run.tags)),
         ("note", run.row.note or ""),

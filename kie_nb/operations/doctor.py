@@ -117,7 +117,9 @@ class _Visit:
         if not kind:
             return []
         done, is_mended = "it was only looked at", False
-        if self.mend and kind in {"damaged", "not a video"} and not await self._has_another(run, kept):
+        if run.is_film:
+            done = "join its clips again with kie.join, which buys nothing"
+        elif self.mend and kind in {"damaged", "not a video"} and not await self._has_another(run, kept):
             done = "left as it is: the service has no other"
         elif self.mend:
             done, is_mended = await self._again(run, path, kept.number)

@@ -15,7 +15,7 @@ from ..catalogue import Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..fileops import hash_of
 from ..home import is_sha256
-from ..ledger import Files, input_name
+from ..ledger import FILM, Files, input_name
 from ..paths import shown_path
 from .manifest import plain_json, stored_request
 
@@ -142,6 +142,10 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
 
     Its picture is named by the path *picture*; by default by its URL, or else the hash that tells which it is.
     """
+    if request.model == FILM:
+        clips = request.inputs.get("clips")
+        named = ", ".join(str(one)[:8] for one in clips) if isinstance(clips, list) else ""
+        return f"kie.join([...])  # the clips by their sha256: {named}"
     known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
     inputs = {name: value for name, value in request.inputs.items() if name in known}
     # What is not a field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.

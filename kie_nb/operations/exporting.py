@@ -202,7 +202,9 @@ class _Work:
         if self.owners.setdefault(place, run.id) != run.id:
             place = f"videos/{path.stem}_{run.id[:8]}{path.suffix}"
         part = self._part()
-        if remark := self._work(copy_video, path, part, note_of(run.row, run.request)):
+        if run.is_film:  # its own note names its clips
+            self._work(copy_media, path, part)
+        elif remark := self._work(copy_video, path, part, note_of(run.row, run.request)):
             self.remarks.append((path.name, remark))
         told = {name: getattr(kept, name) for name in ("number", "seconds", "remark")}
         return VideoEntry(**self._place(part, place), original_sha256=sha256, **told)

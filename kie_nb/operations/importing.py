@@ -172,7 +172,7 @@ def _take_in(
     target = files.video(
         prompt=request.prompt,
         seed=request.seed,
-        task_id=str(entry.task_id),
+        task_id=entry.task_id or entry.id,
         number=video.number,
         extension=look.ending,
     )

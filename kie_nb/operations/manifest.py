@@ -21,7 +21,7 @@ from ..catalogue import Request, read_request
 from ..errors import LedgerError
 from ..home import open_file
 from ..ledger.reading import first_wrong
-from ..ledger.rows import CellColumns, Flag, PublicColumns, PublicEvent
+from ..ledger.rows import FILM, CellColumns, Flag, PublicColumns, PublicEvent
 from ..ledger.states import State
 from ..service.media import MAX_BYTES
 
@@ -75,7 +75,7 @@ class RunEntry(PublicColumns):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         is_fetched = self.state == State.FETCHED
-        if (is_fetched and not self.task_id) or (self.videos and not is_fetched):
+        if (is_fetched and not self.task_id and self.model != FILM) or (self.videos and not is_fetched):
             raise ValueError("it has a video that no finished task has made")
         request = read_request(self.request)
         if request.model != self.model or request.seed != self.seed:

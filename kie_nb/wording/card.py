@@ -21,6 +21,7 @@ class Card(Common):
     LONGER = "{elapsed} · longer than usual (about {usual})"
     MADE_IN = "made in {time}"
     PREPARING_VIDEO = "preparing video"
+    JOINED = "free (joined here)"
     SIMULATED_TIP = "Made by the built-in simulator, not by Kie.ai. It costs nothing."
     UNDER_WAY = "Already running · no new charge"
     KEPT = "State as of {at}. {back} shows the latest."

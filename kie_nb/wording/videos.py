@@ -42,6 +42,7 @@ class Gallery(Common):
     SLOW = "The kernel has not answered yet: it may be busy with a cell, or gone."
     NO_PROMPT = "(no prompt)"
     IN_SIMULATOR = "simulated"
+    JOINED = "joined here"
     NOT_REPORTED = "cost not reported"
     NO_FILE = "The file is not on this machine. %kie doctor looks for it."
     NOT_HERE = "not on this machine"

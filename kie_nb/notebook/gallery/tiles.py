@@ -44,6 +44,8 @@ def tile(run: Run) -> dict[str, Any]:
 
 def short_cost(run: Run) -> str:
     """The cost in a word or two; unknown is never 0, and a simulated price is never money."""
+    if run.is_film:
+        return Gallery.JOINED
     if run.service == "simulator":
         return Gallery.IN_SIMULATOR
     return Gallery.NOT_REPORTED if run.credits is None else f"{run.credits:g} credits"
