@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import frontend
 from . import settings as settings_
+from .bounds import as_scalar
 from .engine import run_coroutine
 from .handles import Run, get_session
 from .notice import say_simulator_once
@@ -127,6 +128,7 @@ def runs(
     from .ledger.states import state_of
     from .notebook.run_list import RunList
 
+    rating, seed, limit = map(as_scalar, (rating, seed, limit))
     states = None if state is None else {state} if isinstance(state, str) else set(state)
     check_numbers(rating=rating, seed=seed, limit=limit)
     session = get_session()

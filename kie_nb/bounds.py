@@ -32,6 +32,21 @@ def is_missing(value: Any) -> bool:
     return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}
 
 
+def as_plain(value: Any) -> Any:
+    """The same of *value* and of all that is in it; a row of numpy or pandas as a list."""
+    if isinstance(value, dict):
+        return {name: as_plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(inner) for inner in value]
+    is_row = getattr(value, "ndim", None) == 1 and hasattr(value, "tolist")
+    return as_plain(value.tolist()) if is_row else as_scalar(value)
+
+
+def as_whole(value: Any) -> Any:
+    """A number without a fraction as a whole one, as a row of a table has it whose other numbers have fractions."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def can_be_kept(text: Any, most: int) -> bool:
     """Whether *text* can be stored in the ledger and in every export."""
     try:

@@ -90,6 +90,9 @@ def configure(**changes: Any) -> None:
 
     InvalidRequest for a name or a value that cannot be meant; nothing is changed then.
     """
+    from .bounds import as_scalar  # with pydantic, which no start needs
+
+    changes = {name: as_scalar(value) for name, value in changes.items()}
     for name, value in changes.items():
         if name not in _SETTABLE:
             hint = f"settings are: {', '.join(_SETTABLE)}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..bounds import as_plain
 from ..errors import InvalidRequest
 from .describe import Field, describe, nearest
 from .media import ROLES, ImageIdentity, MediaIdentity, Role, Slot
@@ -60,7 +61,7 @@ def build_request(
 
 def _one_of_each(fields_: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in fields_.items() if value is not None}
-    sent_as_is = {name: value for name, value in raw.items() if value is not None}
+    sent_as_is = {name: as_plain(value) for name, value in raw.items() if value is not None}
     if twice := next((name for name in sent_as_is if name in given), None):
         raise InvalidRequest(f"{twice} is given twice, once as a raw input.", hint="keep one of them")
     return given | sent_as_is

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
-from ..bounds import MAX_SECONDS
+from ..bounds import MAX_SECONDS, as_whole
 from .media import MB, PICTURES, Slot
 
 
@@ -96,7 +96,7 @@ class _Wan25(ModelInput):
     enable_prompt_expansion: StrictBool | None = Field(
         None, title="Prompt expansion", description="Let the service rewrite the prompt; off repeats better"
     )
-    seed: StrictInt | None = Field(
+    seed: Annotated[StrictInt | None, BeforeValidator(as_whole)] = Field(
         None, title="Seed", ge=0, le=SEED_MAX, description="Left out: a random one, recorded with the run"
     )
     nsfw_checker: StrictBool | None = Field(

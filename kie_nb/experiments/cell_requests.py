@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
-from ..catalogue import SEED_MAX, describe, find
+from ..bounds import as_whole, is_missing
+from ..catalogue import SEED_MAX, describe, find, known_models, nearest
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.begin import as_it_was_asked, picture_of_all
@@ -68,8 +70,9 @@ def prepare_cells(
     name, model = asked.name, asked.model
     described = [entry.name for entry in describe(model)] if find(model) is not None else []
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
+    _check_known(grid)
     fields = [*(described or [*grid.axes, *grid.fixed]), "image", *HOW]
-    remarks += [*left_over(grid, fields), *_addresses(grid)]
+    remarks += [*left_over(grid, fields), *_addresses(grid), *_unchecked(model)]
     pictures = dict[Any, Picture]()
 
     def picture(source: Any, how: dict[str, bool]) -> Any:
@@ -121,6 +124,15 @@ def prepare_cells(
     return replace(asked, grid=grid, dropped=tuple(dropped)), cells, tuple(remarks)
 
 
+def _unchecked(model: str) -> list[str]:
+    if find(model) is not None:
+        return []
+    near = nearest(model, known_models()).removesuffix(".")
+    return [
+        f"The model {model} is not described here{near}: its inputs are sent unchecked, and no price is known."
+    ]
+
+
 class _Dropped:
     """Whether a cell is left out by one of *places*: a value for each axis, or for some, which leaves out all that have them."""
 
@@ -147,20 +159,34 @@ class _Dropped:
 def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) -> tuple[Grid, list[str]]:
     """*grid* with what was left out, and remarks on it: the seed is the one of the *stored* definition, or drawn now."""
     grid, remarks = grid.with_images(_as_path), []
-    fixed = dict(grid.fixed)
+    fixed, axes = dict(grid.fixed), dict(grid.axes)
+    if "seed" in {*described} & {*axes}:
+        axes["seed"] = tuple(map(as_whole, axes["seed"]))
+    if "seed" in {*described} & {*fixed}:
+        fixed["seed"] = as_whole(fixed["seed"])
     if "enable_prompt_expansion" in {*described} - {*fixed, *grid.axes}:
         fixed["enable_prompt_expansion"] = False
         remarks.append(EXPANSION_OFF)
     if "seed" in described and grid.leaves_seed_out:
         drawn = stored.get("fixed", {}).get("seed")
         fixed["seed"] = secrets.randbelow(SEED_MAX + 1) if drawn is None else drawn
-    return replace(grid, fixed=fixed), remarks
+    return replace(grid, axes=axes, fixed=fixed), remarks
 
 
 def _as_path(value: Any) -> Any:
     """A file's name as a path, which can be told from the notebook's folder."""
     value = unwrapped(value)
     return Path(value) if isinstance(value, str) and not is_url(value) else value
+
+
+def _check_known(grid: Grid) -> None:
+    """Refuse a value that a table does not know: a prompt would hold its name, such as nan."""
+    for name, values in {**grid.axes, **{name: (value,) for name, value in grid.fixed.items()}}.items():
+        for value in values:
+            is_infinite = isinstance(value, float) and math.isinf(value)
+            if is_infinite or (value is not None and is_missing(value)):
+                hint = "leave the row out, such as by df.dropna(), or fill it in"
+                raise InvalidRequest(f"{name} has {value} among its values, which is no value.", hint=hint)
 
 
 def _is_wanted(where: Where, place: dict[str, Any]) -> bool:

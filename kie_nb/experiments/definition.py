@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..requests.sources import is_url, unwrapped
 from ..saved import SavedFile
 from ..settings import start_folder
 from ..tables import counted
-from .definition_file import VERSION, checked
+from .definition_file import VERSION, checked, located
 from .grid import Grid
 
 SHOWN_DIFFERENCES = 3
@@ -38,6 +39,7 @@ class Definition:
     dropped: tuple[
         dict[str, Any], ...
     ] = ()  # what `where` has left out: a function cannot be stored, its results can
+    read_from: tuple[str, str] | None = field(default=None, compare=False)  # a file's text and name
 
     def to_json(self) -> dict[str, Any]:
         """As the ledger and a file store it; pictures by their names."""
@@ -67,7 +69,19 @@ class Definition:
                 repeats=kept.get("repeats", 1),
             ),
             dropped=tuple(kept.get("dropped", ())),
+            read_from=(text, file) if file else None,
         )
+
+    @contextlib.contextmanager
+    def locating(self) -> Iterator[None]:
+        """Name file, line and key in an error of the block, where it was read from a file."""
+        try:
+            yield
+        except InvalidRequest as exc:
+            if self.read_from is None:
+                raise
+            text, file = self.read_from
+            raise located(exc, self.to_json(), text=text, file=file) from None
 
     def with_images(self, change: Callable[[Any], Any]) -> Definition:
         """The same with each picture as *change* gives it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
@@ -13,7 +13,8 @@ from typing_extensions import TypedDict
 
 from ..bounds import Text
 from ..catalogue import nearest_of
-from ..errors import InvalidRequest
+from ..errors import BadImage, InvalidRequest
+from .grid import RESERVED
 
 VERSION = 1
 _VALUES = "values are text, numbers, true or false"
@@ -88,19 +89,42 @@ def checked(kept: Mapping[str, Any], *, text: str = "", file: str = "") -> dict[
     except ValidationError as exc:
         error = exc.errors(include_url=False)[0]
         raise refused(error["loc"], *_fault(kept, error["type"], error["loc"])) from None
-    fixed, axes = found.get("fixed", {}), found.get("axes", {})
-    for name in fixed:
-        if name in axes:
-            words = f"{name} is under [fixed] and under [axes]"
-            raise refused(["fixed", name], words, f"remove one of the two: under [axes] {name} varies")
     if not found["name"].strip():
         raise refused(["name"], *_fault(kept, "", ["name"]))
+    for fault in _without_effect(found):
+        raise refused(*fault)
+    return found
+
+
+def _without_effect(found: Mapping[str, Any]) -> Iterator[tuple[Sequence[Any], str, str]]:
+    """The key, what is wrong and what to write instead, of each thing that would be ignored."""
+    fixed, axes = found.get("fixed", {}), found.get("axes", {})
+    for name in fixed.keys() & axes.keys():
+        words = f"{name} is under [fixed] and under [axes]"
+        yield ["fixed", name], words, f"remove one of the two: under [axes] {name} varies"
+    for section in ("fixed", "axes"):
+        for name in RESERVED & {*found.get(section, {})}:
+            words = f"{name} under [{section}] is an argument of Experiment, so no placeholder has this name"
+            yield [section, name], words, f"call it by another name, such as a_{name}"
     for number, place in enumerate(found.get("dropped", ())):
         for name, value in place.items():
             if value not in axes.get(name, ()):
                 words = f"[[dropped]] has {name} = {value!r}, and no cell has that"
-                raise refused(["dropped", number, name], words, _meant(name, value, axes))
-    return found
+                yield ["dropped", number, name], words, _meant(name, value, axes)
+
+
+def located(exc: InvalidRequest, kept: Mapping[str, Any], *, text: str, file: str) -> InvalidRequest:
+    """*exc*, met where the cells of a definition were made, with the line of the key that it names, and how that is written."""
+    keys = {name: [section, name] for section in ("fixed", "axes") for name in kept.get(section, {})}
+    keys |= {name: [name] for name in ("zip", "repeats", "model") if name in kept}
+    named = (found[0] for found in re.finditer(r"\w+", exc.message))
+    about = "image" if isinstance(exc, BadImage) else next((name for name in named if name in keys), "")
+    line = line_of(text, keys.get(about, ()))
+    place = f"{file}, line {line}" if line else file
+    hint = re.sub(r"--([a-z][a-z-]*) ", lambda found: f"{found[1].replace('-', '_')} = ", exc.hint)
+    if about == "image" and "image" not in keys:
+        hint = 'add image = "cat.png" under [fixed]'
+    return type(exc)(f"{place}: {exc.message}", hint=hint, charged=exc.charged)
 
 
 def _meant(name: str, value: Any, axes: Mapping[str, Sequence[Any]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 from .. import presenter
 from .. import settings as settings_
+from ..bounds import as_scalar
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.waiting import wait_async, wait_blocking
@@ -22,7 +24,6 @@ from ..ledger import Standing
 from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..saved import SavedFile
-from ..tables import counted
 from ..text import in_line, say
 from ..wording import Experiment as Words
 from . import data, exports, lookup
@@ -35,7 +36,7 @@ from .grid import Where
 from .plan import Plan, untold
 from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
-from .status import FAILED, Status, failures_in_a_row, is_to_buy, status_of
+from .status import FAILED, Status, failures_in_a_row, status_of, without_video
 from .stored import CellRuns, refusal
 from .wall import Wall
 from .wall_tiles import Names
@@ -84,11 +85,13 @@ class Experiment:
         self.name, self.model = asked.name, asked.model
         self._session, self._made_for = get_session(), settings_.current()
         self._runner: Runner | None = None
+        self._told = ""  # of cells without a video
         self._draws_seed = asked.grid.leaves_seed_out
         self._cells = CellRuns(self._session, asked.name, self._made_for)
-        self.definition, self._cells.cells, self._remarks = prepare_cells(
-            self._session, asked, self._cells.store, self._made_for, where
-        )
+        with asked.locating():
+            self.definition, self._cells.cells, self._remarks = prepare_cells(
+                self._session, asked, self._cells.store, self._made_for, where
+            )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Experiment:
@@ -276,10 +279,12 @@ class Experiment:
         self._tell()
         unknowns = sum(row.state == State.UNKNOWN for row in rows)
         goes_on = retry_failed or stop_after_failures is not NOT_GIVEN
-        failures = 0 if goes_on else failures_in_a_row(rows)
-        missing = [cell for cell, _ in todo]
+        failures, missing = failures_in_a_row(rows), [cell for cell, _ in todo]
         self._runner = Runner(
-            self._session, cells.key, missing, joined, limits, unknowns=unknowns, failures=failures
+            *(self._session, cells.key, missing, joined, limits),
+            unknowns=unknowns,
+            failures=0 if goes_on else failures,
+            is_proven=not failures and any(row.state == State.FETCHED for row in rows),
         )
         self._runner.start()
         return self
@@ -306,7 +311,7 @@ class Experiment:
         """
         self._cells.check_process()
         self._cells.channel()
-        return verify(self._session, run, repeats=repeats, yes=yes, cells=self.cells())
+        return verify(self._session, run, repeats=as_scalar(repeats), yes=yes, cells=self.cells())
 
     def stop(self) -> None:
         """Buy no more cells, from any handle of it in this process; what was sent goes on, and its videos are fetched."""
@@ -319,7 +324,7 @@ class Experiment:
         return self._runner is not None and self._runner.is_running
 
     def wait(self, timeout_s: float | None = None) -> Self:
-        """Block until everything that was bought has ended; cells that were not bought are said.
+        """Block until everything that was bought has ended; cells without a video are told on stderr.
 
         Args:
             timeout_s: The most to wait, in seconds; None is no limit.
@@ -346,17 +351,12 @@ class Experiment:
         return self
 
     def _tell_missing(self) -> None:
-        """Say once what the runner has left: a script would go on as if all were there."""
-        runner = self._runner
-        if runner is None or runner.was_told:
-            return
-        runner.was_told = True
-        if left := sum(map(is_to_buy, self._cells.standings())):
-            say(
-                Words.LEFT.format(
-                    name=self.name, cells=counted(left, "cell"), why=runner.stopped.rstrip(".") or "unsent"
-                )
-            )
+        """Say once which cells have no video: a script would go on as if all were there."""
+        why = self._runner.stopped.rstrip(".") or "unsent" if self._runner else "exp.run() was not called"
+        told = without_video(self._cells.standings(), why)
+        if told and told != self._told:
+            say(f"kie_nb: {self.name}: {told}", file=sys.stderr)
+        self._told = told
 
     @contextlib.contextmanager
     def _waiting(self) -> Iterator[Runner | None]:

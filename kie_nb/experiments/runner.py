@@ -26,7 +26,7 @@ from ..tables import counted
 from .status import is_unpaid
 
 PARALLEL, FAILURES, UNKNOWNS = 40, 3, 1
-AHEAD = 2  # cells that are sent beyond a limit of failures before the service has shown a task of any
+AHEAD = 2  # cells that are sent beyond a limit of failures before a video has come
 _UNPROVEN = frozenset({State.INTENT, State.SENDING, State.ACCEPTED})
 NO_CREDITS = "not enough credits"
 NEEDED_BYTES = 500_000_000  # room for the open videos, and for what else lives on the disk
@@ -99,6 +99,7 @@ class Runner:
             price list says, and another runner may buy at the same time.
         unknowns: Cells whose outcome is unknown already.
         failures: So many that ended last have failed in a row.
+        is_proven: The one that ended last has its video: more than a few may be under way.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class Runner:
         *,
         unknowns: int,
         failures: int = 0,
+        is_proven: bool = False,
     ) -> None:
         self.experiment, self.limits = experiment, limits
         self.started = time.monotonic()
@@ -120,11 +122,10 @@ class Runner:
         self._todo = deque(todo)
         self._open: dict[Run, Prepared | None] = dict.fromkeys(joined)
         self._ours: set[str] = set()
-        self._failures, self._unknowns = failures, unknowns
+        self._failures, self._unknowns, self._is_proven = failures, unknowns, is_proven
         self._earlier = failures if failures >= limits.stop_after_failures else 0
         self._keeps_begun = False  # what is recorded already is within a budget, and is sent
         self._unpaid = self._cancelled = 0
-        self.was_told = False  # of the cells that it has left
         self._changed = asyncio.Event()
 
     def start(self) -> None:
@@ -182,8 +183,12 @@ class Runner:
             self.done.set_result(None)
 
     def _has_room(self) -> bool:
-        """Whether one more may be under way: no more than a few are sent before the service has shown what becomes of them."""
-        unproven = sum(run.state in _UNPROVEN for run in self._open)
+        """Whether one more may be under way: no more than a few are, until a video has come and while the last one failed.
+
+        Later no more than a few are sent before the service has shown their tasks.
+        """
+        is_slow = self._failures or not self._is_proven
+        unproven = len(self._open) if is_slow else sum(run.state in _UNPROVEN for run in self._open)
         few = max(1, self.limits.stop_after_failures + AHEAD - self._failures)
         return len(self._open) < self.limits.parallel and unproven < few
 
@@ -235,7 +240,7 @@ class Runner:
 
     def _count(self, state: State) -> None:
         if state is State.FETCHED:
-            self._failures = 0
+            self._failures, self._is_proven = 0, True
         elif state in {State.FAIL, State.REFUSED, State.NOT_SENT}:
             self._failures += 1
             self._cancelled += state is State.NOT_SENT

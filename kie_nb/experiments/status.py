@@ -159,6 +159,25 @@ def is_to_buy(row: Standing | RunRow | None) -> bool:
     return row is None or row.state in TO_BUY or is_unpaid(row)
 
 
+def without_video(rows: Sequence[Standing | None], why: str) -> str:
+    """Which cells have no video, and what to do; empty where every cell has one.
+
+    Args:
+        why: Cells that no run stands for were not bought.
+    """
+    lacking = [row for row in rows if row is None or row.state != State.FETCHED]
+    to_buy = f"not bought ({why})"
+    counts = Counter(to_buy if row is None or is_to_buy(row) else words_of(row) for row in lacking)
+    states = {row.state for row in lacking if row is not None and not is_to_buy(row)}
+    ways = [
+        "exp.run() buys what is missing." if counts[to_buy] else "",
+        "exp.run(retry_failed=True) asks again for what failed." if states & FAILED else "",
+        "%kie resume says how to settle what is unknown." if states & UNSETTLED else "",
+    ]
+    told = ", ".join(f"{tables.counted(count, 'cell')} {words}" for words, count in counts.items() if count)
+    return f"{told}. {' '.join(filter(None, ways))}".strip() if told else ""
+
+
 def is_wanted(row: Standing | RunRow | None, *, retry_failed: bool) -> bool:
     """Whether the cell of *row* is asked for (again).
 

@@ -214,6 +214,10 @@ class CellRuns:
             for cell, row in zip(self.cells.values(), rows, strict=True)
             if is_wanted(row, retry_failed=retry_failed)
         ]
+        if partial and max_credits is None:
+            words = "partial=True buys what fits into max_credits, and there is none."
+            hint = "give both; a budget buys what fits without a word: kie.budget(200, per='experiment')"
+            raise InvalidRequest(words, hint=hint)
         if max_credits is not None and not partial:  # what is recorded and unsent is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
             check_limit(bought, new, max_credits)

@@ -16,6 +16,7 @@ from types import EllipsisType
 from typing import Any
 
 from .. import settings as settings_
+from ..bounds import as_scalar
 from ..catalogue import SEED_MAX
 from ..engine.dispatcher import Executor, Threads, dispatcher
 from ..engine.record import LINK_LIFE, Record
@@ -222,10 +223,11 @@ class Session(Handles):
         if per is not None and per not in SCOPES:
             raise InvalidRequest(f"Budget per {per!r}: use {', '.join(SCOPES)}.", charged="")
         if not isinstance(amount, EllipsisType):
-            if amount is not None and not settings_.is_amount(amount):
-                raise InvalidRequest(f"Budget of {amount!r}: use a number above 0, or None.", charged="")
-            for scope in SCOPES if per is None and amount is None else (per or "notebook",):
-                self.here.set_limit(scope, amount)
+            most: float | None = as_scalar(amount)
+            if most is not None and not settings_.is_amount(most):
+                raise InvalidRequest(f"Budget of {most!r}: use a number above 0, or None.", charged="")
+            for scope in SCOPES if per is None and most is None else (per or "notebook",):
+                self.here.set_limit(scope, most)
         return self.here.limits()
 
     def credits(self) -> float:

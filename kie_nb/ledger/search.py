@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
-from ..bounds import MAX_CREDITS, MAX_SECONDS, MAX_TEXT, can_be_kept
+from ..bounds import MAX_CREDITS, MAX_SECONDS, MAX_TEXT, as_scalar, can_be_kept
 from ..errors import InvalidRequest
 from .database import Database
 from .owner import Leases
@@ -99,7 +99,12 @@ def check_numbers(*, rating: object, seed: object, limit: object) -> None:
 
 def moment_of(since: dt.datetime | dt.timedelta | str, now: Callable[[], dt.datetime]) -> dt.datetime:
     """The moment that *since* means: a moment, so long ago, or a text in ISO format; else InvalidRequest."""
+    since = as_scalar(since)  # a moment of numpy
     try:
+        if hasattr(since, "to_pydatetime"):  # one of pandas cannot be converted where it has no time zone
+            since = since.to_pydatetime()
+        if isinstance(since, dt.date) and not isinstance(since, dt.datetime):
+            return dt.datetime.combine(since, dt.time())
         if isinstance(since, str):
             return dt.datetime.fromisoformat(since.strip())
         return since if isinstance(since, dt.datetime) else now() - since

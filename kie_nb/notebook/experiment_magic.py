@@ -54,7 +54,7 @@ def run_experiment(
     warn_about_nest_asyncio()
     given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
     limits: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    exp.run(retry_failed=asked.retry_failed, extend=asked.extend, **limits)
+    exp.run(partial=asked.partial, retry_failed=asked.retry_failed, extend=asked.extend, **limits)
     if must_wait(asked.wait):
         exp.wait()
     show_experiment(exp)

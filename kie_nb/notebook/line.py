@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from ..bounds import as_plain, as_scalar, as_whole
 from ..catalogue import describe, find, known_models, nearest_of
 from ..catalogue.building import mistakes_in, together
 from ..catalogue.models import DEFAULT_MODEL
@@ -18,7 +19,7 @@ from .cell_variables import Filler
 from .lexer import split
 from .options import OURS, Option, all_names, by_name
 
-_OF_GRIDS = ("zip", "repeats", "stop_after_failures", "retry_failed", "extend")
+_OF_GRIDS = ("zip", "repeats", "stop_after_failures", "partial", "retry_failed", "extend")
 AXES = (list, tuple, range)
 Fill = Callable[..., Any]
 
@@ -50,6 +51,7 @@ class Line:
     zip: tuple[tuple[str, ...], ...] = ()
     repeats: int | None = None
     stop_after_failures: int | None = None
+    partial: bool = False
     retry_failed: bool = False
     extend: bool = False
 
@@ -166,7 +168,7 @@ def _filled(name: str, value: Any, fill: Fill) -> Any:
     """A value that is one variable alone becomes it; None is as if the option had not been given."""
     if not isinstance(value, str):
         return value
-    found = fill(value, where=f"--{name.replace('_', '-')}")
+    found = as_scalar(fill(value, where=f"--{name.replace('_', '-')}"))
     return found if found is None or name in {"image", "seeds"} else str(found)
 
 
@@ -182,14 +184,14 @@ def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
             raise InvalidRequest(f"{name} is given twice.", hint="name it in one --sweep, or in --seeds")
         axes[name] = []
         for value in values.strip("'\"").split(","):
-            found = fill(value.strip(), where=f"--sweep {name}")
+            found = as_plain(fill(value.strip(), where=f"--sweep {name}"))
             axes[name] += [
                 _whole(model, name, one) for one in (found if isinstance(found, AXES) else [found])
             ]
     if not given.get("experiment") and (axes or not given.keys().isdisjoint(_OF_GRIDS)):
         raise InvalidRequest(
-            "--seeds, --sweep, --zip, --repeats, --stop-after-failures, --retry-failed and --extend are for a whole grid, "
-            "which needs a name.",
+            "--seeds, --sweep, --zip, --repeats, --stop-after-failures, --partial, --retry-failed and --extend are for a "
+            "whole grid, which needs a name.",
             hint="add --experiment NAME",
         )
     return axes
@@ -197,8 +199,9 @@ def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
 
 def seeds(text: Any) -> list[int]:
     """`0-3` as 0, 1, 2, 3; `1,5,9` as those; a variable's numbers as they are."""
+    text = as_plain(text)
     if isinstance(text, AXES):
-        text = ",".join(map(str, text))
+        text = ",".join(str(as_whole(seed)) for seed in text)
     found: list[int] = []
     for part in str(text).split(","):
         first, dash, last = part.strip().partition("-")
@@ -211,8 +214,11 @@ def seeds(text: Any) -> list[int]:
 def _whole(model: str, name: str, value: Any) -> Any:
     """A number where the model's field is one; anything else stays, and the description refuses it in its own words."""
     is_number = find(model) and any(entry.name == name and entry.kind == "int" for entry in describe(model))
+    if not is_number or not isinstance(value, str):
+        return value
     try:
-        return int(value) if is_number and isinstance(value, str) else value
+        whole, dot, rest = value.partition(".")  # `7.0` is how a row of a table has a 7
+        return int(whole if dot and not rest.strip("0") else value)
     except ValueError:
         return value
 
@@ -272,8 +278,9 @@ def _pair(text: str, fill: Fill) -> tuple[str, Any]:
         raise InvalidRequest(
             f"--set {text}: use KEY=VALUE.", hint='for example --set duration=5 or --set ratio="16:9"'
         )
-    if (filled := fill(value, where=f"--set {name}")) != value:
-        return name, filled  # as it is in the notebook
+    filled = fill(value, where=f"--set {name}")
+    if not isinstance(filled, str) or filled != value:
+        return name, as_plain(filled)  # as it is in the notebook
     try:
         return name, json.loads(value)
     except ValueError:

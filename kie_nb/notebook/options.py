@@ -106,6 +106,9 @@ OURS: tuple[Option, ...] = (
         "--stop-after-failures N",
         "So many failures of the experiment in a row, and no more is bought; default 3",
     ),
+    _option(
+        "--partial", "Buy the part of the experiment that fits into --max-credits; the rest stays to come"
+    ),
     _option("--retry-failed", "Ask again for cells of the experiment that failed"),
     _option("--extend", "The experiment's definition has changed: keep its earlier cells and add these"),
     _option("--help", "Show this"),

@@ -114,7 +114,6 @@ class Experiment(Common):
     REPORT_WRITTEN = "Report written:"
     REPORT_SIZE = "({megabytes} MB)"
     NOT_RATED = "No run is rated yet. Rate one: exp.runs[0].rate(5), or by the stars of its card, the gallery or exp.wall()."
-    LEFT = "kie_nb: {name}: {cells} not bought ({why}). exp.run() buys what is missing."
     NOTHING_TO_MAKE = "Nothing to make: every video of the grid exists."
     TO_MAKE = "{videos} to make, {cost}{free}"
     PRICE_AT_KIE = "about {credits} credits (${usd}) at Kie.ai"

@@ -156,7 +156,7 @@ def test_text_to_video_has_three_shapes(ratio):
         pytest.param({"seed": -1}, ["seed=-1", "0 to 2147483647"], id="seed below"),
         pytest.param({"seed": SEED_MAX + 1}, ["seed=2147483648", "0 to 2147483647"], id="seed above"),
         pytest.param({"seed": "7"}, ["seed='7'", "whole number"], id="seed as text"),
-        pytest.param({"seed": 7.0}, ["seed=7.0", "whole number"], id="seed 7.0"),
+        pytest.param({"seed": 7.5}, ["seed=7.5", "whole number"], id="seed 7.5"),
         pytest.param({"seed": True}, ["seed=True", "whole number"], id="seed True"),
         pytest.param({"nsfw_checker": "yes"}, ["nsfw_checker='yes'", "True or False"], id="switch as text"),
         pytest.param(

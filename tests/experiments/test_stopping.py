@@ -1,5 +1,7 @@
 """An empty purse, a budget and failures stop a grid early, say so, and leave the rest to come."""
 
+import time
+
 import pytest
 
 import kie_nb as kie
@@ -69,6 +71,47 @@ def test_a_limit_refuses_all_or_buys_what_fits(paid, simulator):
     assert [run is not None for _, run in exp.cells()] == [True] * 3 + [False] * 3
     assert "max_credits=200" in exp.status().stopped
     assert len(simulator.tasks) == 3
+
+
+def test_partial_needs_a_limit(paid, simulator):
+    """It would have no effect, and buy all."""
+    with pytest.raises(
+        kie.InvalidRequest, match="partial=True buys what fits into max_credits, and there is"
+    ):
+        paid(6).run(partial=True)
+    assert simulator.counts["create_requests"] == 0
+
+
+def test_waiting_tells_what_has_no_video(paid, simulator, capsys):
+    """Once, on stderr: a script would go on as if all were there."""
+    simulator.set_faults([Fault(call="task", kind="fail", times=1)])
+    exp = paid(2)
+    exp.wait()
+    assert "grid: 2 cells not bought (exp.run() was not called). exp.run() buys" in capsys.readouterr().err
+    exp.run().wait(SHORT_S)
+    told = "grid: 1 cell failed. exp.run(retry_failed=True) asks again for what failed."
+    assert told in capsys.readouterr().err
+    exp.wait()
+    exp.run(retry_failed=True).wait(SHORT_S)
+    assert "grid" not in capsys.readouterr().err
+
+
+def test_a_video_lets_more_than_a_few_be_sent(paid, simulator):
+    """At first no more are under way than a limit of failures and two, however late they end; a grid that grows needs no new proof."""
+    simulator.set_faults([Fault(call="task", kind="slow", times=5, seconds=2)])
+    exp = paid(7).run()
+    while simulator.counts["create_requests"] < 5:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert simulator.counts["create_requests"] == 5
+    exp.wait(SHORT_S)
+
+    simulator.set_faults([Fault(call="task", kind="slow", times=7, seconds=5)])
+    grown = paid(14).run()
+    while simulator.counts["create_requests"] < 14:
+        time.sleep(0.01)
+    assert grown.status().done == 7
+    assert grown.wait(SHORT_S).status().done == 14
 
 
 @pytest.mark.parametrize("call", ["create", "task"])

@@ -81,6 +81,28 @@ def test_what_has_no_effect_is_refused_by_line_key_and_fix(tmp_path, text, line,
     assert re.search(fix, refused.value.hint)
 
 
+GRID = {
+    "slip in a field": ("seed = 1\nduratoin = 5", 7, "'duratoin' is not a field", "placeholders"),
+    "value of a field": ("duration = 7", 6, "duration=7: use 5 or 10 s", "use duration = 5 or 10"),
+    "value of an axis": ("[axes]\nseed = [1, -4]", 7, "seed=-4", "use seed = 0 to"),
+    "empty axis": ("[axes]\nseed = []", 7, "axis 'seed' is empty", "at least one"),
+    "slip in a placeholder": ('[axes]\nwhoo = ["cat"]', 5, "did you mean 'whoo'", "the braces"),
+    "form": ('negative_prompt = "{n:.2f}"\n[axes]\nn = ["a"]\nwho = 1', 8, "{n:.2f} cannot", "Python"),
+    "reserved axis": ('[axes]\nwhere = ["here"]', 7, "where under [axes] is an argument", "a_where"),
+    "no picture there": ('who = 1\nimage = "none.png"', 7, "no file 'none.png'", "path"),
+}
+
+
+@pytest.mark.parametrize(("more", "line", "words", "fix"), GRID.values(), ids=GRID)
+def test_errors_of_its_grid_name_the_line_too(tmp_path, more, line, words, fix):
+    """And what to write in a file, not on the line of a cell."""
+    with pytest.raises(kie.InvalidRequest) as refused:
+        load(tmp_path, f"{HEAD}{FIXED}{more}\n")
+    assert words in refused.value.message
+    assert refused.value.message.startswith(f"smile.toml, line {line}: ")
+    assert fix in refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("axes", "axis"),
     [
