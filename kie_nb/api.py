@@ -248,8 +248,9 @@ def compare(
 ) -> Comparison:
     """Say how alike two videos are: same bytes, same frames, same look, alike or different; shows them in lock step, a sentence and the figures.
 
-    The figures are SSIM (1 for equal) and, by itself, how far the sound is apart. Frames are paired by their moment, over the length that
-    both have, in the smaller of two sizes.
+    The sentence says what differs: moment, length, framing, colours, brightness, size. The figures are SSIM (1 for equal), CIEDE2000 of the colours
+    and, by itself, how far the sound is apart. Frames are paired by what they show, so that a video that begins 0.4 s earlier is the same; in the
+    smaller of two sizes. With less than three quarters of the longer one in common they are different.
 
     Args:
         first: A run whose video is on disk, or the path of any video.

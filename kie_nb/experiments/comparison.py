@@ -109,6 +109,7 @@ class Comparison:
     def _tables(self) -> Iterator[tuple[Row, Sequence[Row], str]]:
         """Headings, rows and caption: first of each video by itself, then of both together."""
         found, share = self.likeness, self.judgement.share
+        seen = found.seen
         one, other = found.first, found.second
         if found.sound is not None:
             sound = (_loudness(found.sound.rms[0]), _loudness(found.sound.rms[1]))
@@ -125,6 +126,17 @@ class Comparison:
         figures = [
             ("SSIM", f"{found.ssim:.4f}", f"at worst {found.ssim_min:.4f}"),
             ("distance (1 - SSIM)", f"{found.distance:.4f}", against),
+            (
+                Compare.COLOUR,
+                f"{seen.colour:.1f}",
+                Compare.LIGHTER.format(lightness=f"{seen.lightness:+.1f}"),
+            ),
+            (
+                Compare.OUTLINE,
+                f"{seen.outline:.4f}",
+                Compare.AT_WORST.format(figure=f"{seen.outline_min:.4f}"),
+            ),
+            (Compare.MOMENT, *_moment(found)),
             ("compared", f"{tables.counted(found.pairs, 'pair')} of frames", f"{found.compared_s:g} s"),
         ]
         yield ("", "", ""), figures, "measured between the two"
@@ -229,6 +241,11 @@ def _file_of(given: Run | str | os.PathLike[str]) -> Path:
 
 def _picture(side: Side) -> str:
     return f"{side.width} × {side.height}, {tables.counted(side.frames, 'frame')}, {side.duration_s:g} s"
+
+
+def _moment(found: Likeness) -> tuple[str, str]:
+    words = Compare.EARLIER if found.shift_s > 0 else Compare.LATER
+    return (words.format(seconds=f"{abs(found.shift_s):g}") if found.shift_s else Compare.IN_STEP), ""
 
 
 def _loudness(rms: float) -> str:

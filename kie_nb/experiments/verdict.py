@@ -2,6 +2,7 @@
 
 A distance says little alone: two videos of a quiet picture are close with any seed. So it is compared
 with the *spread*, the median distance between different seeds of the same request, where that is known.
+A distance is one of structure; colours, framing and moments are judged beside it.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ..video import Framing
 from ..wording import Compare
+from .changes import SEEN_COLOUR, changes, in_words, lost_its_colour, seconds
 
 if TYPE_CHECKING:
-    from ..video import Likeness
+    from ..video import Appearance, Likeness
 
 # Distances are 1 - SSIM. A good copy of a video, coded anew, stays below the first two; they are a convention, not a law.
 SAME_LOOK_DISTANCE = 0.02
 SAME_LOOK_WORST_DISTANCE = 0.05  # of the pair of frames that is least alike
 ALIKE_SHARE = 0.5  # of the spread: clearly nearer than two seeds are
 ALIKE_DISTANCE = 0.1  # where there is no spread to go by
-LEAST_COMMON = 0.5  # of the longer video: less of it compared says nothing of the whole
+ALIKE_COLOUR, ALIKE_HUE = 15.0, 8.0  # CIEDE2000: beyond this it is another colour
+SAME_SHOT, SAME_SHOT_WORST = 0.95, 0.9  # correlation of outlines: a poor copy has it, another seed does not
+LEAST_PICTURE = 0.7  # of the picture: less in common is another framing
+LEAST_COMMON = 0.75  # of the longer video: less of it compared says nothing of the whole
 _AS_SEEDS = (0.75, 1.33)  # shares of the spread that are called "as much as two seeds"
 
 
@@ -103,53 +109,106 @@ def _verdict(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
             Verdict.SAME_LOOK,
             f"SSIM {likeness.ssim:.4f}, at worst {likeness.ssim_min:.4f}: hard to tell apart by eye",
         )
-    return _by_distance(likeness, spread)
+    if _is_cut_short(likeness):
+        shorter, longer = sorted(side.duration_s for side in (likeness.first, likeness.second))
+        return (
+            Verdict.DIFFERENT,
+            f"one lasts {shorter:g} s, the other {longer:g} s, {likeness.compared_s:g} s in common",
+        )
+    verdict, why = _by_distance(likeness, spread)
+    if _is_another_look(likeness) and (verdict is Verdict.ALIKE or _is_same_shot(likeness)):
+        return Verdict.DIFFERENT, _on_look(likeness.seen)
+    return verdict, why
 
 
 def _sentence(likeness: Likeness, spread: float | None, verdict: Verdict) -> str:
-    is_by_seeds = spread is not None and seeds_differ(spread)
-    if verdict is Verdict.ALIKE:
-        return Compare.ALIKE_BY_SEEDS if is_by_seeds else Compare.ALIKE
-    if verdict is not Verdict.DIFFERENT:
+    if verdict in {Verdict.SAME_BYTES, Verdict.SAME_FRAMES}:
         return str(getattr(Compare, verdict.name))
+    share = likeness.distance / spread if spread is not None and seeds_differ(spread) else None
+    if verdict is Verdict.DIFFERENT:
+        return _on_difference(likeness, share)
+    found = in_words(changes(likeness))
+    if verdict is Verdict.SAME_LOOK:
+        alone, with_changes = Compare.SAME_LOOK, Compare.SAME_LOOK_BUT
+    elif share is None and _is_same_shot(likeness):
+        alone, with_changes = Compare.SAME_NEARLY, Compare.SAME_BUT
+    else:
+        alone, with_changes = Compare.ALIKE if share is None else Compare.ALIKE_BY_SEEDS, Compare.BUT
+    return with_changes.format(sentence=alone, changes=found) if found else alone
+
+
+def _on_difference(likeness: Likeness, share: float | None) -> str:
+    """What makes them different; *share* is their distance as one of the spread."""
     if _is_cut_short(likeness):
-        first, second = likeness.first, likeness.second
-        return Compare.LENGTHS.format(first=f"{first.duration_s:g}", second=f"{second.duration_s:g}")
-    if not is_by_seeds or spread is None:
+        return _of_parts(likeness)
+    if _is_another_look(likeness) and _is_same_shot(likeness):
+        return Compare.OTHER_LOOK.format(changes=in_words(changes(likeness)))
+    if share is None:
         return Compare.DIFFERENT
     less, more = _AS_SEEDS
-    share = likeness.distance / spread
     return (
         Compare.LITTLE_CLOSER if share < less else Compare.BEYOND_SEEDS if share > more else Compare.AS_SEEDS
     )
 
 
+def _of_parts(likeness: Likeness) -> str:
+    first, second = (f"{side.duration_s:g}" for side in (likeness.first, likeness.second))
+    common = seconds(likeness.compared_s)
+    if likeness.is_one_length:
+        return Compare.MOMENTS.format(common=common, first=first)
+    return (Compare.PART if _is_same_shot(likeness) else Compare.LENGTHS).format(
+        first=first, second=second, common=common
+    )
+
+
 def _is_cut_short(likeness: Likeness) -> bool:
-    shorter, longer = sorted(side.duration_s for side in (likeness.first, likeness.second))
-    return shorter < longer * LEAST_COMMON
+    return likeness.compared_s < LEAST_COMMON * max(likeness.first.duration_s, likeness.second.duration_s)
+
+
+def _is_same_shot(likeness: Likeness) -> bool:
+    """Whether only colours, framing and moments differ; a crop is not fitted to the pixel."""
+    seen = likeness.seen
+    is_alike = seen.outline >= SAME_SHOT and seen.outline_min >= SAME_SHOT_WORST
+    return is_alike or seen.framing is not Framing.SAME
+
+
+def _is_another_look(likeness: Likeness) -> bool:
+    seen = likeness.seen
+    is_recoloured = seen.colour > ALIKE_COLOUR or seen.hue > ALIKE_HUE or lost_its_colour(seen)
+    is_cropped = seen.framing in {Framing.CLOSER, Framing.WIDER}
+    return seen.part < LEAST_PICTURE or is_recoloured or not (is_cropped or seen.framing is Framing.SAME)
 
 
 def _by_distance(likeness: Likeness, spread: float | None) -> tuple[Verdict, str]:
-    if _is_cut_short(likeness):
-        shorter, longer = sorted(side.duration_s for side in (likeness.first, likeness.second))
-        return Verdict.DIFFERENT, f"one lasts {shorter:g} s, the other {longer:g} s"
     if spread is not None and seeds_differ(spread):
         share, limit = likeness.distance / spread, ALIKE_SHARE
         words = f"distance {likeness.distance:.4f} is {share:.2f} of the {spread:.4f} between two seeds"
         if share <= limit:
             return Verdict.ALIKE, f"{words}: clearly nearer (at most {limit:g})"
         return Verdict.DIFFERENT, f"{words}: not clearly nearer (at most {limit:g})"
-    verdict = Verdict.ALIKE if likeness.distance <= ALIKE_DISTANCE else Verdict.DIFFERENT
-    return verdict, f"distance {likeness.distance:.4f}, alike is at most {ALIKE_DISTANCE:g}"
+    words = f"distance {likeness.distance:.4f}, alike is at most {ALIKE_DISTANCE:g}"
+    if likeness.distance > ALIKE_DISTANCE and _is_same_shot(likeness):
+        return Verdict.ALIKE, f"{words}; the outlines are the same ({likeness.seen.outline:.3f})"
+    return Verdict.ALIKE if likeness.distance <= ALIKE_DISTANCE else Verdict.DIFFERENT, words
 
 
 def _looks_the_same(likeness: Likeness) -> bool:
     return (
         likeness.is_one_length
         and likeness.is_one_shape
+        and likeness.is_in_time
+        and likeness.seen.framing is Framing.SAME
+        and likeness.seen.colour <= SEEN_COLOUR
         and likeness.distance <= SAME_LOOK_DISTANCE
         and round(1 - likeness.ssim_min, 6) <= SAME_LOOK_WORST_DISTANCE
     )
+
+
+def _on_look(seen: Appearance) -> str:
+    words = f"colours differ by {seen.colour:.1f}, without brightness by {seen.hue:.1f} (CIEDE2000)"
+    if seen.framing is Framing.SAME:
+        return f"{words}: alike is at most {ALIKE_COLOUR:g} and {ALIKE_HUE:g}, and neither or both grey"
+    return f"{words}; the picture is {seen.framing}, {100 * seen.part:.0f} % of it is in both"
 
 
 def _on_spread(likeness: Likeness, spread: float | None, verdict: Verdict) -> tuple[str, ...]:
@@ -167,9 +226,13 @@ def _on_spread(likeness: Likeness, spread: float | None, verdict: Verdict) -> tu
 def _unequal(likeness: Likeness) -> tuple[str, ...]:
     first, second = likeness.first, likeness.second
     found = []
+    if likeness.shift_s:
+        way = "earlier" if likeness.shift_s > 0 else "later"
+        found.append(f"the second is {abs(likeness.shift_s):g} s {way}: paired by what is shown")
     if not likeness.is_one_length:
+        part = "" if likeness.shift_s else "the first "
         found.append(
-            f"lengths differ ({first.duration_s:g} s, {second.duration_s:g} s): the first {likeness.compared_s:g} s were compared"
+            f"lengths differ ({first.duration_s:g} s, {second.duration_s:g} s): {part}{likeness.compared_s:g} s were compared"
         )
     if not likeness.is_one_size:
         how = "scaled" if likeness.is_one_shape else "stretched"

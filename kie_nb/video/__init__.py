@@ -14,9 +14,11 @@ by the first call that needs them, so importing this package is cheap.
     parts.py       a clip as a part of a film: its frames and its ends
     tracks.py      the tracks of a film that is being made
     joining.py     one film of several clips
+    glances.py     the same by small pictures: since when they go together, framing and colours
+    colour.py      CIELAB and CIEDE2000
 """
 
-from .facts import Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
+from .facts import Appearance, Framing, Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
 from .inspection import Look, inspect
 from .joining import CannotJoin, Film, join_videos
 from .likeness import compare_videos
@@ -45,9 +47,11 @@ __all__ = [
     "PICTURES",
     "PLAYED",
     "SOUNDS",
+    "Appearance",
     "CannotJoin",
     "CannotTag",
     "Film",
+    "Framing",
     "Likeness",
     "Look",
     "NotAVideo",

@@ -2,10 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from enum import StrEnum
 
 AnyPath = str | os.PathLike[str]
 
 _SHAPE = 0.02  # a difference of width to height that rounding to even numbers makes
+_A_FRAME = 1.02  # lengths and moments are rounded
 
 
 class NotAVideo(ValueError):
@@ -61,6 +63,33 @@ class Side:
     has_sound: bool
 
 
+class Framing(StrEnum):
+    """What was done to the whole picture of the second video."""
+
+    SAME = "same"
+    MIRRORED = "mirrored"
+    UPSIDE_DOWN = "upside down"
+    NEGATIVE = "negative"
+    CLOSER = "closer"  # it shows a part of the first one's picture
+    WIDER = "wider"  # the first shows a part of its picture
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Appearance:
+    """What people see of two videos at a glance, of small pictures of the same moments; signs are of the second minus the first."""
+
+    outline: float  # correlation of their luma, the mean: 1 for the same shot, in whatever colours
+    outline_min: float  # that of the pair that is least alike
+    framing: Framing  # what was made good before they were compared
+    part: float  # which share of the picture both show
+    colour: float  # CIEDE2000, the mean: 0 for equal colours, about 2 is seen side by side
+    hue: float  # the same without the difference in lightness
+    lightness: float  # of 100
+    saturation: float  # its hues are those of the first by this, below 0 for inverted ones, plus the tint
+    tint: tuple[float, float]  # a (to red, from green) and b (to yellow, from blue) of CIELAB
+    chroma: tuple[float, float]  # how colourful each of them is: 0 for grey
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Likeness:
     """How alike two videos are."""
@@ -72,6 +101,8 @@ class Likeness:
     ssim: float  # structural similarity of the pairs of frames, the mean; 1 for equal ones
     ssim_min: float  # that of the pair that is least alike
     pairs: int  # how many pairs of frames were compared
+    shift_s: float  # by how much the second is earlier, which was made good before all else was measured
+    seen: Appearance
     compared_s: float  # how long the part is that both have
     compared_width: int  # the size of the smaller one
     compared_height: int
@@ -81,6 +112,11 @@ class Likeness:
     def distance(self) -> float:
         """1 - SSIM: 0 for equal frames."""
         return round(max(0.0, 1.0 - self.ssim), 6)  # the filter says no more digits
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether both show the same at the same moment, to within a frame."""
+        return abs(self.shift_s) <= _A_FRAME / min(self.first.fps, self.second.fps)
 
     @property
     def is_one_length(self) -> bool:
@@ -101,4 +137,4 @@ class Likeness:
 
 def is_one_length(first: Side, second: Side) -> bool:
     """Whether both last equally long, to within a frame."""
-    return abs(first.duration_s - second.duration_s) <= 1 / min(first.fps, second.fps)
+    return abs(first.duration_s - second.duration_s) <= _A_FRAME / min(first.fps, second.fps)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..fileops import hash_of
 from .bounds import Budget
 from .facts import AnyPath, Likeness, NotAVideo, Side, SoundLikeness, is_one_length
+from .glances import Glances, seen_together
 from .reading import (
     NO_FRAME,
     TOO_LONG,
@@ -53,26 +54,17 @@ _SOUND_RATE = 48_000  # where the rates differ
 def compare_videos(first: AnyPath, second: AnyPath) -> Likeness:
     """Measure how alike two videos are; NotAVideo if one of them is something else, or damaged.
 
-    Frames are paired by their moment, counted from the first frame; what only one of them has at its end is not compared. Different
-    sizes are compared in the smaller, different frame rates in the lower.
+    Frames are paired by their moment, counted from the first frame, or from the moment since which both show the same; what only one of
+    them has at its start or end is not compared. Different sizes are compared in the smaller, different frame rates in the lower.
     """
-    gauge: _Gauge | None = None
-    count = 0
-    with (
-        tempfile.TemporaryDirectory(prefix="kie-nb-") as folder,
-        opened(first) as (one_file, one_stream),
-        opened(second) as (other_file, other_stream),
-    ):
-        one, other = _Film(one_file, one_stream), _Film(other_file, other_stream)
-        for mine, theirs in _pairs(one, other):
-            if gauge is None:
-                smaller = min(one, other, key=lambda film: film.width * film.height)
-                gauge = _Gauge(mine, theirs, Path(folder), (smaller.width, smaller.height))
-            gauge.add(mine, theirs)
-            count += 1
-        assert gauge is not None  # noqa: S101 - for the type checker: without a frame `_pairs` has raised
-        ssim, ssim_min = gauge.figures()
+    one, other, gauge = _measured(first, second)
+    fps = min(one.fps, other.fps)
+    shift_s, seen = seen_together(one.glances, other.glances, fps)
+    if shift_s:
+        one, other, gauge = _measured(first, second, shift_s)
     sides = one.side(Path(first)), other.side(Path(second))
+    ssim, ssim_min = gauge.figures
+    left = [side.duration_s - max(0.0, by) for side, by in zip(sides, (shift_s, -shift_s), strict=True)]
     return Likeness(
         first=sides[0],
         second=sides[1],
@@ -80,23 +72,47 @@ def compare_videos(first: AnyPath, second: AnyPath) -> Likeness:
         same_frames=one.pixels.digest() == other.pixels.digest() and is_one_length(*sides),
         ssim=ssim,
         ssim_min=ssim_min,
-        pairs=count,
-        compared_s=min(side.duration_s for side in sides),
+        pairs=gauge.pairs,
+        shift_s=round(shift_s, 3),
+        seen=seen,
+        compared_s=round(min(left), 3),
         compared_width=gauge.width,
         compared_height=gauge.height,
         sound=_compare_sound(first, second),
     )
 
 
-class _Film:
-    """The frames of one video with their moments; they are counted and hashed while they are decoded."""
+def _measured(first: AnyPath, second: AnyPath, shift_s: float = 0.0) -> tuple[_Film, _Film, _Gauge]:
+    """Both decoded once, their frames compared; the second is that much earlier."""
+    gauge: _Gauge | None = None
+    with (
+        tempfile.TemporaryDirectory(prefix="kie-nb-") as folder,
+        opened(first) as (one_file, one_stream),
+        opened(second) as (other_file, other_stream),
+    ):
+        one = _Film(one_file, one_stream, start_s=max(0.0, shift_s))
+        other = _Film(other_file, other_stream, start_s=max(0.0, -shift_s))
+        for mine, theirs in _pairs(one, other):
+            if gauge is None:
+                smaller = min(one, other, key=lambda film: film.width * film.height)
+                gauge = _Gauge(mine, theirs, Path(folder), (smaller.width, smaller.height))
+            gauge.add(mine, theirs)
+        assert gauge is not None  # noqa: S101 - for the type checker: without a frame `_pairs` has raised
+        gauge.finish()
+    return one, other, gauge
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+
+class _Film:
+    """The frames of one video with their moments since *start_s*; they are counted, hashed and glanced at while they are decoded."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, *, start_s: float) -> None:
         self.name = Path(container.name).name
         self.width, self.height = shown_size(stream)
         self.fps = float(frame_rate(stream))
         self.frames = 0
-        self.last_s = 0.0  # the moment of the last frame decoded
+        self.last_s = 0.0  # the moment of the last frame decoded, since the first
+        self.start_s = start_s
+        self.glances = Glances()
         self.pixels = hashlib.sha256()  # of every frame decoded, without moments
         self.moments = self._decoded(container, stream)
         self._has_sound = bool(container.streams.audio)
@@ -131,7 +147,8 @@ class _Film:
             self.frames += 1
             shown = upright(frame)
             _add_pixels(self.pixels, shown, pixel_aspect(stream))
-            yield self.last_s, shown
+            self.glances.add(shown, self.last_s)
+            yield self.last_s - self.start_s, shown
 
 
 def _pairs(first: _Film, second: _Film) -> Iterator[tuple[VideoFrame, VideoFrame]]:
@@ -142,9 +159,11 @@ def _pairs(first: _Film, second: _Film) -> Iterator[tuple[VideoFrame, VideoFrame
     ahead = second.moments
     shown, coming = next(ahead, None), next(ahead, None)
     for moment, frame in first.moments:
+        if moment < -0.5 / first.fps:
+            continue
         while shown and coming and abs(coming[0] - moment) <= abs(shown[0] - moment):
             shown, coming = coming, next(ahead, None)
-        is_over = coming is None and moment > second.last_s + _IS_OVER / second.fps
+        is_over = coming is None and moment > second.last_s - second.start_s + _IS_OVER / second.fps
         if shown is None or is_over:
             break
         yield frame, shown[1]
@@ -182,7 +201,7 @@ class _Gauge:
         self._format, self._is_full = (_PLAIN, False) if len(kinds) > 1 else kinds.pop()
         self._scalers = (VideoReformatter(), VideoReformatter())
         self._printed = folder / "figures.txt"
-        self._count = 0
+        self.pairs = 0
         graph = self._graph = Graph()  # its parts do not keep it alive
         kind = VideoFormat(self._format)
         self._inputs = [
@@ -201,18 +220,18 @@ class _Gauge:
         """Measure two frames."""
         for frame, scaler, buffer in zip((first, second), self._scalers, self._inputs, strict=True):
             fitted = self._fitted(frame, scaler)
-            fitted.pts, fitted.time_base = self._count, _TICK
+            fitted.pts, fitted.time_base = self.pairs, _TICK
             buffer.push(fitted)
-        self._count += 1
+        self.pairs += 1
         self._pull()
 
-    def figures(self) -> tuple[float, float]:
-        """The mean of all pairs, and the least; nothing can be added afterwards."""
+    def finish(self) -> None:
+        """Sum it up; nothing can be added afterwards."""
         for buffer in self._inputs:
             buffer.push(None)
         self._pull()
         with self._printed.open(encoding="utf-8") as lines:
-            return summed_up(lines)
+            self.figures = summed_up(lines)  # the mean of all pairs, and the least
 
     def _pull(self) -> None:
         import av

@@ -15,7 +15,7 @@ from kie_nb.experiments.verdict import (
     median_distance,
     seeds_differ,
 )
-from kie_nb.video import Likeness, Side, SoundLikeness
+from kie_nb.video import Appearance, Framing, Likeness, Side, SoundLikeness
 
 SIDE = Side(
     name="a.mp4",
@@ -30,8 +30,33 @@ SIDE = Side(
 )
 SOUND = SoundLikeness(same_bytes=True, same_samples=True, rms_difference=0.0, rms=(0.1, 0.1), compared_s=5.0)
 
+SEEN = Appearance(
+    outline=0.8,
+    outline_min=0.7,
+    framing=Framing.SAME,
+    part=1.0,
+    colour=0.5,
+    hue=0.4,
+    lightness=0.1,
+    saturation=1.0,
+    tint=(0.1, -0.1),
+    chroma=(20.0, 20.0),
+)
+SAME_SHOT = {"outline": 0.99, "outline_min": 0.98}
 
-def likeness(distance, *, worst=None, same_bytes=False, same_frames=False, sound=SOUND, first=None, **second):
+
+def likeness(
+    distance,
+    *,
+    worst=None,
+    same_bytes=False,
+    same_frames=False,
+    sound=SOUND,
+    first=None,
+    seen=(),
+    shift_s=0.0,
+    **second,
+):
     one, other = replace(SIDE, **(first or {})), replace(SIDE, **({"name": "b.mp4"} | second))
     return Likeness(
         first=one,
@@ -41,7 +66,9 @@ def likeness(distance, *, worst=None, same_bytes=False, same_frames=False, sound
         ssim=1 - distance,
         ssim_min=1 - (distance if worst is None else worst),
         pairs=120,
-        compared_s=min(one.duration_s, other.duration_s),
+        shift_s=shift_s,
+        seen=replace(SEEN, **dict(seen)),
+        compared_s=min(one.duration_s - max(0, shift_s), other.duration_s - max(0, -shift_s)),
         compared_width=min(one.width, other.width),
         compared_height=min(one.height, other.height),
         sound=sound,
@@ -65,7 +92,23 @@ def likeness(distance, *, worst=None, same_bytes=False, same_frames=False, sound
         pytest.param(likeness(0.01, duration_s=4.97), None, Verdict.SAME_LOOK, id="look: a frame less is no other length"),
         pytest.param(likeness(0.01, duration_s=2.4), None, Verdict.DIFFERENT, id="less than half is there"),
         pytest.param(likeness(0.01, duration_s=12.0), 0.5, Verdict.DIFFERENT, id="less than half is there, with a spread"),
-        pytest.param(likeness(0.01, duration_s=10.0), 0.5, Verdict.ALIKE, id="half is there"),
+        pytest.param(likeness(0.01, duration_s=10.0), 0.5, Verdict.DIFFERENT, id="half is there"),
+        pytest.param(likeness(0.01, duration_s=6.6), 0.5, Verdict.ALIKE, id="three quarters are there"),
+        pytest.param(likeness(0.01, shift_s=-0.4), None, Verdict.ALIKE, id="look: another moment is none"),
+        pytest.param(likeness(0.01, shift_s=0.04), None, Verdict.SAME_LOOK, id="look: a frame earlier is no other moment"),
+        pytest.param(likeness(0.01, shift_s=1.5), None, Verdict.DIFFERENT, id="little is shown in both"),
+        pytest.param(likeness(0.01, seen={"colour": 2.6}), None, Verdict.ALIKE, id="look: other colours are none"),
+        pytest.param(likeness(0.01, seen={"colour": 15.1}), None, Verdict.DIFFERENT, id="colours: too far apart"),
+        pytest.param(likeness(0.01, seen={"colour": 15.0, "hue": 7.9}), None, Verdict.ALIKE, id="colours: brightness alone"),
+        pytest.param(likeness(0.01, seen={"colour": 8.5, "hue": 8.1}), 0.5, Verdict.DIFFERENT, id="colours: another hue, with a spread"),
+        pytest.param(likeness(0.01, seen={"colour": 6, "chroma": (6, 2)}), None, Verdict.DIFFERENT, id="colours: one is grey"),
+        pytest.param(likeness(0.01, seen={"colour": 1, "chroma": (2, 2)}), None, Verdict.SAME_LOOK, id="colours: both are grey"),
+        pytest.param(likeness(0.3, seen=SAME_SHOT), None, Verdict.ALIKE, id="outline: a poor copy"),
+        pytest.param(likeness(0.3, seen=SAME_SHOT | {"outline_min": 0.8}), None, Verdict.DIFFERENT, id="outline: not in each frame"),
+        pytest.param(likeness(0.3, seen=SAME_SHOT), 0.4, Verdict.DIFFERENT, id="outline: a spread decides"),
+        pytest.param(likeness(0.5, seen={"framing": Framing.CLOSER, "part": 0.8}), None, Verdict.ALIKE, id="framing: a little closer"),
+        pytest.param(likeness(0.5, seen={"framing": Framing.WIDER, "part": 0.6}), None, Verdict.DIFFERENT, id="framing: much wider"),
+        pytest.param(likeness(0.5, seen={"framing": Framing.MIRRORED}), None, Verdict.DIFFERENT, id="framing: mirrored"),
         pytest.param(likeness(0.01), 0.3, Verdict.SAME_LOOK, id="look, with a spread"),
         pytest.param(likeness(ALIKE_DISTANCE - 1e-6), None, Verdict.ALIKE, id="fixed limit: within"),
         pytest.param(likeness(ALIKE_DISTANCE + 0.001), None, Verdict.DIFFERENT, id="fixed limit: beyond"),
@@ -102,6 +145,18 @@ def test_verdicts(found, spread, verdict):
         (likeness(0.4), 0.4, "Different shots: they differ as much as two seeds usually do."),
         (likeness(0.6), 0.4, "Different shots: they differ more than two seeds usually do."),
         (likeness(0.01, duration_s=12.0), 0.5, "Different lengths: 5 s and 12 s."),
+        (
+            likeness(0.05, seen={"colour": 5, "lightness": -5}),
+            0.4,
+            "Similar shots: clearly closer than two seeds usually are. The second is darker.",
+        ),
+        (likeness(0.05, seen={"colour": 7}), None, "Similar shots. The second is in other tones."),
+        (
+            likeness(0.05, shift_s=0.04, seen=SAME_SHOT, fps=60.0, first={"fps": 60.0}),
+            None,
+            "The same, 0.04 s earlier.",
+        ),
+        (likeness(0.05, seen={"colour": 20, "hue": 20, "saturation": -1}), None, "Different shots."),
     ],
 )
 def test_a_verdict_in_a_plain_sentence(found, spread, sentence):
@@ -132,6 +187,9 @@ def test_a_greater_distance_is_never_a_nearer_verdict(spread):
         pytest.param(likeness(0.1, width=640, height=360), None, "(1280 × 720, 640 × 360): scaled to 640 × 360", id="size"),
         pytest.param(likeness(0.1, width=720), None, "stretched to 720 × 720", id="shape"),
         pytest.param(likeness(0.1, fps=16.0), None, "frame rates differ (24, 16 a second)", id="rate"),
+        pytest.param(likeness(0.1, shift_s=-0.4, duration_s=5.4), None, "the second is 0.4 s later: paired by what is shown", id="moment"),
+        pytest.param(likeness(0.01, seen={"colour": 16, "hue": 9}), None, "colours differ by 16.0, without brightness by 9.0 (CIEDE2000): alike is at most 15 and 8", id="colours"),
+        pytest.param(likeness(0.5, seen={"framing": Framing.WIDER, "part": 0.6}), None, "the picture is wider, 60 % of it is in both", id="framing"),
         pytest.param(likeness(0.1), None, "the sound is equal", id="sound: equal"),
         pytest.param(likeness(0.1, sound=replace(SOUND, same_samples=False, rms_difference=0.25)), None, "RMS 0.2500", id="sound: other"),
         pytest.param(likeness(0.1, sound=None, has_sound=False), None, "only a.mp4 has sound", id="sound: in the first"),
@@ -144,7 +202,7 @@ def test_reasons_say_what_was_seen(found, spread, words):
     reasons = judge(found, spread).reasons
 
     assert words in " | ".join(reasons)
-    assert reasons[0].startswith(("distance", "SSIM", "the files"))
+    assert reasons[0].startswith(("distance", "SSIM", "the files", "colours"))
 
 
 def test_equal_videos_give_no_reason_that_does_not_matter():

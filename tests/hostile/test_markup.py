@@ -38,7 +38,7 @@ from kie_nb.notebook.run_list import RunList
 from kie_nb.notebook.wall_widget import page_of
 from kie_nb.operations.evidence import Evidence, Others, Verdict
 from kie_nb.operations.integrity import Finding, Report
-from kie_nb.video import Likeness, Side
+from kie_nb.video import Appearance, Framing, Likeness, Side
 
 PLAIN = "plain"
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -84,6 +84,19 @@ def comparison_of(value):
         "ssim_min": 1.0,
         "pairs": 1,
         "compared_s": 1.0,
+        "shift_s": 0.0,
+        "seen": Appearance(
+            outline=1.0,
+            outline_min=1.0,
+            framing=Framing.SAME,
+            part=1.0,
+            colour=0.0,
+            hue=0.0,
+            lightness=0.0,
+            saturation=1.0,
+            tint=(0.0, 0.0),
+            chroma=(0.0, 0.0),
+        ),
     }
     likeness = Likeness(first=side, second=side, same_bytes=False, same_frames=False, compared_width=1, compared_height=1, sound=None, **figures)  # fmt: skip
     judgement = Judgement(
