@@ -58,10 +58,10 @@ def run_of(value, *, state=State.FAIL, **more):
         "id": "abcdef123456", "prompt": text, "model": text, "seed": value, "task_id": text, "state": state, "error": error,
         "service": "kie", "credits": None, "estimate": None, "duration_s": 1.0, "trouble": text, "remarks": (text,),
         "name_remark": text, "is_here": False, "damage": (text,),
-        "is_final": True, "videos": [Path("videos") / (text.replace("\0", "") or "x")], "video": None, "created_at": AT,
+        "is_final": True, "is_film": False, "videos": [Path("videos") / (text.replace("\0", "") or "x")], "video": None, "created_at": AT,
         "completed_at": AT, "link_until": AT, "rating": 3, "tags": (text,), "missing": (),
         "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True),
-        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, files=(), note=text),
+        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, origin={"parts": [{"run": text}, {"name": text}]}, files=(), note=text),
     }  # fmt: skip
     return SimpleNamespace(**given | more)
 
