@@ -25,7 +25,7 @@ from ..errors import (
     OutcomeUnknown,
 )
 from ..home import read_plain
-from ..ledger import RunRow
+from ..ledger import Ledger, RunRow
 from ..ledger.money import CellTerms
 from ..ledger.states import State
 from ..operations.evidence import need_unsettled, nothing_to_settle
@@ -124,6 +124,7 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
         seed_drawn=drawn,
         experiment=experiment,
         origin=provenance.here(),
+        links=tuple({**link} for link in (run.row.origin or {}).get("sources") or ()),
     )
 
 
@@ -198,9 +199,19 @@ def intend(
                 ledger.files.keep_input(content, one.sha256, one.mime, one.label)
             image_urls.remember(one, ledger)
     row, is_new = ledger.intend(new, fresh=fresh, instead_of=instead_of, cell_terms=cell_terms)
+    if is_new:
+        _tell_sources(ledger, prepared, row)
     if is_new and prepared.origin is not None and "git" not in (new.origin or {}):
         prepared.origin.tell_later(ledger, row.id)
     return row, is_new
+
+
+def _tell_sources(ledger: Ledger, prepared: Prepared, row: RunRow) -> None:
+    """Note in the history of each run that this one was made of something of it."""
+    for link in prepared.links:
+        told = {name: link[name] for name in ("frame", "role", "sha256") if name in link}
+        with contextlib.suppress(LedgerError):  # the clip itself is recorded, and knows its sources
+            ledger.note_step(str(link.get("run")), {"continued by": {"run": row.id, **told}})
 
 
 def to_send(handles: Handles, prepared: Prepared) -> ToSend:

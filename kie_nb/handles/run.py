@@ -30,11 +30,14 @@ from ..frontend import takes_results
 from ..ledger.states import UNSETTLED, State
 from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
+from ..operations.frames import frame_of
 from ..paths import shown_path
 from ..text import in_line, say
 from .tracked import what_goes_on
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ..engine.supervisor import Supervisor
     from ..ledger import RunRow
     from .tracked import Tracked
@@ -220,6 +223,18 @@ class Run(Record):
             raise KieError(words, hint=f"kie_nb.get({self.id[:8]!r}) gives its handle here")
         self._tracked.is_stopped = False
         self._supervisor.ensure_driven(self)
+
+    def frame(self, at: float = -1) -> Image:
+        """A frame of the video, which is waited for, as a picture: by its number, -1 for the last, or by seconds as a float.
+
+        Given as `image=` of the next request, it is that clip's first frame, and both runs record the link.
+
+        Raises:
+            InvalidRequest: there is no such frame, or no file.
+            KieError: as `wait` says.
+        """
+        self.wait()
+        return frame_of(self, at)
 
     def stop_waiting(self) -> None:
         """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is cancelled."""

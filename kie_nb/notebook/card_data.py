@@ -18,6 +18,7 @@ from ..handles import Run
 from ..home import is_plain_file
 from ..ledger.states import PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
 from ..paths import shown_path
+from ..requests.provenance import made_of
 from ..text import visible_in
 from ..video import is_media
 from ..wording import Card
@@ -153,7 +154,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
     found = [
         ("prompt", run.prompt),
         ("file", ", ".join(file_name(path) for path in run.videos)),
-        ("clips", page.clips_of(run)),
+        ("made of", made_of(run.row)),
         ("picture", request.image.label if request.image else ""),
         ("model", f"{model.model_title} ({run.model})" if model else run.model),
         ("task", run.task_id),

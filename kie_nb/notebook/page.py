@@ -12,6 +12,7 @@ from ..catalogue import USD_PER_CREDIT, is_far
 from ..handles import Run
 from ..ledger.states import UNSETTLED, State
 from ..markup import ROOT, Html, html
+from ..requests.provenance import made_of
 from ..settings import start_folder
 from ..wording import Card
 
@@ -50,13 +51,6 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
     return f"about {estimate}" if estimate else "price not known here"
 
 
-def clips_of(run: Run) -> str:
-    """What a film was joined of, in words; "" for another run."""
-    parts = (run.row.origin or {}).get("parts") or ()
-    named = [f"run {part['run'][:8]}" if part.get("run") else str(part.get("name", "")) for part in parts]
-    return ", ".join(name for name in named if name)
-
-
 def facts(run: Run) -> list[tuple[str, str]]:
     """Name and value of what identifies a run."""
     request = run.request
@@ -66,7 +60,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("length", "duration" in inputs and f"{inputs['duration']} s"),
         ("size", "resolution" in inputs and str(inputs["resolution"])),
         ("image", request.image and request.image.label),
-        ("clips", clips_of(run)),
+        ("made of", made_of(run.row)),
         ("cost", cost(run)),
         ("task", run.task_id and short(run.task_id, SHORT_TASK)),
         ("run", run.id[:8]),

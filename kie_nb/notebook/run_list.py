@@ -15,6 +15,7 @@ from ..ledger import owner
 from ..ledger.states import OPEN, PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
 from ..markup import Html, html, joined
 from ..paths import shown_path
+from ..requests.provenance import made_of
 from ..settings import LOGS
 from ..tables import Link, counted
 from ..video import is_media
@@ -140,7 +141,7 @@ def details(run: Run) -> list[tuple[str, object]]:
         ("link until", f"{run.link_until:{MINUTE}} UTC" if run.link_until else ""),
         ("model", run.model),
         ("video", " · ".join(str(each) for each in asked if each)),
-        ("clips", page.clips_of(run)),
+        ("made of", made_of(run.row)),
         ("picture", request.image.label if request.image else ""),
         ("tags", ", ".join(run.tags)),
         ("note", run.row.note or ""),

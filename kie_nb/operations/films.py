@@ -242,19 +242,15 @@ class _Plan:
         }
 
 
-def _linked(clips: Sequence[Clip]) -> list[int]:
-    """The clips that were asked for with the last frame of the one before."""
-    runs = [clip.run for clip in clips]
-    return [
-        number
-        for number, (before, after) in enumerate(pairwise(runs), start=1)
-        if before is not None and after is not None and before.id in _sources(after)
-    ]
-
-
-def _sources(run: Record) -> set[str]:
-    """The runs whose frames or videos *run* was made from."""
-    return {str(one.get("run")) for one in (run.row.origin or {}).get("sources") or ()}
+def _linked(clips: Sequence[Clip]) -> dict[int, int]:
+    """The clips that were asked for with a frame of the one before as their first, and its number."""
+    found = {}
+    for number, (before, after) in enumerate(pairwise(clip.run for clip in clips), start=1):
+        sources = (after.row.origin or {}).get("sources") or () if before and after else ()
+        for link in sources:
+            if before and link.get("run") == before.id and link.get("role") == "image" and "frame" in link:
+                found[number] = link["frame"]
+    return found
 
 
 def _check_target(target: Path, clips: Sequence[Clip]) -> None:

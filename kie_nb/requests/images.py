@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -49,6 +49,8 @@ class Picture:
     remarks: tuple[str, ...] = field(default=(), compare=False)
     # Its file as it was given, where what is sent differs: earlier runs may have been made with that.
     as_given: ImageIdentity | None = field(default=None, compare=False)
+    # The run that it is a frame of, or the video, as a record names it.
+    link: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False) -> Picture:
@@ -79,7 +81,8 @@ def read_picture(source: Any, *, fit: bool = False, keep_metadata: bool = False)
         as_given = replace(identity, sha256=digest, bytes=len(held.content or b""))
     if held.name is None:  # cells of a grid are told apart by it
         identity = replace(identity, label=f"image ({held.what} {identity.sha256[:6]})")
-    return Picture(identity=identity, content=content, remarks=(*done, *remarks), as_given=as_given)
+    remarks = (*done, *remarks)
+    return Picture(identity=identity, content=content, remarks=remarks, as_given=as_given, link=held.link)
 
 
 def check_url(url: str, *, own: Sequence[str] = ()) -> str:

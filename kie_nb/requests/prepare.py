@@ -47,6 +47,7 @@ class Prepared:
     warnings: tuple[str, ...] = field(default=())
     experiment: str | None = None
     origin: provenance.Origin | None = field(default=None, compare=False)
+    links: tuple[dict[str, Any], ...] = field(default=(), compare=False)  # to the runs that its media are of
 
     @property
     def fingerprint(self) -> str:
@@ -84,8 +85,14 @@ def build(
         for one in given
         if one.content is not None
     }
+    links = tuple(
+        {**one.link, "role": role, "sha256": one.identity.sha256}
+        for role, given in media.items()
+        for one in given
+        if one.link is not None
+    )
     way: dict[str, Any] = {"channel": channel, "home": home, "warnings": warnings, "experiment": experiment}
-    return Prepared(request=request, contents=contents, seed_drawn=seed_drawn, **way)
+    return Prepared(request=request, contents=contents, seed_drawn=seed_drawn, links=links, **way)
 
 
 def new_run(prepared: Prepared) -> NewRun:
@@ -107,8 +114,13 @@ def new_run(prepared: Prepared) -> NewRun:
         made_by=provenance.made_by(),
         notebook=provenance.notebook(),
         experiment=prepared.experiment,
-        origin=prepared.origin.known() if prepared.origin else None,
+        origin=_origin(prepared),
     )
+
+
+def _origin(prepared: Prepared) -> dict[str, Any] | None:
+    known = prepared.origin.known() if prepared.origin else None
+    return known if not prepared.links else {**(known or {}), "sources": list(prepared.links)}
 
 
 def check(prepared: Prepared, max_credits: float | None) -> None:

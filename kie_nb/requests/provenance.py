@@ -39,7 +39,7 @@ MOST_BYTES = 256 << 20  # of files whose time is new; more than that counts as a
 
 NAMES = (
     *("kie_nb", "python", "os", "notebook", "execution_count", "git_commit", "git_dirty"),
-    *("image_sha256", "image_width", "image_height"),
+    *("image_sha256", "image_width", "image_height", "made_of"),
 )  # of what `facts` gives
 
 Git = dict[str, Any]
@@ -96,8 +96,19 @@ def facts(row: RunRow, request: Request) -> dict[str, Any]:
         *(origin.get(name) for name in ("notebook", "execution_count")),
         *(git.get(name) for name in ("commit", "dirty")),
         *(image.sha256 if image is not None and is_known else None, *size),
+        made_of(row) or None,
     )
     return dict(zip(NAMES, told, strict=True))
+
+
+def made_of(row: RunRow) -> str:
+    """The clips that a film was joined of, or the frames and videos of other runs that a run was made from, in words."""
+    origin: dict[str, Any] = dict(row.origin or {})
+    told = []
+    for link in (*(origin.get("parts") or ()), *(origin.get("sources") or ())):
+        whose = f"run {link['run'][:8]}" if link.get("run") else str(link.get("name", ""))
+        told.append(f"frame {link['frame']} of {whose}" if "frame" in link else whose)
+    return ", ".join(one for one in told if one)
 
 
 def in_words(row: RunRow) -> str:

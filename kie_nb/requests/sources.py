@@ -23,6 +23,7 @@ from urllib.request import url2pathname
 from ..errors import BadImage
 from ..frontend import notebook_folder
 from ..home import open_file
+from .frames import frame_in
 from .pixels import from_array
 
 _NESTED = 5  # figures in figures
@@ -39,6 +40,7 @@ class Held:
     image: Any = None
     name: str | None = None  # the file's
     what: str = "bytes"  # what it was held in
+    link: dict[str, Any] | None = None  # the run that it is of
 
 
 def is_url(source: Any) -> bool:
@@ -68,6 +70,8 @@ def held_in(source: Any) -> Held:
         return Held(content=bytes(source))
     if isinstance(source, str | os.PathLike):
         return _in_file(source)
+    if (frame := frame_in(source)) is not None:
+        return Held(content=frame.content, name=frame.name, what="frame", link=frame.link)
     if _is(source, "PIL.Image", "Image"):
         return Held(image=source, what="PIL")
     for find in (_in_widget, _in_figure, _in_stream, _in_array):

@@ -11,6 +11,7 @@ by the first call that needs them, so importing this package is cheap.
     preview.py     what is shown of a video: one good frame, a strip of several videos, a small H.264 copy for a notebook
     tags.py        the request inside a file, written without touching a frame
     likeness.py    how alike two videos are
+    frames.py      one frame, by its number or its moment
     parts.py       a clip as a part of a film: its frames and its ends
     tracks.py      the tracks of a film that is being made
     joining.py     one film of several clips
@@ -19,6 +20,7 @@ by the first call that needs them, so importing this package is cheap.
 """
 
 from .facts import Appearance, Framing, Likeness, NotAVideo, Side, SoundLikeness, VideoFacts
+from .frames import NoSuchFrame, frame_at
 from .inspection import Look, inspect
 from .joining import CannotJoin, Film, join_videos
 from .likeness import compare_videos
@@ -54,12 +56,14 @@ __all__ = [
     "Framing",
     "Likeness",
     "Look",
+    "NoSuchFrame",
     "NotAVideo",
     "Side",
     "SoundLikeness",
     "VideoFacts",
     "compare_videos",
     "copy_media",
+    "frame_at",
     "inspect",
     "is_media",
     "join_videos",

@@ -4,12 +4,13 @@ A frame keeps its own moment, whatever the rates of the clips are. Where a clip 
 frame is left out of the one before. The film is an MP4 that every browser plays.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..fileops import finished_in_one_step
@@ -42,20 +43,25 @@ class Film:
 
 
 def join_videos(
-    clips: Sequence[AnyPath], target: AnyPath, *, note: str = "", title: str = "", linked: Sequence[int] = ()
+    clips: Sequence[AnyPath],
+    target: AnyPath,
+    *,
+    note: str = "",
+    title: str = "",
+    linked: Mapping[int, int] = MappingProxyType({}),
 ) -> Film:
     """Write one film of *clips* to *target*, in one step; NotAVideo for what is none, CannotJoin for clips that make no film.
 
     Args:
         note: For its tags.
         title: The same.
-        linked: The clips, from 0, that were asked for with the last frame of the one before as their first.
+        linked: The clips, from 0, that were asked for with a frame of the one before as their first, and its number.
     """
     parts = [survey(clip) for clip in clips]
     for number, (before, after) in enumerate(pairwise(parts)):
-        before.without_last = len(before.moments) > 1 and is_doubled(
-            before, after, is_linked=number + 1 in linked
-        )
+        last = len(before.moments) - 1
+        is_linked = linked.get(number + 1) == last
+        before.without_last = last > 0 and is_doubled(before, after, is_linked=is_linked)
     if (seconds := sum(float(part.length_s) for part in parts)) > _MOST_S:
         raise CannotJoin(
             f"the film would last {seconds / 60:.0f} minutes; at most {_MOST_S / 60:.0f} are made"

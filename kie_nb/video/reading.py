@@ -44,6 +44,8 @@ _DEFAULT_FPS = Fraction(25)
 SOUND_ALONE = "sound without a picture"
 NO_FRAME = "a video without a single frame that can be decoded"
 _MATRIX = struct.Struct("=9i")  # of FFmpeg's `libavutil/display.h`
+_HD = 720  # lines from which on unnamed colours are taken for those of HD
+_UNNAMED = 2  # of colours
 _LEAN = 0.01  # of the matrix: what leans more is turned by another angle than a quarter
 _FLATTEST = 10  # width to height of a pixel; what says more is a mistake, such as 72:1
 
@@ -160,6 +162,15 @@ def frames_of(container: "InputContainer", stream: "VideoStream") -> "Iterator[V
 def is_full_range(frame: "VideoFrame") -> bool:
     """Whether black is 0 rather than 16."""
     return frame.format.name.startswith("yuvj") or int(frame.color_range) == 2  # noqa: PLR2004 - AVCOL_RANGE_JPEG
+
+
+def colours_of(frame: "VideoFrame") -> int | None:
+    """Which colours its numbers mean where it does not say, as players guess it by the number of lines; None where it does."""
+    from av.video.reformatter import Colorspace
+
+    if int(frame.colorspace) != _UNNAMED or not frame.format.name.startswith("yuv"):
+        return None
+    return Colorspace.ITU709 if frame.height >= _HD else Colorspace.ITU601
 
 
 def can_be_heard(sound: "AudioStream") -> bool:

@@ -28,8 +28,6 @@ _TICKS = 90_000  # a second, of a picture that is drawn: no usual rate is rounde
 _MOST_TICKS = 1 << 30
 _QUALITY = {"preset": "fast", "crf": "17"}  # hard to tell from the clips
 _RATE, _BITS_PER_S, _PIECE = 48_000, 192_000, 4800
-_HD = 720  # lines from which on players take unnamed colours for those of HD
-_UNNAMED = 2  # of colours
 _SLACK = 0.02  # of width to height, that rounding to even numbers makes
 
 
@@ -167,13 +165,12 @@ class DrawnPicture(Track):
         from av.video.reformatter import Colorspace
 
         width, height = _fitted(self._part.size, self._size)
-        guessed = Colorspace.ITU709 if frame.height >= _HD else Colorspace.ITU601
         small = self._scaler.reformat(
             reading.upright(frame),
             width,
             height,
             "yuv420p",
-            src_colorspace=guessed if int(frame.colorspace) == _UNNAMED else None,
+            src_colorspace=reading.colours_of(frame),
             dst_colorspace=Colorspace.ITU709,
             src_color_range="JPEG" if reading.is_full_range(frame) else "MPEG",
             dst_color_range="MPEG",

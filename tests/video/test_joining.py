@@ -180,7 +180,7 @@ def test_what_is_a_doubled_frame(film, first, second, is_linked, is_doubled):
     """Only the very frame: one that comes next in a slow film is another."""
     parts = [running(film.folder / f"{n}.mp4", numbers) for n, numbers in enumerate((first, second))]
 
-    made = join_videos(parts, film.folder / "joined.mp4", linked=[1] if is_linked else [])
+    made = join_videos(parts, film.folder / "joined.mp4", linked={1: len(first) - 1} if is_linked else {})
 
     assert made.frames == len(first) + len(second) - is_doubled == len(decoded(film.folder / "joined.mp4"))
 
@@ -195,7 +195,7 @@ def test_a_frame_that_a_model_drew_anew(film, is_linked, look, is_doubled):
     before = running(film.folder / "before.mp4", range(10))
     after = running(film.folder / "after.mp4", range(9, 19), **look)
 
-    made = join_videos([before, after], film.folder / "joined.mp4", linked=[1] if is_linked else [])
+    made = join_videos([before, after], film.folder / "joined.mp4", linked={1: 9} if is_linked else {})
 
     assert made.doubled == ((0,) if is_doubled else ())
 
