@@ -170,7 +170,7 @@ class Question:
 
     page: int = 1  # the last one where there are fewer
     order: str = "newest"  # in `ORDERS`
-    text: str = ""  # a part of the prompt, in any case
+    text: str = ""  # a part of the prompt, of a tag or of an experiment's name, in any case
     tag: str | None = None
     least_rating: int | None = None
     model: str | None = None
@@ -194,7 +194,8 @@ def browse(handles: Handles, question: Question) -> Found:
     ledger = handles.ledger(current.home)
     finished: dict[str, Any] = {"states": {State.FETCHED}, "service": current.service}
     asked = asdict(question)
-    found = ledger.page(asked.pop("page"), size=PAGE_SIZE, **asked, **finished)
+    words = asked.pop("text")
+    found = ledger.page(asked.pop("page"), size=PAGE_SIZE, words=words, **asked, **finished)
     return Found(
         runs=[handles.handle(current.home, row) for row in found.rows],
         count=found.count,

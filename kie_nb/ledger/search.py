@@ -59,6 +59,7 @@ def where(
     states: Collection[str] | None = None,
     service: str | None = None,
     text: str | None = None,
+    words: str | None = None,
     model: str | None = None,
     seed: int | None = None,
     tag: str | None = None,
@@ -66,7 +67,13 @@ def where(
     experiment: str | None = None,
     since: dt.datetime | None = None,
 ) -> list[Any]:
-    """Conditions for the runs that match all filters: *text* is a part of the prompt in any case, *since* a moment."""
+    """Conditions for the runs that match all filters.
+
+    Args:
+        text: A part of the prompt, in any case.
+        words: A part of the prompt, of a tag or of the experiment's name, in any case.
+        since: A moment.
+    """
     same = {"service": service, "model": model, "seed": seed}
     found: list[Any] = [run.c[name] == value for name, value in same.items() if value is not None]
     if experiment is not None:  # bought for it, or for another one that has the same cell
@@ -78,6 +85,15 @@ def where(
         found.append(run.c.state.in_(list(states)))
     if text:
         found.append(_asked("prompt").icontains(text, autoescape=True))
+    if words:
+        tags, quoted = sa.cast(run.c.tags, sa.String), json.dumps(words)[1:-1]
+        found.append(
+            sa.or_(
+                _asked("prompt").icontains(words, autoescape=True),
+                run.c.experiment.icontains(words, autoescape=True),
+                tags.icontains(quoted, autoescape=True),
+            )
+        )
     if tag is not None:
         # The list is kept as JSON text, in which every tag stands in quotes.
         found.append(sa.cast(run.c.tags, sa.String).contains(json.dumps(tag), autoescape=True))

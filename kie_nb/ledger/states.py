@@ -77,14 +77,27 @@ WORDS: dict[State, str] = {
     State.LOST: "lost at the service",
     State.WRITTEN_OFF: "written off",
 }
-PAUSED = "paused"  # shown for an open run that no process drives, with the tone "warn"
-TONES: dict[State, Literal["run", "ok", "warn", "bad", "soft"]] = {
+PAUSED = "paused"
+Tone = Literal["run", "ok", "warn", "bad", "soft"]
+TONES: dict[State, Tone] = {
     **dict.fromkeys(OPEN, "run"),
     State.FETCHED: "ok",
     **dict.fromkeys((State.FAIL, State.REFUSED), "bad"),
     **dict.fromkeys(UNSETTLED, "warn"),
     **dict.fromkeys((State.NOT_SENT, State.WRITTEN_OFF), "soft"),
 }
+
+
+def is_paused(state: str, *, is_undriven: bool) -> bool:
+    """Whether a run is shown as paused: it is open, and no process drives it."""
+    return is_undriven and state in OPEN
+
+
+def shown_state(state: str, *, is_undriven: bool) -> tuple[str, Tone]:
+    """The word for a run's state, and its tone."""
+    if is_paused(state, is_undriven=is_undriven):
+        return PAUSED, "warn"
+    return WORDS[State(state)], TONES[State(state)]
 
 
 def state_of(name: str) -> State:

@@ -130,6 +130,7 @@ class Card {
       `${place ? " · " : ""}${name ? `${name} ` : ""}`, name ? make("span", { class: "kie-fact kie-mono", text: value }) : value,
     ]));
     this.element.classList.toggle("kie-card-priced", data.is_priced);
+    this.element.classList.toggle("kie-card-made", Boolean(data.place)); // or it will be
     this.stars.element.hidden = !data.acts.includes("rate");
     this.stars.show(data.stars);
     this.place.update(data);

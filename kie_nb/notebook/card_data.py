@@ -16,7 +16,7 @@ from ..design import Tone
 from ..errors import KieError
 from ..handles import Run
 from ..home import is_plain_file
-from ..ledger.states import PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
+from ..ledger.states import RELEASED, UNSETTLED, State, shown_state
 from ..paths import shown_path
 from ..requests.provenance import made_of
 from ..text import visible_in
@@ -115,9 +115,7 @@ def card_data_of(
 def _state(run: Run, *, is_ready: bool, error: KieError | None) -> tuple[str, Tone]:
     if run.state is State.FETCHED and not is_ready:
         return Card.PREPARING_VIDEO, "run"
-    if error is not None and not run.is_final:  # nobody drives it any more
-        return PAUSED, "warn"
-    return WORDS[run.state], TONES[run.state]
+    return shown_state(run.state, is_undriven=error is not None)
 
 
 def _badges(run: Run, how: str) -> list[tuple[str, Tone, str]]:
@@ -132,10 +130,12 @@ def _badges(run: Run, how: str) -> list[tuple[str, Tone, str]]:
 
 
 def _price(run: Run) -> str:
-    """What it cost; of a simulated run, whose badge says that it is free, what the same would cost."""
-    if run.service == "simulator" and run.estimate:
-        return Card.AT_KIE.format(price=page.money(run.estimate.credits))
-    return page.cost(run)
+    """What it cost; of a simulated run, whose badge says that it is free, what the same would cost if it is made."""
+    if run.service != "simulator":
+        return page.cost(run)
+    if run.estimate is None or run.state in RELEASED:
+        return ""
+    return Card.AT_KIE.format(price=page.money(run.estimate.credits))
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from .. import frontend, tables
 from ..errors import KieError
@@ -50,6 +51,14 @@ def _static(exp: Experiment, *, stills: bool = False) -> dict[str, str]:
     return {"text/html": page.boxed(experiment_page(exp, stills=stills)), "text/plain": repr(exp)}
 
 
+_live: WeakSet[ExperimentCard] = WeakSet()
+
+
+def is_live(name: str) -> bool:
+    """Whether a card of the experiment *name* goes on in some cell."""
+    return any(card.exp.name == name and not card.is_over for card in _live)
+
+
 class ExperimentCard:
     """Shows one experiment in one cell, and changes at most once a second, however many cells it has.
 
@@ -58,7 +67,7 @@ class ExperimentCard:
 
     def __init__(self, exp: Experiment) -> None:
         self.exp = exp
-        self._over = self._busy = False
+        self.is_over = self._busy = False
         self._failures = 0
         self._output: LiveOutput | None = None
         kit = widgets()
@@ -99,6 +108,7 @@ class ExperimentCard:
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
         self._output = LiveOutput(self.box, _static(self.exp))
+        _live.add(self)
         ticker().add(self)
 
     def _write(self, parts: Parts) -> None:
@@ -115,7 +125,7 @@ class ExperimentCard:
 
     def tick(self) -> None:
         """A second has passed; on the dispatcher's thread, which must not wait for the ledger."""
-        if not self._busy and not self._over:
+        if not self._busy and not self.is_over:
             self._busy = True
             get_session().dispatcher.start(self._refresh())
 
@@ -127,7 +137,7 @@ class ExperimentCard:
                 static = await get_session().dispatcher.ledger(
                     functools.partial(_static, self.exp, stills=True)
                 )
-                self._over = True
+                self.is_over = True
                 ticker().discard(self)
                 self.row.children = (self.wall, self.report)
                 if self._output is not None:
@@ -143,7 +153,7 @@ class ExperimentCard:
 
     def _give_up(self, exc: Exception) -> None:
         """An old state must not look like the one of now."""
-        self._over = True
+        self.is_over = True
         ticker().discard(self)
         words = exc.message if isinstance(exc, KieError) else f"{type(exc).__name__}: {exc}"
         self._write(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.waiting import warn_about_nest_asyncio
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, KieError
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once
 from ..settings import must_wait
@@ -46,15 +46,21 @@ def run_experiment(
     }
     shape: dict[str, Any] = {"zip": asked.zip, "repeats": asked.repeats or 1}
     exp = Experiment(str(asked.experiment), prompt=prompt, **{**shape, **fields, **axes})
-    output.set(exp)
     say_simulator_once()
     if asked.dry_run:
+        output.set(exp)
         showing.show_value(exp.plan())
         return None
     warn_about_nest_asyncio()
     given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
     limits: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    exp.run(partial=asked.partial, retry_failed=asked.retry_failed, extend=asked.extend, **limits)
+    try:
+        exp.run(partial=asked.partial, retry_failed=asked.retry_failed, extend=asked.extend, **limits)
+    except KieError:
+        if exp.runs:  # of earlier
+            output.set(exp)
+        raise
+    output.set(exp)
     if must_wait(asked.wait):
         exp.wait()
     show_experiment(exp)

@@ -144,7 +144,7 @@ class LiveRun:
             stop = (Words.STOP_SIMULATED, Words.STOP_SIMULATED_TIP)
         if run.state is State.INTENT:
             stop = (Words.CANCEL, Words.CANCEL_TIP)
-        words = Words.MAKE_ANOTHER if self.how in YOURS else Words.ANOTHER_SEED
+        words = Words.ANOTHER_SEED
         if run.service != "simulator":
             price = page.money(estimate.credits) if estimate else Words.NO_PRICE
             words = Words.WITH_PRICE.format(words=words, price=price)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..catalogue import USD_PER_CREDIT, is_far
 from ..handles import Run
-from ..ledger.states import UNSETTLED, State
+from ..ledger.states import RELEASED, UNSETTLED, State
 from ..markup import ROOT, Html, html
 from ..requests.provenance import made_of
 from ..settings import start_folder
@@ -36,7 +36,7 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
         return Card.JOINED
     estimate = money(run.estimate.credits) if run.estimate else ""
     if run.service == "simulator":
-        priced = run.estimate
+        priced = None if run.state in RELEASED else run.estimate
         return f"free (at Kie.ai {priced.credits:g} credits, ${priced.usd:.2f})" if priced else "free"
     if run.credits is not None:
         return "nothing, as you said" if run.state is State.WRITTEN_OFF else money(run.credits)

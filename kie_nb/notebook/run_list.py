@@ -11,8 +11,7 @@ from ..catalogue import USD_PER_CREDIT
 from ..experiments.data import frame
 from ..experiments.lines import of_runs
 from ..handles import Run
-from ..ledger import owner
-from ..ledger.states import OPEN, PAUSED, RELEASED, TONES, UNSETTLED, WORDS, State
+from ..ledger.states import RELEASED, UNSETTLED, State, shown_state
 from ..markup import Html, html, joined
 from ..paths import shown_path
 from ..requests.provenance import made_of
@@ -92,8 +91,9 @@ def _in_text(run: Run) -> tuple[str, ...]:
 def _row(run: Run, *, make: bool) -> tuple[str | Link | Html, ...]:
     word, tone = _state(run)
     prompt = tables.disclosure(page.short(run.prompt, SHORT_PROMPT), details(run))
+    state = design.state_mark(word[:1].upper() + word[1:], tone)
     return (
-        design.state_mark(word[:1].upper() + word[1:], tone),
+        html("{}<br>{}", state, design.soft(run.id[:8])),  # what `%kie show` takes
         _picture(run, make=make),
         joined([prompt, design.stars(run.rating), *(page.wrong(words) for words in run.damage)]),
         "" if run.seed is None else str(run.seed),
@@ -105,9 +105,7 @@ def _row(run: Run, *, make: bool) -> tuple[str | Link | Html, ...]:
 
 
 def _state(run: Run) -> tuple[str, design.Tone]:
-    if run.state in OPEN and run.row.owner != owner.me() and run.ledger.leases.is_dead(run.row):
-        return PAUSED, "warn"
-    return WORDS[run.state], TONES[run.state]
+    return shown_state(run.state, is_undriven=run.ledger.leases.is_dead(run.row))
 
 
 def cost(run: Run) -> str:

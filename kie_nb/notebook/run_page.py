@@ -22,7 +22,7 @@ _HEAD = "padding:8px 12px;min-height:44px;box-sizing:border-box;display:flex;fle
 _ROOM = "background:rgba(128,128,128,.1);margin-top:3px"
 _FOOT = "padding:8px 12px"
 _CUT = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
-_LINK = '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+_LINK = '<a href="{}" title="{}" target="_blank" rel="noopener noreferrer">{}</a>'
 # By the first word of a MIME type; "" is a file that no browser plays: a still of it is shown, where there is one.
 _TAGS = {
     "video": '<video controls loop playsinline preload="metadata" aria-label="video: {label}" {size};background:#000" '
@@ -127,7 +127,8 @@ def _facts(data: CardData) -> Html:
         (html("{} <b>{}</b>", name, value) if name else value for name, value in data.facts), " &middot; "
     )
     link = data.file[0] if data.file else ""
-    links = html(_LINK, quote(link, errors="replace"), Card.OPEN_FILE) if link else ""
+    tip = Card.OPEN_TIP.format(path=link)  # on another machine the file may not be there
+    links = html(_LINK, quote(link, errors="replace"), tip, Card.OPEN_FILE) if link else ""
     return html(
         '<div style="min-height:34px;display:flex;flex-wrap:wrap;align-items:center;gap:4px 12px">{}{}<span style="flex:1"></span>{}</div>',
         design.stars(data.stars), html('<span style="{}">{}</span>', SOFT, shown), links,

@@ -149,13 +149,14 @@ def show_wall(wall: Any) -> None:
 
 
 def watch_experiment(exp: Any) -> None:
-    """A cell waits for an experiment: its card, unless the same cell shows it already or nobody watches."""
+    """A cell waits for an experiment: its card, unless it goes on in this cell or another, or nobody watches."""
     is_main = threading.current_thread() is threading.main_thread()
     if is_main and has_widgets() and not _is_shown(f"experiment {exp.name}"):
-        from .experiment_card import ExperimentCard
+        from .experiment_card import ExperimentCard, is_live
 
         mark_experiment(exp.name)
-        ExperimentCard(exp).show()
+        if not is_live(exp.name):
+            ExperimentCard(exp).show()
 
 
 def ask(words: str) -> bool:
@@ -193,7 +194,8 @@ def _when(run: Run) -> str:
     at = run.completed_at or run.created_at
     word = "Made" if run.completed_at else "Asked for"
     where = in_words(run.row)
-    return f"{word} on {at.strftime('%Y-%m-%d %H:%M UTC')}{f', asked for {where}' if where else ''}."
+    asked = f"{', asked for' if run.completed_at else ''} {where}" if where else ""
+    return f"{word} on {at.strftime('%Y-%m-%d %H:%M UTC')}{asked}."
 
 
 class NotebookPresenter:

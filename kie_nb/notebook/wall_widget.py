@@ -112,9 +112,8 @@ class LiveWall:
         previews = get_session().previews
         try:
             for number, video in videos.items():
-                if not is_ready(video):
-                    still = await asyncio.wrap_future(previews.submit(make_still, video))
-                    self.widget.send({"kind": "still", "tile": number}, buffers=[still or b""])
+                still = await asyncio.wrap_future(previews.submit(make_still, video))
+                self.widget.send({"kind": "still", "tile": number}, buffers=[still or b""])
             for number, video in videos.items():
                 clip, still, content = await asyncio.wrap_future(previews.submit(_read, video))
                 facts = {"fps": clip.fps, "frames": clip.frames, "aspect": clip.aspect} if clip else {}

@@ -11,7 +11,7 @@ class Gallery(Common):
     TITLE = "Gallery"
     VIDEOS = "Videos"
     VIDEO = "Video"
-    SEARCH = "Search prompts"
+    SEARCH = "Search prompts, tags, experiments"
     SEARCH_GALLERY = "Search the gallery"
     FILTERS = "Filters"
     ORDER = "Order"

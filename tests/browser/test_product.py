@@ -171,7 +171,7 @@ def test_what_is_done_with_a_video(open_notebook, folder, photograph):
     cards = cell.locator(".kie-card")
 
     assert Card.ALREADY_YOURS in cards.inner_text()
-    cell.get_by_role("button", name=Card.MAKE_ANOTHER).dblclick()
+    cell.get_by_role("button", name=Card.ANOTHER_SEED).dblclick()
     nb.wait_dom(2, "cell => cell.querySelectorAll('.kie-card video').length === 2", timeout_s=60)
     assert tasks(folder) == 2
 

@@ -81,6 +81,10 @@ def test_every_order_is_tested():
         ({"text": "rain"}, "ca"),
         ({"text": "100%"}, "c"),
         ({"text": "w_f"}, "e"),
+        ({"words": "RAIN"}, "eca"),  # a prompt, or a tag
+        ({"words": "ains"}, "ca"),  # an experiment
+        ({"words": "best"}, "cb"),
+        ({"words": "cat", "tag": "best"}, "b"),
         ({"tag": "best"}, "b"),
         ({"tag": "100%"}, "b"),
         ({"least_rating": 2}, "dcb"),

@@ -7,7 +7,7 @@ from typing import Any
 from ... import tables
 from ...handles import Run, get_session
 from ...ledger import RunRow, owner
-from ...ledger.states import OPEN, PAUSED, TONES, UNSETTLED, WORDS, State
+from ...ledger.states import UNSETTLED, State, is_paused, shown_state
 from ...wording import Panel
 from ..card_data import sentence, typical_s
 
@@ -23,9 +23,13 @@ def whose_is(row: RunRow) -> str:
 
 def state_of(row: RunRow, whose: str) -> dict[str, str]:
     """The word for its state, and the tone."""
-    state = State(row.state)
-    word, tone = (PAUSED, "warn") if whose == "nobody" and state in OPEN else (WORDS[state], TONES[state])
+    word, tone = shown_state(row.state, is_undriven=whose == "nobody")
     return {"word": sentence(word), "tone": tone}
+
+
+def is_left(row: RunRow) -> bool:
+    """Whether it is open and nobody drives it."""
+    return is_paused(row.state, is_undriven=whose_is(row) == "nobody")
 
 
 def why_paused(row: RunRow) -> str:

@@ -29,7 +29,7 @@ from ..run_list import RunList
 from ..ticker import ticker
 from .callbacks import Callbacks
 from .checking import Checking
-from .clocks import whose_is
+from .clocks import is_left
 from .draft import Draft
 from .form import Form
 from .pricing import Priced, check_way, way_of
@@ -275,9 +275,9 @@ class Panel:
         try:
             self._ask_for(draft, current, replace(here(), execution_count=self._cell), shown)
         except KieError as exc:
-            run = self.run_view.run
-            if run is None or exc.run_id != run.id or draft.count > 1:
+            if exc.run_id is None or draft.count > 1:
                 raise
+            self.run_view.show(self.run_view.find(exc.run_id))
             self.say("")
 
     def _ask_for(
@@ -300,7 +300,7 @@ class Panel:
 
     def _look_at(self, run: Run) -> None:
         """Show it; one that is paused stays so."""
-        is_followed = run.state in OPEN and whose_is(run.row) != "nobody"
+        is_followed = run.state in OPEN and not is_left(run.row)
         (self._show if is_followed else self.run_view.show)(run)
 
     def _show(self, run: Run) -> None:

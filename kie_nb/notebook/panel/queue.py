@@ -203,7 +203,7 @@ class Queue:
             elif run not in {self._run_view.run, *self._run_view.film}:  # those say it where they stand
                 self._callbacks.say(f"Run {run.id[:8]} is done.", add=True)
         elif run.error is not None and not (run.state == State.NOT_SENT and _is_told_otherwise(run)):
-            if self._run_view.run is run:
+            if self._run_view.says(run):
                 self._callbacks.billed()  # its error stands beside it: once is enough
             else:
                 self._callbacks.trouble(run.error, add=True)

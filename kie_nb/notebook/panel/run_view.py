@@ -17,7 +17,7 @@ from ..gallery import media
 from ..run_cell import cell_of, promise_of
 from ..video import make_assets, sent_picture
 from .callbacks import Callbacks, lines_of
-from .clocks import state_of, whose_is, why_paused
+from .clocks import is_left, state_of, whose_is, why_paused
 from .picture import STILL
 from .view import PanelView
 
@@ -70,6 +70,10 @@ class RunView:
             self._awaited = first.id
         self._callbacks.soon(self._flush)
 
+    def says(self, run: Run) -> bool:
+        """Whether the error of *run* stands, or will stand, beside it."""
+        return run is self.run or run.id == self._awaited
+
     def close(self) -> None:
         """Release the runs."""
         run, self.run = self.run, None
@@ -109,6 +113,8 @@ class RunView:
             if run.state is State.FETCHED and run.is_here and run.id not in self._asked_for:
                 self._asked_for.add(run.id)
                 self._callbacks.work(self._prepare, run)
+            if run.id == self._awaited and run.error is not None:  # what went wrong stands beside it
+                self.show(run, self._notes.get(run.id, ""))
         if self.run is not None:
             self._view.result = visible_in(self._shown(self.run))
         if len(self.film) > 1:
@@ -125,7 +131,7 @@ class RunView:
 
     def _shown(self, run: Run) -> dict[str, Any]:
         """The facts of *run*, and what can be done with it."""
-        is_paused = run.state in OPEN and whose_is(run.row) == "nobody"
+        is_paused = is_left(run.row)
         inputs, image, estimate = run.request.inputs, run.request.image, run.estimate
         length = f"{inputs['duration']} s" if "duration" in inputs else ""
         note = self._notes.get(run.id, "")

@@ -17,13 +17,13 @@ class Tile {
     this.still = make("img", { class: "kg-still", alt: "", draggable: "false", onload: () => view.measure(this.still) });
     this.note = make("div", { class: "kg-note" });
     this.box = make("input", { type: "checkbox", "aria-label": WORDS.CHOOSE, onclick: (event) => view.choice.choose(this, this.box.checked, event.shiftKey) });
-    const pick = make("label", { class: "kg-pick", onclick: (event) => event.stopPropagation() }, this.box);
-    this.media = make("div", { class: "kg-media", onclick: () => view.stage.open(this.row, this) }, this.still, this.note, pick);
+    const pick = make("label", { class: "kg-pick" }, this.box); // beside the picture: nothing covers what is burnt into that
+    this.media = make("div", { class: "kg-media", onclick: () => view.stage.open(this.row, this) }, this.still, this.note);
     this.prompt = make("div", { class: "kie-cut" });
     this.stars = starRating((stars) => view.rate(id, stars));
     this.facts = make("span", { class: "kie-soft kie-cut kg-facts" });
     const acts = make("div", { class: "kie-row kg-acts" }, ...reuseButtons(view, id, true), make("span", { class: "kie-grow" }), downloadButton(view, id), iconButton("open", WORDS.OPEN, () => view.stage.open(this.row, this)));
-    const words = make("div", { class: "kg-words" }, this.prompt, make("div", { class: "kie-row kg-line" }, this.stars.element, this.facts), acts);
+    const words = make("div", { class: "kg-words" }, make("div", { class: "kie-row kg-head" }, pick, this.prompt), make("div", { class: "kie-row kg-line" }, this.stars.element, this.facts), acts);
     this.element = make("div", { class: "kg-tile", role: "group", tabindex: "-1" }, this.media, words);
     this.item = make("li", {}, this.element);
     this.element.addEventListener("focusin", (event) => {

@@ -98,7 +98,7 @@ function form(panel) {
     choices.replaceChildren(...parts((entry) => entry.isFirst && entry.choices.length), counts.element);
     advanced.replaceChildren(chooser.element, ...parts((entry) => !entry.isFirst));
     const names = [words.MODEL, ...own.filter((entry) => !entry.isFirst).map((entry) => entry.title)];
-    summary.textContent = `${words.ADVANCED}: ${names.map((name) => (/^[A-Z]{2}/.test(name) ? name : name[0].toLowerCase() + name.slice(1))).join(", ")}`;
+    summary.textContent = summary.title = `${words.ADVANCED}: ${names.map((name) => (/^[A-Z]{2}/.test(name) ? name : name[0].toLowerCase() + name.slice(1))).join(", ")}`;
     picture.element.hidden = !fields.some((entry) => entry.option === "image");
     values();
     errors();

@@ -54,7 +54,7 @@ function picturePlace(panel) {
     zone.hidden = has;
     shown.hidden = !has;
     path.hidden = has;
-    change.setAttribute("aria-label", `Image: ${picture.name}. Choose another file`);
+    change.setAttribute("aria-label", has ? `Image: ${picture.name}. Choose another file` : words.CHANGE);
   });
   panel.watch("path", () => { if (path.value.trim() !== model.get("path")) path.value = model.get("path"); });
   panel.hear("picture", (_message, [content]) => {

@@ -1,5 +1,6 @@
 // The result: the picture that was sent stands where the video will be; then the video, its facts and what can be done.
 const KEPT_VIDEOS = 4;
+const SETTLE_MS = 500; // what changed under the pointer is not what was meant
 
 function result(panel) {
   const { model, words } = panel;
@@ -19,7 +20,10 @@ function result(panel) {
   const stills = new Map();  // addresses by run, of pictures
   const videos = new Map();  // and of videos, with their kinds
   const pictures = new Map();  // of the film strip, by run
-  let shown = "", isMuted = true;
+  let shown = "", isMuted = true, drawn = "", changedAt = 0;
+  // Another run may take the place just before a press that was meant for the one before.
+  const guard = (event) => { if (performance.now() - changedAt < SETTLE_MS) { event.stopPropagation(); event.preventDefault(); } };
+  for (const part of [stars.element, acts.element]) part.addEventListener("click", guard, true);
 
   const place = () => {
     const now = model.get("result"), video = now.isThere && videos.get(now.id);
@@ -52,6 +56,8 @@ function result(panel) {
 
   const draw = () => {
     const now = model.get("result");
+    if (drawn && now.id !== drawn) changedAt = performance.now();
+    drawn = now.id;
     element.classList.toggle("kie-panel-has-result", Boolean(now.id));
     for (const part of [head, acts.element, bar]) part.hidden = !now.id;
     if (now.id) {
