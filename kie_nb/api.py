@@ -62,15 +62,10 @@ def generate(
         duration, resolution: 5 (default) or 10 s; "720p" (default) or "1080p".
         wait: Until the video is on disk; by default only in headless runs.
         fresh, max_credits: Buy one more; the most it may be estimated at.
-        call_back_url: A public address that the service calls at the end.
         input, fields: Raw inputs; other fields of the model, as negative_prompt.
 
     Raises:
-        InvalidRequest, BadImage, BudgetExceeded, LedgerError, NotSent: Not sent.
-        OutOfCredits, AuthError, ModelUnavailable, Refused: Nothing was charged.
-        OutcomeUnknown: The answer was lost; a task may exist and be billed.
-        TaskFailed, TaskLost, NoVideo, DownloadFailed, NotFetched: Where it waits;
-            StillRunning, WaitInterrupted too, as `Run.wait` says.
+        KieError: One of its kinds, which `help(kie_nb.errors)` lists.
     """
     started = get_session().start(
         prompt,

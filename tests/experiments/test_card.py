@@ -95,7 +95,7 @@ def test_what_cannot_be_read_for_long_shows_no_old_state(card, locked):
     for _ in range(12):
         tick(card)
 
-    assert card._over
+    assert card.is_over
     assert "3 of 3" not in card.head.value
     assert "The ledger is locked by another program." in card.foot.value
     assert "run this cell again" in card.foot.value

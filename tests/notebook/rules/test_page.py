@@ -95,6 +95,11 @@ def test_no_style_sheet_and_no_colour_of_a_theme(record):
     )  # a dot has its own
 
 
+def test_a_heading_without_words_is_none():
+    """A screen reader would read out an empty one for each cell below it."""
+    assert tables.as_html(["a", ""], [["b", "c"]], caption="d").count("<th ") == 1
+
+
 @pytest.mark.parametrize(
     ("state", "credits_", "words"),
     [
@@ -138,6 +143,7 @@ def test_a_simulated_price_is_never_money(record, state):
     run = record(state, service="simulator", credits=60.0)
 
     assert page.cost(run).startswith("free")
+    assert ("at Kie.ai" in page.cost(run)) == ("at Kie.ai" in run_page.card(run)) == (state != "fail")
     assert Card.SIMULATED in run_page.card(run)
     assert Card.SIMULATED not in run_page.card(record(state))
 

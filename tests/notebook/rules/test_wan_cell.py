@@ -41,6 +41,9 @@ def refused(record, monkeypatch):
         pytest.param(BudgetExceeded, "--max-credits 10", "Rain", id="its own limit"),
         pytest.param(BudgetExceeded, "--max-credits 10 --fresh --seed 7", "Waves", id="another one"),
         pytest.param(InvalidRequest, "--experiment a --quiet", "Rain", id="a grid"),
+        pytest.param(
+            BudgetExceeded, "--experiment b --seeds 1,2 --max-credits 10", "Rain", id="a grid's limit"
+        ),
     ],
 )
 def test_a_refused_cell_leaves_no_run_of_an_earlier_one(refused, capsys, error, line, cell):

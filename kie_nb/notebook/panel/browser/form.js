@@ -127,8 +127,9 @@ function form(panel) {
     reuse.disabled = !last();
     lock.setAttribute("aria-pressed", String(Boolean(model.get("seed"))));
   });
-  const fields = make("div", { class: "kie-panel-inputs" }, picture.element, pictureTold, prompts, choices, seeds.element, fold);
-  return { element: make("div", { class: "kie-panel-form", role: "form", "aria-label": "Request" }, fields, go(panel, picture)), prompts };
+  const asked = make("div", { class: "kie-panel-inputs" }, picture.element, pictureTold, prompts);
+  const rest = make("div", { class: "kie-panel-inputs" }, choices, seeds.element, fold, go(panel, picture));
+  return { element: make("div", { class: "kie-panel-form", role: "form", "aria-label": "Request" }, asked, rest), prompts };
 }
 
 /** The one button that pays: what it costs stands on it. A press names the price that is shown and brings what the fields hold. */

@@ -28,7 +28,7 @@ function result(panel) {
   const place = () => {
     const now = model.get("result"), video = now.isThere && videos.get(now.id);
     const wanted = `${now.id}:${video ? "video" : stills.get(now.id) ? "still" : ""}`;
-    media.style.aspectRatio = now.ratio || 16 / 9;
+    media.style.setProperty("--kie-ratio", now.ratio || 16 / 9);
     media.classList.toggle("kie-panel-empty", !now.id);
     if (wanted !== shown) {
       shown = wanted;
