@@ -25,11 +25,12 @@ COMMANDS = {
 }
 RUN_CODES = """\
 exit codes:
-  0    every cell has its video on disk (with --plan: the plan was printed)
-  1    it could not begin or go on; the reason is on stderr
+  0    every cell has its video on disk (with --plan: it would begin)
+  1    it could not begin (with --plan: it would not); the reason is on stderr
   2    a wrong option
   3    some cells have no video on disk; the last lines say why
   130  it was interrupted; what was sent goes on, run it again to fetch it
+  143  it was told to end (SIGTERM: SLURM, Docker, systemd); as 130
 """
 
 
@@ -67,8 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     where = "the definition, a .toml file; its pictures are looked for beside it, then from here"
     add("file", type=Path, metavar="FILE", help=where)
     add("--max-credits", type=_credits, metavar="N", help="the most that the experiment may cost")
+    add("--partial", action="store_true", help="buy what fits into --max-credits; the rest stays to come")
     add("--plan", action="store_true", help="print the cells and what they should cost; send nothing")
+    change = (
+        'a value in place of the file\'s, may be repeated: seed=0-9, resolution=1080p, who=\'["cat", "ox"]\''
+    )
+    add("--set", action="append", type=_pair, default=[], metavar="NAME=VALUE", dest="changes", help=change)
     add("--retry-failed", action="store_true", help="ask again for cells that have failed")
+    after = "buy no more after so many failures in a row (default: 3); earlier ones do not count then"
+    add("--stop-after-failures", type=int, metavar="N", help=after)
     add("--extend", action="store_true", help="the definition has changed: keep the earlier cells too")
     outside = (
         "take pictures outside the definition's folder without asking; else each is shown and asked about"
@@ -76,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--allow-outside", action="store_true", help=outside)
     report = "write a report page that plays from disk"
     add("--report", type=Path, metavar="FILE.html", help=report)
+    summary = "write counts, credits, exit code and every cell there, whatever happens"
+    add("--json", type=Path, metavar="FILE", dest="summary", help=summary)
 
     add = command("doctor", _files)
     add("--look", action="store_true", help="look only: fetch and remove nothing")
@@ -109,6 +119,15 @@ def _credits(text: str) -> float:
     return number
 
 
+def _pair(text: str) -> tuple[str, Any]:
+    from .experiments.definition_file import value_of
+
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE, such as seed=0-9")
+    return name.strip(), value_of(value)
+
+
 def _demo(args: argparse.Namespace) -> int:
     from . import demo
 
@@ -118,8 +137,10 @@ def _demo(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from .experiments import headless
 
-    asked = ("max_credits", "plan", "retry_failed", "extend", "report", "allow_outside")
-    return headless.run(args.file, **{name: getattr(args, name) for name in asked})
+    how = ("max_credits", "partial", "retry_failed", "extend", "stop_after_failures")
+    given: dict[str, Any] = {name: value for name in how if (value := getattr(args, name)) is not None}
+    asked = {name: getattr(args, name) for name in ("plan", "report", "summary", "allow_outside")}
+    return headless.run(args.file, changes=dict(args.changes), **asked, **given)
 
 
 def _files(args: argparse.Namespace) -> int:

@@ -54,15 +54,21 @@ def write(lines: Sequence[Line], path: Path) -> Path:
     table = table_of(lines)
     if ending == ".parquet":
         return _write_parquet(table, path)
-    rows = zip(*(map(_plain, column.values) for column in table.values()), strict=True)
+    rows = plain_rows(lines)
     with path.open("w", encoding="utf-8", newline="" if ending == ".csv" else None) as file:
         if ending == ".jsonl":
-            file.writelines(
-                json.dumps(dict(zip(table, row, strict=True)), ensure_ascii=False) + "\n" for row in rows
-            )
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         else:
-            csv.writer(file).writerows([_no_formula(value) for value in row] for row in (table, *rows))
+            found = (table, *(row.values() for row in rows))
+            csv.writer(file).writerows([_no_formula(value) for value in row] for row in found)
     return path
+
+
+def plain_rows(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """*lines* as JSON has them."""
+    table = table_of(lines)
+    rows = zip(*(map(_plain, column.values) for column in table.values()), strict=True)
+    return [dict(zip(table, row, strict=True)) for row in rows]
 
 
 def _plain(value: Any) -> Any:

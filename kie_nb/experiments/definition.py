@@ -22,7 +22,7 @@ from ..requests.sources import is_url, unwrapped
 from ..saved import SavedFile
 from ..settings import start_folder
 from ..tables import counted
-from .definition_file import VERSION, checked, located
+from .definition_file import VERSION, changed, checked, located
 from .grid import Grid
 
 SHOWN_DIFFERENCES = 3
@@ -124,7 +124,9 @@ class Definition:
         return target
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Definition:
+    def load(
+        cls, path: str | os.PathLike[str], *, allow_outside: bool = False, changes: Mapping[str, Any]
+    ) -> Definition:
         """Read what `save` wrote, as `Experiment.load` does."""
         name = Path(path).name
         try:
@@ -141,6 +143,8 @@ class Definition:
         except RecursionError:
             raise InvalidRequest(f"{name} is nested too deeply.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
+        if changes:  # an error in one has no line
+            kept, text, name = changed(kept, changes), "", f"{name} with its changes"
         definition, outside = cls.from_json(kept, text=text, file=name)._with_pictures_of(here)  # noqa: SLF001 - our own
         if outside and not allow_outside:
             _agree(name, outside)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import itertools
 import math
 import re
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Required
 
@@ -14,9 +17,10 @@ from typing_extensions import TypedDict
 from ..bounds import Text
 from ..catalogue import nearest_of
 from ..errors import BadImage, InvalidRequest
-from .grid import RESERVED
+from .grid import MAX_CELLS, RESERVED
 
 VERSION = 1
+_NUMBERS = re.compile(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*")
 _VALUES = "values are text, numbers, true or false"
 # How each key is written.
 _EXAMPLES = {
@@ -111,6 +115,35 @@ def _without_effect(found: Mapping[str, Any]) -> Iterator[tuple[Sequence[Any], s
             if value not in axes.get(name, ()):
                 words = f"[[dropped]] has {name} = {value!r}, and no cell has that"
                 yield ["dropped", number, name], words, _meant(name, value, axes)
+
+
+def value_of(text: str) -> Any:
+    """What `NAME=text` on a command line means: a value of TOML, numbers such as 0-9 and 1,5,9, else the text itself."""
+    if _NUMBERS.fullmatch(text):
+        parts = (part.partition("-") for part in text.split(","))
+        ranges = [range(int(first), int(last or first) + 1) for first, _, last in parts]
+        if sum(map(len, ranges)) <= MAX_CELLS:
+            found = list(itertools.chain(*ranges))
+            return found[0] if len(found) == 1 else found
+    with contextlib.suppress(tomllib.TOMLDecodeError):
+        return tomllib.loads(f"value = {text}")["value"]
+    return text
+
+
+def changed(kept: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """*kept* with *changes* in their places: a list is an axis, any other value is fixed."""
+    found = {**kept, "fixed": {**kept.get("fixed", {})}, "axes": {**kept.get("axes", {})}}
+    for name, given in changes.items():
+        value = list(given) if isinstance(given, list | tuple | range) else given
+        if name in {"name", "model", "repeats"}:
+            found[name] = value
+            continue
+        place, other = (
+            ("axes", "fixed") if isinstance(value, list) or name in found["axes"] else ("fixed", "axes")
+        )
+        found[other].pop(name, None)
+        found[place][name] = value
+    return found
 
 
 def located(exc: InvalidRequest, kept: Mapping[str, Any], *, text: str, file: str) -> InvalidRequest:

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
@@ -33,11 +32,12 @@ from .columns import Line
 from .data import Cell
 from .definition import Definition
 from .grid import Where
-from .plan import Plan, untold
-from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, runners_of
+from .metrics import metrics as write_metrics
+from .plan import Plan, plan_of, untold
+from .runner import FAILURES, NOT_GIVEN, Limits, NotGiven, Runner, runners_of
 from .spread import Spread, Verified, spread_of, verify
-from .status import FAILED, Status, failures_in_a_row, status_of, without_video
-from .stored import CellRuns, refusal
+from .status import FAILED, Status, failures_in_a_row, without_video
+from .stored import CellRuns
 from .wall import Wall
 from .wall_tiles import Names
 
@@ -94,17 +94,24 @@ class Experiment:
             )
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, allow_outside: bool = False) -> Experiment:
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allow_outside: bool = False,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Experiment:
         """Load what `save` has written; a picture is looked for beside the file, then from the notebook's folder.
 
         Args:
             path: The file; it is not trusted.
             allow_outside: Take pictures outside the file's folder without asking; else their paths are shown and asked about.
+            changes: Values in place of the file's, by name: `{"seed": range(10)}`.
 
         Raises:
             InvalidRequest: the file cannot be read, has no meaning, or its pictures were not agreed to.
         """
-        found = Definition.load(path, allow_outside=allow_outside)
+        found = Definition.load(path, allow_outside=allow_outside, changes=changes or {})
         new = cls.__new__(cls)
         new._set_up(replace(found, model=found.model or DEFAULT_MODEL))  # noqa: SLF001 - our own
         return new
@@ -146,28 +153,25 @@ class Experiment:
         """Each cell as a row of a frame."""
         return self._cells.lines(self.definition)
 
-    def plan(self) -> Plan:
+    def plan(
+        self,
+        *,
+        max_credits: float | None = None,
+        partial: bool = False,
+        retry_failed: bool = False,
+        extend: bool = False,
+        stop_after_failures: int = FAILURES,
+    ) -> Plan:
         """The grid as a table: which cells exist, what the rest should cost, and what budgets and balance allow of it.
+
+        With the arguments of `run` it says whether that would buy nothing, and why.
 
         Raises:
             InvalidRequest: it was made for another service than the one that answers now.
         """
-        self._cells.channel()
-        store, via = self._cells.store, self._made_for.via
-        stored, before = store.definition(self.name), store.places(self.name)
-        refused = refusal(self.definition, stored, before, self._cells.cells, self._cells.unbought())
-        remarks = [f"{via} answers"] if via else []
-        if refused is not None:  # a plan of what cannot be bought would promise too much
-            remarks.append(f"run() would refuse it: {refused.message} {refused.hint}.")
-        remarks += self._cells.room()
-        return Plan(
-            name=self.name,
-            cells=tuple(self._cells.cells.values()),
-            rows=tuple(self._cells.standings()),
-            per_window=settings_.current().creates_per_window,
-            remarks=(*remarks, *untold(self.name, self._remarks)),
-            is_simulated=self._made_for.service == "simulator",
-        )
+        limits = Limits().changed(max_credits=max_credits, stop_after_failures=stop_after_failures)
+        how = {"partial": partial, "retry_failed": retry_failed, "extend": extend}
+        return plan_of(self._cells, self.definition, self._made_for, self._remarks, limits, **how)
 
     def status(self) -> Status:
         """How it stands now."""
@@ -175,21 +179,7 @@ class Experiment:
 
     def look(self) -> tuple[Status, list[tuple[dict[str, Any], Standing | None]]]:
         """The status, and the place and run of each cell, from one reading of the ledger."""
-        rows, runner = self._cells.standings(), self._runner
-        status = status_of(
-            rows,
-            name=self.name,
-            bought=self._cells.bought(),
-            estimate=self._cells.estimate,
-            left=runner.left if runner else None,
-            parallel=PARALLEL,
-            per_window=settings_.current().creates_per_window,
-            elapsed_s=time.monotonic() - runner.started if runner else 0.0,
-            stopped=runner.stopped if runner else "",
-            is_simulated=self._made_for.service == "simulator",
-        )
-        places = (cell.shown for cell in self._cells.cells.values())
-        return status, list(zip(places, rows, strict=True))
+        return self._cells.look(self._runner)
 
     def wall(self, *, rows: Names = None, cols: Names = None) -> Wall:
         """The videos side by side under one control, as they are now; see `kie_nb.wall`."""
@@ -220,6 +210,7 @@ class Experiment:
     export_crate = exports.export_crate
     log_to_mlflow = exports.log_to_mlflow
     report = exports.report
+    metrics = write_metrics
 
     # --- buying ------------------------------------------------------------------------------------------------
 
@@ -313,10 +304,10 @@ class Experiment:
         self._cells.channel()
         return verify(self._session, run, repeats=as_scalar(repeats), yes=yes, cells=self.cells())
 
-    def stop(self) -> None:
+    def stop(self, why: str = "you stopped it") -> None:
         """Buy no more cells, from any handle of it in this process; what was sent goes on, and its videos are fetched."""
         for runner in runners_of(self._cells.key):
-            runner.stop("you stopped it")
+            runner.stop(why)
 
     @property
     def is_running(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,11 @@ from .status import FAILED, GONE, is_to_buy, state_of, words_of
 
 if TYPE_CHECKING:
     from ..catalogue import Request
+    from ..errors import KieError
     from ..ledger import Standing
+    from .definition import Definition
+    from .runner import Limits
+    from .stored import CellRuns
 
 SHOWN = 60
 
@@ -56,6 +60,7 @@ class Plan:
     Attributes:
         remarks: What should be known of it, in words.
         is_simulated: The simulator answers: nothing costs anything.
+        refused: Why `Experiment.run` would buy nothing, where it would not.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Plan:
     per_window: int
     remarks: tuple[str, ...] = ()
     is_simulated: bool = False
+    refused: KieError | None = None
 
     @property
     def _to_buy(self) -> list[PlannedCell]:
@@ -148,6 +154,33 @@ class Plan:
         below = map(tables.remark_html, (self._rest, self._common, *self.remarks))
         wide = self._axes.index("prompt") if "prompt" in self._axes else None
         return joined([tables.as_html(**self._table, wide=wide), *below])
+
+
+def plan_of(
+    cells: CellRuns,
+    definition: Definition,
+    made_for: settings_.Settings,
+    remarks: Sequence[str],
+    limits: Limits,
+    **how: bool,
+) -> Plan:
+    """The plan of an experiment, and whether to `run` it within *limits*, and so, would buy nothing."""
+    cells.channel()
+    told, refused = (
+        [f"{made_for.via} answers"] if made_for.via else [],
+        cells.refused(definition, limits, **how),
+    )
+    if refused is not None:  # a plan of what cannot be bought would promise too much
+        told.append(f"run() would refuse it: {refused.message} {refused.hint}.")
+    return Plan(
+        name=definition.name,
+        cells=tuple(cells.cells.values()),
+        rows=tuple(cells.standings()),
+        per_window=settings_.current().creates_per_window,
+        remarks=(*told, *cells.room(), *untold(definition.name, remarks)),
+        is_simulated=made_for.service == "simulator",
+        refused=refused,
+    )
 
 
 def _asked(request: Request) -> dict[str, Any]:

@@ -82,6 +82,16 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         )
 
 
+def reason_to_stop(limits: Limits, *, failures: int, unknowns: int, before: int) -> str:
+    """Why no more is bought after so many failures in a row, *before* already so many, and unknown outcomes; empty to go on."""
+    if failures >= limits.stop_after_failures:
+        ways = "; run(retry_failed=True) asks for them again, run(stop_after_failures=…) goes on"
+        return f"{failures} failures in a row{f' before{ways}' if before else ''}"
+    if unknowns >= limits.stop_after_unknowns:
+        return f"{unknowns} of unknown outcome: settle them first (%kie resume lists them)"
+    return ""
+
+
 _runners: WeakSet[Runner] = WeakSet()
 
 
@@ -255,11 +265,9 @@ class Runner:
     def _reason_to_stop(self) -> str:
         if self._session.dispatcher.is_ending:
             return "the process ends"
-        if self._failures >= self.limits.stop_after_failures:
-            ways = "; run(retry_failed=True) asks for them again, run(stop_after_failures=…) goes on"
-            return f"{self._failures} failures in a row{f' before{ways}' if self._earlier else ''}"
-        if self._unknowns >= self.limits.stop_after_unknowns:
-            return f"{self._unknowns} of unknown outcome: settle them first (%kie resume lists them)"
+        counts = {"failures": self._failures, "unknowns": self._unknowns, "before": self._earlier}
+        if why := reason_to_stop(self.limits, **counts):
+            return why
         with contextlib.suppress(OSError):  # the folder is not there yet
             if self._todo and shutil.disk_usage(self._todo[0].home).free < NEEDED_BYTES:
                 return "the disk is nearly full"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -26,8 +27,8 @@ from .cell_requests import Cells, PlannedCell, credits_of, with_seed
 from .columns import Line
 from .definition import SHOWN_DIFFERENCES, Definition, differences
 from .lines import of_cells
-from .runner import check_limit
-from .status import is_bought, is_to_buy, is_wanted
+from .runner import PARALLEL, Limits, Runner, check_limit, reason_to_stop
+from .status import Status, failures_in_a_row, is_bought, is_to_buy, is_wanted, status_of
 
 T = TypeVar("T")
 Place = dict[str, Any]
@@ -127,6 +128,23 @@ class CellRuns:
         there = files.there()
         return lambda name: bool(name and (name in there or files.find(name)))
 
+    def look(self, runner: Runner | None) -> tuple[Status, list[tuple[Place, Standing | None]]]:
+        """The status, and the place and run of each cell, from one reading of the ledger."""
+        rows = self.standings()
+        status = status_of(
+            rows,
+            name=self._name,
+            bought=self.bought(),
+            estimate=self.estimate,
+            left=runner.left if runner else None,
+            parallel=PARALLEL,
+            per_window=settings_.current().creates_per_window,
+            elapsed_s=time.monotonic() - runner.started if runner else 0.0,
+            stopped=runner.stopped if runner else "",
+            is_simulated=self._service == "simulator",
+        )
+        return status, list(zip((cell.shown for cell in self.cells.values()), rows, strict=True))
+
     def room(self) -> list[str]:
         """Remarks on budgets and a balance that have no room for all cells to buy; nothing where no money is spent."""
         wanted = [
@@ -216,12 +234,30 @@ class CellRuns:
         ]
         if partial and max_credits is None:
             words = "partial=True buys what fits into max_credits, and there is none."
-            hint = "give both; a budget buys what fits without a word: kie.budget(200, per='experiment')"
-            raise InvalidRequest(words, hint=hint)
+            raise InvalidRequest(words, hint="give both; budgets always buy what fits")
         if max_credits is not None and not partial:  # what is recorded and unsent is reserved already
             new = [prepared for prepared, row in todo if row is None or row.state != State.INTENT]
             check_limit(bought, new, max_credits)
         return [row for row in rows if row is not None], todo
+
+    def refused(
+        self, asked: Definition, limits: Limits, *, partial: bool, retry_failed: bool, extend: bool
+    ) -> KieError | None:
+        """Why `run` would buy nothing, where it would not; nothing is sent or written."""
+        before, stored = self.store.places(self._name), self.store.definition(self._name)
+        found = None if extend else refusal(asked, stored, before, self.cells, self.unbought())
+        if found is not None:
+            return found
+        try:
+            rows, todo = self.to_buy(limits.max_credits, retry_failed=retry_failed, partial=partial)
+            if todo and self._service == "kie":
+                settings_.require_key(settings_.current())
+        except KieError as exc:
+            return exc
+        failures = 0 if retry_failed else failures_in_a_row(rows)
+        unknowns = sum(row.state == State.UNKNOWN for row in rows)
+        why = reason_to_stop(limits, failures=failures, unknowns=unknowns, before=failures)
+        return KieError(f"{why[0].upper()}{why[1:]}.") if todo and why else None
 
     def look_for(self, rows: Sequence[RunRow]) -> list[Run]:
         """Resume what was sent, and fetch again what is missing; the runs that then are under way."""

@@ -36,6 +36,20 @@ def test_files_hold_the_same(exp, tmp_path):
         exp.export_data(tmp_path / "a.xls")
 
 
+def test_metrics_are_numbers_in_a_file(exp, smile, tmp_path):
+    """As trackers of metrics read them; what is not known is null."""
+    found = json.loads(exp.metrics(tmp_path / "metrics.json").read_text())
+    assert found["cells"] == {"all": 6, "done": 6, "failed": 0, "open": 0, "unsettled": 0, "missing": 0}
+    assert found["credits"] == {"spent": 360, "estimate": 360, "at_risk": 0, "simulated": True}
+    assert found["rating"] == {"rated": 2, "mean": 4}
+    assert found["seconds"]["median"] > 0
+    assert found["spread"]["pairs"] == 3
+    assert found["spread"]["median"] > 0
+
+    planned = json.loads(smile(prompt="Other").metrics(tmp_path / "metrics.json", spread=False).read_text())
+    assert (planned["cells"]["missing"], planned["rating"]["mean"], "spread" in planned) == (4, None, False)
+
+
 def test_the_best_is_found_by_what_is_known(exp, smile):
     """A rating is better when it is higher, a cost when it is lower."""
     assert exp.best() == exp.runs[1]

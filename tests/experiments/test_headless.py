@@ -1,5 +1,6 @@
 """`kie-nb run`: a definition file to its end, with exit codes that a script can use."""
 
+import json
 import os
 import pty
 import re
@@ -7,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +56,7 @@ def test_a_file_is_run_to_its_end(file, simulator, capsys):
 def test_a_limit_refuses_before_anything_is_sent(file, simulator, capsys):
     """With the reason on stderr."""
     assert main(["run", file, "--max-credits", "100"]) == 1
-    assert "would exceed max_credits=100" in capsys.readouterr().err
+    assert "would exceed --max-credits 100" in capsys.readouterr().err
     assert len(simulator.tasks) == 0
 
 
@@ -64,6 +67,83 @@ def test_what_is_not_all_done_has_a_code_of_its_own(file, simulator, capsys):
     assert "1 failed" in capsys.readouterr().out
     assert main(["run", file, "--retry-failed"]) == 0
     assert len(simulator.tasks) == 4
+
+
+def test_failures_stand_in_the_last_lines(file, simulator, capsys):
+    """With id, place and reason, in words of a shell; a program reads the same as JSON."""
+    simulator.set_faults([Fault(call="task", kind="fail", match="yawns")])
+    assert main(["run", file, "--json", "out.json"]) == 3
+    *_, status, last = capsys.readouterr().out.splitlines()
+    found = json.loads(Path("out.json").read_text())
+    assert status.startswith("smile: 2 of 3 cells done, 1 failed")
+    failed = next(row for row in found["runs"] if row["state"] == "failed")
+    assert last.startswith(f"failed: run {failed['run'][:8]} (seed=0, prompt=The cat yawns): ")
+    assert failed["error"] in last
+    assert (found["exit_code"], found["done"], found["failed"], found["credits_spent"]) == (3, 2, 1, 120)
+
+    assert main(["run", file, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert "2 done, 1 failed (--retry-failed asks again)" in told
+    assert "retry_failed" not in told
+
+
+REFUSED = {
+    "another definition": (
+        ["--set", "duration=10"],
+        "smile' was defined differently before",
+        "--extend keeps",
+    ),
+    "limit": (
+        ["--set", "seed=0-3", "--max-credits", "200"],
+        "would exceed --max-credits 200",
+        "--plan shows",
+    ),
+    "part of nothing": (["--partial"], "--partial buys what fits into --max-credits", "give both"),
+    "slip": (["--set", "sed=3"], "smile.toml with its changes: 'sed' is not a field", "placeholders"),
+    "no definition": (["--set", "repeats=two"], "repeats is a text", "repeats = 2"),
+}
+
+
+def test_a_plan_fails_where_a_run_would_be_refused(file, simulator, capsys):
+    """By its exit code, with the reason on stderr in words of a shell; and the run is refused so."""
+    assert main(["run", file]) == 0
+    for arguments, words, hint in REFUSED.values():
+        for plan in ([], ["--plan"]):
+            capsys.readouterr()
+            assert main(["run", file, *arguments, *plan, "--json", "out.json"]) == 1, arguments
+            told = capsys.readouterr().err
+            assert words in told
+            assert hint in told
+            assert json.loads(Path("out.json").read_text())["refused"].startswith(told.split("\n")[0][:40])
+    assert len(simulator.tasks) == 3
+    with pytest.raises(SystemExit):
+        main(["run", file, "--set", "seed"])
+
+
+@pytest.mark.parametrize("call", ["create", "task"])
+def test_a_plan_fails_where_a_run_would_stop_at_once(smile, cat, simulator, capsys, call):
+    """After failures in a row; `--stop-after-failures` goes on."""
+    shutil.copy(cat, "cat.png")
+    file = str(smile(seeds=2, image="cat.png").save("smile.toml"))
+    simulator.set_faults([Fault(call=call, kind="422" if call == "create" else "fail")])
+    assert main(["run", file]) == 3
+    assert main(["run", file, "--plan"]) == 1
+    assert "failures in a row before; --retry-failed asks for them again" in capsys.readouterr().err
+    simulator.set_faults([])
+    assert main(["run", file, "--plan", "--stop-after-failures", "99"]) == 0
+    assert main(["run", file, "--retry-failed"]) == 0
+
+
+def test_values_are_set_in_place_of_the_files(file, simulator, capsys):
+    """A list is an axis, numbers are written as ranges, and what was an axis may be fixed."""
+    several = ["--set", "seed=0-1,5", "--set", 'prompt=["The cat smiles", "The cat, asleep"]']
+    assert main(["run", file, *several, "--set", "resolution=1080p", "--set", "name=other", "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert "other: 6 cells, 6 to buy" in told
+    assert "resolution='1080p'" in told
+    one = ["--set", "prompt=Smile, cat", "--set", "seed=7", "--partial", "--max-credits", "60"]
+    assert main(["run", file, *one]) == 0
+    assert [(run.seed, run.prompt) for run in kie.runs()] == [(7, "Smile, cat")]
 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-1", "many"])
@@ -92,7 +172,9 @@ def test_it_is_done_when_every_video_is_on_disk(file, simulator, capsys):
 
     with pytest.raises(SystemExit):
         main(["run", "--help"])
-    assert re.findall(r"^  (\d+) ", capsys.readouterr().out, re.MULTILINE) == ["0", "1", "2", "3", "130"]
+    assert re.findall(r"^  (\d+) ", capsys.readouterr().out, re.MULTILINE) == [
+        *("0", "1", "2", "3", "130", "143")
+    ]
 
 
 def test_a_log_gets_a_line_now_and_then(file, simulator, capsys, monkeypatch):
@@ -106,24 +188,30 @@ def test_a_log_gets_a_line_now_and_then(file, simulator, capsys, monkeypatch):
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupt_leaves_a_bar_and_a_line(file, simulator):
-    """On a real terminal; Ctrl+C buys no more, and the same command fetches what was sent."""
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_leaves_a_bar_and_what_is_open(file, simulator, sent, code):
+    """On a real terminal; Ctrl+C, and the SIGTERM of a scheduler, buy no more, and the same command fetches what was sent."""
     simulator.set_faults([Fault(call="task", kind="slow", times=3, seconds=5)])
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "kie_nb.cli", "run", file]
+    command = [sys.executable, "-m", "kie_nb.cli", "run", file, "--json", "out.json"]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
     os.close(theirs)
     try:
         said = read_until(ours, "[....")
-        process.send_signal(signal.SIGINT)
-        said += read_until(ours, "run it again to fetch it.")
-        assert process.wait(SHORT_S) == 130
+        while len(simulator.tasks) < 3:
+            time.sleep(0.01)
+        process.send_signal(sent)
+        said += read_until(ours, "the same command fetches it.")
+        assert process.wait(SHORT_S) == code
     finally:
         process.kill()
         process.wait()
         os.close(ours)
 
-    assert "Nothing more is bought" in said
+    opened = json.loads(Path("out.json").read_text())
+    assert (opened["exit_code"], opened["cells"]) == (code, 3)
+    assert opened["open"] == 3
+    assert all(f"run {row['run'][:8]} (seed=0, prompt=The cat" in said for row in opened["runs"])
     assert "Traceback" not in said
     assert main(["run", file]) == 0
     assert len(simulator.tasks) == 3

@@ -1,0 +1,73 @@
+"""An experiment in numbers, as DVC and other trackers of metrics read them from a JSON file."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import LedgerError
+from ..fileops import write_whole
+from ..saved import SavedFile
+
+if TYPE_CHECKING:
+    from ..handles import Run
+    from .spread import Spread
+    from .status import Status
+
+
+class Source(Protocol):
+    """What the numbers are of."""
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of its cells."""
+
+    def status(self) -> Status:
+        """How it stands now."""
+
+    def spread(self) -> Spread:
+        """The distance between seeds."""
+
+
+def metrics(exp: Source, path: str | os.PathLike[str], *, spread: bool = True) -> SavedFile:
+    """Write counts, credits, times, ratings and the spread between seeds as JSON: `dvc metrics show` reads it.
+
+    What is not known is null, never 0.
+
+    Args:
+        path: The file, such as metrics.json; an earlier one is replaced in one step.
+        spread: Measure the distance between seeds, too; a second or so a pair that was not measured yet.
+
+    Raises:
+        LedgerError: the file cannot be written.
+    """
+    status, runs, target = exp.status(), exp.runs, SavedFile(path)
+    between = exp.spread() if spread else None
+    ratings = [run.rating for run in runs if run.rating is not None]
+    found: dict[str, Any] = {
+        "cells": {
+            "all": status.cells,
+            **{name: getattr(status, name) for name in ("done", "failed", "open", "unsettled", "missing")},
+        },
+        "credits": {
+            "spent": status.spent,
+            "estimate": status.estimate,
+            "at_risk": status.at_risk,
+            "simulated": status.is_simulated,
+        },
+        "seconds": {"median": _median([run.duration_s for run in runs if run.duration_s is not None])},
+        "rating": {"rated": len(ratings), "mean": statistics.fmean(ratings) if ratings else None},
+        **({"spread": {"median": between.median, "pairs": between.pairs}} if between is not None else {}),
+    }
+    try:
+        write_whole(target, (json.dumps(found, indent=2) + "\n").encode())
+    except OSError as exc:
+        raise LedgerError(f"{target.name} cannot be written: {exc.strerror or exc}.") from exc
+    return target
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
