@@ -5,6 +5,7 @@ so that all of them can be read and reviewed in one sitting. `tests/test_message
 """
 
 import ast
+import functools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,7 @@ def _name(call: ast.Call) -> str:
     return ""
 
 
+@functools.cache
 def messages(package: Path = PACKAGE) -> list[Message]:
     """All of them, in the order of the files."""
     found = []

@@ -6,12 +6,15 @@ from messages import messages
 
 # A message may begin with what it is about, as it is typed: a field, an option, a file, a library.
 AS_TYPED = re.compile(r"[{%`.[]|--?[\w{]|\w+(?:\.\w+)*[=/(.]|\w*_\w+|(?:zip|pandas) ")
-ERRORS = [message for message in messages() if message.is_error]
+
+
+def errors():
+    return [message for message in messages() if message.is_error]
 
 
 def test_an_error_begins_with_a_capital_letter_and_ends_in_a_full_stop():
     """It is a sentence; what is filled in at its end brings its own."""
-    texts = [text for message in ERRORS for text in message.parts["text"].split(" || ") if text]
+    texts = [text for message in errors() for text in message.parts["text"].split(" || ") if text]
 
     assert [text for text in texts if not text[0].isupper() and not AS_TYPED.match(text)] == []
     assert [text for text in texts if text[-1] not in ".?}"] == []
@@ -20,7 +23,7 @@ def test_an_error_begins_with_a_capital_letter_and_ends_in_a_full_stop():
 def test_an_error_is_short():
     """What happened in a few lines, and a next step of one or two: a red box that is read, not skipped."""
     for part, most in {"text": 300, "hint": 220}.items():
-        texts = [re.sub(r"{[^}]*}", "", message.parts.get(part, "")) for message in ERRORS]
+        texts = [re.sub(r"{[^}]*}", "", message.parts.get(part, "")) for message in errors()]
         assert [text for text in texts if len(text) > most] == []
 
 

@@ -12,8 +12,6 @@ from urllib.parse import quote
 
 import pytest
 from PIL import Image
-from rocrate.model import DataEntity
-from rocrate.rocrate import ROCrate
 
 import kie_nb as kie
 from kie_nb import settings
@@ -39,9 +37,15 @@ def exp(smile, cat, simulator):
     return exp
 
 
+def crate_of(*folder, **options):
+    from rocrate.rocrate import ROCrate
+
+    return ROCrate(*folder, **options)
+
+
 @pytest.fixture
 def crate(exp):
-    return ROCrate(exp.export_crate("crate"))
+    return crate_of(exp.export_crate("crate"))
 
 
 def actions(crate):
@@ -237,7 +241,7 @@ def test_hostile_words_stay_values(smile, cat, tmp_path):
     prompt = 'The "cat" \\ </script> {"@id": "./"} 猫 😀\n#run'
     exp = smile(seeds=1, prompt=prompt, image="cat.png").run().wait(SHORT_S)
     by = "https://creativecommons.org/licenses/by/4.0/"
-    crate = ROCrate(exp.export_crate("crate", license_url=by))
+    crate = crate_of(exp.export_crate("crate", license_url=by))
     (action,) = actions(crate)
     assert prompt in [one.get("value") for one in action["object"]]
     assert crate.root_dataset["license"].id == by
@@ -249,7 +253,7 @@ def test_what_the_service_made_is_the_models(smile, cat, monkeypatch):
     monkeypatch.setenv("KIE_API_KEY", "secret-key-of-mine")
     shutil.copy(cat, "cat.png")
     folder = smile(seeds=1, image="cat.png").run().wait(SHORT_S).export_crate("crate")
-    tools = {action["instrument"].id: action["instrument"] for action in actions(ROCrate(folder))}
+    tools = {action["instrument"].id: action["instrument"] for action in actions(crate_of(folder))}
 
     assert list(tools) == ["https://docs.kie.ai/market/wan/2-5-image-to-video"]
     assert next(iter(tools.values()))["name"] == "wan/2-5-image-to-video"
@@ -268,7 +272,7 @@ def test_a_picture_by_its_address_stays_one(smile, cat, simulator):
     url = asyncio.run(address())
     exp = smile(seeds=1, image=url, prompt="A cat").run().wait(SHORT_S)
     exp.export_crate("crate")
-    crate = ROCrate(exp.export_crate("crate"))
+    crate = crate_of(exp.export_crate("crate"))
     (action,) = actions(crate)
     (picture,) = [one for one in action["object"] if one.type == "File"]
     assert (picture.id, picture["sha256"]) == (url, hashlib.sha256(cat.read_bytes()).hexdigest())
@@ -289,9 +293,11 @@ def test_writing_a_crate_asks_nobody(smile, cat, monkeypatch):
 @pytest.mark.parametrize("url", ["http://[", "https://a]b/x.png", "http://%zz\u2028"])
 def test_a_picture_at_no_address_is_told_by_its_hash(url):
     """An imported request may hold anything behind "http://"; the library takes what it is given."""
+    from rocrate.model import DataEntity
+
     image = ImageIdentity(sha256="a" * 64, label="cat.png", url=url, by_url=True)
     run = SimpleNamespace(request=SimpleNamespace(image=image))
-    crate = ROCrate(version="1.1")
+    crate = crate_of(version="1.1")
     (found,) = picture_of(run)
     crate.add(DataEntity(crate, found["@id"], properties=found))
     assert found["@id"] in {f"#picture-{'a' * 64}", quote(url, safe=":/%")}
@@ -301,7 +307,7 @@ def test_a_picture_that_is_gone_is_told_by_its_hash(exp, tmp_path):
     """The crate is whole without it, for it is no result; and it does not name a file that is not there."""
     for path in (tmp_path / "kie-runs" / "inputs").iterdir():
         path.unlink()
-    crate = ROCrate(exp.export_crate("crate"))
+    crate = crate_of(exp.export_crate("crate"))
     sha256 = exp.runs[0].request.image.sha256
     assert crate.get(f"#picture-{sha256}")["name"] == "cat.png"
     assert not (tmp_path / "crate" / "pictures").exists()

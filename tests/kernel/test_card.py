@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from kerneldriver import LOAD, environment
-from nbclient import NotebookClient
 
 from kie_nb.notebook.card_widget import card_widget
 
@@ -21,6 +20,8 @@ RUNS = 1
 @pytest.mark.parametrize("front", ["Lab", "another"])
 def test_a_video_is_in_the_notebook_once(workshop, front):
     """Finished cards keep neither bytes nor code in their state, and even a small notebook is hardly larger than its previews."""
+    from nbclient import NotebookClient
+
     simulator = workshop.simulate(tiny=False, speed=50.0)
     shutil.copy(ROOT / "notebooks" / "images" / "chelsea.png", workshop.folder)
     seeds = range(1, RUNS + 1)

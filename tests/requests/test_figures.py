@@ -2,14 +2,9 @@
 
 import io
 
-import matplotlib as mpl
 import numpy as np
 import pytest
 from picturefiles import opened
-
-mpl.use("agg")
-
-from matplotlib import pyplot as plt
 
 from kie_nb.requests.images import read_picture
 
@@ -17,13 +12,21 @@ LAYOUTS = [None, "none", "tight", "constrained", "compressed"]
 
 
 @pytest.fixture(autouse=True)
-def _closed():
-    yield
+def plt():
+    """pyplot, which is loaded where it is used."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    yield plt
     plt.close("all")
 
 
 def drawn(layout, *, is_pickled=True):
     """Four axes with labels of different lengths, an image and a colour bar of two of them."""
+    from matplotlib import pyplot as plt
+
     figure, axes = plt.subplots(2, 2, layout=layout, figsize=(5, 4))
     for number, one in enumerate(axes.flat):
         one.plot([1, 10**number, 3])
@@ -75,7 +78,7 @@ def test_it_is_the_figure_that_is_sent(layout, is_pickled):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_no_figure_more_is_shown(layout):
+def test_no_figure_more_is_shown(plt, layout):
     """A copy that pyplot knew would appear below the cell."""
     figure = drawn(layout)
     before = plt.get_fignums()
@@ -95,7 +98,7 @@ def test_a_change_is_another_request():
     assert read_picture(figure).identity.sha256 != first.sha256
 
 
-def test_what_is_drawn_in_a_figure_stands_for_it():
+def test_what_is_drawn_in_a_figure_stands_for_it(plt):
     """Axes, an array of them as `subplots` gives, a line, an image, a canvas, a figure in the figure."""
     figure, axes = plt.subplots(2, 2, figsize=(4, 3))
     (line,) = axes[0, 0].plot([1, 2])
@@ -110,7 +113,7 @@ def test_what_is_drawn_in_a_figure_stands_for_it():
     assert read_picture(child).identity == read_picture(parent).identity
 
 
-def test_transparency_of_a_figure_is_told():
+def test_transparency_of_a_figure_is_told(plt):
     """matplotlib writes an alpha channel always; only what shows through is said."""
     figure = plt.figure(figsize=(4, 3))
     assert read_picture(figure).remarks == ()
