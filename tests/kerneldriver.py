@@ -9,6 +9,7 @@ import re
 import signal
 import time
 
+import kernelforks
 from PIL import Image
 
 from kie_nb.simulator import Simulator
@@ -54,7 +55,7 @@ class Cell:
 class Kernel:
     """An ipykernel, spoken to as a front end does. Cells may be queued with `submit`."""
 
-    def __init__(self, folder, private, environment):
+    def __init__(self, folder, private, environment, *, is_forked=True):
         self.folder, self.log = folder, private / "kernel.log"
         self.cells, self.password_prompts, self.answers = {}, [], []
         self.comms = []
@@ -62,9 +63,8 @@ class Kernel:
         os.environ["JUPYTER_PREFER_ENV_PATH"] = (
             "1"  # this environment's kernel, not another one of the user's
         )
-        from jupyter_client.manager import KernelManager  # late: most workers start no kernel
-
-        self._manager = KernelManager(kernel_name="python3", connection_file=str(private / "connection.json"))
+        manager = kernelforks.manager_class(is_forked=is_forked)
+        self._manager = manager(kernel_name="python3", connection_file=str(private / "connection.json"))
         with self.log.open("ab") as log:
             self._manager.start_kernel(cwd=str(folder), env=environment, stdout=log, stderr=log)
         self._client = self._manager.blocking_client()
@@ -214,15 +214,15 @@ class Workshop:
         )
         return self.simulators[-1]
 
-    def kernel(self, simulator=None, *, load=True, **given):
-        """Start a kernel; without a simulator of the test's own it has the embedded one."""
+    def kernel(self, simulator=None, *, load=True, is_forked=True, **given):
+        """Start a kernel; without a simulator of the test's own it has the embedded one. A fork has imported much already."""
         number = len(self.kernels)
         private = self.private / f"kernel-{number}"
         private.mkdir()
         given = {"KIE_NB_STATE": self.private / "state"} | given
         if simulator is not None:
             given = {"KIE_BASE_URL": simulator.base_url, "KIE_NB_CREATES_PER_WINDOW": "1000"} | given
-        kernel = Kernel(self.folder, private, environment(private, **given))
+        kernel = Kernel(self.folder, private, environment(private, **given), is_forked=is_forked)
         self.kernels.append(kernel)
         if load:
             assert kernel.run(LOAD).status == "ok"

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import kernelforks
 import pytest
 from kerneldriver import LOAD, environment
 
@@ -20,17 +21,13 @@ RUNS = 1
 @pytest.mark.parametrize("front", ["Lab", "another"])
 def test_a_video_is_in_the_notebook_once(workshop, front):
     """Finished cards keep neither bytes nor code in their state, and even a small notebook is hardly larger than its previews."""
-    from nbclient import NotebookClient
-
     simulator = workshop.simulate(tiny=False, speed=50.0)
     shutil.copy(ROOT / "notebooks" / "images" / "chelsea.png", workshop.folder)
     seeds = range(1, RUNS + 1)
     notebook = workshop.notebook(
         LOAD, *(CELL.format(seed=seed) for seed in seeds), *(f"clip{seed}.wait();" for seed in seeds)
     )
-    client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workshop.folder)}}
-    )
+    client = kernelforks.client(notebook, workshop.folder)
     page = {"JPY_SESSION_NAME": str(workshop.folder / "notebook.ipynb")} if front == "Lab" else {}
 
     # As if somebody watched: only then there are cards.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import av
+import kernelforks
 import pytest
 from kerneldriver import CELL, LOAD, environment
 
@@ -28,11 +29,7 @@ def variables(workshop, simulator, **given):
 def execute(workshop, simulator, *sources, **given):
     """Run a notebook with nbclient, as a runner of somebody's own would."""
     notebook = workshop.notebook(*sources)
-    from nbclient import NotebookClient
-
-    client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(workshop.folder)}}
-    )
+    client = kernelforks.client(notebook, workshop.folder)
     client.execute(env=variables(workshop, simulator, **given))
     return notebook
 

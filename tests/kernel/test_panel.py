@@ -48,7 +48,7 @@ def test_a_panel_and_cells_run_again_after_a_restart_buy_nothing(workshop):
 
 def test_the_panel_costs_nothing_until_it_is_opened(workshop):
     """`%load_ext` stays quick."""
-    kernel = workshop.kernel(workshop.simulate())
+    kernel = workshop.kernel(workshop.simulate(), is_forked=False)
     loaded = "[name for name in ('anywidget', 'sqlalchemy', 'kie_nb.notebook.panel') if name in __import__('sys').modules]"
 
     assert kernel.value(loaded) == "[]"
