@@ -55,7 +55,6 @@ class MediaIdentity(ImageIdentity):
 
     kind: Kind = "image"
     seconds: Seconds | None = None  # of a video or a sound; None where it is not known
-    frame_of: Annotated[Text, Checked(max_length=100)] = ""  # the run that it is a frame or the video of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,9 +168,14 @@ def media_of(identity: ImageIdentity, kind: Kind = "image") -> MediaIdentity:
     return MediaIdentity(**told, kind=kind)
 
 
-def noun_of(identity: ImageIdentity) -> str:
-    """What it is, in a word."""
-    return _NAMES[getattr(identity, "kind", "image")]
+def kind_of(identity: ImageIdentity) -> Kind:
+    """Which kind of medium it is."""
+    return getattr(identity, "kind", "image")
+
+
+def noun_of(what: ImageIdentity | Kind) -> str:
+    """What it is, in a word: `picture`, `video` or `sound`."""
+    return _NAMES[what if isinstance(what, str) else kind_of(what)]
 
 
 def _same(mime: str) -> str:

@@ -16,7 +16,7 @@ from pydantic import Field as Checked
 from pydantic import TypeAdapter
 
 from ..bounds import MAX_DEPTH, Seed, Url, Whole, Word, is_deeper
-from .media import ImageIdentity, MediaIdentity, Role, Slot
+from .media import ImageIdentity, Kind, MediaIdentity, Role, Slot
 from .models import Estimate, estimate, find
 
 UNDESCRIBED = (Slot(role="image", field="image_url"),)
@@ -144,12 +144,12 @@ def _digest(identity: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_IMAGE, _REQUEST = TypeAdapter(ImageIdentity), TypeAdapter(Request)
+_IMAGE, _MEDIUM, _REQUEST = TypeAdapter(ImageIdentity), TypeAdapter(MediaIdentity), TypeAdapter(Request)
 
 
-def read_image(stored: Any) -> ImageIdentity:
-    """The picture that *stored* names; ValueError where it names none."""
-    return _IMAGE.validate_python(stored)
+def read_image(stored: Any, kind: Kind = "image") -> ImageIdentity:
+    """The picture, or what else, that *stored* names; ValueError where it names none."""
+    return _IMAGE.validate_python(stored) if kind == "image" else _MEDIUM.validate_python(stored)
 
 
 def read_request(stored: Any) -> Request:

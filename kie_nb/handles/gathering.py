@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue import ROLES, Kind, Role, Slot, find
+from ..catalogue.media import noun_of
 from ..engine.record import Record
 from ..errors import InvalidRequest
 from ..requests.images import Picture
 from ..requests.media import kind_of, medium_at, read_medium, recorded_media
 from ..requests.sources import is_url, unwrapped
+from .run import Run
 
 if TYPE_CHECKING:
     from ..engine.channel import Channel
@@ -50,12 +52,21 @@ class Gathering:
         if is_url(source):
             url = str(source)
             return Asked(role=role, kind=kind, known=recorded_media(url, kind, **self._way), now=url)
-        picture = source if isinstance(source, Picture) else read_medium(source, kind, **self._how)
+        picture = source if isinstance(source, Picture) else self._read(source, kind)
         # A run that was made with the file as it is stands for what is sent of it.
         former = (
             () if picture.as_given is None else (Picture(identity=picture.as_given, content=picture.content),)
         )
         return Asked(role=role, kind=kind, known=(*former, picture), now=picture)
+
+    def _read(self, source: Any, kind: Kind) -> Picture:
+        if not isinstance(source, Record):
+            return read_medium(source, kind, **self._how)
+        if isinstance(source, Run):
+            source.wait()
+        if kind != "video" or source.video is None:
+            raise InvalidRequest(f"{source.label} is no {noun_of(kind)}.", hint="pass a file or an address")
+        return read_medium(source.video, kind, **self._how, link={"run": source.id})
 
     def before(self) -> Iterator[Media]:
         """Combinations of what the same addresses and files were before; nothing is fetched."""
@@ -97,7 +108,7 @@ def sources_in(asked: dict[str, Any]) -> Iterator[tuple[Role, Kind, Any]]:
             if source is None:
                 continue
             if isinstance(source, Record) and role == "image":
-                hint = "pass a frame of it, or the address of a picture"
+                hint = "pass a frame of it: run.frame(-1) is the last"
                 raise InvalidRequest("A run is a video, not a picture.", hint=hint)
             found.append((*_place_of(role, source, slots), source))
     return iter(sorted(found, key=lambda one: ROLES.index(one[0])))
@@ -106,7 +117,8 @@ def sources_in(asked: dict[str, Any]) -> Iterator[tuple[Role, Kind, Any]]:
 def _place_of(role: Role, source: Any, slots: dict[Role, Slot]) -> tuple[Role, Kind]:
     """The role that takes *source*, and its kind: a reference may be a video or a sound."""
     kind: Kind = slots[role].kind if role in slots else "image"
-    if role == "reference" and (found := kind_of(source)) != kind:
+    found: Kind = "video" if isinstance(source, Record) else kind_of(source)
+    if role == "reference" and found != kind:
         other = next((slot for slot in slots.values() if slot.is_reference and slot.kind == found), None)
         return (other.role if other else role), found
     return role, kind

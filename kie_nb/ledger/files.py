@@ -25,10 +25,9 @@ from ..home import (
     stored_place,
 )
 from ..paths import shown_path
-from ..video.sniff import mime_of
+from ..video.sniff import MEDIA, OTHER, ending_for, mime_of
 
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-_ENDINGS = (*_EXTENSIONS.values(), "bin")
+_ENDINGS = (*sorted(MEDIA), OTHER)
 _SLUG_LENGTH = 40
 
 
@@ -70,7 +69,7 @@ class Files:
         return video.with_name(f"{video.stem}.thumb.jpg")
 
     def keep_input(self, content: bytes, sha256: str, mime: str, label: str) -> Path:
-        """Keep a copy of a picture that was used, once per content, under the name it had."""
+        """Keep a copy of a picture, video or sound that was used, once per content, under the name it had."""
         if not is_sha256(sha256):
             raise ValueError(f"{sha256!r} is not a hash")
         found = self.find_input(sha256)
@@ -78,7 +77,7 @@ class Files:
             return found
         target = self.inputs / input_name(label, sha256, mime)
         if os.path.lexists(target):  # another with these eight digits, or altered
-            target = self.inputs / f"{sha256}.{_EXTENSIONS.get(mime, 'bin')}"
+            target = self.inputs / f"{sha256}.{ending_for(mime)}"
         try:
             make_folder(target.parent)
             if not is_plain_file(target):
@@ -87,7 +86,7 @@ class Files:
                 part.write_bytes(content)
                 os.replace(part, target)
         except OSError as exc:
-            words = f"The picture cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}."
+            words = f"{label[:80]} cannot be kept in {shown_path(self.inputs)}: {exc.strerror or exc}."
             raise LedgerError(words, hint="check the disk and the folder's rights") from exc
         return target
 
@@ -154,7 +153,7 @@ def input_name(label: str, sha256: str, mime: str) -> str:
     """The file name for the copy of a picture: its own name, and digits of its hash that keep it unique."""
     stem = PurePath(label).stem.removesuffix(f"-{sha256[:8]}")
     words = "-".join(re.findall(r"[A-Za-z0-9_]+", _plain(stem)))[:_SLUG_LENGTH].strip("-_")
-    return f"{words or 'picture'}-{sha256[:8]}.{_EXTENSIONS.get(mime, 'bin')}"
+    return f"{words or 'picture'}-{sha256[:8]}.{ending_for(mime)}"
 
 
 def _plain(text: str) -> str:

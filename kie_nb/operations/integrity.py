@@ -134,7 +134,7 @@ def _hash(path: Path, found: os.stat_result) -> str:
 _QUIET_S = 60.0  # a download that lives writes more often, or is started again
 # Only what has a name that we give is ever removed; a `film.part` may be anybody's.
 _PICTURE = (
-    r"(?:[A-Za-z0-9_-]+-[0-9a-f]{8}|[0-9a-f]{64})\.[a-z]+"  # see `input_name`; as they were named before
+    r"(?:[A-Za-z0-9_-]+-[0-9a-f]{8}|[0-9a-f]{64})\.[a-z0-9]+"  # see `input_name`; as they were named before
 )
 _PART = re.compile(rf"(\.{NAME}\.[0-9a-f]{{8}}|{_PICTURE}\.[0-9a-f]{{32}})\.part")  # still, picture
 _APART = re.compile(r"\.(?:import|again)-[0-9a-f]{8}")

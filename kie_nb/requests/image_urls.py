@@ -1,48 +1,52 @@
-"""A picture given by address: fetched once to know which picture it is, then named to the service as it is."""
+"""A picture, video or sound given by address: fetched once to know which one it is, then named to the service as it is."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from typing import Any
 from urllib.parse import urlsplit
 
 from ..addresses import shareable
-from ..catalogue import ImageIdentity, read_image
+from ..catalogue import ImageIdentity, Kind, MediaIdentity, read_image
+from ..catalogue.media import kind_of, noun_of
 from ..errors import BadImage, ServiceTrouble
 from ..ledger import Ledger
 from ..notice import is_new
 from ..service.media import NotThere, UnknownHost, read_at
 from ..service.reach import ForbiddenAddress
+from . import recordings
 from .images import MAX_BYTES, SEND_FILE, Picture, check_url, look_at
 from .prepare import Way
 
 
-def recorded_pictures(url: str, ledger: Ledger, *, channel: Way) -> list[Picture]:
-    """The pictures that runs were made with when *url* served them, newest first: an old notebook can be run again.
+def recorded_pictures(url: str, ledger: Ledger, *, channel: Way, kind: Kind = "image") -> list[Picture]:
+    """What runs were made with when *url* served it, newest first: an old notebook can be run again.
 
     A run that was made while it could not be read is known by the address alone: that is always the last of them.
     """
     url = check_url(url, own=channel.own)
-    found = map(read_image, ledger.find_urls(url))
-    identities = [*(identity for identity in found if not identity.by_url), by_address(url)]
+    found = (read_image(known, kind) for known in ledger.find_urls(url) if known.get("kind", "image") == kind)
+    identities = [*(identity for identity in found if not identity.by_url), by_address(url, kind)]
     return [Picture(identity=identity) for identity in identities]
 
 
-def by_address(url: str) -> ImageIdentity:
-    """The picture at *url* where its bytes are not known."""
+def by_address(url: str, kind: Kind = "image") -> ImageIdentity:
+    """What is at *url* where its bytes are not known."""
     digest = hashlib.sha256(url.encode()).hexdigest()
-    return ImageIdentity(sha256=digest, label=_label(url), url=url, by_url=True)
+    told: dict[str, Any] = {"sha256": digest, "label": _label(url), "url": url, "by_url": True}
+    return ImageIdentity(**told) if kind == "image" else MediaIdentity(**told, kind=kind)
 
 
 def picture_at(
-    url: str, ledger: Ledger, *, channel: Way, check: bool = True
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True, kind: Kind = "image"
 ) -> tuple[Picture, tuple[str, ...]]:
-    """The picture that *url* serves now, and warnings, as `seen_at` gives them."""
-    return seen_at(url, ledger, channel=channel, check=check)[:2]
+    """What *url* serves now, and warnings, as `seen_at` gives them."""
+    return seen_at(url, ledger, channel=channel, check=check, kind=kind)[:2]
 
 
 def seen_at(
-    url: str, ledger: Ledger, *, channel: Way, check: bool = True
+    url: str, ledger: Ledger, *, channel: Way, check: bool = True, kind: Kind = "image"
 ) -> tuple[Picture, tuple[str, ...], bytes | None]:
     """The picture that *url* serves now, warnings, and the bytes that it served; asked before a new request is sent.
 
@@ -50,21 +54,21 @@ def seen_at(
     made with before is told once for each content. BadImage where the service cannot use it; with *check* also where nobody can read it.
     """
     url = check_url(url, own=channel.own)
-    label = _label(url)
+    label, noun = _label(url), noun_of(kind)
     try:
-        content = _fetch(url, channel)
+        content = _fetch(url, channel, kind)
     except ServiceTrouble as exc:
         if check and isinstance(exc, NotThere):
             raise BadImage(
-                f"The picture at {shareable(url)} cannot be read ({exc.message}); the service cannot read it either.",
+                f"The {noun} at {shareable(url)} cannot be read ({exc.message}); the service cannot read it either.",
                 hint="correct the address, or pass a file; --no-check-image (check_image=False) sends it anyway",
             ) from exc
         words = (
-            f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its picture, not by its "
-            "bytes. The service will try for itself; a task that cannot read its picture fails and is not billed."
+            f"{label} could not be fetched from here ({exc.message}), so this run is known by the address of its {noun}, not by its "
+            f"bytes. The service will try for itself; a task that cannot read its {noun} fails and is not billed."
         )
-        return Picture(identity=by_address(url)), (words,), None
-    identity, remarks = look_at(content, label, url=url)
+        return Picture(identity=by_address(url, kind)), (words,), None
+    identity, remarks = _seen(content, label, url, kind)
     return Picture(identity=identity), (*remarks, *_changed(url, identity, ledger)), content
 
 
@@ -99,12 +103,12 @@ def check_unchanged(picture: ImageIdentity, *, channel: Way) -> None:
     if picture.url is None or picture.by_url:
         return
     try:
-        found = hashlib.sha256(_fetch(picture.url, channel)).hexdigest()
+        found = hashlib.sha256(_fetch(picture.url, channel, kind_of(picture))).hexdigest()
     except ServiceTrouble:
         return
     if found != picture.sha256:
         raise BadImage(
-            f"{picture.label} now serves another picture than the run was made with: sha256 {found[:8]}…, before "
+            f"{picture.label} now serves another {noun_of(picture)} than the run was made with: sha256 {found[:8]}…, before "
             f"{picture.sha256[:8]}…. With it this would not be the same request.",
             hint="a new cell or experiment makes videos of the picture as it is now",
         )
@@ -125,24 +129,30 @@ def _changed(url: str, identity: ImageIdentity, ledger: Ledger) -> tuple[str, ..
     if known is None or known.get("by_url") or known["sha256"] == identity.sha256 or not is_new(told):
         return ()
     words = (
-        f"{identity.label} now serves another picture than when a run was last made with it: sha256 {identity.sha256[:8]}…, "
-        f"before {known['sha256'][:8]}…. A request with it has a new fingerprint: a video that was made of the picture before "
+        f"{identity.label} now serves another {noun_of(identity)} than when a run was last made with it: sha256 {identity.sha256[:8]}…, "
+        f"before {known['sha256'][:8]}…. A request with it has a new fingerprint: a video that was made of the {noun_of(identity)} before "
         "does not stand for it, and it is paid for again."
     )
     return (words,)
 
 
-def _fetch(url: str, channel: Way) -> bytes:
+def _seen(content: bytes, label: str, url: str, kind: Kind) -> tuple[ImageIdentity, tuple[str, ...]]:
+    if kind == "image":
+        return look_at(content, label, url=url)
+    return recordings.look_at(content, label, kind, url=url), ()
+
+
+def _fetch(url: str, channel: Way, kind: Kind) -> bytes:
+    most = MAX_BYTES if kind == "image" else recordings.MOST
     try:
-        content = read_at(url, most=MAX_BYTES, own=channel.own, patience=channel.patience)
+        content = read_at(url, most=most, own=channel.own, patience=channel.patience)
     except ForbiddenAddress as exc:
         raise BadImage(
             f"{exc}: nothing is fetched from there, and the service cannot reach it.", hint=SEND_FILE
         ) from exc
-    if len(content) > MAX_BYTES:
-        raise BadImage(
-            f"{_label(url)} is larger than the 10 MB that the service takes.", hint="use a smaller picture"
-        )
+    if len(content) > most:
+        words = f"{_label(url)} is larger than the {most / 1e6:g} MB that the service takes."
+        raise BadImage(words, hint=f"use a smaller {noun_of(kind)}")
     return content
 
 

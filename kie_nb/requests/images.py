@@ -14,7 +14,7 @@ from ..addresses import is_public_name, literal, shareable, why_not_public
 from ..catalogue import ImageIdentity
 from ..errors import BadImage
 from ..video.bounds import MOST_PIXELS, TooManyPixels, open_picture, open_shrunk
-from ..video.sniff import HEAD_BYTES, describe_head, ending_of
+from ..video.sniff import HEAD_BYTES, describe_head, ending_for, ending_of
 from .metadata import without_personal
 from .pixels import as_shown, encode, fitted, is_dark, orientation_of, refuse_mask, shown_size
 from .sources import MOST_READ, held_in
@@ -110,7 +110,8 @@ def check_url(url: str, *, own: Sequence[str] = ()) -> str:
 
 def upload_name(identity: ImageIdentity) -> str:
     """A name that holds the hash: the same name would serve old bytes (kie-api §9)."""
-    return f"{identity.sha256[:32]}.{EXTENSIONS.get(identity.mime, 'png')}"
+    ending = ending_for(identity.mime) if identity.mime else "png"
+    return f"{identity.sha256[:32]}.{ending}"
 
 
 def _sendable(content: bytes, label: str, *, fit: bool) -> tuple[bytes, tuple[str, ...]]:

@@ -26,6 +26,7 @@ from ..home import open_file
 from .frames import frame_in
 from .pixels import from_array
 
+_SHOWN = {"picture": "Image", "video": "Video", "sound": "Audio"}  # displays and widgets
 _NESTED = 5  # figures in figures
 MOST_READ = 100_000_000  # bytes; what is above what the service takes may be scaled
 _LONG, _IN_BASE64 = 100, ("iVBORw0KGgo", "/9j/", "UklGR")  # how PNG, JPEG and WebP begin there
@@ -51,10 +52,11 @@ def is_url(source: Any) -> bool:
 
 def unwrapped(source: Any) -> Any:
     """The address or the path where *source* is a text of one or a display that shows one; else *source* itself."""
-    if _is(source, "IPython.display", "Image") and source.data is None:
-        return source.url or source.filename
-    if _is(source, "ipywidgets", "Image") and source.format == "url":
-        return bytes(source.value).decode(errors="replace")
+    for name in _SHOWN.values():
+        if _is(source, "IPython.display", name) and source.data is None:
+            return source.url or source.filename
+        if _is(source, "ipywidgets", name) and source.format == "url":
+            return bytes(source.value).decode(errors="replace")
     if isinstance(source, str) and source.strip().lower().startswith("file:"):
         parts = urlsplit(source.strip())
         if parts.netloc.lower() not in {"", "localhost"}:
@@ -66,15 +68,11 @@ def unwrapped(source: Any) -> Any:
 def held_in(source: Any) -> Held:
     """The picture that *source* holds: everything but a URL; BadImage if it holds none."""
     source = unwrapped(source)
-    if isinstance(source, bytes | bytearray | memoryview):
-        return Held(content=bytes(source))
-    if isinstance(source, str | os.PathLike):
-        return _in_file(source)
     if (frame := frame_in(source)) is not None:
         return Held(content=frame.content, name=frame.name, what="frame", link=frame.link)
     if _is(source, "PIL.Image", "Image"):
         return Held(image=source, what="PIL")
-    for find in (_in_widget, _in_figure, _in_stream, _in_array):
+    for find in (_in_figure, file_in, _in_array):
         if (held := find(source)) is not None:
             return held
     if source is ...:
@@ -84,20 +82,31 @@ def held_in(source: Any) -> Held:
     raise BadImage(f"A value of type {type(source).__name__} is not a picture.", hint=_NEEDED)
 
 
+def file_in(source: Any, *, noun: str = "picture", most: int = MOST_READ) -> Held | None:
+    """The file that *source* holds or names, read no further than just beyond *most* bytes; None where it holds none."""
+    source = unwrapped(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Held(content=bytes(source))
+    if isinstance(source, str | os.PathLike):
+        return _in_file(source, noun, most)
+    return _in_widget(source, noun) or _in_stream(source, most)
+
+
 def _is(source: Any, module: str, name: str) -> bool:
     """Whether *source* is of a class that can only exist if its module was imported already."""
     found = getattr(sys.modules.get(module), name, None)
     return found is not None and isinstance(source, found)
 
 
-def _in_widget(source: Any) -> Held | None:
+def _in_widget(source: Any, noun: str) -> Held | None:
     """Displays and widgets that keep a file's bytes."""
-    if _is(source, "IPython.display", "Image"):
+    shown = _SHOWN[noun]
+    if _is(source, "IPython.display", shown):
         if not isinstance(source.data, bytes):
-            raise BadImage("This Image display holds a text, not a picture.", hint=_NEEDED)
+            raise BadImage(f"This {shown} display holds a text, not a {noun}.", hint=_NEEDED)
         name = Path(source.filename).name if source.filename else None
         return Held(content=source.data, name=name, what="display")
-    if _is(source, "ipywidgets", "Image"):
+    if _is(source, "ipywidgets", shown):
         return Held(content=bytes(source.value), what="widget")
     is_widget = _is(source, "ipywidgets", "FileUpload")
     source = source.value if is_widget else source
@@ -105,7 +114,7 @@ def _in_widget(source: Any) -> Held | None:
     if uploads is None and not is_widget:
         return None
     if uploads is None or len(uploads) != 1:
-        found = "holds no picture yet" if not uploads else f"holds {len(uploads)} pictures"
+        found = f"holds no {noun} yet" if not uploads else f"holds {len(uploads)} {noun}s"
         one = "list(upload.value.values())[0]" if isinstance(source, Mapping) else "upload.value[0]"
         raise BadImage(f"The upload {found}.", hint=f"upload one; of several pass one: {one}")
     name, content = uploads[0]
@@ -145,7 +154,7 @@ def _in_figure(source: Any) -> Held | None:
     return Held(content=_rendered(source), what="figure")
 
 
-def _in_stream(source: Any) -> Held | None:
+def _in_stream(source: Any, most: int) -> Held | None:
     """An open file, a `BytesIO`, or a resource of a package."""
     if isinstance(source, io.TextIOBase):
         raise BadImage("The file is open as text.", hint="open it in mode 'rb': open(path, 'rb')")
@@ -158,7 +167,7 @@ def _in_stream(source: Any) -> Held | None:
         place = source.tell() if source.seekable() else None
         if place is not None:
             source.seek(0)
-        content = read(MOST_READ + 1)
+        content = read(most + 1)
         if place is not None:
             source.seek(place)
     except (OSError, ValueError) as exc:
@@ -188,7 +197,7 @@ def _in_array(source: Any) -> Held | None:
     return Held(image=from_array(array), what="array")
 
 
-def _in_file(source: str | os.PathLike[str]) -> Held:
+def _in_file(source: str | os.PathLike[str], noun: str, most: int) -> Held:
     text = os.fspath(source)
     try:
         path = Path(source).expanduser()
@@ -202,10 +211,10 @@ def _in_file(source: str | os.PathLike[str]) -> Held:
         words = f"{text[:120]!r} cannot be read: {getattr(exc, 'strerror', None) or exc}."
         raise BadImage(words, hint=_quoting(text) or "check the path") from None
     if file is None:
-        raise BadImage(f"{text or '.'} is a folder, not a picture.", hint="name a file in it")
+        raise BadImage(f"{text or '.'} is a folder, not a {noun}.", hint="name a file in it")
     with file:
         try:
-            return Held(content=file.read(MOST_READ + 1), name=path.name, what="file")
+            return Held(content=file.read(most + 1), name=path.name, what="file")
         except OSError as exc:
             raise BadImage(f"{path.name} cannot be read: {exc.strerror or exc}.") from None
 

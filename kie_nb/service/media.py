@@ -73,7 +73,7 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
         NotThere: nobody can read it, the service neither.
         ServiceTrouble: it cannot be read from here; the message is the reason in a word.
     """
-    content = b""
+    content: bytes | bytearray = bytearray()
     try:
         with get(url, pace=Pace(patience.picture_s), own=own) as response:
             if response.status_code in _DEAD:
@@ -85,12 +85,12 @@ def read_at(url: str, *, most: int, own: Sequence[str] = (), patience: Patience 
                 if len(content) > most:
                     break
             if _is_packed(response):
-                content = _unpacked(content, most + 1)
+                content = _unpacked(bytes(content), most + 1)
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         if _is_unknown_host(exc):
             raise UnknownHost("no such host") from exc
         raise ServiceTrouble(type(exc).__name__) from exc
-    return content
+    return bytes(content)
 
 
 def _is_unknown_host(exc: BaseException | None) -> bool:

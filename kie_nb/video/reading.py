@@ -96,7 +96,6 @@ def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContain
         whole: refuse an MP4 that ends before its own boxes do; what is there of it may still be worth showing.
     """
     import av
-    from av.stream import Disposition
 
     place = Path(path).absolute()  # absolute: a name such as "concat:x" or "http://x" stays a file name
     _refuse_the_obvious(place, whole=whole)
@@ -106,7 +105,7 @@ def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContain
         raise _refusal(place, describe(place)) from exc
     with container:
         playing = [s for s in container.streams.video if s.codec_context is not None and s.width]
-        streams = [s for s in playing if not s.disposition & Disposition.attached_pic]
+        streams = [s for s in playing if not is_cover(s)]
         if not streams:
             raise _refusal(place, SOUND_ALONE if container.streams.audio else describe(place))
         try:
@@ -118,6 +117,13 @@ def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContain
         # Frames are decoded on all cores; what comes out does not depend on their number.
         streams[0].thread_type = "AUTO"
         yield container, streams[0]
+
+
+def is_cover(stream: "VideoStream") -> bool:
+    """Whether it is the still picture of a record, which never moves."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def pictures(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":

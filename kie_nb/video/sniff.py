@@ -106,6 +106,15 @@ def mime_of(name: str) -> str:
     return _TYPES.get(name.rpartition(".")[2].lower(), "")
 
 
+def ending_for(mime: str) -> str:
+    """The ending of files of a MIME type of videos, pictures or sounds; "bin" for another."""
+    own = mime.rpartition("/")[2]  # "video/mp4" is of M4V files, too
+    endings = (
+        [own] if _TYPES.get(own) == mime else sorted(name for name, kind in _TYPES.items() if kind == mime)
+    )
+    return endings[0] if endings else OTHER
+
+
 def _sync_ending(head: bytes) -> str | None:
     """Streams of packets have no header: they are told by the marks at which a player finds a packet."""
     for first, step in _TS_PACKETS:
