@@ -62,12 +62,14 @@ if TYPE_CHECKING:
     from .experiments.experiment import Experiment
     from .handles import AsyncKie, Run
     from .service import TaskRecord, Upload
+    from .service.callbacks import Callback, verify_callback
 
 __all__ = [
     "AsyncKie",
     "AuthError",
     "BadImage",
     "BudgetExceeded",
+    "Callback",
     "DownloadFailed",
     "Experiment",
     "InvalidRequest",
@@ -107,6 +109,7 @@ __all__ = [
     "runs",
     "settle",
     "unload_ipython_extension",
+    "verify_callback",
     "wall",
 ]
 
@@ -118,6 +121,8 @@ _PLACES = {
     "AsyncKie": ".handles",
     "TaskRecord": ".service",
     "Upload": ".service",
+    "Callback": ".service.callbacks",
+    "verify_callback": ".service.callbacks",
 }
 
 
@@ -130,7 +135,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     # Functions are written small, and all of them stand in one place; what is not placed is an error.
-    place = ".api" if name.islower() else _PLACES.get(name, ".errors")
+    place = _PLACES.get(name) or (".api" if name.islower() else ".errors")
     return getattr(import_module(place, __name__), name)
 
 

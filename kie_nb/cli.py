@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "look at every file of kie-runs, and fetch again what can be had",
     "export": "copy finished runs with their videos into a folder",
     "import": "take the runs of an exported folder into this ledger",
+    "listen": "take callbacks of the service for the notebooks of this machine, without Jupyter",
     "ledger": "move the record of runs to a team's database",
     "simulator": "serve the simulator on this machine, for any client of Kie.ai",
 }
@@ -97,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     add = command("import", _files)
     add("dir", type=Path, metavar="DIR", help="a folder that export has made")
 
+    add = command("listen", _listen)
+    add(
+        "--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1, for a tunnel or proxy)"
+    )
+    add("--port", type=int, default=8477, help="port (default: 8477)")
+
     verbs = commands.add_parser("ledger", help=COMMANDS["ledger"]).add_subparsers(
         required=True, metavar="VERB"
     )
@@ -141,6 +148,12 @@ def _run(args: argparse.Namespace) -> int:
     given: dict[str, Any] = {name: value for name in how if (value := getattr(args, name)) is not None}
     asked = {name: getattr(args, name) for name in ("plan", "report", "summary", "allow_outside")}
     return headless.run(args.file, changes=dict(args.changes), **asked, **given)
+
+
+def _listen(args: argparse.Namespace) -> int:
+    from .server.listen import listen
+
+    return listen(args.host, args.port)
 
 
 def _files(args: argparse.Namespace) -> int:

@@ -147,7 +147,7 @@ def current(service: ServiceName | None = None) -> Settings:
         withheld_from=withheld_from,
         home=_home(),
         ledger_url=ledger_url(),
-        state_home=_state_home(),
+        state_home=state_home(),
         wait=_overrides.get("wait", _flag("KIE_NB_WAIT")),
         embed=cast("Embed", embed),
         max_credits=_number("max_credits"),
@@ -271,7 +271,8 @@ def without_password(url: str) -> str:
     return shown if mark else "set, not shown"
 
 
-def _state_home() -> Path:
+def state_home() -> Path:
+    """The user's own folder for what all notebooks share."""
     if folder := os.environ.get("KIE_NB_STATE"):
         return Path(folder).expanduser().absolute()
     import platformdirs

@@ -39,19 +39,28 @@ def write_notebook(path, *cells, **metadata):
 
 
 class Server:
-    """A Jupyter server over the folder *root*, of kind "lab", "notebook" or "voila"; a context manager.
+    """A Jupyter server over the folder *root*, of kind "lab", "notebook", "voila" or "server" (no front end); a context manager.
 
     `private` is the folder for its HOME, its settings and its log. `env` is added to what the kernels see.
     `expose` puts the application on the page, where `labdriver.Notebook` needs it; users have it not.
     """
 
     def __init__(
-        self, root, kind="lab", *, private, env=None, settings=None, start_timeout_s=60, expose=True
+        self,
+        root,
+        kind="lab",
+        *,
+        private,
+        env=None,
+        settings=None,
+        start_timeout_s=60,
+        expose=True,
+        port=None,
     ):
         self._exposes = expose
         self.kind, self.root, self.private = kind, Path(root), Path(private)
         self.root.mkdir(parents=True, exist_ok=True)
-        self.port = _free_port()
+        self.port = port or _free_port()
         self.log = self.private / f"{kind}.log"
         variables = self._private_environment(settings or {}) | (env or {})
         with self.log.open("ab") as log:
@@ -103,9 +112,11 @@ class Server:
         if self.kind == "voila":
             options = [str(self.root), f"--port={self.port}", "--Voila.ip=127.0.0.1", f"--token={TOKEN}"]
             return [sys.executable, "-m", "voila", "--no-browser", *options]
-        module, app = {"lab": ("jupyterlab", "LabApp"), "notebook": ("notebook", "JupyterNotebookApp")}[
-            self.kind
-        ]
+        module, app = {
+            "lab": ("jupyterlab", "LabApp"),
+            "notebook": ("notebook", "JupyterNotebookApp"),
+            "server": ("jupyter_server", ""),
+        }[self.kind]
         return [
             sys.executable,
             "-m",
@@ -117,7 +128,7 @@ class Server:
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={TOKEN}",
             f"--ServerApp.root_dir={self.root}",
-            f"--{app}.expose_app_in_browser={self._exposes}",
+            *([f"--{app}.expose_app_in_browser={self._exposes}"] if app else []),
         ]
 
     def _private_environment(self, settings):

@@ -12,7 +12,7 @@ PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "notice", "presenter", "paths"), 1),
     **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "loops", "markup"), 1),
-    **dict.fromkeys(("programs", "saved", "tables", "text", "version", "wording"), 1),
+    **dict.fromkeys(("mailbox", "programs", "saved", "tables", "text", "version", "wording"), 1),
     **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,
     "ledger": 4,
@@ -21,7 +21,7 @@ FLOORS = {
     "operations": 7,
     "handles": 8,
     "experiments": 9,
-    **dict.fromkeys(("notebook", "cli", "demo", "reference"), 10),
+    **dict.fromkeys(("notebook", "cli", "demo", "reference", "server"), 10),
     "api": 11,  # the front opens every room
     "__init__": 12,
 }
@@ -46,6 +46,7 @@ KNOWN_TO = {
     "sqlalchemy": {"ledger"},
     "httpx": {"service", "simulator"},
     "starlette": {"simulator"},
+    "jupyter_server": {"server"},
     "av": {"video", "simulator"},
     "jinja2": {"markup"},
     "rocrate": {"experiments"},

@@ -11,12 +11,15 @@ from ..bounds import FIRST_MS, LAST_MS, MAX_SECONDS, number_of
 from ..errors import AuthError, KieError, RateLimited, ServiceTrouble, TaskLost
 from ..ledger.schema import moment
 from ..ledger.states import State, from_service
+from ..mailbox import Arrival
 from ..service import TaskRecord
+from ..service.callback_address import takes_token
 from ..service.client import PASSING_CODES
 from ..settings import LOGS
-from .timing import Usual, next_look_s
+from .timing import LATE_S, Usual, next_look_s
 from .transitions import OwnershipLost, Step, failure, log
 
+_LATE = 1.5  # of the time that the slowest tasks take: a callback that has not come by then is not waited for
 _CLOCKS_APART = dt.timedelta(minutes=10)
 MOST_STRANGE = 50  # unknown states of the service that are logged: it might send a new one at every look
 
@@ -30,8 +33,14 @@ class Polling(Step):
         usual = await self._usual()
         clock, looks = self._clock(), 0
         unseen_since, unseen = 0.0, 0
+        callbacks, called = self.workspace.callbacks(self.channel.settings.state_home), set[Arrival]()
+        waits_s = await self._waits_for_callback(usual)
         while True:
-            await asyncio.sleep(self._pause(clock, looks, usual))
+            pause = max(self._pause(clock, looks, usual), self._clock() + waits_s - self._now())
+            if waits_s:
+                await callbacks.arrived(self.run.id, called, within_s=pause)
+            else:
+                await asyncio.sleep(pause)
             looks += 1
             try:
                 record = await client.record(str(self.run.task_id))
@@ -59,6 +68,15 @@ class Polling(Step):
                 return
             if before is State.QUEUING and self.run.state is State.GENERATING:
                 clock, looks = self._now(), 0  # the queue says nothing about the work: the clock starts again
+
+    async def _waits_for_callback(self, usual: Usual | None) -> float:
+        """How long the task is left to call, in seconds, before polling takes over; 0 where no callback is expected."""
+        if not takes_token(self.run.request.call_back_url):
+            return 0.0
+        mailbox = self.workspace.callbacks(self.channel.settings.state_home).mailbox
+        if not await asyncio.to_thread(mailbox.is_expected, self.run.id):
+            return 0.0
+        return min(LATE_S, usual.high * _LATE) if usual else self.timing.callback_wait_s
 
     async def _usual(self) -> Usual | None:
         """A hint about when to look; without it the task is looked at all the same."""

@@ -26,6 +26,7 @@ from ..ledger import owner
 from ..ledger.owner import elapsed_s
 from ..ledger.states import State
 from ..requests.images import upload_name
+from ..service.callback_address import takes_token
 from ..service.envelope import outcome_unknown
 from .channel import Reading
 from .transitions import OwnershipLost, Step, ToSend, noted_task
@@ -48,11 +49,12 @@ class Sending(Step):
         try:
             await self.channel.client()  # one that cannot be opened is not tried again
             addresses = await self._addresses(to_send)
+            call_back_url = await self._call_back_url(to_send.request)
             balance = await counting
             tries, refusals = iter(self.timing.connect_pauses_s), iter(range(RATE_TRIES))
             while True:
                 try:
-                    return await self._send_once(to_send.request, addresses, balance)
+                    return await self._send_once(to_send.request, addresses, call_back_url, balance)
                 except RateLimited:
                     if next(refusals, None) is None:
                         raise
@@ -93,8 +95,24 @@ class Sending(Step):
                 evidence = {"balance_after": reading.to_json()}
                 await self.move(State.UNKNOWN, evidence=evidence, balance_after=reading.credits)
 
+    async def _call_back_url(self, request: Request) -> str | None:
+        """The address that is sent: a receiver of ours gets a token of this run's alone, which is kept nowhere but as a hash."""
+        address = request.call_back_url
+        if address is None or not takes_token(address):
+            return address
+        mailbox = self.workspace.callbacks(self.channel.settings.state_home).mailbox
+        try:
+            return address + await asyncio.to_thread(mailbox.expect, self.run.id)
+        except OSError as exc:
+            self.say(f"No callback is asked for: {exc.strerror or exc}. The task is polled")
+            return None
+
     async def _send_once(
-        self, request: Request, addresses: Mapping[str, str], balance: Reading | None
+        self,
+        request: Request,
+        addresses: Mapping[str, str],
+        call_back_url: str | None,
+        balance: Reading | None,
     ) -> None:
         image = request.image
         inputs = request.wire_input(addresses[image.sha256] if image else None, addresses)
@@ -111,7 +129,7 @@ class Sending(Step):
                 raise OwnershipLost
             try:
                 task_id = await client.create(
-                    request.model, inputs, call_back_url=request.call_back_url, patience_s=0
+                    request.model, inputs, call_back_url=call_back_url, patience_s=0
                 )
             except (RateLimited, NotSent) as exc:
                 await self.move_until_written(State.INTENT, evidence={"because": exc.message})

@@ -19,7 +19,8 @@ from ..errors import KieError, NotFetched, OutcomeUnknown
 from ..frontend import is_session
 from ..ledger import Ledger, RunRow, owner
 from ..ledger.owner import BEATS
-from ..ledger.states import OPEN, State
+from ..ledger.states import OPEN, RELEASED, State
+from ..service.callback_address import takes_token
 from .downloading import Downloading
 from .driver import drive_to_end
 from .record import Key, Record
@@ -170,6 +171,10 @@ class Supervisor:
             self._drives.pop(key, None)
             run = drive.run
             self._observer.ended(run, error)
+            if run.state in RELEASED | {State.SUCCESS, State.FETCHED} and takes_token(
+                run.request.call_back_url
+            ):
+                self.workspace.callbacks(drive.channel.settings.state_home).mailbox.forget(run.id)
             is_wanted = run.state is State.SUCCESS and not isinstance(error, NotFetched)
             if (is_wanted or run.missing) and run.link_lives and key not in self._later:
                 # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.

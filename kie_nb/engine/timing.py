@@ -44,6 +44,8 @@ class Timing:
     kie_looks: tuple[float, float] = (2.5, 1.5)
     simulator_looks: tuple[float, float] = (0.6, 1.25)
     shortest_look_s: float = 0.4  # between two looks where earlier tasks are known
+    # How long a callback is waited for before polling takes over, where earlier tasks do not tell: they took 1-5 minutes.
+    callback_wait_s: float = 120.0
     # A task that is not shown for so long, and at so many looks, is lost: "unknown task" may pass just after creation
     # (kie-api §4.6 allows 90 s).
     lost_after_s: float = 600.0

@@ -14,6 +14,7 @@ from .. import settings as settings_
 from ..errors import InvalidRequest, KieError
 from ..keys import Secret
 from ..ledger import Database, GrantStore, Ledger, RunRow
+from .callbacks import Callbacks
 from .channel import Channel
 from .dispatcher import Dispatcher, Executor, Threads, dispatcher
 from .record import Record
@@ -36,6 +37,7 @@ class Workspace:
         self._listeners: list[Callable[[Ledger, RunRow], None]] = []
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
+        self._callbacks: dict[Path, Callbacks] = {}
         self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}  # kept for a moment
         self._lock = threading.RLock()
 
@@ -113,6 +115,11 @@ class Workspace:
             # A limit of the user's own may have changed without changing the way.
             self._channels[key].settings = settings
             return self._channels[key]
+
+    def callbacks(self, state_home: Path) -> Callbacks:
+        """Where callbacks of this user arrive."""
+        with self._lock:
+            return self._callbacks.setdefault(state_home, Callbacks(state_home))
 
     def grants(self, settings: settings_.Settings) -> GrantStore:
         """Where the creates of an account are counted, for all who use it."""

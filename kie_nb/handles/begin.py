@@ -36,6 +36,7 @@ from ..requests import image_urls, provenance
 from ..requests.images import Picture, read_picture
 from ..requests.prepare import Prepared, build, check, check_number, new_run
 from ..requests.sources import is_url, unwrapped
+from ..service.callback_address import AUTO, chosen_address
 from .gathering import Gathering
 from .run import Run
 
@@ -51,13 +52,26 @@ def prepare(
     """Check *asked*, read its media, and draw a seed where none was given; nothing is sent or written."""
     current = current or settings_.current()
     channel, ledger = workspace.channel(current), workspace.ledger(current.home)
-    asked = {"prompt": prompt, **asked, "model": asked.get("model") or DEFAULT_MODEL}
+    told = asked.get("call_back_url")
+    callback = chosen_address(told)
+    asked = {
+        "prompt": prompt,
+        **asked,
+        "model": asked.get("model") or DEFAULT_MODEL,
+        "call_back_url": callback,
+    }
     gathered = Gathering(asked, channel, ledger)
     for media in gathered.before():
         prepared = build(dict(asked), media, channel, current.home)
         if ledger.standing(new_run(prepared)) is not None:
             return prepared
     media, warnings = gathered.now()
+    if callback is not None and told == AUTO:
+        whom = "The simulator" if current.service == "simulator" else current.who
+        words = (
+            f"{whom} is asked to call {callback} when the task has ended, with a token of this run's alone."
+        )
+        warnings = (*warnings, words)
     return build(asked, media, channel, current.home, warnings)
 
 

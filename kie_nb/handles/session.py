@@ -32,6 +32,7 @@ from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
 from ..text import in_line
 from .begin import DryRun, Started, again, intend, look, nothing_charged, prepare, resend, to_send
+from .called_back import CalledBack
 from .registry import Handles
 from .run import Run
 
@@ -53,6 +54,7 @@ class Session(Handles):
 
     def __init__(self, timing: Timing) -> None:
         super().__init__(timing, lambda run, yes: resend(self, run, yes=yes))
+        self.called_back = CalledBack(self.supervisor)
         self.previews: Executor = Threads(1, "kie-nb-preview")
         self.measures: Executor = Threads(2, "kie-nb-measure")
 
@@ -197,6 +199,8 @@ class Session(Handles):
                     cancel_unsent(run)
                 self.supervisor.ensure_driven(run, look_again=True)
         self._await_unknown(found)
+        for run in self.unsettled():
+            self.called_back.wait_for(run)
         return found
 
     def _await_unknown(self, runs: list[Run]) -> None:

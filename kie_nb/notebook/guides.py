@@ -16,6 +16,7 @@ TOPICS = (
     "trouble",
     "headless",
     "simulator",
+    "callbacks",
     "python",
     "security",
     "reference",

@@ -88,7 +88,10 @@ OURS: tuple[Option, ...] = (
     _option("--embed preview|full|link", "What the notebook holds of the video; default preview"),
     _option("--format", "Fill {name} in the prompt and in options from the notebook's variables"),
     _option("--set KEY=VALUE", "A raw input, sent as it is; may be repeated", is_repeated=True),
-    _option("--call-back-url URL", "Public address that the service calls at the end"),
+    _option(
+        "--callback, --call-back-url ADDRESS",
+        "What the service calls at the end: auto (this Jupyter server, by KIE_NB_PUBLIC_URL or JupyterHub), a public address, or off; default off",
+    ),
     _option("--experiment NAME", "Ask for a whole grid under this name"),
     _option("--seeds SEEDS", "Seeds of the experiment, such as 0-3 or 1,5,9"),
     _option(

@@ -236,12 +236,14 @@ def _take(
 ) -> None:
     """From here on it is a run like any other."""
     task_id = record.task_id
+    # Its address may hold a token, which is kept nowhere.
+    param = {name: value for name, value in (record.param or {}).items() if name != "callBackUrl"} or None
     by = "by its id" if isinstance(named, str) else "by a callback"
     row = run.ledger.move(
         run.id,
         State.ACCEPTED,
         expect=ADOPTING,
-        evidence={"adopted": task_id, "matched": f"named {by}; {found.words}", "param": record.param},
+        evidence={"adopted": task_id, "matched": f"named {by}; {found.words}", "param": param},
         hand_to=owner.me(),
         owner_hint=owner.hint(),
         alone=True,

@@ -68,6 +68,12 @@ PROMISES = {
     "headless": ["data:video/mp4;base64,", "fetched 7", "[axes]", "2 cells", "2 of 2", "exit code 0"],
     "simulator": ["1 task, 60.0 credits (simulated)", "fetched - 2 tasks in all", "charged: nothing"],
     "security": ["refused: ", "not ours", "a program of yours: 200", "a page elsewhere:   403", "not used"],
+    "callbacks": [
+        "data:video/mp4;base64,",
+        "callbacks taken: 1 - looks at the task: 1\n",
+        "success 60",
+        "refused: ",
+    ],
     "python": ["fetched 7", "distance (1 - SSIM)", "success True", "True\n"],
 }
 

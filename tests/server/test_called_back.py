@@ -1,0 +1,176 @@
+"""Runs that wait for a callback: one look at the task when it comes, polling when it does not, and what is never believed."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from callbackbodies import BODIES
+
+import kie_nb as kie
+from kie_nb.engine.timing import Timing
+from kie_nb.handles import get_session
+from kie_nb.handles.called_back import CalledBack
+from kie_nb.simulator import Fault
+
+pytestmark = [pytest.mark.filterwarnings("ignore:The simulator is asked to call")]
+
+LOOKS = "record_requests"
+SHORT_S = 30
+
+
+@pytest.fixture
+def simulator(simulate, listening):
+    return simulate(private_callbacks=True, duration_s=lambda _body: 20.0)  # a second
+
+
+def ask(cat, seed=7, **more):
+    return kie.generate("The cat smiles.", image=cat, seed=seed, **{"call_back_url": "auto"} | more)
+
+
+def until(condition, within_s=SHORT_S):
+    end = time.monotonic() + within_s
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def post(url, body):
+    """The status that the receiver gives."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, method="POST"), timeout=5) as reply:
+            return reply.status
+    except urllib.error.HTTPError as exc:
+        return exc.code
+
+
+def token_of(simulator):
+    """What the service was told to call."""
+    (task,) = simulator._world.callbacks
+    return simulator._world.callbacks[task]
+
+
+def test_one_look_a_run_and_no_token_anywhere(simulator, listening, cat, tmp_path, mailbox):
+    """Signed and unsigned alike; once it has ended nothing of it is expected."""
+    run = ask(cat).wait(SHORT_S)
+
+    assert simulator.counts[LOOKS] == 1
+    assert [status for status, _ in listening.got] == [200]
+    token = listening.got[0][1].rpartition("/")[2]
+    until(lambda: not list(mailbox.folder.iterdir()))
+    files = [*(tmp_path / "kie-runs").rglob("*"), *mailbox.folder.parent.rglob("*")]
+    kept = [path.read_bytes() for path in files if path.is_file()]
+    assert not any(token.encode() in content for content in kept)
+    assert run.request.call_back_url == listening.url
+
+
+def test_a_failure_is_heard_too(simulator, cat):
+    """By what the service says when it is asked."""
+    simulator.set_faults([Fault(call="task", kind="fail")])
+    with pytest.raises(kie.TaskFailed, match="Internal server error"):
+        ask(cat).wait(SHORT_S)
+    assert simulator.counts[LOOKS] == 1
+
+
+def test_what_a_callback_says_is_not_believed(simulator, cat):
+    """It says failed, or names another task: the service is asked, and its word counts."""
+    run = ask(cat)
+    url = until(lambda: run.task_id and token_of(simulator))
+    assert post(url, BODIES["failure"]) == 200
+    until(lambda: simulator.counts[LOOKS] == 1)
+    assert not run.is_final
+
+    assert run.wait(SHORT_S).state == "fetched"
+    assert simulator.counts[LOOKS] == 2
+    assert run.credits == 60
+    assert post(url, BODIES["success"]) == 404
+
+
+def test_polling_takes_over_where_none_comes(simulate, cat, monkeypatch):
+    """An address that nobody listens at costs time, and no video."""
+    monkeypatch.setenv("KIE_NB_PUBLIC_URL", "http://127.0.0.1:9/")
+    simulator = simulate(private_callbacks=True)
+    session = get_session()
+    monkeypatch.setattr(session, "timing", Timing(callback_wait_s=0.6, simulator_looks=(0.1, 1.0)))
+
+    began = time.monotonic()
+    ask(cat).wait(SHORT_S)
+
+    assert time.monotonic() - began > 0.6
+    assert simulator.counts[LOOKS] >= 1
+
+
+@pytest.mark.usefixtures("simulator")
+def test_off_and_an_address_of_your_own_are_polled_at_once(cat, listening):
+    """They get no token: nobody here hears of them."""
+    ask(cat, call_back_url="off").wait(SHORT_S)
+    run = ask(cat, seed=8, call_back_url=f"{listening.url}mine").wait(SHORT_S)
+
+    assert run.request.call_back_url == f"{listening.url}mine"
+    until(lambda: listening.got)
+    assert {path for _, path in listening.got} == {f"/{listening.url.split('/', 3)[3]}mine"}
+
+
+def test_a_callback_names_the_task_of_an_unknown_run(simulator, cat):
+    """The answer to the create was lost; the callback's task is compared, adopted, and its video fetched."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    with pytest.raises(kie.OutcomeUnknown):
+        ask(cat).wait(SHORT_S)
+    (run,) = kie.runs()
+
+    until(lambda: kie.get(run.id).state == "fetched")
+    found = kie.get(run.id)
+    assert found.task_id == next(iter(simulator.tasks)).task_id
+    adopted = next(event for event in found.history() if (event["evidence"] or {}).get("adopted"))
+    assert "by a callback" in adopted["evidence"]["matched"]
+    assert "callBackUrl" not in adopted["evidence"]["param"]
+
+
+def test_a_task_of_another_request_is_not_adopted(simulator, cat):
+    """Whoever has the token can name any task: the usual check refuses it, and a right one is still taken."""
+    other = ask(cat, seed=8, call_back_url="off").wait(SHORT_S)
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    with pytest.raises(kie.OutcomeUnknown):
+        ask(cat)
+    url = token_of(simulator)
+    for task in (other.task_id, "no-such-task"):
+        assert post(url, json.dumps({"data": {"taskId": task}}).encode()) == 200
+
+    run = next(run for run in kie.runs() if run.seed == 7)
+    until(lambda: kie.get(run.id).state == "fetched")
+    assert kie.get(run.id).task_id not in {other.task_id, "no-such-task"}
+
+
+def test_resume_hears_what_came_while_no_kernel_was_there(simulator, cat, listening, monkeypatch):
+    """The note has waited."""
+    simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
+    with monkeypatch.context() as deaf:
+        deaf.setattr(CalledBack, "wait_for", lambda *_: None)
+        with pytest.raises(kie.OutcomeUnknown):
+            ask(cat)
+    until(lambda: listening.got)
+    (run,) = kie.runs()
+    assert run.state == "unknown"
+
+    kie.resume()
+
+    until(lambda: kie.get(run.id).state == "fetched")
+
+
+def test_a_folder_that_cannot_be_written_costs_the_callback_and_no_video(simulator, cat, mailbox):
+    """The run is sent without one."""
+    mailbox.folder.parent.mkdir(parents=True, exist_ok=True)
+    mailbox.folder.write_text("in the way")
+
+    assert ask(cat).wait(SHORT_S).state == "fetched"
+    assert simulator.counts["callbacks_sent"] == 0
+
+
+def test_it_is_said_who_is_asked_to_call_what(simulator, listening, cat):
+    """Where the address was not the user's own word."""
+    with pytest.warns(
+        UserWarning, match="The simulator is asked to call http://127.0.0.1:.*/kie-nb/callback/ when"
+    ):
+        ask(cat).wait(SHORT_S)
