@@ -29,6 +29,7 @@ APART = {"simulator"}  # nobody's floor: it speaks the wire from the other side
 NEIGHBOURS = {1, 10}  # single files that make up one room together
 ALLOWED = {
     ("engine", "simulator"): "the embedded default: a service like another, started inside this process",
+    ("simulator", "catalogue"): "which fields of a model hold which media",
     ("simulator", "bounds"): "JSON from outside, bounded",
     ("simulator", "addresses"): "which addresses are public",
     ("simulator", "loops"): "the C task, as the engine has it",

@@ -20,8 +20,12 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from . import given
+
 Pixels = NDArray[np.uint8]
+Planes = list[Image.Image]  # luma and the two halved colour planes
 Window = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the picture
+_WHOLE: Window = (0.0, 0.0, 1.0, 1.0)
 
 _FRAMES_EACH = 2  # that a step of the camera lasts: 12 steps a second look smooth, and cost half of 24
 _COLOURS = "colorprim=bt709:transfer=bt709:colormatrix=bt709"
@@ -51,6 +55,9 @@ class Plan:
     short_side: int
     model: str
     image: bytes | None = None
+    last: bytes | None = None  # the picture that it ends with
+    video: bytes | None = None  # whose frames it shows
+    audio: bytes | None = None  # that is heard
     aspect: float = 16 / 9  # when there is no image
     tiny: bool = False
     drift: float = 0.0  # 0 to 1: how far the pixels are from those of the request alone
@@ -63,6 +70,9 @@ class Plan:
         parts: tuple[Any, ...] = (*asked, image, self.tiny, "v1")
         if self.drift:
             parts += (self.drift, self.task)
+        given = (self.last, self.video, self.audio)
+        if any(given):
+            parts += tuple(hashlib.sha256(one or b"").hexdigest() for one in given)
         return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
@@ -78,12 +88,26 @@ def draw(plan: Plan, target: Path, *, is_off: Callable[[], bool] = lambda: False
     seed = hashlib.sha256(f"{plan.seed}|{plan.prompt}".encode("utf-8", "replace")).digest()[:8]
     rng = np.random.default_rng(int.from_bytes(seed, "big"))
     picture = read_picture(plan.image) if plan.image is not None else None
-    aspect = picture.width / picture.height if picture else plan.aspect
-    size = _size_for(aspect, plan.short_side, tiny=plan.tiny)
+    end = read_picture(plan.last) if plan.last is not None else None
+    size = _size_for(_aspect_of(plan, picture or end), plan.short_side, tiny=plan.tiny)
     still = _drifted(fitted(picture, size) if picture else _landscape(size, rng), plan.drift, plan.task)
     fps, rate, each = (4, 16_000, 1) if plan.tiny else (24, 48_000, _FRAMES_EACH)
     count = round(plan.seconds * fps)
-    windows = camera(math.ceil(count / each), rng)
+    steps = math.ceil(count / each)
+    words = _overlay(size, plan.prompt, plan.seed)
+    windows = camera(steps, rng)
+    shots: Iterator[tuple[Planes, Window]]
+    if plan.video is not None:
+        moments = [step * each / fps for step in range(steps)]
+        stills = (fitted(shown, size) for shown in given.frames_at(plan.video, moments))
+        shots = ((_planes(_drifted(one, plan.drift, plan.task)), _WHOLE) for one in stills)
+    elif end is not None:
+        blended = _blended(_planes(still), _planes(fitted(end, size)), steps)
+        shots = ((planes, _WHOLE) for planes in blended)
+    else:
+        planes = _planes(still)
+        shots = ((planes, window) for window in windows)
+    seen = _frames(shots, words)
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(target), "w", format="mp4", options=options) as box:
         box.metadata["title"] = f"{MARK} video (not made by Kie.ai)"
@@ -97,8 +121,7 @@ def draw(plan: Plan, target: Path, *, is_off: Callable[[], bool] = lambda: False
         audio = box.add_stream("aac", rate=rate, layout="mono")
         audio.bit_rate = 64_000
         audio.options = {"flags": "+bitexact", "aac_coder": "fast"}
-        _add_sound(box, audio, _chord(plan.seconds, rate, rng))
-        seen = _frames(still, _overlay(size, plan.prompt, plan.seed), windows)
+        _add_sound(box, audio, _heard(plan, rate, rng))
         for index, frame in zip(range(count), (frame for frame in seen for _ in range(each)), strict=False):
             if is_off():
                 raise StoppedError
@@ -117,11 +140,11 @@ def camera(count: int, rng: np.random.Generator) -> Iterator[Window]:
         yield left, top, min(1.0, left + side), min(1.0, top + side)
 
 
-def _frames(still: Pixels, words: Image.Image, windows: Iterator[Window]) -> Iterator[Any]:
-    planes, covers = _planes(still), _planes(np.asarray(words)[..., :3])
-    opaque = words.getchannel("A")
-    masks = [opaque.resize(plane.size, Image.Resampling.BOX) for plane in planes]
-    for left, top, right, bottom in windows:
+def _frames(shots: Iterator[tuple[Planes, Window]], words: Image.Image) -> Iterator[Any]:
+    """Each of *shots*, a picture and the part of it that is seen, under the words."""
+    covers, opaque = _planes(np.asarray(words)[..., :3]), words.getchannel("A")
+    masks = [opaque.resize(plane.size, Image.Resampling.BOX) for plane in covers]
+    for planes, (left, top, right, bottom) in shots:
         shown = []
         for plane, cover, mask in zip(planes, covers, masks, strict=True):
             width, height = plane.size
@@ -132,7 +155,31 @@ def _frames(still: Pixels, words: Image.Image, windows: Iterator[Window]) -> Ite
         yield av.VideoFrame.from_ndarray(np.concatenate(shown).reshape(-1, words.width), format="yuv420p")
 
 
-def _planes(rgb: Pixels) -> list[Image.Image]:
+def _blended(first: Planes, last: Planes, count: int) -> Iterator[Planes]:
+    """From one picture to the other, at rest at both ends."""
+    for step in range(count):
+        share = 0.5 - 0.5 * math.cos(math.pi * step / max(1, count - 1))
+        yield [Image.blend(one, other, share) for one, other in zip(first, last, strict=True)]
+
+
+def _aspect_of(plan: Plan, picture: Image.Image | None) -> float:
+    if plan.video is not None:
+        width, height = given.size_of(plan.video)
+        return width / height
+    return picture.width / picture.height if picture else plan.aspect
+
+
+def _heard(plan: Plan, rate: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The given sound, or that of the given video, as long as the picture; else a chord."""
+    source = plan.audio or plan.video
+    sound = given.sound_of(source, rate) if source is not None else np.zeros(0, np.float32)
+    if plan.audio is None and not sound.size:
+        return _chord(plan.seconds, rate, rng)
+    count = round(plan.seconds * rate)
+    return np.pad(sound[:count], (0, max(0, count - sound.size)))
+
+
+def _planes(rgb: Pixels) -> Planes:
     """Luma and the two halved colour planes, in the limited range that players expect."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
     flat = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709).to_ndarray().reshape(-1)

@@ -7,12 +7,13 @@ when they carry a prompt or a picture, so that a client written for them can be 
 import hashlib
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..addresses import literal, why_not_public
+from ..catalogue import find
 from .faults import UNKNOWN_MODEL, Refusal
 from .store import Shot
 
@@ -25,6 +26,13 @@ _CREDITS_PER_SECOND = {"720p": 12.0, "1080p": 20.0}
 _FLAT_PRICE = 60.0
 _ASPECTS = {"16:9": 16 / 9, "9:16": 9 / 16, "1:1": 1.0, "4:3": 4 / 3, "3:4": 3 / 4, "21:9": 21 / 9}
 _MAX_PROMPT, _MAX_NEGATIVE = 800, 500
+
+# Of a model that is not described, by a part of its field's name; the first that fits.
+_ROLES = (
+    *(("callback", None), ("audio", "audio"), ("video", "video")),
+    *(("last", "last_image"), ("tail", "last_image"), ("end_", "last_image")),
+    *(("image", "image"), ("frame", "image"), ("input_url", "image")),
+)
 
 _OTHERS = {
     "wan": "2-2-a14b-image-to-video-turbo 2-2-a14b-text-to-video-turbo 2-2-a14b-speech-to-video-turbo "
@@ -73,7 +81,7 @@ def check(model: Any, given: Any) -> Order:
     if not isinstance(given, Mapping) or not given:
         raise Refusal(422, "input cannot be empty")
     fields = {name: value for name, value in given.items() if value is not None}  # null is "not given"
-    return _order_of_other(fields) if model in OTHER_MODELS else _order_of_wan(model, fields)
+    return _order_of_other(model, fields) if model in OTHER_MODELS else _order_of_wan(model, fields)
 
 
 def parts_of(url: str) -> SplitResult:
@@ -174,17 +182,21 @@ def _check_picture(fields: Mapping[str, Any]) -> None:
         raise Refusal(422, "image_url is required to be a public http(s) URL")
 
 
-def _order_of_other(fields: Mapping[str, Any]) -> Order:
+def _order_of_other(model: str, fields: Mapping[str, Any]) -> Order:
     prompt = fields.get("prompt", "")
-    url = _picture_in(fields)
-    if not isinstance(prompt, str) or not (prompt.strip() or url):
+    media = _media_in(model, fields)
+    if not isinstance(prompt, str) or not (prompt.strip() or media):
         raise Refusal(500, "prompt is required")
     digits = "".join(sign for sign in str(fields.get("resolution", "")) if sign.isdigit())
     shot = Shot(
         seconds=_plain_seconds(fields.get("duration", 5)),
         short_side=int(digits) if digits in {"480", "580", "720", "1080"} else 720,
         aspect=_aspect(fields.get("aspect_ratio", fields.get("ratio"))),
-        image_url=url,
+        image_url=media.get("image"),
+        last_url=media.get("last_image"),
+        video_url=media.get("video"),
+        audio_url=media.get("audio"),
+        is_as_long="duration" not in fields and bool({"video", "audio"} & set(media)),
     )
     seed = fields.get("seed")
     return Order(prompt=prompt, shot=shot, credits=_FLAT_PRICE, seed=seed if _is_seed(seed) else None)
@@ -198,11 +210,36 @@ def _aspect(given: Any) -> float:
     return _ASPECTS.get(given, 16 / 9) if isinstance(given, str) else 16 / 9
 
 
-def _picture_in(fields: Mapping[str, Any]) -> str | None:
-    named = [value for name, value in fields.items() if "image" in name or "frame" in name]
-    firsts = [value[0] if isinstance(value, list) and value else value for value in named]
-    urls = [url for url in firsts if isinstance(url, str) and url.startswith(("http://", "https://"))]
-    return urls[0] if urls else None
+def _media_in(model: str, fields: Mapping[str, Any]) -> dict[str, str]:
+    """The addresses that a task is drawn from, by role: `image`, `last_image`, `video`, `audio`."""
+    given = {name: urls for name, value in fields.items() if (urls := list(_addresses(value)))}
+    described = find(model)
+    slots = described.slots if described else ()
+    found: dict[str, str] = {}
+    for slot in slots:
+        urls = given.get(slot.field, [])
+        taken, given[slot.field] = urls[: slot.most], urls[slot.most :]
+        if taken:
+            role = slot.kind if slot.role == "reference" else slot.role
+            found.setdefault(role, taken[0])
+    return found or _media_by_name(given)
+
+
+def _media_by_name(given: Mapping[str, list[str]]) -> dict[str, str]:
+    """The same for a model that is not described."""
+    found: dict[str, str] = {}
+    for name, urls in given.items():
+        role = next((role for part, role in _ROLES if part in name), None)
+        if role is not None and urls:
+            found.setdefault(role, urls[0])
+    return found
+
+
+def _addresses(value: Any) -> Iterator[str]:
+    """The addresses in a field: one, or several, or in objects."""
+    for one in value if isinstance(value, list) else [value]:
+        within = one.values() if isinstance(one, Mapping) else [one]
+        yield from (url for url in within if isinstance(url, str) and url.startswith(("http://", "https://")))
 
 
 def _plain_seconds(duration: Any) -> float:

@@ -59,6 +59,9 @@ class ForeignState(OSError):
     """The folder's state was not written by a simulator; nothing in it was changed."""
 
 
+_Address = Annotated[str, Field(max_length=1 << 16)] | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shot:
     """What the studio needs to draw a task."""
@@ -66,7 +69,11 @@ class Shot:
     seconds: Annotated[float, Field(ge=1, le=30)]
     short_side: Annotated[int, Field(ge=480, le=1080)]
     aspect: Annotated[float, Field(ge=0.1, le=10)]
-    image_url: Annotated[str, Field(max_length=1 << 16)] | None
+    image_url: _Address
+    last_url: _Address = None  # of the picture that it ends with
+    video_url: _Address = None
+    audio_url: _Address = None
+    is_as_long: bool = False  # as its video or sound, whatever `seconds` says
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,8 @@ from urllib.parse import unquote
 
 from ..home import open_plain
 from ..video import looks_like_video
-from ..video.sniff import HEAD_BYTES, ending_of
+from ..video.sniff import HEAD_BYTES, SOUNDS, ending_of
+from ..video.sniff import mime_of as mime_of_name
 from .models import is_public_url, own_upload
 from .reach import ERRORS, fetch
 from .store import Store, Task
@@ -28,6 +29,7 @@ MOST_UPLOADS, _MOST_UPLOAD_BYTES = 10_000, 2 << 30  # of all files that are kept
 _JOIN_S = 5.0
 _MOST_FILE_BYTES = 256 << 20
 _MIMES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
+_MIMES |= {ending: mime_of_name(f"sound.{ending}") for ending in SOUNDS}
 _MIMES |= {"webm": "video/webm", "mkv": "video/webm"} | dict.fromkeys(("mp4", "m4v", "mov"), "video/mp4")
 
 
@@ -133,13 +135,30 @@ class Studio:
 
     def _drawn(self, task: Task, may_fetch: bool) -> str:
         from .draw import Plan, UnreadableImageError, draw
+        from .given import UnreadableMediaError, length_of
 
         shot, drift = task.plan, self.drift
-        image = self._picture(shot.image_url, may_fetch) if shot.image_url else None
+        image, last, video, audio = (
+            self._fetched(url, may_fetch, most=most) if url else None
+            for url, most in (
+                *((shot.image_url, MAX_IMAGE_BYTES), (shot.last_url, MAX_IMAGE_BYTES)),
+                *((shot.video_url, _MOST_FILE_BYTES), (shot.audio_url, _MOST_FILE_BYTES)),
+            )
+        )
+        seconds = shot.seconds
+        try:
+            if shot.is_as_long and (video or audio):
+                seconds = max(1.0, length_of(video or audio or b"", is_video=video is not None))
+        except UnreadableMediaError as exc:
+            raise ImageFetchError(str(exc)) from exc
         plan = Plan(
             **{name: getattr(task, name) for name in ("prompt", "seed", "model")},
-            **{name: getattr(shot, name) for name in ("seconds", "short_side", "aspect")},
+            **{name: getattr(shot, name) for name in ("short_side", "aspect")},
+            seconds=seconds,
             image=image,
+            last=last,
+            video=video,
+            audio=audio,
             tiny=self._tiny,
             drift=drift,
             task=self._store.number(task.id) if drift else 0,
@@ -150,21 +169,21 @@ class Studio:
             try:
                 draw(plan, part, is_off=lambda: self._closing)
                 part.replace(self.videos / name)
-            except UnreadableImageError as exc:
+            except (UnreadableImageError, UnreadableMediaError) as exc:
                 raise ImageFetchError(str(exc)) from exc
             finally:
                 part.unlink(missing_ok=True)
         return name
 
-    def _picture(self, url: str, may_fetch: bool) -> bytes:
+    def _fetched(self, url: str, may_fetch: bool, *, most: int) -> bytes:
         if own_upload(url) is None and not (may_fetch and is_public_url(url)):
             raise ImageFetchError(url)
         try:
-            data = self.bytes_at(url, most=MAX_IMAGE_BYTES)
+            data = self.bytes_at(url, most=most)
         except ERRORS as exc:
             raise ImageFetchError(str(exc)) from exc
-        if not 0 < len(data) <= MAX_IMAGE_BYTES:
-            raise ImageFetchError("the picture is empty or larger than 10 MB")
+        if not 0 < len(data) <= most:
+            raise ImageFetchError(f"it is empty or larger than {most >> 20} MB")
         return data
 
 
@@ -185,5 +204,5 @@ def _is_video(path: Path) -> bool:
 
 
 def mime_of(data: bytes) -> str | None:
-    """The MIME type of a picture or a video, by its bytes alone; None for anything else."""
+    """The MIME type of a picture, a video or a sound, by its bytes alone; None for anything else."""
     return _MIMES.get(ending_of(data[:HEAD_BYTES]))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
 
 # As for videos: a playlist would be followed. FFmpeg's names.
-_OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mp3,wav,flac,ogg,aac,mov,matroska,webm"}
+SOUND_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mp3,wav,flac,ogg,aac,mov,matroska,webm"}
 _HOLDERS = {"mp4": "m4a", "mov": "m4a", "m4v": "m4a", "webm": "ogg", "mkv": "ogg", "ogv": "ogg"}
 _SOUND_ENDINGS = {"mp3", "wav", "m4a", "flac", "ogg", "aac"}
 
@@ -32,7 +32,7 @@ def probe_sound(path: AnyPath) -> tuple[str, float]:
     if not size or ending not in _SOUND_ENDINGS:
         raise _refusal(place, describe_head(head))
     try:
-        with av.open(str(place), options=dict(_OPEN_OPTIONS), metadata_errors="surrogateescape") as container:
+        with av.open(str(place), options=dict(SOUND_OPTIONS), metadata_errors="surrogateescape") as container:
             if any(not reading.is_cover(stream) for stream in container.streams.video):
                 raise _refusal(place, "a video")
             heard = [sound for sound in container.streams.audio if reading.can_be_heard(sound)]
