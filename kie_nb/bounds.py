@@ -134,6 +134,7 @@ Credits = Annotated[float, Strict(), Field(ge=0, le=MAX_CREDITS, allow_inf_nan=F
 Balance = Annotated[float, Strict(), Field(ge=-MAX_BALANCE, le=MAX_BALANCE, allow_inf_nan=False)]
 Seconds = Annotated[float, Strict(), Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 FileCount = Annotated[int, Strict(), Field(ge=0, le=MAX_FILES)]
+Score = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # of any measure of the user's
 Rating = Annotated[int, Strict(), Field(ge=1, le=5)]
 
 

@@ -47,6 +47,7 @@ class Record:
     )
     duration_s: float | None = _read("row.duration_s", "How long the task was at work, in seconds.")
     rating: int | None = _read("row.rating", "1 to 5, or None.")
+    score: float | None = _read("row.score", "What `Experiment.tell` was told, or None.")
 
     @property
     def key(self) -> Key:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, KeysView, Mapping, ValuesView
+from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
-from ..bounds import as_scalar
+from ..bounds import as_scalar, as_whole, is_missing
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
+from ..requests.prepare import check_number
 from .definition import Definition
 from .grid import Grid, Where
 
@@ -27,18 +29,79 @@ _NO_LISTS = (
 )
 
 
-def asked_for(
-    name: str, *, model: str | None, zipped: Iterable[Any], repeats: int, asked: Mapping[str, Any]
-) -> Definition:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """The arguments of `Experiment` that are neither axes nor fixed values."""
+
+    model: str | None = None
+    zip: Iterable[Any] = ()
+    when: Mapping[str, Any] | None = None
+    repeats: int = 1
+    sample: int | None = None
+    sample_seed: int = 0
+    cells: Any = None
+    description: str = ""
+    max_credits: float | None = None
+
+
+def asked_for(name: str, asked: Mapping[str, Any], given: Options) -> Definition:
     """The definition that the arguments of an experiment make: a list is an axis, anything else stays."""
     if not name.strip():
         raise InvalidRequest("An experiment needs a name.", charged="")
+    check_number(given.max_credits)
     values = {key: as_scalar(value) for key, value in asked.items()}
     _check_values(values)
     axes = {key: axis for key, value in values.items() if (axis := as_axis(value)) is not None}
-    fixed = {key: value for key, value in values.items() if key not in axes}
-    grid = Grid(axes=axes, fixed=fixed, zipped=_zip_groups(zipped), repeats=as_scalar(repeats))
-    return Definition(name=name.strip(), model=model or DEFAULT_MODEL, grid=grid)
+    grid = Grid(
+        axes=axes,
+        fixed={key: value for key, value in values.items() if key not in axes},
+        zipped=_zip_groups(given.zip),
+        repeats=as_scalar(given.repeats),
+        when=_conditions(given.when or {}),
+        sample=as_scalar(given.sample),
+        sample_seed=as_scalar(given.sample_seed),
+        cells=None if given.cells is None else tuple(map(place_of, rows_of(given.cells))),
+    )
+    more = {"description": given.description, "max_credits": as_scalar(given.max_credits)}
+    return Definition(name=name.strip(), model=given.model or DEFAULT_MODEL, grid=grid, **more)
+
+
+def _conditions(when: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """`when=` with a list of values for each axis that one belongs to."""
+    if not all(isinstance(conditions, Mapping) for conditions in (when, *when.values())):
+        hint = "when={'duration': {'resolution': '720p'}}: the axis duration is there at 720p alone"
+        raise InvalidRequest(f"when={when!r} names no values of other axes.", hint=hint, charged="")
+    return {
+        name: {
+            axis: values if (values := as_axis(value)) is not None else (as_scalar(value),)
+            for axis, value in conditions.items()
+        }
+        for name, conditions in when.items()
+    }
+
+
+def rows_of(table: Any) -> list[Mapping[str, Any]]:
+    """The rows of a data frame, or rows by name as they are."""
+    found: Any = table.to_dict("records") if hasattr(table, "to_dict") else table
+    is_table = isinstance(found, Iterable) and not isinstance(found, str | bytes | Mapping)
+    rows = list(found) if is_table else [table]
+    if not is_table or not all(isinstance(row, Mapping) for row in rows):
+        words = f"A table is a data frame, or rows by name, not a {type(table).__name__}."
+        hint = "pandas.read_csv('table.csv'), or list(csv.DictReader(file))"
+        raise InvalidRequest(words, hint=hint, charged="")
+    return rows
+
+
+def place_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The cell that a row of a table is: without what is empty, and with a whole seed where pandas has made it real."""
+    place = {str(name): as_scalar(value) for name, value in row.items() if not is_missing(value)}
+    if "seed" in place:
+        place["seed"] = as_whole(place["seed"])
+    _check_values(place)
+    if several := next((name for name, value in place.items() if as_axis(value) is not None), None):
+        hint = "list the cells one by one, or cross axes: Experiment(..., seed=[1, 2])"
+        raise InvalidRequest(f"A cell has several values of {several}.", hint=hint, charged="")
+    return place
 
 
 def check_where(where: Where | None) -> None:

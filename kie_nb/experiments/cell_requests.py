@@ -52,10 +52,11 @@ def credits_of(cells: Iterable[PlannedCell]) -> float | None:
 
 
 def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:
-    """The same cells with another *seed*: their pictures are neither read nor fetched again."""
+    """The same cells with another *seed*, but for those that have one of their own: their pictures are neither read nor fetched again."""
     changed = {}
     for cell in cells.values():
-        prepared = replace(cell.prepared, request=cell.prepared.request.with_seed(seed))
+        own = cell.prepared.request if "seed" in cell.place else cell.prepared.request.with_seed(seed)
+        prepared = replace(cell.prepared, request=own)
         changed[prepared.fingerprint] = replace(cell, prepared=prepared)
     return changed
 
@@ -71,7 +72,7 @@ def prepare_cells(
     described = [entry.name for entry in describe(model)] if find(model) is not None else []
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
     _check_known(grid)
-    fields = [*(described or [*grid.axes, *grid.fixed]), "image", *HOW]
+    fields = [*(described or [*grid.names, *grid.fixed]), "image", *HOW]
     remarks += [*left_over(grid, fields), *_addresses(grid), *_unchecked(model)]
     pictures = dict[Any, Picture]()
 
@@ -85,7 +86,7 @@ def prepare_cells(
             remarks.extend(said)
         return pictures[key]
 
-    if not {*HOW} & {*grid.axes}:  # a picture without a name is told from others by its label
+    if not {*HOW} & {*grid.names}:  # a picture without a name is told from others by its label
         how = {name: bool(grid.fixed[name]) for name in HOW if name in grid.fixed}
         grid = grid.with_images(lambda one: one if isinstance(one, str | os.PathLike) else picture(one, how))
     dropped: list[dict[str, Any]] = []
@@ -100,7 +101,7 @@ def prepare_cells(
 
     kept = store.places(name)
     cells: dict[str, PlannedCell] = {}
-    for cell in expand(grid, fields, wanted):
+    for cell in expand(grid, fields, wanted, plain):
         values = dict(cell.asked)
         how = {name: bool(values.pop(name)) for name in HOW if name in values}
         image = picture(values.pop("image", None), how)
@@ -164,7 +165,7 @@ def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) ->
         axes["seed"] = tuple(map(as_whole, axes["seed"]))
     if "seed" in {*described} & {*fixed}:
         fixed["seed"] = as_whole(fixed["seed"])
-    if "enable_prompt_expansion" in {*described} - {*fixed, *grid.axes}:
+    if "enable_prompt_expansion" in {*described} - {*fixed, *grid.names}:
         fixed["enable_prompt_expansion"] = False
         remarks.append(EXPANSION_OFF)
     if "seed" in described and grid.leaves_seed_out:
@@ -181,8 +182,8 @@ def _as_path(value: Any) -> Any:
 
 def _check_known(grid: Grid) -> None:
     """Refuse a value that a table does not know: a prompt would hold its name, such as nan."""
-    for name, values in {**grid.axes, **{name: (value,) for name, value in grid.fixed.items()}}.items():
-        for value in values:
+    for name in (*grid.names, *grid.fixed):
+        for value in grid.values(name):
             is_infinite = isinstance(value, float) and math.isinf(value)
             if is_infinite or (value is not None and is_missing(value)):
                 hint = "leave the row out, such as by df.dropna(), or fill it in"
@@ -200,7 +201,7 @@ def _is_wanted(where: Where, place: dict[str, Any]) -> bool:
 def _addresses(grid: Grid) -> list[str]:
     """Remarks on signed addresses; InvalidRequest where one holds a user's name or password."""
     remarks = []
-    for value in filter(is_url, itertools.chain(grid.fixed.values(), *grid.axes.values())):
+    for value in filter(is_url, itertools.chain.from_iterable(map(grid.values, (*grid.fixed, *grid.names)))):
         try:
             parts = urlsplit(value.strip())
         except ValueError:  # refused as a picture, in better words
@@ -220,7 +221,7 @@ def _addresses(grid: Grid) -> list[str]:
 
 def check_pictures(grid: Grid) -> None:
     """Refuse pictures that a file could not name for another machine."""
-    for value in (grid.fixed.get("image"), *grid.axes.get("image", ())):
+    for value in grid.values("image"):
         if value is None or is_url(value):
             continue
         if not isinstance(value, os.PathLike):

@@ -141,6 +141,7 @@ _BEFORE: Columns = {
 _AFTER: Columns = {
     "repeat": ("whole", lambda line: 1 + (line.request.replicate if line.request is not None else 0)),
     "rating": ("whole", _of_run(lambda run: run.rating)),
+    "score": ("real", _of_run(lambda run: run.score)),
     "tags": ("text", _of_run(lambda run: "; ".join(run.tags) or None)),
     "credits": ("real", _of_run(lambda run: run.credits)),
     "estimate": ("real", _estimate),

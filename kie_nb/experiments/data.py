@@ -1,4 +1,4 @@
-"""The cells of an experiment as data: a data frame, CSV, JSON lines and Parquet; and the best of them."""
+"""The cells of an experiment as data: a data frame, CSV, JSON lines and Parquet; and what they are measured by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..handles import Run
 from .columns import Column, Line, on_machine, table_of
 
 ENDINGS = (".csv", ".jsonl", ".parquet")
-MEASURES = ("rating", "credits", "duration_s", "seed")
+MEASURES = ("rating", "score", "credits", "duration_s", "seed")
 Cell = tuple[dict[str, Any], Run | None]  # its place, and its run if it has one
 Cells = Sequence[Cell]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -92,10 +92,12 @@ def _write_parquet(table: Mapping[str, Column], path: Path) -> Path:
     return path
 
 
-def best(runs: Sequence[Run], by: str) -> Run | None:
-    """The run with the highest rating, or the smallest cost, time or seed; see `Experiment.best`."""
+def check_measure(by: str) -> None:
+    """Refuse what runs are not measured by."""
     if by not in MEASURES:
-        raise InvalidRequest(f"best(by={by!r}): use {', '.join(MEASURES)}.", charged="")
-    known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
-    sign = -1 if by == "rating" else 1
-    return min(known, key=lambda run: sign * known[run], default=None)
+        raise InvalidRequest(f"by={by!r}: use {', '.join(MEASURES)}.", charged="")
+
+
+def is_high_better(by: str) -> bool:
+    """Whether the highest of a measure is the best: the smallest cost, time and seed are."""
+    return by in {"rating", "score"}

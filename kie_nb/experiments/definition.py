@@ -23,6 +23,7 @@ from ..saved import SavedFile
 from ..settings import start_folder
 from ..tables import counted
 from .definition_file import VERSION, changed, checked, located
+from .definition_text import to_toml
 from .grid import Grid
 
 SHOWN_DIFFERENCES = 3
@@ -39,21 +40,35 @@ class Definition:
     dropped: tuple[
         dict[str, Any], ...
     ] = ()  # what `where` has left out: a function cannot be stored, its results can
-    read_from: tuple[str, str] | None = field(default=None, compare=False)  # a file's text and name
+    description: str = ""
+    max_credits: float | None = None  # the most that all its runs may cost, unless another limit is given
+    # A file's text, whose comments are kept, and its name, "" where the grid is not the file's any more.
+    read_from: tuple[str, str] | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """As the ledger and a file store it; pictures by their names."""
         grid = self.grid
-        return {
+        found = {
             "kie_nb": VERSION,
             "name": self.name,
+            "description": self.description or None,
             "model": self.model,
-            **({"repeats": grid.repeats} if grid.repeats != 1 else {}),
-            **({"zip": [list(group) for group in grid.zipped]} if grid.zipped else {}),
-            "fixed": {name: plain(value) for name, value in grid.fixed.items() if value is not None},
+            "max_credits": self.max_credits,
+            "repeats": grid.repeats if grid.repeats != 1 else None,
+            "sample": grid.sample,
+            "sample_seed": grid.sample_seed if grid.sample is not None else None,
+            "zip": [list(group) for group in grid.zipped] or None,
+            "fixed": _plain_values(grid.fixed),
             "axes": {name: [plain(value) for value in values] for name, values in grid.axes.items()},
-            **({"dropped": [dict(place) for place in self.dropped]} if self.dropped else {}),
+            "when": {
+                name: {axis: [plain(value) for value in values] for axis, values in conditions.items()}
+                for name, conditions in grid.when.items()
+            }
+            or None,
+            "dropped": [dict(place) for place in self.dropped] or None,
+            "cells": None if grid.cells is None else [_plain_values(place) for place in grid.cells],
         }
+        return {name: value for name, value in found.items() if value is not None}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any], *, text: str = "", file: str = "") -> Definition:
@@ -67,8 +82,14 @@ class Definition:
                 fixed=kept.get("fixed", {}),
                 zipped=tuple(tuple(group) for group in kept.get("zip", ())),
                 repeats=kept.get("repeats", 1),
+                when=kept.get("when", {}),
+                sample=kept.get("sample"),
+                sample_seed=kept.get("sample_seed", 0),
+                cells=tuple(kept["cells"]) if "cells" in kept else None,
             ),
             dropped=tuple(kept.get("dropped", ())),
+            description=kept.get("description", ""),
+            max_credits=kept.get("max_credits"),
             read_from=(text, file) if file else None,
         )
 
@@ -78,9 +99,9 @@ class Definition:
         try:
             yield
         except InvalidRequest as exc:
-            if self.read_from is None:
+            text, file = self.read_from or ("", "")
+            if not file:
                 raise
-            text, file = self.read_from
             raise located(exc, self.to_json(), text=text, file=file) from None
 
     def with_images(self, change: Callable[[Any], Any]) -> Definition:
@@ -111,16 +132,22 @@ class Definition:
 
         return self.with_images(found), tuple(outside)
 
-    def to_toml(self) -> str:
-        """As a file holds it: no address of a picture has a password or a signature there."""
-        import tomli_w
+    def to_toml(self, source: str = "") -> str:
+        """As a file holds it: no address of a picture has a password or a signature there.
 
-        return tomli_w.dumps(shareable_value(self.to_json()), multiline_strings=True)
+        Args:
+            source: A file whose comments, order and notation are kept; by default the one that it was read from.
+        """
+        return to_toml(shareable_value(self.to_json()), source or (self.read_from or ("",))[0])
 
     def save(self, path: str | os.PathLike[str]) -> SavedFile:
-        """Write it as TOML."""
+        """Write it as TOML; the comments of a definition of this name that is there are kept."""
         target = SavedFile(path)
-        target.write_text(self.to_toml(), encoding="utf-8")
+        before = ""
+        with contextlib.suppress(OSError, ValueError, InvalidRequest):
+            text = target.read_text(encoding="utf-8-sig")
+            before = text if checked(tomllib.loads(text))["name"] == self.name else ""
+        target.write_text(self.to_toml(before), encoding="utf-8")
         return target
 
     @classmethod
@@ -174,6 +201,10 @@ def plain(value: Any) -> Any:
     return f"<{type(value).__name__}>"
 
 
+def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in values.items() if value is not None}
+
+
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What has changed from one definition to another, a line each."""
     old, new = _flat(before), _flat(after)
@@ -186,7 +217,8 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 def _flat(kept: Mapping[str, Any]) -> dict[str, Any]:
     kept = shareable_value(kept)  # as a message may name it
-    parts = {name: kept.get(name) for name in ("model", "repeats", "zip", "dropped")}
+    names = ("model", "repeats", "sample", "sample_seed", "zip", "when", "dropped", "cells")
+    parts = {name: kept.get(name) for name in names}
     return {**parts, **kept.get("fixed", {}), **kept.get("axes", {})}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import itertools
 import math
 import re
 import tomllib
@@ -14,23 +13,28 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from ..bounds import Text
+from ..bounds import MAX_TEXT, Text
 from ..catalogue import nearest_of
 from ..errors import BadImage, InvalidRequest
-from .grid import MAX_CELLS, RESERVED
+from .grid import MAX_CELLS, RESERVED, seeds_in
 
 VERSION = 1
-_NUMBERS = re.compile(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*")
 _VALUES = "values are text, numbers, true or false"
 # How each key is written.
 _EXAMPLES = {
     "kie_nb": "kie_nb = 1",
     "name": 'name = "smile"',
     "model": 'model = "wan/2-5-image-to-video"',
+    "description": 'description = "How much do seeds differ?"',
+    "max_credits": "max_credits = 600",
     "repeats": "repeats = 2",
+    "sample": "sample = 20",
+    "sample_seed": "sample_seed = 0",
     "zip": 'zip = [["prompt", "duration"]]',
     "fixed": '[fixed] on a line of its own, and below it prompt = "The cat smiles"',
     "axes": "[axes] on a line of its own, and below it seed = [1, 2, 3]",
+    "when": '[when] on a line of its own, and below it duration = {resolution = "720p"}',
+    "cells": "[[cells]] on a line of its own, and below it the cell: seed = 1",
     "dropped": "[[dropped]] on a line of its own, and below it the cell: seed = 1",
 }
 
@@ -44,7 +48,12 @@ _Value = (
 
 
 def _as_list(value: Any) -> Any:
-    """A plain value of an axis is one value: a text would give its letters."""
+    """A plain value of an axis is one value: a text would give its letters. {range = [0, 20]} is 0 to 19, as in Python."""
+    if isinstance(value, Mapping) and [*value] == ["range"] and isinstance(value["range"], list):
+        ends = value["range"]
+        if len(ends) in {2, 3} and all(type(end) is int for end in ends) and ends[2:] != [0]:
+            numbers = range(*ends)
+            return list(numbers) if 0 < len(numbers) <= MAX_CELLS else value
     return [value] if isinstance(value, str | int | float) else value
 
 
@@ -60,12 +69,20 @@ class _Shape(TypedDict, total=False):
 
     kie_nb: Required[Literal[1]]
     name: Required[Text]
+    description: Annotated[str, Strict(), Field(max_length=MAX_TEXT)]
     model: Text
+    max_credits: (
+        Annotated[int, Strict(), Field(ge=0)] | Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+    )
+    sample: Annotated[int, Strict()]
+    sample_seed: Annotated[int, Strict()]
     repeats: Annotated[int, Strict()]
     zip: Annotated[list[list[Text]], BeforeValidator(_as_groups)]
     fixed: dict[Text, _Value]
     axes: dict[Text, Annotated[list[_Value], BeforeValidator(_as_list)]]
+    when: dict[Text, dict[Text, Annotated[list[_Value], BeforeValidator(_as_list)]]]
     dropped: list[Annotated[dict[Text, _Value], Field(min_length=1)]]
+    cells: list[Annotated[dict[Text, _Value], Field(min_length=1)]]
 
 
 _SHAPE = TypeAdapter(_Shape)
@@ -88,6 +105,9 @@ def checked(kept: Mapping[str, Any], *, text: str = "", file: str = "") -> dict[
         words = f"kie_nb = {kept['kie_nb']!r} is not a version that is read here" if "kie_nb" in kept else ""
         hint = "a definition has kie_nb = 1, a name, [fixed] and [axes]"
         raise refused(["kie_nb"], words or "it has no kie_nb = 1, so it is not a definition", hint)
+    axes = kept.get("axes")
+    if isinstance(axes, Mapping) and isinstance(seed := axes.get("seed"), str):  # as on the magic's line
+        kept = {**kept, "axes": {**axes, "seed": seeds_in(seed) or seed}}
     try:
         found: dict[str, Any] = _SHAPE.validate_python(kept)  # type: ignore[assignment]  # a plain dict at run time
     except ValidationError as exc:
@@ -110,6 +130,9 @@ def _without_effect(found: Mapping[str, Any]) -> Iterator[tuple[Sequence[Any], s
         for name in RESERVED & {*found.get(section, {})}:
             words = f"{name} under [{section}] is an argument of Experiment, so no placeholder has this name"
             yield [section, name], words, f"call it by another name, such as a_{name}"
+    if "sample_seed" in found and "sample" not in found:
+        yield ["sample_seed"], "sample_seed chooses nothing without a sample", "add sample = 20"
+    yield from _never_met(found.get("when", {}), axes)
     for number, place in enumerate(found.get("dropped", ())):
         for name, value in place.items():
             if value not in axes.get(name, ()):
@@ -119,15 +142,14 @@ def _without_effect(found: Mapping[str, Any]) -> Iterator[tuple[Sequence[Any], s
 
 def value_of(text: str) -> Any:
     """What `NAME=text` on a command line means: a value of TOML, numbers such as 0-9 and 1,5,9, else the text itself."""
-    if _NUMBERS.fullmatch(text):
-        parts = (part.partition("-") for part in text.split(","))
-        ranges = [range(int(first), int(last or first) + 1) for first, _, last in parts]
-        if sum(map(len, ranges)) <= MAX_CELLS:
-            found = list(itertools.chain(*ranges))
-            return found[0] if len(found) == 1 else found
+    if found := seeds_in(text):
+        return found[0] if len(found) == 1 else found
     with contextlib.suppress(tomllib.TOMLDecodeError):
         return tomllib.loads(f"value = {text}")["value"]
     return text
+
+
+_SHAPE_KEYS = frozenset(_EXAMPLES) - {"kie_nb", "fixed", "axes", "when", "zip", "dropped", "cells"}
 
 
 def changed(kept: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,7 +157,7 @@ def changed(kept: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     found = {**kept, "fixed": {**kept.get("fixed", {})}, "axes": {**kept.get("axes", {})}}
     for name, given in changes.items():
         value = list(given) if isinstance(given, list | tuple | range) else given
-        if name in {"name", "model", "repeats"}:
+        if name in _SHAPE_KEYS:
             found[name] = value
             continue
         place, other = (
@@ -144,6 +166,17 @@ def changed(kept: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
         found[other].pop(name, None)
         found[place][name] = value
     return found
+
+
+def _never_met(
+    when: Mapping[str, Mapping[str, Sequence[Any]]], axes: Mapping[str, Sequence[Any]]
+) -> Iterator[tuple[Sequence[Any], str, str]]:
+    for name, conditions in when.items():
+        for axis, values in ((name, ()), *conditions.items()):
+            wrong = next((value for value in values if value not in axes.get(axis, ())), None)
+            if axis not in axes or wrong is not None:
+                words = f"{axis} is not an axis" if axis not in axes else f"{axis} is never {wrong!r}"
+                yield ["when", name, axis], f"under [when], {words}", _meant(axis, wrong, axes)
 
 
 def located(exc: InvalidRequest, kept: Mapping[str, Any], *, text: str, file: str) -> InvalidRequest:

@@ -14,7 +14,6 @@ from .. import presenter
 from .. import settings as settings_
 from ..bounds import as_scalar
 from ..catalogue.models import DEFAULT_MODEL
-from ..engine.record import Record
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
 from ..frontend import takes_results
@@ -24,13 +23,13 @@ from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..saved import SavedFile
 from ..text import in_line, say
-from ..wording import Experiment as Words
-from . import data, exports, lookup
-from .asked import asked_for, check_where
+from . import exports, lookup
+from .asked import Options, asked_for, check_where
 from .cell_requests import check_pictures, prepare_cells
 from .columns import Line
 from .data import Cell
 from .definition import Definition
+from .deriving import Deriving
 from .grid import Where
 from .metrics import metrics as write_metrics
 from .plan import Plan, plan_of, untold
@@ -44,7 +43,7 @@ from .wall_tiles import Names
 GO_ON = "exp.run() goes on where it stopped"
 
 
-class Experiment:
+class Experiment(Deriving):
     """A named grid of requests.
 
     Args:
@@ -52,7 +51,12 @@ class Experiment:
         model: A model id; by default wan/2-5-image-to-video.
         zip: Axes that advance together instead of being crossed: `("prompt", "duration")`, or several such groups.
         where: Is given a cell's place on every axis, and says whether it is wanted.
+        when: Axes that belong to some values of others: `{"duration": {"resolution": "720p"}}`.
         repeats: Runs of each request.
+        sample, sample_seed: So many cells of the grid, chosen at random; a larger sample has those of a smaller one.
+        cells: Places that are listed, besides the crossed axes: dicts, or a data frame; `[]` where `ask` adds them.
+        description: What it is for, in the file and in lists.
+        max_credits: The most that all its runs may cost, where `run` is given no other limit.
         **asked: The model's fields, `image`, and the placeholders of the prompt. A list, tuple, range or row of
             numpy is an axis.
 
@@ -75,11 +79,21 @@ class Experiment:
         model: str | None = None,
         zip: Iterable[Any] = (),  # noqa: A002 - the word for it
         where: Where | None = None,
+        when: Mapping[str, Any] | None = None,
         repeats: int = 1,
+        sample: int | None = None,
+        sample_seed: int = 0,
+        cells: Any = None,
+        description: str = "",
+        max_credits: float | None = None,
         **asked: Any,
     ) -> None:
         check_where(where)
-        self._set_up(asked_for(name, model=model, zipped=zip, repeats=repeats, asked=asked), where)
+        given = Options(
+            model=model, zip=zip, when=when, repeats=repeats, sample=sample, sample_seed=sample_seed, cells=cells,
+            description=description, max_credits=max_credits,
+        )  # fmt: skip
+        self._set_up(asked_for(name, asked, given), where)
 
     def _set_up(self, asked: Definition, where: Where | None = None) -> None:
         self.name, self.model = asked.name, asked.model
@@ -94,26 +108,10 @@ class Experiment:
             )
 
     @classmethod
-    def load(
-        cls,
-        path: str | os.PathLike[str],
-        *,
-        allow_outside: bool = False,
-        changes: Mapping[str, Any] | None = None,
-    ) -> Experiment:
-        """Load what `save` has written; a picture is looked for beside the file, then from the notebook's folder.
-
-        Args:
-            path: The file; it is not trusted.
-            allow_outside: Take pictures outside the file's folder without asking; else their paths are shown and asked about.
-            changes: Values in place of the file's, by name: `{"seed": range(10)}`.
-
-        Raises:
-            InvalidRequest: the file cannot be read, has no meaning, or its pictures were not agreed to.
-        """
-        found = Definition.load(path, allow_outside=allow_outside, changes=changes or {})
+    def of(cls, asked: Definition) -> Self:
+        """The experiment that a definition makes."""
         new = cls.__new__(cls)
-        new._set_up(replace(found, model=found.model or DEFAULT_MODEL))  # noqa: SLF001 - our own
+        new._set_up(replace(asked, model=asked.model or DEFAULT_MODEL))  # noqa: SLF001 - our own
         return new
 
     def save(self, path: str | os.PathLike[str]) -> SavedFile:
@@ -145,10 +143,6 @@ class Experiment:
         """The place of each cell, and its run if it has one."""
         return self._cells.runs()
 
-    def records(self) -> list[tuple[dict[str, Any], Record | None]]:
-        """The same as the ledger has it, without handles: quick for thousands of cells."""
-        return self._cells.records()
-
     def lines(self) -> list[Line]:
         """Each cell as a row of a frame."""
         return self._cells.lines(self.definition)
@@ -156,7 +150,7 @@ class Experiment:
     def plan(
         self,
         *,
-        max_credits: float | None = None,
+        max_credits: float | NotGiven | None = NOT_GIVEN,
         partial: bool = False,
         retry_failed: bool = False,
         extend: bool = False,
@@ -169,7 +163,8 @@ class Experiment:
         Raises:
             InvalidRequest: it was made for another service than the one that answers now.
         """
-        limits = Limits().changed(max_credits=max_credits, stop_after_failures=stop_after_failures)
+        usual = Limits(max_credits=self.definition.max_credits)
+        limits = usual.changed(max_credits=max_credits, stop_after_failures=stop_after_failures)
         how = {"partial": partial, "retry_failed": retry_failed, "extend": extend}
         return plan_of(self._cells, self.definition, self._made_for, self._remarks, limits, **how)
 
@@ -189,22 +184,11 @@ class Experiment:
         """Whether different seeds make a visible difference: the median distance between their videos."""
         return spread_of(self._session, self.cells())
 
-    def best(self, by: str = "rating") -> Run | None:
-        """The run with the highest "rating", or the smallest "credits", "duration_s" or "seed"; None if none has one.
-
-        Where no run is rated it says how to rate one.
-
-        Raises:
-            InvalidRequest: for another measure.
-        """
-        found = data.best(self.runs, by)
-        if found is None and by == "rating":
-            say(Words.NOT_RATED)
-        return found
-
+    best = lookup.best
     at = lookup.at
     __getitem__ = lookup.nth
     rate = lookup.rate
+    tell = lookup.tell
     to_frame = exports.to_frame
     export_data = exports.export_data
     export_crate = exports.export_crate
@@ -231,8 +215,9 @@ class Experiment:
         While it is running, here or by another handle, its limits cannot be changed: call `stop` first.
 
         Args:
-            max_credits: The most that all runs of this experiment may cost, those before included, in credits. Checked again
-                before each is sent, at what the service has charged for those that are done. None, as by default, is no limit.
+            max_credits: The most that all runs of this experiment may cost, those before included, in credits; by default that of
+                the definition. Checked again before each is sent, at what the service has charged for those that are done. None
+                is no limit.
             partial: Buy what fits into `max_credits`, in the order of the grid; the rest stays to come. Budgets always do so.
             retry_failed: Ask again for cells whose run has failed, also while others are under way; failed tasks are not billed.
             extend: The definition has changed: keep the earlier cells and add these. The runs of earlier cells stay in the
@@ -249,7 +234,8 @@ class Experiment:
         """
         self._cells.check_process()
         running = [runner for runner in runners_of(self._cells.key) if not runner.stopped]
-        limits = (running[0].limits if running else Limits()).changed(
+        usual = Limits(max_credits=self.definition.max_credits)
+        limits = (running[0].limits if running else usual).changed(
             max_credits=max_credits,
             parallel=parallel,
             stop_after_failures=stop_after_failures,
@@ -279,6 +265,29 @@ class Experiment:
         )
         self._runner.start()
         return self
+
+    def ask(
+        self, at: Mapping[str, Any] | None = None, *, max_credits: float | NotGiven | None = NOT_GIVEN
+    ) -> Run | None:
+        """Ask for one cell, and return its run at once: for a loop of one's own, or Optuna's, that chooses by what it sees.
+
+        Args:
+            at: The cell's value for each field or placeholder that varies; it is added to the grid where it is not in it. By
+                default the next cell that no run stands for.
+            max_credits: As of `run`.
+
+        Returns:
+            Its run, which may have ended already; None where no cell is left.
+
+        Raises:
+            KieError: as `run`, and what the service refuses.
+        """
+        self._cells.check_process()
+        say_simulator_once()
+        self._tell()
+        drawn = self._draws_seed
+        self.definition, run = self._cells.ask(self.definition, at, limit=max_credits, drawn=drawn)
+        return run
 
     def _retry_meanwhile(self, runner: Runner) -> bool:
         """Let the *runner* buy the failed cells, too; False where it has ended. Past its limit it goes on without them."""

@@ -1,12 +1,15 @@
 """Axes → cells: what an experiment asks for; no I/O.
 
 An axis is a field of the model, the picture, or a placeholder in a prompt: `{who}` takes the values of the axis `who`.
-Axes are crossed; zipped ones advance together.
+Axes are crossed; zipped ones advance together, and one of `when` belongs to some values of another. Of these places *where* leaves
+out some, and a sample keeps a random part. Places that are listed by themselves come after them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +21,28 @@ from ..errors import InvalidRequest
 from ..tables import counted
 
 MAX_CELLS = 100_000  # at 60 credits each that is $30,000: more likely a typing mistake
+_MOST_DIGITS = 40
 FILLED = ("prompt", "negative_prompt")  # the fields whose placeholders are filled
-RESERVED = frozenset({"name", "model", "zip", "where", "repeats"})  # arguments of `Experiment`, so no axes
+RESERVED = frozenset(  # arguments of `Experiment`, so no axes
+    (
+        "name",
+        "model",
+        "zip",
+        "where",
+        "when",
+        "repeats",
+        "sample",
+        "sample_seed",
+        "cells",
+        "description",
+        "max_credits",
+    )
+)
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)((?:![rsa])?(?::[^{}]*)?)\}")
 _WIDE = re.compile(r"\d{4}")  # a longer number is a typing mistake
 
 Axes = Mapping[str, Sequence[Any]]
+Place = Mapping[str, Any]
 Where = Callable[[dict[str, Any]], bool]
 
 
@@ -44,28 +63,63 @@ class Grid:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     zipped: tuple[tuple[str, ...], ...] = ()  # axes that advance together, by groups
     repeats: int = 1  # runs of each request
+    # The values of other axes at which an axis is there at all.
+    when: Mapping[str, Axes] = field(default_factory=dict)
+    sample: int | None = None  # so many of the crossed places, chosen at random by the sample's seed
+    sample_seed: int = 0
+    cells: tuple[Place, ...] | None = None  # places beside the crossed ones; without axes there are no others
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What varies: the axes, and what places that are listed name."""
+        return tuple(dict.fromkeys((*self.axes, *itertools.chain.from_iterable(self.cells or ()))))
 
     @property
     def leaves_seed_out(self) -> bool:
         """Whether the seed is to be drawn."""
-        return "seed" not in self.axes and self.fixed.get("seed") is None
+        is_listed = bool(self.cells) and all("seed" in place for place in self.cells or ())
+        return "seed" not in self.axes and not is_listed and self.fixed.get("seed") is None
+
+    def values(self, name: str) -> list[Any]:
+        """All values that *name* takes."""
+        listed = (place[name] for place in self.cells or () if name in place)
+        return [*self.axes.get(name, ()), *listed, *([self.fixed[name]] if name in self.fixed else [])]
 
     def with_images(self, change: Callable[[Any], Any]) -> Grid:
         """The same with each picture as *change* gives it."""
-        fixed, axes = dict(self.fixed), dict(self.axes)
-        if "image" in fixed:
-            fixed["image"] = change(fixed["image"])
-        if "image" in axes:
-            axes["image"] = tuple(map(change, axes["image"]))
-        return replace(self, fixed=fixed, axes=axes)
+
+        def changed(place: Place) -> dict[str, Any]:
+            return {name: change(value) if name == "image" else value for name, value in place.items()}
+
+        axes = {
+            name: tuple(map(change, axis)) if name == "image" else axis for name, axis in self.axes.items()
+        }
+        cells = None if self.cells is None else tuple(map(changed, self.cells))
+        return replace(self, fixed=changed(self.fixed), axes=axes, cells=cells)
 
 
-def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> list[Cell]:
+def seeds_in(text: str) -> list[int] | None:
+    """`0-3` as 0, 1, 2, 3; `1,5,9` as those; None for anything else."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+            return None
+        if len(first) + len(last) > _MOST_DIGITS or int(last or first) - int(first) > MAX_CELLS:
+            return None
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def expand(
+    grid: Grid, fields: Sequence[str], where: Where | None = None, plain: Callable[[Any], Any] = str
+) -> list[Cell]:
     """The cells of *grid*, each request once, in order; InvalidRequest where that has no meaning.
 
     Args:
         fields: The names of the model's fields, and `image`.
         where: Is given the place of a cell on every axis, and says whether it is wanted.
+        plain: A value as it is stored: a sample is the same one wherever its definition is read.
     """
     placeholders = _check(grid, fields)
     size = grid.repeats * math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
@@ -73,9 +127,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
         words = f"This grid has {size:,} cells; {MAX_CELLS:,} are allowed."
         raise InvalidRequest(words, hint="leave out an axis")
     found: dict[tuple[Any, ...], Cell] = {}
-    for place in _places(grid):
-        if where is not None and not where(dict(place)):
-            continue
+    for place in _wanted(grid, where, plain):
         asked, used = _fill({**grid.fixed, **place}, placeholders)
         at = {name: value for name, value in place.items() if name not in placeholders or name in used}
         for replicate in range(grid.repeats):
@@ -87,7 +139,7 @@ def expand(grid: Grid, fields: Sequence[str], where: Where | None = None) -> lis
 
 def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
     """Remarks on what looks like a placeholder and is sent as it is typed; refused where it is like one that is filled."""
-    placeholders = [name for name in (*grid.axes, *grid.fixed) if name not in fields]
+    placeholders = [name for name in (*grid.names, *grid.fixed) if name not in fields]
     remarks: list[str] = []
     for name in _named(grid, *FILLED):
         if name in placeholders:
@@ -100,6 +152,8 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
         if near != ".":
             hint = "every cell would be sent, and paid for, with the braces in it"
             raise InvalidRequest(f"A prompt has {{{name}}}, but no axis has this name{near}", hint=hint)
+        if grid.cells == ():  # the cells that are asked for later name it
+            continue
         remarks.append(f"{{{name}}} stays in the prompt as it is typed: no axis is called {name}.")
     remarks += [
         f"{name} has {len(values)} values, {counted(different, 'different one')}: equal values are one cell."
@@ -119,8 +173,7 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
 
 def _named(grid: Grid, *fields: str) -> list[str]:
     """The names in braces in the texts of *fields*."""
-    values = (value for name in fields for value in (*grid.axes.get(name, ()), grid.fixed.get(name)))
-    texts = (text for text in values if isinstance(text, str))
+    texts = (text for name in fields for text in grid.values(name) if isinstance(text, str))
     return list(dict.fromkeys(name for text in texts for name, _ in _PLACEHOLDER.findall(text)))
 
 
@@ -133,10 +186,15 @@ def identity(value: Any) -> Any:
 
 def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one rule after the other
     """The names that are placeholders of the prompts."""
-    if isinstance(grid.repeats, bool) or not isinstance(grid.repeats, int) or grid.repeats < 1:
-        raise InvalidRequest(f"repeats={grid.repeats!r}: use a whole number above 0.")
+    for name, number, least in (
+        ("repeats", grid.repeats, 1),
+        ("sample", 1 if grid.sample is None else grid.sample, 1),
+        ("sample_seed", grid.sample_seed, 0),
+    ):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise InvalidRequest(f"{name}={number!r}: use a whole number {'above 0' if least else 'from 0'}.")
     named = _named(grid, *FILLED)
-    placeholders = {name for name in (*grid.axes, *grid.fixed) if name not in fields}
+    placeholders = {name for name in (*grid.names, *grid.fixed) if name not in fields}
     for name in placeholders:
         if name not in named:
             words = f"{name!r} is not a field of the model and not a placeholder {{{name}}} of the prompt"
@@ -145,6 +203,7 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
     for name, values in grid.axes.items():
         if not values:
             raise InvalidRequest(f"The axis {name!r} is empty.", hint="give at least one value")
+    _check_when(grid)
     seen: set[str] = set()
     for group in grid.zipped:
         for name in group:
@@ -160,10 +219,70 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
     return placeholders
 
 
+def _check_when(grid: Grid) -> None:
+    """Refuse a condition that could never be met: the axis that was meant would never be there."""
+    for name, conditions in grid.when.items():
+        for axis in (name, *conditions):
+            if axis not in grid.axes:
+                raise InvalidRequest(f"when names {axis!r}, which is not an axis{nearest(axis, grid.axes)}")
+        for axis, values in conditions.items():
+            known = set(map(identity, grid.axes[axis]))
+            if axis == name or not values or (wrong := [one for one in values if identity(one) not in known]):
+                told = (
+                    f"{axis}={wrong[0]!r}, which no cell has"
+                    if axis != name and values
+                    else f"{axis}: nothing"
+                )
+                hint = f"when={{{name!r}: {{{axis!r}: one of its values, or a list of them}}}}"
+                raise InvalidRequest(f"when has {name!r} at {told}.", hint=hint)
+
+
 def _groups(grid: Grid) -> list[tuple[str, ...]]:
     """The axes in order; those zipped together stand at the place of the first."""
     group_of = {name: group for group in grid.zipped for name in group}
     return list(dict.fromkeys(group_of.get(name, (name,)) for name in grid.axes))
+
+
+def _wanted(grid: Grid, where: Where | None, plain: Callable[[Any], Any]) -> Iterator[Place]:
+    """The places that cells are made of, in order."""
+    crossed: dict[frozenset[Any], Place] = {}
+    for place in _places(grid) if grid.axes or grid.cells is None else ():
+        kept = _belonging(place, grid.when)
+        if where is None or where(dict(kept)):
+            crossed.setdefault(_at(kept), kept)
+    yield from _sampled(list(crossed.values()), grid, plain)
+    yield from grid.cells or ()
+
+
+def _at(place: Place) -> frozenset[Any]:
+    return frozenset((name, identity(value)) for name, value in place.items())
+
+
+def _belonging(place: Place, when: Mapping[str, Axes]) -> Place:
+    """*place* without the axes that do not belong to it; one that belongs to such an axis goes, too."""
+    is_there = {
+        name: all(
+            axis in place and identity(place[axis]) in map(identity, values)
+            for axis, values in when[name].items()
+        )
+        for name in place
+        if name in when
+    }
+    if all(is_there.values()):
+        return place
+    return _belonging({name: value for name, value in place.items() if is_there.get(name, True)}, when)
+
+
+def _sampled(places: Sequence[Place], grid: Grid, plain: Callable[[Any], Any]) -> Sequence[Place]:
+    """Those with the smallest hashes: a larger sample has the cells of a smaller one, and most stay when an axis grows."""
+    if grid.sample is None or grid.sample >= len(places):
+        return places
+
+    def rank(number: int) -> bytes:
+        place = {name: plain(value) for name, value in places[number].items()}
+        return hashlib.sha256(json.dumps([grid.sample_seed, place], sort_keys=True).encode()).digest()
+
+    return [places[number] for number in sorted(sorted(range(len(places)), key=rank)[: grid.sample])]
 
 
 def _places(grid: Grid) -> Iterator[dict[str, Any]]:
@@ -182,6 +301,12 @@ def _fill(values: dict[str, Any], placeholders: set[str]) -> tuple[dict[str, Any
         name = found[1]
         if name not in placeholders:
             return found[0]  # a brace that was meant as one
+        if name not in values:
+            told = ", ".join(f"{one}={value!r}" for one, value in values.items() if one not in FILLED)
+            hint = f"give the cell a value for {name}, or a prompt without it"
+            raise InvalidRequest(
+                f"A prompt has {{{name}}}, and the cell with {told} has no {name}.", hint=hint
+            )
         used.add(name)
         return _shown(values[name], found[0], found[2])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..bounds import as_scalar, is_missing
@@ -11,7 +11,10 @@ from ..catalogue import nearest
 from ..errors import InvalidRequest
 from ..handles import Run
 from ..tables import counted
-from .data import in_words
+from ..text import say
+from ..wording import Experiment as Words
+from .asked import rows_of
+from .data import check_measure, in_words, is_high_better
 from .definition import plain
 
 MAX_STARS = 5
@@ -65,6 +68,40 @@ def _run_of(place: Mapping[str, Any], run: Run | None) -> Run:
     return run
 
 
+def best(exp: Source, by: str = "rating") -> Run | None:
+    """The run with the highest "rating" or "score", or the smallest "credits", "duration_s" or "seed"; None if none has one.
+
+    Where no run is rated it says how to rate one.
+
+    Raises:
+        InvalidRequest: for another measure.
+    """
+    check_measure(by)
+    runs = [run for _, run in exp.cells() if run is not None]
+    known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
+    sign = -1 if is_high_better(by) else 1
+    found = min(known, key=lambda run: sign * known[run], default=None)
+    if found is None and by == "rating":
+        say(Words.NOT_RATED)
+    return found
+
+
+def tell(exp: Source, run: Run, score: float | None) -> Run:
+    """Record how good a run came out, as any number; `best`, `top` and the frame have it as *score*, and None takes it away.
+
+    Raises:
+        InvalidRequest: it is no finite number, or the run is of another experiment.
+    """
+    number = as_scalar(score)
+    is_number = isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    if number is not None and not is_number:
+        raise InvalidRequest(f"score={score!r}: use a finite number.", charged="")
+    if not any(other is not None and other.id == run.id for _, other in exp.cells()):
+        raise InvalidRequest(f"{run.label} stands for no cell of this experiment.", charged="")
+    run.ledger.mark(run.id, score=None if number is None else float(number))
+    return run
+
+
 def rate(exp: Source, table: Any, *, on: str | Sequence[str] = "run", column: str = "rating") -> int:
     """Rate runs by a table that people have filled in; all of it is checked before any run is rated.
 
@@ -79,7 +116,7 @@ def rate(exp: Source, table: Any, *, on: str | Sequence[str] = "run", column: st
     Raises:
         InvalidRequest: a column is missing, a row names no run of this experiment or several, or a rating is not 1 to 5.
     """
-    rows = _rows(table)
+    rows = rows_of(table)
     names = [on] if isinstance(on, str) else list(on)
     known = list(rows[0]) if rows else [*names, column]
     if missing := next((name for name in (*names, column) if name not in known), None):
@@ -108,18 +145,6 @@ def rate(exp: Source, table: Any, *, on: str | Sequence[str] = "run", column: st
     for run, count in stars.items():
         run.rate(count)
     return len(stars)
-
-
-def _rows(table: Any) -> list[Mapping[str, Any]]:
-    found: Iterable[Any] = table.to_dict("records") if hasattr(table, "to_dict") else table
-    is_table = isinstance(found, Iterable) and not isinstance(found, str | bytes | Mapping)
-    rows = list(found) if is_table else [table]
-    if not all(isinstance(row, Mapping) for row in rows) or not is_table:
-        hint = "pandas.read_csv('ratings.csv'), or list(csv.DictReader(file))"
-        raise InvalidRequest(
-            f"A table is a data frame, or rows by name, not a {type(table).__name__}.", hint=hint, charged=""
-        )
-    return rows
 
 
 def _key(value: Any) -> str:

@@ -14,20 +14,20 @@ from typing import Any, TypeVar
 from .. import addresses
 from .. import settings as settings_
 from ..engine.channel import Channel
-from ..engine.record import Record
 from ..errors import InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.experiments import Standings
-from ..ledger.money import Figures
+from ..ledger.money import CellTerms, Figures
 from ..ledger.states import OPEN, State
 from ..requests.provenance import here, notebook
 from ..tables import counted
-from .cell_requests import Cells, PlannedCell, credits_of, with_seed
+from .cell_requests import Cells, PlannedCell, credits_of, prepare_cells, with_seed
 from .columns import Line
 from .definition import SHOWN_DIFFERENCES, Definition, differences
+from .deriving import also, only
 from .lines import of_cells
-from .runner import PARALLEL, Limits, Runner, check_limit, reason_to_stop
+from .runner import PARALLEL, Limits, NotGiven, Runner, check_limit, reason_to_stop
 from .status import Status, failures_in_a_row, is_bought, is_to_buy, is_wanted, status_of
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class CellRuns:
     cells: Cells  # in the order of the grid
 
     def __init__(self, session: Session, name: str, made_for: settings_.Settings) -> None:
-        self._session, self._name, self._home = session, name, made_for.home
+        self._session, self._name, self._home, self._made_for = session, name, made_for.home, made_for
         self._service, self._identity = made_for.service, session.channel(made_for).identity
         self.key = (self._home, self._identity, name)  # tells the experiment from others of this process
 
@@ -90,11 +90,6 @@ class CellRuns:
         """The place of each cell, and the handle of its run."""
         handle, home = self._session.handle, self._home
         return self.with_places([handle(home, row) if row else None for row in self._rows()])
-
-    def records(self) -> list[tuple[Place, Record | None]]:
-        """The same without handles."""
-        ledger = self._session.ledger(self._home)
-        return self.with_places([Record(row, ledger) if row else None for row in self._rows()])
 
     def lines(self, asked: Definition) -> list[Line]:
         """Each cell of the grid *asked* as a row of a frame."""
@@ -258,6 +253,29 @@ class CellRuns:
         unknowns = sum(row.state == State.UNKNOWN for row in rows)
         why = reason_to_stop(limits, failures=failures, unknowns=unknowns, before=failures)
         return KieError(f"{why[0].upper()}{why[1:]}.") if todo and why else None
+
+    def ask(
+        self, asked: Definition, at: Mapping[str, Any] | None, *, limit: float | NotGiven | None, drawn: bool
+    ) -> tuple[Definition, Run | None]:
+        """Add the cell *at* to *asked*, by default take the next one to buy; the definition, and the cell's run, which is new or stands."""
+        most = Limits(max_credits=asked.max_credits).changed(max_credits=limit).max_credits
+        channel = self.channel()
+        if at is None:
+            left = (key for key, row in zip(self.cells, self.standings(), strict=True) if is_to_buy(row))
+            if (key := next(left, None)) is None:
+                return asked, None
+        else:
+            one = only(asked, at)
+            _, found, _ = prepare_cells(self._session, one, self.store, self._made_for, None)
+            key = next(iter(found))
+            if key not in self.cells:
+                asked, self.cells = also(asked, at), {**self.cells, **found}
+                self.__dict__.pop("estimate", None)
+        asked = self.keep(asked, extend=True, drawn=drawn)
+        prepared = replace(self.cells[key].prepared, channel=channel, origin=here())
+        run, _ = self._session.begin(prepared, cell_terms=CellTerms(most))
+        self._session.wait_for_answer(run)
+        return asked, run
 
     def look_for(self, rows: Sequence[RunRow]) -> list[Run]:
         """Resume what was sent, and fetch again what is missing; the runs that then are under way."""

@@ -40,7 +40,10 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
         remarks += _elsewhere(home) if is_guess and not file.exists() else []
         check_plain(file)
         _refuse_emptied(file)
+        is_new = not os.path.lexists(home)
         database = SqliteFile(file, all_tables)
+        if is_new:
+            _ignore_in_git(home)
         if (disk := database.network_disk) is not None:
             remarks.append(
                 f"{home} is on a network disk ({disk.fstype}): the ledger is slower there. "
@@ -50,6 +53,12 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
     if (refusal := database.refusal) is not None:
         remarks.append(f"{refusal.message} Next: {refusal.hint}.")
     return database, remarks
+
+
+def _ignore_in_git(home: Path) -> None:
+    """Keep the videos of a folder that was just made out of a repository around it; the user may remove the file."""
+    with contextlib.suppress(OSError), (home / ".gitignore").open("x", encoding="utf-8") as file:
+        file.write("# Made by kie_nb: videos and pictures do not belong into a repository.\n*\n")
 
 
 def _elsewhere(home: Path) -> list[str]:

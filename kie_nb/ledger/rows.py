@@ -21,6 +21,7 @@ from ..bounds import (
     Credits,
     FileCount,
     Rating,
+    Score,
     Seconds,
     Seed,
     Sha256,
@@ -176,6 +177,7 @@ class PublicColumns:
     tags: Annotated[list[Word], Field(max_length=1000)] | None = None
     note: Text | None = None
     rating: Rating | None = None
+    score: Score | None = None
     # How many files the task made, whether they came or not: links die, and an import brings none.
     files_made: FileCount | None = None
 

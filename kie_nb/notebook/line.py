@@ -14,6 +14,7 @@ from ..catalogue import describe, find, known_models, nearest_of
 from ..catalogue.building import mistakes_in, together
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
+from ..experiments.grid import seeds_in
 from ..settings import Embed
 from .cell_variables import Filler
 from .lexer import split
@@ -202,12 +203,9 @@ def seeds(text: Any) -> list[int]:
     text = as_plain(text)
     if isinstance(text, AXES):
         text = ",".join(str(as_whole(seed)) for seed in text)
-    found: list[int] = []
-    for part in str(text).split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise InvalidRequest(f"--seeds {text}: use numbers such as 0-3 or 1,5,9.")
-        found += range(int(first), int(last or first) + 1)
+    found = seeds_in(str(text))
+    if found is None:
+        raise InvalidRequest(f"--seeds {text}: use numbers such as 0-3 or 1,5,9.")
     return found
 
 
