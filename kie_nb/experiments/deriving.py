@@ -74,7 +74,7 @@ class Deriving:
 
         Args:
             table: A `pandas.DataFrame`, or rows by name; its columns are fields, `image` or placeholders. What is empty is left out.
-            **asked: What all cells have in common; a list is an axis of further cells.
+            **asked: What all cells have in common; the values of a list are crossed with the rows.
 
         Raises:
             InvalidRequest: a column is neither a field nor a placeholder, or a value cannot be sent.
@@ -82,7 +82,9 @@ class Deriving:
         given = Options(
             model=model, repeats=repeats, description=description, max_credits=max_credits, cells=table
         )
-        return cls.of(asked_for(name, asked, given))
+        found = asked_for(name, asked, given)
+        cells = _crossed(found.grid.cells, Grid(axes=found.grid.axes), is_listed=True)
+        return cls.of(dataclasses.replace(found, grid=dataclasses.replace(found.grid, axes={}, cells=cells)))
 
     def replace(self, *, name: str | None = None, **changes: Any) -> Self:
         """The same experiment with other values, options or *name*; None takes a field away. Nothing is bought.
@@ -97,11 +99,12 @@ class Deriving:
         new = asked_for(name or self.name, changes, Options(**options))
         grid, other = asked.grid, new.grid
         axes = {key: other.axes.get(key, axis) for key, axis in grid.axes.items() if key not in other.fixed}
-        axes |= other.axes
+        is_listed = grid.cells is not None and not grid.axes
+        axes |= {} if is_listed else other.axes
         fixed = {
             key: value
             for key, value in {**grid.fixed, **other.fixed}.items()
-            if value is not None and key not in axes
+            if value is not None and key not in {*axes, *other.axes}
         }
         zipped = tuple(group for group in grid.zipped if all(key in axes for key in group))
         when = {
@@ -121,7 +124,7 @@ class Deriving:
             when=other.when if "when" in options else when,
             sample=other.sample if "sample" in options else grid.sample,
             sample_seed=other.sample_seed if "sample_seed" in options else grid.sample_seed,
-            cells=other.cells if "cells" in options else _crossed(grid.cells, other),
+            cells=other.cells if "cells" in options else _crossed(grid.cells, other, is_listed=is_listed),
         )
         return self.of(
             dataclasses.replace(
@@ -196,13 +199,15 @@ def _apart(asked: Definition) -> Definition:
     return dataclasses.replace(asked, read_from=read_from)
 
 
-def _crossed(cells: Sequence[Mapping[str, Any]] | None, other: Grid) -> tuple[dict[str, Any], ...] | None:
-    """Listed *cells* with the values of *other* in place of their own."""
+def _crossed(
+    cells: Sequence[Mapping[str, Any]] | None, other: Grid, *, is_listed: bool
+) -> tuple[dict[str, Any], ...] | None:
+    """Listed *cells* with the values of *other* in place of their own; where all cells are listed, each gets all axes of it."""
     if cells is None:
         return None
     found: dict[Any, dict[str, Any]] = {}
     for place in cells:
-        axes = {name: axis for name, axis in other.axes.items() if name in place}
+        axes = {name: axis for name, axis in other.axes.items() if is_listed or name in place}
         bare = {name: value for name, value in place.items() if name not in axes and name not in other.fixed}
         for one in _with_each(bare, axes):
             found.setdefault(_key(one), one)

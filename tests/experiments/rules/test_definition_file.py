@@ -62,6 +62,28 @@ REFUSED = {
         "whoo = 'cat', and no cell has that",
         "did you mean 'who'",
     ),
+    "sample_seed alone": (f"{HEAD}sample_seed = 3\n{FIXED}", 4, "without a sample", "add sample"),
+    "sample is a text": (f'{HEAD}sample = "3"\n{FIXED}', 4, "sample is a text", "sample = 20"),
+    "max_credits below 0": (
+        f"{HEAD}max_credits = -1\n{FIXED}",
+        4,
+        "max_credits is a number",
+        "max_credits = 600",
+    ),
+    "when without an axis": (
+        f'{HEAD}{FIXED}[axes]\nwho = ["cat"]\n[when]\nsed = {{who = "cat"}}\n',
+        9,
+        "sed is not an axis",
+        "name a cell",
+    ),
+    "when at no value": (
+        f'{HEAD}{FIXED}[axes]\nwho = ["cat"]\nseed = [1]\n[when]\nseed = {{who = "cta"}}\n',
+        10,
+        "who is never 'cta'",
+        "did you mean 'cat'",
+    ),
+    "an empty range": (f"{HEAD}{FIXED}[axes]\nseed = {{range = [3, 3]}}\n", 7, "seed .* is a table", "seed"),
+    "cells of lists": (f"{HEAD}{FIXED}[[cells]]\nseed = [1]\n", 7, "cells is a list", r"\[\[cells\]\]"),
     "dropped nothing": (f"{HEAD}{FIXED}[axes]\nseed = [1]\n[[dropped]]\n", 8, "dropped is a list", "dropped"),
 }
 
@@ -110,6 +132,9 @@ def test_errors_of_its_grid_name_the_line_too(tmp_path, more, line, words, fix):
         ("who = 5", [5]),
         ("who = true", [True]),
         ('who = ["ox", "cat"]', ["ox", "cat"]),
+        ("who = {range = [0, 3]}", [0, 1, 2]),
+        ("who = {range = [0, 9, 4]}", [0, 4, 8]),
+        ('who = "0-3"', ["0-3"]),
     ],
 )
 def test_a_plain_value_of_an_axis_is_one_value(tmp_path, axes, axis):
@@ -118,6 +143,83 @@ def test_a_plain_value_of_an_axis_is_one_value(tmp_path, axes, axis):
 
     assert list(exp.definition.grid.axes["who"]) == axis
     assert len(exp) == len(axis)
+
+
+def test_seeds_are_written_as_on_the_magics_line(tmp_path):
+    """The one axis whose values cannot be text."""
+    exp = load(tmp_path, f'{HEAD}[fixed]\nprompt = "a"\n[axes]\nseed = "0-2,7"\n')
+    assert [run["seed"] for run, _ in exp.cells()] == [0, 1, 2, 7]
+
+
+EVERYTHING = """\
+# Which animal?
+kie_nb = 1
+name = "x"
+model = "wan/2-5-text-to-video"  # the cheap one
+sample = 3
+cells = [
+    {who = "hen", seed = 9},
+]
+
+[axes]
+seed = {range = [0, 4]}  # four
+who = [
+    "cat",  # tame
+    "ox",
+]
+duration = [5, 10]
+
+[fixed]
+prompt = "The {who} smiles"
+enable_prompt_expansion = false
+
+[when]
+duration = {who = ["cat"]}  # oxen are quick
+"""
+
+
+def test_a_file_keeps_its_comments_order_and_notation(tmp_path):
+    """What changes is changed in its place; what does not is left as it is written, byte for byte."""
+    exp = load(tmp_path, EVERYTHING.replace("sample = 3", "sample = 3\nsample_seed = 0"))
+    file = exp.save(tmp_path / "smile.toml")
+    assert file.read_text() == EVERYTHING.replace("sample = 3", "sample = 3\nsample_seed = 0")
+    assert exp.save(tmp_path / "other.toml").read_text() == file.read_text()
+
+    text = exp.replace(duration=[10], sample=4, sample_seed=5).save(file).read_text()
+    changed = EVERYTHING.replace("sample = 3", "sample = 4\nsample_seed = 5")
+    assert text == changed.replace("duration = [5, 10]", "duration = [10]")
+    again = kie.Experiment.load(file)
+    assert again.definition.grid.names == ("seed", "who", "duration")
+    file.write_text("not TOML at all =")
+    assert exp.save(file).read_text() == EVERYTHING.replace("sample = 3", "sample = 3\nsample_seed = 0")
+
+
+def test_a_new_file_has_a_list_a_line(tmp_path):
+    """Long runs of numbers are a range; all of it is read as it was meant."""
+    exp = kie.Experiment(
+        "x",
+        model="wan/2-5-text-to-video",
+        prompt=["A {who}\nsmiles", "{who}"],
+        who=["cat", "ox"],
+        seed=range(100),
+        duration=[5, 10],
+        when={"duration": {"who": "ox"}},
+        cells=[{"prompt": "{who}", "who": "hen", "seed": 3}],
+        sample=7,
+        description="Who smiles?",
+        max_credits=900,
+    )
+    file = exp.save(tmp_path / "x.toml")
+
+    assert "seed = {range = [0, 100]}\n" in file.read_text()
+    assert (
+        'who = ["cat", "ox"]\nduration' in file.read_text() or 'who = ["cat", "ox"]\nseed' in file.read_text()
+    )
+    assert '    {prompt = "{who}", who = "hen", seed = 3},\n' in file.read_text()
+    loaded = kie.Experiment.load(file)
+    assert loaded.definition.to_json() == exp.definition.to_json()
+    assert [place for place, _ in loaded.cells()] == [place for place, _ in exp.cells()]
+    assert len(exp) == 8
 
 
 def test_one_zipped_group_needs_no_brackets_of_its_own():

@@ -1,9 +1,11 @@
 """Axes become cells: which, in what order, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from kie_nb.errors import InvalidRequest
-from kie_nb.experiments.grid import Grid, expand, left_over
+from kie_nb.experiments.grid import Grid, expand, left_over, seeds_in
 
 FIELDS = ("prompt", "image", "seed", "duration", "resolution")
 
@@ -166,3 +168,93 @@ def test_equal_values_of_an_axis_are_said_to_be_one_cell():
     assert said == "seed has 3 values, 2 different ones: equal values are one cell."
     zipped = Grid(axes={"seed": [1, 1], "duration": [5, 10]}, zipped=(("seed", "duration"),))
     assert left_over(zipped, FIELDS) == ()
+
+
+SEEDS = Grid(axes={"seed": range(40), "who": ["cat", "ox"]}, fixed={"prompt": "A {who}"})
+
+
+def places(**changes):
+    return [tuple(cell.at.values()) for cell in expand(replace(SEEDS, **changes), FIELDS)]
+
+
+def test_a_sample_is_a_random_part_in_the_grids_order():
+    """The same one for the same seed; a larger one has it, and so has a longer axis, but for the few that are new."""
+    some = places(sample=10)
+
+    assert len(some) == 10
+    assert some == [place for place in places() if place in some] == places(sample=10)
+    assert some != places(sample=10, sample_seed=1)
+    assert set(some) < set(places(sample=20))
+    assert places(sample=99) == places()
+    longer = places(sample=10, axes={"seed": range(50), "who": ["cat", "ox"]})
+    assert len(set(longer) & set(some)) >= 7
+    repeated = expand(replace(SEEDS, sample=3, repeats=2), FIELDS)
+    assert [cell.replicate for cell in repeated] == [0, 1] * 3
+
+
+def test_an_axis_may_belong_to_some_values_of_another():
+    """Elsewhere it is not asked for, and what depends on it is not there, either."""
+    grid = Grid(
+        axes={"prompt": ["{style} rain", "sun"], "style": ["ink", "oil"], "resolution": ["720p", "1080p"]},
+        when={"style": {"prompt": ["{style} rain"]}, "resolution": {"style": ["oil"]}},
+    )
+
+    assert asked(grid) == [
+        {"prompt": "ink rain"},
+        {"prompt": "oil rain", "resolution": "720p"},
+        {"prompt": "oil rain", "resolution": "1080p"},
+        {"prompt": "sun"},
+    ]
+
+
+def test_listed_cells_stand_beside_the_crossed_ones_or_alone():
+    """Each request once; a value of its own counts more than a fixed one."""
+    listed = ({"who": "cow", "seed": 7}, {"who": "cat", "seed": 0})
+    alone = expand(Grid(fixed={"prompt": "A {who}", "seed": 1}, cells=(*listed, {"who": "hen"})), FIELDS)
+
+    assert [cell.asked for cell in alone] == [
+        {"prompt": "A cow", "seed": 7},
+        {"prompt": "A cat", "seed": 0},
+        {"prompt": "A hen", "seed": 1},
+    ]
+    assert places(cells=listed) == [*places(), ("cow", 7)]
+    assert expand(Grid(fixed={"prompt": "A {who}"}, cells=()), FIELDS) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sample": 0}, "sample=0: use a whole number above 0"),
+        ({"sample": 2.5}, "sample=2.5"),
+        ({"sample": 3, "sample_seed": -1}, "sample_seed=-1: use a whole number from 0"),
+        ({"when": {"sed": {"who": ["cat"]}}}, "when names 'sed', which is not an axis; did you mean 'seed'"),
+        ({"when": {"seed": {"who": ["cow"]}}}, "when has 'seed' at who='cow', which no cell has"),
+        ({"when": {"seed": {"who": []}}}, "when has 'seed' at who: nothing"),
+        ({"when": {"who": {"who": ["cat"]}}}, "when has 'who' at who: nothing"),
+        ({"when": {"who": {"seed": [1]}}}, r"A prompt has \{who\}, and the cell with seed=0 has no who"),
+        ({"cells": ({"seed": 1},)}, r"the cell with seed=1 has no who"),
+        ({"cells": ({"whoo": 1},)}, "'whoo' is not a field of the model"),
+    ],
+    ids=str,
+)
+def test_a_part_that_could_not_be_meant_is_refused(changes, words):
+    """Before anything is sent."""
+    with pytest.raises(InvalidRequest, match=words):
+        places(**changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0-3", [0, 1, 2, 3]),
+        ("5", [5]),
+        ("1, 5-6,9", [1, 5, 6, 9]),
+        ("3-1", None),
+        ("x", None),
+        ("0-999999999", None),
+        ("", None),
+    ],
+)
+def test_seeds_in_a_text(text, found):
+    """As on the magic's line and in a file."""
+    assert seeds_in(text) == found
