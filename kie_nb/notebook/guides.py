@@ -12,6 +12,7 @@ TOPICS = (
     "quickstart",
     "panel",
     "experiments",
+    "study",
     "ledger",
     "trouble",
     "headless",

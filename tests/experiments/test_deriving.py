@@ -2,7 +2,6 @@
 
 import shutil
 
-import pandas as pd
 import pytest
 
 import kie_nb as kie
@@ -42,6 +41,8 @@ def test_a_sample_is_bought_saved_and_grown(asked, simulator):
 
 def test_a_table_is_an_experiment(asked, simulator, tmp_path):
     """A row a cell; what is empty is left out, and numbers that pandas has made real are whole again."""
+    import pandas as pd
+
     table = pd.DataFrame({"who": ["cat", "dog", "cow"], "seed": [1, None, 3], "duration": [5, 5, 10]})
     exp = kie.Experiment.from_frame("rand", table, image="cat.png", prompt="The {who} nods", max_credits=240)
 

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 
-import pandas as pd
 import pytest
 
 import kie_nb as kie
@@ -32,6 +31,8 @@ def asked(cat, simulator):
 
 def test_the_frame_is_one(asked, tmp_path, simulator):
     """A row a cell, columns of the request as it was sent, and the same in a frame, CSV, JSON lines and Parquet."""
+    import pandas as pd
+
     empty = asked().to_frame()
     exp = asked().run().wait(SHORT_S)
     exp.runs[0].rate(5).tag("keeper", "calm")
@@ -129,6 +130,8 @@ def test_after_growing_the_whole_is_in_the_frame(asked):
 
 def test_what_the_ledger_knows_of_cells_to_come(asked, monkeypatch):
     """No definition at hand, and no picture: the prompt as it would be sent, and its price."""
+    import pandas as pd
+
     exp = asked(2, duration=10)
     exp.run(max_credits=240, partial=True).wait(SHORT_S)
     frame = kie.experiments("pets").to_frame()
@@ -161,6 +164,8 @@ def test_a_run_is_found_by_its_place(asked):
 
 def test_a_table_of_people_rates_runs(asked, tmp_path):
     """By id or by axes, from a frame or from plain rows; a table with one wrong row rates nothing."""
+    import pandas as pd
+
     exp = asked(2).run().wait(SHORT_S)
     exp.to_frame()[["run", "who", "seed"]].assign(human=[5, 3, None, 4]).to_csv("people.csv", index=False)
     table = pd.read_csv("people.csv")
