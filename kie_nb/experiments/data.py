@@ -92,10 +92,10 @@ def _write_parquet(table: Mapping[str, Column], path: Path) -> Path:
     return path
 
 
-def check_measure(by: str) -> None:
+def check_measure(by: str, call: str) -> None:
     """Refuse what runs are not measured by."""
     if by not in MEASURES:
-        raise InvalidRequest(f"by={by!r}: use {', '.join(MEASURES)}.", charged="")
+        raise InvalidRequest(f"{call}(by={by!r}): use {', '.join(MEASURES)}.", charged="")
 
 
 def is_high_better(by: str) -> bool:

@@ -168,7 +168,7 @@ class Deriving:
         Raises:
             InvalidRequest: there is no such axis or measure, or no run has one.
         """
-        check_measure(by)
+        check_measure(by, "top")
         names = [over] if isinstance(over, str) else list(over)
         cells = self.cells()
         axes = list(dict.fromkeys(name for place, _ in cells for name in place))

@@ -76,7 +76,7 @@ def best(exp: Source, by: str = "rating") -> Run | None:
     Raises:
         InvalidRequest: for another measure.
     """
-    check_measure(by)
+    check_measure(by, "best")
     runs = [run for _, run in exp.cells() if run is not None]
     known = {run: float(value) for run in runs if (value := getattr(run, by)) is not None}
     sign = -1 if is_high_better(by) else 1

@@ -65,6 +65,7 @@ def test_a_table_is_an_experiment(asked, simulator, tmp_path):
 def test_the_definitions_limit_counts_where_no_other_is_given(asked):
     """In Python, and for whoever runs its file."""
     exp = asked(max_credits=100)
+    assert "run() would refuse it" in repr(exp.plan())
     with pytest.raises(kie.BudgetExceeded, match="max_credits=100"):
         exp.run()
     with pytest.raises(kie.BudgetExceeded):
@@ -118,7 +119,7 @@ def test_the_best_are_grown(asked, simulator):
     assert len(kie.experiments("pets").to_frame()) == 10
     with pytest.raises(kie.InvalidRequest, match="no axis 'sed'; did you mean 'seed'"):
         exp.top(over="sed")
-    with pytest.raises(kie.InvalidRequest, match="by='beauty': use rating"):
+    with pytest.raises(kie.InvalidRequest, match=r"top\(by='beauty'\): use rating"):
         exp.top(by="beauty")
 
 

@@ -13,7 +13,17 @@ SHORT_S = 120
 LISTED = (
     *("run", "experiment", "state", "error", "attempts", "model", "prompt", "prompt_template"),
     *("negative_prompt", "image", "image_sha256", "resolution", "duration", "seed"),
-    *("enable_prompt_expansion", "nsfw_checker", "who", "repeat", "rating", "tags", "credits", "estimate"),
+    *(
+        "enable_prompt_expansion",
+        "nsfw_checker",
+        "who",
+        "repeat",
+        "rating",
+        "score",
+        "tags",
+        "credits",
+        "estimate",
+    ),
     *("asked_at", "completed_at", "waited_s", "video_path", "on_disk"),
 )
 

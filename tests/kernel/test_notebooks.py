@@ -35,11 +35,10 @@ PROMISES = {
     "study": [
         "6 videos to make, about 360 credits ($1.80) at Kie.ai; free in the simulator",
         'description = "Does the wording',
-        "killed; tasks at the service: True",
+        "killed, with so many tasks at work: True",
         "6 tasks for 6 cells: 6 of 6 cells done",
         "5 runs rated",
         "startle.parquet has 4",
-        "Float64",
         "image/png",
         "how=slowly: rating",
         "8 of 8 cells done",
@@ -47,7 +46,7 @@ PROMISES = {
         "looks up. True",
         "over 13 pairs",
         "same bytes: run",
-        "startle.html README",
+        "startle.html cells.csv",
         "2 experiments",
     ],
     "panel": [
