@@ -48,11 +48,12 @@ def colour(tone: str) -> str:
     return _MID.get(tone, "currentColor")
 
 
-def state_mark(word: str, tone: Tone) -> Html:
+def state_mark(word: str, tone: Tone, *, wraps: bool = False) -> Html:
     """The state of a run: a dot and one word, whose colour is the text's: no tone can be read on white and on black."""
     dot = f"display:inline-block;width:8px;height:8px;border-radius:50%;background-color:{colour(tone)};margin-right:6px"
+    look = "display:inline-flex;align-items:baseline;white-space:normal" if wraps else "white-space:nowrap"
     return html(
-        '<span style="font-weight:600;white-space:nowrap"><span aria-hidden="true" style="{}"></span>{}</span>', dot, word
+        '<span style="font-weight:600;{}"><span aria-hidden="true" style="{};flex:none"></span>{}</span>', look, dot, word
     )  # fmt: skip
 
 

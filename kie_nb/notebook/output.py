@@ -37,8 +37,13 @@ class Output:
         value = self._variables.get(self._name)
         if is_ours(value) and (refusal.run_id is None or getattr(value, "id", None) != refusal.run_id):
             del self._variables[self._name]
+            what = (
+                f"run {value.id[:8]}"
+                if isinstance(value, Run)
+                else f"experiment {getattr(value, 'name', '')}"
+            )
             say(
-                f"kie_nb: {self._name} was cleared: this cell was refused, and it still held {value!r} of an earlier one."
+                f"kie_nb: {self._name} was cleared: this cell was refused, and it still held {what} of an earlier one."
             )
 
 

@@ -91,16 +91,14 @@ def _in_text(run: Run) -> tuple[str, ...]:
 def _row(run: Run, *, make: bool) -> tuple[str | Link | Html, ...]:
     word, tone = _state(run)
     prompt = tables.disclosure(page.short(run.prompt, SHORT_PROMPT), details(run))
-    state = design.state_mark(word[:1].upper() + word[1:], tone)
+    state = design.state_mark(word[:1].upper() + word[1:], tone, wraps=True)
+    seed = "" if run.seed is None else html("{}<br>", run.seed)
     return (
         html("{}<br>{}", state, design.soft(run.id[:8])),  # what `%kie show` takes
         _picture(run, make=make),
         joined([prompt, design.stars(run.rating), *(page.wrong(words) for words in run.damage)]),
-        "" if run.seed is None else str(run.seed),
-        cost(run),
-        html(
-            '<span style="white-space:normal">{}</span>', f"{run.created_at:{MINUTE}}"
-        ),  # where there is little room
+        html('{}<span style="white-space:normal">{}</span>', seed, cost(run)),
+        html("{}<br>{}", *f"{run.created_at:{MINUTE}}".split()),
     )
 
 

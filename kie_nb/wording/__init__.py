@@ -90,7 +90,7 @@ class Panel(Card):
 class Lists(Common):
     """Tables of runs, and what `%kie` lists."""
 
-    HEADINGS = ("State", "", "Prompt", "Seed", "Cost", "Made (UTC)")
+    HEADINGS = ("State", "", "Prompt", "Seed,\ncost", "Made\n(UTC)")
     NO_RUNS = "No runs."
     NOT_HERE = "not on this machine"
     OPEN_VIDEO = "open the video"

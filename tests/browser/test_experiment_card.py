@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from kie_nb.simulator import Fault, Simulator
 
@@ -35,7 +36,7 @@ def service(folder):
         simulator.stop()
 
 
-def pictures(nb, chromium, name, number=1):
+def pictures(nb, chromium, name, number=1, *, is_audited=False):
     """Light and dark, wide and narrow."""
     try:
         for theme in ("light", "dark"):
@@ -44,6 +45,14 @@ def pictures(nb, chromium, name, number=1):
                 nb.page.set_viewport_size({"width": width, "height": 1000})
                 nb.page.wait_for_timeout(300)
                 nb.screenshot(f"{name}-{theme}-{width}", cell=number)
+            found = (
+                Axe().run(nb.page, context=".jp-OutputArea-output").response["violations"]
+                if is_audited
+                else []
+            )
+            assert found == [], [
+                (each["id"], [node["html"][:200] for node in each["nodes"]]) for each in found
+            ]
     finally:
         nb.set_theme("light")
         nb.page.set_viewport_size({"width": 1280, "height": 1000})
@@ -63,7 +72,7 @@ def test_a_grid_with_trouble_in_it(open_notebook, chromium, service):
         1, "cell => /outcome unknown\\s+1/.test(cell.innerText) && /failed\\s+1/.test(cell.innerText)", 60
     )
 
-    pictures(nb, chromium, "experiment-live")
+    pictures(nb, chromium, "experiment-live", is_audited=True)
     heard = nb.page.evaluate(COUNT_CHANGES)
     assert heard["clock"] >= 3, heard
     assert heard["said"] <= 1, heard

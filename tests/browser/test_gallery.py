@@ -100,7 +100,9 @@ def test_a_simulated_run_says_so_beside_its_picture(nb):
     mark, media = tile.get_by_text("simulated"), tile.locator(".kg-media")
 
     assert mark.count() == 1
-    assert mark.bounding_box()["y"] >= media.bounding_box()["y"] + media.bounding_box()["height"]
+    below = media.bounding_box()["y"] + media.bounding_box()["height"]
+    assert mark.bounding_box()["y"] >= below
+    assert tile.get_by_label("Select").bounding_box()["y"] >= below
 
 
 def test_tiles_have_the_shape_of_their_pictures(nb):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import manyruns
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from labcounts import ledger_runs, tasks
@@ -35,6 +36,7 @@ TOPS = """number => {
   };
   look();
 }"""
+OVERFLOW = "cell => { const around = cell.querySelector('div:has(> table)'); return around.scrollWidth - around.clientWidth; }"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -244,20 +246,24 @@ def test_run_all_restart_run_all(open_notebook, folder, photograph):
     assert ledger_runs(folder) == 1
 
 
-def test_trouble_is_told_in_few_lines(open_notebook, photograph):
-    """An error cell is short and says what it cost; a table and a dry run fit the page."""
+def test_trouble_is_told_in_few_lines(open_notebook, folder, photograph):
+    """An error cell is short and says what it cost; tables and a dry run fit the page; axe finds nothing in them."""
+    manyruns.fill(folder / "kie-runs", 1, first=100_000, films=1)
+    manyruns.fill(folder / "kie-runs", 1, first=100_001, films=1, state="unknown")
     nb = open_notebook(
         LOAD.format(speed=5),
         CELL.format(seed=11).replace("--duration 5", "--duration 7"),
         CELL.format(seed=11).replace("-o clip", "--dry-run"),
         "%kie status",
         "%kie help",
+        "%kie runs",
     )
     nb.run_cell(0)
     nb.run_cell(1)
     nb.run_cell(2)
     nb.run_cell(3)
     nb.run_cell(4)
+    nb.run_cell(5)
 
     shown = nb.cell(1).locator(".jp-OutputArea").inner_text()
     assert "charged: nothing" in shown
@@ -265,6 +271,16 @@ def test_trouble_is_told_in_few_lines(open_notebook, photograph):
     assert "60 credits" in nb.text(2)
     assert "the simulator" in nb.cell(3).inner_text()
     pictures(nb, 3, "product-status")
+    size = nb.page.viewport_size
+    nb.page.set_viewport_size({"width": 900, "height": size["height"]})
+    for number in (3, 4, 5):
+        nb.wait_dom(
+            number, "cell => cell.querySelector('.jp-OutputArea-output div:has(> table)').clientWidth > 0"
+        )
+        assert nb.cell(number).evaluate(OVERFLOW) <= 0
+    assert "Outcome unknown" in nb.cell(5).inner_text()
+    nb.page.set_viewport_size(size)
+    assert Axe().run(nb.page, context=".jp-OutputArea-output").response["violations"] == []
     nb.screenshot("product-words")
 
 

@@ -17,6 +17,7 @@ from ...engine.dispatcher import Threads
 from ...errors import KieError, OutOfCredits
 from ...handles import get_session
 from ...text import visible
+from ..card_data import sentence
 from .view import PanelView
 
 log = logging.getLogger("kie_nb")
@@ -126,4 +127,4 @@ def lines_of(error: KieError) -> list[str]:
     """The lines of *error*, with the next step as it is in the panel."""
     here = copy.copy(error)
     here.hint = _CELL.sub(lambda found: _NEXT[found[0]], error.hint)
-    return [line.strip() for line in here.lines()]
+    return [sentence(line.strip()) for line in here.lines()]

@@ -19,6 +19,7 @@ from ...requests.prepare import check_limit
 from ...requests.sources import is_url
 from ...wording import Panel as Words
 from .. import page
+from ..card_data import sentence
 from ..run_cell import standing_row
 from .draft import Draft
 
@@ -149,7 +150,7 @@ def price(draft: Draft, picture: Picture | None, balance: float | None) -> Price
         check_money(estimate, missing)
         _check_balance(estimate, missing, balance)
     except BudgetExceeded as exc:
-        refusal = "\n".join(part for part in (exc.message, exc.hint) if part)
+        refusal = "\n".join(part for part in (exc.message, sentence(exc.hint)) if part)
     return Priced(refusal=refusal, missing=missing, each=estimate)
 
 
