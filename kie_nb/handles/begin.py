@@ -36,7 +36,7 @@ from ..requests import image_urls, provenance
 from ..requests.images import Picture, read_picture
 from ..requests.prepare import Prepared, build, check, check_number, new_run
 from ..requests.sources import is_url, unwrapped
-from ..service.callback_address import AUTO, chosen_address
+from ..service.callback_address import AUTO, chosen_address, takes_token
 from .gathering import Gathering
 from .run import Run
 
@@ -252,7 +252,8 @@ def look(
     wire = request.wire_input(addresses[image.sha256] if image else None, addresses)
     body: dict[str, Any] = {"model": request.model, "input": wire}
     if request.call_back_url:
-        body["callBackUrl"] = request.call_back_url
+        address = request.call_back_url
+        body["callBackUrl"] = f"{address}<token of the run>" if takes_token(address) else address
     return DryRun(
         service=channel.settings.service,
         body=body,

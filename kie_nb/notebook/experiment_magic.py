@@ -14,7 +14,7 @@ from .experiment_card import show_experiment
 from .line import Line
 from .output import Output
 
-NOT_FOR_GRIDS = ("fresh", "embed", "quiet")
+NOT_FOR_GRIDS = ("fresh", "embed", "quiet", "call_back_url")
 
 
 def run_experiment(
@@ -28,7 +28,7 @@ def run_experiment(
     for name in NOT_FOR_GRIDS:
         if getattr(asked, name):
             raise InvalidRequest(
-                f"--{name} does not go with --experiment.",
+                f"--{name.replace('_', '-')} does not go with --experiment.",
                 hint="an experiment buys its missing cells and shows one card",
             )
     axes = dict(asked.axes or {})

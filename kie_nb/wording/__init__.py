@@ -55,7 +55,9 @@ class Panel(Card):
     OFF = "Off"
     MODEL = "Model"
     CALLBACK = "Callback URL"
-    CALLBACK_TIP = "A public address that Kie.ai calls when the video is ready"
+    CALLBACK_TIP = (
+        "A public address that Kie.ai calls when the video is ready, or auto for this Jupyter server"
+    )
     GENERATE = "Generate{count} · {price}"
     GENERATE_ALONE = "Generate"
     GENERATE_NOTHING = "Show · no charge"

@@ -12,6 +12,7 @@ from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_reque
 from ...catalogue.models import DEFAULT_MODEL
 from ...errors import InvalidRequest
 from ...requests.images import Picture
+from ...service.callback_address import chosen_address
 
 MOST_SEEDS = 16
 CALLBACK = "call_back_url"
@@ -93,9 +94,8 @@ class Draft:
     def request(self, *, seed: Any = 0) -> Request:
         """The request but for its picture, which is taken to be there."""
         image = _ANY if self.image_field else None
-        return build_request(
-            model=self.model, image=image, seed=seed, call_back_url=self.callback, **self.fields
-        )
+        address = chosen_address(self.callback)
+        return build_request(model=self.model, image=image, seed=seed, call_back_url=address, **self.fields)
 
     @property
     def estimate(self) -> Estimate | None:
