@@ -21,7 +21,8 @@ from ..wording import Experiment as Words
 from . import page
 from .card import shared_layout, widgets
 from .experiment_grid import ExperimentGrid
-from .experiment_page import Parts, experiment_page, experiment_parts
+from .experiment_page import Parts, experiment_parts
+from .experiment_saved import saved_page, show_saved
 from .live_output import LIVE, LiveOutput
 from .ticker import ticker
 from .wall_widget import LiveWall
@@ -42,13 +43,7 @@ def show_experiment(exp: Experiment) -> None:
     if exp.is_running and has_widgets():
         ExperimentCard(exp).show()
         return
-    from IPython.display import display
-
-    display(_static(exp, stills=True), raw=True)
-
-
-def _static(exp: Experiment, *, stills: bool = False) -> dict[str, str]:
-    return {"text/html": page.boxed(experiment_page(exp, stills=stills)), "text/plain": repr(exp)}
+    show_saved(exp)
 
 
 _live: WeakSet[ExperimentCard] = WeakSet()
@@ -107,7 +102,7 @@ class ExperimentCard:
 
     def show(self) -> None:
         """Put it into the current cell; from the cell's own thread."""
-        self._output = LiveOutput(self.box, _static(self.exp))
+        self._output = LiveOutput(self.box, saved_page(self.exp, stills=False))
         _live.add(self)
         ticker().add(self)
 
@@ -134,9 +129,7 @@ class ExperimentCard:
             is_over = not self.exp.is_running
             self._write(await get_session().dispatcher.ledger(experiment_parts, self.exp))
             if is_over:
-                static = await get_session().dispatcher.ledger(
-                    functools.partial(_static, self.exp, stills=True)
-                )
+                static = await get_session().dispatcher.ledger(saved_page, self.exp)
                 self.is_over = True
                 ticker().discard(self)
                 self.row.children = (self.wall, self.report)

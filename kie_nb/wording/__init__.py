@@ -116,6 +116,8 @@ class Experiment(Common):
     REPORT_WRITTEN = "Report written:"
     REPORT_SIZE = "({megabytes} MB)"
     NOT_RATED = "No run is rated yet. Rate one: exp.runs[0].rate(5), or by the stars of its card, the gallery or exp.wall()."
+    AS_OF = "As of {time} UTC, while it was running. Run this cell again to see it as it is."
+    SOME_VIDEOS = "{shown} of {all} videos play here. exp.wall() shows all, exp.report('report.html') makes a page of them."
     NOTHING_TO_MAKE = "Nothing to make: every video of the grid exists."
     TO_MAKE = "{videos} to make, {cost}{free}"
     PRICE_AT_KIE = "about {credits} credits (${usd}) at Kie.ai"

@@ -139,3 +139,35 @@ def run(workshop, simulator, module, *arguments):
         timeout=180,
         check=False,
     )
+
+
+GRID = "kie.Experiment('{name}', model='wan/2-5-text-to-video', prompt='Waves {name}', seed=range(3))"
+
+
+@pytest.mark.parametrize("runner", ["nbclient", "papermill"])
+def test_the_card_of_an_experiment_is_never_stale(workshop, simulator, runner, monkeypatch):
+    """Where nobody waits in its cell either: it is drawn anew when a later cell has run, with its videos; no other output is."""
+    sources = [
+        f"{LOAD}\nimport kie_nb as kie\none = {GRID.format(name='one')}\ntwo = {GRID.format(name='two')}",
+        "one.run()",
+        "display(two)",
+        "two.run().wait()\none.wait()",
+    ]
+    if runner == "nbclient":
+        notebook = execute(workshop, simulator, *sources, KIE_NB_WAIT=0)
+    else:
+        import papermill
+
+        workshop.notebook(*sources)
+        for name, value in variables(workshop, simulator, KIE_NB_WAIT=0).items():
+            monkeypatch.setenv(name, value)
+        folder = workshop.folder
+        file = str(folder / "notebook.ipynb")
+        notebook = papermill.execute_notebook(file, None, cwd=str(folder), progress_bar=False)
+    for name, cell in zip(("one", "two"), notebook.cells[-3:-1], strict=True):
+        page = shown(cell)
+        assert page["text/plain"].startswith(f"<Experiment {name}: 3 of 3 cells done")
+        assert "3 of 3" in page["text/html"]
+        assert "while it was running" not in page["text/html"]
+        assert len(DATA.findall(page["text/html"])) == 3
+        assert frames_in(page["text/html"]) > 5
