@@ -9,9 +9,11 @@ from pathlib import Path
 
 import manyruns
 import pytest
+from labdriver import Notebook, write_notebook
 from playwright.sync_api import TimeoutError as NotThere
 
 import kie_nb as kie
+from kie_nb.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]
 HARM = "window.top.harm=1"
@@ -20,7 +22,7 @@ WORDS = (
     f'"><svg onload={HARM}> {{{{7*7}}}} good\u202etxt.exe a\u200bb \x1b[31mred a\u2028b 👩‍🚀'
 )
 SEEN = r"good\u202etxt.exe a\u200bb"
-MADE = f"%load_ext kie_nb\nimport kie_nb as kie\nkie.configure(simulator_speed=20)\nWORDS = {WORDS!r}"
+MADE = f"%load_ext kie_nb\nimport kie_nb as kie\nWORDS = {WORDS!r}"
 FORMULA = "from IPython.display import HTML\nHTML('<p>$a$ and $b$</p>')"  # shows that formulas are made here
 ASK = "%%kie_wan --model wan/2-5-text-to-video --seed {seed} -o {name}\n" + WORDS
 CELLS = {
@@ -34,7 +36,7 @@ CELLS = {
     "panel": "panel = kie.panel()\npanel.fill(clip)\npanel",
     "error": "kie.get('nothing ' + WORDS)",
 }
-MORE = "kie.configure(simulator_speed=20)\nother = kie.generate(WORDS + ' b', model='wan/2-5-text-to-video', seed=2).wait(60)"
+MORE = "other = kie.generate(WORDS + ' b', model='wan/2-5-text-to-video', seed=2).wait(60)"
 
 
 def check(nb, number, seen=SEEN):
@@ -49,31 +51,37 @@ def check(nb, number, seen=SEEN):
         )
 
 
+@pytest.fixture(scope="module")
+def words(chromium, lab):
+    """A notebook whose cells have shown the words in every way."""
+    with Simulator(tiny=True, speed=20.0, creates_per_window=10_000) as simulator:
+        load = f"%env KIE_BASE_URL={simulator.base_url}\n{MADE}"
+        cells = [load, FORMULA, CELLS["card"], MORE, *list(CELLS.values())[1:]]
+        write_notebook(lab.root / "hostile" / "words.ipynb", *cells)
+        nb = Notebook(chromium, lab, "hostile/words.ipynb").open()
+        nb.run_cell(0)
+        nb.run_cell(1)
+        nb.wait_dom(1, "cell => cell.querySelectorAll('mjx-container').length === 2")
+        for number in range(2, len(cells)):
+            nb.run_cell(number, timeout_s=120)
+            if number == 2:
+                check(nb, 2)  # while it is live
+            if "panel" in cells[number]:
+                nb.cell(number).locator(".kie-panel .kg-tile").first.wait_for(timeout=30_000)
+        yield nb
+        nb.shutdown_kernel()
+        nb.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_of_a_prompt_are_read_in_every_cell(open_notebook, scheme):
+def test_words_of_a_prompt_are_read_in_every_cell(words, scheme):
     """Card, video, table, wall, comparison, plan, experiment, panel and error."""
-    nb = open_notebook(MADE, FORMULA, CELLS["card"], MORE, *list(CELLS.values())[1:])
-    if scheme == "dark":
-        nb.page.evaluate(
-            "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
-        )
-    nb.run_cell(0)
-    nb.run_cell(1)
-    nb.wait_dom(1, "cell => cell.querySelectorAll('mjx-container').length === 2")
-    nb.run_cell(2)
-    check(nb, 2)
-    nb.run_cell(3)
-    for number, name in enumerate(list(CELLS)[1:], start=4):
-        nb.run_cell(number, timeout_s=120)
-        if name == "panel":
-            nb.cell(number).locator(".kie-panel .kg-tile").first.wait_for(timeout=30_000)
-        nb.page.wait_for_timeout(1500)
-        check(nb, number, {"compare": None, "experiment": None, "runs": "$a$ and $b$"}.get(name, SEEN))
-        nb.screenshot(f"hostile-{scheme}-{name}")
-    if scheme == "dark":
-        nb.page.evaluate(
-            "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })"
-        )
+    words.set_theme(scheme)
+    words.page.wait_for_timeout(1500)
+    for name, number in zip(CELLS, (2, *range(4, 3 + len(CELLS))), strict=True):
+        check(words, number, {"compare": None, "experiment": None, "runs": "$a$ and $b$"}.get(name, SEEN))
+        words.cell(number).scroll_into_view_if_needed()
+        words.screenshot(f"hostile-{scheme}-{name}")
 
 
 def test_a_strangers_ledger_runs_nothing(open_notebook, folder):
