@@ -66,13 +66,13 @@ class Forked:
 
 
 class Parent:
-    """The process that is forked."""
+    """The process that is forked, which imports these modules too."""
 
-    def __init__(self):
+    def __init__(self, *more):
         self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, __file__, str(theirs.fileno()), *more],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=os.environ
@@ -101,14 +101,7 @@ parent = functools.cache(Parent)
 def manager_class(name="KernelManager", *, is_forked=True):
     """jupyter_client's class of this *name*; its kernels are forks where that is possible and wanted."""
     from jupyter_client import manager  # late: most workers start no kernel
-    from jupyter_client.provisioning import LocalProvisioner
-
-    class Provisioner(LocalProvisioner):
-        async def launch_kernel(self, cmd, **more):
-            self.process = parent().fork(cmd, **more)
-            self.pid = self.pgid = self.process.pid
-            self.cwd = more.get("cwd")
-            return self.connection_info
+    from kernelprovisioner import Provisioner
 
     class Manager(getattr(manager, name)):
         def __init__(self, **options):
@@ -131,10 +124,10 @@ def client(notebook, folder):
 # --- in the process that is forked ------------------------------------------------------------------------------------
 
 
-def serve(channel):
+def serve(channel, more):
     """Fork for each order, until the channel is cut."""
     gc.disable()
-    for name in PRELOADED:
+    for name in (*PRELOADED, *more):
         importlib.import_module(name)
     sys.modules["PIL.Image"].preinit()
     sys.modules["kie_nb.service.reach"].certificates()
@@ -187,4 +180,4 @@ def become(order, files):
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])

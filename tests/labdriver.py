@@ -5,6 +5,7 @@ Tests in `tests/browser` use it through the fixtures of their conftest. What mad
 * The application is put on ``window.jupyterapp``. Cells are run, saved and read through it, not by pressing keys;
   the DOM is looked at only for what is visual: a button to click, a ``<video>`` to watch.
 * Every server has a HOME of its own and its own settings: no autosave, no news, every cell in the DOM.
+* Pages of Lab are loaded once and used again (`labpages`).
 * Nobody waits for the promise of "run all": a cell that the kernel lost would hang it for ever.
 
 Playwright's blocking API keeps an asyncio loop "running" in this thread, so `asyncio.run` fails while a `Browser`
@@ -15,6 +16,7 @@ import os
 import shutil
 from pathlib import Path
 
+from labpages import LabPages
 from labserver import Server, write_notebook
 
 __all__ = ["Browser", "Notebook", "Server", "find_chromium", "watch_video", "write_notebook"]
@@ -60,6 +62,7 @@ class Browser:
         except BaseException:
             self._playwright.stop()
             raise
+        self.lab_pages = LabPages(self.context, width, height)
 
     def page(self):
         return self.context.new_page()
@@ -102,26 +105,33 @@ class Notebook:
 
     def open(self, *, kernel=True, timeout_s=60):
         """Open the notebook, with a running kernel or with none at all."""
-        self.page = self.browser.page()
-        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
-        if kernel:
-            self.page.goto(self.server.notebook_url(self.name), wait_until="domcontentloaded")
+        if self.server.kind == "lab":
+            self.page = self.browser.lab_pages.take(self.server, timeout_s)
+            self.page.on("console", self._hear)
+            self.page.evaluate(_OPEN, [self.name, kernel])
         else:
-            self._open_without_kernel(timeout_s)
+            self.page = self.browser.page()
+            self.page.on("console", self._hear)
+            self.page.goto(self.server.notebook_url(self.name), wait_until="domcontentloaded")
         self._ready(timeout_s)
         if kernel:
             self.wait_idle(timeout_s)
         return self
 
-    def close(self):
-        if self.page is not None:
+    def close(self, *, for_good=False):
+        """Leave the page: to the next notebook, or for good."""
+        if self.page is None:
+            return
+        self.page.remove_listener("console", self._hear)
+        if for_good:
             self.page.close()
-            self.page = None
+        self.browser.lab_pages.give_back(self.page)
+        self.page = None
 
     def reopen(self, *, kernel=False, timeout_s=60):
-        """End the kernel, close the page, and open the saved file again as one would next week."""
+        """End the kernel, close the page, and open the saved file in a new one as one would next week."""
         self.shutdown_kernel()
-        self.close()
+        self.close(for_good=True)
         return self.open(kernel=kernel, timeout_s=timeout_s)
 
     def reload(self, timeout_s=60):
@@ -140,24 +150,8 @@ class Notebook:
         )
         self._run("await P.context.ready; await P.revealed;")
 
-    def _open_without_kernel(self, timeout_s):
-        self.page.goto(self.server.url("/lab?reset"), wait_until="domcontentloaded")
-        self.page.wait_for_function(  # Lab loads the page anew when it has reset its workspace
-            "() => !location.search.includes('reset') && window.jupyterapp?.docRegistry",
-            timeout=timeout_s * 1000,
-        )
-        # Lab has no public way to open a notebook without a kernel, only this choice of its notebook factory.
-        self.page.evaluate(
-            """async (path) => {
-                const app = window.jupyterapp;
-                await app.restored;
-                const factory = app.docRegistry.getWidgetFactory('Notebook');
-                Object.defineProperty(factory, 'preferKernel', { value: false });
-                Object.defineProperty(factory, 'canStartKernel', { value: false });
-                await app.commands.execute('docmanager:open', { path, factory: 'Notebook' });
-            }""",
-            self.name,
-        )
+    def _hear(self, message):
+        self.console.append(f"{message.type}: {message.text}")
 
     # -- the kernel
 
@@ -265,6 +259,15 @@ class Notebook:
         self.page.wait_for_function("(arg) => {" + PANEL + script + "}", arg=arg, timeout=timeout_s * 1000)
 
 
+# Lab has no public way to open a notebook without a kernel, only this choice of its notebook factory.
+_OPEN = """async ([path, kernel]) => {
+    const app = window.jupyterapp;
+    const factory = app.docRegistry.getWidgetFactory('Notebook');
+    for (const name of ['preferKernel', 'canStartKernel'])
+        if (kernel) delete factory[name];
+        else Object.defineProperty(factory, name, { value: false, configurable: true });
+    await app.commands.execute('docmanager:open', { path, factory: 'Notebook' });
+}"""
 # The count is set by the kernel's answer; a cell that waits for the kernel shows [*] through its state.
 _IS_DONE = "(m => m.executionCount !== null && m.executionState !== 'running')"
 

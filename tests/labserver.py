@@ -15,11 +15,31 @@ from pathlib import Path
 from urllib.parse import quote
 
 TOKEN = "t0k"
+TESTS = Path(__file__).parent
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
+# What no test looks at is left out of the Lab that all share: each page of it loads in two thirds of the time.
+UNUSED = (
+    "apputils-extension:announcements", "console-extension", "csvviewer-extension", "debugger-extension",
+    "extensionmanager-extension", "help-extension", "htmlviewer-extension", "imageviewer-extension", "inspector-extension",
+    "launcher-extension", "logconsole-extension", "lsp-extension", "pdf-extension", "property-inspector-extension",
+    "running-extension", "terminal-extension", "toc-extension", "vega5-extension", "workspaces-extension",
+)  # fmt: skip
+UNUSED_OF_OTHERS = (
+    "@jupyter-notebook/lab-extension",
+    "@voila-dashboards/jupyterlab-preview",
+    "jupyterlab-jupytext",
+)
+UNUSED_ON_SERVER = (
+    "jupyter_lsp",
+    "jupyter_server_terminals",
+    "jupyterlab_jupytext",
+    "notebook",
+    "voila.server_extension",
+)
 # A user's settings must not reach the server, its kernels, or the package under test.
 SCRUBBED = ("KIE_", "JUPYTER", "IPYTHON", "XDG_")
 
@@ -42,7 +62,8 @@ class Server:
     """A Jupyter server over the folder *root*, of kind "lab", "notebook", "voila" or "server" (no front end); a context manager.
 
     `private` is the folder for its HOME, its settings and its log. `env` is added to what the kernels see.
-    `expose` puts the application on the page, where `labdriver.Notebook` needs it; users have it not.
+    `expose` puts the application on the page, where `labdriver.Notebook` needs it; users have it not. A Lab that is exposed
+    has nothing else that tests do not need.
     """
 
     def __init__(
@@ -63,6 +84,9 @@ class Server:
         self.port = port or _free_port()
         self.log = self.private / f"{kind}.log"
         variables = self._private_environment(settings or {}) | (env or {})
+        if kind == "lab" and expose:
+            self._leave_out_what_is_unused()
+            variables |= _forked_kernels(variables)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*_end_with_us(), *self._command()],
@@ -152,6 +176,22 @@ class Server:
         own = {name: str(self.private / folder) for name, folder in folders.items()}
         return {**kept, **own, "JUPYTER_PLATFORM_DIRS": "1"}
 
+    def _leave_out_what_is_unused(self):
+        names = (*(f"@jupyterlab/{name}" for name in UNUSED), *UNUSED_OF_OTHERS)
+        page = {
+            "disabledExtensions": dict.fromkeys(names, True),
+            "buildCheck": False,
+            "buildAvailable": False,
+        }
+        server = {"ServerApp": {"jpserver_extensions": dict.fromkeys(UNUSED_ON_SERVER, False)}}
+        for name, content in {
+            "labconfig/page_config.json": page,
+            "jupyter_server_config.json": server,
+        }.items():
+            file = self.private / "config" / name
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(json.dumps(content))
+
     def _wait_until_it_answers(self, timeout_s):
         page = self.url("/voila/static/voila.js" if self.kind == "voila" else "/api/status")
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -169,6 +209,14 @@ class Server:
                 time.sleep(0.1)
                 continue
             return
+
+
+def _forked_kernels(variables):
+    """What makes a server start its kernels as forks (`kernelprovisioner`), where that is possible."""
+    if sys.platform != "linux":
+        return {}
+    paths = [str(TESTS), str(TESTS / "startup"), *filter(None, [variables.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths), "JUPYTER_DEFAULT_PROVISIONER_NAME": "forked"}
 
 
 def _end_with_us():

@@ -27,6 +27,7 @@ def pytest_runtest_makereport(item, call):
             with contextlib.suppress(Exception):
                 path = browser.picture(f"failed-{safe_name(item.name)}-{number}", page)
                 report.sections.append(("screenshot", str(path)))
+        browser.lab_pages.distrust()
     return report
 
 
