@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pgserver
 import pytest
+import statements
 from hurry import hurry
 from soak import IS_SOAK, SEED
 
@@ -18,6 +19,7 @@ from kie_nb import settings
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+statements.share()
 ROOT = Path(__file__).parents[1]
 STARTUP = str(ROOT / "tests" / "startup")
 if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worker inherits it

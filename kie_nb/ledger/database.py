@@ -20,7 +20,16 @@ import sqlalchemy as sa
 from ..errors import NOTHING, InvalidRequest, LedgerError, without_frames
 from ..paths import make_private, open_private, shown_path
 from .reading import Reading, json_column, json_text
-from .sqlite_checks import Make, check_locks, check_own, check_plain, harden, network_disk_of, schema_number
+from .sqlite_checks import (
+    Make,
+    check_locks,
+    check_own,
+    check_plain,
+    harden,
+    make_tables,
+    network_disk_of,
+    schema_number,
+)
 
 BUSY_TIMEOUT_MS = 30_000
 HOME, STATE = "KIE_NB_HOME or configure(home=...)", "KIE_NB_STATE"  # what chooses a folder
@@ -166,6 +175,10 @@ class SqliteFile(Database):
                 hint=f"what is in it can be looked at; choose a folder of your own with {setting}",
                 charged=NOTHING,
             )
+
+    def make_tables(self, db: sa.Connection) -> None:
+        """Make the tables that are missing, in the caller's transaction."""
+        make_tables(db, self._make)
 
     def _trouble(self, exc: sa.exc.DBAPIError) -> tuple[str, str]:
         hint = "check the disk and the folder's rights; the file itself is left as it is"

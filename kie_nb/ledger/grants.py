@@ -94,7 +94,7 @@ class GrantStore:
             place / "grants.sqlite", grants_metadata.create_all, durable=False, private=True, setting=STATE
         )
         with self._db.write() as db:
-            grants_metadata.create_all(db)
+            self._db.make_tables(db)
 
     def close(self) -> None:
         """Close the file."""

@@ -154,7 +154,10 @@ def prepare(database: Database) -> None:
     if version < len(MIGRATIONS):
         with database.write() as db:
             version = version_of(db)  # another process may have been quicker
-            migrate(db, version)
+            if version == 0 and isinstance(database, SqliteFile):
+                database.make_tables(db)
+            else:
+                migrate(db, version)
     if version > len(MIGRATIONS):
         database.refusal = LedgerError(
             f"The ledger {database.name} was written by a newer kie_nb (its version {version}, ours {len(MIGRATIONS)}):"

@@ -6,6 +6,7 @@ a wrong identity, request or state is left out, with a remark, and blocks buying
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_type_hints
@@ -159,21 +160,26 @@ class Reading:
 
     def look_for_doubtful(self, db: sa.Connection) -> None:
         """Find the runs that no look-up by their request would find; once, when the database is opened."""
-        was_sent = run.c.task_id.is_not(None) & run.c.state.in_(_UNSENT)
-        kept = run.c.active_key.is_not(None) | run.c.state.not_in((State.INTENT, *RELEASED)) | was_sent
-        key = sa.func.coalesce(run.c.active_key, run.c.fingerprint + ":")
-        whole = (
-            *(_is_hash(run.c.fingerprint), _is_hash(run.c.family), sa.not_(was_sent)),
-            sa.func.substr(key, 1, HASH + 1) == run.c.fingerprint + ":",
-            run.c.seed_drawn.is_(True) | run.c.seed_drawn.is_(False),
-        )
         self._doubtful = []
-        for found in db.execute(sa.select(run).where(kept, sa.not_(sa.and_(*whole)))).mappings():
+        for found in db.execute(_doubtful_runs()).mappings():
             try:
                 self._run(found)
             except UnreadableRun as exc:
                 self._told[f"{exc.message} It is left out."] = None
                 self._doubtful.append((exc, _family(found["request"])))
+
+
+@functools.cache
+def _doubtful_runs() -> sa.Select[Any]:
+    was_sent = run.c.task_id.is_not(None) & run.c.state.in_(_UNSENT)
+    kept = run.c.active_key.is_not(None) | run.c.state.not_in((State.INTENT, *RELEASED)) | was_sent
+    key = sa.func.coalesce(run.c.active_key, run.c.fingerprint + ":")
+    whole = (
+        *(_is_hash(run.c.fingerprint), _is_hash(run.c.family), sa.not_(was_sent)),
+        sa.func.substr(key, 1, HASH + 1) == run.c.fingerprint + ":",
+        run.c.seed_drawn.is_(True) | run.c.seed_drawn.is_(False),
+    )
+    return sa.select(run).where(kept, sa.not_(sa.and_(*whole)))
 
 
 def _is_hash(column: sa.Column[Any]) -> sa.ColumnElement[bool]:

@@ -82,7 +82,7 @@ def check_own(connection: sqlite3.Connection, make: Make, name: str) -> bool:
     Returns:
         Whether a newer kie_nb wrote it: it may have other tables, which are looked at and never written.
     """
-    own, version = _own(make)
+    own, version, _ = _own(make)
     found = _contents(connection)
     strange = {key for key, sql in found.items() if own.get(key) != sql and _STATISTICS.get(key) != sql}
     if not strange:
@@ -97,13 +97,22 @@ def check_own(connection: sqlite3.Connection, make: Make, name: str) -> bool:
     )
 
 
+def make_tables(db: sa.Connection, make: Make) -> None:
+    """Do what *make* does; in an empty file by its statements alone, which takes a tenth of the time."""
+    if db.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+        make(db)
+        return
+    for statement in _own(make)[2]:
+        db.exec_driver_sql(statement)
+
+
 @cache
-def _own(make: Make) -> tuple[dict[tuple[str, str, str], str], int]:
+def _own(make: Make) -> tuple[dict[tuple[str, str, str], str], int, list[str]]:
     with sa.create_engine("sqlite://", poolclass=sa.pool.NullPool).begin() as db:
         make(db)
         raw: Any = db.connection.dbapi_connection
         found = _contents(raw)
-        return found, _version(raw, found, found)
+        return found, _version(raw, found, found), list(raw.iterdump())[1:-1]  # without BEGIN and COMMIT
 
 
 def _contents(connection: sqlite3.Connection) -> dict[tuple[str, str, str], str]:
