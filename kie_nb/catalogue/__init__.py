@@ -5,9 +5,12 @@ Validation, the magic's options, help, completion and estimates are all derived 
 
 from .building import build_request
 from .describe import Field, describe, nearest, nearest_of
+from .entries import SEED_MAX
 from .media import ROLES, ImageIdentity, Kind, MediaIdentity, Role, Slot, media_of, noun_of
-from .models import SEED_MAX, USD_PER_CREDIT, Estimate, estimate, find, is_far, known_models, price_remarks
+from .models import estimate, find, having, known_models, resolve, rows
+from .prices import USD_PER_CREDIT, Estimate, is_far, price_remarks
 from .request import Request, read_image, read_request
+from .words import field_of, has_no, media_in
 
 __all__ = [
     "ROLES",
@@ -24,9 +27,13 @@ __all__ = [
     "build_request",
     "describe",
     "estimate",
+    "field_of",
     "find",
+    "has_no",
+    "having",
     "is_far",
     "known_models",
+    "media_in",
     "media_of",
     "nearest",
     "nearest_of",
@@ -34,4 +41,6 @@ __all__ = [
     "price_remarks",
     "read_image",
     "read_request",
+    "resolve",
+    "rows",
 ]

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from ..bounds import as_plain
 from ..errors import InvalidRequest
-from .describe import Field, describe, nearest
+from .describe import Field, describe, nearest, nearest_of
 from .media import ROLES, ImageIdentity, MediaIdentity, Role, Slot
-from .models import DEFAULT_MODEL, ModelInput, find
+from .models import DEFAULT_MODEL, ModelInput, find, resolve
 from .request import UNDESCRIBED, Request
+from .words import has_no, in_wire_words
 
 Media = Mapping[Role, Sequence[MediaIdentity]]
 
@@ -44,6 +45,7 @@ def build_request(
         role: tuple(media[role]) for role in ROLES if media.get(role)
     }
     given = _one_of_each(fields_, raw or {})
+    model = model if raw and find(model) is None else resolve(model)
     description = find(model)
     if description is None:
         if not raw:
@@ -84,9 +86,10 @@ def _checked(
 ) -> dict[str, Any]:
     """The fields that are sent, seed included, but not the media."""
     model, names = description.model_id, [entry.name for entry in describe(description.model_id)]
+    given = in_wire_words(description.row, given)
+    given = description.row.fill(given) if description.row.fill else given
     if wrong_name := next((name for name in given if name not in names), None):
-        hint = f"its fields are: {', '.join(names)}"
-        raise InvalidRequest(f"{model} has no field {wrong_name!r}{nearest(wrong_name, names)}", hint=hint)
+        raise _unknown(model, wrong_name, names)
     wrong = _media_mistakes(model, description.slots, image, others)
     _refuse_two_pictures(description.slots, given, image)
     if isinstance(given.get("prompt"), str) and not given["prompt"].strip():
@@ -97,9 +100,20 @@ def _checked(
     except ValidationError as exc:
         # The cause would repeat it in pydantic's words.
         raise together([*wrong, *_mistakes(model, exc, given)]) from None
+    inputs = checked.model_dump(exclude_none=True)
+    present: dict[Role, Sequence[Any]] = {"image": [image] if image is not None else [], **others}
+    wrong += [InvalidRequest(f"{model}: {words}") for words in description.objections(inputs, present)]
     if wrong:
         raise together(wrong)
-    return checked.model_dump(exclude_none=True)
+    return inputs
+
+
+def _unknown(model: str, name: str, names: Sequence[str]) -> InvalidRequest:
+    found = has_no(model, name, known=names)
+    if found is not None and nearest_of(name, names) is None:
+        return found
+    hint = f"its fields are: {', '.join(names)}"
+    return InvalidRequest(f"{model} has no field {name!r}{nearest(name, names)}", hint=hint)
 
 
 def _refuse_two_pictures(slots: tuple[Slot, ...], given: dict[str, Any], image: ImageIdentity | None) -> None:
@@ -134,7 +148,11 @@ def _media_mistakes(
             wrong.append(_has_no(model, role))
         elif slot is not None and slot.least and not found:
             hint = f"--{slot.option} {_EXAMPLES[slot.kind]} on the magic's line, {role}=... in Python"
-            words = "Add a picture: it becomes the first frame." if role == "image" else f"{role} is missing."
+            words = (
+                "Add a picture: it becomes the first frame."
+                if role == "image"
+                else f"Add a {slot.noun}: {role}."
+            )
             wrong.append(InvalidRequest(words, hint=hint))
         elif slot is not None:
             wrong += [InvalidRequest(words) for words in slot.mistakes(found)]
@@ -145,10 +163,7 @@ _EXAMPLES = {"image": "cat.png", "video": "clip.mp4", "audio": "speech.mp3"}
 
 
 def _has_no(model: str, role: Role) -> InvalidRequest:
-    if role == "image":
-        hint = "leave the picture out, or use wan/2-5-image-to-video"
-        return InvalidRequest(f"{model} takes no picture.", hint=hint)
-    return InvalidRequest(f"{model} has no {role}.", hint="leave it out, or use another model")
+    return has_no(model, role) or InvalidRequest(f"{model} takes no {role}.")
 
 
 def mistakes_in(model: str, given: dict[str, Any]) -> list[InvalidRequest]:
@@ -174,12 +189,13 @@ def _mistakes(
     model: str, exc: ValidationError, given: dict[str, Any], *, missing: bool = True
 ) -> list[InvalidRequest]:
     fields_ = {entry.name: entry for entry in describe(model)}
-    wrong = [(fields_[str(error["loc"][0])], error["type"]) for error in exc.errors()]
-    return [
-        InvalidRequest(_explain_one(entry, given.get(entry.name), kind), hint=_fix(entry))
-        for entry, kind in wrong
-        if missing or entry.name in given
-    ]
+    wrong: dict[str, InvalidRequest] = {}
+    for error in exc.errors():
+        entry = fields_[str(error["loc"][0])]
+        if missing or entry.name in given:
+            words = _explain_one(entry, given.get(entry.name), error)
+            wrong.setdefault(entry.name, InvalidRequest(words, hint=_fix(entry)))
+    return list(wrong.values())
 
 
 def _fix(entry: Field) -> str:
@@ -189,25 +205,34 @@ def _fix(entry: Field) -> str:
         return f"{what} in the cell's body"
     value = {
         "choice": " or ".join(entry.choices),
-        "int": f"{entry.minimum} to {entry.maximum}",
+        "int": entry.range,
+        "number": entry.range,
         "bool": f"or --no-{entry.option}",
+        "json": "JSON",
     }.get(entry.kind, f"with at most {entry.max_length} characters" if entry.max_length else "TEXT")
     return f"use --{entry.option} {value}"
 
 
-def _explain_one(entry: Any, value: Any, kind: str) -> str:
+def _explain_one(entry: Field, value: Any, error: Any) -> str:
     shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:57]}…"  # noqa: PLR2004
+    kind = error["type"]
     if kind == "missing" or (kind == "string_too_short" and not value):
         return f"{entry.title} is missing. {entry.help}"
-    if kind == "string_too_long":
+    if kind == "string_too_long" and entry.max_length is not None:
         over = len(value) - entry.max_length
         return f"{entry.name} has {len(value)} characters, {over} over the limit of {entry.max_length}."
-    if entry.kind == "choice":
-        return (
-            f"{entry.name}={shown}: use {' or '.join(entry.choices)}{' ' + entry.unit if entry.unit else ''}."
-        )
-    if entry.kind == "int":
-        return f"{entry.name}={shown}: use a whole number from {entry.minimum} to {entry.maximum}."
-    if entry.kind == "bool":
-        return f"{entry.name}={shown}: use True or False."
-    return f"{entry.name}={shown}: use text."
+    unit = f" {entry.unit}" if entry.unit else ""
+    if entry.kind == "json":
+        why = str(error.get("ctx", {}).get("error", "")) or f"use a list of {_how_many(entry)}"
+        return f"{entry.name}={shown}: {why}."
+    what = {
+        "choice": f"{' or '.join(entry.choices)}{unit}",
+        "int": f"a whole number from {entry.range}" if entry.range else "a whole number",
+        "number": f"a number from {entry.range}",
+        "bool": "True or False",
+    }.get(entry.kind, "text")
+    return f"{entry.name}={shown}: use {what}."
+
+
+def _how_many(entry: Field) -> str:
+    return f"at most {entry.max_length}" if entry.max_length else "any length"

@@ -4,47 +4,133 @@ from __future__ import annotations
 
 import difflib
 import functools
-import types
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal
 
 from ..errors import InvalidRequest
-from .models import ModelInput, find, known_models
+from .entries import Entry
+from .media import Role, Slot
+from .models import candidates, known_models, rows
 
+FieldKind = Literal["str", "int", "number", "bool", "choice", "json", "media"]
 # What people call a field that has another name.
 _SYNONYMS = dict.fromkeys(("length", "seconds", "time"), "duration")
 _SYNONYMS |= dict.fromkeys(("size", "quality"), "resolution")
+_KINDS: dict[str, FieldKind] = {
+    "text": "str",
+    "choice": "choice",
+    "whole": "int",
+    "whole or text": "int",
+    "number": "number",
+    "switch": "bool",
+    "texts": "json",
+    "objects": "json",
+}
+# What a medium is for, in the help.
+_FOR: dict[tuple[Role, str], str] = {
+    ("image", "image"): "First frame",
+    ("last_image", "image"): "Last frame",
+    ("reference", "image"): "Who or what is in it",
+    ("video", "video"): "Video to work from",
+    ("audio", "audio"): "Sound or speech to work from",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """One thing a model can be asked."""
+    """One thing a model can be asked.
 
-    name: str  # in Python and on the wire
-    option: str  # its name on the magic's line, without the dashes
+    Attributes:
+        name: In Python and on the wire.
+        option: Its name on the magic's line, without the dashes; the words that all models share, where it is one of them.
+        role: Of a medium.
+        most: How many media.
+        shown: What the service is said to do where nothing is sent.
+    """
+
+    name: str
+    option: str
     title: str
     help: str
-    kind: Literal["str", "int", "bool", "choice"]
+    kind: FieldKind
     choices: tuple[str, ...] = ()
     default: Any = None
     required: bool = False
     unit: str = ""
-    minimum: int | None = None
-    maximum: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     max_length: int | None = None
+    role: Role | None = None
+    most: int = 1
+    shown: Any = None
+    range: str = ""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """How it may be called on the line: in the shared words, and as the wire calls it."""
+        return tuple(dict.fromkeys((self.option, self.name.replace("_", "-"))))
 
 
 @functools.cache
 def describe(model_id: str) -> tuple[Field, ...]:
     """The fields of a described model, in the order people meet them; InvalidRequest for another model."""
-    model = find(model_id)
-    if model is None:
-        raise InvalidRequest(
-            f"Model {model_id!r} is not described here{nearest(model_id, known_models())}",
-            hint=f"described: {', '.join(known_models())}; any other model takes raw inputs: --set key=value, or input={{...}}",
+    row = rows().get(model_id)
+    if row is None:
+        raise _not_described(model_id)
+    names = [slot.field for slot in row.slots]
+    media = (_of_slot(slot, names.index(slot.field) == place) for place, slot in enumerate(row.slots))
+    return (*map(_of_entry, row.entries), *media)
+
+
+def _not_described(model_id: str) -> InvalidRequest:
+    found = candidates(model_id)
+    if len(found) > 1:
+        words = f"{model_id!r} may mean several models: {', '.join(found[:_MOST_NAMED])}"
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        return InvalidRequest(
+            f"{words}{more}.", hint="name one of them; `%kie models` lists what each can do"
         )
-    return tuple(_field(name, info, model) for name, info in model.model_fields.items())
+    return InvalidRequest(
+        f"Model {model_id!r} is not described here{nearest(model_id, known_models())}",
+        hint="`%kie models` lists the described ones; any other model takes raw inputs: --set key=value, or input={...}",
+    )
+
+
+_MOST_NAMED = 12
+
+
+def _of_entry(entry: Entry) -> Field:
+    return Field(
+        name=entry.name,
+        option=(entry.word or entry.name).replace("_", "-"),
+        title=entry.title,
+        help=entry.help,
+        kind=_KINDS[entry.type],
+        choices=entry.choices,
+        default=entry.default,
+        required=entry.required and entry.default is None,
+        unit=entry.unit,
+        minimum=entry.low,
+        maximum=entry.high,
+        max_length=entry.max_length,
+        shown=entry.shown,
+        range=entry.words,
+    )
+
+
+def _of_slot(slot: Slot, is_first: bool) -> Field:
+    return Field(
+        name=slot.field if is_first else slot.role,
+        option=slot.option,
+        title=slot.title,
+        help=f"{_FOR[slot.role, slot.kind]}: a path, a URL or a variable"
+        + (f"; {slot.limits}" if slot.limits else ""),
+        kind="media",
+        required=slot.least > 0,
+        role=slot.role,
+        most=slot.most,
+    )
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -67,43 +153,3 @@ def nearest_of(word: str, words: Iterable[str]) -> str | None:
         or name.startswith(bare_word)  # `sat` is nearly `set`, `width` is not nearly `wait`
     ]
     return known[near[0]] if near else None
-
-
-def _field(name: str, info: Any, model: type[ModelInput]) -> Field:
-    annotation, choices = _plain(info.annotation), ()
-    kind: Literal["str", "int", "bool", "choice"]
-    if get_origin(annotation) is Literal:
-        kind, choices = "choice", get_args(annotation)
-    else:
-        kind = {"int": "int", "bool": "bool"}.get(annotation.__name__, "str")  # type: ignore[assignment]
-    told = {"minimum": "ge", "maximum": "le", "max_length": "max_length"}
-    limits: dict[str, Any] = {
-        ours: getattr(constraint, theirs)
-        for constraint in info.metadata
-        for ours, theirs in told.items()
-        if hasattr(constraint, theirs)
-    }
-    is_image = name == model.image_field
-    return Field(
-        name=name,
-        option="image" if is_image else name.replace("_", "-"),
-        title=info.title or name,
-        help=info.description or "",
-        kind=kind,
-        choices=choices,
-        default=None if info.is_required() else info.default,
-        required=info.is_required() or is_image,
-        unit=(info.json_schema_extra or {}).get("unit", ""),
-        **limits,
-    )
-
-
-def _plain(annotation: Any) -> Any:
-    """`Annotated[X | None, ...]` and `X | None` without their wrappings."""
-    while True:
-        if hasattr(annotation, "__metadata__"):
-            annotation = annotation.__origin__
-        elif get_origin(annotation) in (Union, types.UnionType):
-            annotation = next(arg for arg in get_args(annotation) if arg is not type(None))
-        else:
-            return annotation

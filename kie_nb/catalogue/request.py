@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 
 from ..bounds import MAX_DEPTH, Seed, Url, Whole, Word, is_deeper
 from .media import ImageIdentity, Kind, MediaIdentity, Role, Slot
-from .models import Estimate, estimate, find
+from .models import estimate, find, rows
+from .prices import Estimate
 
 UNDESCRIBED = (Slot(role="image", field="image_url"),)
 _MOST_MEDIA = 100  # of one role; a model takes 30
@@ -47,8 +48,8 @@ class Request:
     @property
     def takes_seed(self) -> bool:
         """Whether the model has a seed that we can draw; a raw model gets one only if it was given."""
-        model = find(self.model)
-        return model is not None and "seed" in model.model_fields
+        row = rows().get(self.model)
+        return row is not None and row.has_seed
 
     @property
     def image_field(self) -> str | None:
@@ -58,7 +59,7 @@ class Request:
     @property
     def estimate(self) -> Estimate | None:
         """What it should cost; None where no price is known."""
-        return estimate(self.model, self.inputs)
+        return estimate(self.model, self.inputs, self._by_role())
 
     @property
     def asked_seconds(self) -> float | None:
@@ -73,14 +74,20 @@ class Request:
     @property
     def slots(self) -> tuple[Slot, ...]:
         """The media that the model takes."""
-        model = find(self.model)
-        return model.slots if model else UNDESCRIBED
+        row = rows().get(self.model)
+        slots = row.slots if row else ()
+        # A run of before its model was described may have a picture that it takes nowhere.
+        is_old = self.image is not None and all(slot.role != "image" for slot in slots)
+        return (*UNDESCRIBED, *slots) if row is None or is_old else slots
 
     @property
     def all_media(self) -> tuple[tuple[Role, ImageIdentity], ...]:
         """Every picture, video and sound, each with its role."""
-        first: tuple[tuple[Role, ImageIdentity], ...] = (("image", self.image),) if self.image else ()
-        return first + tuple((role, one) for role, given in self.media.items() for one in given)
+        return tuple((role, one) for role, given in self._by_role().items() for one in given)
+
+    def _by_role(self) -> dict[Role, tuple[ImageIdentity, ...]]:
+        first: dict[Role, tuple[ImageIdentity, ...]] = {"image": (self.image,)} if self.image else {}
+        return {**first, **self.media}
 
     def wire_input(
         self, image_url: str | None, addresses: Mapping[str, str] = MappingProxyType({})
@@ -113,8 +120,10 @@ class Request:
 
     def _identity(self, service: str) -> dict[str, Any]:
         image = {"sha256": self.image.sha256} if self.image else None
+        row = rows().get(self.model)
+        inputs = row.canonical(self.inputs) if row and row.canonical else self.inputs
         others = {role: [one.sha256 for one in given] for role, given in self.media.items()}
-        identity = {"service": service, "model": self.model, "input": self.inputs, "image": image}
+        identity = {"service": service, "model": self.model, "input": inputs, "image": image}
         return identity | ({"media": others} if others else {})
 
     def to_json(self) -> dict[str, Any]:
@@ -163,17 +172,20 @@ def read_request(stored: Any) -> Request:
 
 def _check_inputs(request: Request) -> None:
     """Refuse inputs that a call would take for something else, that no JSON can hold, or that do not fit their model."""
-    model = find(request.model)
-    apart = {"seed"} | ({slot.field for slot in request.slots} if request.image or model else set())
+    row = rows().get(request.model)
+    is_strict = row is not None and not row.was_raw
+    given = {role for role, _one in request.all_media}
+    apart = {"seed"} | {slot.field for slot in request.slots if is_strict or slot.role in given}
     if apart & set(request.inputs):
         raise ValueError("its picture or seed is among its inputs, too")
     if unknown_roles := set(request.media) - {slot.role for slot in request.slots}:
         raise ValueError(f"its model takes no {min(unknown_roles)}")
-    if model is None:
-        json.dumps(request.inputs, allow_nan=False, ensure_ascii=False).encode()
+    json.dumps(request.inputs, allow_nan=False, ensure_ascii=False).encode()
+    if not is_strict:
         return
-    if unknown := set(request.inputs) - set(model.model_fields):
+    model = find(request.model)
+    if unknown := set(request.inputs) - set(model.model_fields if model else ()):
         raise ValueError(f"its model has no field {min(unknown)[:60]!r}")
-    checked = model.model_validate(request.inputs)
+    checked = model.model_validate(request.inputs) if model else None
     if any(getattr(checked, name) != value for name, value in request.inputs.items()):
         raise ValueError("its inputs do not fit its model")

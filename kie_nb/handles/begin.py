@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
-from ..catalogue import Estimate, ImageIdentity, noun_of
+from ..catalogue import Estimate, ImageIdentity, noun_of, resolve
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.transitions import ToSend
@@ -57,7 +57,7 @@ def prepare(
     asked = {
         "prompt": prompt,
         **asked,
-        "model": asked.get("model") or DEFAULT_MODEL,
+        "model": resolve(asked.get("model") or DEFAULT_MODEL),
         "call_back_url": callback,
     }
     gathered = Gathering(asked, channel, ledger)

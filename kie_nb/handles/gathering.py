@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..catalogue import ROLES, Kind, Role, Slot, find
+from ..catalogue import ROLES, Kind, Role, Slot, media_in, rows
 from ..catalogue.media import noun_of
 from ..engine.record import Record
 from ..errors import InvalidRequest
@@ -96,21 +96,19 @@ class Gathering:
 
 def sources_in(asked: dict[str, Any]) -> Iterator[tuple[Role, Kind, Any]]:
     """What *asked* has of media, taken out of it: role, kind and what was given, in the order of the roles."""
-    model = find(str(asked.get("model")))
-    slots = {slot.role: slot for slot in model.slots} if model else {}
+    row = rows().get(str(asked.get("model")))
+    slots = {slot.role: slot for slot in row.slots} if row else {}
+    raw = dict(asked.get("raw") or {}) if row else {}
     found = []
-    for role in ROLES:
-        if isinstance(asked.get(role), bool):  # the wire's name of a switch: `audio`
-            continue
-        given = asked.pop(role, None)
-        for one in given if isinstance(given, list | tuple) and role != "image" else [given]:
-            source = unwrapped(one)
-            if source is None:
-                continue
-            if isinstance(source, Record) and role == "image":
-                hint = "pass a frame of it: run.frame(-1) is the last"
-                raise InvalidRequest("A run is a video, not a picture.", hint=hint)
-            found.append((*_place_of(role, source, slots), source))
+    for given in (asked, raw):
+        for role, sources in media_in(row, given).items():
+            for source in filter(lambda one: one is not None, map(unwrapped, sources)):
+                if isinstance(source, Record) and role == "image":
+                    hint = "pass a frame of it: run.frame(-1) is the last"
+                    raise InvalidRequest("A run is a video, not a picture.", hint=hint)
+                found.append((*_place_of(role, source, slots), source))
+    if row and asked.get("raw"):
+        asked["raw"] = raw
     return iter(sorted(found, key=lambda one: ROLES.index(one[0])))
 
 

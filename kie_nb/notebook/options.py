@@ -170,7 +170,7 @@ def help_text(model: str) -> str:
     if description is not None:
         title = f"{description.model_title} ({model})"
         prompt = [f"prompt: {_help_of(entry)}" for entry in describe(model) if entry.name == "prompt"]
-        rates = [f"{rate:g} credits/s at {size}" for size, rate in description.credits_per_second.items()]
+        rates = list(map(str, description.price))
         if rates:
             prices = [f"price ({description.prices_as_of}): {', '.join(rates)}; 1 credit = $0.005"]
     examples = ["examples:", *(f"  {line}" for example in EXAMPLES for line in (*example.splitlines(), ""))]

@@ -34,7 +34,7 @@ def test_an_estimate_says_that_it_is_one_and_of_when():
 @pytest.mark.parametrize(
     ("model", "inputs"),
     [
-        pytest.param("wan/3-0-video", {"resolution": "720P", "duration": 5}, id="model not described"),
+        pytest.param("some/model", {"resolution": "720P", "duration": 5}, id="model not described"),
         pytest.param(MODEL, {"resolution": "4k", "duration": "5"}, id="size not on the list"),
         pytest.param(MODEL, {"resolution": "720p"}, id="a stored request without a length"),
         *(
