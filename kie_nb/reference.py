@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .catalogue import known_models
+from .catalogue import known_models, listing, rows
 from .catalogue.models import DEFAULT_MODEL
 from .cli import COMMANDS as SHELL_COMMANDS
 from .cli import RUN_CODES
@@ -53,12 +53,23 @@ def markdown() -> str:
                 ("variable", "configure", "meaning"),
                 [(f"`{name}`", f"`{setting}`" if setting else "", text) for name, setting, text in VARIABLES],
             ),
-            "## Options of `%%kie_wan`",
-            *(
-                part
-                for model in sorted(known_models(), key=lambda model: model != DEFAULT_MODEL)
-                for part in _of_model(model)
+            "## Models",
+            (
+                "`--model` takes an id or a short name that means one of them (`wan-3`). What stands in brackets may be left out. "
+                "A model without a seed cannot be repeated: the same request again makes another video."
             ),
+            _table(
+                listing.COLUMNS, [(f"`{model}`", *rest) for model, *rest in listing.lines(rows().values())]
+            ),
+            "## Options of `%%kie_wan`",
+            _table(
+                ("option", "meaning"), [(_spelled(option), option.help) for option in options(DEFAULT_MODEL)]
+            ),
+            (
+                "Options of other models; `%kie_wan --model ID --help` shows what one of them takes for each. The wire's own "
+                "names of media work as well."
+            ),
+            _table(("option", "meaning", "models"), _of_others()),
             "## Commands of `%kie`",
             _table(
                 ("command", "meaning"),
@@ -74,11 +85,19 @@ def markdown() -> str:
     )
 
 
-def _of_model(model: str) -> list[str]:
-    """The options of *model*; of another than the default, those that it has more."""
-    common = () if model == DEFAULT_MODEL else options(DEFAULT_MODEL)
-    rows = [(_spelled(option), option.help) for option in options(model) if option not in common]
-    return [f"`{model}`{' has also' if common else ''}:", _table(("option", "meaning"), rows)]
+def _of_others() -> list[tuple[str, str, str]]:
+    """The options that the default model has not, each once: a spelling, what it means, and how many models have it."""
+    common = {name for option in options(DEFAULT_MODEL) for name in option.names}
+    found: dict[str, list[tuple[str, Option]]] = {}
+    for model in known_models():
+        for option in options(model):
+            if not option.is_hidden and not common.issuperset(option.names):
+                spelled = ", ".join(f"`{name}`" for name in (*option.names, *option.nos))
+                found.setdefault(spelled, []).append((model, option))
+    return [
+        (spelled, having[0][1].help.partition(";")[0], having[0][0] if len(having) == 1 else str(len(having)))
+        for spelled, having in sorted(found.items())
+    ]
 
 
 def _spelled(option: Option) -> str:
@@ -86,7 +105,7 @@ def _spelled(option: Option) -> str:
     if option.choices:
         return f"{names} {' or '.join(f'`{choice}`' for choice in option.choices)}"
     if option.is_boolean:
-        return f"{names}, `{option.no}`"
+        return f"{names}, {', '.join(f'`{no}`' for no in option.nos)}"
     return f"{names} `{option.metavar}`" if option.takes_value else names
 
 

@@ -10,9 +10,10 @@ from .media import ROLES, ImageIdentity, Kind, MediaIdentity, Role, Slot, media_
 from .models import estimate, find, having, known_models, resolve, rows
 from .prices import USD_PER_CREDIT, Estimate, is_far, price_remarks
 from .request import Request, read_image, read_request
-from .words import field_of, has_no, media_in
+from .words import NO_SEED, field_of, has_no, is_described, media_in
 
 __all__ = [
+    "NO_SEED",
     "ROLES",
     "SEED_MAX",
     "USD_PER_CREDIT",
@@ -31,6 +32,7 @@ __all__ = [
     "find",
     "has_no",
     "having",
+    "is_described",
     "is_far",
     "known_models",
     "media_in",

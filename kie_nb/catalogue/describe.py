@@ -46,6 +46,7 @@ class Field:
         option: Its name on the magic's line, without the dashes; the words that all models share, where it is one of them.
         role: Of a medium.
         most: How many media.
+        is_list: Whether the wire has a list of them.
         shown: What the service is said to do where nothing is sent.
     """
 
@@ -63,8 +64,10 @@ class Field:
     max_length: int | None = None
     role: Role | None = None
     most: int = 1
+    is_list: bool = False
     shown: Any = None
     range: str = ""
+    also: tuple[int, ...] = ()
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -116,6 +119,7 @@ def _of_entry(entry: Entry) -> Field:
         max_length=entry.max_length,
         shown=entry.shown,
         range=entry.words,
+        also=entry.also,
     )
 
 
@@ -130,6 +134,7 @@ def _of_slot(slot: Slot, is_first: bool) -> Field:
         required=slot.least > 0,
         role=slot.role,
         most=slot.most,
+        is_list=slot.is_list,
     )
 
 

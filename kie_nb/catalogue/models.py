@@ -61,7 +61,7 @@ def rows() -> Mapping[str, Row]:
     """Every described model by its id, the default first."""
     modules = sorted(found.name for found in pkgutil.iter_modules(families.__path__))
     found = [row for name in modules for row in importlib.import_module(f"{families.__name__}.{name}").ROWS]
-    return {row.id: row for row in sorted(found, key=lambda row: (row.id != DEFAULT_MODEL, _family(row.id)))}
+    return {row.id: row for row in sorted(found, key=_place)}
 
 
 def known_models() -> tuple[str, ...]:
@@ -163,6 +163,12 @@ def _words_of(row: Row) -> Iterable[str]:
         yield slot.field
         if slot.is_reference:
             yield "reference"
+
+
+def _place(row: Row) -> tuple[bool, bool, str]:
+    """The default first, then its family, then the others by their names."""
+    family = _family(row.id)
+    return (row.id != DEFAULT_MODEL, family != _family(DEFAULT_MODEL), family)
 
 
 def _family(model_id: str) -> str:

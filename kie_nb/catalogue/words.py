@@ -11,6 +11,7 @@ from .models import having, rows
 from .rows import Row
 
 WORDS = ("duration", "resolution", "aspect", "sound", "seed", "negative_prompt")
+NO_SEED = "It has no seed: the same request again makes another video."
 _MOST_NAMED = 4
 
 

@@ -8,6 +8,7 @@ from types import GeneratorType
 from typing import Any
 
 from ..bounds import as_scalar, as_whole, is_missing
+from ..catalogue import resolve
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
 from ..requests.prepare import check_number
@@ -63,7 +64,7 @@ def asked_for(name: str, asked: Mapping[str, Any], given: Options) -> Definition
         cells=None if given.cells is None else tuple(map(place_of, rows_of(given.cells))),
     )
     more = {"description": given.description, "max_credits": as_scalar(given.max_credits)}
-    return Definition(name=name.strip(), model=given.model or DEFAULT_MODEL, grid=grid, **more)
+    return Definition(name=name.strip(), model=resolve(given.model or DEFAULT_MODEL), grid=grid, **more)
 
 
 def _conditions(when: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, ...]]]:

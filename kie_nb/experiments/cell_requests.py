@@ -69,7 +69,16 @@ def prepare_cells(
     The *store* has the seed that was drawn before, and the fingerprints of earlier cells.
     """
     name, model = asked.name, asked.model
-    described = [entry.name for entry in describe(model)] if find(model) is not None else []
+    entries = describe(model) if find(model) is not None else ()
+    # By the wire's names, by the words that all models share, and media by their roles.
+    described = list(
+        dict.fromkeys(
+            name
+            for entry in entries
+            for name in (entry.name, entry.option.replace("-", "_"), entry.role)
+            if name
+        )
+    )
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
     _check_known(grid)
     fields = [*(described or [*grid.names, *grid.fixed]), "image", *HOW]

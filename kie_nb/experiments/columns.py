@@ -203,7 +203,7 @@ def _inputs(lines: Iterable[Line]) -> dict[str, Kind | None]:
     requests = [line.request for line in lines if line.request is not None]
     for model in filter(None, map(find, dict.fromkeys(request.model for request in requests))):
         for field in describe(model.model_id):
-            if field.name != model.image_field:
+            if field.kind != "media":
                 kinds[field.name] = _KINDS.get(field.kind, "text")
     for request in requests:
         for name in request.inputs:

@@ -170,10 +170,12 @@ class Session(Handles):
             KieError: as `begin`; BadImage where its picture is gone.
         """
         prepared = again(run, self.channel_of(run))
-        request = replace(prepared.request, seed=secrets.randbelow(SEED_MAX + 1), replicate=0)
+        is_seeded = prepared.request.takes_seed
+        seed = secrets.randbelow(SEED_MAX + 1) if is_seeded else prepared.request.seed
+        request = replace(prepared.request, seed=seed, replicate=0)
         origin = replace(here(), execution_count=cell)
         asked = replace(prepared, request=request, seed_drawn=False, experiment=None, origin=origin)
-        return self.begin(asked)[0]
+        return self.begin(asked, fresh=not is_seeded)[0]  # without a seed each time gives another
 
     def join(self, clips: Sequence[Run | str | os.PathLike[str]], path: str | os.PathLike[str] | None) -> Run:
         """The film of *clips*, whose runs are waited for; with a *path* copied there too."""

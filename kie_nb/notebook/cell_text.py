@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..catalogue import Request, build_request, describe, find
+from ..catalogue import Request, Role, build_request, describe, find
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import KieError
-from ..operations.embedded_request import call_of, kept_name
+from ..operations.embedded_request import call_of, kept_as, kept_name
 from .lexer import tokens
 from .line import parse
 
@@ -24,24 +25,34 @@ _PLAIN = re.compile(r"[\w./:@%+,=&?~\[\]{}()$#!*^|-]+")  # needs no quotes; they
 _CONSOLE = re.compile(r"^\s*(>>>|\.\.\.|In \[)", re.MULTILINE)
 
 
-def cell_text(request: Request, *, picture: str | None = None) -> str:
+def cell_text(request: Request, *, picture: str | None = None, inputs: str = f"{HOME}/inputs") -> str:
     """The cell that asks for *request*: run, it has the same fingerprint and shows the same video.
 
     Args:
         request: Its seed is named always, its model only where it is not the default.
         picture: The path or URL of its picture, in the notebook's words. By default the URL it was given by, or else the
             copy that is kept in kie-runs/inputs, by which the bytes are surely the same.
+        inputs: The folder of those copies, in the notebook's words.
     """
     if request.image is not None and picture is None:
-        picture = request.image.url or kept_name(request, f"{HOME}/inputs")
-    text = f"%%kie_wan {_line(request, picture)}".rstrip() + f"\n{request.prompt}"
-    return text if _says(text, request, picture) else _call(request, picture)
+        picture = request.image.url or kept_name(request, inputs)
+    media = {
+        role: [named for one in given if (named := one.url or kept_as(one, inputs))]
+        for role, given in request.media.items()
+    }
+    text = f"%%kie_wan {_line(request, picture, media)}".rstrip() + f"\n{request.prompt}"
+    return text if _says(text, request, picture, media) else _call(request, picture)
 
 
-def _line(request: Request, picture: str | None) -> str:
+Named = Mapping[Role, Sequence[str]]
+
+
+def _line(request: Request, picture: str | None, media: Named) -> str:
     parts = [] if request.model == DEFAULT_MODEL else [f"--model {_quoted(request.model)}"]
     if picture is not None:
         parts.append(f"--image {_quoted(_named(picture) or picture)}")
+    for role, paths in media.items():
+        parts += [f"--{role.replace('_', '-')} {_quoted(_named(path) or path)}" for path in paths]
     known = {entry.name: entry for entry in describe(request.model)} if find(request.model) else {}
     inputs = {name: value for name, value in request.inputs.items() if name != "prompt"}
     if request.seed is not None:
@@ -55,7 +66,7 @@ def _line(request: Request, picture: str | None) -> str:
         elif isinstance(value, bool):
             parts.append(f"--{'' if value else 'no-'}{entry.option}")
         else:
-            text = str(value)
+            text = value if isinstance(value, str) else json.dumps(value)
             quoted = _quoted(text)
             parts.append(
                 f"--{entry.option} {quoted}" if _unquoted(quoted) == text and text else _raw(name, value)
@@ -89,7 +100,7 @@ def _unquoted(piece: str) -> str | None:
     return found[0].text if len(found) == 1 and len(piece.splitlines()) == 1 else None
 
 
-def _says(text: str, request: Request, picture: str | None) -> bool:
+def _says(text: str, request: Request, picture: str | None, media: Named) -> bool:
     """Whether the cell, on its way through front end, IPython and the magic, asks for the same."""
     first, _, body = text.partition("\n")
     line = first.rstrip().partition(" ")[2]
@@ -99,6 +110,11 @@ def _says(text: str, request: Request, picture: str | None) -> bool:
     try:
         asked = parse(line)
         told = {name: getattr(asked, name) for name in ("model", "fields", "raw", "call_back_url")}
+        several = {entry.role for entry in describe(request.model) if entry.most > 1} if media else set()
+        told["media"] = {
+            role: [_named(path) for path in paths] if role in several else _named(paths[-1])
+            for role, paths in media.items()
+        }
         if asked != replace(
             parse(""), image=_named(picture), **told
         ):  # no other option, which might buy again
@@ -106,6 +122,7 @@ def _says(text: str, request: Request, picture: str | None) -> bool:
         read = build_request(
             model=asked.model,
             image=request.image,
+            media=request.media,
             call_back_url=asked.call_back_url,
             raw=asked.raw,
             prompt=body,

@@ -64,7 +64,9 @@ def _words(model: str, earlier: list[str], word: str, variables: dict[str, Any])
         return [f"{name}={value}" for value in _values(option, part, variables)]
     if word.startswith("-") or not word:
         return [
-            entry for entry, option in by_name(model).items() if entry not in earlier or option.is_repeated
+            entry
+            for entry, option in by_name(model).items()
+            if not option.is_hidden and (entry not in earlier or option.is_repeated)
         ]
     return []
 
@@ -83,13 +85,19 @@ def _values(option: Option, word: str, variables: dict[str, Any]) -> list[str]:
         return [name for name, value in variables.items() if is_ours(value)]
     if word.startswith("{"):  # `--format` fills it in
         return [f"{{{name}}}" for name in variables if not name.startswith("_")]
-    if "--image" in option.names:
-        endings = (".png", ".jpg", ".jpeg", ".webp")
+    if option.key in ENDINGS or "--image" in option.names:
+        endings = ENDINGS.get(option.key, ENDINGS["image"])
         files = [path for path in glob.glob(f"{glob.escape(word)}*") if path.lower().endswith(endings)]  # noqa: PTH207 - words, not paths
         folders = [f"{path.rstrip('/')}/" for path in glob.glob(f"{glob.escape(word)}*/")]  # noqa: PTH207
         names = [name for name, value in variables.items() if not name.startswith("_") and _is_picture(value)]
         return [*files, *folders, *names]
     return []
+
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_SOUNDS, _VIDEOS = (".mp3", ".wav", ".m4a", ".ogg", ".aac"), (".mp4", ".mov", ".mkv")
+ENDINGS = {"image": _PICTURES, "last_image": _PICTURES, "video": _VIDEOS, "audio": _SOUNDS}
+ENDINGS["reference"] = (*_PICTURES, *_VIDEOS, *_SOUNDS)
 
 
 def _is_picture(value: Any) -> bool:

@@ -31,6 +31,13 @@ def run_experiment(
                 f"--{name.replace('_', '-')} does not go with --experiment.",
                 hint="an experiment buys its missing cells and shows one card",
             )
+    if several := next(
+        (name for name, given in asked.media.items() if len(given) > 1 and isinstance(given, list)), ""
+    ):
+        words = (
+            f"--{several.replace('_', '-')} more than once is for one request: in a grid a list is an axis."
+        )
+        raise InvalidRequest(words, hint="give one, or vary it: --sweep reference=a.png,b.png")
     axes = dict(asked.axes or {})
     usual = {"fit": False, "keep_metadata": False, "check_image": True}
     wanted = {name: value for name, value in wanted.items() if usual.get(name, ...) is not value}

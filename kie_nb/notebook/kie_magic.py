@@ -16,7 +16,7 @@ from ..paths import shown_path
 from ..settings import must_wait
 from ..text import say
 from ..wording import Lists
-from . import files_magic, guides, money_magic, open_magic, page, showing
+from . import files_magic, guides, models_magic, money_magic, open_magic, page, showing
 from .files_magic import mistake, show_bundle, show_table, split
 
 
@@ -179,9 +179,14 @@ def _help(words: list[str]) -> None:
 
 
 BY_TASK: dict[str, dict[str, Callable[[list[str]], Any]]] = {
-    "make": {"panel": _panel, "show": _show_run, "use": _use, "login": _login},
+    "make": {"models": models_magic.models, "panel": _panel, "show": _show_run, "use": _use, "login": _login},
     "find": {"runs": _runs, "export": files_magic.export, "import": files_magic.import_},
-    "money": {"credits": money_magic.credits_, "spend": money_magic.spend, "budget": money_magic.budget},
+    "money": {
+        "credits": money_magic.credits_,
+        "spend": money_magic.spend,
+        "budget": money_magic.budget,
+        "prices": models_magic.prices,
+    },
     "trouble": {
         "status": _status,
         "resume": open_magic.resume,

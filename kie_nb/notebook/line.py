@@ -6,11 +6,11 @@ import builtins
 import json
 import keyword
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from ..bounds import as_plain, as_scalar, as_whole
-from ..catalogue import describe, find, known_models, nearest_of
+from ..catalogue import ROLES, describe, field_of, has_no, is_described, nearest_of, resolve, rows
 from ..catalogue.building import mistakes_in, together
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
@@ -18,7 +18,7 @@ from ..experiments.grid import seeds_in
 from ..settings import Embed
 from .cell_variables import Filler
 from .lexer import split
-from .options import OURS, Option, all_names, by_name
+from .options import OURS, Option, all_names, by_name, takes_value
 
 _OF_GRIDS = ("zip", "repeats", "stop_after_failures", "partial", "retry_failed", "extend")
 AXES = (list, tuple, range)
@@ -42,6 +42,7 @@ class Line:
     embed: str | None = None
     format: bool = False
     help: bool = False
+    media: dict[str, Any] = field(default_factory=dict)  # but the picture: by role, or by the wire's name
     raw: dict[str, Any] | None = None
     fit: bool = False
     keep_metadata: bool = False
@@ -59,11 +60,11 @@ class Line:
 
 def model_on(line: str, variables: Mapping[str, Any] | None = None) -> str:
     """The model that *line* names, before the rest is understood: it decides the options."""
-    given, _ = split(line, _takes_value(*known_models()))
+    given, _ = split(line, takes_value())
     named = next((value for name, value in given if name == "--model" and value is not None), DEFAULT_MODEL)
     if variables is None or "{" not in named or all(name != "--format" for name, _ in given):
-        return named
-    return Filler(variables=variables).text(named, where="--model")
+        return resolve(named)
+    return resolve(Filler(variables=variables).text(named, where="--model"))
 
 
 def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
@@ -82,13 +83,16 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
         if option is None or option.takes_value is (text is None):
             wrong.append(_mistake(name, option, model))
             continue
-        value = name != option.no if text is None else text
+        value = name not in option.nos if text is None else text
         given[option.name] = [*given.get(option.name, ()), value] if option.is_repeated else value
     fill = Filler(variables=variables).value if "format" in given and variables is not None else _as_typed
     given = {
         name: found for name, value in given.items() if (found := _filled(name, value, fill)) is not None
     }
     ours = {option.name for option in OURS}
+    media = {name: given.pop(name) for name in _media_of(model) if name in given and name != "image"}
+    if str(media.get("audio")).lower() in _SWITCHED and field_of(rows().get(model), "sound") == "audio":
+        given["audio"] = _SWITCHED[str(media.pop("audio")).lower()]  # the wire's name of the switch
     fields = {
         name: _whole(model, name, value) for name, value in given.items() if name not in {*ours, "image"}
     }
@@ -100,10 +104,15 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
             wrong.append(exc)
     if wrong and not given.get("help"):
         raise together([*wrong, *mistakes_in(model, fields)])
+    if (
+        "audio" in media and "audio" in fields
+    ):  # of two that the wire calls nearly alike, the switch has another name
+        fields["sound"] = fields.pop("audio")
     return Line(
         model=model,
         fields=fields,
         image=given.get("image"),
+        media=media,
         prompt=prompt,
         raw=dict(_pair(text, fill) for text in given["set"]) if "set" in given else None,
         axes=_axes(model, given, fill),
@@ -111,8 +120,17 @@ def parse(line: str, variables: Mapping[str, Any] | None = None) -> Line:
     )
 
 
-def _takes_value(*models: str) -> dict[str, bool]:
-    return {name: option.takes_value for model in models for name, option in by_name(model).items()}
+_SWITCHED = {"true": True, "on": True, "false": False, "off": False}
+
+
+def _takes_value(model: str) -> dict[str, bool]:
+    return {name: option.takes_value for name, option in by_name(model).items()}
+
+
+def _media_of(model: str) -> list[str]:
+    """What media are called: by their roles, and by the wire."""
+    entries = describe(model) if is_described(model) else ()
+    return [name for entry in entries if entry.role for name in (entry.role, entry.name)]
 
 
 def with_options_below(line: str, body: str) -> tuple[str, str]:
@@ -121,7 +139,7 @@ def with_options_below(line: str, body: str) -> tuple[str, str]:
     They do after a backslash at a line's end, and where the body begins with an option, or with one misspelled: as a prompt they
     would buy another video. `--` at the end of the line says that the body is the prompt whatever it begins with.
     """
-    names, lines = _takes_value(*known_models()), body.split("\n")
+    names, lines = takes_value(), body.split("\n")
     while lines:
         is_continued = line.rstrip().endswith("\\")
         if not is_continued and (line.split()[-1:] == ["--"] or not _begins_with_option(lines, names)):
@@ -144,9 +162,9 @@ def _mistake(name: str, option: Option | None, model: str) -> InvalidRequest:
         )
     if option is not None:
         return InvalidRequest(f"{name} takes no value.", hint=f"write {name} alone")
-    other = next((entry for entry in known_models() if name in by_name(entry)), None)
-    if other is not None:
-        return InvalidRequest(f"{model} has no {name}.", hint=f"it belongs to --model {other}")
+    word = name.removeprefix("--").removeprefix("no-").replace("-", "_")
+    if name in takes_value() and (found := has_no(model, word)):
+        return InvalidRequest(f"{model} has no {name}.", hint=found.hint)
     near = nearest_of(name, all_names(model))
     if near is None:
         hint = "%kie_wan --help lists them; `--` before the prompt ends the options"
@@ -170,7 +188,7 @@ def _filled(name: str, value: Any, fill: Fill) -> Any:
     if not isinstance(value, str):
         return value
     found = as_scalar(fill(value, where=f"--{name.replace('_', '-')}"))
-    return found if found is None or name in {"image", "seeds"} else str(found)
+    return found if found is None or name in {*ROLES, "seeds"} else str(found)
 
 
 def _axes(model: str, given: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
@@ -211,14 +229,22 @@ def seeds(text: Any) -> list[int]:
 
 def _whole(model: str, name: str, value: Any) -> Any:
     """A number where the model's field is one; anything else stays, and the description refuses it in its own words."""
-    is_number = find(model) and any(entry.name == name and entry.kind == "int" for entry in describe(model))
-    if not is_number or not isinstance(value, str):
+    wire = field_of(rows().get(model), name)
+    entries = describe(model) if is_described(model) else ()
+    kind = next((entry.kind for entry in entries if entry.name == wire), "str")
+    readers: dict[str, Callable[[str], Any]] = {"int": _int, "number": float, "json": json.loads}
+    read = readers.get(kind)
+    if read is None or not isinstance(value, str):
         return value
     try:
-        whole, dot, rest = value.partition(".")  # `7.0` is how a row of a table has a 7
-        return int(whole if dot and not rest.strip("0") else value)
+        return read(value)
     except ValueError:
         return value
+
+
+def _int(text: str) -> int:
+    whole, dot, rest = text.partition(".")  # `7.0` is how a row of a table has a 7
+    return int(whole if dot and not rest.strip("0") else text)
 
 
 def _number(name: str, text: str) -> float:

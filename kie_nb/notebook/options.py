@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from ..catalogue import Field, describe, find, known_models
+from ..catalogue import NO_SEED, Field, describe, find, is_described, known_models
 from ..catalogue.models import DEFAULT_MODEL
 
 
@@ -14,6 +16,9 @@ class Option:
     """One option of the line, for parser, help and completion.
 
     Attributes:
+        key: What it is called in the parsed line, where its first name does not say: a field of the wire, or a role.
+        nos: How it is switched off, if it can be.
+        is_hidden: The wire's own name of what has a shared word: it works, and is in no list.
         metavar: What its value is called; empty for a switch and where there are `choices`.
         is_boolean: A switch that has its `--no-` too.
     """
@@ -24,11 +29,14 @@ class Option:
     metavar: str = ""
     is_boolean: bool = False
     is_repeated: bool = False
+    key: str = ""
+    nos: tuple[str, ...] = ()
+    is_hidden: bool = False
 
     @property
     def name(self) -> str:
         """As an attribute of the parsed line."""
-        return self.names[-1].removeprefix("--").replace("-", "_")
+        return self.key or self.names[-1].removeprefix("--").replace("-", "_")
 
     @property
     def takes_value(self) -> bool:
@@ -37,8 +45,8 @@ class Option:
 
     @property
     def no(self) -> str:
-        """How it is switched off, if it can be."""
-        return f"--no-{self.names[-1].removeprefix('--')}" if self.is_boolean else ""
+        """How it is switched off, in the first of its spellings; nothing where it cannot be."""
+        return self.nos[0] if self.nos else ""
 
     @property
     def spelled(self) -> str:
@@ -54,8 +62,10 @@ class Option:
 def _option(spelled: str, text: str, *, is_repeated: bool = False) -> Option:
     words = spelled.replace(", ", " ").split()
     value = next((word for word in words if word[0] not in "-/"), "")
+    names = tuple(word for word in words if word.startswith("-") and not word.startswith("--no-"))
     return Option(
-        names=tuple(word for word in words if word.startswith("-") and not word.startswith("--no-")),
+        names=names,
+        nos=tuple(f"--no-{name.removeprefix('--')}" for name in names[-1:] if " / --no-" in spelled),
         help=text,
         choices=tuple(value.split("|")) if "|" in value else (),
         metavar="" if "|" in value else value,
@@ -66,7 +76,8 @@ def _option(spelled: str, text: str, *, is_repeated: bool = False) -> Option:
 
 OURS: tuple[Option, ...] = (
     _option(
-        "--model ID", f"Model id; default {DEFAULT_MODEL}; one not described here takes raw inputs by --set"
+        "--model ID",
+        f"Model id, or its short name; default {DEFAULT_MODEL}; one not described here takes raw inputs by --set",
     ),
     _option(
         "--fit", "Scale and convert the picture to what the service takes: at most 10 MB, 4096 pixels a side"
@@ -122,43 +133,75 @@ _IMAGE = _option("--image IMAGE", "Picture for the raw input image_url: a path, 
 @cache
 def options(model: str = DEFAULT_MODEL) -> tuple[Option, ...]:
     """All options for *model*, its own first, and of those the picture."""
-    own = (
-        [_of_field(entry) for entry in describe(model) if entry.name != "prompt"] if find(model) else [_IMAGE]
-    )
-    return (*sorted(own, key=lambda option: option.name != "image"), *OURS)
+    if not is_described(model):
+        return (_IMAGE, *OURS)
+    fields = [entry for entry in describe(model) if entry.name != "prompt"]
+    media = [entry for entry in fields if entry.kind == "media"]
+    taken = {entry.option for entry in media}
+    others = (_of_field(entry, taken) for entry in fields if entry.kind != "media")
+    return (*(option for entry in media for option in _of_medium(entry)), *others, *OURS)
 
 
 @cache
 def by_name(model: str) -> dict[str, Option]:
     """Every spelling that may stand on the line."""
-    found = {name: option for option in options(model) for name in (*option.names, option.no) if name}
+    found = {name: option for option in options(model) for name in (*option.names, *option.nos)}
     return dict(sorted(found.items()))
 
 
+@cache
+def takes_value() -> dict[str, bool]:
+    """Every spelling of every model, and whether a value may follow it."""
+    found: dict[str, bool] = {}
+    for model in known_models():
+        for name, option in by_name(model).items():
+            found[name] = option.takes_value or found.get(name, False)
+    return found
+
+
 def all_names(model: str) -> tuple[str, ...]:
-    """The spellings alone."""
-    return tuple(by_name(model))
+    """The spellings alone, but hidden ones."""
+    return tuple(name for name, option in by_name(model).items() if not option.is_hidden)
 
 
-def _of_field(entry: Field) -> Option:
+def _of_field(entry: Field, taken: Container[str]) -> Option:
+    """A field's option; a spelling that is *taken* by a medium is left to it (`--audio`)."""
     is_boolean = entry.kind == "bool"
     return Option(
-        names=(f"--{entry.option}",),
+        names=tuple(f"--{option}" for option in entry.options if option not in taken),
         help=_help_of(entry),
         choices=entry.choices,
         metavar="" if entry.choices or is_boolean else entry.option.upper(),
         is_boolean=is_boolean,
+        key=entry.name,
+        nos=tuple(f"--no-{option}" for option in entry.options) if is_boolean else (),
     )
+
+
+def _of_medium(entry: Field) -> Iterator[Option]:
+    """The option of a role, and the wire's own name, which may be repeated where the wire has a list."""
+    metavar, role = entry.option.upper(), str(entry.role)
+    text = _help_of(entry) + ("; may be repeated" if entry.most > 1 else "")
+    told: dict[str, Any] = {"metavar": metavar, "help": text}
+    names = tuple(f"--{option}" for option in (entry.options if entry.name != role else (entry.option,)))
+    if not entry.is_list:
+        yield Option(names=names, key=role, **told)
+        return
+    yield Option(names=names[:1], key=role, is_repeated=entry.most > 1, **told)
+    if names[1:]:
+        yield Option(names=names[1:], key=entry.name, is_repeated=True, is_hidden=True, **told)
 
 
 def _help_of(entry: Field) -> str:
     shown = [entry.help.removesuffix(".")]
-    if entry.kind == "int" and entry.maximum is not None:
-        shown.append(f"{entry.minimum} to {entry.maximum}")
+    if entry.range:
+        shown.append(entry.range)
     if entry.max_length:
-        shown.append(f"at most {entry.max_length} characters")
-    if entry.default is not None:
-        shown.append(f"default {entry.default}{' ' + entry.unit if entry.unit else ''}")
+        shown.append(f"at most {entry.max_length}{' characters' if entry.kind == 'str' else ''}")
+    default = entry.shown if entry.default is None else entry.default
+    if default is not None and default != []:
+        default = {True: "on", False: "off"}[default] if isinstance(default, bool) else default
+        shown.append(f"default {default}{' ' + entry.unit if entry.unit else ''}")
     return "; ".join(shown)
 
 
@@ -181,12 +224,18 @@ def help_text(model: str) -> str:
             "",
             *(examples if model == DEFAULT_MODEL else []),
             f"model: {title}",
-            f"described: {', '.join(known_models())}",
+            *([NO_SEED] if description is not None and not description.row.has_seed else []),
+            f"{len(known_models())} models are described: %kie models lists them; a short name such as wan-3 will do",
             *prompt,
             *prices,
             "",
             "options:",
-            *(line for option in options(model) for line in (f"  {option.spelled}", f"      {option.help}")),
+            *(
+                line
+                for option in options(model)
+                if not option.is_hidden
+                for line in (f"  {option.spelled}", f"      {option.help}")
+            ),
         ]
     )
 

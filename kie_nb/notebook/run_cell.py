@@ -21,14 +21,15 @@ def cell_of(run: Run) -> str:
         return _film_cell(run)
     request = run.request
     image = request.image
-    if image is None or image.url is not None:
-        return cell_text(request)
-    if _is_beside_notebook(image):
-        return cell_text(request, picture=image.label)
     files = run.ledger.files
+    inputs = shown_path(files.inputs)
+    if image is None or image.url is not None:
+        return cell_text(request, inputs=inputs)
+    if _is_beside_notebook(image):
+        return cell_text(request, picture=image.label, inputs=inputs)
     kept = files.find_input(image.sha256)
     name = kept.name if kept is not None else input_name(image.label, image.sha256, image.mime)
-    return cell_text(request, picture=f"{shown_path(files.inputs)}/{name}")
+    return cell_text(request, picture=f"{inputs}/{name}", inputs=inputs)
 
 
 def _film_cell(film: Run) -> str:

@@ -73,6 +73,7 @@ def _asked_for(
     wanted: dict[str, Any] = {
         "model": asked.model,
         "image": _picture(asked.image, variables),
+        **{name: _several(given, variables) for name, given in asked.media.items()},
         "fit": asked.fit,
         "keep_metadata": asked.keep_metadata,
         "check_image": asked.check_image is not False,
@@ -184,6 +185,14 @@ def _picture(text: Any, variables: dict[str, Any]) -> Any:
             hint="--image takes a path, a URL or a variable",
         )
     return variables[text]
+
+
+def _several(given: Any, variables: dict[str, Any]) -> Any:
+    """A medium, or those of an option that was repeated; a variable may hold several itself."""
+    if not isinstance(given, list):
+        return _picture(given, variables)
+    found = [_picture(one, variables) for one in given]
+    return [one for each in found for one in (each if isinstance(each, list | tuple) else [each])]
 
 
 def _show_dry_run(found: DryRun) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..addresses import shareable, shareable_value
 from ..bounds import MAX_CREDITS, number_of
-from ..catalogue import Request, describe, find, read_request
+from ..catalogue import ImageIdentity, Request, describe, find, read_request
 from ..errors import InvalidRequest
 from ..fileops import hash_of
 from ..home import is_sha256
@@ -35,6 +36,7 @@ class Recalled:
         inputs: What was sent, without the picture and the seed.
         image: What the picture was called: a file's name, or an address.
         image_sha256: The hash of the picture's bytes, by which it can be told.
+        media: The other media, by role: addresses, or the names of their copies.
         run_id: The run in the ledger that made it.
     """
 
@@ -49,6 +51,7 @@ class Recalled:
     task_id: str | None
     made_at: str | None
     credits: float | None
+    media: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def prompt(self) -> str:
@@ -108,6 +111,7 @@ def recall(path: str | os.PathLike[str]) -> Recalled:
         task_id=_text(note.get("task")),
         made_at=_text(note.get("made_at")),
         credits=number_of(note.get("credits"), least=0, most=MAX_CREDITS),
+        media={role: [_named(one) for one in given] for role, given in request.media.items()},
     )
 
 
@@ -117,10 +121,14 @@ def _text(value: Any) -> str | None:
 
 def kept_name(request: Request, folder: str = "inputs") -> str | None:
     """What the copy of its picture is called in *folder*; None without one, or where an address names it."""
-    image = request.image
-    if image is None or image.url is not None or not is_sha256(image.sha256):
+    return None if request.image is None else kept_as(request.image, folder)
+
+
+def kept_as(one: ImageIdentity, folder: str = "inputs") -> str | None:
+    """What the copy of a medium is called in *folder*; None where an address names it."""
+    if one.url is not None or not is_sha256(one.sha256):
         return None
-    return f"{folder}/{input_name(image.label, image.sha256, image.mime)}"
+    return f"{folder}/{input_name(one.label, one.sha256, one.mime)}"
 
 
 def _picture_of(request: Request, video: Path) -> str | None:
@@ -148,6 +156,8 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
         return f"kie.join([...])  # the clips by their sha256: {named}"
     known = {entry.name for entry in describe(request.model)} if find(request.model) else set()
     inputs = {name: value for name, value in request.inputs.items() if name in known}
+    if "audio" in inputs and "audio" in request.media:  # the switch, by the word that no medium has
+        inputs["sound"] = inputs.pop("audio")
     # What is not a field of the model stays an input, whatever it is called: `fresh` or `wait` would be ours.
     others = {name: shareable_value(value) for name, value in request.inputs.items() if name not in known}
     parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
@@ -155,6 +165,9 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     where = (picture or (image.url and shareable(image.url))) if image else None
     if image is not None:
         parts.append(f"image={_literal(where) if where else '...'}")
+    for role, given in request.media.items():
+        paths = [_named(one) for one in given]
+        parts.append(f"{role}={_literal(paths if len(paths) > 1 else paths[0])}")
     parts.append(f"model={_literal(request.model)}")
     if request.seed is not None:
         parts.append(f"seed={_literal(request.seed)}")
@@ -165,6 +178,10 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
         parts.append(f"replicate={_literal(request.replicate)}")
     which = f"  # image: sha256 {image.sha256}" if image and not where else ""
     return f"kie.generate({', '.join(parts)}){which}"
+
+
+def _named(one: ImageIdentity) -> str:
+    return kept_as(one) or (one.url and shareable(one.url)) or one.label
 
 
 def _literal(value: Any) -> str:

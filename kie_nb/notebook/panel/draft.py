@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...catalogue import SEED_MAX, Estimate, ImageIdentity, Request, build_request, describe, find
+from ...catalogue import (
+    ROLES,
+    SEED_MAX,
+    Estimate,
+    ImageIdentity,
+    MediaIdentity,
+    Request,
+    Role,
+    build_request,
+    describe,
+    find,
+    media_of,
+    rows,
+)
 from ...catalogue.models import DEFAULT_MODEL
 from ...errors import InvalidRequest
 from ...requests.images import Picture
@@ -52,9 +66,22 @@ class Draft:
     @property
     def fields(self) -> dict[str, Any]:
         """What is asked of the model, but its picture and seed; an empty text is none."""
-        names = {entry.name for entry in describe(self.model)} - {"seed", self.image_field}
-        given = {name: self._text(name, value) for name, value in self.values.items() if name in names}
-        return {name: value for name, value in given.items() if value not in {None, ""}}
+        kinds = {entry.name: entry.kind for entry in describe(self.model) if entry.kind != "media"}
+        kinds.pop("seed", None)
+        given = {name: self._text(name, value) for name, value in self.values.items() if name in kinds}
+        return {
+            name: read_as(kinds[name], value) for name, value in given.items() if value not in (None, "", [])
+        }
+
+    @property
+    def media(self) -> dict[Role, list[str]]:
+        """The media beside the picture, by role: a path or an address a line."""
+        found: dict[Role, list[str]] = {}
+        for entry in describe(self.model):
+            lines = [line.strip() for line in str(self.values.get(entry.name) or "").splitlines()]
+            if entry.role and entry.role != "image" and any(lines):
+                found[entry.role] = [line for line in lines if line]
+        return found
 
     def _text(self, name: str, value: Any) -> Any:
         """As the magic takes the body of a cell: without white space around it."""
@@ -62,13 +89,15 @@ class Draft:
 
     def with_seed(self) -> Draft:
         """The same, with a seed that is drawn where none was given."""
-        if self.seed is not None:
+        if self.seed is not None or not self.takes_seed:
             return self
         return replace(self, seed=secrets.randbelow(SEED_MAX + 2 - self.count))
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that are asked for."""
+        """The seeds that are asked for; of a model without one, the numbers of its repetitions."""
+        if not self.takes_seed:
+            return list(range(self.count))
         if self.seed is None:
             raise InvalidRequest("There is no seed yet.")
         is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
@@ -84,7 +113,17 @@ class Draft:
     def asked(self, seed: int) -> dict[str, Any]:
         """What the session is asked, as keywords."""
         source = self.source if self.image_field else None
-        return {"model": self.model, "image": source, "seed": seed, CALLBACK: self.callback, **self.fields}
+        number = {"seed": seed} if self.takes_seed else {"replicate": seed}
+        told = {"model": self.model, "image": source, CALLBACK: self.callback, **number}
+        names = {entry.role: entry.name for entry in describe(self.model) if entry.role}
+        others = {names[role]: given for role, given in self.media.items()}
+        return told | others | self.fields
+
+    @property
+    def takes_seed(self) -> bool:
+        """Whether the model has a seed."""
+        row = rows().get(self.model)
+        return row is not None and row.has_seed
 
     @property
     def callback(self) -> str | None:
@@ -92,10 +131,28 @@ class Draft:
         return str(self.values.get(CALLBACK) or "").strip() or None
 
     def request(self, *, seed: Any = 0) -> Request:
-        """The request but for its picture, which is taken to be there."""
-        image = _ANY if self.image_field else None
-        address = chosen_address(self.callback)
-        return build_request(model=self.model, image=image, seed=seed, call_back_url=address, **self.fields)
+        """The request but for its media, which are taken to be there and to fit."""
+        told = {"seed": seed} if self.takes_seed else {}
+        return build_request(
+            model=self.model,
+            image=self._image,
+            media=self._others,
+            call_back_url=chosen_address(self.callback),
+            **told,
+            **self.fields,
+        )
+
+    @property
+    def _image(self) -> ImageIdentity | None:
+        """Any picture, where one is needed or given."""
+        entry = next((entry for entry in describe(self.model) if entry.role == "image"), None)
+        return _ANY if entry and (entry.required or self.source) else None
+
+    @property
+    def _others(self) -> dict[Role, list[MediaIdentity]]:
+        row = rows().get(self.model)
+        kinds = {slot.role: slot.kind for slot in row.slots} if row else {}
+        return {role: [media_of(_ANY, kinds[role]) for _ in given] for role, given in self.media.items()}
 
     @property
     def estimate(self) -> Estimate | None:
@@ -103,34 +160,56 @@ class Draft:
         kinds = {entry.name: entry.kind for entry in describe(self.model)}
         asked = {name: value for name, value in self.fields.items() if kinds[name] != "str"}
         needed = {entry.name for entry in describe(self.model) if entry.kind == "str" and entry.required}
-        asked |= dict.fromkeys(needed - {self.image_field}, "any")
-        image = _ANY if self.image_field else None
+        asked |= dict.fromkeys(needed, "any text")
         try:
-            return build_request(model=self.model, image=image, **asked).estimate
+            return build_request(
+                model=self.model, image=self._image, media=self._any_needed, **asked
+            ).estimate
         except InvalidRequest:
             return None
+
+    @property
+    def _any_needed(self) -> dict[Role, list[MediaIdentity]]:
+        """The media, those that are still missing too."""
+        row, others = rows().get(self.model), self._others
+        slots = [slot for slot in row.slots if slot.least and slot.role != "image"] if row else []
+        return {slot.role: [media_of(_ANY, slot.kind)] * slot.least for slot in slots} | others
 
     def errors(self) -> dict[str, str]:
         """What is wrong, by field; under "" what belongs to none."""
         found: dict[str, str] = {}
         checks: list[Callable[[], object]] = [self.request, self._need_picture]
-        if self.seed is not None:  # one that was left out is drawn
+        if self.seed is not None and self.takes_seed:  # one that was left out is drawn
             checks.append(lambda: self.seeds)
         for check in checks:
             try:
                 check()
             except InvalidRequest as exc:
-                found |= by_field(exc, [entry.name for entry in describe(self.model)], self.image_field)
+                found |= by_field(
+                    exc, [*(entry.name for entry in describe(self.model)), *ROLES], self.image_field
+                )
         return found
 
     def _need_picture(self) -> None:
-        if self.image_field and not self.source:
-            build_request(model=self.model, **{**self.fields, "prompt": "any"})
+        if self.image_field in self.missing():
+            build_request(model=self.model, media=self._any_needed, **{**self.fields, "prompt": "any text"})
 
     def missing(self) -> set[str]:
         """Required fields that nothing was given for yet: no mistake before *Generate* is pressed."""
-        given = {*self.fields, *([self.image_field] if self.source else [])}
+        given = {*self.fields, *self.media, *([self.image_field] if self.source else [])}
+        named = {entry.name for entry in describe(self.model) if entry.role in self.media}
+        given |= named
         return {entry.name for entry in describe(self.model) if entry.required and entry.name not in given}
+
+
+def read_as(kind: str, value: Any) -> Any:
+    """What was typed, as a value of its field; what is none is refused there."""
+    readers: dict[str, Callable[[str], Any]] = {"int": int, "number": float, "json": json.loads}
+    read = readers.get(kind)
+    try:
+        return read(value) if read is not None and isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def by_field(exc: InvalidRequest, names: list[str], image_field: str | None) -> dict[str, str]:
@@ -141,6 +220,8 @@ def by_field(exc: InvalidRequest, names: list[str], image_field: str | None) -> 
         name = named[1].lower() if named and named[1].lower() in names else ""
         if line.startswith("callBackUrl="):
             name = CALLBACK
+        elif not name and line.partition(":")[0] in names:  # of a role: `reference: …`
+            name = line.partition(":")[0]
         elif not name and image_field and (" image" in line or " picture" in line):
             name = image_field
         found[name] = f"{found[name]} {line}" if name in found else line

@@ -38,15 +38,37 @@ def draft_of(source: Run | Request | Recalled | str | os.PathLike[str]) -> Draft
     if label and not url:
         picture = _kept(sha256, label) if sha256 else None
         remark = "" if picture else f"Its picture {label} is not in this folder: choose it."
+    values = dict(source.inputs) | _media_lines(source)
     return Draft(
         model=source.model,
-        values=dict(source.inputs),
+        values=values,
         kept=dict(source.inputs),
         source=picture,
         seed=source.seed,
         is_found=isinstance(source, Recalled) and isinstance(picture, str),
         remark=remark,
     )
+
+
+def _media_lines(source: Request | Recalled) -> dict[str, str]:
+    """The media beside the picture, by field, a path or an address a line."""
+    given = source.media if isinstance(source, Recalled) else _kept_media(source)
+    fields = {str(entry.role): entry.name for entry in describe(source.model) if entry.role}
+    return {fields[role]: "\n".join(names) for role, names in given.items() if role in fields}
+
+
+def _kept_media(request: Request) -> dict[str, list[str]]:
+    """Where they are, by role; InvalidRequest where a file of theirs is not here: without it the request is another one."""
+    files = get_session().here.files
+    found: dict[str, list[str]] = {}
+    for role, given in request.media.items():
+        for one in given:
+            kept = None if one.url else files.find_input(one.sha256)
+            if kept is None and not one.url:
+                words = f"The file {one.label} ({role}) is not in this folder."
+                raise InvalidRequest(words, hint="ask for it by its cell")
+            found.setdefault(role, []).append(one.url or str(kept))
+    return found
 
 
 def draft_of_video(content: bytes, name: str) -> Draft:

@@ -9,7 +9,7 @@ import anywidget
 import traitlets as t
 
 from ... import design
-from ...catalogue import Field, describe, find, known_models
+from ...catalogue import NO_SEED, Field, describe, rows
 from ...catalogue.models import DEFAULT_MODEL
 from ...requests.images import EXTENSIONS
 from ...wording import Panel as Words
@@ -20,7 +20,7 @@ from .draft import CALLBACK
 PARTS = ("picture.js", "form.js", "result.js", "queue.js", "view.js")
 MOST_BYTES = 100_000_000  # a video that is dropped for its settings may be larger than a picture
 _CODE = files(__package__) / "browser"
-_FIRST = ("prompt", "duration", "resolution", "aspect_ratio")  # what is in view; the rest folds away
+_FIRST = ("prompt", "duration", "resolution", "aspect")  # what is in view; the rest folds away
 
 
 def described() -> dict[str, Any]:
@@ -28,8 +28,14 @@ def described() -> dict[str, Any]:
     callback = _control(
         Field(name=CALLBACK, option="", title=Words.CALLBACK, help=Words.CALLBACK_TIP, kind="str")
     )
-    return {name: {"title": model.model_title, "fields": [*map(_control, describe(name)), callback]}
-            for name in known_models() if (model := find(name))}  # fmt: skip
+    return {
+        row.id: {
+            "title": row.title,
+            "fields": [*map(_control, describe(row.id)), callback],
+            "noSeed": "" if row.has_seed else NO_SEED,
+        }
+        for row in rows().values()
+    }
 
 
 def _control(entry: Field) -> dict[str, Any]:
@@ -37,11 +43,17 @@ def _control(entry: Field) -> dict[str, Any]:
     choices: list[tuple[Any, str]] = [(choice, f"{choice}{unit}") for choice in entry.choices]
     if entry.kind == "bool":
         choices = [(True, Words.ON), (False, Words.OFF)]
+    if entry.kind == "int" and entry.unit == "s" and entry.maximum is not None and entry.minimum is not None:
+        numbers = [*entry.also, *range(int(entry.minimum), int(entry.maximum) + 1)]
+        choices = [(one, f"{one}{unit}") for one in numbers]
     if choices and entry.default is None:
         choices.insert(0, ("", Words.SERVICE_DEFAULT))
     return {
-        "name": entry.name, "option": entry.option, "title": entry.title, "help": entry.help, "choices": choices,
-        "default": "" if entry.default is None else entry.default, "most": entry.max_length, "isFirst": entry.name in _FIRST,
+        "name": entry.name,
+        "option": entry.option, "title": entry.title, "help": entry.help, "choices": choices,
+        "default": "" if entry.default is None or entry.kind == "json" else entry.default,
+        "most": entry.max_length, "isJson": entry.kind == "json", "isFirst": entry.option in _FIRST or bool(entry.role),
+        "lines": entry.most if entry.role else 0,
     }  # fmt: skip
 
 

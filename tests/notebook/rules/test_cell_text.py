@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
+from wirecases import asked, fullest, smallest
 
-from kie_nb.catalogue import ImageIdentity, build_request
+from kie_nb.catalogue import ImageIdentity, build_request, known_models
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.cell_text import cell_text
 from kie_nb.notebook.line import parse
@@ -20,7 +21,7 @@ WEB = replace(CAT, url="https://example.com/my cat.png?x=1&y='2'")
 TEXT = "wan/2-5-text-to-video"
 
 
-def asked_by(cell, image):
+def asked_by(cell, image, media=None):
     """The request of *cell*, read as IPython and the magic, or Python, read it."""
     source = TransformerManager().transform_cell(cell)
     calls = []
@@ -33,7 +34,9 @@ def asked_by(cell, image):
     if len(call) == 2:
         prompt, fields = call
         picture, replicate = fields.pop("image", None), fields.pop("replicate", 0)
-        request = build_request(image=image, prompt=prompt, raw=fields.pop("input", None), **fields)
+        fields = {name: value for name, value in fields.items() if name not in (media or {})}
+        raw = fields.pop("input", None)
+        request = build_request(image=image, media=media or {}, prompt=prompt, raw=raw, **fields)
         return replace(request, replicate=replicate), picture
     assert call[0] == "kie_wan"
     line = parse(call[1])
@@ -42,6 +45,7 @@ def asked_by(cell, image):
         model=line.model,
         image=image,
         call_back_url=line.call_back_url,
+        media=media or {},
         raw=line.raw,
         prompt=call[2].strip() or None,
         **line.fields,
@@ -116,7 +120,7 @@ def test_any_text_comes_back(prompt, negative, data):
         ({"nsfw_checker": True}, "%%kie_wan --seed 7 --nsfw-checker"),
         ({"nsfw_checker": False}, "%%kie_wan --seed 7 --no-nsfw-checker"),
         ({"enable_prompt_expansion": False}, "%%kie_wan --no-enable-prompt-expansion --seed 7"),
-        ({"aspect_ratio": "9:16"}, "%%kie_wan --aspect-ratio 9:16 --seed 7"),
+        ({"aspect_ratio": "9:16"}, "%%kie_wan --aspect 9:16 --seed 7"),
         ({"call_back_url": "https://a.example/h?x=1"}, "%%kie_wan --seed 7 --call-back-url https://a.example/h?x=1"),
     ],
 )  # fmt: skip
@@ -173,3 +177,15 @@ def test_a_repetition_is_a_call():
 
     assert not cell.startswith("%%kie_wan")
     assert asked_by(cell, CAT)[0].fingerprint("kie") == request.fingerprint("kie")
+
+
+@pytest.mark.parametrize("model", known_models())
+def test_a_request_to_any_model_comes_back(model):
+    """Its media by their roles, its fields in the words that all models share, lists and objects as JSON."""
+    with_sound = {"prompt": "text", "audio": ["https://example.com/a.mp3"], "sound": False}
+    for given_ in (smallest(model), fullest(model), *([with_sound] * model.startswith("wan/3-"))):
+        request = asked(model, given_)
+
+        found, _picture = asked_by(cell_text(request), request.image, request.media)
+
+        assert found.fingerprint("kie") == request.fingerprint("kie")

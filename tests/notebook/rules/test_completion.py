@@ -9,7 +9,7 @@ from kie_nb.notebook.completion import matches
 from kie_nb.notebook.kie_magic import COMMANDS
 from kie_nb.notebook.options import all_names
 
-DEFAULT, TEXT = known_models()
+DEFAULT, TEXT = "wan/2-5-image-to-video", "wan/2-5-text-to-video"
 DASHED = [name for name in all_names(DEFAULT) if name.startswith("--")]
 
 
@@ -35,7 +35,7 @@ def offered(before, text=None, variables=None):
         ("%kie_wan --model ", list(known_models())),
         ("%kie_wan --model wan/2-5-t", [TEXT]),
         ("%kie_wan --aspect", []),
-        (f"%kie_wan --model {TEXT} --aspect", ["--aspect-ratio"]),
+        (f"%kie_wan --model {TEXT} --aspect", ["--aspect", "--aspect-ratio"]),
         (f"%kie_wan --model {TEXT} --aspect-ratio ", ["16:9", "9:16", "1:1"]),
         ("%kie_wan --seed ", []),
         ("%kie_wan the ca", []),
@@ -70,7 +70,7 @@ def test_the_model_of_a_cell_stands_on_its_first_line():
     """Its options are offered, wherever on the line the cursor is."""
     text = f"%%kie_wan --asp --model {TEXT}\nWaves."
 
-    assert offered("%%kie_wan --asp", text) == ["--aspect-ratio"]
+    assert offered("%%kie_wan --asp", text) == ["--aspect", "--aspect-ratio"]
 
 
 def test_variables_are_offered(record):

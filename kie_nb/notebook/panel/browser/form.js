@@ -38,16 +38,19 @@ function choice(panel, entry) {
 }
 
 function text(panel, entry) {
-  const isLong = entry.most > 200;
-  const control = make(isLong ? "textarea" : "input", { class: "kie-field", placeholder: entry.help, rows: isLong ? (entry.isFirst ? 3 : 2) : null });
-  const count = entry.most ? make("span", { class: "kie-panel-count kie-soft" }) : null;
+  const most = entry.isJson ? 0 : entry.most;  // of JSON that is a number of things, not of characters
+  const isLong = most > 200 || entry.lines > 1;
+  const rows = entry.lines > 1 ? 1 : entry.isFirst ? 3 : 2;  // several files: a line each, and the field grows with them
+  const control = make(isLong ? "textarea" : "input", { class: "kie-field", placeholder: entry.help, rows: isLong ? rows : null });
+  const count = most ? make("span", { class: "kie-panel-count kie-soft" }) : null;
   const tell = () => {
     if (!count) return;
-    count.textContent = fill(panel.words.COUNT, { count: control.value.length, most: entry.most });
-    count.classList.toggle("kie-panel-over-most", control.value.length > entry.most);
+    count.textContent = fill(panel.words.COUNT, { count: control.value.length, most });
+    count.classList.toggle("kie-panel-over-most", control.value.length > most);
   };
-  const show = (value) => { if (control.value !== (value ?? "")) control.value = value ?? ""; tell(); };
-  control.addEventListener("input", () => { tell(); panel.put({ values: { ...panel.model.get("values"), [entry.name]: control.value } }); });
+  const grow = () => { if (entry.lines > 1) control.rows = Math.min(4, Math.max(1, control.value.split("\n").length)); };
+  const show = (value) => { if (control.value !== (value ?? "")) control.value = value ?? ""; tell(); grow(); };
+  control.addEventListener("input", () => { tell(); grow(); panel.put({ values: { ...panel.model.get("values"), [entry.name]: control.value } }); });
   return { control, show, extra: count };
 }
 
@@ -81,12 +84,16 @@ function form(panel) {
   const count = make("input", { class: "kie-field", type: "number", min: 1, max: 16, step: 1 });
   count.addEventListener("input", () => { const value = Math.round(Number(count.value)); if (value >= 1 && value <= 16) panel.put({ count: value }); });
   count.addEventListener("change", () => { count.value = model.get("count"); });
+  const noSeed = make("div", { class: "kie-soft", hidden: true });
   const counts = field(panel, words.VIDEOS, count, { help: words.VIDEOS_TIP });
 
   const made = new Map();  // controls by the name of their field; of the model that is chosen
   const layOut = () => {
-    const { fields } = model.get("models")[model.get("chosen")] ?? Object.values(model.get("models"))[0];
+    const { fields, noSeed: why } = model.get("models")[model.get("chosen")] ?? Object.values(model.get("models"))[0];
     made.clear();
+    seeds.element.hidden = Boolean(why);
+    noSeed.hidden = !why;
+    noSeed.textContent = why ?? "";
     models.selectedIndex = ids.indexOf(model.get("chosen"));
     const own = fields.filter((entry) => !["image", "seed"].includes(entry.option));
     for (const entry of own) {
@@ -128,7 +135,7 @@ function form(panel) {
     lock.setAttribute("aria-pressed", String(Boolean(model.get("seed"))));
   });
   const asked = make("div", { class: "kie-panel-inputs" }, picture.element, pictureTold, prompts);
-  const rest = make("div", { class: "kie-panel-inputs" }, choices, seeds.element, fold, go(panel, picture));
+  const rest = make("div", { class: "kie-panel-inputs" }, choices, seeds.element, noSeed, fold, go(panel, picture));
   return { element: make("div", { class: "kie-panel-form", role: "form", "aria-label": "Request" }, asked, rest), prompts };
 }
 
