@@ -71,7 +71,8 @@ def build(
     pictures = media.get("image", ())
     if len(pictures) > 1:
         raise InvalidRequest(
-            "image is one picture.", hint="more of them are reference=[...], where a model takes it"
+            "One picture can be the first frame.",
+            hint="more of them are reference=[...], where a model takes it",
         )
     request = build_request(image=pictures[0].identity if pictures else None, media=others, **asked)
     if replicate:

@@ -23,17 +23,21 @@ _CODE = files(__package__) / "browser"
 _FIRST = ("prompt", "duration", "resolution", "aspect")  # what is in view; the rest folds away
 
 
-def described() -> dict[str, Any]:
-    """The controls of every model, by its id."""
+def described(chosen: str) -> dict[str, Any]:
+    """The titles of every model by its id, and the controls of the *chosen* one: those of all would be a page of data."""
     callback = _control(
         Field(name=CALLBACK, option="", title=Words.CALLBACK, help=Words.CALLBACK_TIP, kind="str")
     )
     return {
-        row.id: {
-            "title": row.title,
-            "fields": [*map(_control, describe(row.id)), callback],
-            "noSeed": "" if row.has_seed else NO_SEED,
-        }
+        row.id: {"title": row.title}
+        | (
+            {
+                "fields": [*map(_control, describe(row.id)), callback],
+                "noSeed": "" if row.has_seed else NO_SEED,
+            }
+            if row.id == chosen
+            else {}
+        )
         for row in rows().values()
     }
 
@@ -94,4 +98,5 @@ class PanelView(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
     panel = t.Unicode().tag(sync=True)
 
     def __init__(self) -> None:
-        super().__init__(models=described(), words=strings(Words))
+        super().__init__(models=described(DEFAULT_MODEL), words=strings(Words))
+        self.observe(lambda change: setattr(self, "models", described(str(change["new"]))), "chosen")

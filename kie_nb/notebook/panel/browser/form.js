@@ -89,7 +89,8 @@ function form(panel) {
 
   const made = new Map();  // controls by the name of their field; of the model that is chosen
   const layOut = () => {
-    const { fields, noSeed: why } = model.get("models")[model.get("chosen")] ?? Object.values(model.get("models"))[0];
+    const { fields, noSeed: why } = model.get("models")[model.get("chosen")] ?? {};
+    if (!fields) return;  // on its way from the kernel
     made.clear();
     seeds.element.hidden = Boolean(why);
     noSeed.hidden = !why;
@@ -118,7 +119,7 @@ function form(panel) {
       if (found[name] && !entry.isFirst) fold.open = true;
     }
     seeds.mark(found.seed);
-    const { fields } = model.get("models")[model.get("chosen")] ?? { fields: [] };
+    const { fields = [] } = model.get("models")[model.get("chosen")] ?? {};
     const image = fields.find((entry) => entry.option === "image");
     const wrong = image && found[image.name];
     pictureTold.hidden = !wrong;
