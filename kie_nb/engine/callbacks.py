@@ -1,4 +1,4 @@
-"""Waiting for a callback: one look at the mailbox's folder for all runs that wait, four times a second; none while nobody waits."""
+"""Waiting for a callback: one look at the mailbox's folder for all runs that wait, ten times a second; none while nobody waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..mailbox import Arrival, Mailbox
 
-LOOK_S = 0.25
+LOOK_S = 0.1
 _TICK_NS = 2_000_000_000
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado import web
+from tornado.log import app_log
 
 from ..mailbox import PATH, Mailbox
 from ..settings import state_home
@@ -49,6 +50,10 @@ class CallbackHandler(web.RequestHandler):
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         """Without a page, and without a stack."""
         self._answer(status_code)
+
+    def _log(self) -> None:
+        """Without the path, which holds the token."""
+        app_log.info("a callback was answered with %s", self.get_status())
 
     def _refuse_size(self) -> None:
         self.set_header("Connection", "close")

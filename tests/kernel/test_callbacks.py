@@ -100,6 +100,7 @@ def test_only_what_is_expected_and_signed_is_taken(server, mailbox):
     assert (status, json.loads(body)) == (200, {"code": 200, "msg": "success"})
     assert [arrival.task_id for arrival in mailbox.arrivals()] == [task_of("success")]
     assert not [name for name in headers if name.startswith("access-control") or name == "set-cookie"]
+    assert token not in server.log.read_text(errors="replace")
     mailbox.forget("abcdef123456")
 
 
@@ -143,7 +144,7 @@ def test_a_card_turns_into_its_video_when_the_callback_comes(shop, server):
         assert kernel.result(cell).status == "ok"
         kernel.until(lambda kernel=kernel, cell=cell: "<video" in kernel.cells[cell].html)
         (task,) = simulator.tasks
-        assert time.time() - task.completed < 5  # polling would begin after two minutes
+        assert time.time() - task.completed < 30  # polling would begin after two minutes
     assert simulator.counts["record_requests"] == simulator.counts["callbacks_taken"] == 1
     assert "is asked to call" in "".join(kernel.cells[cell].text for kernel, cell in cells)
 

@@ -75,6 +75,11 @@ async def the_wire() -> Path:
         return await client.download(record.urls[0], "waves.mp4")
 
 
+def called(headers: dict[str, str], body: bytes) -> tuple[str, str, tuple[str, ...], float | None]:
+    callback: kie.Callback = kie.verify_callback(headers, body, "a secret")
+    return callback.task_id, callback.state, callback.urls, callback.credits
+
+
 def how_alike(run: kie.Run) -> tuple[str, float, float | None]:
     found = kie.compare(run, Path("other.mp4"), spread=0.3)
     return found.verdict, found.likeness.ssim, found.judgement.share
