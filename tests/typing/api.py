@@ -32,6 +32,15 @@ def ask_and_wait() -> Path | None:
     return same.video
 
 
+def chain(first: kie.Run) -> Path | None:
+    second = kie.generate("It goes on.", image=first.frame(-1), seed=7)
+    size: tuple[int, int] = first.frame(2.5).size
+    film: kie.Run = kie.join([first, second, "a.mp4", Path("b.mp4")], "film.mp4")
+    kie.join([first, second], last=True)  # type: ignore[call-arg]
+    print(size)
+    return film.video
+
+
 def another_model() -> kie.Run:
     return kie.generate(
         model="wan/3-0-video", input={"prompt": "Waves", "duration": 5}, fresh=True, max_credits=100
