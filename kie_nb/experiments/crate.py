@@ -30,7 +30,17 @@ from ..paths import places_of, shown_path
 from ..video import mime_of, open_media
 from . import data
 from .columns import Line
-from .crate_entities import SIMULATED, Entity, action_of, at, known, parameters_of, picture_of, tool_of
+from .crate_entities import (
+    SIMULATED,
+    Entity,
+    action_of,
+    at,
+    known,
+    parameters_of,
+    picture_of,
+    sources_of,
+    tool_of,
+)
 from .data import Cells
 from .definition import Definition
 
@@ -96,7 +106,7 @@ class _Crate:
         results, places = list(self._videos(run)), places_of(run.ledger.home)
         words = data.in_words(place)
         action = action_of(run, words, objects=objects, results=results, picture=path, places=places)
-        for each in (*results, *objects, tool_of(run), action):
+        for each in (*results, *objects, *sources_of(run), tool_of(run), action):
             self._add(each)
         self._crate.root_dataset.append_to("mentions", at(action), compact=True)
         return path

@@ -68,7 +68,30 @@ def action_of(
         "actionStatus": f"http://schema.org/{status}ActionStatus",
         "error": "" if is_done or is_open else error,
         "identifier": run.task_id,
+        "subjectOf": [at(source) for source in sources_of(run)[:1]],
     }
+
+
+def sources_of(run: Run) -> list[Entity]:
+    """The notebook that has asked for it, and the commit that it was of; the one alone where the other is not known."""
+    notebook, commit = run.origin["notebook"], run.origin["git_commit"]
+    dirty = " with changes that were not committed" if run.origin["git_dirty"] else ""
+    of_commit: Entity = {
+        "@id": f"#commit-{quote(str(commit), safe='')}{'-changed' if dirty else ''}",
+        "@type": "CreativeWork",
+        "name": f"Git commit {str(commit)[:12]}{dirty}",
+        "identifier": commit,
+    }
+    name = str(notebook)
+    of_notebook: Entity = {
+        "@id": f"#notebook-{quote(name, safe='')}{of_commit['@id'].replace('#', '-') if commit else ''}",
+        "@type": "SoftwareSourceCode",
+        "name": name,
+        "programmingLanguage": "Jupyter Notebook" if name.endswith(".ipynb") else "Python",
+        "version": commit,
+        "isPartOf": [at(of_commit)] if commit else [],
+    }
+    return [*([of_notebook] if notebook else []), *([of_commit] if commit else [])]
 
 
 def tool_of(run: Run) -> Entity:

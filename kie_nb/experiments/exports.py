@@ -11,7 +11,10 @@ from ..addresses import shareable_value
 from ..handles import Run, get_session
 from . import data
 from .columns import Line
+from .data import in_words
 from .definition import Definition
+from .repeats import repeats_of
+from .spread import Spread
 from .status import Status
 
 if TYPE_CHECKING:
@@ -36,6 +39,9 @@ class Source(Protocol):
 
     def lines(self) -> list[Line]:
         """Each cell as a row of a frame."""
+
+    def spread(self) -> Spread:
+        """The distance between seeds."""
 
 
 def _written(cells: Sequence[tuple[dict[str, Any], T]]) -> list[tuple[dict[str, Any], T]]:
@@ -69,8 +75,8 @@ def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
 def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:
     """Write an RO-Crate (Process Run Crate 0.5): videos, pictures, and for each run what made it from what.
 
-    It holds the runs that were sent, failed ones too, the definition, which can be run from there, and the table of cells;
-    no key and no path of this machine. An earlier crate of this experiment is replaced, in one step.
+    It holds the runs that were sent, failed ones and repetitions of `verify` too, the notebook and the commit that asked for them by
+    name, the definition, which can be run from there, and the table of cells; no key and no path of this machine. An earlier crate of this experiment is replaced, in one step.
 
     Args:
         folder: Where to; it is new, empty, or an earlier crate of this experiment.
@@ -86,11 +92,17 @@ def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: st
     from .crate import export_crate
 
     cells, lines = _written(exp.cells()), exp.lines()
+    cells += [(one.place, one.again) for one in repeats_of(get_session(), exp.name, cells)]
     return export_crate(get_session(), exp.definition, cells, lines, folder, license_url=license_url)
 
 
-def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str | None = None) -> Logged:
+def log_to_mlflow(
+    exp: Source, tracking_uri: str | None = None, experiment: str | None = None, *, compare: bool = True
+) -> Logged:
     """Log each run that has ended, failed ones too, as a run of MLflow (`kie_nb[mlflow]`): params, metrics, tags and files.
+
+    They are nested below a run of the study, which has the definition, the counts, the spread between seeds and the verdicts of
+    `verify`: below the active run of MLflow, where there is one, else below one of the study's own name.
 
     Logging again adds the runs that are not there, and completes those that lacked a file or were of unknown outcome. What was logged
     whole stays as it is: a later rating or tag is not added, unless the run is deleted in MLflow first. MLflow's own settings stay as
@@ -100,15 +112,32 @@ def log_to_mlflow(exp: Source, tracking_uri: str | None = None, experiment: str 
         tracking_uri: Of MLflow's store: `sqlite:///mlflow.db`, or the address of a server; by default what MLflow itself
             would take. Folders of files (`./mlruns`) are given up by MLflow 3, which takes them only with
             MLFLOW_ALLOW_FILE_STORE=true.
-        experiment: Its name there; by default this one's.
+        experiment: Its name there; by default that of the active run, else this one's.
+        compare: Measure spread and verdicts; a second or so a pair that was not measured yet.
 
     Raises:
         InvalidRequest: nothing has ended yet, or the experiment was deleted there.
         KieError: MLflow is not installed, or did not take it; what was logged so far stays.
     """
-    from .tracking import log_cells
+    from .metrics import of_study
+    from .tracking import Study, log_cells
 
-    return log_cells(exp.name, _written(exp.cells()), tracking_uri=tracking_uri, experiment=experiment)
+    cells, status = _written(exp.cells()), exp.status()
+    repeats = repeats_of(get_session(), exp.name, cells)
+    spread = exp.spread() if compare else None
+    verdicts = [
+        f"{in_words(one.place)}: run {one.again.id}: {one.compared(spread.median).sentence}"
+        for one in repeats
+        if spread is not None
+    ]
+    study = Study(
+        name=exp.name,
+        definition=exp.definition.to_toml(),
+        metrics=of_study(status, spread),
+        verdicts=verdicts,
+    )
+    cells += [(one.place, one.again) for one in repeats]
+    return log_cells(study, cells, tracking_uri=tracking_uri, experiment=experiment)
 
 
 def report(

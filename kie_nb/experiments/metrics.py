@@ -69,5 +69,18 @@ def metrics(exp: Source, path: str | os.PathLike[str], *, spread: bool = True) -
     return target
 
 
+def of_study(status: Status, spread: Spread | None) -> dict[str, float]:
+    """What is known of it as a flat table of numbers."""
+    found: dict[str, float | None] = {
+        "cells": status.cells,
+        "done": status.done,
+        "failed": status.failed,
+        "credits": status.spent,
+        "spread_median": spread.median if spread else None,
+        "spread_pairs": spread.pairs if spread else None,
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
 def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None

@@ -1,8 +1,9 @@
-"""An experiment in an MLflow tracking store: each run is logged there once, as a run of MLflow.
+"""An experiment in an MLflow tracking store: each run is logged there once, as a run of MLflow below one of the study.
 
-A run that is settled, with all its files, is marked as whole and left alone from then on. Any other is logged into the same run again.
+The study's run is the active one, where there is one in that store, else one of our own. It holds the definition, the counts, the
+spread between seeds, and the verdicts of `Experiment.verify`. A run of two studies is logged below both. A run that is settled, with all its files, is marked as whole and left alone from then on. Any other is logged into the same run again.
 
-MLflow's client is used as it is, and none of its global state is touched: no active run, no tracking address, no experiment.
+MLflow's client is used as it is, and none of its global state is changed: no active run, no tracking address, no experiment.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from ..video import is_media, make_poster
 from .data import Cells
 
 RUN_TAG, FILES_TAG, WHOLE = "kie_nb.run", "kie_nb.files", "whole"
+STUDY_TAG, NAME_TAG, PARENT_TAG = "kie_nb.study", "kie_nb.experiment", "mlflow.parentRunId"
 ALTERED_TAG = "kie_nb.video_altered"
 MOST_PARAM, MOST_TAG = 6000, 5000  # what MLflow's stores take, in characters; the whole is in request.json
 _NAME_LENGTH = 200
@@ -51,7 +53,17 @@ class Logged:
         return f"{counted} in MLflow's experiment {self.experiment!r} ({self.made} new, {known} there before)"
 
 
-def log_cells(name: str, cells: Cells, *, tracking_uri: str | None, experiment: str | None) -> Logged:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Study:
+    """What is logged of the whole."""
+
+    name: str
+    definition: str  # as TOML
+    metrics: Mapping[str, float]
+    verdicts: Sequence[str]  # of `verify`, a line each
+
+
+def log_cells(study: Study, cells: Cells, *, tracking_uri: str | None, experiment: str | None) -> Logged:
     """Log the runs that have ended; see `Experiment.log_to_mlflow`."""
     try:
         import mlflow
@@ -61,13 +73,24 @@ def log_cells(name: str, cells: Cells, *, tracking_uri: str | None, experiment: 
     chosen = [(place, run) for place, run in cells if run is not None and run.state not in _NOT_ENDED]
     if not chosen:
         raise InvalidRequest("No cell has ended yet: there is nothing to log.", charged="")
-    called, there = experiment or name, dict[str, Any]()
+    name, there = study.name, dict[str, Any]()
     try:
         client = mlflow.MlflowClient(tracking_uri=tracking_uri)
-        store = _experiment(client, called)
-        known = _known(client, store)
+        active = _active(mlflow, client, tracking_uri, experiment)
+        store = active.info.experiment_id if active else _experiment(client, experiment or name)
+        called, all_runs = str(client.get_experiment(store).name), _all_runs(client, store)
+        whole = active or next((run for run in all_runs if run.data.tags.get(STUDY_TAG) == name), None)
+        whole = whole or client.create_run(store, tags={STUDY_TAG: name}, run_name=name[:_NAME_LENGTH])
+        _log_study(client, whole, study, is_ours=active is None)
+        known = {
+            tags[RUN_TAG]: run
+            for run in all_runs
+            if RUN_TAG in (tags := run.data.tags) and tags.get(NAME_TAG, name) == name
+        }
         for place, run in chosen:
             found = there[run.id] = known.get(run.id) or _create(client, store, name, place, run)
+            if found.data.tags.get(PARENT_TAG) != whole.info.run_id:
+                client.set_tag(found.info.run_id, PARENT_TAG, whole.info.run_id)
             if found.data.tags.get(FILES_TAG) != WHOLE:
                 _log(client, found, run, run.ledger.files, place=place, name=name)
     except ImportError as exc:
@@ -90,18 +113,41 @@ def _experiment(client: Any, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _known(client: Any, store: str) -> dict[str, Any]:
-    """MLflow's runs by our ids."""
+def _active(mlflow: Any, client: Any, tracking_uri: str | None, experiment: str | None) -> Any:
+    """The run that is active in this store, if there is one: ours are nested below it."""
+    active = mlflow.active_run()
+    if active is None or tracking_uri not in {None, mlflow.get_tracking_uri()}:
+        return None
+    found = client.get_run(active.info.run_id)
+    name = client.get_experiment(found.info.experiment_id).name
+    return found if experiment in {None, name} else None
+
+
+def _log_study(client: Any, whole: Any, study: Study, *, is_ours: bool) -> None:
+    """What there is of the whole; below the study's name in a run that is not ours."""
+    run_id, inside = whole.info.run_id, "" if is_ours else f"{_key(study.name)}/"
+    client.log_text(run_id, study.definition, f"{inside}definition.toml")
+    if study.verdicts:
+        client.log_text(run_id, "".join(f"{line}\n" for line in study.verdicts), f"{inside}verify.txt")
+    for name, value in study.metrics.items():
+        if whole.data.metrics.get(f"{inside}{name}") != value:
+            client.log_metric(run_id, f"{inside}{name}", value)
+    if is_ours:
+        client.set_terminated(run_id, status="FINISHED")
+
+
+def _all_runs(client: Any, store: str) -> list[Any]:
     pages = [client.search_runs([store], max_results=_PAGE)]
     while pages[-1].token:
         pages.append(client.search_runs([store], max_results=_PAGE, page_token=pages[-1].token))
-    return {run.data.tags[RUN_TAG]: run for page in pages for run in page if RUN_TAG in run.data.tags}
+    return [run for page in pages for run in page]
 
 
 def _create(client: Any, store: str, name: str, place: Mapping[str, Any], run: Run) -> Any:
     called = ", ".join(f"{axis}={value}" for axis, value in place.items()) or name
     start = _millis(run.row.sent_at or run.row.created_at)
-    return client.create_run(store, start_time=start, tags={RUN_TAG: run.id}, run_name=called[:_NAME_LENGTH])
+    tags = {RUN_TAG: run.id, NAME_TAG: name}
+    return client.create_run(store, start_time=start, tags=tags, run_name=called[:_NAME_LENGTH])
 
 
 def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, Any], name: str) -> None:
@@ -178,7 +224,7 @@ def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
     error = redacted(run.row.error or {}, places)
     found = {
         RUN_TAG: run.id,
-        "kie_nb.experiment": name,
+        NAME_TAG: name,
         "kie_nb.service": run.service,
         "kie_nb.simulated": str(run.service == "simulator").lower(),
         "kie_nb.state": str(run.state),

@@ -16,7 +16,7 @@ from PIL import Image
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.catalogue import ImageIdentity
-from kie_nb.experiments.crate_entities import picture_of
+from kie_nb.experiments.crate_entities import known, picture_of, sources_of
 from kie_nb.simulator import Fault
 
 pytestmark = pytest.mark.slow
@@ -107,6 +107,33 @@ def test_a_finished_run_has_its_video_and_a_failed_one_its_error(crate, exp):
         assert video["encodingFormat"] == "video/mp4"
         assert video["duration"] == f"PT{run.row.files[0].seconds:g}S"
         assert video.get("keywords") == (", ".join(run.tags) or None)
+
+
+def test_notebook_commit_and_repetitions_are_there(exp, monkeypatch):
+    """The notebook and its commit as entities, by name; the video that `verify` bought as a run like any other."""
+    monkeypatch.setenv("KIE_NB_NOTEBOOK", "study.ipynb")
+    first = next(run for run in exp.runs if run.video)
+    (again,) = exp.verify(first).runs
+    found = {action.id: action for action in actions(crate_of(exp.export_crate("crate")))}
+    assert len(found) == 7
+    video = found[f"#run-{again.id}"]["result"]
+    assert (
+        hashlib.sha256((settings.start_folder() / "crate" / video.id).read_bytes()).hexdigest()
+        == again.row.video_sha256
+    )
+    notebook = found[f"#run-{again.id}"]["subjectOf"]
+    assert (notebook.type, notebook["name"]) == ("SoftwareSourceCode", "study.ipynb")
+
+
+def test_a_commit_is_an_entity():
+    """With what was not committed said."""
+    origin = {"notebook": "study.ipynb", "git_commit": "a" * 40, "git_dirty": True}
+    notebook, commit = sources_of(SimpleNamespace(origin=origin))
+    assert notebook["isPartOf"] == [{"@id": commit["@id"]}]
+    assert notebook["version"] == commit["identifier"] == "a" * 40
+    assert commit["name"] == f"Git commit {'a' * 12} with changes that were not committed"
+    (alone,) = sources_of(SimpleNamespace(origin=origin | {"git_commit": None, "git_dirty": None}))
+    assert "isPartOf" not in known(alone)
 
 
 def test_what_the_simulator_drew_says_so(crate):

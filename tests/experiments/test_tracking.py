@@ -56,7 +56,12 @@ def exp(smile, simulator):
 
 def runs_of(client, logged):
     found = client.search_runs([logged.experiment_id])
-    return {run.data.tags["kie_nb.run"]: run for run in found}
+    return {run.data.tags["kie_nb.run"]: run for run in found if "kie_nb.run" in run.data.tags}
+
+
+def study_in(client, logged):
+    (found,) = [run for run in client.search_runs([logged.experiment_id]) if "kie_nb.study" in run.data.tags]
+    return found
 
 
 def test_mlflow_reads_back_what_was_asked_and_what_came(exp, client, store):
@@ -83,6 +88,67 @@ def test_mlflow_reads_back_what_was_asked_and_what_came(exp, client, store):
     assert best.data.metrics["duration_s"] == exp.runs[0].duration_s
     assert best.data.tags["kie_nb.tags"] == "keeper; calm"
     assert best.data.tags["mlflow.note.content"] == "the best so far"
+
+
+def test_the_study_is_one_run_with_all_others_below_it(exp, client, store, tmp_path):
+    """It has the definition, the counts, the spread, and the verdicts of `verify`, whose videos are logged too."""
+    exp.verify(exp.runs[0])
+    logged = exp.log_to_mlflow(store)
+    exp.log_to_mlflow(store)
+    whole, below = study_in(client, logged), runs_of(client, logged)
+    assert len(below) == len(logged.runs) == 4
+    assert {run.data.tags["mlflow.parentRunId"] for run in below.values()} == {whole.info.run_id}
+    assert whole.info.status == "FINISHED"
+    assert {name: whole.data.metrics[name] for name in ("cells", "done", "failed")} == {
+        "cells": 3,
+        "done": 2,
+        "failed": 1,
+    }
+    assert whole.data.metrics["spread_pairs"] == 0
+    folder = Path(client.download_artifacts(whole.info.run_id, "", str(tmp_path)))
+    assert (folder / "definition.toml").read_text() == exp.definition.to_toml()
+    (verdict,) = (folder / "verify.txt").read_text().splitlines()
+    again = next(run for run in kie.runs(experiment="smile") if run.request.replicate)
+    assert (
+        verdict == f"seed=0, prompt=The cat smiles, repeat=2: run {again.id}: The same file, byte for byte."
+    )
+    assert below[again.id].data.params["repeat"] == "2"
+
+
+def test_it_is_nested_below_an_active_run(exp, client, store):
+    """Of the same store and experiment; the definition stands in that run, which stays active."""
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    try:
+        mlflow.set_tracking_uri(store)
+        mlflow.set_experiment("paper")
+        with mlflow.start_run() as active:
+            logged = exp.log_to_mlflow()
+            assert exp.log_to_mlflow(store).made == 0
+            assert mlflow.active_run().info.run_id == active.info.run_id
+            assert exp.log_to_mlflow(experiment="apart").experiment == "apart"
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert logged.experiment == "paper"
+    found = runs_of(client, logged)
+    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {active.info.run_id}
+    whole = client.get_run(active.info.run_id)
+    assert whole.data.metrics["smile/cells"] == 3
+    assert [one.path for one in client.list_artifacts(active.info.run_id, "smile")] == [
+        "smile/definition.toml"
+    ]
+
+
+def test_a_run_of_two_studies_has_one_set_of_tags_below_each(exp, cat, client, store):
+    """Neither overwrites the other's, in one experiment of MLflow."""
+    other = kie.Experiment("other", image=cat, seed=[0], prompt="The cat smiles").run().wait(SHORT_S)
+    assert other.runs == exp.runs[:1]
+    first, second = (one.log_to_mlflow(store, experiment="both") for one in (exp, other))
+    shared = exp.runs[0].id
+    assert first.runs[shared] != second.runs[shared]
+    names = [client.get_run(one.runs[shared]).data.tags["kie_nb.experiment"] for one in (first, second)]
+    assert names == ["smile", "other"]
 
 
 def test_a_failed_cell_is_a_failed_run_with_its_reason(exp, client, store):
@@ -141,7 +207,7 @@ def test_logging_twice_adds_what_is_new(exp, client, store):
     assert (len(logged.runs), logged.made) == (3, 0)
     assert "0 new, 3 there before" in repr(logged)
     found = runs_of(client, logged)
-    assert len(client.search_runs([logged.experiment_id])) == 3
+    assert len(client.search_runs([logged.experiment_id])) == 3 + 1  # and the study, once
     assert "rating" not in found[second.id].data.metrics
     assert found[first.id].data.metrics["rating"] == 4.0
     assert len(client.get_metric_history(found[first.id].info.run_id, "credits")) == 1
