@@ -130,7 +130,7 @@ class Card {
       `${place ? " · " : ""}${name ? `${name} ` : ""}`, name ? make("span", { class: "kie-fact kie-mono", text: value }) : value,
     ]));
     this.element.classList.toggle("kie-card-priced", data.is_priced);
-    this.element.classList.toggle("kie-card-made", Boolean(data.place)); // or it will be
+    this.element.classList.toggle("kie-card-made", data.place === "video" || Boolean(data.place && data.clock)); // or it will be
     this.stars.element.hidden = !data.acts.includes("rate");
     this.stars.show(data.stars);
     this.place.update(data);
@@ -171,6 +171,10 @@ class Card {
     if (name === "stop") {
       const stop = button(text, () => { stop.disabled = true; this.send({ kind: "stop" }); }, { kind: "quiet", title });
       return stop;
+    }
+    if (name === "resume") {
+      const resume = button(text, () => { resume.disabled = true; setTimeout(() => { resume.disabled = false; }, 2000); this.send({ kind: "resume" }); }, { title });
+      return resume;
     }
     if (name === "another") {
       // A press names the number that was shown, and the kernel takes each once; a new number makes a new button.

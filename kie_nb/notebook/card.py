@@ -106,6 +106,7 @@ class Card:
             "cell": self._send_cell,
             "file": self._send_file,
             "another": self._another,
+            "resume": self._resume,
             "adopt": lambda live, asked: ways_out.adopt(self, live.run, str(asked.get("task"))),
             "resend": lambda live, _asked: ways_out.resend(self, live.run),
             "write_off": lambda live, _asked: ways_out.write_off(self, live.run),
@@ -320,6 +321,11 @@ class Card:
         finally:
             dispatcher = get_session().dispatcher
             dispatcher.call_soon(lambda: dispatcher.loop.call_later(PAUSE_S, self._offer_again, live))
+
+    def _resume(self, live: LiveRun, _asked: dict[str, Any]) -> None:
+        get_session().supervisor.ensure_driven(live.run)
+        live.resume()
+        ticker().add(self)
 
     def _is_news(self, live: LiveRun, number: object) -> bool:
         """Whether a press names the number that stands on its button, for the first time.

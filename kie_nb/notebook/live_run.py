@@ -129,6 +129,8 @@ class LiveRun:
 
     def _acts(self) -> list[str]:
         run = self.run
+        if not run.is_final and self.is_over and run.error is not None:
+            return ["resume"]
         if not run.is_final and not self.is_over:
             return [] if run.is_stopped else ["stop"]
         if self.is_video and self.assets is not None:
@@ -148,7 +150,8 @@ class LiveRun:
         if run.service != "simulator":
             price = page.money(estimate.credits) if estimate else Words.NO_PRICE
             words = Words.WITH_PRICE.format(words=words, price=price)
-        return {"stop": stop, "another": (words, Words.ANOTHER_TIP)}
+        resume = (Words.RESUME, Words.RESUME_TIP)
+        return {"stop": stop, "another": (words, Words.ANOTHER_TIP), "resume": resume}
 
     def _settle(self) -> dict[str, Any]:
         found = ways_out.known(self.run)

@@ -11,7 +11,7 @@ from ..catalogue import USD_PER_CREDIT
 from ..experiments.data import frame
 from ..experiments.lines import of_runs
 from ..handles import Run
-from ..ledger.states import RELEASED, UNSETTLED, State, shown_state
+from ..ledger.states import OPEN, RELEASED, UNSETTLED, State, shown_state
 from ..markup import Html, html, joined
 from ..paths import shown_path
 from ..requests.provenance import made_of
@@ -103,7 +103,8 @@ def _row(run: Run, *, make: bool) -> tuple[str | Link | Html, ...]:
 
 
 def _state(run: Run) -> tuple[str, design.Tone]:
-    return shown_state(run.state, is_undriven=run.ledger.leases.is_dead(run.row))
+    is_undriven = run.ledger.leases.is_dead(run.row) or (run.state in OPEN and run.error is not None)
+    return shown_state(run.state, is_undriven=is_undriven)
 
 
 def cost(run: Run) -> str:

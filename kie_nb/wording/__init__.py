@@ -75,7 +75,6 @@ class Panel(Card):
     ELSEWHERE = "in another notebook"
     TAKE_BACK = "Discard"
     TAKE_BACK_TIP = "Nothing was sent, and nothing will be."
-    RESUME_TIP = "Continue it here; nothing is charged again."
     SETTLE = "Settle…"
     SETTLE_TIP = "What is known of it, and what can be done."
     SHOW_TIP = "Show it large"

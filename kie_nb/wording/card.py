@@ -12,6 +12,7 @@ class Card(Common):
     STOP_WATCHING_TIP = "The task goes on and is charged; its video is still saved."
     STOP_SIMULATED = "Stop watching"
     STOP_SIMULATED_TIP = "The simulated task goes on, for free; its video is still saved."
+    RESUME_TIP = "Continue it here; nothing is charged again."
     CANCEL = "Cancel (nothing sent)"
     CANCEL_TIP = "The request has not been sent: it is taken back, and nothing is charged."
     STOPPED = "You stopped watching. The task goes on and is charged; its video appears here when it is done."

@@ -11,6 +11,7 @@ import kie_nb as kie
 from kie_nb.handles import get_session
 from kie_nb.notebook.card import Card
 from kie_nb.notebook.card_data import card_data_of
+from kie_nb.notebook.panel.queue import row_of
 from kie_nb.notebook.video import sent_picture
 from kie_nb.simulator import Fault
 
@@ -44,6 +45,26 @@ def test_a_press_buys_once_for_the_number_that_it_names(simulate):
 
     press(card, kind="another", number=number + 1)
     until(lambda: len(kie.runs()) == 3)
+
+
+def test_what_was_given_up_is_paused_on_every_screen_until_it_is_resumed(simulate):
+    """A key that is refused while the task is under way: then its card, the panel's row and the table say the same."""
+    simulator = simulate(faults=[Fault(call="record", kind="401")])
+    run = kie.generate("Waves.", model=TEXT)
+    card = Card(run)
+    card._runs[0].begin()
+    until(lambda: card.widget.runs[0]["acts"] == ["resume"])
+
+    assert (card.widget.runs[0]["word"], card.widget.runs[0]["clock"]) == ("Paused", None)
+    row = row_of(run.row, run)
+    assert (row["word"], row["buttons"]) == ("Paused", ["resume"])
+    assert "paused" in repr(kie.runs())
+
+    simulator.set_faults([])
+    press(card, kind="resume")
+    until(lambda: run.state == "fetched")
+    until(lambda: card.widget.runs[0]["word"] in {"Preparing video", "Done"})
+    assert len(simulator.tasks) == 1
 
 
 def test_an_answer_that_is_given_twice_counts_once(simulate):

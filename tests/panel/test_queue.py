@@ -70,7 +70,7 @@ def test_a_run_that_nobody_drives_is_paused_until_it_is_taken_up(page, simulator
     session = get_session()
     monkeypatch.setattr(type(session.here.leases), "is_dead", lambda _leases, row: row.state != "fetched")
     left = replace(run.row, state="generating", **owners.dead())
-    row = row_of(left)
+    row = row_of(left, run)
 
     assert (row["word"], row["tone"]) == ("Paused", "warn")
     assert (row["why"], row["buttons"]) == ("its notebook was closed", ["resume"])

@@ -12,12 +12,12 @@ from ...wording import Panel
 from ..card_data import sentence, typical_s
 
 
-def whose_is(row: RunRow) -> str:
-    """Who drives the run: "ours", "another kernel's", "nobody" if its owner process is dead; "" if none is needed."""
+def whose_is(row: RunRow, run: Run) -> str:
+    """Who drives the *run* of *row*: "ours", "another kernel's", "nobody" if its owner is dead or gave it up; "" if none is needed."""
     if row.state in UNSETTLED:
         return ""
     if row.owner == owner.me():
-        return "ours"
+        return "nobody" if run.error is not None else "ours"
     return "nobody" if get_session().here.leases.is_dead(row) else "another kernel's"
 
 
@@ -27,13 +27,15 @@ def state_of(row: RunRow, whose: str) -> dict[str, str]:
     return {"word": sentence(word), "tone": tone}
 
 
-def is_left(row: RunRow) -> bool:
+def is_left(run: Run) -> bool:
     """Whether it is open and nobody drives it."""
-    return is_paused(row.state, is_undriven=whose_is(row) == "nobody")
+    return is_paused(run.state, is_undriven=whose_is(run.row, run) == "nobody")
 
 
 def why_paused(row: RunRow) -> str:
-    """Why nobody drives it."""
+    """Why nobody drives it, unless its error says so."""
+    if row.owner == owner.me():
+        return ""
     return Panel.NEVER_SENT if row.state == State.INTENT else Panel.NOTEBOOK_CLOSED
 
 

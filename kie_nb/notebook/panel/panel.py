@@ -300,7 +300,7 @@ class Panel:
 
     def _look_at(self, run: Run) -> None:
         """Show it; one that is paused stays so."""
-        is_followed = run.state in OPEN and not is_left(run.row)
+        is_followed = run.state in OPEN and not is_left(run)
         (self._show if is_followed else self.run_view.show)(run)
 
     def _show(self, run: Run) -> None:

@@ -138,11 +138,11 @@ class Queue:
         has_more = more > 0 and self._size < MOST
         rest = Words.MORE_LISTED if not has_more else Words.MORE_OPEN
         self._view.queue = {
-            "rows": [row_of(row, is_stopped=self.shown[row.id].is_stopped) for row in rows],
+            "rows": [row_of(row, self.shown[row.id]) for row in rows],
             "note": rest.format(count=more) if more > 0 else "",
             "hasMore": has_more,
         }
-        self._driven = {row.id for row in rows if whose_is(row) not in {"", "nobody"}}
+        self._driven = {row.id for row in rows if whose_is(row, self.shown[row.id]) not in {"", "nobody"}}
         for run in over:
             self._usual.pop(run.id, None)
             self._ended(run)
@@ -209,9 +209,9 @@ class Queue:
                 self._callbacks.trouble(run.error, add=True)
 
 
-def row_of(row: RunRow, *, is_stopped: bool = False) -> dict[str, Any]:
-    """What the page shows of an open run: its state, its prompt, why nothing happens, and the names of its buttons."""
-    whose = whose_is(row)
+def row_of(row: RunRow, run: Run) -> dict[str, Any]:
+    """What the page shows of an open *run*, whose row was read just now: its state, its prompt, why nothing happens, and the names of its buttons."""
+    whose, is_stopped = whose_is(row, run), run.is_stopped
     is_left = whose == "nobody" and row.state == State.INTENT
     why = {
         "": "",

@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import KieError
 from ...handles import Run, get_session
 from ...home import is_plain_file
-from ...ledger.states import OPEN, UNSETTLED, State
+from ...ledger.states import OPEN, RELEASED, UNSETTLED, State
 from ...text import visible_in
 from ...video import read_media
 from ...wording import Panel as Words
@@ -124,14 +124,14 @@ class RunView:
             ]  # fmt: skip
 
     def _state(self, run: Run) -> dict[str, str]:
-        state = state_of(run.row, whose_is(run.row))
+        state = state_of(run.row, whose_is(run.row, run))
         if run.state is State.FETCHED and run.is_here and run.id not in self._playable:
             return {"word": sentence(Words.PREPARING_VIDEO), "tone": "run"}
         return state
 
     def _shown(self, run: Run) -> dict[str, Any]:
         """The facts of *run*, and what can be done with it."""
-        is_paused = is_left(run.row)
+        is_paused = is_left(run)
         inputs, image, estimate = run.request.inputs, run.request.image, run.estimate
         length = f"{inputs['duration']} s" if "duration" in inputs else ""
         note = self._notes.get(run.id, "")
@@ -155,6 +155,7 @@ class RunView:
             "isFree": run.service == "simulator",
             "canResume": is_paused and run.state is not State.INTENT,
             "isThere": run.id in self._playable,
+            "hasPlace": run.state not in RELEASED | UNSETTLED,  # else no video is expected
             "mime": self._playable.get(run.id, ""),
             "badge": Words.ALREADY_YOURS if note and run.state is State.FETCHED else "",
             "prompt": page.short(run.prompt, 240),

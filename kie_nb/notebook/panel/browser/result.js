@@ -29,6 +29,7 @@ function result(panel) {
     const now = model.get("result"), video = now.isThere && videos.get(now.id);
     const wanted = `${now.id}:${video ? "video" : stills.get(now.id) ? "still" : ""}`;
     media.style.setProperty("--kie-ratio", now.ratio || 16 / 9);
+    media.parentElement.hidden = Boolean(now.id) && !now.hasPlace;
     media.classList.toggle("kie-panel-empty", !now.id);
     if (wanted !== shown) {
       shown = wanted;
