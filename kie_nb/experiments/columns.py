@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ..addresses import shareable_value
 from ..catalogue import Request, describe, find
 from ..engine.record import Record
+from ..ledger import Told
 from ..ledger.states import WORDS, State
 from ..paths import places_of, redacted
 from ..requests import provenance
@@ -33,6 +34,7 @@ class Line:
         asked: What a cell without a run is to ask for; None where that is not known.
         run: The run that stands for the cell, if one does.
         attempts: How often the request was sent.
+        likeness: What was measured of its video.
     """
 
     experiment: str | None
@@ -41,6 +43,7 @@ class Line:
     asked: Request | None
     run: Record | None
     attempts: int
+    likeness: Told | None = None
 
     @cached_property
     def request(self) -> Request | None:
@@ -88,6 +91,10 @@ def _estimate(line: Line) -> float | None:
 
 def _of_run(read: Callable[[Record], Any]) -> Callable[[Line], Any]:
     return lambda line: None if line.run is None else read(line.run)
+
+
+def _likeness(name: str) -> Callable[[Line], Any]:
+    return lambda line: getattr(line.likeness, name, None)
 
 
 def _input(name: str) -> Callable[[Line], Any]:
@@ -151,6 +158,9 @@ _AFTER: Columns = {
     "video_path": ("text", _of_run(in_folder)),
     "on_disk": ("bool", lambda line: line.run is not None and line.run.is_here),
     "video_sha256": ("text", _of_run(lambda run: run.row.video_sha256)),
+    "seed_distance": ("real", _likeness("seed_distance")),
+    "repeat_distance": ("real", _likeness("repeat_distance")),
+    "repeat_verdict": ("text", _likeness("repeat_verdict")),
     "service": ("text", _of_run(lambda run: run.service)),
     "task_id": ("text", _of_run(lambda run: run.task_id)),
     "git_commit": ("text", _origin("git_commit")),

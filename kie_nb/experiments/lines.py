@@ -9,7 +9,7 @@ from typing import Any
 from ..catalogue import ImageIdentity, Request, build_request, describe, find
 from ..engine.record import Record
 from ..errors import InvalidRequest
-from ..ledger import Experiments, Ledger, RunRow
+from ..ledger import Experiments, Ledger, Likenesses, RunRow, Told
 from .cell_requests import HOW, Cells
 from .columns import Line
 from .definition import Definition
@@ -22,6 +22,7 @@ def of_cells(ledger: Ledger, store: Experiments, asked: Definition, cells: Cells
     """A line a cell of the grid at hand."""
     fixed, keys = asked.to_json()["fixed"], list(cells)
     rows, attempts = store.runs(keys), store.attempts(keys)
+    likeness = _likeness(ledger, rows.values())
     return [
         Line(
             experiment=asked.name,
@@ -30,6 +31,7 @@ def of_cells(ledger: Ledger, store: Experiments, asked: Definition, cells: Cells
             asked=cell.prepared.request,
             run=_record(rows.get(key), ledger),
             attempts=attempts.get(key, 0),
+            likeness=likeness.get(key),
         )
         for key, cell in cells.items()
     ]
@@ -39,6 +41,7 @@ def of_study(ledger: Ledger, store: Experiments, name: str, definition: Mapping[
     """A line a cell that the ledger has of the experiment *name*, those of earlier grids too."""
     places = store.places(name)
     rows, attempts = store.runs(list(places)), store.attempts(list(places))
+    likeness = _likeness(ledger, rows.values())
     return [
         Line(
             experiment=name,
@@ -46,6 +49,7 @@ def of_study(ledger: Ledger, store: Experiments, name: str, definition: Mapping[
             **_planned(definition, place, run := _record(rows.get(key), ledger)),
             run=run,
             attempts=attempts.get(key, 0),
+            likeness=likeness.get(key),
         )
         for key, place in places.items()
     ]
@@ -60,6 +64,7 @@ def of_runs(runs: Iterable[Record], experiment: str | None = None) -> list[Line]
     for ledger, some in by_ledger.items():
         store, keys = Experiments(ledger.database, ""), [run.row.fingerprint for run in some]
         studies, attempts = store.of_requests(keys), store.attempts(keys)
+        likeness = _likeness(ledger, [run.row for run in some])
         for run in some:
             theirs = studies.get(run.row.fingerprint, {})
             names = [name for name in (experiment, run.row.experiment, *theirs) if name in theirs]
@@ -70,8 +75,16 @@ def of_runs(runs: Iterable[Record], experiment: str | None = None) -> list[Line]
                 **(_planned(cell.definition, cell.place, run) if cell else {"fixed": {}, "asked": None}),
                 run=run,
                 attempts=attempts.get(run.row.fingerprint, 0),
+                likeness=likeness.get(run.row.fingerprint),
             )
     return list(lines.values())
+
+
+def _likeness(ledger: Ledger, rows: Iterable[RunRow]) -> dict[str, Told]:
+    """What was measured of the videos of *rows*, by fingerprint."""
+    videos = {row.fingerprint: row.video_sha256 for row in rows if row.video_sha256 is not None}
+    found = Likenesses(ledger.database).of(videos.values())
+    return {key: found[video] for key, video in videos.items()}
 
 
 def _record(row: RunRow | None, ledger: Ledger) -> Record | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ from dataclasses import dataclass, replace
 from .. import tables
 from ..catalogue import USD_PER_CREDIT
 from ..engine.record import Record
-from ..errors import InvalidRequest, WaitInterrupted
+from ..errors import InvalidRequest, LedgerError, WaitInterrupted
 from ..handles import Run, Session
 from ..handles.begin import again
-from ..ledger import RunRow
+from ..ledger import Likenesses, RunRow
 from ..ledger.states import State
 from ..markup import Html, joined
 from ..operations.integrity import video_as_fetched
@@ -66,7 +67,9 @@ def spread_of(session: Session, cells: Cells) -> Spread:
     """The distances between different seeds of the same cell otherwise, over `MOST_PAIRS` at the most; workers measure them."""
     pairs = _pairs_of(cells)
     chosen = _chosen(pairs)
-    median = median_distance(found for _, found in results(_measured(session, chosen)))
+    found = results(_measured(session, chosen))
+    _record(chosen, found)
+    median = median_distance(distance for _, distance in found)
     return Spread(median=median, pairs=len(chosen), of=len(pairs), differ=seeds_differ(median))
 
 
@@ -92,6 +95,10 @@ def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
 def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:
     """The distance of each pair, from a worker or from before."""
     jobs: list[Future[_Measured]] = []
+    with contextlib.suppress(LedgerError):  # it is measured anew
+        for ledger in {one.ledger for one, _ in pairs}:
+            videos = [run.row.video_sha256 for pair in pairs for run in pair if run.ledger == ledger]
+            _known.update(Likenesses(ledger.database).distances([video for video in videos if video]))
     for one, other in pairs:
         key = (str(one.row.video_sha256), str(other.row.video_sha256))
         if key in _known:
@@ -113,6 +120,18 @@ def _distance(first: str, second: str) -> _Measured:
 def _keep(done: Future[_Measured]) -> None:
     if not done.cancelled() and done.exception() is None:
         _known.update([done.result()])
+
+
+def _record(pairs: Sequence[Pair], found: Sequence[_Measured]) -> None:
+    """Keep the distances of different seeds in the ledger, for frames and exports."""
+    for ledger in {one.ledger for one, _ in pairs}:
+        theirs = {
+            hashes: (distance, None)
+            for (one, _), (hashes, distance) in zip(pairs, found, strict=True)
+            if one.ledger == ledger
+        }
+        with contextlib.suppress(LedgerError):  # a folder that cannot be written
+            Likenesses(ledger.database).keep("seeds", theirs)
 
 
 def _pairs_for(cells: Cells, run: Run) -> tuple[list[Pair], tuple[str, ...]]:
@@ -216,11 +235,19 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
     try:
         for other in runs:
             other.wait()
-        spread = median_distance(found for _, found in results(jobs, goes_on="what was bought is there."))
+        measured = results(jobs, goes_on="what was bought is there.")
+        _record(pairs, measured)
+        spread = median_distance(distance for _, distance in measured)
         found = tuple(compare(run, other, spread=spread, remarks=remarks) for other in runs)
     except WaitInterrupted as exc:
         for job in jobs:
             job.cancel()
         hint = "verify again: it finds what was bought, and buys nothing twice"
         raise WaitInterrupted(str(exc.args[0]), hint=hint, charged=exc.charged) from None
+    told: dict[tuple[str, str], tuple[float, str | None]] = {
+        (one.likeness.first.sha256, one.likeness.second.sha256): (one.likeness.distance, str(one.verdict))
+        for one in found
+    }
+    with contextlib.suppress(LedgerError):  # a folder that cannot be written
+        Likenesses(run.ledger.database).keep("repeat", told)
     return Verified(runs=tuple(runs), comparisons=found)

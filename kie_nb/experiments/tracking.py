@@ -20,7 +20,7 @@ from .. import tables
 from ..addresses import shareable_value
 from ..errors import InvalidRequest, KieError
 from ..handles import Run
-from ..ledger import Files
+from ..ledger import Files, Likenesses, Told
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
@@ -208,7 +208,7 @@ def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
 
 
 def _metrics(run: Run) -> dict[str, float]:
-    first = next(iter(run.row.files), None)
+    first, told = next(iter(run.row.files), None), _likeness(run)
     found = {
         "credits": run.credits,
         "estimate_credits": run.estimate.credits if run.estimate else None,
@@ -216,8 +216,15 @@ def _metrics(run: Run) -> dict[str, float]:
         "video_seconds": first.seconds if first else None,
         "video_bytes": first.bytes if first else None,
         "rating": run.rating,
+        "score": run.score,
+        "seed_distance": told.seed_distance,
+        "repeat_distance": told.repeat_distance,
     }
     return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _likeness(run: Run) -> Told:
+    return next(iter(Likenesses(run.ledger.database).of([run.row.video_sha256]).values()), Told())
 
 
 def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
@@ -231,6 +238,7 @@ def _tags(run: Run, name: str, places: Places) -> dict[str, str]:
         "kie_nb.task": run.task_id or "",
         "kie_nb.tags": "; ".join(run.tags),
         "kie_nb.remarks": " ".join(run.remarks),
+        "kie_nb.repeat_verdict": _likeness(run).repeat_verdict or "",
         "kie_nb.video_sha256": run.row.video_sha256 or "",
         "kie_nb.error": "" if run.state is State.FETCHED else str(error.get("message") or WORDS[run.state]),
         "mlflow.source.name": run.origin["notebook"] or "kie_nb",

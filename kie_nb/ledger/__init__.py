@@ -5,6 +5,7 @@ from .database import Database
 from .experiments import Experiments, Standing
 from .files import Files, input_name, is_picture
 from .grants import Grant, GrantStore, SendDecision
+from .likenesses import Likenesses, Told
 from .reading import UnreadableRun
 from .rows import FILM, KeptFile, NewRun, RunRow, files_made, with_kept
 from .runs import Ledger
@@ -18,10 +19,12 @@ __all__ = [
     "GrantStore",
     "KeptFile",
     "Ledger",
+    "Likenesses",
     "NewRun",
     "RunRow",
     "SendDecision",
     "Standing",
+    "Told",
     "UnreadableRun",
     "files_made",
     "input_name",

@@ -294,6 +294,18 @@ class CellRow(TypedDict):
     position: Whole
 
 
+class LikenessRow(TypedDict):
+    """How far two files are from each other, by their hashes, and why it was measured."""
+
+    video: Sha256
+    other: Sha256
+    kind: Word
+    measure: Word
+    distance: Annotated[float, Strict(), Field(ge=0, le=2)]
+    verdict: Word | None
+    measured_at: Stamp
+
+
 def files_made(row: RunRow) -> int:
     """How many files the task of *row* made, 0 where unknown: a service that names fewer later made no fewer."""
     return max(len(row.urls or ()), row.files_made or 0, *(kept.number + 1 for kept in row.files), 0)

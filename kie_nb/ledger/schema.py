@@ -9,7 +9,16 @@ from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
 
-from .rows import BudgetRow, CellRow, EventRow, ExperimentRow, PictureUrlRow, RunRow, UploadColumns
+from .rows import (
+    BudgetRow,
+    CellRow,
+    EventRow,
+    ExperimentRow,
+    LikenessRow,
+    PictureUrlRow,
+    RunRow,
+    UploadColumns,
+)
 
 metadata = sa.MetaData()
 
@@ -56,6 +65,9 @@ picture_url = _table("picture_url", PictureUrlRow, key=("url",))
 budget = _table("budget", BudgetRow, key=("scope",))
 experiment = _table("experiment", ExperimentRow, key=("name", "service"))
 cell = _table("cell", CellRow, key=("experiment", "service", "fingerprint"))
+likeness = _table(
+    "likeness", LikenessRow, sa.Index("likeness_other", "other"), key=("video", "other", "kind")
+)
 
 # The order in which runs came into this ledger: clocks may be set back. 0 for one without a history.
 _FIRST = sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run)

@@ -152,6 +152,24 @@ def test_what_the_ledger_knows_of_cells_to_come(asked, monkeypatch):
     assert list(frame["state"]) == ["done", "done", "to come", "to come"]
 
 
+def test_what_was_measured_of_videos_is_in_the_frame_and_in_files(asked, tmp_path):
+    """Measured once: another process shows it, too. What was not measured is not known, which is not 0."""
+    exp = asked(2).run().wait(SHORT_S)
+    assert exp.to_frame()["seed_distance"].isna().all()
+    spread = exp.spread()
+    exp.verify(exp.at(who="cat", seed=0))
+    frame = exp.to_frame().set_index(["who", "seed"])
+
+    assert frame["seed_distance"].notna().all()
+    assert spread.median == pytest.approx(frame["seed_distance"].median())
+    assert frame["repeat_verdict"].dropna().to_dict() == {("cat", 0): "same bytes"}
+    assert frame["repeat_distance"].dropna().tolist() == [0]
+    lines = exp.export_data("a.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["seed_distance"] for line in lines] == frame["seed_distance"].tolist()
+    assert kie.experiments("pets").to_frame()["seed_distance"].tolist() == frame["seed_distance"].tolist()
+    assert kie.runs().to_frame()["seed_distance"].notna().all()
+
+
 def test_a_run_is_found_by_its_place(asked):
     """By axes, or by number; what is not one run is said."""
     exp = asked(2)

@@ -317,3 +317,20 @@ def test_a_file_that_came_half_is_logged_again(exp, client, store):
 
     exp.log_to_mlflow(store)
     assert kept.read_bytes() == run.video.read_bytes()
+
+
+def test_a_run_that_two_share_is_there_for_both(exp, smile, store, client):
+    """Under one name in MLflow, too: the tags of one do not take the place of the other's, and likeness is logged."""
+    other = kie.Experiment(
+        "cats", image=exp.definition.grid.fixed["image"], prompt="The cat smiles", seed=[0, 1]
+    )
+    other.run().wait(SHORT_S).spread()
+    for _ in range(2):
+        logged = [one.log_to_mlflow(store, experiment="both") for one in (exp, other)]
+
+    assert [len(one.runs) for one in logged] == [3, 2]
+    assert [one.made for one in logged] == [0, 0]
+    found = client.search_runs([logged[0].experiment_id])
+    shared = [run.data for run in found if run.data.tags.get("kie_nb.run") == exp.runs[0].id]
+    assert sorted(data.tags["kie_nb.experiment"] for data in shared) == ["cats", "smile"]
+    assert all(data.metrics["seed_distance"] > 0 for data in shared)
