@@ -85,8 +85,9 @@ class Database(ABC):
 
     def close(self) -> None:
         """Close it."""
-        if self._held is not None:
-            self._held.close()
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
         self._engine.dispose()
 
     @abstractmethod
