@@ -8,8 +8,9 @@ from .describe import Field, describe, nearest, nearest_of
 from .entries import SEED_MAX
 from .media import ROLES, ImageIdentity, Kind, MediaIdentity, Role, Slot, media_of, noun_of
 from .models import estimate, find, having, known_models, resolve, rows
-from .prices import USD_PER_CREDIT, Estimate, is_far, price_remarks
+from .prices import USD_PER_CREDIT, Estimate, credits_for, is_far, price_remarks
 from .request import Request, read_image, read_request
+from .rows import Row
 from .words import NO_SEED, field_of, has_no, is_described, media_in
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "MediaIdentity",
     "Request",
     "Role",
+    "Row",
     "Slot",
     "build_request",
+    "credits_for",
     "describe",
     "estimate",
     "field_of",

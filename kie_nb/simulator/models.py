@@ -1,7 +1,7 @@
 """Which requests the simulator accepts for each model, what they cost, and the texts of refusals.
 
-No I/O. Two models are checked field by field (Wan 2.5); the others that the service lists are let through
-when they carry a prompt or a picture, so that a client written for them can be tried.
+No I/O. Wan 2.5 is checked here, every other model of the catalogue by its row (`checks`). What the catalogue does not describe is
+let through when it carries a prompt or a picture, so that a client written for it can be tried.
 """
 
 import hashlib
@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..addresses import literal, why_not_public
-from ..catalogue import find
+from ..catalogue import Role, Row, credits_for, field_of, find, rows
+from . import checks
 from .faults import UNKNOWN_MODEL, Refusal
 from .store import Shot
 
@@ -34,32 +35,7 @@ _ROLES = (
     *(("image", "image"), ("frame", "image"), ("input_url", "image")),
 )
 
-_OTHERS = {
-    "wan": "2-2-a14b-image-to-video-turbo 2-2-a14b-text-to-video-turbo 2-2-a14b-speech-to-video-turbo "
-    "2-2-animate-move 2-2-animate-replace 2-6-text-to-video 2-6-image-to-video 2-6-video-to-video "
-    "2-6-flash-image-to-video 2-6-flash-video-to-video 2-7-text-to-video 2-7-image-to-video 2-7-r2v "
-    "2-7-videoedit 3-0-video 3-0-video-prime",
-    "bytedance": "seedance-1.5-pro seedance-2 seedance-2-fast seedance-2-mini seedance-2-5 v1-lite-text-to-video "
-    "v1-lite-image-to-video v1-pro-text-to-video v1-pro-image-to-video v1-pro-fast-image-to-video",
-    "kling-2.6": "text-to-video image-to-video motion-control",
-    "kling-3.0": "video motion-control",
-    "kling-3.0-omni": "text-to-video image-to-video reference-to-video transformation",
-    "kling": "v2-1-standard v2-1-pro v2-1-master-text-to-video v2-1-master-image-to-video "
-    "v2-5-turbo-text-to-video-pro v2-5-turbo-image-to-video-pro v3-turbo-text-to-video v3-turbo-image-to-video "
-    "ai-avatar-standard ai-avatar-pro",
-    "hailuo": "02-text-to-video-standard 02-text-to-video-pro 02-image-to-video-standard 02-image-to-video-pro "
-    "2-3-image-to-video-standard 2-3-image-to-video-pro",
-    "minimax-h3": "text-to-video image-to-video reference-to-video",
-    "happyhorse": "text-to-video image-to-video reference-to-video video-edit",
-    "happyhorse-1-1": "text-to-video image-to-video reference-to-video",
-    "pixverse-v6": "text-to-video image-to-video transition extend reference-to-video",
-    "grok-imagine": "text-to-video image-to-video upscale extend",
-    "": "grok-imagine-video-1-5-preview gemini-omni-video google/gemini-omni-flash-1-1 infinitalk/from-audio "
-    "omnihuman-1-5 volcengine/video-to-video-lip-sync topaz/video-upscale veed/fabric-1",
-}
-OTHER_MODELS = frozenset(
-    f"{family}/{name}" if family else name for family, names in _OTHERS.items() for name in names.split()
-)
+UNDESCRIBED = frozenset({"pixverse-v6/extend", "google/gemini-omni-flash-1-1", "veed/fabric-1"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,12 +52,14 @@ def check(model: Any, given: Any) -> Order:
     """The order in this request; raises the Refusal of the service."""
     if not isinstance(model, str) or not model.strip():
         raise Refusal(422, "model cannot be empty")
-    if model not in {IMAGE_TO_VIDEO, TEXT_TO_VIDEO} and model not in OTHER_MODELS:
+    if model not in UNDESCRIBED and model not in rows():
         raise Refusal(422, UNKNOWN_MODEL)
     if not isinstance(given, Mapping) or not given:
         raise Refusal(422, "input cannot be empty")
     fields = {name: value for name, value in given.items() if value is not None}  # null is "not given"
-    return _order_of_other(model, fields) if model in OTHER_MODELS else _order_of_wan(model, fields)
+    if model in {IMAGE_TO_VIDEO, TEXT_TO_VIDEO}:
+        return _order_of_wan(model, fields)
+    return _order_of_other(model, fields) if model in UNDESCRIBED else _order_of_row(rows()[model], fields)
 
 
 def parts_of(url: str) -> SplitResult:
@@ -180,6 +158,75 @@ def _check_picture(fields: Mapping[str, Any]) -> None:
         raise Refusal(422, "image_url cannot be empty")
     if own_upload(url) is None and not is_public_url(url):
         raise Refusal(422, "image_url is required to be a public http(s) URL")
+
+
+def _order_of_row(row: Row, given: Mapping[str, Any]) -> Order:
+    fields = checks.kept(row, given)
+    checks.check_fields(row, fields)
+    addresses = _by_role(row, fields)
+    checks.check_media(row, fields, addresses)
+    for urls in addresses.values():
+        for url in urls:
+            if not isinstance(url, str) or (own_upload(url) is None and not is_public_url(url)):
+                raise Refusal(422, "url is required to be a public http(s) URL")
+    # The published defaults stand in for what is left out, as the page of the model promises.
+    usual = {entry.name: entry.shown if entry.default is None else entry.default for entry in row.entries}
+    whole = {name: value for name, value in usual.items() if value is not None} | fields
+    credits_ = credits_for(row.price, whole, addresses)
+    shot = _shot(row.id, fields, whole, row)
+    seed = fields.get("seed")
+    return Order(
+        prompt=str(fields.get("prompt", "")),
+        shot=shot,
+        credits=_FLAT_PRICE if credits_ is None else credits_,
+        seed=seed if isinstance(seed, int) and _is_seed(seed) and seed >= 0 else None,
+    )
+
+
+def _by_role(row: Row, fields: Mapping[str, Any]) -> dict[Role, list[Any]]:
+    """What is in the fields of media, by role; lists that several roles share are shared out in their order."""
+    left: dict[str, list[Any]] = {}
+    for slot in row.slots:
+        value = fields.get(slot.field)
+        left.setdefault(slot.field, list(value) if isinstance(value, list) else [value] * bool(value))
+    found: dict[Role, list[Any]] = {}
+    for slot in row.slots:
+        several = left[slot.field]
+        is_whole = (
+            slot.role == "image"
+            and len(several) > 1
+            and any(other.role == "reference" and other.field == slot.field for other in row.slots)
+        )
+        taken = [] if is_whole else several[: slot.most]
+        left[slot.field] = several[len(taken) :]
+        if taken:
+            found[slot.role] = [
+                url for one in taken for url in (_addresses(one) if isinstance(one, Mapping) else [one])
+            ]
+    return found
+
+
+def _shot(model: str, fields: Mapping[str, Any], whole: Mapping[str, Any], row: Row) -> Shot:
+    media = _media_in(model, fields)
+    return Shot(
+        seconds=_plain_seconds(whole.get(field_of(row, "duration"), 5)),
+        short_side=_lines(whole.get(field_of(row, "resolution"))),
+        aspect=_aspect(whole.get(field_of(row, "aspect"))),
+        image_url=media.get("image"),
+        last_url=media.get("last_image"),
+        video_url=media.get("video"),
+        audio_url=media.get("audio"),
+        is_as_long="duration" not in fields and bool({"video", "audio"} & set(media)),
+    )
+
+
+def _lines(size: Any) -> int:
+    """The lines that are drawn for a size in any dialect: at least 480 and at most 1080."""
+    named = {"std": 720, "pro": 1080, "1k": 720, "2k": 1080, "4k": 1080}
+    text = str(size).lower()
+    digits = text.removesuffix("p")
+    lines = named.get(text, int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 5 else 720)  # noqa: PLR2004
+    return min(1080, max(480, lines))
 
 
 def _order_of_other(model: str, fields: Mapping[str, Any]) -> Order:

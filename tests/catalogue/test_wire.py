@@ -271,11 +271,11 @@ def test_what_a_model_lacks_is_refused_naming_those_that_have_it():
 
 
 def test_a_model_is_in_one_place():
-    """Its file is found by being there: no other file of the package names a model but the default, and its examples."""
+    """Its file is found by being there: no other file names a model but the default, and those whose refusals were recorded."""
     package = FOLDER.parents[1] / "kie_nb"
     ids = [model for model in known_models() if not model.startswith("wan/2-5-")]
     for file in package.rglob("*.py"):
-        if "families" not in file.parts:
+        if "families" not in file.parts and file.name != "checks.py":
             text = file.read_text(encoding="utf-8")
             assert [model for model in ids if f'"{model}"' in text or f"'{model}'" in text] == [], file
 

@@ -79,10 +79,10 @@ def test_options_reach_the_service(kernel, simulator):
 
 def test_another_model_takes_raw_inputs(kernel, simulator):
     """A model that is not described here is served by `--set`."""
-    cell = kernel.run("%%kie_wan --model kling-2.6/text-to-video --set duration=5 --set sound=true\nA kite.")
+    cell = kernel.run("%%kie_wan --model veed/fabric-1 --set duration=5 --set sound=true\nA kite.")
 
     assert cell.status == "ok", cell.error
-    assert simulator.tasks[-1].model == "kling-2.6/text-to-video"
+    assert simulator.tasks[-1].model == "veed/fabric-1"
     assert simulator.tasks[-1].input == {"prompt": "A kite.", "duration": 5, "sound": True}
 
 

@@ -117,7 +117,7 @@ URL = "https://example.com/"
 )
 def test_a_task_knows_what_it_was_given(given, found):
     """Whatever the model calls it; what is no address is nothing."""
-    shot = check("kling-3.0/motion-control", {"prompt": "p", **given}).shot
+    shot = check("veed/fabric-1", {"prompt": "p", **given}).shot
 
     assert (shot.image_url, shot.last_url, shot.video_url, shot.audio_url) == found
     assert shot.is_as_long == bool(found[2] or found[3])

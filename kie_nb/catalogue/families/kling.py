@@ -9,6 +9,7 @@ from ..rows import CLIPS, MOVIES, NO_WEBP, SPEECH, Row, clip, first, last, voice
 
 SOURCE = "docs.kie.ai/market/kling, kie.ai/pricing; two copies of the docs and four clients agree"
 LENGTH = duration("5", "10")
+LENGTH_2_6 = duration("5", "10", required=True)
 SHAPES = ("1:1", "16:9", "9:16")
 FRAME = first(mimes=NO_WEBP)  # WebP was listed in spring, and is gone
 END = last("tail_image_url", mimes=NO_WEBP)
@@ -29,7 +30,7 @@ def kling_2_6(name: str, title: str, *entries: Entry, **more: Any) -> Row:
         *clips("duration", {"5": 55, "10": 110}, sound=False),
         *clips("duration", {"5": 110, "10": 220}, sound=True),
     )
-    fields = (prompt(1000), LENGTH, *entries, sound(required=True, default=False))
+    fields = (prompt(1000), LENGTH_2_6, *entries, sound(required=True, default=False))
     return Row(
         id=f"kling-2.6/{name}",
         title=title,

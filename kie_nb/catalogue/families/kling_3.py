@@ -81,7 +81,7 @@ VIDEO = Row(
     title="Kling 3.0",
     entries=(
         prompt(2500),
-        duration(*LENGTHS, default="5"),
+        duration(*LENGTHS, default="5", required=True),
         resolution(
             "std", "pro", "4K", default="pro", name="mode", required=True, help="Height: 720p, 1080p or 2160p; the wire's own std, pro, 4K",
             alike={"720": "std", "1080": "pro", "2160": "4K", "4k": "4K"},
@@ -114,8 +114,8 @@ def turbo(name: str, title: str, *entries: Entry, slots: tuple[Slot, ...] = ()) 
         title=title,
         entries=(
             prompt(2500),
-            duration(*LENGTHS, default="5"),
-            resolution("720p", "1080p", default="720p"),
+            duration(*LENGTHS, default="5", required=True),
+            resolution("720p", "1080p", default="720p", required=True),
             *entries,
         ),
         slots=slots,
