@@ -41,7 +41,7 @@ def cell_text(request: Request, *, picture: str | None = None, inputs: str = f"{
         for role, given in request.media.items()
     }
     text = f"%%kie_wan {_line(request, picture, media)}".rstrip() + f"\n{request.prompt}"
-    return text if _says(text, request, picture, media) else _call(request, picture)
+    return text if _says(text, request, picture, media) else _call(request, picture, inputs)
 
 
 Named = Mapping[Role, Sequence[str]]
@@ -133,8 +133,8 @@ def _says(text: str, request: Request, picture: str | None, media: Named) -> boo
     return read == request
 
 
-def _call(request: Request, picture: str | None) -> str:
-    call = call_of(request, picture=picture)
+def _call(request: Request, picture: str | None, inputs: str) -> str:
+    call = call_of(request, picture=picture, place=lambda one: kept_as(one, inputs))
     why = "# no %%kie_wan cell can say this request word for word"
     if request.replicate:
         why = f"# repetition {request.replicate!r} of a request, which is a request of its own"

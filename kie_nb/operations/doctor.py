@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..catalogue import ImageIdentity, noun_of
 from ..engine.downloading import is_given_up, place_of, with_files
 from ..engine.file_download import download_file, from_any_link, names_of
 from ..engine.record import Record
@@ -216,23 +217,24 @@ class _Visit:
     # --- pictures ----------------------------------------------------------------------------------------------
 
     async def _pictures(self, runs: Sequence[Record]) -> list[Finding]:
-        wanted: dict[str, list[Record]] = {}
+        wanted: dict[str, tuple[ImageIdentity, list[Record]]] = {}
         for run in runs:
-            image = run.request.image
-            if image is not None and image.url is None and run.task_id:
-                wanted.setdefault(image.sha256, []).append(run)
+            for one in {one.sha256: one for _role, one in run.request.all_media}.values():
+                if one.url is None and run.task_id:
+                    wanted.setdefault(one.sha256, (one, []))[1].append(run)
         findings = []
-        for sha256, users in wanted.items():
+        for sha256, (one, users) in wanted.items():
             self.count += 1
             found = self.files.find_input(sha256)
             if found is not None and await self._work(hash_of, found) == sha256:
                 continue
-            image = users[0].request.image
             others = f" and of {len(users) - 1} more" if len(users) > 1 else ""
-            which = f"the picture {image.label if image else sha256} of this run{others}"
+            which = f"the {noun_of(one)} {one.label} of this run{others}"
             what = f"{which} {'was altered' if found else 'is missing'}"
             name = found.name if found else f"{sha256[:12]}…"
-            done = "cannot be fetched: run its cell again with the picture; the video is not concerned"
+            done = (
+                f"cannot be fetched: run its cell again with the {noun_of(one)}; the video is not concerned"
+            )
             findings.append(Finding(run=users[0].id, file=name, kind="no picture", what=what, done=done))
         return findings
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ..ledger import RunRow
 
 NOTE_VERSION = 1
+Place = Callable[[ImageIdentity], str | None]  # the path of a medium's copy; None where there is none
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +74,7 @@ def note_of(row: RunRow, request: Request) -> str:
         "task": row.task_id,
         "made_at": row.completed_at or row.created_at,
         "credits": row.credits,
-        "call": call_of(request, picture=kept_name(request)),
+        "call": call_of(request, place=kept_as),
     }
     return plain_json(told)
 
@@ -100,7 +102,7 @@ def recall(path: str | os.PathLike[str]) -> Recalled:
         raise InvalidRequest(f"The request in {name} cannot be read.", hint=hint, charged="") from exc
     image = request.image
     return Recalled(
-        call=call_of(request, picture=_picture_of(request, Path(path))),
+        call=call_of(request, place=partial(_copy_of, video=Path(path))),
         model=request.model,
         inputs=dict(request.inputs),
         seed=request.seed,
@@ -131,24 +133,24 @@ def kept_as(one: ImageIdentity, folder: str = "inputs") -> str | None:
     return f"{folder}/{input_name(one.label, one.sha256, one.mime)}"
 
 
-def _picture_of(request: Request, video: Path) -> str | None:
-    """The path of the copy of its picture that is here: beside the video, or in the ledger's folder."""
-    image = request.image
-    if image is None or image.url is not None:
+def _copy_of(one: ImageIdentity, *, video: Path) -> str | None:
+    """The path of the copy of a medium that is here: beside the video, or in the ledger's folder."""
+    if one.url is not None:
         return None
     beside = Path(os.path.normpath(video.expanduser().parent / ".."))
     for home in (beside, settings_.current().home):
-        kept = Files(home).find_input(image.sha256)
+        kept = Files(home).find_input(one.sha256)
         with contextlib.suppress(OSError):
-            if kept is not None and hash_of(kept) == image.sha256:
+            if kept is not None and hash_of(kept) == one.sha256:
                 return shown_path(kept) if kept.is_absolute() else kept.as_posix()
     return None
 
 
-def call_of(request: Request, *, picture: str | None = None) -> str:
+def call_of(request: Request, *, picture: str | None = None, place: Place | None = None) -> str:
     """The Python call that asks for *request* again; without its callback's address, which may hold a secret.
 
-    Its picture is named by the path *picture*; by default by its URL, or else the hash that tells which it is.
+    Its picture is named by the path *picture*, and each medium by the path that *place* gives; else by its URL, or by `...` and the
+    hash that tells which it is.
     """
     if request.model == FILM:
         clips = request.inputs.get("clips")
@@ -162,12 +164,19 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
     others = {name: shareable_value(value) for name, value in request.inputs.items() if name not in known}
     parts = [_literal(inputs.pop("prompt"))] if "prompt" in inputs else []
     image = request.image
-    where = (picture or (image.url and shareable(image.url))) if image else None
+    lost: list[str] = []
+
+    def told(role: str, one: ImageIdentity, path: str | None = None) -> str:
+        path = path or (place(one) if place else None) or (one.url and shareable(one.url))
+        if not path:
+            lost.append(f"{role}: sha256 {one.sha256}")
+        return _literal(path) if path else "..."
+
     if image is not None:
-        parts.append(f"image={_literal(where) if where else '...'}")
+        parts.append(f"image={told('image', image, picture)}")
     for role, given in request.media.items():
-        paths = [_named(one) for one in given]
-        parts.append(f"{role}={_literal(paths if len(paths) > 1 else paths[0])}")
+        several = ", ".join(told(role, one) for one in given)
+        parts.append(f"{role}={several}" if len(given) == 1 else f"{role}=[{several}]")
     parts.append(f"model={_literal(request.model)}")
     if request.seed is not None:
         parts.append(f"seed={_literal(request.seed)}")
@@ -176,7 +185,7 @@ def call_of(request: Request, *, picture: str | None = None) -> str:
         parts.append(f"input={_literal(others)}")
     if request.replicate:
         parts.append(f"replicate={_literal(request.replicate)}")
-    which = f"  # image: sha256 {image.sha256}" if image and not where else ""
+    which = f"  # {', '.join(lost)}" if lost else ""
     return f"kie.generate({', '.join(parts)}){which}"
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from .. import tables
-from ..catalogue import read_request
+from ..catalogue import ImageIdentity, noun_of, read_request
 from ..engine.record import Record
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
@@ -28,7 +28,7 @@ from ..markup import Html, document, rendered
 from ..paths import places_of, redacted, shown_path
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
 from . import manifest as manifest_
-from .embedded_request import call_of, kept_name, note_of
+from .embedded_request import call_of, kept_as, note_of
 from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
 
 if TYPE_CHECKING:
@@ -210,21 +210,23 @@ class _Work:
         return VideoEntry(**self._place(part, place), original_sha256=sha256, **told)
 
     def _inputs(self, run: Record) -> list[FileEntry]:
-        image = run.request.image
-        if image is None or image.by_url:
-            return []
-        kept = run.ledger.files.find_input(image.sha256)
+        media = {one.sha256: one for _role, one in run.request.all_media if not one.by_url}
+        return [entry for one in media.values() if (entry := self._input(run, one)) is not None]
+
+    def _input(self, run: Record, one: ImageIdentity) -> FileEntry | None:
+        kept = run.ledger.files.find_input(one.sha256)
         if kept is None:
-            if image.url is None:
-                self.remarks.append((image.label, f"the picture of run {run.id[:8]} is not on disk"))
-            return []
+            if one.url is None:
+                words = f"the {noun_of(one)} of run {run.id[:8]} is not on disk"
+                self.remarks.append((one.label, words))
+            return None
         part = self._part()
         if is_media(kept):
             copy_media(kept, part)
-        if not part.exists() or hash_of(part) != image.sha256:
-            self.remarks.append((kept.name, "was left out: it is not the picture that was sent"))
-            return []
-        return [FileEntry(**self._place(part, kept_name(run.request) or f"inputs/{kept.name}"))]
+        if not part.exists() or hash_of(part) != one.sha256:
+            self.remarks.append((kept.name, f"was left out: it is not the {noun_of(one)} that was sent"))
+            return None
+        return FileEntry(**self._place(part, kept_as(one) or f"inputs/{kept.name}"))
 
     def _part(self) -> Path:
         return self.staging / secrets.token_hex(8)
@@ -292,7 +294,7 @@ def _shown(entry: RunEntry) -> dict[str, Any]:
         "files": list(map(_shown_file, entry.videos)),
         "prompt": request.prompt,
         "facts": " · ".join(facts),
-        "call": call_of(request, picture=kept_name(request)),
+        "call": call_of(request, place=kept_as),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import stat
 from dataclasses import field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -124,8 +125,9 @@ def stored_request(request: Request) -> dict[str, Any]:
     """A request for a file that is given away: without the callback's address, and what addresses of pictures hold of secrets."""
     stored = request.to_json()
     stored.pop("callBackUrl", None)
-    if request.image is not None and request.image.url is not None:
-        stored["image"]["url"] = shareable(request.image.url)
+    for one in filter(None, (stored["image"], *chain(*stored.get("media", {}).values()))):
+        if one["url"] is not None:
+            one["url"] = shareable(one["url"])
     stored["input"] = shareable_value(request.inputs)
     return stored
 

@@ -22,7 +22,7 @@ from .sources import MOST_READ, held_in
 MAX_BYTES = 10_000_000  # kie-api §11.2: at most 10 MB, of which kind of MB is not said
 MIMES = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
-SEND_FILE = "download the picture and pass the file; it is uploaded"
+SEND_FILE = "download it and pass the file; it is uploaded"
 FIT = "scale it: --fit on the line, fit=True in Python"
 CONVERT = "send it as PNG: --fit on the line, fit=True in Python"
 _NEEDED = "use a jpeg, png or webp file"
