@@ -33,6 +33,7 @@ FLAGS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+LOOK_MS = 50  # by default Playwright looks at every frame, for which a quiet page is drawn 60 times a second
 PANEL = "const P = window.jupyterapp.shell.currentWidget; "
 
 
@@ -45,12 +46,12 @@ def find_chromium():
 
 
 class Browser:
-    """One Chromium; a context manager."""
+    """One Chromium; a context manager. Without `is_watched` it takes the pictures that a test needs, and no others."""
 
-    def __init__(self, chromium, *, artifacts, width=1280, height=1000):
+    def __init__(self, chromium, *, artifacts, is_watched=True, width=1280, height=1000):
         from playwright.sync_api import sync_playwright
 
-        self.artifacts = Path(artifacts)
+        self.artifacts, self.is_watched = Path(artifacts), is_watched
         self._playwright = sync_playwright().start()
         self._options = {"executable_path": chromium, "args": FLAGS}
         self._another = None
@@ -73,8 +74,10 @@ class Browser:
             self._another = self._playwright.chromium.launch(**self._options)
         return self._another.new_context(**options)
 
-    def picture(self, name, of):
+    def picture(self, name, of, *, is_needed=False):
         """Write a screenshot *of* a page or a locator to the artifacts folder and return its path."""
+        if not (is_needed or self.is_watched):
+            return None
         path = self.artifacts / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         of.screenshot(path=path)
@@ -147,6 +150,7 @@ class Notebook:
         self.page.wait_for_function(
             "() => { const P = window.jupyterapp?.shell?.currentWidget; return P?.content?.widgets?.length > 0; }",
             timeout=timeout_s * 1000,
+            polling=LOOK_MS,
         )
         self._run("await P.context.ready; await P.revealed;")
 
@@ -233,7 +237,9 @@ class Notebook:
 
         handle = self.cell(number).element_handle()
         try:
-            return self.page.wait_for_function(predicate, arg=handle, timeout=timeout_s * 1000).json_value()
+            return self.page.wait_for_function(
+                predicate, arg=handle, timeout=timeout_s * 1000, polling=LOOK_MS
+            ).json_value()
         except TooLate as exc:
             seen = self.cell(number).inner_text()[-1000:]
             raise AssertionError(
@@ -246,9 +252,9 @@ class Notebook:
         self._run("await window.jupyterapp.commands.execute('apputils:change-theme', { theme: arg });", name)
         self.page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=name)
 
-    def screenshot(self, name, cell=None):
+    def screenshot(self, name, cell=None, **more):
         """Write a picture of the page, or of one cell, to the artifacts folder and return its path."""
-        return self.browser.picture(name, self.page if cell is None else self.cell(cell))
+        return self.browser.picture(name, self.page if cell is None else self.cell(cell), **more)
 
     # -- JavaScript with the notebook panel as P
 
@@ -256,7 +262,9 @@ class Notebook:
         return self.page.evaluate("async (arg) => {" + PANEL + script + "}", arg)
 
     def _wait(self, script, timeout_s, arg=None):
-        self.page.wait_for_function("(arg) => {" + PANEL + script + "}", arg=arg, timeout=timeout_s * 1000)
+        self.page.wait_for_function(
+            "(arg) => {" + PANEL + script + "}", arg=arg, timeout=timeout_s * 1000, polling=LOOK_MS
+        )
 
 
 # Lab has no public way to open a notebook without a kernel, only this choice of its notebook factory.

@@ -13,9 +13,14 @@ _CLEAR = """async () => {
     for (const widget of [...app.shell.widgets('main')]) widget.dispose();
     if (document.body.dataset.jpThemeName !== 'JupyterLab Light')
         await app.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' });
-    await new Promise(requestAnimationFrame);
-    const left = '.jp-Dialog, .Toastify__toast, .jp-NotebookPanel, .jp-Launcher, body > .lm-Menu, #jupyterlab-splash';
-    return [...document.querySelectorAll(left)].map((each) => each.className || each.id);
+    const unusual = '.jp-Dialog, .Toastify__toast, .jp-NotebookPanel, .jp-Launcher, body > .lm-Menu, #jupyterlab-splash';
+    let left = [];
+    for (let tries = 0; tries < 60; tries++) {  // the curtain of a change of colours takes a second to rise
+        left = [...document.querySelectorAll(unusual)].map((each) => each.className || each.id);
+        if (!left.length) break;
+        await new Promise((done) => setTimeout(done, 50));
+    }
+    return left;
 }"""
 
 
@@ -56,6 +61,8 @@ class LabPages:
 
     def _left_on(self, page):
         page.mouse.move(0, 0)
-        page.emulate_media(reduced_motion=None, color_scheme=None, media=None)
+        page.emulate_media(
+            **dict.fromkeys(("color_scheme", "forced_colors", "media", "reduced_motion"), "null")
+        )
         page.set_viewport_size(self._size)
         return page.evaluate(_CLEAR)

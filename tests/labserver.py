@@ -212,11 +212,12 @@ class Server:
 
 
 def _forked_kernels(variables):
-    """What makes a server start its kernels as forks (`kernelprovisioner`), where that is possible."""
+    """What makes a server start its kernels as forks (`kernelprovisioner`), where that is possible; they draw small videos."""
     if sys.platform != "linux":
         return {}
     paths = [str(TESTS), str(TESTS / "startup"), *filter(None, [variables.get("PYTHONPATH")])]
-    return {"PYTHONPATH": os.pathsep.join(paths), "JUPYTER_DEFAULT_PROVISIONER_NAME": "forked"}
+    forked = {"PYTHONPATH": os.pathsep.join(paths), "JUPYTER_DEFAULT_PROVISIONER_NAME": "forked"}
+    return forked | {"TINY_VIDEOS": "1"}
 
 
 def _end_with_us():

@@ -2,7 +2,8 @@
 
 They run where a Chromium is installed; under CI=true a missing one is a failure. What they share ends with the last of them:
 until then Playwright occupies the event loop of this thread.
-A failed test leaves a screenshot of every open page in `test-artifacts/` (or in the folder KIE_NB_ARTIFACTS names).
+A failed test leaves a screenshot of every open page in `test-artifacts/`. With KIE_NB_ARTIFACTS=FOLDER that is in this folder, and
+the tests leave pictures of all screens there, in light and dark: taking them costs a tenth of the tests' computing.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ def pytest_runtest_makereport(item, call):
         for number, page in enumerate(browser.context.pages):
             # A page that hangs fails its picture too; that must not hide why the test failed.
             with contextlib.suppress(Exception):
-                path = browser.picture(f"failed-{safe_name(item.name)}-{number}", page)
+                path = browser.picture(f"failed-{safe_name(item.name)}-{number}", page, is_needed=True)
                 report.sections.append(("screenshot", str(path)))
         browser.lab_pages.distrust()
     return report
@@ -44,7 +45,8 @@ def chromium(artifacts):
     if program is None:
         give_up("no Chromium found: install one, or name it in the variable CHROMIUM")
     require("playwright")
-    with Browser(program, artifacts=artifacts) as browser:
+    is_watched = bool(os.environ.get("KIE_NB_ARTIFACTS"))
+    with Browser(program, artifacts=artifacts, is_watched=is_watched) as browser:
         yield browser
 
 

@@ -56,7 +56,7 @@ def test_a_video_plays(open_notebook, film):
     assert seen["error"] is None
     assert seen["t1"] > seen["t0"]
     assert (seen["w"], seen["h"], round(seen["duration"])) == (320, 180, 2)
-    assert nb.screenshot("driver-video").stat().st_size > 1000
+    assert nb.screenshot("driver-video", is_needed=True).stat().st_size > 1000
 
 
 def test_a_saved_notebook_is_opened_again_without_a_kernel(open_notebook):
@@ -95,7 +95,26 @@ def test_themes(open_notebook):
     nb.run_cell(0)
 
     nb.set_theme("dark")
-    dark = nb.screenshot("driver-dark", cell=0).read_bytes()
+    dark = nb.screenshot("driver-dark", cell=0, is_needed=True).read_bytes()
     nb.set_theme("light")
 
-    assert nb.screenshot("driver-light", cell=0).read_bytes() != dark
+    assert nb.screenshot("driver-light", cell=0, is_needed=True).read_bytes() != dark
+
+
+def test_the_next_notebook_finds_the_page_as_it_came(open_notebook):
+    """Loaded once, in its own colours and size, with nothing of the notebook before; its kernel knows nothing of that."""
+    nb = open_notebook("one = 1", BUTTON)
+    nb.run_all()
+    page, size = nb.page, nb.page.viewport_size
+    nb.set_theme("dark")
+    page.set_viewport_size({"width": 600, "height": 400})
+    nb.shutdown_kernel()
+    nb.close()
+
+    other = open_notebook("one", name="other.ipynb")
+
+    assert other.page is page
+    assert page.viewport_size == size
+    assert page.evaluate("() => document.body.dataset.jpThemeName") == "JupyterLab Light"
+    assert page.locator(".jp-Notebook").count() == 1
+    assert "NameError" in other.run_cell(0)

@@ -38,6 +38,8 @@ def service(folder):
 
 def pictures(nb, chromium, name, number=1, *, is_audited=False):
     """Light and dark, wide and narrow."""
+    if not nb.browser.is_watched:
+        return
     try:
         for theme in ("light", "dark"):
             nb.set_theme(theme)

@@ -182,7 +182,7 @@ def test_less_motion_waits_for_a_click(nb):
 
         nb.wait_dom(0, "cell => cell.querySelector('video[controls]')?.currentTime > 0")
     finally:
-        nb.page.emulate_media(reduced_motion=None)
+        nb.page.emulate_media(reduced_motion="null")
 
 
 def test_typing_searches_and_the_way_back_is_one_click(nb):

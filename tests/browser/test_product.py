@@ -18,6 +18,7 @@ from kie_nb.wording import Card
 ROOT = Path(__file__).parents[2]
 SHIFT = 20  # pixels, at the most
 LOAD = "%load_ext kie_nb\nimport kie_nb\nkie_nb.configure(simulator_speed={speed})"
+FULL_SIZE = "\nfrom kie_nb.simulator import Simulator\nSimulator.__init__.__kwdefaults__['tiny'] = False"
 CELL = (
     "%%kie_wan --image chelsea.png --duration 5 --resolution 720p --seed {seed} -o clip\n"
     "The cat looks up, takes a breath and smiles. Soft natural light, steady framing."
@@ -32,7 +33,7 @@ TOPS = """number => {
   const look = () => {
     const top = cell.offsetTop, { tops } = window;
     if (document.querySelector('.kie-card, .kie-kept') && top !== tops[tops.length - 1]) tops.push(top);
-    requestAnimationFrame(look);
+    if (cell.isConnected) requestAnimationFrame(look);
   };
   look();
 }"""
@@ -48,7 +49,7 @@ def photograph(folder):
 
 def test_the_main_job(open_notebook, chromium, lab, folder, photograph):
     """A cell, a live card, a video that plays; saved, reopened without a kernel, untrusted and exported it still does."""
-    nb = open_notebook(LOAD.format(speed=1), CELL.format(seed=7), "'below'")
+    nb = open_notebook(LOAD.format(speed=1) + FULL_SIZE, CELL.format(seed=7), "'below'")
     nb.run_cell(0)
     nb.page.evaluate(TOPS, 2)
 
@@ -339,6 +340,8 @@ def assert_still(nb):
 
 def pictures(nb, number, name):
     """The cell in light, dark, and on a narrow page."""
+    if not nb.browser.is_watched:
+        return
     nb.cell(number).scroll_into_view_if_needed()
     nb.screenshot(f"{name}-light", cell=number)
     for theme in ("dark", "light"):
