@@ -166,7 +166,8 @@ class Definition:
         except OSError as exc:
             raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
         except ValueError as exc:  # of TOML, of UTF-8, or of a number with thousands of digits
-            raise InvalidRequest(f"{name} is not valid TOML: {exc}.", charged="") from exc
+            hint = 'texts and ranges stand in quotes: name = "smile", seed = "0-19"'
+            raise InvalidRequest(f"{name} is not valid TOML: {exc}.", hint=hint, charged="") from exc
         except RecursionError:
             raise InvalidRequest(f"{name} is nested too deeply.", charged="") from None
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed

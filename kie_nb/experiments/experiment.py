@@ -233,6 +233,7 @@ class Experiment(Deriving):
             BudgetExceeded: the missing cells would pass `max_credits`, and not *partial*; nothing was sent.
         """
         self._cells.check_process()
+        self._told = ""
         running = [runner for runner in runners_of(self._cells.key) if not runner.stopped]
         usual = Limits(max_credits=self.definition.max_credits)
         limits = (running[0].limits if running else usual).changed(

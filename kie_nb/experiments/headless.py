@@ -20,6 +20,7 @@ from ..fileops import write_whole
 from ..ledger.states import OPEN, WORDS, State
 from ..notice import say_simulator_once
 from ..operations.integrity import troubles
+from ..settings import LOGS
 from ..text import in_line, say
 from . import data
 from .experiment import Experiment
@@ -45,7 +46,7 @@ _IN_SHELL = {
     "into max_credits": "into --max-credits",
     "max_credits=": "--max-credits ",
     "partial=True": "--partial",
-    "%kie resume": "%kie resume, in a notebook of this folder,",
+    "(%kie resume lists them)": f"(in Python: kie_nb.settle('TASK ID'), ids stand at {LOGS}; in a notebook: %kie resume)",
     ", or run %kie login; `%kie use simulator` needs none": "; KIE_NB_SERVICE=simulator needs none",
 }
 

@@ -171,7 +171,8 @@ def plan_of(
         cells.refused(definition, limits, **how),
     )
     if refused is not None:  # a plan of what cannot be bought would promise too much
-        told.append(f"run() would refuse it: {refused.message} {refused.hint}.")
+        hint = f" Next: {refused.hint.removesuffix('.')}." if refused.hint else ""
+        told.append(f"run() would refuse it: {refused.message}{hint}")
     return Plan(
         name=definition.name,
         cells=tuple(cells.cells.values()),

@@ -208,7 +208,8 @@ class Runner:
             run, how = await self._session.dispatcher.ledger(begin, prepared, cell_terms=terms)
         except BudgetExceeded as exc:
             self._keeps_begun = self._keeps_begun or not self.stopped
-            self.stopped = self.stopped or exc.message
+            # What was used so far changes yet: the status has it.
+            self.stopped = self.stopped or exc.message.partition(" So far")[0].removesuffix(".")
         except (errors.AuthError, errors.InvalidRequest, errors.LedgerError, errors.NotSent) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:

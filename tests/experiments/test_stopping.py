@@ -56,7 +56,7 @@ def test_a_budget_buys_what_fits(paid, simulator, parallel):
     exp = paid(6).run(parallel=parallel).wait(SHORT_S)
 
     assert exp.status().done == len(simulator.tasks) == 3
-    assert "your budget of 200 credits" in exp.status().stopped
+    assert exp.status().stopped.endswith("would exceed your budget of 200 credits an experiment")
     kie.budget(400, per="experiment")
     assert exp.run().wait(SHORT_S).status().done == 6
 
@@ -92,6 +92,9 @@ def test_waiting_tells_what_has_no_video(paid, simulator, capsys):
     told = "grid: 1 cell failed. exp.run(retry_failed=True) asks again for what failed."
     assert told in capsys.readouterr().err
     exp.wait()
+    assert "grid" not in capsys.readouterr().err
+    exp.run().wait(SHORT_S)
+    assert told in capsys.readouterr().err
     exp.run(retry_failed=True).wait(SHORT_S)
     assert "grid" not in capsys.readouterr().err
 
