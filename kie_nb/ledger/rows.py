@@ -53,6 +53,7 @@ ErrorColumn = TypedDict(
 )
 
 
+RunId = Annotated[str, Strict(), Field(pattern=r"^[0-9A-Za-z_-]{4,64}$")]
 FILM = "kie_nb/film"  # the model of what is joined here: no service made it, and nobody paid for it
 
 
@@ -68,7 +69,7 @@ class LinkColumn(TypedDict, total=False):
 
     sha256: Sha256  # of the file that was used
     name: Word  # its name
-    run: Word  # whose it is
+    run: RunId  # whose it is
     frame: Whole  # which of its frames
     role: Word  # what the model took it for
 
@@ -155,7 +156,7 @@ class NewRun:
 class PublicColumns:
     """The columns of a run that an export gives away as they are."""
 
-    id: Annotated[str, Strict(), Field(pattern=r"^[0-9A-Za-z_-]{4,64}$")]
+    id: RunId
     service: Annotated[str, Strict(), Field(pattern="^(kie|simulator)$")]
     model: Word
     request: dict[str, Any]

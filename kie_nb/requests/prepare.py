@@ -12,7 +12,7 @@ from .. import settings as settings_
 from ..bounds import as_scalar
 from ..catalogue import SEED_MAX, Estimate, MediaIdentity, Request, Role, build_request, media_of
 from ..errors import BudgetExceeded, InvalidRequest
-from ..ledger import NewRun, owner
+from ..ledger import FILM, NewRun, owner
 from ..service import Patience
 from ..service.connection import check_environment
 from ..settings import Settings
@@ -63,6 +63,10 @@ def build(
     warnings: tuple[str, ...] = (),
 ) -> Prepared:
     """The request that *asked* and *media* make; InvalidRequest if it cannot be sent as it is."""
+    if asked.get("model") == FILM:
+        raise InvalidRequest(
+            f"{FILM} is no model of the service.", hint="kie.join makes a film of several videos"
+        )
     replicate, experiment = asked.pop("replicate", 0), asked.pop("experiment", None)
     asked = {name: as_scalar(value) for name, value in asked.items()}
     others: dict[Role, list[MediaIdentity]] = {
