@@ -52,6 +52,33 @@ class Request:
         return row is not None and row.has_seed
 
     @property
+    def has_no_seed(self) -> bool:
+        """Whether its model has none, so that it cannot be repeated."""
+        row = rows().get(self.model)
+        return row is not None and not row.has_seed
+
+    @property
+    def length(self) -> str:
+        """How long the video should be, in words; nothing where that is not asked."""
+        value = self._said("duration")
+        return "" if value is None else f"{value} s" if str(value) != "-1" else "as the model decides"
+
+    @property
+    def size(self) -> str:
+        """How large it should be, in the model's own words."""
+        return str(self._said("resolution") or "")
+
+    def _said(self, word: str) -> Any:
+        row = rows().get(self.model)
+        entry = next((entry for entry in row.entries if entry.word == word), None) if row else None
+        return self.inputs.get(entry.name if entry else word)
+
+    @property
+    def other_media(self) -> dict[str, str]:
+        """The media beside the picture, each role with the names of its media."""
+        return {role: ", ".join(one.label for one in given) for role, given in self.media.items()}
+
+    @property
     def image_field(self) -> str | None:
         """The wire name of the picture's field."""
         return next((slot.field for slot in self.slots if slot.role == "image"), None)

@@ -12,6 +12,7 @@ from .rows import Row
 
 WORDS = ("duration", "resolution", "aspect", "sound", "seed", "negative_prompt")
 NO_SEED = "It has no seed: the same request again makes another video."
+NO_SEED_SHORT = "none, cannot be repeated"
 _MOST_NAMED = 4
 
 

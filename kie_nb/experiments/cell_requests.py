@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
 from ..bounds import as_whole, is_missing
-from ..catalogue import SEED_MAX, describe, find, known_models, nearest
+from ..catalogue import NO_SEED, SEED_MAX, describe, find, known_models, nearest
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.begin import as_it_was_asked, picture_of_all
@@ -80,6 +80,7 @@ def prepare_cells(
         )
     )
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
+    remarks += [f"{model}: {NO_SEED}"] * bool(described and "seed" not in described)
     _check_known(grid)
     fields = [*(described or [*grid.names, *grid.fixed]), "image", *HOW]
     remarks += [*left_over(grid, fields), *_addresses(grid), *_unchecked(model)]

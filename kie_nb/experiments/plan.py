@@ -188,4 +188,4 @@ def _asked(request: Request) -> dict[str, Any]:
     """All that is asked for, pictures by their names."""
     image = {"image": request.image.label} if request.image else {}
     seed = {} if request.seed is None else {"seed": request.seed}
-    return {**shareable_value(request.inputs), **image, **seed}
+    return {**shareable_value(request.inputs), **image, **request.other_media, **seed}

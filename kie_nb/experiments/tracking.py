@@ -199,6 +199,7 @@ def _params(place: Mapping[str, Any], run: Run) -> dict[str, str]:
         found["seed"] = run.seed
     if request.image is not None:
         found |= {"image": request.image.label, "image_sha256": request.image.sha256}
+    found |= request.other_media
     # An axis may be called as an input is, and hold the unfilled prompt.
     found |= {
         f"axis.{name}" if name in found and str(found[name]) != str(value) else name: value

@@ -157,6 +157,7 @@ def request_facts(run: Run) -> dict[str, str]:
     facts = {PROMPT: run.prompt} if run.prompt else {}
     if request.image is not None:
         facts["image"] = request.image.label
+    facts |= request.other_media
     if run.seed is not None:
         facts["seed"] = str(run.seed)
     inputs = shareable_value(request.inputs)

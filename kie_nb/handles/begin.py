@@ -181,6 +181,7 @@ class DryRun:
     standing: Run | None  # what is taken in place of a new one
     refusal: KieError | None  # why a new one would be refused before anything is sent
     seed_is_drawn: bool
+    has_no_seed: bool = False  # by the model's description
     who: str = ""  # answers, in words; a host that is not Kie's is named
     warnings: tuple[str, ...] = ()
 
@@ -264,6 +265,7 @@ def look(
         standing=handles.handle(prepared.home, row) if row else None,
         refusal=None if row else _refusal(handles, prepared, max_credits),
         seed_is_drawn=drawn,
+        has_no_seed=request.has_no_seed,
         who=channel.settings.who,
         warnings=prepared.warnings,
     )

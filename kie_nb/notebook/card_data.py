@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import settings as settings_
 from .. import tables
-from ..catalogue import find
+from ..catalogue import NO_SEED_SHORT, find
 from ..design import Tone
 from ..errors import KieError
 from ..handles import Run
@@ -139,11 +139,11 @@ def _price(run: Run) -> str:
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
-    inputs = run.request.inputs
+    request = run.request
     found = [
-        (Card.SEED, str(run.seed) if run.seed is not None else ""),
-        ("", f"{inputs['duration']} s" if "duration" in inputs else ""),
-        ("", str(inputs.get("resolution") or "")),
+        (Card.SEED, str(run.seed) if run.seed is not None else NO_SEED_SHORT if request.has_no_seed else ""),
+        ("", request.length),
+        ("", request.size),
     ]
     return [(name, value) for name, value in found if value]
 
@@ -156,6 +156,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
         ("file", ", ".join(file_name(path) for path in run.videos)),
         ("made of", made_of(run.row)),
         ("picture", request.image.label if request.image else ""),
+        *((role.replace("_", " "), names) for role, names in request.other_media.items()),
         ("model", f"{model.model_title} ({run.model})" if model else run.model),
         ("task", run.task_id),
         ("run", run.id),

@@ -7,8 +7,9 @@ export and an untrusted notebook (whose sanitizer drops style sheets) all show t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from ..catalogue import USD_PER_CREDIT, is_far
+from ..catalogue import NO_SEED_SHORT, USD_PER_CREDIT, is_far
 from ..handles import Run
 from ..ledger.states import RELEASED, UNSETTLED, State
 from ..markup import ROOT, Html, html
@@ -54,12 +55,13 @@ def cost(run: Run) -> str:  # noqa: PLR0911 - one line a case
 def facts(run: Run) -> list[tuple[str, str]]:
     """Name and value of what identifies a run."""
     request = run.request
-    inputs = request.inputs
-    found = [
+    found: list[tuple[str, Any]] = [
         ("seed", run.seed is not None and f"{run.seed}{' (drawn)' if run.row.seed_drawn else ''}"),
-        ("length", "duration" in inputs and f"{inputs['duration']} s"),
-        ("size", "resolution" in inputs and str(inputs["resolution"])),
+        ("seed", request.has_no_seed and NO_SEED_SHORT),
+        ("length", request.length),
+        ("size", request.size),
         ("image", request.image and request.image.label),
+        *((role.replace("_", " "), names) for role, names in request.other_media.items()),
         ("made of", made_of(run.row)),
         ("cost", cost(run)),
         ("task", run.task_id and short(run.task_id, SHORT_TASK)),

@@ -127,8 +127,8 @@ def details(run: Run) -> list[tuple[str, object]]:
     request = run.request
     is_at_kie = run.task_id is not None and run.service == "kie"
     asked = [
-        f"{request.inputs['duration']} s" if "duration" in request.inputs else "",
-        request.inputs.get("resolution"),
+        request.length,
+        request.size,
     ]
     found: list[tuple[str, object]] = [
         ("prompt", run.prompt),
@@ -140,6 +140,7 @@ def details(run: Run) -> list[tuple[str, object]]:
         ("video", " · ".join(str(each) for each in asked if each)),
         ("made of", made_of(run.row)),
         ("picture", request.image.label if request.image else ""),
+        *((role.replace("_", " "), names) for role, names in request.other_media.items()),
         ("tags", ", ".join(run.tags)),
         ("note", run.row.note or ""),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import frontend
 from ..addresses import shareable_value
-from ..catalogue import nearest
+from ..catalogue import NO_SEED_SHORT, nearest
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import BadImage, InvalidRequest, KieError
 from ..handles import DryRun, Run, Started, get_session
@@ -208,6 +208,8 @@ def _show_dry_run(found: DryRun) -> None:
         lines.append(
             f"image: {picture.label}, {picture.width} × {picture.height}, {picture.bytes / 1000:.0f} kB"
         )
+    if found.has_no_seed:
+        lines.append(f"seed: {NO_SEED_SHORT}")
     if found.seed_is_drawn:
         lines.append("seed: drawn anew for this look; give --seed to fix it")
     lines.append(f"estimate: {found.estimate or 'price not known here'}")
