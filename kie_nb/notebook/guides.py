@@ -11,6 +11,7 @@ from ..errors import InvalidRequest
 TOPICS = (
     "quickstart",
     "panel",
+    "models",
     "experiments",
     "study",
     "ledger",

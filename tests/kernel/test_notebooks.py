@@ -58,6 +58,16 @@ PROMISES = {
         "tasks made: 2\n",
         "1 run, as asked for",
     ],
+    "models": [
+        "of 79 described models",
+        '"ratio": "16:9"',
+        '"mode": "std"',
+        "data:video/mp4;base64,",
+        "fetched {'reference': 'chelsea.png, coffee.png'}",
+        "refused: kling/v2-1-standard takes no last image.",
+        "seed: none, cannot be repeated",
+        "not documented: no estimate",
+    ],
     "ledger": [
         "nothing was sent",
         "data:video/mp4;base64,",
