@@ -36,6 +36,43 @@ KIE_SIM_FAULTS | | Faults that the simulator plays, as JSON; `kie-nb simulator -
 KIE_SIM_FAULTS_FILE | | The same in a file, read at each request.
 """
 VARIABLES = [tuple(map(str.strip, line.split("|", 2))) for line in _VARIABLES.strip().splitlines()]
+# Each key of a definition, and what it says.
+_DEFINITION = """
+kie_nb = 1 | The version of the format.
+name = "smile" | The experiment's name in the ledger.
+description = "…" | What it is for.
+model = "wan/2-5-image-to-video" | By default the same as everywhere.
+max_credits = 600 | The most that all its runs may cost, where none is given to `run` or on the command line.
+repeats = 2 | Runs of each request.
+sample = 20 | So many cells of the grid, at random; a larger sample has those of a smaller one.
+sample_seed = 0 | Which ones.
+zip = [["prompt", "duration"]] | Axes that advance together.
+cells = [{seed = 1}] | Cells that are listed, one by one, beside the axes; `[[cells]]` as well.
+dropped = [{seed = 1}] | Cells that are left out, by their values on some axes or on all.
+[fixed] | What all cells have in common: fields, `image`, values of placeholders.
+[axes] | Lists of values that are crossed; `{range = [0, 20]}` is 0 to 19, and seeds may be written as "0-19".
+[when] | Axes that belong to some values of others: `duration = {resolution = "720p"}`.
+"""
+DEFINITION = [tuple(map(str.strip, line.split(" | "))) for line in _DEFINITION.strip().splitlines()]
+# The columns of a frame, and what they hold.
+_FRAME = """
+run, task_id | Ids: ours, and the service's.
+experiment, service, model | Whose cell it is, who answers, and which model.
+state, error | In the words of the screens; *to come* without a run. What went wrong.
+attempts | How often the request was sent.
+prompt, prompt_template | As it was sent, or is to be; with its placeholders.
+negative_prompt, resolution, duration, seed | As sent, defaults included; seconds are numbers.
+image, image_sha256, image_width, image_height | The picture: its name, and the bytes that were sent.
+repeat | The number of the repetition, from 1.
+rating, score, tags | What people said; what `Experiment.tell` was told; tags as one text.
+credits, estimate | What it cost, empty where that is not known; what it should cost.
+asked_at, completed_at, waited_s | Moments (UTC), and the seconds that the task was at work.
+video_path, on_disk, video_sha256 | The file, whether it is on this machine, and its hash.
+seed_distance | How far it is from other seeds of its request, 0 for equal: the median of the pairs that `spread`, `report` or `verify` measured.
+repeat_distance, repeat_verdict | How far it is from the same request bought again by `verify`.
+git_commit, git_dirty, notebook, execution_count, kie_nb, python, os | Where it was asked for.
+"""
+FRAME = [tuple(map(str.strip, line.split(" | "))) for line in _FRAME.strip().splitlines()]
 
 
 def markdown() -> str:
@@ -80,7 +117,20 @@ def markdown() -> str:
                 ("command", "meaning; `--help` after it lists its options"),
                 [(f"`kie-nb {name}`", text) for name, text in SHELL_COMMANDS.items()],
             ),
-            f"`kie-nb run` ends with these codes:\n\n```text\n{RUN_CODES}```\n",
+            f"`kie-nb run` ends with these codes:\n\n```text\n{RUN_CODES}```",
+            "## Definition of an experiment",
+            "What `Experiment.save` writes and `kie-nb run` takes, in TOML; what has no effect is refused with its line.",
+            _table(("key", "meaning"), [(f"`{key}`", text) for key, text in DEFINITION]),
+            "## Columns of a frame",
+            (
+                "The same from `Experiment.to_frame`, `kie_nb.runs().to_frame()`, `kie_nb.experiments(…).to_frame()`, CSV, JSON lines and "
+                "Parquet. Other inputs of the model and the axes stand after `seed`; an axis that is called as a column is `axis_NAME`."
+            ),
+            _table(
+                ("columns", "meaning"),
+                [(", ".join(f"`{name}`" for name in names.split(", ")), text) for names, text in FRAME],
+            )
+            + "\n",
         ]
     )
 

@@ -595,3 +595,13 @@ def test_the_readme_is_one_page():
     assert len(README.splitlines()) <= 150
     assert len(README.split()) <= 900
     assert [line for line in prose.splitlines() if len(line) > 120] == []
+
+
+def test_the_reference_names_each_key_of_a_definition_and_each_column_of_a_frame():
+    """As the schema and the table of columns have them."""
+    from kie_nb.experiments.columns import NAMES
+    from kie_nb.experiments.definition_file import KEYS
+
+    told = [re.match(r"\[?(\w+)", key)[1] for key, _ in reference.DEFINITION]
+    assert sorted(told) == sorted(KEYS)
+    assert sorted(name for names, _ in reference.FRAME for name in names.split(", ")) == sorted(NAMES)

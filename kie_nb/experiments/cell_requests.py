@@ -61,6 +61,13 @@ def with_seed(cells: Cells, seed: int) -> dict[str, PlannedCell]:
     return changed
 
 
+def fields_of(model: str) -> list[str]:
+    """What *model* can be asked: by the wire's names, by the words that all models share, and media by their roles."""
+    entries = describe(model) if find(model) is not None else ()
+    names = (name for entry in entries for name in (entry.name, entry.option.replace("-", "_"), entry.role))
+    return list(dict.fromkeys(name for name in names if name))
+
+
 def prepare_cells(
     session: Session, asked: Definition, store: Experiments, current: Settings, where: Where | None
 ) -> tuple[Definition, dict[str, PlannedCell], tuple[str, ...]]:
@@ -69,16 +76,7 @@ def prepare_cells(
     The *store* has the seed that was drawn before, and the fingerprints of earlier cells.
     """
     name, model = asked.name, asked.model
-    entries = describe(model) if find(model) is not None else ()
-    # By the wire's names, by the words that all models share, and media by their roles.
-    described = list(
-        dict.fromkeys(
-            name
-            for entry in entries
-            for name in (entry.name, entry.option.replace("-", "_"), entry.role)
-            if name
-        )
-    )
+    described = fields_of(model)
     grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
     remarks += [f"{model}: {NO_SEED}"] * bool(described and "seed" not in described)
     _check_known(grid)

@@ -21,6 +21,7 @@ from .wall_tiles import TO_COME
 
 Kind = Literal["text", "whole", "real", "bool", "time"]
 _KINDS: Mapping[str, Kind] = {"int": "whole", "bool": "bool"}  # of fields; others are text
+_FILES, _HASHES = "_file", "_sha256"
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -61,8 +62,14 @@ class Line:
         return self.place.get(name, self.fixed.get(name))
 
     def sent(self, name: str) -> Any:
-        """An input of the request."""
-        return None if self.request is None else self.request.inputs.get(name)
+        """An input of the request, or media of a role: their names, or their hashes."""
+        request = self.request
+        if request is None or name in request.inputs:
+            return None if request is None else request.inputs[name]
+        media = {str(role): given for role, given in request.media.items()}
+        told = [one.label for one in media.get(name.removesuffix(_FILES), ())]
+        told += [one.sha256 for one in media.get(name.removesuffix(_HASHES), ()) if name.endswith(_HASHES)]
+        return "; ".join(told) or None
 
 
 def _error(line: Line) -> str | None:
@@ -170,7 +177,7 @@ _AFTER: Columns = {
     **{name: ("text", _origin(name)) for name in ("kie_nb", "python", "os")},
     **{name: ("whole", _origin(name)) for name in ("image_width", "image_height")},
 }
-_OURS = _BEFORE.keys() | _AFTER.keys()
+NAMES = (*_BEFORE, *_AFTER)  # of all frames; inputs of other models and axes stand between them
 _CONVERT: Mapping[Kind, Callable[[Any], Any]] = {
     "text": lambda value: value if isinstance(value, str) else _as_text(value),
     "whole": int,
@@ -197,11 +204,11 @@ def table_of(lines: Sequence[Line], path: Callable[[Record], str | None] = in_fo
     table = {name: _column(kind, read, lines) for name, (kind, read) in _BEFORE.items()}
     inputs = _inputs(lines)
     for name, kind in inputs.items():
-        column = f"input_{name}" if name in _OURS else name
+        column = f"input_{name}" if name in NAMES else name
         table[column] = _column(kind, _input(name), lines)
     for name in dict.fromkeys(name for line in lines for name in line.place if name != "repeat"):
         if name not in inputs and name not in {*_ASKED, "model"}:  # those are above, as they are sent
-            column = f"axis_{name}" if name in table or name in _OURS else name
+            column = f"axis_{name}" if name in table or name in NAMES else name
             table[column] = _column(None, _axis(name), lines)
     after = {**_AFTER, "video_path": ("text", _of_run(path))}
     return table | {name: _column(kind, read, lines) for name, (kind, read) in after.items()}
@@ -218,6 +225,12 @@ def _inputs(lines: Iterable[Line]) -> dict[str, Kind | None]:
     for request in requests:
         for name in request.inputs:
             kinds.setdefault(name, None)
+    fields = frozenset(kinds)  # a model may have a field called as a role is
+    for request in requests:
+        for slot in request.slots:
+            if slot.role != "image":
+                name = f"{slot.role}{_FILES}" if slot.role in fields else slot.role
+                kinds |= {name: "text", f"{slot.role}{_HASHES}": "text"}
     return {name: kind for name, kind in kinds.items() if name not in _ASKED}
 
 

@@ -37,6 +37,7 @@ _EXAMPLES = {
     "cells": "[[cells]] on a line of its own, and below it the cell: seed = 1",
     "dropped": "[[dropped]] on a line of its own, and below it the cell: seed = 1",
 }
+KEYS = tuple(_EXAMPLES)
 
 # What `plain` leaves of a value; a date, a table or a list has no meaning on an axis.
 _Value = (

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..catalogue import ImageIdentity, Request, build_request, describe, find
+from ..catalogue import ImageIdentity, MediaIdentity, Request, Role, build_request, describe
 from ..engine.record import Record
 from ..errors import InvalidRequest
 from ..ledger import Experiments, Ledger, Likenesses, RunRow, Told
-from .cell_requests import HOW, Cells
+from .cell_requests import HOW, Cells, fields_of
 from .columns import Line
 from .definition import Definition
 from .grid import Grid, expand
@@ -102,7 +102,7 @@ def _request(definition: Mapping[str, Any], place: Mapping[str, Any]) -> Request
     """What a cell that was never bought is to ask for, but for its picture; None where that cannot be told any more."""
     model, at = str(definition.get("model", "")), {**place}
     replicate = at.pop("repeat", 1) - 1
-    described = [field.name for field in describe(model)] if find(model) is not None else []
+    described = fields_of(model)
     grid = Grid(axes={name: (value,) for name, value in at.items()}, fixed=definition.get("fixed", {}))
     fields: Sequence[str] = [*(described or [*grid.axes, *grid.fixed]), "image", *HOW]
     try:
@@ -110,7 +110,21 @@ def _request(definition: Mapping[str, Any], place: Mapping[str, Any]) -> Request
         label = asked.pop("image", None)
         # It is not read: it may be gone, and its bytes are known once it was sent.
         image = None if label is None else ImageIdentity(sha256=_NOT_READ, label=str(label), by_url=True)
-        request = build_request(model=model, image=image, **(asked if described else {"raw": asked}))
+        media = _media(model, asked) if described else {}
+        asked = asked if described else {"raw": asked}
+        request = build_request(model=model, image=image, media=media, **asked)
     except (InvalidRequest, TypeError, ValueError):
         return None
     return replace(request, replicate=replicate)
+
+
+def _media(model: str, asked: dict[str, Any]) -> dict[Role, list[MediaIdentity]]:
+    """The media of other roles among *asked*, by their names alone; they are taken out of it."""
+    found: dict[Role, list[MediaIdentity]] = {}
+    fields = {entry.name for entry in describe(model) if entry.role is None}
+    for entry in describe(model):
+        for name in (entry.name, entry.role):
+            if entry.role is not None and name is not None and name in asked and name not in fields:
+                given = str(asked.pop(name))
+                found[entry.role] = [MediaIdentity(sha256=_NOT_READ, label=given, by_url=True)]
+    return found

@@ -152,6 +152,26 @@ def test_what_the_ledger_knows_of_cells_to_come(asked, monkeypatch):
     assert list(frame["state"]) == ["done", "done", "to come", "to come"]
 
 
+def test_media_of_other_roles_are_in_it(asked, cat):
+    """By name and by hash, also where the model has a field of the same name, and where the ledger alone knows of a cell."""
+    from PIL import Image
+
+    with Image.open(cat) as picture:
+        picture.rotate(180).save("tac.png")
+    exp = asked(1, model="wan/3-0-video", last_image="tac.png", audio=False)
+    exp.ask().wait(SHORT_S)
+    frame = exp.to_frame()
+
+    assert list(frame["last_image"]) == ["tac.png"] * 2
+    assert frame["last_image_sha256"].str.len().tolist() == [64] * 2
+    assert (list(frame["audio"]), str(frame["audio"].dtype)) == ([False] * 2, "boolean")
+    assert frame["audio_file"].isna().all()
+    known = kie.experiments("pets").to_frame()
+    assert (known.dtypes == frame.dtypes).all()
+    assert known["last_image"].tolist() == ["tac.png"] * 2
+    assert known["prompt"].tolist() == frame["prompt"].tolist()
+
+
 def test_what_was_measured_of_videos_is_in_the_frame_and_in_files(asked, tmp_path):
     """Measured once: another process shows it, too. What was not measured is not known, which is not 0."""
     exp = asked(2).run().wait(SHORT_S)

@@ -118,6 +118,16 @@ def as_a_table(exp: kie.Experiment) -> int:
     return exp.rate(frames[0], on=["who", "seed"], column="human")
 
 
+def more_of_it(exp: kie.Experiment) -> kie.Experiment:
+    rand = kie.Experiment.from_frame("rand", [{"who": "cat", "seed": 1}], image="cat.png", prompt="{who}")
+    found: kie.Run | None = rand.ask({"who": "ox"})
+    if found is not None:
+        score: float | None = rand.tell(found, 0.5).score
+        print(score, kie.Experiment("part", prompt="Rain", seed=range(99), sample=20, max_credits=600))
+    exp.replace(seed=[5]).run()
+    return exp.top(2, by="rating", over="seed").grow(seed=range(4, 12)).run()
+
+
 def hand_on(exp: kie.Experiment) -> list[Path]:
     print(exp.log_to_mlflow("sqlite:///mlflow.db", experiment="smiles").made)
     return [
