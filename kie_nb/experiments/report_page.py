@@ -15,7 +15,7 @@ from ..markup import Html, data_url, document, html, rendered
 from ..paths import Places, redacted
 from ..tables import counted
 from ..version import __version__
-from ..wording import Report
+from ..wording import Experiment, Report
 from .data import Cells, in_words
 from .definition import Definition, short
 from .spread import Spread
@@ -132,6 +132,8 @@ def _money(status: Status, *, simulated: bool) -> str:
     of = Report.ESTIMATE.format(credits=f"{status.estimate:g}") if status.estimate is not None else ""
     risk = Report.AT_RISK.format(credits=f"{status.at_risk:g}") if status.at_risk else ""
     usd = f"{status.spent * USD_PER_CREDIT:.2f}"
+    if status.unpriced and not status.spent:
+        return f"{Experiment.NO_PRICE}{risk}"
     cost = (Report.COST_SIMULATED if simulated else Report.PRICE).format(credits=f"{status.spent:g}", usd=usd)
     return f"{cost}{of}{risk}"
 

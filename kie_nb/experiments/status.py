@@ -40,6 +40,7 @@ class Status:
         is_simulated: The simulator answers: nothing costs anything, and credits are what Kie.ai would charge.
         estimate: Credits of all cells by the price list; None where a price is not known.
         left_s: How long the rest should take, in seconds; None while nothing is known of that.
+        unpriced: Runs of which neither price nor cost is known: `spent` does not count them.
         damaged: Cells that are done, of which a file is damaged as the service sent it.
         stopped: Why it was stopped before its end; empty if it was not.
     """
@@ -54,6 +55,7 @@ class Status:
     stopped: str = ""
     reserved: float = 0.0
     is_simulated: bool = False
+    unpriced: int = 0
     damaged: int = 0
 
     @property
@@ -118,7 +120,8 @@ class Status:
         estimate = f" of about {self.estimate:g}" if self.estimate is not None else ""
         risk = f", {self.at_risk:g} at risk" if self.at_risk else ""
         held = f", {self.reserved:g} more for what is under way" if self.reserved else ""
-        return f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){held}{risk}"
+        unpriced = f" and {tables.counted(self.unpriced, 'run')} of unknown price" if self.unpriced else ""
+        return f"{self.spent:g}{estimate} credits (${self.spent * USD_PER_CREDIT:.2f}){unpriced}{held}{risk}"
 
 
 def state_of(row: Standing | None) -> str:
@@ -230,6 +233,7 @@ def status_of(
         ),
         stopped=stopped,
         is_simulated=is_simulated,
+        unpriced=bought.unpriced,
         damaged=sum(1 for row in runs if row.is_damaged and state_of(row) == State.FETCHED),
     )
 

@@ -15,7 +15,7 @@ from ..handles import Session
 from ..ledger import Experiments
 from ..ledger.schema import moment
 from ..text import in_line
-from ..wording import Lists
+from ..wording import Experiment, Lists, Money
 from .data import frame
 from .lines import of_study
 from .runner import PARALLEL
@@ -44,7 +44,12 @@ class Study:
     def cost(self) -> str:
         """What it cost, as a table shows it."""
         spent = self.status.spent
-        return Lists.FREE if self.status.is_simulated else f"{spent:g} (${spent * USD_PER_CREDIT:.2f})"
+        if self.status.is_simulated:
+            return Lists.FREE
+        if unpriced := self.status.unpriced:
+            unknown = Money.UNPRICED.format(runs=unpriced)
+            return f"{spent:g} (${spent * USD_PER_CREDIT:.2f}) {unknown}" if spent else Experiment.NO_PRICE
+        return f"{spent:g} (${spent * USD_PER_CREDIT:.2f})"
 
     def _row(self) -> list[str]:
         dates = [f"{at:{_MINUTE}}" if at is not None else "" for at in (self.made_at, self.changed_at)]

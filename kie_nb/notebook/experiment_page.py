@@ -17,6 +17,7 @@ from ..ledger.states import TONES, UNSETTLED, State
 from ..markup import NOTHING, Html, data_url, html, joined
 from ..tables import counted
 from ..wording import Card as Words
+from ..wording import Experiment as Experiments
 from . import page
 from .video import thumbnail
 
@@ -128,6 +129,8 @@ def _line(status: Status) -> Html:
     ]
     of = f" of about {status.estimate:g}" if status.estimate is not None else ""
     spent = f"{status.spent:g}{of} credits (${status.spent * USD_PER_CREDIT:.2f})"
+    if status.estimate is None and not status.spent:  # what has no known price does not cost 0
+        spent = Experiments.NO_PRICE
     money = [
         ("spent", spent),
         ("under way", f"about {status.reserved:g} credits" if status.reserved else ""),

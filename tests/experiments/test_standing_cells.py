@@ -1,8 +1,12 @@
 """Only cells that were bought hold a definition; a plan counts what is done, what failed and what is to buy."""
 
+import sqlite3
+
 import pytest
 
 import kie_nb as kie
+from kie_nb.catalogue import find
+from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault
 
 SHORT_S = 120
@@ -54,3 +58,20 @@ def test_a_model_without_a_known_price_costs_no_zero_credits(simulator):
     exp = kie.Experiment("x", model="any/model", prompt="Waves", seed=[1, 2])
     assert "price not known" in repr(exp.plan())
     assert "0 credits" not in repr(exp.plan()) + repr(exp.status())
+
+
+def test_an_unknown_price_is_nowhere_zero(simulator, monkeypatch, tmp_path):
+    """In the status, on the card, in the list of studies and in the report: as after runs whose cost nobody has reported."""
+    monkeypatch.setenv("KIE_API_KEY", "sk-" + "7" * 32)
+    monkeypatch.setenv("KIE_UPLOAD_URL", simulator.upload_url)
+    kie.configure(service="kie")
+    exp = kie.Experiment("x", model="wan/2-5-text-to-video", prompt="Waves", seed=[1]).run().wait(SHORT_S)
+    with sqlite3.connect(tmp_path / "kie-runs" / "ledger.sqlite") as db:
+        db.execute("UPDATE run SET credits = NULL, estimate = NULL")
+    monkeypatch.setattr(find("wan/2-5-text-to-video"), "credits", lambda *_inputs: None)
+
+    exp = kie.Experiment("x", model="wan/2-5-text-to-video", prompt="Waves", seed=[1])
+    report = exp.report(tmp_path / "x.html").read_text(encoding="utf-8")
+    for told in (repr(exp.status()), experiment_page(exp), repr(kie.experiments()), report):
+        assert "price not known here" in told
+        assert "0 credits" not in told
