@@ -145,8 +145,8 @@ def test_importing_the_package_loads_nothing_heavy():
 
 
 def test_the_extension_loads_without_network_database_or_video():
-    """`%load_ext kie_nb` registers names; what they need waits for their first use."""
-    heavy = sorted(HEAVY)
+    """`%load_ext kie_nb` registers names; what they need waits for their first use, the descriptions of models too."""
+    heavy = sorted(HEAVY | {"kie_nb.catalogue.families", "kie_nb.catalogue.models"})
     code = (
         "import sys, json; from IPython.core.interactiveshell import InteractiveShell;"
         "shell = InteractiveShell.instance(); before = set(sys.modules);"

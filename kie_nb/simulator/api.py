@@ -159,8 +159,14 @@ def _record(world: World, task: Task, base: str, fault: str) -> dict[str, Any]:
 
 def result_json(task: Task, base: str, fault: str = "") -> str:
     """The links to what was made, as JSON text."""
-    numbers = {"no_urls": (), "two_urls": (0, 1)}.get(fault, (0,))
-    return json.dumps({"resultUrls": [f"{base}{MEDIA_PREFIX}{task.id}_{n}.mp4" for n in numbers]})
+    ending = (task.video or "").rpartition(".")[2] or "mp4"
+    several = task.input.get("n") if ending == "png" else None
+    usual = tuple(range(several)) if isinstance(several, int) and 0 < several <= MOST_PICTURES else (0,)
+    numbers = {"no_urls": (), "two_urls": (0, 1)}.get(fault, usual)
+    return json.dumps({"resultUrls": [f"{base}{MEDIA_PREFIX}{task.id}_{n}.{ending}" for n in numbers]})
+
+
+MOST_PICTURES = 12  # of one task (kie-api §11.8)
 
 
 def cost_time(task: Task) -> int | None:

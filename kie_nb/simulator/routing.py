@@ -117,7 +117,7 @@ def media_task_id(url: str) -> tuple[str, str] | None:
     path = parts_of(url).path
     name = path.removeprefix(MEDIA_PREFIX)
     task_id, _, rest = name.partition("_")
-    return (task_id, name) if path.startswith(MEDIA_PREFIX) and rest.endswith(".mp4") else None
+    return (task_id, name) if path.startswith(MEDIA_PREFIX) and rest.endswith((".mp4", ".png")) else None
 
 
 async def json_body(request: Request) -> Any:

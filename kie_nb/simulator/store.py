@@ -92,7 +92,7 @@ class Task:
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)]
     fate: Literal["", "fail", "fail_disk", "fail_moderation", "fail_image"] = ""
     owner: _Id
-    video: Annotated[str, Field(pattern=r"^[0-9a-f]{32}\.mp4\z")] | None = None
+    video: Annotated[str, Field(pattern=r"^[0-9a-f]{32}\.(mp4|png)\z")] | None = None
     ready_ms: _Millis | None = None
     state: Literal["open", "success", "fail"] = "open"
     complete_ms: _Millis | None = None

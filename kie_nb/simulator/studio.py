@@ -15,6 +15,7 @@ import uuid
 from pathlib import Path
 from urllib.parse import unquote
 
+from ..catalogue import rows
 from ..home import open_plain
 from ..video import looks_like_video
 from ..video.sniff import HEAD_BYTES, SOUNDS, ending_of
@@ -163,11 +164,15 @@ class Studio:
             drift=drift,
             task=self._store.number(task.id) if drift else 0,
         )
-        name = f"{plan.digest()}.mp4"
-        if not _is_video(self.videos / name):
+        row = rows().get(task.model)
+        is_picture = row is not None and row.makes == "image"
+        name = f"{plan.digest()}.{'png' if is_picture else 'mp4'}"
+        if not _is_made(self.videos / name):
             part = self.videos / f".{uuid.uuid4().hex}.part"
             try:
                 draw(plan, part, is_off=lambda: self._closing)
+                if is_picture:
+                    _keep_first_frame(part)
                 part.replace(self.videos / name)
             except (UnreadableImageError, UnreadableMediaError) as exc:
                 raise ImageFetchError(str(exc)) from exc
@@ -195,12 +200,22 @@ def _read(path: Path) -> bytes:
         return file.read(_MOST_FILE_BYTES)
 
 
-def _is_video(path: Path) -> bool:
+def _is_made(path: Path) -> bool:
     try:
         with open_plain(path) as file:
-            return looks_like_video(file.read(HEAD_BYTES))
+            head = file.read(HEAD_BYTES)
     except OSError:
         return False
+    return ending_of(head) == "png" if path.suffix == ".png" else looks_like_video(head)
+
+
+def _keep_first_frame(video: Path) -> None:
+    """Make of a drawn video its first picture, for a model that draws pictures."""
+    from .given import frames_at
+
+    picture = next(frames_at(video.read_bytes(), [0.0]))
+    with video.open("wb") as file:
+        picture.save(file, "PNG")
 
 
 def mime_of(data: bytes) -> str | None:

@@ -266,3 +266,33 @@ def test_what_stands_in_the_panels_place_names_nothing_that_is_not_there():
 
     calls = re.findall(r"[\w.()]+\(\w*\)", words)
     assert calls == ["kie.panel().fill(run)", "kie.panel().generate()"]
+
+
+def test_two_frames_and_ten_references_are_lines_of_text(page, cat):
+    """A line a file, in one field a role: as calm as the form of one picture; what is missing or too much stands at it."""
+    page.view.chosen = "bytedance/seedance-2"
+    fields = {each["name"]: each for each in page.view.models["bytedance/seedance-2"]["fields"]}
+    assert {name: one["lines"] for name, one in fields.items() if one["lines"]} == {
+        "first_frame_url": 1, "last_frame_url": 1, "reference_image_urls": 9, "reference_video_urls": 3, "reference_audio_urls": 3,
+    }  # fmt: skip
+    several = "\n".join(f"{number}.png" for number in range(10))
+    draft = Draft(model="bytedance/seedance-2", values={"prompt": "Waves.", "reference_image_urls": several})
+
+    assert len(draft.media["reference"]) == 10
+    assert draft.asked(0)["reference_image_urls"][9] == "9.png"
+    assert "10 pictures; the model takes at most 9" in draft.errors()["reference"]
+    draft.values["reference_image_urls"] = several.removesuffix("\n9.png")
+    assert (draft.errors(), draft.estimate.credits) == ({}, 205)
+
+
+def test_a_model_without_a_seed_says_so_and_is_asked_without_one(page):
+    """In the form, in place of the seed; several videos of it are repetitions."""
+    page.view.chosen = "bytedance/seedance-2"
+    assert "no seed" in page.view.models["bytedance/seedance-2"]["noSeed"]
+    page.view.chosen = TEXT
+    assert page.view.models[TEXT]["noSeed"] == ""
+    draft = Draft(model="kling-2.6/text-to-video", values={"prompt": "Waves."}, seed=7, count=2)
+
+    assert draft.errors() == {}
+    assert [draft.asked(each).get("replicate") for each in draft.seeds] == [0, 1]
+    assert "seed" not in draft.asked(0)

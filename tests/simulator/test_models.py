@@ -1,5 +1,7 @@
 """The simulator serves every described model, and refuses what the service is known to refuse, in its words."""
 
+import json
+
 import pytest
 from wirecases import asked, fullest, smallest, wire
 
@@ -77,3 +79,14 @@ def test_it_refuses_what_the_service_refuses(model, changed, refused):
 
     assert caught.value.code == refused[0]
     assert refused[1] in caught.value.msg
+
+
+def test_a_model_that_draws_pictures_gives_pictures(simulate):
+    """As many as were asked for, each a PNG under its own link."""
+    sim, client = simulate(tiny=True)
+    asked_for = {"model": "wan/2-7-image", "duration": "LEAVE OUT", "resolution": "1K", "n": 2}
+    urls = json.loads(client.ended(client.created(**asked_for))["resultJson"])["resultUrls"]
+
+    assert [url.rpartition(".")[2] for url in urls] == ["png", "png"]
+    assert [client.media.get(url).content[:4] for url in urls] == [b"\x89PNG"] * 2
+    assert sim.tasks[0].credits == 9.6
