@@ -161,7 +161,7 @@ class RunView:
             "prompt": page.short(run.prompt, 240),
             "seed": "" if run.seed is None else str(run.seed),
             "facts": [part for part in (length, str(inputs.get("resolution", ""))) if part],
-            "cost": Words.FREE if run.service == "simulator" else page.cost(run),
+            "cost": page.cost(run) if run.service == "kie" else "" if run.state in RELEASED else Words.FREE,
             "picture": image.label if image else "",
             "rating": run.rating or 0,
             "error": "\n".join(lines_of(error)) if error is not None else "",

@@ -65,6 +65,7 @@ function result(panel) {
       state.replaceChildren(...[stateMark(now.word, now.tone), now.badge && badge(now.badge, "ok")].filter(Boolean));
       error.textContent = now.error;
       error.hidden = !now.error;
+      error.classList.toggle("kie-is-warn", now.tone === "warn");
       notes.textContent = now.remarks.join(" ");
       notes.hidden = !now.remarks.length;
       stars.element.hidden = !now.isThere;
