@@ -79,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     after = "buy no more after so many failures in a row (default: 3); earlier ones do not count then"
     add("--stop-after-failures", type=int, metavar="N", help=after)
     add("--extend", action="store_true", help="the definition has changed: keep the earlier cells too")
-    outside = (
-        "take pictures outside the definition's folder without asking; else each is shown and asked about"
-    )
+    outside = "take files outside the definition's folder without asking; else each is shown and asked about"
     add("--allow-outside", action="store_true", help=outside)
     report = "write a report page that plays from disk"
     add("--report", type=Path, metavar="FILE.html", help=report)

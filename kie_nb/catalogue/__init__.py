@@ -11,7 +11,7 @@ from .models import estimate, find, having, known_models, resolve, rows
 from .prices import USD_PER_CREDIT, Estimate, credits_for, is_far, price_remarks
 from .request import Request, read_image, read_request
 from .rows import Row
-from .words import NO_SEED, NO_SEED_SHORT, field_of, has_no, is_described, media_in
+from .words import NO_SEED, NO_SEED_SHORT, field_of, has_no, is_described, media_in, media_names
 
 __all__ = [
     "NO_SEED",
@@ -40,6 +40,7 @@ __all__ = [
     "is_far",
     "known_models",
     "media_in",
+    "media_names",
     "media_of",
     "nearest",
     "nearest_of",

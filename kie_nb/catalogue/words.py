@@ -7,13 +7,21 @@ from typing import Any
 
 from ..errors import InvalidRequest
 from .media import ROLES, Role
-from .models import having, rows
+from .models import having, resolve, rows
 from .rows import Row
 
 WORDS = ("duration", "resolution", "aspect", "sound", "seed", "negative_prompt")
 NO_SEED = "It has no seed: the same request again makes another video."
 NO_SEED_SHORT = "none, cannot be repeated"
 _MOST_NAMED = 4
+
+
+def media_names(model: str) -> frozenset[str]:
+    """By which names *model* is given media: its roles, and the fields of its wire that take addresses."""
+    row = rows().get(resolve(model))
+    slots = row.slots if row else ()
+    more = {"reference"} if any(slot.is_reference for slot in slots) else set()
+    return frozenset({"image", *more, *(name for slot in slots for name in (slot.role, slot.field))})
 
 
 def field_of(row: Row | None, name: str) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
 from ..bounds import as_whole, is_missing
-from ..catalogue import NO_SEED, SEED_MAX, describe, find, known_models, nearest
+from ..catalogue import NO_SEED, SEED_MAX, describe, find, known_models, media_names, nearest
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.begin import as_it_was_asked, picture_of_all
@@ -77,7 +77,7 @@ def prepare_cells(
     """
     name, model = asked.name, asked.model
     described = fields_of(model)
-    grid, remarks = _settled(asked.grid, described, store.definition(name) or {})
+    grid, remarks = _settled(asked, described, store.definition(name) or {})
     remarks += [f"{model}: {NO_SEED}"] * bool(described and "seed" not in described)
     _check_known(grid)
     fields = [*(described or [*grid.names, *grid.fixed]), "image", *HOW]
@@ -96,9 +96,11 @@ def prepare_cells(
 
     if not {*HOW} & {*grid.names}:  # a picture without a name is told from others by its label
         how = {name: bool(grid.fixed[name]) for name in HOW if name in grid.fixed}
-        grid = grid.with_images(lambda one: one if isinstance(one, str | os.PathLike) else picture(one, how))
+        grid = grid.with_media(
+            lambda one: one if isinstance(one, str | os.PathLike) else picture(one, how), {"image"}
+        )
     dropped: list[dict[str, Any]] = []
-    is_dropped = _Dropped(asked.dropped, axes=len(grid.axes))
+    is_dropped = _Dropped(asked.dropped)
 
     def wanted(place: dict[str, Any]) -> bool:
         named = {axis: plain(value) for axis, value in place.items()}
@@ -145,17 +147,22 @@ def _unchecked(model: str) -> list[str]:
 class _Dropped:
     """Whether a cell is left out by one of *places*: a value for each axis, or for some, which leaves out all that have them."""
 
-    def __init__(self, places: Sequence[Mapping[str, Any]], *, axes: int) -> None:
-        self._whole = {frozenset(place.items()): place for place in places if len(place) == axes}
-        self._parts = [place for place in places if len(place) != axes]
-        self._unused = {id(place): place for place in (*self._whole.values(), *self._parts)}
+    def __init__(self, places: Sequence[Mapping[str, Any]]) -> None:
+        self._unused = {frozenset(place.items()): place for place in places}
+        self._known: dict[frozenset[str], set[frozenset[Any]]] = {}  # by the axes that they name
+        for key, place in self._unused.items():
+            self._known.setdefault(frozenset(place), set()).add(key)
 
     def __call__(self, named: Mapping[str, Any]) -> bool:
-        whole = self._whole.get(frozenset(named.items())) if self._whole else None
-        parts = [place for place in self._parts if place.items() <= named.items()]
-        for place in (*parts, *([] if whole is None else [whole])):
-            self._unused.pop(id(place), None)
-        return bool(parts) or whole is not None
+        keys = (
+            (known, frozenset((name, named[name]) for name in names))
+            for names, known in self._known.items()
+            if names <= named.keys()
+        )
+        found = [key for known, key in keys if key in known]
+        for key in found:
+            self._unused.pop(key, None)
+        return bool(found)
 
     def check_all_named_one(self) -> None:
         """Refuse one that has left out nothing: the cell that was meant would be bought."""
@@ -165,9 +172,11 @@ class _Dropped:
             raise InvalidRequest(f"[[dropped]] names no cell of the grid: {told}.", hint=hint)
 
 
-def _settled(grid: Grid, described: Sequence[str], stored: Mapping[str, Any]) -> tuple[Grid, list[str]]:
-    """*grid* with what was left out, and remarks on it: the seed is the one of the *stored* definition, or drawn now."""
-    grid, remarks = grid.with_images(_as_path), []
+def _settled(
+    asked: Definition, described: Sequence[str], stored: Mapping[str, Any]
+) -> tuple[Grid, list[str]]:
+    """The grid of *asked* with what was left out, and remarks on it: the seed is the one of the *stored* definition, or drawn now."""
+    grid, remarks = asked.with_media(_as_path).grid, []
     fixed, axes = dict(grid.fixed), dict(grid.axes)
     if "seed" in {*described} & {*axes}:
         axes["seed"] = tuple(map(as_whole, axes["seed"]))
@@ -227,10 +236,12 @@ def _addresses(grid: Grid) -> list[str]:
     return list(dict.fromkeys(remarks))
 
 
-def check_pictures(grid: Grid) -> None:
-    """Refuse pictures that a file could not name for another machine."""
-    for value in grid.values("image"):
-        if value is None or is_url(value):
+def check_media(asked: Definition) -> None:
+    """Refuse media that a file could not name for another machine."""
+    found = ((name, value) for name in sorted(media_names(asked.model)) for value in asked.grid.values(name))
+    for name, value in found:
+        # A switch of the wire may be called audio.
+        if value is None or isinstance(value, bool) or is_url(value):
             continue
         if not isinstance(value, os.PathLike):
             what = value.identity.label if isinstance(value, Picture) else f"a {type(value).__name__}"
@@ -238,5 +249,5 @@ def check_pictures(grid: Grid) -> None:
             what = f"at {os.fspath(value)}, outside the notebook's folder"
         else:
             continue
-        words = f"An image is {what}: no definition could name it on another machine."
-        raise InvalidRequest(words, hint="save the picture beside the notebook and give its path", charged="")
+        words = f"{'An image' if name == 'image' else name} is {what}: no definition could name it on another machine."
+        raise InvalidRequest(words, hint="save the file beside the notebook and give its path", charged="")

@@ -210,7 +210,7 @@ def _with_pictures(definition: Definition, paths: Sequence[tuple[dict[str, Any],
             called = str(place.get("image", shared.grid.fixed.get("image")))
             # Pictures that were given as bytes may share a name, which then tells none of them.
             names[called] = path if names.get(called, path) == path else called
-    return shared.with_images(lambda value: names.get(str(value), value))
+    return shared.with_media(lambda value: names.get(str(value), value))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from typing import Any
 from .. import frontend
 from ..addresses import shareable_value
 from ..bounds import MAX_JSON
+from ..catalogue import media_names, resolve
+from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
 from ..home import open_file
 from ..presenter import agreed
@@ -76,7 +78,7 @@ class Definition:
         kept = checked(kept, text=text, file=file)
         return cls(
             name=kept["name"],
-            model=kept.get("model", ""),
+            model=resolve(kept.get("model", "")),
             grid=Grid(
                 axes=kept.get("axes", {}),
                 fixed=kept.get("fixed", {}),
@@ -104,16 +106,17 @@ class Definition:
                 raise
             raise located(exc, self.to_json(), text=text, file=file) from None
 
-    def with_images(self, change: Callable[[Any], Any]) -> Definition:
-        """The same with each picture as *change* gives it."""
+    def with_media(self, change: Callable[[Any], Any]) -> Definition:
+        """The same with each picture, video and sound as *change* gives it."""
+        names = media_names(self.model or DEFAULT_MODEL)
         dropped = tuple(
-            {name: plain(change(value)) if name == "image" else value for name, value in place.items()}
+            {name: plain(change(value)) if name in names else value for name, value in place.items()}
             for place in self.dropped
         )
-        return replace(self, grid=self.grid.with_images(change), dropped=dropped)
+        return replace(self, grid=self.grid.with_media(change, names), dropped=dropped)
 
-    def _with_pictures_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
-        """The same with its pictures found: in *folder*, the file's, else from the notebook's; and those outside *folder*."""
+    def _with_media_of(self, folder: Path) -> tuple[Definition, tuple[Path, ...]]:
+        """The same with its media found: in *folder*, the file's, else from the notebook's; and those outside *folder*."""
         outside: dict[Path, None] = {}
 
         def found(value: Any) -> Any:
@@ -130,10 +133,10 @@ class Definition:
             # The text itself where it means the same file: a cell is known by it.
             return value if os.path.abspath(name) == os.path.abspath(place) else place  # noqa: PTH100 - a link is not followed
 
-        return self.with_images(found), tuple(outside)
+        return self.with_media(found), tuple(outside)
 
     def to_toml(self, source: str = "") -> str:
-        """As a file holds it: no address of a picture has a password or a signature there.
+        """As a file holds it: no address has a password or a signature there.
 
         Args:
             source: A file whose comments, order and notation are kept; by default the one that it was read from.
@@ -173,18 +176,18 @@ class Definition:
         here = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a link in it is not followed
         if changes:  # an error in one has no line
             kept, text, name = changed(kept, changes), "", f"{name} with its changes"
-        definition, outside = cls.from_json(kept, text=text, file=name)._with_pictures_of(here)  # noqa: SLF001 - our own
+        definition, outside = cls.from_json(kept, text=text, file=name)._with_media_of(here)  # noqa: SLF001 - our own
         if outside and not allow_outside:
             _agree(name, outside)
         return definition
 
 
 def _agree(name: str, outside: Sequence[Path]) -> None:
-    """Ask about pictures outside the definition's folder: the file is not trusted, and they would be sent."""
+    """Ask about files outside the definition's folder: the file is not trusted, and they would be sent."""
     listed = ", ".join(map(str, outside))
-    words = f"{name} names {counted(len(outside), 'picture')} outside its own folder: {listed}"
+    words = f"{name} names {counted(len(outside), 'file')} outside its own folder: {listed}"
     can_answer = frontend.has_kernel() or (sys.stdin is not None and sys.stdin.isatty())
-    if not can_answer or not agreed(f"{words}. Send what they show to the service?"):
+    if not can_answer or not agreed(f"{words}. Send what is in them to the service?"):
         hint = "if they are meant: allow_outside=True, or --allow-outside on the command line"
         raise InvalidRequest(f"{words}; nothing was sent.", hint=hint, charged="nothing")
 

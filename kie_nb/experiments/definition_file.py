@@ -6,8 +6,9 @@ import contextlib
 import datetime as dt
 import math
 import re
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Required
 
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError, with_config
@@ -52,7 +53,8 @@ def _as_list(value: Any) -> Any:
     """A plain value of an axis is one value: a text would give its letters. {range = [0, 20]} is 0 to 19, as in Python."""
     if isinstance(value, Mapping) and [*value] == ["range"] and isinstance(value["range"], list):
         ends = value["range"]
-        if len(ends) in {2, 3} and all(type(end) is int for end in ends) and ends[2:] != [0]:
+        is_small = all(type(end) is int and abs(end) <= sys.maxsize // 2 for end in ends)
+        if len(ends) in {2, 3} and is_small and ends[2:] != [0]:
             numbers = range(*ends)
             return list(numbers) if 0 < len(numbers) <= MAX_CELLS else value
     return [value] if isinstance(value, str | int | float) else value
@@ -133,10 +135,11 @@ def _without_effect(found: Mapping[str, Any]) -> Iterator[tuple[Sequence[Any], s
             yield [section, name], words, f"call it by another name, such as a_{name}"
     if "sample_seed" in found and "sample" not in found:
         yield ["sample_seed"], "sample_seed chooses nothing without a sample", "add sample = 20"
-    yield from _never_met(found.get("when", {}), axes)
+    values = {name: {*axis} for name, axis in axes.items()}
+    yield from _never_met(found.get("when", {}), axes, values)
     for number, place in enumerate(found.get("dropped", ())):
         for name, value in place.items():
-            if value not in axes.get(name, ()):
+            if value not in values.get(name, ()):
                 words = f"[[dropped]] has {name} = {value!r}, and no cell has that"
                 yield ["dropped", number, name], words, _meant(name, value, axes)
 
@@ -170,11 +173,13 @@ def changed(kept: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 def _never_met(
-    when: Mapping[str, Mapping[str, Sequence[Any]]], axes: Mapping[str, Sequence[Any]]
+    when: Mapping[str, Mapping[str, Sequence[Any]]],
+    axes: Mapping[str, Sequence[Any]],
+    known: Mapping[str, Collection[Any]],
 ) -> Iterator[tuple[Sequence[Any], str, str]]:
     for name, conditions in when.items():
         for axis, values in ((name, ()), *conditions.items()):
-            wrong = next((value for value in values if value not in axes.get(axis, ())), None)
+            wrong = next((value for value in values if value not in known.get(axis, ())), None)
             if axis not in axes or wrong is not None:
                 words = f"{axis} is not an axis" if axis not in axes else f"{axis} is never {wrong!r}"
                 yield ["when", name, axis], f"under [when], {words}", _meant(axis, wrong, axes)

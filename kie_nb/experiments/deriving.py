@@ -46,15 +46,15 @@ class Deriving:
         allow_outside: bool = False,
         changes: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Load what `save` has written; a picture is looked for beside the file, then from the notebook's folder.
+        """Load what `save` has written; media are looked for beside the file, then from the notebook's folder.
 
         Args:
             path: The file; it is not trusted.
-            allow_outside: Take pictures outside the file's folder without asking; else their paths are shown and asked about.
+            allow_outside: Take media outside the file's folder without asking; else their paths are shown and asked about.
             changes: Values in place of the file's, by name: `{"seed": range(10)}`.
 
         Raises:
-            InvalidRequest: the file cannot be read, has no meaning, or its pictures were not agreed to.
+            InvalidRequest: the file cannot be read, has no meaning, or media outside were not agreed to.
         """
         return cls.of(Definition.load(path, allow_outside=allow_outside, changes=changes or {}))
 

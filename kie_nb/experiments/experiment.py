@@ -25,7 +25,7 @@ from ..saved import SavedFile
 from ..text import in_line, say
 from . import exports, lookup
 from .asked import Options, asked_for, check_where
-from .cell_requests import check_pictures, prepare_cells
+from .cell_requests import check_media, prepare_cells
 from .columns import Line
 from .data import Cell
 from .definition import Definition
@@ -120,7 +120,7 @@ class Experiment(Deriving):
         Raises:
             InvalidRequest: a picture has no name by which it could be found again.
         """
-        check_pictures(self.definition.grid)
+        check_media(self.definition)
         if self._draws_seed:
             self.definition = self._cells.keep_seed(self.definition)
         self._tell()

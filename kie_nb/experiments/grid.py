@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,15 +85,13 @@ class Grid:
         listed = (place[name] for place in self.cells or () if name in place)
         return [*self.axes.get(name, ()), *listed, *([self.fixed[name]] if name in self.fixed else [])]
 
-    def with_images(self, change: Callable[[Any], Any]) -> Grid:
-        """The same with each picture as *change* gives it."""
+    def with_media(self, change: Callable[[Any], Any], names: Collection[str]) -> Grid:
+        """The same with each value of *names* as *change* gives it."""
 
         def changed(place: Place) -> dict[str, Any]:
-            return {name: change(value) if name == "image" else value for name, value in place.items()}
+            return {name: change(value) if name in names else value for name, value in place.items()}
 
-        axes = {
-            name: tuple(map(change, axis)) if name == "image" else axis for name, axis in self.axes.items()
-        }
+        axes = {name: tuple(map(change, axis)) if name in names else axis for name, axis in self.axes.items()}
         cells = None if self.cells is None else tuple(map(changed, self.cells))
         return replace(self, fixed=changed(self.fixed), axes=axes, cells=cells)
 
@@ -105,7 +103,7 @@ def seeds_in(text: str) -> list[int] | None:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
             return None
-        if len(first) + len(last) > _MOST_DIGITS or int(last or first) - int(first) > MAX_CELLS:
+        if len(first) + len(last) > _MOST_DIGITS or len(found) + int(last or first) - int(first) > MAX_CELLS:
             return None
         found += range(int(first), int(last or first) + 1)
     return found
@@ -122,10 +120,11 @@ def expand(
         plain: A value as it is stored: a sample is the same one wherever its definition is read.
     """
     placeholders = _check(grid, fields)
-    size = grid.repeats * math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
+    crossed = math.prod(len(grid.axes[group[0]]) for group in _groups(grid))
+    size = grid.repeats * ((crossed if grid.axes or grid.cells is None else 0) + len(grid.cells or ()))
     if size > MAX_CELLS:
         words = f"This grid has {size:,} cells; {MAX_CELLS:,} are allowed."
-        raise InvalidRequest(words, hint="leave out an axis")
+        raise InvalidRequest(words, hint="leave out an axis" if grid.axes else "list fewer cells")
     found: dict[tuple[Any, ...], Cell] = {}
     for place in _wanted(grid, where, plain):
         asked, used = _fill({**grid.fixed, **place}, placeholders)
@@ -260,17 +259,16 @@ def _at(place: Place) -> frozenset[Any]:
 
 def _belonging(place: Place, when: Mapping[str, Axes]) -> Place:
     """*place* without the axes that do not belong to it; one that belongs to such an axis goes, too."""
-    is_there = {
-        name: all(
-            axis in place and identity(place[axis]) in map(identity, values)
-            for axis, values in when[name].items()
-        )
-        for name in place
-        if name in when
-    }
-    if all(is_there.values()):
-        return place
-    return _belonging({name: value for name, value in place.items() if is_there.get(name, True)}, when)
+    kept, before = dict(place), 0
+    while len(kept) != before:
+        before = len(kept)
+        for name in [name for name in kept if name in when]:
+            if not all(
+                axis in kept and identity(kept[axis]) in map(identity, values)
+                for axis, values in when[name].items()
+            ):
+                del kept[name]
+    return kept
 
 
 def _sampled(places: Sequence[Place], grid: Grid, plain: Callable[[Any], Any]) -> Sequence[Place]:

@@ -292,6 +292,28 @@ def test_a_picture_outside_a_definitions_folder_is_asked_about(kit, simulator, c
     assert simulator.counts["create_requests"] == 1
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("wan/2-5-image-to-video", "image_url"),
+        ("kling/v2-1-pro", "last_image"),
+        ("kling-v2.1-pro", "tail_image_url"),
+        ("wan/2-7-r2v", "reference"),
+        ("wan/2-7-r2v", "reference_video"),
+    ],
+)
+@pytest.mark.parametrize("where", ["[fixed]", "[axes]", "[[cells]]"])
+def test_every_medium_outside_a_definitions_folder_is_asked_about(kit, model, name, where):
+    """Whichever word of the vocabulary or of the wire names it, and wherever it stands."""
+    file, photo = kit("")
+    text = f'kie_nb = 1\nname = "x"\nmodel = "{model}"\n[fixed]\nprompt = "x"\n'
+    line = f"{name} = {photo!r}\n"
+    Path(file).write_text(text + line if where == "[fixed]" else f"{text}{where}\n{line}")
+
+    with pytest.raises(kie.InvalidRequest, match="1 file outside its own folder"):
+        kie.Experiment.load(file)
+
+
 @pytest.mark.parametrize(("answer", "code", "bought"), [("n", 1, 0), ("y", 0, 1)])
 def test_on_a_terminal_the_user_is_asked(kit, simulator, answer, code, bought):
     """Once, with the whole path."""

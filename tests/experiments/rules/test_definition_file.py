@@ -125,6 +125,32 @@ def test_errors_of_its_grid_name_the_line_too(tmp_path, more, line, words, fix):
     assert fix in refused.value.hint
 
 
+CHAIN = range(1, 1010)  # more than calls may be nested
+HUGE = {
+    "a range": f"{HEAD}{FIXED}[axes]\nseed = {{range = [0, {10**25}]}}\n",
+    "cells and repeats": f"{HEAD}repeats = 99999\n{FIXED}" + "[[cells]]\nwho = 1\n[[cells]]\nwho = 2\n",
+    "a chain of conditions": f'{HEAD}[fixed]\nprompt = "{" ".join(f"{{a{n}}}" for n in (0, *CHAIN))}"\n[axes]\na0 = [1, 2]\n'
+    + "".join(f"a{n} = 1\n" for n in CHAIN)
+    + "[when]\n"
+    + "".join(f"a{n} = {{a{n - 1} = 1}}\n" for n in CHAIN),
+}
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+def test_a_file_that_asks_for_too_much_is_refused(tmp_path, text):
+    """Before its cells are made."""
+    with pytest.raises(kie.InvalidRequest):
+        load(tmp_path, text)
+
+
+def test_many_dropped_places_are_looked_up(tmp_path):
+    """Each cell is not compared with each of them: that would take hours."""
+    dropped = "".join(f"[[dropped]]\nwho = {number}\n" for number in range(1, 3000))
+    axes = "[axes]\nwho = {range = [0, 3000]}\nseed = {range = [0, 20]}\n"
+
+    assert len(load(tmp_path, HEAD + FIXED + axes + dropped)) == 20
+
+
 @pytest.mark.parametrize(
     ("axes", "axis"),
     [

@@ -253,6 +253,7 @@ def test_a_part_that_could_not_be_meant_is_refused(changes, words):
         ("x", None),
         ("0-999999999", None),
         ("", None),
+        (",".join(["0-99999"] * 3), None),  # of a few bytes more than a machine has room for
     ],
 )
 def test_seeds_in_a_text(text, found):
