@@ -64,7 +64,12 @@ upload = _table("upload", UploadColumns, key=("account", "sha256"))
 picture_url = _table("picture_url", PictureUrlRow, key=("url",))
 budget = _table("budget", BudgetRow, key=("scope",))
 experiment = _table("experiment", ExperimentRow, key=("name", "service"))
-cell = _table("cell", CellRow, key=("experiment", "service", "fingerprint"))
+cell = _table(
+    "cell",
+    CellRow,
+    sa.Index("cell_fingerprint", "fingerprint"),
+    key=("experiment", "service", "fingerprint"),
+)
 likeness = _table(
     "likeness", LikenessRow, sa.Index("likeness_other", "other"), key=("video", "other", "kind")
 )

@@ -188,16 +188,17 @@ class Queries:
         """The models, experiments and tags of the runs that match."""
         matching = where(**filters)
 
-        def distinct(column: sa.ColumnElement[Any]) -> list[str]:
-            query = sa.select(column).where(*matching, column.is_not(None)).distinct()
+        def distinct(column: sa.ColumnElement[Any], *more: Any) -> list[str]:
+            query = sa.select(column).where(*matching, *more, column.is_not(None)).distinct()
             found = db.execute(query).scalars()
             return sorted(text for text in found if isinstance(text, str) and can_be_kept(text, MAX_TEXT))
 
         with self._db.read() as db:
             # As text: PostgreSQL cannot tell whether two values of its JSON type are the same.
             tags = {tag for text in distinct(sa.cast(run.c.tags, sa.String)) for tag in read_tags(text)}
-            models, experiments = distinct(run.c.model), distinct(run.c.experiment)
-            return Choices(models=models, experiments=experiments, tags=sorted(tags))
+            sharing = distinct(cell.c.experiment, cell.c.fingerprint == run.c.fingerprint)
+            experiments = sorted({*distinct(run.c.experiment), *sharing})
+            return Choices(models=distinct(run.c.model), experiments=experiments, tags=sorted(tags))
 
     def durations(self, service: str, model: str, key: dict[str, Any], *, limit: int = 50) -> list[float]:
         """Seconds that the last successful tasks of this model and these inputs took, newest first; imported ones teach nothing."""

@@ -7,6 +7,7 @@ import json
 import pytest
 
 import kie_nb as kie
+from kie_nb.handles import get_session
 from kie_nb.simulator import Fault
 
 SHORT_S = 120
@@ -121,6 +122,9 @@ def test_experiments_are_listed_and_in_one_frame(asked):
         assert shared in found
         assert set(found.to_frame()["experiment"]) == {name}
         assert len(found) == runs
+    kie.Experiment("same", image=second.definition.grid.fixed["image"], prompt="The cat smiles", seed=0).run()
+    assert list(kie.runs(experiment="same")) == [shared]  # it has bought none
+    assert get_session().here.choices().experiments == ["cats", "pets", "same"]
     with pytest.raises(kie.InvalidRequest, match="did you mean 'pets'"):
         kie.experiments("pet")
 
