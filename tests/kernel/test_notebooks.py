@@ -28,7 +28,7 @@ PROMISES = {
         "smile.parquet",
         "smile.html holds 6 videos",
         "ro-crate-metadata.json",
-        "6 videos in the crate",
+        "7 videos in the crate",
         "[axes]",
         "<Experiment smile: 6 of 6 cells done",
     ],

@@ -42,7 +42,7 @@ def test_the_cell_that_runs_an_experiment_is_the_one_that_counts(workshop):
     kernel.run("exp.wait(60);")
 
     assert kernel.value("[run.origin['execution_count'] for run in exp]") == "[3, 3, 3]"
-    assert kernel.value("set(exp.to_frame()['execution_count'])") == "{3}"
+    assert kernel.value("set(exp.to_frame()['execution_count'].tolist())") == "{3}"
 
 
 def test_papermill_does_not_say_and_nothing_is_guessed(workshop):
