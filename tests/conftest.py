@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pgserver
@@ -26,6 +26,7 @@ if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worke
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, os.environ.get("PYTHONPATH")]))
 sys.modules["rfc3987_syntax"] = None  # as there
 PART = 4  # tests of a file that one worker runs one after the other
+RULES = {"catalogue", "rules"}  # folders of tests without a process, a socket or a ledger: they cost little
 NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
 BESIDE = (
     "test_gallery.py",
@@ -35,6 +36,15 @@ BESIDE = (
 )  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
 SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--cases",
+        choices=("all", "even", "odd"),
+        default="all",
+        help="of tests with many cases run every other one: two Pythons share what a third runs whole; tables of pure rules stay whole",
+    )
 
 
 def pytest_report_header():
@@ -73,8 +83,12 @@ def parts_of(names):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Mark the tests by their folders, and begin with those that take longest."""
+    if (cases := config.getoption("cases")) != "all":
+        kept = dict.fromkeys(every_other(items, odd=cases == "odd"))
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
     for item in items:
         if (folder := folder_of(item)) in {"browser", "kernel"}:
             item.add_marker(folder)
@@ -94,6 +108,16 @@ def pytest_runtest_setup(item):
     if item.config.has_browser and folder_of(item) != "browser" and hasattr(os, "nice"):
         item.config.has_browser = False  # once
         os.nice(NICE)
+
+
+def every_other(items, *, odd):
+    """Each test that has one case, all of pure rules, and every other case of the rest."""
+    cases = defaultdict(list)
+    for item in items:
+        cases[item.nodeid.partition("[")[0]].append(item)
+    for found in cases.values():
+        is_whole = len(found) == 1 or RULES & set(found[0].path.parts)
+        yield from found if is_whole else found[odd::2]
 
 
 def folder_of(item):

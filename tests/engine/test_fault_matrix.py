@@ -100,7 +100,8 @@ OUTCOMES = {
 OF_RUNS = [call for call in CALLS if call != "credits"]
 BUDGET_S = 100.0
 FETCHED = ("fetched", "")
-CROWD = {0.05: 8, 0.5: 4}  # how many runs of each kind are under way at once
+# How often a fault strikes, and how many runs of each kind are under way at once: the rarer, the more it takes to meet one.
+CROWD = either({0.2: 3, 0.5: 3}, full={0.05: 8, 0.5: 4})
 PRICE = 60.0  # of a video of 5 s in 720p
 PART = 21  # kinds a test: so none takes long
 

@@ -131,7 +131,7 @@ def test_runs_are_beside_the_notebook_that_papermill_is_told(workshop, simulator
     workshop.notebook(LOAD, CELL, "print(clip.id, end='')")
     ids = []
 
-    for folder, path in ((workshop.folder, "notebook.ipynb"), (other, "../notebooks/notebook.ipynb")) * 2:
+    for folder, path in ((workshop.folder, "notebook.ipynb"), (other, "../notebooks/notebook.ipynb")):
         run(workshop, simulator, "-m", "papermill", path, "out.ipynb", "--no-progress-bar", folder=folder)
         ids.append(codes(folder / "out.ipynb")[-1].outputs[0].text)
 

@@ -32,6 +32,8 @@ def drawn(layout, *, is_pickled=True):
         one.plot([1, 10**number, 3])
         one.set_ylabel("y" * number * 3)
         one.set_title("a title " * number)
+        one.set_xticks([1])  # each label that is measured costs
+        one.set_yticks([1, 10**number])
     image = axes[0, 0].imshow(np.arange(100).reshape(10, 10))
     if layout != "tight":  # matplotlib cannot place it there
         figure.colorbar(image, ax=axes[:, 1])
