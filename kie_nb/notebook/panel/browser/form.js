@@ -37,6 +37,17 @@ function choice(panel, entry) {
   return { control: select, show };
 }
 
+/** Neighbours whose titles begin with one word stand together. */
+function families(titles) {
+  const found = [];
+  for (const [title, id] of titles) {
+    const label = title.split(" ")[0];
+    if (found.at(-1)?.label !== label) found.push(make("optgroup", { label }));
+    found.at(-1).append(make("option", { text: title, title: id }));
+  }
+  return found;
+}
+
 function text(panel, entry) {
   const most = entry.isJson ? 0 : entry.most;  // of JSON that is a number of things, not of characters
   const isLong = most > 200 || entry.lines > 1;
@@ -65,7 +76,7 @@ function form(panel) {
   const fold = make("details", { class: "kie-panel-fold" }, summary, advanced);
 
   const ids = Object.keys(model.get("models"));
-  const models = make("select", { class: "kie-field" }, ...ids.map((id) => make("option", { text: model.get("models")[id].title, title: id })));
+  const models = make("select", { class: "kie-field" }, ...families(ids.map((id) => [model.get("models")[id].title, id])));
   models.addEventListener("change", () => panel.put({ chosen: ids[models.selectedIndex] }));
   const chooser = field(panel, words.MODEL, models);
 
