@@ -62,7 +62,8 @@ def generate(
         duration, resolution: 5 (default) or 10 s; "720p" (default) or "1080p".
         wait: Until the video is on disk; by default only in headless runs.
         fresh, max_credits: Buy one more; the most it may be estimated at.
-        input, fields: Raw inputs; other fields of the model, as negative_prompt.
+        input, fields: Raw inputs; last_image, video, audio, reference, aspect,
+            sound, negative_prompt and other fields, as the model has them.
 
     Raises:
         KieError: One of its kinds, which `help(kie_nb.errors)` lists.
