@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from labcounts import ledger_runs, ratings, tasks
-from labdriver import Notebook, watch_video, write_notebook
+from labdriver import watch_video, write_notebook
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
@@ -266,64 +266,80 @@ def test_with_the_keyboard_alone(panel, folder):
     assert tasks(folder) == 1
 
 
-def test_in_notebook_7(start_server, chromium):
-    """The same panel, from the form to the rating in the gallery, and its cell shows the same run."""
+@pytest.fixture(scope="module")
+def made(start_server, chromium):
+    """By "lab" or "notebook": such a server as it is started, and a page of it whose panel has made a video."""
     chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    server = start_server("notebook")
-    name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5))
-    nb = Notebook(chromium, server, name.name).open()
-    try:
-        _, cell = show(nb)
-        fill(cell)
-        generate(cell)
-        cell.locator(".kie-panel-media video").wait_for(timeout=60_000)
-        assert_plays(cell.locator(".kie-panel-media video"))
-        play_and_rate_in_gallery(cell, server.root)
-        chromium.picture("panel-notebook", nb.page)
+    pages = {}
 
-        cell.get_by_role("region", name="Result").get_by_role("button", name="Copy as cell").click()
-        cell.get_by_text("The cell is copied").wait_for()
-        copied = nb.page.evaluate("() => navigator.clipboard.readText()")
-        nb.run_cell(nb.add_cell(copied))
-        nb.wait_dom(1, "cell => cell.querySelector('video')?.readyState >= 1")
-        assert tasks(server.root) == ledger_runs(server.root) == 1
-    finally:
-        nb.shutdown_kernel()
-        nb.close()
+    def make(kind):
+        if kind not in pages:
+            server = start_server(kind, expose=False)
+            name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5), "'the last cell'")
+            pages[kind] = server, chromium.page()
+            make_a_video(pages[kind][1], server.notebook_url(name.name))
+        return pages[kind]
+
+    yield make
+    for _, page in pages.values():
+        page.close()
+
+
+def make_a_video(page, url):
+    """With the panel of the notebook there, and nothing but what is on the page."""
+    page.goto(url)
+    panel = page.locator(".kie-panel")
+    # Before its kernel is there, Lab drops what is run, or asks for one; nothing on the page says when it is there.
+    for _ in range(20):
+        page.keyboard.press("Escape")
+        page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click(timeout=60_000)
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(3000)
+        if panel.count():
+            break
+    fill(panel)
+    generate(panel)
+    panel.locator(".kie-panel-media video").wait_for(timeout=60_000)
+    assert not page.evaluate("() => 'jupyterapp' in window")
+
+
+def test_in_notebook_7(made, chromium):
+    """The same panel, from the form to the rating in the gallery, and its cell shows the same run."""
+    server, page = made("notebook")
+    panel, cells = page.locator(".kie-panel"), page.locator(".jp-Notebook .jp-CodeCell")
+    assert_plays(panel.locator(".kie-panel-media video"))
+    play_and_rate_in_gallery(panel, server.root)
+    chromium.picture("panel-notebook", page)
+
+    panel.get_by_role("region", name="Result").get_by_role("button", name="Copy as cell").click()
+    panel.get_by_text("The cell is copied").wait_for()
+    last = cells.count()
+    cells.last.locator(".cm-content").click()
+    for key in ("Escape", "b", "Enter"):
+        page.keyboard.press(key)
+    expect(cells).to_have_count(last + 1)
+    page.keyboard.insert_text(page.evaluate("() => navigator.clipboard.readText()"))
+    page.keyboard.press("Shift+Enter")
+    expect(cells.nth(last).locator("video:visible").first).to_have_js_property(
+        "readyState", 4, timeout=30_000
+    )
+    assert tasks(server.root) == ledger_runs(server.root) == 1
 
 
 @pytest.mark.parametrize("kind", ["lab", "notebook"])
-def test_insert_below_on_a_server_as_it_is_started(start_server, chromium, kind):
+def test_insert_below_on_a_server_as_it_is_started(made, chromium, kind):
     """Nothing has to be set for it: the cell stands under the panel, and above what was there."""
-    server = start_server(kind, expose=False)
-    name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5), "'the last cell'")
-    page = chromium.page()
-    try:
-        page.goto(server.notebook_url(name.name))
-        cells = page.locator(".jp-Notebook .jp-CodeCell")
-        panel = page.locator(".kie-panel")
-        # Before its kernel is there, Lab drops what is run, or asks for one; nothing on the page says when it is there.
-        for _ in range(20):
-            page.keyboard.press("Escape")
-            cells.first.locator(".cm-content").click(timeout=60_000)
-            page.keyboard.press("Shift+Enter")
-            page.wait_for_timeout(3000)
-            if panel.count():
-                break
-        fill(panel)
-        generate(panel)
-        panel.locator(".kie-panel-media video").wait_for(timeout=60_000)
-        assert not page.evaluate("() => 'jupyterapp' in window")
+    _, page = made(kind)
+    panel, cells = page.locator(".kie-panel"), page.locator(".jp-Notebook .jp-CodeCell")
+    count = cells.count()
 
-        panel.get_by_role("region", name="Result").get_by_role("button", name="Insert below").click()
+    panel.get_by_role("region", name="Result").get_by_role("button", name="Insert below").click()
 
-        panel.get_by_text("The cell is inserted below").wait_for()
-        cells.nth(1).get_by_text("%%kie_wan --image kie-runs/inputs/").wait_for()
-        assert cells.count() == 3
-        assert "the last cell" in cells.nth(2).inner_text()
-        chromium.picture(f"panel-insert-{kind}", page)
-    finally:
-        page.close()
+    panel.get_by_text("The cell is inserted below").wait_for()
+    cells.nth(1).get_by_text("%%kie_wan --image kie-runs/inputs/").wait_for()
+    assert cells.count() == count + 1
+    assert "the last cell" in cells.nth(2).inner_text()
+    chromium.picture(f"panel-insert-{kind}", page)
 
 
 def test_in_voila(start_server, chromium):
