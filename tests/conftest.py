@@ -28,12 +28,7 @@ sys.modules["rfc3987_syntax"] = None  # as there
 PART = 4  # tests of a file that one worker runs one after the other
 RULES = {"catalogue", "rules"}  # folders of tests without a process, a socket or a ledger: they cost little
 NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
-BESIDE = (
-    "test_gallery.py",
-    "test_panel.py",
-    "test_report.py",
-    "test_wall.py",
-)  # are driven in a second browser
+BESIDE = ("test_gallery.py", "test_panel.py", "test_wall.py")  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
 SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
 

@@ -131,10 +131,10 @@ class Notebook:
         self.browser.lab_pages.give_back(self.page)
         self.page = None
 
-    def reopen(self, *, kernel=False, timeout_s=60):
-        """End the kernel, close the page, and open the saved file in a new one as one would next week."""
+    def reopen(self, *, kernel=False, in_new_page=True, timeout_s=60):
+        """End the kernel, close notebook and page, and open the saved file as one would next week; or close the notebook alone."""
         self.shutdown_kernel()
-        self.close(for_good=True)
+        self.close(for_good=in_new_page)
         return self.open(kernel=kernel, timeout_s=timeout_s)
 
     def reload(self, timeout_s=60):

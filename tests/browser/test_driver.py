@@ -85,7 +85,7 @@ def test_reload_interrupt_and_a_new_kernel(open_notebook):
     nb.save()
     nb.reload()
     assert nb.run_cell(1) == "'still here'"
-    nb.reopen(kernel=True)
+    nb.reopen(kernel=True, in_new_page=False)
     assert nb.run_cell(1) == "'still here'"
 
 

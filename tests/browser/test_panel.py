@@ -230,7 +230,7 @@ def test_a_notebook_that_is_opened_anew(panel):
     nb, cell = panel()
     nb.save()
 
-    nb.reopen(kernel=True)
+    nb.reopen(kernel=True, in_new_page=False)
 
     nb.wait_dom(0, "cell => cell.innerText.includes('Run this cell to use the panel')")
     nb.page.wait_for_timeout(1000)  # Lab looks for its widget

@@ -141,7 +141,7 @@ def test_a_kernel_that_died_in_mid_run(open_notebook, folder, photograph):
     nb.page.wait_for_timeout(1000)
     nb.save()
 
-    nb.reopen(kernel=False)
+    nb.reopen(in_new_page=False)
     nb.wait_dom(
         1,
         "cell => /task\\s*\\w{8}/.test(cell.textContent) && cell.innerText.includes('Running the cell again')",
@@ -235,7 +235,7 @@ def test_run_all_restart_run_all(open_notebook, folder, photograph):
     nb.wait_dom(1, DONE)
     nb.save()
 
-    nb.reopen(kernel=True)
+    nb.reopen(kernel=True, in_new_page=False)
     nb.run_all()
 
     assert nb.text(2) == "fetched 10\n"

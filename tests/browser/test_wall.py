@@ -440,7 +440,7 @@ def test_the_widget_in_a_notebook(chromium, lab, studio, simulator):
 
 def assert_kept(nb):
     """Opened anew, with a kernel that knows nothing of it, the wall plays; the cell run again is live in its place."""
-    nb.reopen(kernel=True)
+    nb.reopen(kernel=True, in_new_page=False)
     nb.page.set_viewport_size(ALL_IN_VIEW)
     nb.page.wait_for_function(READY, arg=VIDEOS, timeout=60_000)
     assert "model not found" not in nb.cell(1).inner_text()
