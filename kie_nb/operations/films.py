@@ -76,13 +76,14 @@ def join(
         if known is None or not _is_whole(known):
             run_id = known.id if known is not None else uuid.uuid4().hex[:12]
             name = target.stem if target is not None else request.prompt
+            place = known.video if known is not None else None  # the same for all who share the ledger
             plan = _Plan(
                 clips=found,
                 request=request,
                 service=service,
                 run_id=run_id,
                 at=ledger.now().isoformat(timespec="microseconds"),
-                place=ledger.files.video(prompt=name, seed=None, task_id=run_id),
+                place=place or ledger.files.video(prompt=name, seed=None, task_id=run_id),
             )
             known = _made(plan, workspace, known)
         if target is not None and known.video is not None:

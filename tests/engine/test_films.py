@@ -94,7 +94,8 @@ def test_the_same_clips_are_joined_once(clips):
 
 def test_a_film_whose_file_is_gone_is_joined_again(clips, service):
     """The service is not asked for it: by nobody who looks, and not by the doctor."""
-    film = kie.join(clips)
+    film = kie.join(clips, "first.mp4")
+    name = film.video.name
     film.video.unlink()
     calls = service.counts.total()
 
@@ -108,6 +109,7 @@ def test_a_film_whose_file_is_gone_is_joined_again(clips, service):
     assert service.counts.total() == calls
     assert kie.join(clips) is film
     assert film.is_here
+    assert film.video.name == name
     assert len(kie.runs(model=film.model)) == 1
 
 
