@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import settings as settings_
+from ..catalogue import NO_SEED
 from ..handles import Run, get_session
 from ..ledger.states import UNSETTLED, State
 from ..text import visible, visible_in
@@ -146,12 +147,16 @@ class LiveRun:
             stop = (Words.STOP_SIMULATED, Words.STOP_SIMULATED_TIP)
         if run.state is State.INTENT:
             stop = (Words.CANCEL, Words.CANCEL_TIP)
-        words = Words.ANOTHER_SEED
+        words = Words.ANOTHER if run.request.has_no_seed else Words.ANOTHER_SEED
         if run.service != "simulator":
             price = page.money(estimate.credits) if estimate else Words.NO_PRICE
             words = Words.WITH_PRICE.format(words=words, price=price)
         resume = (Words.RESUME, Words.RESUME_TIP)
-        return {"stop": stop, "another": (words, Words.ANOTHER_TIP), "resume": resume}
+        return {
+            "stop": stop,
+            "another": (words, NO_SEED if run.request.has_no_seed else Words.ANOTHER_TIP),
+            "resume": resume,
+        }
 
     def _settle(self) -> dict[str, Any]:
         found = ways_out.known(self.run)

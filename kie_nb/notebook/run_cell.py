@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 from .. import settings as settings_
 from ..catalogue import ImageIdentity, Request
 from ..errors import BadImage
@@ -47,6 +50,14 @@ def standing_row(request: Request) -> RunRow | None:
         session,
         Prepared(request=request, channel=channel, home=current.home, contents={}, seed_drawn=False),
     )
+
+
+def next_repeat(run: Run) -> int:
+    """The number of a repetition of *run* that nobody has asked for yet; 0 for a model that another seed sets apart."""
+    if not run.request.has_no_seed:
+        return 0
+    numbers = itertools.count(run.request.replicate + 1)
+    return next(n for n in numbers if standing_row(replace(run.request, replicate=n)) is None)
 
 
 def promise_of(run: Run) -> str:

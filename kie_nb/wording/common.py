@@ -22,6 +22,7 @@ class Common:
     SIMULATOR_BALANCE = "{credits} simulator credits (not real money)"
     SEED = "seed"
     ANOTHER_SEED = "Another seed"
+    ANOTHER = "Another video"
     REUSE_SETTINGS = "Reuse settings"
     REUSE_WITH_SEED = "Reuse with seed"
     COPY_AS_CELL = "Copy as cell"

@@ -44,6 +44,7 @@ class Draft:
         kept: The texts of the request that it was filled from. White space around them is part of it, until they are changed.
         seed: A number, or what was typed for one.
         count: Runs, with the seeds counted up from `seed`.
+        first_repeat: Of a model without seeds, the number of the first of them: each is a repetition of the request.
         is_found: The picture's address comes from a file, which may be a stranger's: the user has not agreed to load it.
         remark: What the user should know of what it was filled from.
     """
@@ -54,6 +55,7 @@ class Draft:
     kept: dict[str, Any] = field(default_factory=dict)
     seed: Any = None
     count: int = 1
+    first_repeat: int = 0
     is_found: bool = False
     remark: str = ""
 
@@ -97,7 +99,7 @@ class Draft:
     def seeds(self) -> list[int]:
         """The seeds that are asked for; of a model without one, the numbers of its repetitions."""
         if not self.takes_seed:
-            return list(range(self.count))
+            return list(range(self.first_repeat, self.first_repeat + self.count))
         if self.seed is None:
             raise InvalidRequest("There is no seed yet.")
         is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)

@@ -24,7 +24,7 @@ from ...text import say
 from ...wording import Panel as Words
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput
-from ..run_cell import cell_of
+from ..run_cell import cell_of, next_repeat
 from ..run_list import RunList
 from ..ticker import ticker
 from .callbacks import Callbacks
@@ -267,7 +267,8 @@ class Panel:
 
         current = settings_.current()
         check_way(offer.way, way_of(current))
-        draft = replace(draft_of(self.run_view.find(run_id)), seed=None)
+        run = self.run_view.find(run_id)
+        draft = replace(draft_of(run), seed=None, first_repeat=next_repeat(run))
         self._ask_here(draft, current, replace(offer, missing=1, each=draft.estimate))
 
     def _ask_here(self, draft: Draft, current: settings_.Settings, shown: Priced) -> None:

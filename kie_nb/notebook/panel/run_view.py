@@ -132,8 +132,8 @@ class RunView:
     def _shown(self, run: Run) -> dict[str, Any]:
         """The facts of *run*, and what can be done with it."""
         is_paused = is_left(run)
-        inputs, image, estimate = run.request.inputs, run.request.image, run.estimate
-        length = f"{inputs['duration']} s" if "duration" in inputs else ""
+        request, estimate = run.request, run.estimate
+        image = request.image
         note = self._notes.get(run.id, "")
         error = run.error
         if error is not None and run.state in UNSETTLED:
@@ -160,7 +160,8 @@ class RunView:
             "badge": Words.ALREADY_YOURS if note and run.state is State.FETCHED else "",
             "prompt": page.short(run.prompt, 240),
             "seed": "" if run.seed is None else str(run.seed),
-            "facts": [part for part in (length, str(inputs.get("resolution", ""))) if part],
+            "noSeed": request.has_no_seed,
+            "facts": [part for part in (request.length, request.size) if part],
             "cost": page.cost(run) if run.service == "kie" else "" if run.state in RELEASED else Words.FREE,
             "picture": image.label if image else "",
             "rating": run.rating or 0,

@@ -167,7 +167,7 @@ function actions(panel, run) {
   const price = () => {
     const offer = model.get("offer");
     another.disabled = !offer.isReady || panel.isBusy();
-    another.textContent = fill(words.WITH_PRICE, { words: words.ANOTHER_SEED, price: offer.isFree ? words.FREE : run().another });
+    another.textContent = fill(words.WITH_PRICE, { words: run().noSeed ? words.ANOTHER : words.ANOTHER_SEED, price: offer.isFree ? words.FREE : run().another });
   };
   const show = (now) => {
     stop.hidden = !now.canStop;
