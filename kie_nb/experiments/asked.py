@@ -95,6 +95,9 @@ def rows_of(table: Any) -> list[Mapping[str, Any]]:
 
 def place_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """The cell that a row of a table is: without what is empty, and with a whole seed where pandas has made it real."""
+    if not isinstance(row, Mapping):
+        hint = "exp.ask({'seed': 3, 'who': 'cat'})"
+        raise InvalidRequest(f"{row!r} names no values of a cell.", hint=hint, charged="")
     place = {str(name): as_scalar(value) for name, value in row.items() if not is_missing(value)}
     if "seed" in place:
         place["seed"] = as_whole(place["seed"])

@@ -260,22 +260,31 @@ class CellRuns:
         """Add the cell *at* to *asked*, by default take the next one to buy; the definition, and the cell's run, which is new or stands."""
         most = Limits(max_credits=asked.max_credits).changed(max_credits=limit).max_credits
         channel = self.channel()
-        if at is None:
-            left = (key for key, row in zip(self.cells, self.standings(), strict=True) if is_to_buy(row))
-            if (key := next(left, None)) is None:
-                return asked, None
-        else:
+        wanted = None
+        if at is not None:
             one = only(asked, at)
             _, found, _ = prepare_cells(self._session, one, self.store, self._made_for, None)
-            key = next(iter(found))
+            key, wanted = next(iter(found.items()))
             if key not in self.cells:
                 asked, self.cells = also(asked, at), {**self.cells, **found}
                 self.__dict__.pop("estimate", None)
+        elif self._next_to_buy() is None:
+            return asked, None
         asked = self.keep(asked, extend=True, drawn=drawn)
-        prepared = replace(self.cells[key].prepared, channel=channel, origin=here())
+        if wanted is None:
+            wanted = self._next_to_buy()  # another handle may have bought the first one
+        elif (key := wanted.prepared.fingerprint) not in self.cells:  # another handle has drawn the seed
+            (wanted,) = with_seed({key: wanted}, asked.grid.fixed["seed"]).values()
+        if wanted is None:
+            return asked, None
+        prepared = replace(wanted.prepared, channel=channel, origin=here())
         run, _ = self._session.begin(prepared, cell_terms=CellTerms(most))
         self._session.wait_for_answer(run)
         return asked, run
+
+    def _next_to_buy(self) -> PlannedCell | None:
+        pairs = zip(self.cells.values(), self.standings(), strict=True)
+        return next((cell for cell, row in pairs if is_to_buy(row)), None)
 
     def look_for(self, rows: Sequence[RunRow]) -> list[Run]:
         """Resume what was sent, and fetch again what is missing; the runs that then are under way."""

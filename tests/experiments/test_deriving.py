@@ -158,6 +158,21 @@ def test_a_loop_asks_and_tells(simulator):
     assert kie.Experiment.load(exp.save("tune.toml")).status().done == 2
 
 
+@pytest.mark.parametrize("at", [{"who": "dog"}, None], ids=["its own", "the next"])
+def test_two_handles_ask_with_the_seed_that_was_drawn_first(simulator, at):
+    """Both were made before one was stored: the second takes it, and a cell of its own."""
+    given = {"model": "wan/2-5-text-to-video", "prompt": "A {who}", "who": ["cat", "dog"]}
+    one, other = (kie.Experiment("two", **given) for _ in range(2))
+
+    first, second = one.ask(None if at is None else {"who": "cat"}), other.ask(at)
+    assert (first.id == second.id, first.seed == second.seed) == (False, True)
+    assert [run.id for run in other.runs] == [first.id, second.id]
+    assert other.ask() is None
+    with pytest.raises(kie.InvalidRequest, match="names no values"):
+        other.ask("dog")
+    assert len(simulator.tasks) == 2
+
+
 def test_asking_without_a_place_takes_the_next_cell(asked):
     """In the order of the grid, until none is left; what is no number is not told."""
     exp = asked()
