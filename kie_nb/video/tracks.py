@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TICKS = 90_000  # a second, of a picture that is drawn: no usual rate is rounded noticeably
 _MOST_TICKS = 1 << 30
-_QUALITY = {"preset": "fast", "crf": "17"}  # hard to tell from the clips
+_QUALITY = {"preset": "veryfast", "crf": "17"}  # hard to tell from the clips
 _RATE, _BITS_PER_S, _PIECE = 48_000, 192_000, 4800
 _SLACK = 0.02  # of width to height, that rounding to even numbers makes
 
