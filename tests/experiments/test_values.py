@@ -81,6 +81,7 @@ def test_the_line_of_a_cell_takes_columns_and_arrays(line, axes, raw):
     found = parse(f"--format --experiment x {line}", variables)
     assert (found.axes, found.raw) == (axes, raw)
     assert parse("--format --seed {n}", {"n": MIXED.iloc[0].seed}).fields == {"seed": 7}
+    assert parse("--experiment x --seeds 0-5 --max-credits 200 --partial").partial
 
 
 @pytest.mark.parametrize("value", [np.nan, pd.NA, pd.NaT, float("inf")], ids=repr)
