@@ -208,8 +208,8 @@ class Runner:
             run, how = await self._session.dispatcher.ledger(begin, prepared, cell_terms=terms)
         except BudgetExceeded as exc:
             self._keeps_begun = self._keeps_begun or not self.stopped
-            # What was used so far changes yet: the status has it.
-            self.stopped = self.stopped or exc.message.partition(" So far")[0].removesuffix(".")
+            # What is under way by then will be spent: the status has the figures of now.
+            self.stopped = self.stopped or exc.message.replace(" So far (", " By then (").removesuffix(".")
         except (errors.AuthError, errors.InvalidRequest, errors.LedgerError, errors.NotSent) as exc:
             self.stopped = self.stopped or exc.message
         except KieError:

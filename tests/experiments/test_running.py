@@ -218,7 +218,7 @@ def test_a_limit_counts_what_the_service_really_charges(smile, simulator, monkey
     assert len(simulator.tasks) == 4
     assert exp.status().spent == 720.0
     assert (
-        "This video (60 credits) would exceed max_credits=720. So far (experiment smile): 720 used"
+        "This video (60 credits) would exceed max_credits=720. By then (experiment smile): 720 used"
         in exp.status().stopped
     )
 

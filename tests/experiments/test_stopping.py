@@ -56,7 +56,7 @@ def test_a_budget_buys_what_fits(paid, simulator, parallel):
     exp = paid(6).run(parallel=parallel).wait(SHORT_S)
 
     assert exp.status().done == len(simulator.tasks) == 3
-    assert exp.status().stopped.endswith("would exceed your budget of 200 credits an experiment")
+    assert "would exceed your budget of 200 credits an experiment. By then (" in exp.status().stopped
     kie.budget(400, per="experiment")
     assert exp.run().wait(SHORT_S).status().done == 6
 
