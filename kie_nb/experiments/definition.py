@@ -155,7 +155,11 @@ class Definition:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, allow_outside: bool = False, changes: Mapping[str, Any]
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allow_outside: bool = False,
+        changes: Mapping[str, Any] | None = None,
     ) -> Definition:
         """Read what `save` wrote, as `Experiment.load` does."""
         name = Path(path).name

@@ -56,7 +56,7 @@ class Deriving:
         Raises:
             InvalidRequest: the file cannot be read, has no meaning, or media outside were not agreed to.
         """
-        return cls.of(Definition.load(path, allow_outside=allow_outside, changes=changes or {}))
+        return cls.of(Definition.load(path, allow_outside=allow_outside, changes=changes))
 
     @classmethod
     def from_frame(

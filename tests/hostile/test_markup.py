@@ -60,8 +60,9 @@ def run_of(value, *, state=State.FAIL, **more):
         "name_remark": text, "is_here": False, "damage": (text,),
         "is_final": True, "is_film": False, "videos": [Path("videos") / (text.replace("\0", "") or "x")], "video": None, "created_at": AT,
         "completed_at": AT, "link_until": AT, "rating": 3, "tags": (text,), "missing": (),
-        "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True),
-        "row": SimpleNamespace(seed_drawn=True, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, origin={"parts": [{"run": text}, {"name": text}]}, files=(), note=text),
+        "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True, has_no_seed=False, length=text, size=text, other_media={"video": text}),
+        "ledger": SimpleNamespace(leases=SimpleNamespace(is_dead=lambda _row: False)),
+        "row": SimpleNamespace(seed_drawn=True, owner=None, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, origin={"parts": [{"run": text}, {"name": text}]}, files=(), note=text),
     }  # fmt: skip
     return SimpleNamespace(**given | more)
 
@@ -111,7 +112,12 @@ def comparison_of(value):
 def plan_of(value):
     prepared = SimpleNamespace(
         request=SimpleNamespace(
-            inputs={"prompt": value}, prompt=str(value), image=None, seed=value, estimate=None
+            inputs={"prompt": value},
+            prompt=str(value),
+            image=None,
+            seed=value,
+            estimate=None,
+            other_media={"video": str(value)},
         )
     )
     cell = SimpleNamespace(place={str(value): value}, shown={str(value): value}, prepared=prepared)
