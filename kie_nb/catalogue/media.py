@@ -97,7 +97,8 @@ class Slot:
     @property
     def title(self) -> str:
         """Its name in a form."""
-        return self.role.replace("_", " ").capitalize() + ("s" if self.most > 1 else "")
+        name = {"video": "Input video", "audio": "Input sound"}.get(self.role)
+        return (name or self.role.replace("_", " ").capitalize()) + ("s" if self.most > 1 else "")
 
     @property
     def noun(self) -> str:

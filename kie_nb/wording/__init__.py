@@ -82,6 +82,8 @@ class Panel(Card):
     MORE_OPEN = "{count} more"
     MORE_LISTED = "{count} more: %kie runs lists them"
     ANOTHER_TIP = "The same request with a new random seed"
+    FILE_LINE = "A path or URL"
+    FILE_LINES = "Paths or URLs, one a line"
     CELL_TO_COPY = "Cell to copy"
     COPIED = "The cell is copied."
     INSERTED = "The cell is inserted below."

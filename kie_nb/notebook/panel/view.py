@@ -20,7 +20,14 @@ from .draft import CALLBACK
 PARTS = ("picture.js", "form.js", "result.js", "queue.js", "view.js")
 MOST_BYTES = 100_000_000  # a video that is dropped for its settings may be larger than a picture
 _CODE = files(__package__) / "browser"
-_FIRST = ("prompt", "duration", "resolution", "aspect")  # what is in view; the rest folds away
+_FIRST = (
+    "prompt",
+    "image",
+    "last-image",
+    "duration",
+    "resolution",
+    "aspect",
+)  # what is in view; the rest folds away
 
 
 def described(chosen: str) -> dict[str, Any]:
@@ -56,8 +63,9 @@ def _control(entry: Field) -> dict[str, Any]:
         "name": entry.name,
         "option": entry.option, "title": entry.title, "help": entry.help, "choices": choices,
         "default": "" if entry.default is None or entry.kind == "json" else entry.default,
-        "most": entry.max_length, "isJson": entry.kind == "json", "isFirst": entry.option in _FIRST or bool(entry.role),
+        "most": entry.max_length, "isJson": entry.kind == "json", "isFirst": entry.option in _FIRST or (entry.required and bool(entry.role)),
         "lines": entry.most if entry.role else 0,
+        "placeholder": (Words.FILE_LINES if entry.most > 1 else Words.FILE_LINE) if entry.role else entry.help,
     }  # fmt: skip
 
 

@@ -52,7 +52,8 @@ function text(panel, entry) {
   const most = entry.isJson ? 0 : entry.most;  // of JSON that is a number of things, not of characters
   const isLong = most > 200 || entry.lines > 1;
   const rows = entry.lines > 1 ? 1 : entry.isFirst ? 3 : 2;  // several files: a line each, and the field grows with them
-  const control = make(isLong ? "textarea" : "input", { class: "kie-field", placeholder: entry.help, rows: isLong ? rows : null });
+  const control = make(isLong ? "textarea" : "input", { class: "kie-field", placeholder: entry.placeholder ?? entry.help, rows: isLong ? rows : null });
+  if (entry.lines > 1) control.style.minHeight = "0";
   const count = most ? make("span", { class: "kie-panel-count kie-soft" }) : null;
   const tell = () => {
     if (!count) return;
