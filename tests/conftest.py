@@ -1,5 +1,6 @@
 """Every test alone: no variable, key, folder or setting of whoever runs it, and none of the test before."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -14,6 +15,7 @@ from hurry import hurry
 from soak import IS_SOAK, SEED
 
 from kie_nb import settings
+from kie_nb.handles import get_session
 
 # Every worker and every process of a test would compile the package and the tests anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -27,6 +29,7 @@ if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worke
 sys.modules["rfc3987_syntax"] = None  # as there
 PART = 4  # tests of a file that one worker runs one after the other
 RULES = {"catalogue", "rules"}  # folders of tests without a process, a socket or a ledger: they cost little
+STOP_S = 20.0
 NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
 BESIDE = ("test_gallery.py", "test_panel.py", "test_wall.py")  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
@@ -139,12 +142,32 @@ def _alone(monkeypatch, tmp_path):
     hurry()
     yield
     forget_settings()
+    stop_driving(tmp_path)
 
 
 def forget_settings():
     settings.start_folder.cache_clear()  # a test is a process of its own
     settings.configure(**dict.fromkeys(SETTABLE))
     settings.set_key(None)
+
+
+def stop_driving(folder):
+    """Drive no longer what a test has left under way in its *folder*: it would be asked for, of nobody, until the worker ends."""
+    supervisor = get_session().supervisor
+    if any(run.ledger.home.is_relative_to(folder) for run in supervisor.driven):
+        loop = supervisor.workspace.dispatcher.loop
+        asyncio.run_coroutine_threadsafe(_cancel(folder), loop).result(STOP_S)
+
+
+async def _cancel(folder):
+    named = [(task, task.get_coro()) for task in asyncio.all_tasks()]
+    frames = [(task, of.cr_frame) for task, of in named if of.__qualname__ == "Supervisor._drive"]
+    homes = [(task, frame.f_locals["drive"].run.ledger.home) for task, frame in frames if frame is not None]
+    drives = [task for task, home in homes if home.is_relative_to(folder)]
+    for task in drives:
+        task.cancel()
+    if drives:
+        await asyncio.wait(drives, timeout=STOP_S / 2)
 
 
 @pytest.fixture
