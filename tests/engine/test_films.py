@@ -22,14 +22,13 @@ def frames(path):
 
 
 @pytest.fixture
-def service(simulate, paid):
-    """A simulator that answers as Kie.ai, for money."""
+def service(simulate):
     return simulate()
 
 
 @pytest.fixture
 def clips(service):
-    """Two videos that were paid for."""
+    """Two videos."""
     asked = [kie.generate(f"Clip {word}.", model=TEXT, seed=7) for word in ("one", "two")]
     return [run.wait(SHORT_S) for run in asked]
 
@@ -38,6 +37,7 @@ def money():
     return get_session().here.figures("kie")
 
 
+@pytest.mark.usefixtures("paid")  # it answers as Kie.ai, for money
 def test_a_film_is_a_run_that_nobody_paid_for(clips, service, tmp_path):
     """It has a file, is found by its clips' prompts, and no sum, budget or count of the service knows of it."""
     before, calls = money(), service.counts.total()
@@ -72,7 +72,7 @@ def test_both_sides_remember_the_joint(clips):
     with av.open("film.mp4") as file:
         note = json.loads(file.metadata["comment"])
     assert [part["request"]["input"]["prompt"] for part in note["parts"]] == ["Clip one.", "Clip two."]
-    assert (note["run"], note["service"], note["credits"]) == (film.id, "kie", 0.0)
+    assert (note["run"], note["service"], note["credits"]) == (film.id, "simulator", 0.0)
     assert kie.read_request("film.mp4").prompt == "Clip one. / Clip two."
 
 
