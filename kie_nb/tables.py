@@ -59,9 +59,7 @@ def as_html(
 
     th = '<th scope="col" style="{};{};font-weight:600;white-space:nowrap">{}</th>'
     empty = html('<td style="{}"></td>', _CELL)  # a heading without words is none
-    names = joined(
-        html(th, _CELL, _MUTED, joined(text.split("\n"), "<br>")) if text else empty for text in headings
-    )
+    names = joined(html(th, _CELL, _MUTED, text) if text else empty for text in headings)
     head = html("<thead><tr>{}</tr></thead>", names) if any(headings) else ""
     td = '<td style="{}">{}</td>'
     lines = (joined(html(td, style(n), _cell(value)) for n, value in enumerate(row)) for row in rows)

@@ -225,6 +225,8 @@ def _metrics(run: Run) -> dict[str, float]:
 
 
 def _likeness(run: Run) -> Told:
+    if run.row.video_sha256 is None:
+        return Told()
     return next(iter(Likenesses(run.ledger.database).of([run.row.video_sha256]).values()), Told())
 
 

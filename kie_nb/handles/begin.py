@@ -254,7 +254,7 @@ def look(
     body: dict[str, Any] = {"model": request.model, "input": wire}
     if request.call_back_url:
         address = request.call_back_url
-        body["callBackUrl"] = f"{address}<token of the run>" if takes_token(address) else address
+        body["callBackUrl"] = f"{address}(token of the run)" if takes_token(address) else address
     return DryRun(
         service=channel.settings.service,
         body=body,

@@ -58,7 +58,8 @@ class RunList(Sequence[Run]):
     def _repr_html_(self) -> str:
         until = time.monotonic() + THUMBNAILS_S
         rows = [_row(run, make=time.monotonic() < until) for run in self]
-        return tables.as_html(Lists.HEADINGS, rows, caption=self._caption(), wide=WIDE)
+        headings = [joined(words.split("\n"), "<br>") for words in Lists.HEADINGS]
+        return tables.as_html(headings, rows, caption=self._caption(), wide=WIDE)
 
     def _caption(self) -> str:
         if not self:

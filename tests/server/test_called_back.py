@@ -185,7 +185,7 @@ def test_a_dry_run_shows_the_address_without_a_token(simulator, listening, cat):
     """There is none before the run is sent."""
     found = get_session().dry_run("The cat smiles.", image=cat, call_back_url="auto")
 
-    assert found.body["callBackUrl"] == f"{listening.url}<token of the run>"
+    assert found.body["callBackUrl"] == f"{listening.url}(token of the run)"
     assert simulator.counts["create_requests"] == 0
 
 
