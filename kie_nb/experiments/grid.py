@@ -223,7 +223,7 @@ def _check_when(grid: Grid) -> None:
     for name, conditions in grid.when.items():
         for axis in (name, *conditions):
             if axis not in grid.axes:
-                raise InvalidRequest(f"when names {axis!r}, which is not an axis{nearest(axis, grid.axes)}")
+                raise InvalidRequest(f"`when` names {axis!r}, which is not an axis{nearest(axis, grid.axes)}")
         for axis, values in conditions.items():
             known = set(map(identity, grid.axes[axis]))
             if axis == name or not values or (wrong := [one for one in values if identity(one) not in known]):
@@ -233,7 +233,7 @@ def _check_when(grid: Grid) -> None:
                     else f"{axis}: nothing"
                 )
                 hint = f"when={{{name!r}: {{{axis!r}: one of its values, or a list of them}}}}"
-                raise InvalidRequest(f"when has {name!r} at {told}.", hint=hint)
+                raise InvalidRequest(f"`when` has {name!r} at {told}.", hint=hint)
 
 
 def _groups(grid: Grid) -> list[tuple[str, ...]]:
