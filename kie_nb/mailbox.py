@@ -106,10 +106,11 @@ class Mailbox:
                     yield found[1], found[2], found[3] or ""
 
     def _remove_old(self) -> None:
-        with contextlib.suppress(OSError):
-            for entry in list(os.scandir(self.folder)):
-                if time.time() - entry.stat(follow_symlinks=False).st_mtime > _KEPT_S:
-                    Path(entry.path).unlink()
+        for parts in list(self._names()):  # what has another name is not ours
+            with contextlib.suppress(OSError):
+                path = self.folder / ".".join(filter(None, parts))
+                if time.time() - path.lstat().st_mtime > _KEPT_S:
+                    path.unlink()
 
     def _write(self, path: Path, text: str) -> None:
         """In one step, so that the folder's own time tells that something has come."""

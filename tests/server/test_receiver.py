@@ -237,3 +237,21 @@ def test_what_is_not_signed_is_told_from_what_is_no_callback(headers, body, secr
     with pytest.raises(error) as caught:
         kie.verify_callback(headers, body, secret)
     assert caught.value.charged == ""
+
+
+def test_old_ones_are_removed_and_what_is_not_ours_stays(mailbox):
+    """A folder with the name of one is no reason to keep the rest."""
+    mailbox.expect("0" * 12)
+    (expected,) = mailbox.folder.iterdir()
+    old = [
+        mailbox.folder / name for name in ("notes.txt", f"{'2' * 12}.{'a' * 64}", f"{'3' * 12}.{'b' * 64}")
+    ]
+    old[0].write_text("mine")
+    old[1].mkdir()
+    old[2].touch()
+    for path in (*old, expected):
+        os.utime(path, (1, 1))
+
+    mailbox.expect("1" * 12)
+
+    assert [path.exists() for path in (*old, expected)] == [True, True, False, False]
