@@ -1,4 +1,4 @@
-"""Removes what an MP4, MOV or M4A says of place, time and person; no packet moves, and the same file gives the same bytes.
+"""Removes what an MP4, MOV, M4A, MKV or WebM says of place, time and person; no packet moves, and the same file gives the same bytes.
 
 Boxes are not taken out: they become empty space of the same length, so that every place that the index names stays right.
 """
@@ -12,17 +12,22 @@ _PERSONAL = {b"udta", b"meta", b"uuid"}  # tags: names, places, comments, pictur
 _AROUND = {b"moov", b"trak", b"mdia"}  # boxes that hold boxes
 _DATED = {b"mvhd", b"tkhd", b"mdhd"}  # each begins with when it was made and changed
 _HEADER, _DEEPEST = 8, 4
+_EBML = b"\x1a\x45\xdf\xa3"
+_HOLDERS = {0x18538067, 0x1549A966, 0x1654AE6B, 0xAE}  # Segment, Info, Tracks, and one of these
+# Tags, Attachments, Chapters; Title, DateUTC, SegmentFilename, a track's Name; and the sums of what holds them.
+_SAID = {0x1254C367, 0x1941A469, 0x1043A770, 0x7BA9, 0x4461, 0x7384, 0x536E, 0xBF}
 _TIMED_META = b"meta"  # a track of it: a phone's places, moment by moment
 
 
 def without_personal_boxes(content: bytes) -> bytes:
     """The same film or sound without its tags and dates; the very same bytes where there are none, or where the file is odd."""
-    if content[4:8] != b"ftyp":
+    clean = _clean if content[4:8] == b"ftyp" else _clean_matroska if content[:4] == _EBML else None
+    if clean is None:
         return content
     cleaned = bytearray(content)
     try:
-        _clean(cleaned, 0, len(cleaned), 0)
-    except (struct.error, ValueError):
+        clean(cleaned, 0, len(cleaned), 0)
+    except (struct.error, ValueError, IndexError):
         return content
     return content if cleaned == content else bytes(cleaned)
 
@@ -38,6 +43,39 @@ def _clean(data: bytearray, start: int, end: int, depth: int) -> None:
             width = 16 if data[begins] == 1 else 8  # of both dates
             if begins + 4 + width <= ends:
                 data[begins + 4 : begins + 4 + width] = bytes(width)
+
+
+def _clean_matroska(data: bytearray, start: int, end: int, depth: int) -> None:
+    place = start
+    while place < end:
+        name, begins = _number(data, place, is_name=True)
+        length, begins = _number(data, begins)
+        if length is None:  # as it is streamed: it reaches to the end of what it is in
+            length = end - begins
+        ends = begins + length
+        if ends > end:
+            raise ValueError("an element reaches too far")
+        if name in _SAID:
+            _make_void(data, place, ends)
+        elif name in _HOLDERS and depth < _DEEPEST:
+            _clean_matroska(data, begins, ends, depth + 1)
+        place = ends
+
+
+def _number(data: bytearray, place: int, *, is_name: bool = False) -> tuple[int | None, int]:
+    """The number of Matroska's that begins at *place*, which says in its first byte how long it is, and what follows it."""
+    width = 9 - data[place].bit_length()
+    if width > 8:  # noqa: PLR2004 - bytes
+        raise ValueError("a number is too long")
+    found = int.from_bytes(data[place : place + width], "big")
+    value = found if is_name else found & ((1 << 7 * width) - 1)
+    return (None if not is_name and value == (1 << 7 * width) - 1 else value), place + width
+
+
+def _make_void(data: bytearray, place: int, ends: int) -> None:
+    width = next(width for width in range(1, 9) if ends - place - 1 - width < (1 << 7 * width) - 1)
+    length = ends - place - 1 - width
+    data[place:ends] = b"\xec" + (length | 1 << 7 * width).to_bytes(width, "big") + bytes(length)
 
 
 def _boxes(data: bytearray, start: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:

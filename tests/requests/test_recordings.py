@@ -162,7 +162,7 @@ def frames(content):
         return [(frame.pts, frame.to_ndarray().tobytes()) for frame in film.decode(video=0)]
 
 
-@pytest.mark.parametrize("container", ["mp4", "mov"])
+@pytest.mark.parametrize("container", ["mp4", "mov", "matroska"])
 def test_place_time_and_names_are_not_sent(container):
     """They become empty space; every frame and every place in the file stays. Runs made with the file as it is stand."""
     content = personal(container)
@@ -192,8 +192,11 @@ def test_place_time_and_names_are_not_sent(container):
         b"\0\0\0\x18ftypmp42" + b"\0" * 12 + b"\0\0\0\x01moov\xff\xff\xff\xff\xff\xff\xff\xff",
         b"\0\0\0\x18ftypmp42" + b"\0" * 12 + b"\0\0\0\x00moov" + b"\0\0\0\x08trak" * 300,
         b"\0\0\0\x18ftypmp42" + b"\0" * 12 + b"\0\0\0\x04moov",
+        b"\x1a\x45\xdf\xa3",
+        b"\x1a\x45\xdf\xa3\x80" + b"\0" * 20,
+        b"\x1a\x45\xdf\xa3\x80" + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + b"\x12\x54\xc3\x67\x90tags",
     ],
-    ids=range(5),
+    ids=range(8),
 )
 def test_odd_boxes_are_left_as_they_are(content):
     """Whoever decodes the file says what is wrong with it."""
