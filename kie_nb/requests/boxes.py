@@ -1,4 +1,4 @@
-"""Removes what an MP4, MOV, M4A, MKV or WebM says of place, time and person; no packet moves, and the same file gives the same bytes.
+"""Removes what an MP4, MOV, M4A, MKV, WebM, MP3, AAC or WAV says of place, time and person; no packet moves, and the same file gives the same bytes.
 
 Boxes are not taken out: they become empty space of the same length, so that every place that the index names stays right.
 """
@@ -12,6 +12,8 @@ _PERSONAL = {b"udta", b"meta", b"uuid"}  # tags: names, places, comments, pictur
 _AROUND = {b"moov", b"trak", b"mdia"}  # boxes that hold boxes
 _DATED = {b"mvhd", b"tkhd", b"mdhd"}  # each begins with when it was made and changed
 _HEADER, _DEEPEST = 8, 4
+_OF_SOUND = {b"fmt ", b"fact", b"data", b"JUNK"}
+_ID3_HEADER, _ID3_BEHIND = 10, 128
 _EBML = b"\x1a\x45\xdf\xa3"
 _HOLDERS = {0x18538067, 0x1549A966, 0x1654AE6B, 0xAE}  # Segment, Info, Tracks, and one of these
 # Tags, Attachments, Chapters; Title, DateUTC, SegmentFilename, a track's Name; and the sums of what holds them.
@@ -21,12 +23,16 @@ _TIMED_META = b"meta"  # a track of it: a phone's places, moment by moment
 
 def without_personal_boxes(content: bytes) -> bytes:
     """The same film or sound without its tags and dates; the very same bytes where there are none, or where the file is odd."""
-    clean = _clean if content[4:8] == b"ftyp" else _clean_matroska if content[:4] == _EBML else None
-    if clean is None:
-        return content
     cleaned = bytearray(content)
     try:
-        clean(cleaned, 0, len(cleaned), 0)
+        if content[4:8] == b"ftyp":
+            _clean(cleaned, 0, len(cleaned), 0)
+        elif content[:4] == _EBML:
+            _clean_matroska(cleaned, 0, len(cleaned), 0)
+        elif content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+            _clean_wave(cleaned)
+        elif content[:3] == b"ID3" or content[:1] == b"\xff":  # or a frame of MP3 or AAC
+            _clean_id3(cleaned)
     except (struct.error, ValueError, IndexError):
         return content
     return content if cleaned == content else bytes(cleaned)
@@ -43,6 +49,30 @@ def _clean(data: bytearray, start: int, end: int, depth: int) -> None:
             width = 16 if data[begins] == 1 else 8  # of both dates
             if begins + 4 + width <= ends:
                 data[begins + 4 : begins + 4 + width] = bytes(width)
+
+
+def _clean_wave(data: bytearray) -> None:
+    place = 12
+    while place + _HEADER <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, place)
+        begins, ends = place + _HEADER, min(place + _HEADER + length, len(data))
+        if kind not in _OF_SOUND:
+            data[place : place + 4] = b"JUNK"
+            data[begins:ends] = bytes(ends - begins)
+        place = ends + length % 2  # chunks begin at even places
+
+
+def _clean_id3(data: bytearray) -> None:
+    """The tags of an MP3 or AAC: the frames of one before the sound become padding, the fields of one behind it are empty."""
+    if (
+        data[:3] == b"ID3" and len(data) > _ID3_HEADER and not data[5] & 0x10
+    ):  # with a footer it is another thing
+        length = sum((byte & 0x7F) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+        ends = min(_ID3_HEADER + length, len(data))
+        data[5] = 0
+        data[_ID3_HEADER:ends] = bytes(ends - _ID3_HEADER)
+    if len(data) > _ID3_BEHIND and data[-_ID3_BEHIND : 3 - _ID3_BEHIND] == b"TAG":
+        data[3 - _ID3_BEHIND :] = bytes(_ID3_BEHIND - 4) + b"\xff"  # no genre
 
 
 def _clean_matroska(data: bytearray, start: int, end: int, depth: int) -> None:

@@ -184,6 +184,22 @@ def test_place_time_and_names_are_not_sent(container):
     assert without_personal_boxes(once) == once
 
 
+@pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("wav", "pcm_s16le")])
+def test_what_a_sound_says_of_persons_is_not_sent(container, codec):
+    """Its tags become padding; what is heard stays."""
+    with Making(container, {"write_id3v1": "1"} if container == "mp3" else {}) as out:
+        out.metadata.update({"artist": "Jane Secret", "comment": PLACE})
+        play(out, out.add_stream(codec, rate=44_100, layout="mono"), 0.25)
+    assert b"Jane Secret" in out.content
+
+    sent = read_recording(out.content, "audio")
+
+    assert len(sent.content) == len(out.content)
+    assert [word for word in (b"Jane Secret", PLACE.encode()) if word in sent.content] == []
+    assert videocorpus.packets(sent.content, "audio") == videocorpus.packets(out.content, "audio")
+    assert read_recording(out.content, "audio", keep_metadata=True).content == out.content
+
+
 @pytest.mark.parametrize(
     "content",
     [
