@@ -91,7 +91,7 @@ def has_no(model: str, word: str, *, known: Iterable[str] = ()) -> InvalidReques
     if not found:
         return None
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
-    hint = f"models that have it: {', '.join(found[:_MOST_NAMED])}{more}; `%kie models {word}` lists them"
+    hint = f"models that have it: {', '.join(found[:_MOST_NAMED])}{more}; `%kie models {word.replace('_', '-')}` lists them"
     if known:
         hint += f". Its own fields are: {', '.join(known)}"
     noun = "picture" if word == "image" else word.replace("_", " ") if word in ROLES else f"field {word!r}"

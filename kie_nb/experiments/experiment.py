@@ -40,7 +40,7 @@ from .stored import CellRuns
 from .wall import Wall
 from .wall_tiles import Names
 
-GO_ON = "exp.run() goes on where it stopped"
+GO_ON = "exp.run(), or the %%kie_wan cell again, goes on where it stopped"
 
 
 class Experiment(Deriving):

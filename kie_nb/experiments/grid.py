@@ -149,7 +149,7 @@ def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
             raise InvalidRequest(words, hint=hint)
         near = nearest(name, placeholders)
         if near != ".":
-            hint = "every cell would be sent, and paid for, with the braces in it"
+            hint = "correct the name: every cell would be sent, and paid for, with the braces in it"
             raise InvalidRequest(f"A prompt has {{{name}}}, but no axis has this name{near}", hint=hint)
         if grid.cells == ():  # the cells that are asked for later name it
             continue

@@ -71,8 +71,8 @@ class ExperimentCard:
         )
         self.said = kit.HTML(layout=kit.Layout(height="0", margin="0", overflow="hidden"))
         self.grid = ExperimentGrid(exp)
-        self._write(experiment_parts(exp))
         self.button = self._button(Words.STOP_BUYING, Words.STOP_BUYING_TIP, self._stop)
+        self._write(experiment_parts(exp))
         self.wall = self._button(Words.SHOW_WALL, Words.SHOW_WALL_TIP, self._show_wall)
         self.report = self._button(Words.WRITE_REPORT, Words.WRITE_REPORT_TIP, self._write_report)
         self.row = kit.HBox(
@@ -116,6 +116,7 @@ class ExperimentCard:
             (self.foot, parts.foot),
         ):
             widget.value = html('<div {} style="{}">{}</div>', ROOT, page.FONT, text) if text else ""
+        self.button.disabled = parts.is_stopped  # by whatever stopped it, this button or ■
         self.said.value = html('<div role="status" style="{}">{}</div>', HIDDEN, parts.said)
 
     def tick(self) -> None:

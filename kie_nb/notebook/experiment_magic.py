@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest, KieError
 from ..experiments.experiment import Experiment
 from ..notice import say_simulator_once
-from ..settings import must_wait
+from ..settings import has_widgets, must_wait
 from . import showing
 from .experiment_card import show_experiment
 from .line import Line
@@ -25,19 +26,7 @@ def run_experiment(
     Returns:
         The experiment; None for `--dry-run`, which shows its plan.
     """
-    for name in NOT_FOR_GRIDS:
-        if getattr(asked, name):
-            raise InvalidRequest(
-                f"--{name.replace('_', '-')} does not go with --experiment.",
-                hint="an experiment buys its missing cells and shows one card",
-            )
-    if several := next(
-        (name for name, given in asked.media.items() if len(given) > 1 and isinstance(given, list)), ""
-    ):
-        words = (
-            f"--{several.replace('_', '-')} more than once is for one request: in a grid a list is an axis."
-        )
-        raise InvalidRequest(words, hint="give one, or vary it: --sweep reference=a.png,b.png")
+    _check(asked)
     axes = dict(asked.axes or {})
     usual = {"fit": False, "keep_metadata": False, "check_image": True}
     wanted = {name: value for name, value in wanted.items() if usual.get(name, ...) is not value}
@@ -68,8 +57,31 @@ def run_experiment(
             output.set(exp)
         raise
     output.set(exp)
-    if must_wait(asked.wait):
+    waits = must_wait(asked.wait)
+    if waits and not has_widgets():  # without a live card it is shown as it ends
         exp.wait()
     show_experiment(exp)
     showing.mark_experiment(exp.name)
+    if waits:
+        exp.wait()
     return exp
+
+
+def _check(asked: Line) -> None:
+    """Refuse what is for one request alone."""
+    for name in NOT_FOR_GRIDS:
+        if getattr(asked, name):
+            raise InvalidRequest(
+                f"--{name.replace('_', '-')} does not go with --experiment.",
+                hint="an experiment buys its missing cells and shows one card",
+            )
+    if several := next(
+        (name for name, given in asked.media.items() if len(given) > 1 and isinstance(given, list)), ""
+    ):
+        words = (
+            f"--{several.replace('_', '-')} more than once is for one request: in a grid a list is an axis."
+        )
+        raise InvalidRequest(words, hint="give one, or vary it: --sweep reference=a.png,b.png")
+    seed = str(asked.fields.get("seed", ""))
+    if re.fullmatch(r"\d+ *[-,][\d ,-]+", seed):
+        raise InvalidRequest("--seed takes one number.", hint=f"--seeds {seed} makes them an axis")

@@ -47,6 +47,7 @@ class Parts:
         cells: Run, tone and tooltip of each, for what draws them itself; empty where they are too many for that.
         foot: What went wrong, and why it stopped; mostly empty.
         said: The same as `head` in a few words, for a screen reader.
+        is_stopped: No more is bought.
     """
 
     head: Html
@@ -54,6 +55,7 @@ class Parts:
     foot: Html
     said: str
     cells: tuple[tuple[str, str, str], ...] = ()
+    is_stopped: bool = False
 
 
 def experiment_page(exp: Experiment, *, stills: bool = False) -> Html:
@@ -80,6 +82,7 @@ def experiment_parts(exp: Experiment) -> Parts:
         squares=_squares(cells),
         foot=_troubles(cells, status, is_over=not (exp.is_running or status.stopped)),
         said=_said(status),
+        is_stopped=bool(status.stopped),
         cells=tuple((run.id if run else "", _tone(run), _tip(place, run)) for place, run in cells)
         if len(cells) <= MOST_WITH_NAMES
         else (),
@@ -209,7 +212,7 @@ def _troubles(cells: Cells, status: Status, *, is_over: bool) -> Html:
 def _said(status: Status) -> str:
     """Milestones: each quarter of the cells, the first trouble, the end; never the clock."""
     quarter = 4 * status.done // max(1, status.cells)
-    done = "all" if status.done == status.cells else f"{quarter} quarters"
+    done = ("", "a quarter", "half", "three quarters", "all")[quarter]
     parts = [
         f"{done} of {status.cells} cells done" if quarter else "",
         "some have failed" if status.failed else "",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
@@ -67,9 +68,17 @@ def show_table(
 
 
 def _coded(text: str) -> Html:
-    """*text* with what stands between backticks as code."""
+    """*text* with what stands between backticks as code, and no option broken at its dashes."""
     pieces = text.split("`")
-    return joined(html("<code>{}</code>", piece) if at % 2 else piece for at, piece in enumerate(pieces))
+    return joined(
+        html("<code>{}</code>", piece) if at % 2 else _unbroken(piece) for at, piece in enumerate(pieces)
+    )
+
+
+def _unbroken(text: str) -> Html:
+    pieces = re.split(r"(\[?--[a-z-]+\]?,?)", text)
+    whole = '<span style="white-space:nowrap">{}</span>'
+    return joined(html(whole, piece) if at % 2 else piece for at, piece in enumerate(pieces))
 
 
 def show_bundle(bundle: dict[str, str]) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .. import settings as settings_
-from ..catalogue import NO_SEED, Row, listing, rows
+from ..catalogue import Row, listing, rows
 from ..service import price_feed
 from ..text import in_line, say
 from .files_magic import mistake, show_table
@@ -24,7 +24,7 @@ def models(words: list[str]) -> None:
     caption = f"{len(found)} of {len(rows())} described models; [ ] may be left out; 1 credit = $0.005"
     show_table(listing.COLUMNS, listing.lines(found), caption=caption, wide=1)
     if any(not row.has_seed for row in found):
-        say(f"Where there is no seed: {NO_SEED}")
+        say("seed no: the same request again makes another video")
 
 
 def prices(words: list[str]) -> None:

@@ -225,7 +225,7 @@ def help_text(model: str) -> str:
             *(examples if model == DEFAULT_MODEL else []),
             f"model: {title}",
             *([NO_SEED] if description is not None and not description.row.has_seed else []),
-            f"{len(known_models())} models are described: %kie models lists them; a short name such as wan-3 will do",
+            f"{len(known_models())} models are described: %kie models lists them; --model wan-3 --help shows the options of one, a short name will do",
             *prompt,
             *prices,
             "",

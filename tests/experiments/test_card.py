@@ -8,7 +8,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.notebook.experiment_card import ExperimentCard
-from kie_nb.notebook.experiment_page import _bar, experiment_page
+from kie_nb.notebook.experiment_page import _bar, _said, experiment_page
 
 
 @pytest.fixture
@@ -61,6 +61,25 @@ def test_before_anything_is_bought_it_says_that_it_is_free(simulator, cat):
     assert "Simulated · free" in said
     assert "at Kie.ai</span> about 180 credits" in said
     assert "spent" not in said
+
+
+def test_what_was_stopped_cannot_be_stopped_again(simulator, cat):
+    """The button is at rest, whether it was pressed or the cell was interrupted."""
+    exp = kie.Experiment("smile", image=cat, seed=range(3), prompt="The cat smiles").run()
+    assert not ExperimentCard(exp).button.disabled
+    exp.stop()
+    assert ExperimentCard(exp).button.disabled
+    exp.wait(60)
+
+
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [(0, ""), (2, "a quarter of 8"), (5, "half of 8"), (6, "three quarters of 8"), (8, "all of 8")],
+)
+def test_progress_is_read_out_in_plain_words(card, done, said):
+    """By quarters, so that a screen reader is not at it each second."""
+    status = replace(card.exp.status(), counts={"fetched": done}, cells=8)
+    assert _said(status) == (f"{said} cells done" if said else "")
 
 
 def test_stills_come_by_message_and_are_in_no_state(card):

@@ -29,6 +29,11 @@ def test_a_cell_that_waits_shows_the_card(workshop):
     assert cell.html.count("2 of 2") + cell.html.count("of 2</") >= 1
     assert len([output for output in cell.outputs if "data" in output]) == 1
 
+    kernel.run("%load_ext kie_nb")
+    cell = kernel.run("%%kie_wan --experiment g --image cat.png --seeds 5-6 --wait -o grid\nA cat.")
+    assert cell.status == "ok", cell.error
+    assert len([output for output in cell.outputs if "data" in output]) == 1
+
     kernel.run("more = kie.Experiment('f', image='cat.png', prompt='A cat.', seed=[3, 4])")
     assert kernel.run("more.run()").html
     later = kernel.run("await more")

@@ -18,6 +18,13 @@ def test_a_grid_refuses_what_is_given_twice(more):
         kie_wan(SimpleNamespace(user_ns={}), f"{TEXT} --experiment waves {more}", "Waves")
 
 
+def test_seeds_in_the_place_of_one_are_told_where_they_go():
+    """One letter is missing."""
+    with pytest.raises(InvalidRequest, match="one number") as caught:
+        kie_wan(SimpleNamespace(user_ns={}), f"{TEXT} --experiment waves --seed 0-3", "Waves")
+    assert "--seeds 0-3" in caught.value.hint
+
+
 @pytest.fixture
 def refused(record, monkeypatch):
     """Run a cell that is refused, in a notebook whose `clip` is the run of an earlier one, and see what `clip` is then."""
