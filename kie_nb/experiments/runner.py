@@ -78,7 +78,7 @@ def check_limit(bought: Figures, todo: Sequence[Prepared], max_credits: float) -
         raise BudgetExceeded(
             f"{counted(len(todo), 'missing video')} (about {wanted:g} credits) would exceed max_credits={max_credits:g}. "
             f"So far: {bought.spent:g} credits used, {bought.reserved:g} reserved, {bought.at_risk:g} at risk.",
-            hint="raise it, leave out an axis, or buy what fits: --partial, or partial=True in Python; exp.plan(), --dry-run or kie-nb run --plan shows the cells",
+            hint="raise it, leave out an axis, or buy what fits: --partial, or partial=True in Python; exp.plan(), --dry-run in a cell, or --plan on the command line, shows the cells",
         )
 
 

@@ -96,7 +96,7 @@ REFUSED = {
     "limit": (
         ["--set", "seed=0-3", "--max-credits", "200"],
         "would exceed --max-credits 200",
-        "--plan shows",
+        "buy what fits: --partial; --plan shows",
     ),
     "part of nothing": (["--partial"], "--partial buys what fits into --max-credits", "give both"),
     "slip": (["--set", "sed=3"], "smile.toml with its changes: 'sed' is not a field", "placeholders"),
