@@ -9,7 +9,7 @@ from .models import rows
 from .rows import Row
 from .words import field_of
 
-COLUMNS = ("model", "takes", "duration", "size", "seed", "credits", "prices of")
+COLUMNS = ("model", "takes", "duration", "size", "seed", "credits", "as of")
 
 
 def found(text: str) -> list[Row]:

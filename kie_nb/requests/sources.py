@@ -226,7 +226,9 @@ def _hint(text: str, path: Path) -> str:
     if "{" in text:
         return "--format on the line fills {names} in; in Python an f-string does"
     if re.fullmatch(r"[A-Za-z_][\w.]*\(.*\)", text):
-        return f"an option takes no call: first = {text} in a cell before, then the name first"
+        return (
+            f"an option takes no call: assign it in a cell before, frame = {text}, and give the name: frame"
+        )
     if scheme := re.match(r"([a-z][a-z0-9+.-]+):/", text, re.IGNORECASE):
         return f"a file of {scheme[1]}: is not fetched from here: download it and pass the file, or give an https address"
     if not path.is_absolute() and re.match(r"(www\.|[\w-]+(\.[\w-]+)*\.(com|org|net|io|dev|ai|co)/)", text):

@@ -172,7 +172,7 @@ def left(path):
         pytest.param(lambda file: "$HOME/cat.png", "no file", "write ~/cat.png", id="$HOME"),
         pytest.param(lambda file: "${NOWHERE}/cat.png", "no file", "NOWHERE is not set", id="a variable of the shell"),
         pytest.param(lambda file: "{path}", "no file", "--format", id="a placeholder"),
-        pytest.param(lambda file: "clip.frame(-1)", "no file", "then the name first", id="a call"),
+        pytest.param(lambda file: "clip.frame(-1)", "no file", "give the name: frame", id="a call"),
         pytest.param(lambda file: " cat.png", "no file", "leave the blanks around it out: cat.png", id="blanks"),
         pytest.param(lambda file: "s3://bucket/cat.png", "no file", "https", id="s3"),
         pytest.param(lambda file: "www.example.com/cat.png", "no file", "https://www.example.com/cat.png", id="no scheme"),
