@@ -36,15 +36,17 @@ class Polling(Step):
         callbacks, called = self.workspace.callbacks(self.channel.settings.state_home), set[Arrival]()
         waits_s = await self._waits_for_callback(usual)
         is_expected = waits_s > 0
+        # The clock of the ledger may be set back; what is left is measured on one that is not.
+        polls_from = time.monotonic() + waits_s - max(0.0, self._now() - clock)
         while True:
-            pause = max(self._pause(clock, looks, usual), self._clock() + waits_s - self._now())
+            pause = self._pause(clock, looks, usual)
             if not is_expected:
                 await asyncio.sleep(pause)
-            elif await callbacks.arrived(self.run.id, called, within_s=pause):
-                waits_s, looks = (
-                    0.0,
-                    0,
-                )  # the record may be a moment behind the callback: it is looked at until it agrees
+            elif await callbacks.arrived(
+                self.run.id, called, within_s=max(pause, polls_from - time.monotonic())
+            ):
+                # The record may be a moment behind the callback: it is looked at until it agrees.
+                polls_from, looks = 0.0, 0
             looks += 1
             try:
                 record = await client.record(str(self.run.task_id))

@@ -69,10 +69,10 @@ class Gathering:
         return read_medium(source.video, kind, **self._how, link={"run": source.id})
 
     def before(self) -> Iterator[Media]:
-        """Combinations of what the same addresses and files were before; nothing is fetched."""
-        if any(one.now != one.known[0] for one in self._asked if one.known):
-            known = itertools.product(*(one.known for one in self._asked))
-            for combination in itertools.islice(known, _MOST_TRIED):
+        """Combinations of what the same addresses and files were before; nothing is fetched. What they are now is none."""
+        known = itertools.product(*(one.known for one in self._asked))
+        for combination in itertools.islice(known, _MOST_TRIED):
+            if any(one.now != chosen for one, chosen in zip(self._asked, combination, strict=True)):
                 yield self._by_role(combination)
 
     def now(self) -> tuple[Media, tuple[str, ...]]:
