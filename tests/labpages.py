@@ -38,6 +38,7 @@ class LabPages:
         idle = self._idle.setdefault(server, [])
         page = idle.pop() if idle else self._load(server, timeout_s)
         self._used[page] = server
+        page.bring_to_front()  # the one that a person looks at: no other may have the clipboard
         return page
 
     def give_back(self, page):
