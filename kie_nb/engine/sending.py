@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ..catalogue import ImageIdentity, Request, noun_of
 from ..errors import (
     NOTHING,
+    SIMULATED,
     KieError,
     NotSent,
     OutcomeUnknown,
@@ -87,6 +88,8 @@ class Sending(Step):
     async def _unknown(self, error: OutcomeUnknown) -> None:
         """Record that a task may exist; only then read the balance as evidence."""
         error.hint = f"`%kie show {self.run.id[:8]}` tells how to settle it; kie.get({self.run.id[:8]!r}).resend() asks, and sends it again"
+        if self.run.service == "simulator":
+            error.charged = SIMULATED
         await self.end(State.UNKNOWN, error)
         with contextlib.suppress(KieError):
             is_same = self.run.row.account == self.channel.account

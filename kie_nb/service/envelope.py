@@ -196,7 +196,7 @@ def unusable(call: Call, why: str) -> ServiceTrouble:
 def outcome_unknown(why: str) -> OutcomeUnknown:
     """The error for a create that may have made a task."""
     return OutcomeUnknown(
-        f"The answer to createTask was lost: {why}. A task may exist and be billed; it is not sent again by itself.",
+        f"The answer to createTask was lost: {why}. A task may exist; it is not sent again by itself.",
         hint=f"compare your balance and look at {LOGS} before you send it again",
     )
 

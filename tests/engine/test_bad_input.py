@@ -258,7 +258,7 @@ def test_a_reply_of_300_mb_to_a_create(flood, monkeypatch):
 
     assert (told["state"], told["error"][0]) == ("unknown", "OutcomeUnknown")
     assert "more than 2 MB" in told["error"][1]
-    assert told["error"][2] == "  charged: unknown, perhaps the full price"
+    assert told["error"][2] == "  charged: nothing: simulated"
     assert told["question"][0] == "ServiceTrouble"
     assert told["kb"] < 120 * 1024
     assert site.sent < 2 * 60

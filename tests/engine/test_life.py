@@ -162,7 +162,7 @@ def test_as_many_lost_replies_are_as_many_unknowns(simulate, ask):
 
     assert simulator.counts["create_requests"] == many
     assert len(simulator.tasks) == many
-    assert all("A task may exist and be billed" in str(error) for error in errors)
+    assert all("A task may exist; it is not sent again" in str(error) for error in errors)
     assert {run.state for run in kie.runs(limit=None)} == {"unknown"}
 
     simulator.set_faults([])

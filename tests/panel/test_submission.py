@@ -344,7 +344,7 @@ def test_a_request_with_an_address_that_was_made_costs_nothing_over_any_budget(p
     ("fault", "words"),
     [
         (Fault(call="create", kind="402"), "Charged: nothing"),
-        (Fault(call="create", kind="lost_reply"), "Charged: unknown, perhaps the full price"),
+        (Fault(call="create", kind="lost_reply"), "Charged: nothing: simulated"),
         (Fault(call="task", kind="fail_moderation"), "Charged: nothing"),
     ],
     ids=["refused", "lost", "failed"],

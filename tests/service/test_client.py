@@ -168,7 +168,7 @@ def test_a_lost_answer_is_never_sent_again(serve, ask, answer):
     """Exactly one request reaches the service, however much patience there is."""
     site = serve(answer)
 
-    with pytest.raises(OutcomeUnknown, match="may exist and be billed"):
+    with pytest.raises(OutcomeUnknown, match="A task may exist; it is not sent again"):
         ask(site.url, lambda client: create(client, patience_s=10_000))
 
     assert len(site.seen) == 1

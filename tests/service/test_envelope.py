@@ -202,5 +202,5 @@ def test_an_unknown_outcome_says_so_and_how_to_find_out():
     """It is the one error after which money may be gone: what to compare before it is sent again."""
     raised = error_of(Call.CREATE, b"oops", 502)
 
-    assert "may exist and be billed" in raised.message
+    assert "A task may exist; it is not sent again" in raised.message
     assert all(word in raised.hint for word in ("balance", "https://kie.ai/logs"))
