@@ -6,13 +6,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import KieError
+from ..experiments.studies import Studies
 from ..handles import Run, get_session
 from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence
 from ..settings import LOGS, must_wait
+from ..tables import counted
 from ..text import say
+from ..wording import Lists
 from .files_magic import mistake
 
+_MOST_TOLD = 5  # experiments, those changed last
 SHARED_S = 30.0  # the lines of one list share a look at the balance
 
 
@@ -23,7 +27,7 @@ def resume(_words: list[str]) -> None:
     found = [run for run in resumed if run not in unsettled]
     if not found and not unsettled:
         say("Nothing is open.")
-        return
+    _tell_experiments()
     for run in found:
         say(f"{run.id[:8]}  {_taken_up(run)}")
     for run in unsettled:
@@ -32,6 +36,13 @@ def resume(_words: list[str]) -> None:
         _wait_for(found)
     if any(run.state is State.UNKNOWN for run in (*found, *unsettled)):
         say("`%kie show ID` says how to settle an unknown outcome; it is never sent again by itself.")
+
+
+def _tell_experiments() -> None:
+    """A run is taken up by itself, and what an experiment has not bought yet is not."""
+    left = [(study.name, study.status) for study in Studies(get_session(), None) if study.status.missing]
+    for name, status in left[:_MOST_TOLD]:
+        say(Lists.TO_COME.format(name=name, missing=status.missing, cells=counted(status.cells, "cell")))
 
 
 def settle(words: list[str]) -> None:

@@ -102,6 +102,7 @@ class Lists(Common):
     PERHAPS = "perhaps {credits}"
     ABOUT = "about {credits}"
     NOT_REPORTED = "{about}, not reported"
+    TO_COME = "Experiment {name}: {missing} of {cells} to come. Its cell again, or exp.run(), buys them."
 
 
 class Experiment(Common):

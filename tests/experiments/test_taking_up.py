@@ -5,6 +5,7 @@ from hurry import hurry
 import kie_nb as kie
 from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
 from kie_nb.experiments.headless import run as run_file
+from kie_nb.notebook import open_magic
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault
 
@@ -103,3 +104,20 @@ def test_a_second_file_that_is_gone_is_no_done_cell(simulator):
     assert "1 of 2 cells done, 1 incomplete" in exp.report("two.html").read_text()
     first.unlink()
     assert exp.status().counts == {"gone": 1, "fetched": 1}
+
+
+def test_resume_says_which_experiments_have_cells_to_come(cat, simulator, capsys):
+    """Nothing is under way, and their cells are bought by nobody until the user says so."""
+    half = kie.Experiment("half", image=cat, prompt="The cat smiles", seed=[1, 2])
+    half.run(max_credits=60, partial=True).wait(SHORT_S)
+    whole = kie.Experiment("whole", image=cat, prompt="The cat smiles", seed=[1])
+    whole.run().wait(SHORT_S)
+    capsys.readouterr()
+
+    open_magic.resume([])
+
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "Nothing is open."
+    assert "Experiment half: 1 of 2 cells to come." in said
+    assert "whole" not in said
+    assert len(simulator.tasks) == 1
