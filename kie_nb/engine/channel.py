@@ -134,6 +134,10 @@ class Channel:
                 self._client = await Client(key, **urls, patience=self.patience).__aenter__()
             return self._client
 
+    def forget_balance(self) -> None:
+        """A task has ended and may have been billed: the next look is a new one, whatever age would do."""
+        self._reading = None
+
     async def balance(self, *, max_age_s: float) -> Reading | None:
         """The balance as it was at most *max_age_s* ago; None if the service does not say so within a few seconds."""
         async with self._counting:

@@ -129,6 +129,7 @@ class Polling(Step):
             log.warning("the service says %r of a task; that is taken as running", record.state)
         changes: dict[str, Any] = {}
         if record.is_final:
+            self.channel.forget_balance()
             ended = self._ended(record)
             changes = {"completed_at": ended} if ended else {"stamp": "completed_at"}
             if record.credits is not None:
