@@ -108,7 +108,7 @@ def main():
         write_notebook(root / "panel.ipynb", LOAD, "%kie panel")
         with (
             Browser(program, artifacts=root, width=1180, height=1700) as browser,
-            Server(root, private=private) as server,
+            Server(root, private=private, env={"TINY_VIDEOS": ""}) as server,
         ):
             for name, take in (
                 ("card", lambda nb, to: save_film(*film(nb), to)),

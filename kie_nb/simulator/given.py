@@ -65,9 +65,7 @@ def sound_of(data: bytes, rate: int) -> NDArray[np.float32]:
     """The sound of a video or a sound file, mono, between -1 and 1; nothing where it has none."""
     with _file(data) as path:
         try:
-            with av.open(
-                str(path), options=dict(SOUND_OPTIONS), metadata_errors="surrogateescape"
-            ) as container:
+            with reading.container_of(path, SOUND_OPTIONS) as container:
                 heard = [sound for sound in container.streams.audio if reading.can_be_heard(sound)][:1]
                 pieces = list(_pieces(container, heard[0], rate)) if heard else []
         except (av.FFmpegError, ValueError, MemoryError) as exc:

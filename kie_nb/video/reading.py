@@ -6,7 +6,7 @@ video containers are let in, and only from the local disk.
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -77,15 +77,15 @@ def why_not_played(path: AnyPath) -> str:
     return f"Not every browser plays {what} in {_CALLED.get(kind, kind.upper())}"
 
 
-def _container(place: Path) -> "InputContainer":
+def container_of(place: Path, options: Mapping[str, str] = _OPEN_OPTIONS) -> "InputContainer":
     """The file opened; a tag that is not UTF-8 must not cost a paid video."""
     import av
 
     try:
-        return av.open(str(place), options=dict(_OPEN_OPTIONS))
+        return av.open(str(place), options=dict(options))
     except UnicodeDecodeError:
         # PyAV before 19 wants to be told to live with it; later ones do, and know the word no more.
-        return av.open(str(place), options=dict(_OPEN_OPTIONS), metadata_errors="surrogateescape")
+        return av.open(str(place), options=dict(options), metadata_errors="surrogateescape")
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContain
     place = Path(path).absolute()  # absolute: a name such as "concat:x" or "http://x" stays a file name
     _refuse_the_obvious(place, whole=whole)
     try:
-        container = _container(place)
+        container = container_of(place)
     except av.FFmpegError as exc:
         raise _refusal(place, describe(place)) from exc
     with container:

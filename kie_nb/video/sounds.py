@@ -32,7 +32,7 @@ def probe_sound(path: AnyPath) -> tuple[str, float]:
     if not size or ending not in _SOUND_ENDINGS:
         raise _refusal(place, describe_head(head))
     try:
-        with av.open(str(place), options=dict(SOUND_OPTIONS), metadata_errors="surrogateescape") as container:
+        with reading.container_of(place, SOUND_OPTIONS) as container:
             if any(not reading.is_cover(stream) for stream in container.streams.video):
                 raise _refusal(place, "a video")
             heard = [sound for sound in container.streams.audio if reading.can_be_heard(sound)]
