@@ -15,7 +15,10 @@ from labdriver import Browser, Notebook, Server, find_chromium, write_notebook
 from PIL import Image
 
 IMAGES = Path(__file__).parents[1] / "notebooks" / "images"
-LOAD = "%load_ext kie_nb\n%kie use simulator"
+LOAD = """%load_ext kie_nb
+%kie use simulator
+from kie_nb.simulator import Simulator
+Simulator.__init__.__kwdefaults__["tiny"] = False"""  # the tests' kernels draw small videos
 CELL = (
     "%%kie_wan --image cat.png --duration 5 --resolution 720p --seed 7 -o clip\n"
     "The cat looks up, takes a breath and smiles. Soft natural light, steady framing."
@@ -108,7 +111,7 @@ def main():
         write_notebook(root / "panel.ipynb", LOAD, "%kie panel")
         with (
             Browser(program, artifacts=root, width=1180, height=1700) as browser,
-            Server(root, private=private, env={"TINY_VIDEOS": ""}) as server,
+            Server(root, private=private) as server,
         ):
             for name, take in (
                 ("card", lambda nb, to: save_film(*film(nb), to)),
