@@ -78,7 +78,7 @@ def test_a_lost_reply_is_never_sent_again(ask, simulator, seed, kind):
     for cell in (first, second):
         assert cell.status == "error"
         assert "OutcomeUnknown" in cell.error
-        assert "charged: unknown" in cell.error
+        assert "charged: nothing: simulated" in cell.error
         assert "resend() asks" in cell.error
     assert simulator.counts["create_requests"] == posts + 1
 
