@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import statistics
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Self, TypeVar
@@ -23,20 +24,20 @@ E = TypeVar("E", bound="Deriving")
 REPEAT = "repeat"  # in a place: the number of a wanted repetition
 
 
-class Deriving:
+class Deriving(ABC):
     """The part of an experiment that makes others of files, of tables and of itself."""
 
     name: str
     definition: Definition
 
     @classmethod
+    @abstractmethod
     def of(cls, asked: Definition) -> Self:
         """The experiment that a definition makes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cells(self) -> list[tuple[dict[str, Any], Run | None]]:
         """The place of each cell, and its run if it has one."""
-        raise NotImplementedError
 
     @classmethod
     def load(
