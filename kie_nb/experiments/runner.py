@@ -238,7 +238,7 @@ class Runner:
                 continue
             del self._open[run]
             run.unlisten(self._heard)
-            if is_unpaid(run.row):  # the handle may not have its error yet
+            if is_unpaid(run.row):
                 self.stop(NO_CREDITS)
                 self._unpaid += 1
                 continue

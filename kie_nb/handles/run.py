@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .. import presenter
 from ..bounds import MAX_TEXT, MAX_WORD, as_scalar, can_be_kept
 from ..engine.record import Record
-from ..engine.transitions import cancel_unsent
+from ..engine.transitions import cancel_unsent, error_of
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import (
     InvalidRequest,
@@ -79,6 +79,8 @@ class Run(Record):
     def error(self) -> KieError | None:
         """What went wrong, if anything did."""
         error = copy.copy(self._tracked.error)
+        if error is None and self.is_final and self.state is not State.FETCHED:
+            error = error_of(self)  # the row is published a moment before its driver says the same
         if isinstance(error, OutcomeUnknown) and self.state in UNSETTLED:
             with contextlib.suppress(LedgerError):
                 error.message = f"{error.message} {from_ledger(self.ledger, self.row).words}"

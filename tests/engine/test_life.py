@@ -202,6 +202,18 @@ def test_a_refusal_is_raised_and_frees_the_request(simulate, ask, kind, error):
     assert len(simulator.tasks) == 1
 
 
+def test_a_refused_run_says_why_from_the_moment_it_is_refused(simulate, cat):
+    """Its row is published before its driver has ended."""
+    simulate(faults=[Fault(call="upload", kind="slow_reply", seconds=0.3), Fault(call="create", kind="402")])
+    session, heard = get_session(), []
+    run, _how = session.begin(session.prepare("The cat smiles.", image=cat, seed=1))
+    run.listen(lambda run: heard.append((run.state, type(run.error))))
+    with pytest.raises(kie.OutOfCredits):
+        run.wait(SHORT_S)
+
+    assert {why for state, why in heard if state == "refused"} == {kie.OutOfCredits}
+
+
 @pytest.mark.parametrize(
     "kind",
     ["500", "http_500", "http_502", "http_502_done", "html", "broken_json", "no_task_id", "408", "reset"],
