@@ -59,7 +59,7 @@ if TYPE_CHECKING:
         TaskLost,
         WaitInterrupted,
     )
-    from .experiments.experiment import Experiment
+    from .experiment.experiment import Experiment
     from .handles import AsyncKie, Run
     from .service import TaskRecord, Upload
     from .service.callbacks import Callback, verify_callback
@@ -116,7 +116,7 @@ __all__ = [
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked
 
 _PLACES = {
-    "Experiment": ".experiments.experiment",
+    "Experiment": ".experiment.experiment",
     "Run": ".handles",
     "AsyncKie": ".handles",
     "TaskRecord": ".service",

@@ -17,11 +17,11 @@ from .handles import Run, get_session
 from .notice import say_simulator_once
 
 if TYPE_CHECKING:
-    from .experiments.comparison import Comparison
-    from .experiments.spread import Spread
-    from .experiments.studies import Studies
-    from .experiments.wall import Wall
-    from .experiments.wall_tiles import Names
+    from .experiment.comparison import Comparison
+    from .experiment.spread import Spread
+    from .experiment.studies import Studies
+    from .experiment.wall import Wall
+    from .experiment.wall_tiles import Names
     from .handles.session import Settled
     from .notebook.panel import Panel
     from .notebook.run_list import RunList
@@ -154,7 +154,7 @@ def experiments(names: str | Iterable[str] | None = None) -> Studies:
         InvalidRequest: there is no such experiment.
         LedgerError: the ledger cannot be read.
     """
-    from .experiments.studies import Studies
+    from .experiment.studies import Studies
 
     return Studies(get_session(), names)
 
@@ -257,7 +257,7 @@ def compare(
     Raises:
         InvalidRequest: one of them is missing, no video, or damaged.
     """
-    from .experiments.comparison import compare
+    from .experiment.comparison import compare
 
     distance = spread if spread is None or isinstance(spread, int | float) else spread.median
     return compare(first, second, spread=distance)
@@ -274,7 +274,7 @@ def wall(runs: Iterable[Run | str], *, rows: Names = None, cols: Names = None) -
     Raises:
         InvalidRequest: there are none, or they have no such parameter.
     """
-    from .experiments.wall import wall_of
+    from .experiment.wall import wall_of
 
     given = [runs] if isinstance(runs, Run | str) else runs
     return wall_of([run if isinstance(run, Run) else get(run) for run in given], rows=rows, cols=cols)

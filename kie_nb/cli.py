@@ -125,7 +125,7 @@ def _credits(text: str) -> float:
 
 
 def _pair(text: str) -> tuple[str, Any]:
-    from .experiments.definition_file import value_of
+    from .experiment.definition_file import value_of
 
     name, sign, value = text.partition("=")
     if not sign or not name.strip():
@@ -140,7 +140,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .experiments import headless
+    from .experiment import headless
 
     how = ("max_credits", "partial", "retry_failed", "extend", "stop_after_failures")
     given: dict[str, Any] = {name: value for name in how if (value := getattr(args, name)) is not None}

@@ -20,7 +20,7 @@ FLOORS = {
     "engine": 6,
     "operations": 7,
     "handles": 8,
-    "experiments": 9,
+    "experiment": 9,
     **dict.fromkeys(("notebook", "cli", "demo", "reference", "server"), 10),
     "api": 11,  # the front opens every room
     "__init__": 12,
@@ -50,7 +50,7 @@ KNOWN_TO = {
     "jupyter_server": {"server"},
     "av": {"video", "simulator"},
     "jinja2": {"markup"},
-    "rocrate": {"experiments"},
+    "rocrate": {"experiment"},
 }
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 KEEP_TO_THEMSELVES = (

@@ -59,6 +59,9 @@ def test_the_names_are_sorted_and_all_there():
     assert kie_nb.__all__ == sorted(set(kie_nb.__all__))
     assert [name for name in kie_nb.__all__ if getattr(kie_nb, name, None) is None] == []
     assert set(kie_nb.__all__) <= set(dir(kie_nb))
+    modules = {path.stem for path in PACKAGE.iterdir()}
+    # The import of a module would take its name away from what users call.
+    assert modules & {*kie_nb.__all__} == set()
 
 
 def test_every_error_is_at_the_front():
@@ -599,8 +602,8 @@ def test_the_readme_is_one_page():
 
 def test_the_reference_names_each_key_of_a_definition_and_each_column_of_a_frame():
     """As the schema and the table of columns have them."""
-    from kie_nb.experiments.columns import NAMES
-    from kie_nb.experiments.definition_file import KEYS
+    from kie_nb.experiment.columns import NAMES
+    from kie_nb.experiment.definition_file import KEYS
 
     told = [re.match(r"\[?(\w+)", key)[1] for key, _ in reference.DEFINITION]
     assert sorted(told) == sorted(KEYS)

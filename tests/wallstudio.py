@@ -25,8 +25,8 @@ import numpy as np
 
 from kie_nb.handles import get_session
 from kie_nb.fileops import hash_of
-from kie_nb.experiments.wall_media import Medium, for_file, make_clip
-from kie_nb.experiments.wall_page import wall_page
+from kie_nb.experiment.wall_media import Medium, for_file, make_clip
+from kie_nb.experiment.wall_page import wall_page
 from kie_nb.simulator.draw import Plan, draw
 {DEFINE}
 IMAGE = Path("chelsea.png").read_bytes()

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from .. import frontend, tables
 from ..errors import KieError
-from ..experiments.experiment import Experiment
+from ..experiment.experiment import Experiment
 from ..handles import get_session
 from ..markup import NOTHING, ROOT, Html, html
 from ..settings import has_widgets, must_wait, start_folder

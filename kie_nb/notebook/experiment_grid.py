@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from .. import design
-from ..experiments.experiment import Experiment
+from ..experiment.experiment import Experiment
 from ..handles import get_session
 from .video import thumbnail
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest, KieError
-from ..experiments.experiment import Experiment
+from ..experiment.experiment import Experiment
 from ..notice import say_simulator_once
 from ..settings import has_widgets, must_wait
 from . import showing

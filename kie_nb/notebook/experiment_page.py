@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import design, tables
 from ..catalogue import USD_PER_CREDIT
-from ..experiments.experiment import Experiment
-from ..experiments.status import FAILED, GONE_WORDS, INCOMPLETE, TO_BUY, Status, words_of
+from ..experiment.experiment import Experiment
+from ..experiment.status import FAILED, GONE_WORDS, INCOMPLETE, TO_BUY, Status, words_of
 from ..ledger import Standing
 from ..ledger.states import TONES, UNSETTLED, State
 from ..markup import NOTHING, Html, data_url, html, joined

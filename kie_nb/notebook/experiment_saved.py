@@ -12,9 +12,9 @@ from typing import Any
 
 from .. import frontend
 from .. import settings as settings_
-from ..experiments.data import in_words
-from ..experiments.experiment import Experiment
-from ..experiments.wall_media import EMBED_LIMIT
+from ..experiment.data import in_words
+from ..experiment.experiment import Experiment
+from ..experiment.wall_media import EMBED_LIMIT
 from ..markup import NOTHING, Html, data_url, html, joined
 from ..settings import has_widgets
 from ..wording import Experiment as Words

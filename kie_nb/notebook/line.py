@@ -14,7 +14,7 @@ from ..catalogue import ROLES, describe, field_of, has_no, is_described, nearest
 from ..catalogue.building import mistakes_in, together
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
-from ..experiments.grid import seeds_in
+from ..experiment.grid import seeds_in
 from ..settings import Embed
 from .cell_variables import Filler
 from .lexer import split

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import KieError
-from ..experiments.studies import Studies
+from ..experiment.studies import Studies
 from ..handles import Run, get_session
 from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence

@@ -49,6 +49,6 @@ class Output:
 
 def is_ours(value: Any) -> bool:
     """Whether *value* is a run or an experiment."""
-    from ..experiments.experiment import Experiment
+    from ..experiment.experiment import Experiment
 
     return isinstance(value, Run | Experiment)

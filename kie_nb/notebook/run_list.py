@@ -8,8 +8,8 @@ from typing import Any, overload
 
 from .. import design, tables
 from ..catalogue import USD_PER_CREDIT
-from ..experiments.data import frame
-from ..experiments.lines import of_runs
+from ..experiment.data import frame
+from ..experiment.lines import of_runs
 from ..handles import Run
 from ..ledger.states import OPEN, RELEASED, UNSETTLED, State, shown_state
 from ..markup import Html, html, joined

@@ -16,10 +16,10 @@ from typing import Any
 
 from .. import frontend
 from ..errors import KieError
-from ..experiments.wall import Wall
-from ..experiments.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
-from ..experiments.wall_page import marks, script, style, wall_data, wall_part
-from ..experiments.wall_tiles import Tiles
+from ..experiment.wall import Wall
+from ..experiment.wall_media import Clip, for_notebook, is_ready, make_clip, make_still
+from ..experiment.wall_page import marks, script, style, wall_data, wall_part
+from ..experiment.wall_tiles import Tiles
 from ..handles import Run, get_session
 from ..settings import has_widgets
 from ..text import say, visible

@@ -28,7 +28,7 @@ from .options import help_text
 from .output import Output
 
 if TYPE_CHECKING:
-    from ..experiments.experiment import Experiment
+    from ..experiment.experiment import Experiment
     from ..settings import Embed
 
 

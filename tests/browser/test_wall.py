@@ -12,7 +12,7 @@ from labdriver import Notebook, write_notebook
 from wallpage import DRIFT, PIXELS, READY, difference, figures, frames_after, pictures_of_a_play
 from wallstudio import DEFINE, SECONDS, make_studio
 
-from kie_nb.experiments.wall_page import asset, script, style
+from kie_nb.experiment.wall_page import asset, script, style
 from kie_nb.simulator import Simulator
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from kie_nb.experiments.verdict import Verdict, judge
+from kie_nb.experiment.verdict import Verdict, judge
 from kie_nb.video import compare_videos
 
 WIDTH, HEIGHT, FPS, FRAMES = 160, 96, 24, 48

@@ -16,7 +16,7 @@ from PIL import Image
 import kie_nb as kie
 from kie_nb import settings
 from kie_nb.catalogue import ImageIdentity
-from kie_nb.experiments.crate_entities import known, picture_of, sources_of
+from kie_nb.experiment.crate_entities import known, picture_of, sources_of
 from kie_nb.simulator import Fault
 
 pytestmark = pytest.mark.slow

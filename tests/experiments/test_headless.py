@@ -16,7 +16,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import notice
 from kie_nb.cli import main
-from kie_nb.experiments import headless
+from kie_nb.experiment import headless
 from kie_nb.simulator import Fault
 
 SHORT_S = 120

@@ -12,7 +12,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import notice
 from kie_nb.engine.transitions import cancel_unsent
-from kie_nb.experiments import runner
+from kie_nb.experiment import runner
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault, models
 

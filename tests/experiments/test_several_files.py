@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import kie_nb as kie
-from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
-from kie_nb.experiments.headless import run as run_file
+from kie_nb.experiment.headless import DONE, NOT_ALL_DONE
+from kie_nb.experiment.headless import run as run_file
 from kie_nb.simulator import Fault
 
 SHORT_S = 120

@@ -4,8 +4,8 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.engine.dispatcher import Threads
-from kie_nb.experiments import spread as spreads
-from kie_nb.experiments.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
+from kie_nb.experiment import spread as spreads
+from kie_nb.experiment.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 from kie_nb.handles import get_session
 from kie_nb.handles.begin import again, intend
 

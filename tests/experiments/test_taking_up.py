@@ -3,8 +3,8 @@
 from hurry import hurry
 
 import kie_nb as kie
-from kie_nb.experiments.headless import DONE, NOT_ALL_DONE
-from kie_nb.experiments.headless import run as run_file
+from kie_nb.experiment.headless import DONE, NOT_ALL_DONE
+from kie_nb.experiment.headless import run as run_file
 from kie_nb.notebook import open_magic
 from kie_nb.notebook.experiment_page import experiment_page
 from kie_nb.simulator import Fault

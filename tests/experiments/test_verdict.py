@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from kie_nb.experiments.verdict import (
+from kie_nb.experiment.verdict import (
     ALIKE_DISTANCE,
     ALIKE_SHARE,
     SAME_LOOK_DISTANCE,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import kie_nb as kie
-from kie_nb.experiments import wall_page as wall_page_
-from kie_nb.experiments.wall_media import for_file
-from kie_nb.experiments.wall_page import PARTS, asset, script, wall_data, wall_page
+from kie_nb.experiment import wall_page as wall_page_
+from kie_nb.experiment.wall_media import for_file
+from kie_nb.experiment.wall_page import PARTS, asset, script, wall_data, wall_page
 from kie_nb.simulator import Fault
 from kie_nb.wording import Wall, strings
 

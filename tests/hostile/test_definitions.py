@@ -4,7 +4,7 @@ import pytest
 
 import kie_nb as kie
 from kie_nb.cli import main
-from kie_nb.experiments.definition import Definition
+from kie_nb.experiment.definition import Definition
 
 HEAD = 'kie_nb = 1\nname = "x"\nmodel = "wan/2-5-text-to-video"\n'
 BODY = '[fixed]\nprompt = "a"\n[axes]\nseed = [1]\n'

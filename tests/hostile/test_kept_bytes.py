@@ -391,7 +391,7 @@ def test_the_video_stands_first(shop):
 
 def test_an_experiment_counts_it_as_done_and_says_so(shop, tmp_path, capsys):
     """Nothing is bought or fetched again for it, and `kie-nb run` ends well."""
-    from kie_nb.experiments import headless
+    from kie_nb.experiment import headless
 
     service = shop(HURT)
     exp = kie.Experiment(

@@ -18,15 +18,15 @@ from madefolder import make_folder
 import kie_nb as kie
 from kie_nb import tables
 from kie_nb.errors import TaskFailed
-from kie_nb.experiments.comparison import Comparison
-from kie_nb.experiments.plan import Plan
-from kie_nb.experiments.status import Status
-from kie_nb.experiments.verdict import Judgement
-from kie_nb.experiments.verdict import Verdict as Alike
-from kie_nb.experiments.wall import Wall
-from kie_nb.experiments.wall_media import Medium
-from kie_nb.experiments.wall_page import wall_page
-from kie_nb.experiments.wall_tiles import Pair
+from kie_nb.experiment.comparison import Comparison
+from kie_nb.experiment.plan import Plan
+from kie_nb.experiment.status import Status
+from kie_nb.experiment.verdict import Judgement
+from kie_nb.experiment.verdict import Verdict as Alike
+from kie_nb.experiment.wall import Wall
+from kie_nb.experiment.wall_media import Medium
+from kie_nb.experiment.wall_page import wall_page
+from kie_nb.experiment.wall_tiles import Pair
 from kie_nb.ledger import Standing
 from kie_nb.ledger.states import State
 from kie_nb.notebook import page, run_page

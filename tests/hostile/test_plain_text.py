@@ -196,7 +196,7 @@ def test_a_name_with_orders_is_not_completed(tmp_path):
 
 def test_a_note_is_no_markdown_where_it_is_read_as_that():
     """MLflow's page does: a picture in it would call its address."""
-    from kie_nb.experiments.tracking import _tags
+    from kie_nb.experiment.tracking import _tags
 
     note = "![x](https://tracker.example/x.png) <img src=x> `a` $b$ \u202e plain, words: 1-2"
     run = types.SimpleNamespace(

@@ -20,8 +20,8 @@ from .. import page
 from . import media
 
 if TYPE_CHECKING:
-    from ...experiments.comparison import Comparison
-    from ...experiments.wall_tiles import Tiles
+    from ...experiment.comparison import Comparison
+    from ...experiment.wall_tiles import Tiles
     from ..wall_widget import LiveWall
 
 T = TypeVar("T")
@@ -124,13 +124,13 @@ class Results:
 
 
 def _wall_of(runs: list[Run]) -> Tiles:
-    from ...experiments.wall import wall_of
+    from ...experiment.wall import wall_of
 
     return wall_of(runs)
 
 
 def _compared(runs: list[Run]) -> Comparison:
-    from ...experiments.comparison import compare
+    from ...experiment.comparison import compare
 
     return compare(*runs)
 

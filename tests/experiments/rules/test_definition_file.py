@@ -5,7 +5,7 @@ import re
 import pytest
 
 import kie_nb as kie
-from kie_nb.experiments.definition_file import checked, line_of
+from kie_nb.experiment.definition_file import checked, line_of
 
 HEAD = 'kie_nb = 1\nname = "x"\nmodel = "wan/2-5-text-to-video"\n'
 FIXED = '[fixed]\nprompt = "The {who} smiles"\n'

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kie_nb.errors import InvalidRequest
-from kie_nb.experiments.grid import Grid, expand, left_over, seeds_in
+from kie_nb.experiment.grid import Grid, expand, left_over, seeds_in
 
 FIELDS = ("prompt", "image", "seed", "duration", "resolution")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kie_nb.errors import InvalidRequest
-from kie_nb.experiments.wall_tiles import arrange, common, numbered, shown
+from kie_nb.experiment.wall_tiles import arrange, common, numbered, shown
 
 
 def crossed(**axes):
