@@ -228,7 +228,7 @@ class Notebook:
         """Playwright's locator of a cell."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
 
-    def wait_dom(self, number, predicate, timeout_s=30):
+    def wait_dom(self, number, predicate, timeout_s=60):
         """Wait until a JavaScript function of the cell's element says yes; its answer is returned.
 
         For example ``nb.wait_dom(0, "cell => cell.querySelector('video')?.readyState >= 2")``.

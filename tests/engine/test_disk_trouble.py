@@ -62,7 +62,7 @@ def error_of(act):
     return None
 
 def until(what):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not what():
         assert time.monotonic() < end, "it did not come to this"
         time.sleep(0.01)

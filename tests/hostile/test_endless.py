@@ -333,7 +333,7 @@ def test_the_simulator_is_not_held_by_the_address_of_a_picture(lie, monkeypatch,
     with pytest.raises(OSError, match="too long"):
         reach.fetch(f"{server.url}/x.png", most=1000)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # it drips for ever
 
 
 def test_the_simulator_fetches_a_picture(lie, monkeypatch):

@@ -174,9 +174,11 @@ def test_an_interrupted_call_leads_to_no_key():
     async def go():
         async with Client(KEY, base_url=f"http://127.0.0.1:{silent.getsockname()[1]}") as client:
             asked = asyncio.create_task(create(client))
-            await asyncio.sleep(0.3)
-            asked.cancel()
-            await asked
+            line, _address = await asyncio.to_thread(silent.accept)
+            with line:
+                await asyncio.to_thread(line.recv, 1)  # the request has left
+                asked.cancel()
+                await asked
 
     with silent, pytest.raises(asyncio.CancelledError) as caught:
         asyncio.run(go())

@@ -7,7 +7,7 @@ IMPORT = "import kie_nb as kie"
 ROWS = "panel.view.queue['rows']"
 
 
-def wait_for(kernel, expression, timeout_s=20):
+def wait_for(kernel, expression, timeout_s=60):
     """Run a cell that waits until *expression* is true."""
     code = f"import time\nend = time.time() + {timeout_s}\nwhile not ({expression}) and time.time() < end: time.sleep(0.05)\nassert {expression}"
     cell = kernel.run(code, timeout_s=timeout_s + 5)

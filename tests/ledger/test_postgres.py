@@ -292,13 +292,12 @@ def test_a_commit_that_did_not_arrive_is_an_error(open_shared, intention, cut_at
     ledger.close()
 
 
-def test_a_wrong_password_is_told_at_once_and_not_shown(open_shared, postgres):
-    """Only the place is named."""
-    since = time.monotonic()
+def test_a_wrong_password_is_told_at_once_and_not_shown(open_shared, postgres, monkeypatch):
+    """Only the place is named, and no other try is made."""
+    monkeypatch.setattr(room, "OPEN_PAUSES_S", (600.0,))  # a second try would come too late for this test
     with pytest.raises(LedgerError, match="password authentication failed") as caught:
         open_shared(postgres.url("postgres", password="hunter2-wrong"))
 
-    assert time.monotonic() - since < 2
     assert "hunter2-wrong" not in repr(caught.value) + "".join(caught.value._render_traceback_())
 
 

@@ -20,7 +20,7 @@ TEXT = "wan/2-5-text-to-video"
 
 def until(condition):
     """Wait for *condition*."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

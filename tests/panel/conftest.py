@@ -70,7 +70,7 @@ class Page:
             part for part in (self.view.picture.get("name"), self.view.picture.get("facts")) if part
         )
 
-    def until(self, condition, *, timeout_s=15):
+    def until(self, condition, *, timeout_s=60):
         end = time.monotonic() + timeout_s
         while not (answer := condition()):
             assert time.monotonic() < end, (self.says, self.money, self.rows, self.view.errors)

@@ -490,7 +490,7 @@ def workers():
 
 
 def wait_until(condition):
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

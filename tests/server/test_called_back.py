@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.filterwarnings("ignore:The simulator is asked to call"
 
 ROOT = Path(__file__).parents[2]
 LOOKS = "record_requests"
-SHORT_S = 30
+SHORT_S = 90
 
 
 @pytest.fixture

@@ -132,7 +132,9 @@ def test_creates_wait_for_their_turn_in_the_accounts_rate(simulate, monkeypatch)
     async def three():
         async with kie.AsyncKie() as client:
             asked = [asyncio.create_task(client.create(*WAVES)) for _ in range(3)]
-            done, waiting = await asyncio.wait(asked, timeout=2)
+            while sum(task.done() for task in asked) < 2:
+                await asyncio.sleep(0.01)
+            done, waiting = await asyncio.wait(asked, timeout=0.5)
             for task in waiting:
                 task.cancel()
             await asyncio.wait(asked)

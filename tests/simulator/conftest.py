@@ -42,7 +42,7 @@ class Client:
     def record(self, task_id):
         return self.http.get("/api/v1/jobs/recordInfo", params={"taskId": task_id})
 
-    def ended(self, task_id, within_s=20.0):
+    def ended(self, task_id, within_s=60.0):
         limit = time.monotonic() + within_s
         while time.monotonic() < limit:
             data = self.record(task_id).json()["data"]

@@ -39,7 +39,7 @@ def receiver():
     server.server_close()
 
 
-def wait_for(condition, within_s=8.0):
+def wait_for(condition, within_s=60.0):
     limit = time.monotonic() + within_s
     while not condition() and time.monotonic() < limit:
         time.sleep(0.02)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from kie_nb.simulator import Simulator
 
@@ -91,7 +90,5 @@ def test_starting_and_stopping_twice_is_harmless():
     sim.stop()
     sim.stop()
     assert json.dumps(sim.counts) == "{}"
-    start = time.perf_counter()
     with sim:
         assert sim.tasks == []
-    assert time.perf_counter() - start < 5
