@@ -1,17 +1,20 @@
-"""Waiting for a callback: one look at the mailbox's folder for all runs that wait, ten times a second; none while nobody waits."""
+"""Waiting for a callback: one watch of the mailbox's folder for all runs that wait; none while nobody waits."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..mailbox import Arrival, Mailbox
 
-LOOK_S = 0.1
+LOOK_S, LOOK_BESIDE_S = 0.2, 1.0  # between two looks at the folder's time, alone and beside a watch
 _TICK_NS = 2_000_000_000
+_MOVED_TO = 0x80  # of inotify: a file has got its name in the folder
 
 
 class Callbacks:
@@ -51,14 +54,53 @@ class Callbacks:
                 del self._waiting[run_id]
 
     async def _look(self) -> None:
-        """Look at the folder's own time, which changes with each file that comes, and read it when it has."""
-        self._stamp = 0
-        while self._waiting:
-            stamp = self.mailbox.stamp()
-            if stamp != self._stamp:
-                self._arrivals = await asyncio.to_thread(self.mailbox.arrivals)
-                # A folder's clock may tick but once a second: what comes in the same tick must not be missed.
-                self._stamp = stamp if time.time_ns() - stamp > _TICK_NS else 0
-                for event in [event for events in self._waiting.values() for event in events]:
-                    event.set()
-            await asyncio.sleep(LOOK_S)
+        """Read the folder when its own time has changed, which it does with each file that comes."""
+        self._stamp, wake = 0, asyncio.Event()
+        with _watching(self.mailbox.folder, wake) as is_watched:
+            while self._waiting:
+                wake.clear()
+                stamp = self.mailbox.stamp()
+                if stamp != self._stamp:
+                    self._arrivals = await asyncio.to_thread(self.mailbox.arrivals)
+                    # A folder's clock may tick but once a second: what comes in the same tick must not be missed.
+                    self._stamp = stamp if time.time_ns() - stamp > _TICK_NS else 0
+                    for event in [event for events in self._waiting.values() for event in events]:
+                        event.set()
+                with contextlib.suppress(TimeoutError):
+                    # Also beside a watch: it does not see what another machine writes to a network disk.
+                    await asyncio.wait_for(wake.wait(), LOOK_BESIDE_S if is_watched else LOOK_S)
+
+
+@contextlib.contextmanager
+def _watching(folder: Path, wake: asyncio.Event) -> Iterator[bool]:
+    """Set *wake* whenever a file has come into *folder*; False where the system cannot tell."""
+    found = _inotify(folder)
+    if found is None:
+        yield False
+        return
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(found, 65_536)
+        wake.set()
+
+    loop.add_reader(found, heard)
+    try:
+        yield True
+    finally:
+        loop.remove_reader(found)
+        os.close(found)
+
+
+def _inotify(folder: Path) -> int | None:
+    """A descriptor that can be read when a file has been moved into *folder*; None where there is none to be had."""
+    try:
+        library = ctypes.CDLL(None)
+        found = library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    except (AttributeError, OSError, TypeError):  # no Linux
+        return None
+    if found >= 0 and library.inotify_add_watch(found, os.fsencode(folder), _MOVED_TO) < 0:
+        os.close(found)
+        return None
+    return int(found) if found >= 0 else None  # less: the user's limit is reached

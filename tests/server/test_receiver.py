@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import os
+import sys
 import time
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from callbackbodies import BODIES, SECRET, signed
 
 import kie_nb as kie
+from kie_nb.engine import callbacks
 from kie_nb.mailbox import PATH
 from kie_nb.server.listen import app
 from kie_nb.server.receiver import MOST_BYTES, MOST_TAKEN, Receiver
@@ -118,6 +120,27 @@ def test_a_second_callback_is_news(mailbox, receiver):
 
     (second,) = mailbox.arrivals()
     assert second.stamp > first.stamp
+
+
+@pytest.mark.parametrize("is_watched", [
+    pytest.param(True, id="watched", marks=pytest.mark.skipif(sys.platform != "linux", reason="inotify")),
+    pytest.param(False, id="looked at"),
+])  # fmt: skip
+def test_a_callback_wakes_who_waits(mailbox, receiver, is_watched, monkeypatch):
+    """By the watch alone where the system has one: the next look would come far too late."""
+    monkeypatch.setattr(callbacks, "LOOK_BESIDE_S", 86_400.0)
+    if not is_watched:
+        monkeypatch.setattr(callbacks, "_inotify", lambda _folder: None)
+
+    async def wait():
+        found = callbacks.Callbacks(mailbox.folder.parent)
+        waiting = asyncio.ensure_future(found.arrived(RUN, set(), within_s=60))
+        await asyncio.sleep(0.01)
+        receiver.answer(token, {}, BODIES["success"])
+        return await waiting
+
+    token = mailbox.expect(RUN)
+    assert asyncio.run(wait()).task_id == TASK
 
 
 def test_what_has_ended_is_forgotten_and_what_is_old_is_removed(mailbox, receiver):
