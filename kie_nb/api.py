@@ -102,6 +102,7 @@ def runs(
     tag: str | None = None,
     rating: int | None = None,
     experiment: str | None = None,
+    by: str | None = None,
     since: dt.datetime | dt.timedelta | str | None = None,
     limit: int | None = 50,
 ) -> RunList:
@@ -114,6 +115,7 @@ def runs(
         rating: The fewest stars, 1 to 5.
         since: A moment, or how long ago; a text is a date or a moment as ISO writes it, "2026-11-01". Without a time zone it is local time.
         experiment: Runs that stand for its cells, whichever experiment bought them.
+        by: Who asked for it: `"ana"` on any machine, `"ana@laptop"` on that one (`KIE_NB_USER`).
         limit: The most to give; None for all.
 
     Raises:
@@ -137,6 +139,7 @@ def runs(
         tag=tag,
         least_rating=rating,
         experiment=experiment,
+        by=by,
         since=None if since is None else moment_of(since, session.here.now),
     )
     return RunList(found, experiment=experiment)
@@ -365,6 +368,7 @@ def configure(
     max_credits: float | EllipsisType | None = ...,
     creates_per_window: int | EllipsisType | None = ...,
     simulator_speed: float | EllipsisType | None = ...,
+    user: str | EllipsisType | None = ...,
 ) -> None:
     """Set for this process what the environment would set for all; what is left out stays as it is.
 
@@ -378,6 +382,7 @@ def configure(
         max_credits: The most that one run may be estimated at, in credits (1 credit = US$0.005), above 0; by default no limit.
         creates_per_window: New tasks in any 10 s for the account, at least 1; 18 by default, of the 20 that the service allows.
         simulator_speed: How much faster than the real service the embedded simulator is, above 0; 1 by default.
+        user: Who asks, tags and rates, for a team; by default your name at the system, and the machine.
 
     Raises:
         InvalidRequest: for a value that is not one of these; nothing is changed then.

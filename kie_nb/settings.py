@@ -7,8 +7,10 @@ The order of precedence is: `configure()`, then the environment, then the defaul
 from __future__ import annotations
 
 import functools
+import getpass
 import hashlib
 import os
+import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -29,6 +31,7 @@ KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
 LOGS = "https://kie.ai/logs"  # where people find their tasks
 CREATES_PER_WINDOW = 18  # the service allows 20 per 10 s and account; two stay free for other programs
 WINDOW_S = 10.0
+MOST_NAME = 100
 MOST = 1e12  # no account holds as many credits; a larger number is a slip
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -56,6 +59,7 @@ class Settings:
         int  # new tasks in any 10 s for the account; 20 are allowed unless Kie's support raised that
     )
     simulator_speed: float
+    user: str  # who asks, tags and rates
 
     @property
     def who(self) -> str:
@@ -153,7 +157,24 @@ def current(service: ServiceName | None = None) -> Settings:
         max_credits=_number("max_credits"),
         creates_per_window=int(_number("creates_per_window") or CREATES_PER_WINDOW),
         simulator_speed=float(_number("simulator_speed") or 1.0),
+        user=user(),
     )
+
+
+def user() -> str:
+    """Who asks, tags and rates: as set, else the name at this system and its machine."""
+    chosen = _overrides.get("user") or os.environ.get("KIE_NB_USER", "").strip()
+    _check("user", chosen or None, shown=f"KIE_NB_USER={chosen[:40]!r}")
+    return chosen or system_user()
+
+
+def system_user() -> str:
+    """This machine's word for who uses it."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may know no name for its number
+        name = str(getattr(os, "getuid", lambda: "somebody")())
+    return f"{name}@{platform.node() or 'localhost'}"[:100].encode("ascii", "replace").decode()
 
 
 def _chosen_service() -> str | None:
@@ -318,6 +339,10 @@ def _is_folder_name(value: Any) -> bool:
     return isinstance(value, str | os.PathLike) and isinstance(path := os.fspath(value), str) and bool(path)
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value.strip()) <= MOST_NAME and value.isprintable()
+
+
 def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
     return lambda value: value in words, f"use {', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
 
@@ -334,6 +359,7 @@ _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
         "use a whole number above 0",
     ),
     "simulator_speed": (is_amount, f"use a number above 0 and below {MOST:g}"),
+    "user": (_is_name, "use a name of at most 100 characters, without control characters"),
 }
 
 

@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import pickle
+import platform
 import re
 import subprocess
 import sys
@@ -316,6 +317,8 @@ LOCAL, REMOTE = "http://127.0.0.1:8123", "https://kie.example.com"
         pytest.param({"KIE_NB_MAX_CREDITS": "120"}, {"max_credits": 120.0}, id="limit"),
         pytest.param({"KIE_NB_CREATES_PER_WINDOW": "5"}, {"creates_per_window": 5}, id="creates"),
         pytest.param({"KIE_NB_SIMULATOR_SPEED": "50"}, {"simulator_speed": 50.0}, id="speed"),
+        pytest.param({"KIE_NB_USER": " ana "}, {"user": "ana"}, id="user"),
+        pytest.param({"LOGNAME": "ben"}, {"user": f"ben@{platform.node()}"}, id="user of the system"),
         pytest.param({}, {"wait": None, "embed": "preview", "max_credits": None, "creates_per_window": 18, "simulator_speed": 1.0}, id="defaults"),
     ],
 )  # fmt: skip
@@ -404,6 +407,7 @@ def test_configure_goes_before_the_environment(monkeypatch, tmp_path):
         pytest.param({"creates_per_window": True}, id="creates True"),
         pytest.param({"simulator_speed": 0}, id="speed"),
         pytest.param({"simulator_speed": True}, id="speed True"),
+        pytest.param({"user": "a\nb"}, id="user in two lines"),
     ],
 )
 def test_configure_refuses_what_cannot_be_meant(changes):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from .. import settings as settings_
 from ..bounds import as_scalar, is_missing
 from ..catalogue import nearest
 from ..errors import InvalidRequest
@@ -98,7 +99,7 @@ def tell(exp: Source, run: Run, score: float | None) -> Run:
         raise InvalidRequest(f"score={score!r}: use a finite number.", charged="")
     if not any(other is not None and other.id == run.id for _, other in exp.cells()):
         raise InvalidRequest(f"{run.label} stands for no cell of this experiment.", charged="")
-    run.ledger.mark(run.id, score=None if number is None else float(number))
+    run.ledger.mark(run.id, by=settings_.user(), score=None if number is None else float(number))
     return run
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import presenter
+from .. import settings as settings_
 from ..bounds import MAX_TEXT, MAX_WORD, as_scalar, can_be_kept
 from ..engine.record import Record
 from ..engine.transitions import cancel_unsent, error_of
@@ -101,11 +102,11 @@ class Run(Record):
         """
         for tag in tags:
             _check_words(tag, MAX_WORD, "a tag")
-        return self._mark(tags=list(dict.fromkeys([*self.tags, *tags])))
+        return self._mark(add=[*tags])
 
     def untag(self, *tags: str) -> Run:
         """Take *tags* away; those that it does not have do not matter."""
-        return self._mark(tags=[tag for tag in self.tags if tag not in tags])
+        return self._mark(remove=[*tags])
 
     def note(self, text: str | None) -> Run:
         """Write a note on it; None takes it away.
@@ -128,8 +129,8 @@ class Run(Record):
             raise InvalidRequest(f"Rating {stars!r}: use 1 to 5.", charged="")
         return self._mark(rating=None if stars is None else int(stars))
 
-    def _mark(self, **words: Any) -> Run:
-        self.ledger.mark(self.id, **words)
+    def _mark(self, **change: Any) -> Run:
+        self.ledger.mark(self.id, by=settings_.user(), **change)
         return self
 
     # --- settling ----------------------------------------------------------------------------------------------

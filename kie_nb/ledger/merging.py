@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple, Self
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ..errors import LedgerError
 from ..settings import LOGS
 from .database import Database
+from .marks import MARKED, united, words_of
 from .owner import Leases
 from .reading import add_step, other_row, steps_of
 from .rows import RunRow, values_of
@@ -19,7 +20,7 @@ from .schema import CAME, event, metadata, run
 from .states import OPEN, RELEASED
 
 _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
-_KEPT = ("tags", "note", "rating", "experiment", "seed_drawn", "account", "created_at", "made_by", "origin")
+_KEPT = ("experiment", "seed_drawn", "account", "created_at", "made_by", "asked_by", "origin")
 # How far a run is that has no task, and one that has.
 _SENT = {"intent": 0, "sending": 1, "not_sent": 1, "unknown": 2}
 _MADE = {"success": 1, "fetched": 2, "fail": 2}
@@ -61,6 +62,13 @@ def is_news(ours: Known | None, state: str, task_id: str | None) -> bool:
     return task_id == ours.task_id and _MADE.get(state, 0) > _MADE.get(ours.state, 0)
 
 
+class Said(NamedTuple):
+    """What is said elsewhere of a run that is here."""
+
+    words: Mapping[str, Any]  # its columns
+    events: Sequence[Mapping[str, Any]]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
     """A run that comes in; nobody drives it, whatever its columns say."""
@@ -93,8 +101,8 @@ def put_back(database: Database, rows: Sequence[RunRow]) -> None:
                 add_step(db, row.id, None, row.state, why)
 
 
-def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
-    """Write all *arrivals*, or none.
+def merge(database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] = ()) -> None:
+    """Write all *arrivals* and what is *said* of runs that stay as they are, or nothing.
 
     A run that is here already is brought up to date. A run whose video is here goes on standing for its request, so that
     no cell shows another video after an import. One that comes in stands beside an intention and, with a task, beside a
@@ -119,7 +127,21 @@ def merge(database: Database, arrivals: Sequence[Arrival]) -> None:
                 db.execute(run.update().where(run.c.id == values.pop("id")).values(values))
                 if before.active_key and values["active_key"] is None:
                     stand_in(db, db.execute(query).one())
-            _append(db, arrival, before.state if before else None)
+            run_id, state = arrival.values["id"], arrival.values["state"]
+            _append(db, run_id, arrival.events)
+            add_step(db, run_id, before.state if before else state, state, arrival.evidence)
+            if before is not None:
+                _unite(db, before, arrival.values)
+        for one in said:
+            query = sa.select(run).where(run.c.id == one.words["id"])
+            if (ours := database.reading.run(db.execute(query).mappings().first())) is not None:
+                _append(db, ours.id, [step for step in one.events if MARKED in (step["evidence"] or {})])
+                _unite(db, ours, one.words)
+
+
+def _unite(db: sa.Connection, ours: RunRow, theirs: Mapping[str, Any]) -> None:
+    words = united(words_of(ours), theirs, steps_of(db, ours.id))
+    db.execute(run.update().where(run.c.id == ours.id).values(words))
 
 
 def _active_key(db: sa.Connection, arrival: Arrival, coming: set[str]) -> str | None:
@@ -158,14 +180,14 @@ def stand_in(db: sa.Connection, released: Any) -> None:
             return
 
 
-def _append(db: sa.Connection, arrival: Arrival, before: str | None) -> None:
-    run_id, state = arrival.values["id"], arrival.values["state"]
+def _append(db: sa.Connection, run_id: str, steps: Sequence[Mapping[str, Any]]) -> None:
+    """Add those *steps* to the history of a run that are not in it."""
     found = db.execute(sa.select(event.c.at, event.c.to_state).where(event.c.run_id == run_id))
     known = {(entry.at, entry.to_state) for entry in found}
-    for step in arrival.events:
+    for step in steps:
         if (step["at"], step["to_state"]) not in known:
-            db.execute(event.insert(), {**step, "run_id": run_id})
-    add_step(db, run_id, before or state, state, arrival.evidence)
+            told = {name: value for name, value in step.items() if name != "id"}
+            db.execute(event.insert(), {**told, "run_id": run_id})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -189,10 +211,12 @@ def copy_ledger(source: Database, target: Database) -> Counts:
     with target.read() as db:
         here = target.reading.runs(db.execute(sa.select(run)).mappings())
         known = {row.id: Known.of(row, Leases()) for row in here}
+        words = {row.id: words_of(row) for row in here}
     counts = Counts()
     with source.read() as old:
         entries = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
         batch: list[Arrival] = []
+        said: list[Said] = []
         # Which run stands for a request is decided among all its runs at once: a family is never split.
         for _, family in groupby(entries, key=lambda entry: entry["family"]):
             for found in family:
@@ -205,10 +229,12 @@ def copy_ledger(source: Database, target: Database) -> Counts:
                 if row.state != "intent" and is_news(ours, row.state, row.task_id):
                     batch.append(_arrival(row, ours, steps_of(old, row.id), source.name))
                     counts.copied += ours is None
-            if len(batch) >= BATCH:
-                merge(target, batch)
-                batch = []
-        merge(target, batch)
+                elif ours is not None and words[row.id] != words_of(row):
+                    said.append(Said(values_of(row), steps_of(old, row.id)))
+            if len(batch) + len(said) >= BATCH:
+                merge(target, batch, said)
+                batch, said = [], []
+        merge(target, batch, said)
         for table in metadata.sorted_tables:
             counts.others += 0 if table in {run, event} else _join(old, target, table)
     return counts
@@ -219,7 +245,7 @@ def _arrival(row: RunRow, ours: Known | None, events: Sequence[dict[str, Any]], 
     changed = {"state": "unknown", "error": _LEFT_OPEN} if row.state == "sending" else {}
     return Arrival(
         values=values_of(row) | changed,
-        events=[{key: value for key, value in entry.items() if key != "id"} for entry in events],
+        events=events,
         stands=row.active_key is not None,
         seen=ours.state if ours else None,
         evidence={"copied from": name},

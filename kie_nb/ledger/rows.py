@@ -75,6 +75,8 @@ class LinkColumn(TypedDict, total=False):
 
 
 Links = Annotated[list[LinkColumn], Field(max_length=1000)]
+MOST_TAGS = 1000
+Tags = Annotated[list[Word], Field(max_length=MOST_TAGS)]
 
 
 class CellColumns(TypedDict, total=False):
@@ -145,6 +147,7 @@ class NewRun:
     experiment: str | None = None
     origin: dict[str, Any] | None = None
     owner_hint: str | None = None
+    asked_by: str | None = None
 
     @property
     def scopes(self) -> dict[str, str | None]:
@@ -174,8 +177,9 @@ class PublicColumns:
     completed_at: Stamp | None = None
     duration_s: Seconds | None = None
     made_by: dict[Word, Word] | None = None
+    asked_by: Word | None = None  # who, as the user's settings say it
     experiment: Text | None = None
-    tags: Annotated[list[Word], Field(max_length=1000)] | None = None
+    tags: Tags | None = None
     note: Text | None = None
     rating: Rating | None = None
     score: Score | None = None

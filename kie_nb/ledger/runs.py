@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from typing_extensions import Unpack
 
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
@@ -20,6 +21,7 @@ from .database import Database
 from .experiments import ensure_cell
 from .files import Files
 from .image_registry import ImageRegistry
+from .marks import MARKED, Change, marked, words_of
 from .merging import billable_runs, put_back, stand_in
 from .opening import file_identity, open_database
 from .owner import LEASE_S, Driving, Leases
@@ -260,15 +262,17 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             stand_in(db, before)
         return after
 
-    def mark(self, run_id: str, **words: Any) -> RunRow | None:
-        """Set what the user says of a run: `tags`, `note`, `rating`; recorded as an event too, and published."""
+    def mark(self, run_id: str, **change: Unpack[Change]) -> RunRow | None:
+        """Change what people say of a run, as it is by then; recorded as an event too, and published."""
         with self._db.write() as db:
             before = self._get(db, run_id)
             if before is None:
                 return None
+            if (words := marked(was := words_of(before), change)) == was:
+                return before
             after = replace(before, **words)
             db.execute(_UPDATE, {"run_id": run_id, **words})
-            add_step(db, run_id, before.state, before.state, words)
+            add_step(db, run_id, before.state, before.state, {MARKED: change})
         self.publish(after)
         return after
 

@@ -65,6 +65,7 @@ def where(
     tag: str | None = None,
     least_rating: int | None = None,
     experiment: str | None = None,
+    by: str | None = None,
     since: dt.datetime | None = None,
 ) -> list[Any]:
     """Conditions for the runs that match all filters.
@@ -72,6 +73,7 @@ def where(
     Args:
         text: A part of the prompt, in any case.
         words: A part of the prompt, of a tag or of the experiment's name, in any case.
+        by: Who asked for it; a name without a machine means that of each.
         since: A moment.
     """
     same = {"service": service, "model": model, "seed": seed}
@@ -99,6 +101,9 @@ def where(
         found.append(sa.cast(run.c.tags, sa.String).contains(json.dumps(tag), autoescape=True))
     if least_rating is not None:
         found.append(run.c.rating.between(least_rating, MAX_RATING))
+    if by is not None:
+        machines = run.c.asked_by.startswith(f"{by}@", autoescape=True)
+        found.append(sa.or_(run.c.asked_by == by, machines))
     if since is not None:
         found.append(run.c.created_at >= _stored(since))
     return found

@@ -160,6 +160,7 @@ def _details(run: Run) -> list[tuple[str, str]]:
         ("model", f"{model.model_title} ({run.model})" if model else run.model),
         ("task", run.task_id),
         ("run", run.id),
+        ("asked for by", page.asked_by(run)),
     ]
     return [(name, str(value)) for name, value in found if value]
 

@@ -95,7 +95,7 @@ def _runs(words: list[str]) -> None:
         showing.show_value(found)
 
 
-RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "since")
+RUN_FILTERS = ("text", "model", "state", "seed", "tag", "rating", "experiment", "by", "since")
 _NUMBERS = ("seed", "rating")
 
 

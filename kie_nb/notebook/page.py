@@ -14,7 +14,7 @@ from ..handles import Run
 from ..ledger.states import RELEASED, UNSETTLED, State
 from ..markup import ROOT, Html, html
 from ..requests.provenance import made_of
-from ..settings import start_folder
+from ..settings import start_folder, system_user
 from ..wording import Card
 
 FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
@@ -104,6 +104,12 @@ def price_remark(run: Run) -> str:
     ):
         return ""
     return f"The price list of {estimate.as_of} said {estimate.credits:g} credits; it may be old."
+
+
+def asked_by(run: Run) -> str:
+    """Who asked for it, where that says something: not the one who uses this machine, without a name of their own."""
+    who = run.row.asked_by or ""
+    return "" if who == system_user() else who
 
 
 def relative(path: Path) -> str | None:

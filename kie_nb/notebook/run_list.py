@@ -142,6 +142,7 @@ def details(run: Run) -> list[tuple[str, object]]:
         ("made of", made_of(run.row)),
         ("picture", request.image.label if request.image else ""),
         *((role.replace("_", " "), names) for role, names in request.other_media.items()),
+        ("asked for by", page.asked_by(run)),
         ("tags", ", ".join(run.tags)),
         ("note", run.row.note or ""),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from ..errors import InvalidRequest, LedgerError
 from ..fileops import hash_of, write_whole
 from ..home import is_plain_file
 from ..ledger import KeptFile, files_made
+from ..ledger.marks import MARKED
 from ..ledger.reading import first_wrong
 from ..ledger.rows import PublicColumns
 from ..ledger.states import RELEASED, WORDS, State
@@ -161,7 +162,8 @@ class _Work:
             "made_by": row.made_by and {name: row.made_by[name] for name in _VERSIONS if name in row.made_by},
             "origin": row.origin,
             "error": redacted(error, places),
-            "events": redacted([{name: step[name] for name in _STEP} for step in run.history()], places),
+            "events": redacted([_step(step) for step in run.history()], places),
+            "asked_by": _without_machine(row.asked_by),
             "files_made": files_made(row) or None,
         }
         try:
@@ -250,6 +252,18 @@ class _Work:
         future: Future[Any] = self.workspace.downloads.submit(function, *args)
         wait_blocking(future, timeout_s=None, goes_on="nothing was written.")
         return future.result()
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: step[name] for name in _STEP}
+    if isinstance(change := (step["evidence"] or {}).get(MARKED), dict):
+        told["evidence"] = {MARKED: {**change, "by": _without_machine(change.get("by"))}}
+    return told
+
+
+def _without_machine(who: str | None) -> str | None:
+    """A person without the name of a machine."""
+    return None if who is None else who.partition("@")[0] or None
 
 
 def copy_video(source: Path, target: Path, note: str) -> str:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import settings as settings_
 from .. import video
 from ..catalogue import Request, read_request
 from ..engine.record import Record
@@ -236,6 +237,7 @@ class _Plan:
             "created_at": self.at,
             "completed_at": self.at,
             "made_by": provenance.made_by(),
+            "asked_by": settings_.user(),
             "notebook": provenance.notebook(),
             "origin": {**where.known(), "parts": [clip.link for clip in self.clips]},
             "files": (kept,),

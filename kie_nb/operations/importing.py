@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from ..errors import KieError, LedgerError
 from ..fileops import copy_hashed, hash_of
 from ..home import is_plain_file, make_folder, open_plain
 from ..ledger import KeptFile, RunRow, files_made, with_kept
-from ..ledger.merging import Arrival, Known, is_news, merge
+from ..ledger.marks import COLUMNS, united, words_of
+from ..ledger.merging import Arrival, Known, Said, is_news, merge
 from ..ledger.rows import PublicColumns
 from ..ledger.schema import IMPORTED
 from ..ledger.states import State
@@ -42,7 +43,7 @@ class Imported:
 
     Attributes:
         added: Runs that were not here.
-        updated: Runs that were here and not as far along: their video had not come, or a file of theirs was gone.
+        updated: Runs that were here and not as far along: their video had not come, a file of theirs was gone, or less was said of them.
         skipped: Runs that are here as they are there.
     """
 
@@ -74,17 +75,20 @@ def import_runs(workspace: Workspace, folder: str | os.PathLike[str]) -> Importe
     files = ledger.files
     found = [(entry, ledger.get(entry.id)) for entry in manifest_.read(source).runs]
     taken = [(entry, ours) for entry, ours in found if _is_further(entry, ours, ledger, files)]
+    ids = {entry.id for entry, _ in taken}
+    here = [(entry, ours) for entry, ours in found if ours is not None and entry.id not in ids]
+    said = [one for entry, ours in here if (one := _said(entry, ours, ledger.events(ours.id))) is not None]
     try:
-        if taken:
-            _carry_out(workspace, taken, source, ledger, files)
+        if taken or said:
+            _carry_out(workspace, taken, source, ledger, said)
     except OSError as exc:
         raise LedgerError(f"Nothing was imported: {exc.strerror or exc}.") from exc
-    ids = {entry.id for entry, _ in taken}
+    ids |= {one.words["id"] for one in said}
     for row in filter(None, map(ledger.get, ids)):
         ledger.publish(row)
     return Imported(
         added=tuple(entry.id for entry, ours in taken if ours is None),
-        updated=tuple(entry.id for entry, ours in taken if ours is not None),
+        updated=tuple(entry.id for entry, ours in found if ours is not None and entry.id in ids),
         skipped=tuple(entry.id for entry, _ in found if entry.id not in ids),
     )
 
@@ -116,7 +120,17 @@ def _state_of(entry: RunEntry) -> State:
     return State.NOT_SENT if state is State.INTENT else state
 
 
-def _carry_out(workspace: Workspace, taken: _Entries, source: Path, ledger: Ledger, files: Files) -> None:
+def _said(entry: RunEntry, ours: RunRow, steps: Sequence[Mapping[str, Any]]) -> Said | None:
+    """What the folder says of a run, if it is not known here."""
+    words = {name: getattr(entry, name) for name in COLUMNS}
+    is_news = united(words_of(ours), words, [*steps, *entry.events]) != words_of(ours)
+    return Said({"id": entry.id, **words}, entry.events) if is_news else None
+
+
+def _carry_out(
+    workspace: Workspace, taken: _Entries, source: Path, ledger: Ledger, said: Sequence[Said]
+) -> None:
+    files = ledger.files
     staging = files.home / f".import-{secrets.token_hex(4)}"
     placed: list[Path] = []
     try:
@@ -128,7 +142,7 @@ def _carry_out(workspace: Workspace, taken: _Entries, source: Path, ledger: Ledg
             for one in entry.inputs:
                 _place(staged[one.file][0], files.inputs / Path(one.file).name, one, placed)
             arrivals.append(_arrival(entry, ours, came))
-        merge(ledger.database, arrivals)
+        merge(ledger.database, arrivals, said)
     except BaseException:
         for path in placed:
             path.unlink(missing_ok=True)

@@ -117,6 +117,7 @@ def new_run(prepared: Prepared) -> NewRun:
         owner=owner.me(),
         owner_hint=owner.hint(),
         made_by=provenance.made_by(),
+        asked_by=channel.settings.user,
         notebook=provenance.notebook(),
         experiment=prepared.experiment,
         origin=_origin(prepared),

@@ -304,6 +304,30 @@ def test_importing_twice_skips_and_a_lost_file_is_brought_back(imported, made_fo
     assert kie.get(run.id).video.exists()
 
 
+def test_what_two_people_say_of_a_run_comes_together(imported, tmp_path, monkeypatch):
+    """An export names people without their machines; an earlier one of one's own is no news."""
+    monkeypatch.setenv("KIE_NB_USER", "ana@laptop")
+    imported.tag("calm")
+    kie.export(tmp_path / "out")
+    imported.untag("calm").tag("keeper")
+
+    again = kie.import_runs(tmp_path / "out")
+    (entry,) = manifest_of(tmp_path / "out")["runs"]
+    step = entry["events"][-1]
+    more = {
+        "at": "2099-01-01T00:00:00+00:00",
+        "evidence": {"marked": {"by": "ben", "add": ["loud"], "rating": 4}},
+    }
+    said = {"events": [*entry["events"], step | more], "tags": ["calm", "loud"], "rating": 4}
+    edit(tmp_path / "out", lambda entry: entry.update(said))
+    back = kie.import_runs(tmp_path / "out")
+
+    assert step["evidence"] == {"marked": {"by": "ana", "add": ["calm"]}}
+    assert (again.updated, again.skipped, back.updated) == ((), (RUN_ID,), (RUN_ID,))
+    assert (imported.tags, imported.rating) == (("keeper", "loud"), 4)
+    assert kie.import_runs(tmp_path / "out").skipped == (RUN_ID,)
+
+
 def test_a_file_that_came_in_beside_another_of_its_name_is_fetched_again(exported, elsewhere, ask):
     """Once gone, it is on disk and in the ledger under the name that it is fetched to."""
     folder, run = exported

@@ -13,6 +13,8 @@ from PIL import Image
 
 import kie_nb as kie
 from kie_nb.notebook import run_list, run_page
+from kie_nb.notebook.card_data import card_data_of
+from kie_nb.notebook.gallery.tiles import tile
 
 SHORT_S = 60
 
@@ -34,6 +36,20 @@ def test_a_still_of_each_video_leads_to_its_file(done):
     assert "&lt;b&gt;smiles" in text
     assert text == kie.runs()._repr_html_()
     assert kie.doctor().is_well  # the still belongs to the video
+
+
+def test_a_team_sees_who_asked(simulate, ask, monkeypatch):
+    """By the name that the user sets; the one who uses this machine, without such a name, is no news."""
+    simulate()
+    mine = ask(seed=2).wait(SHORT_S)
+    monkeypatch.setenv("KIE_NB_USER", "ana@far")
+    hers = ask(seed=3).wait(SHORT_S)
+
+    assert [run.id for run in kie.runs(by="ana")] == [hers.id]
+    assert ("asked for by", "ana@far") in run_list.details(hers)
+    assert dict(card_data_of(hers).details)["asked for by"] == "ana@far"
+    assert tile(hers)["by"] == "ana@far"
+    assert "asked for by" not in dict(run_list.details(mine))
 
 
 def test_stills_that_take_long_come_later(done, monkeypatch):

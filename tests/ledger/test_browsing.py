@@ -30,7 +30,7 @@ def shelf(request, tmp_path, intention):
         )
         ledger.move(row.id, "fetched", expect={"intent"}, credits=cost)
         if rating or tags is not None:
-            ledger.mark(row.id, rating=rating, tags=tags)
+            ledger.mark(row.id, rating=rating, add=tags)
         names[row.id] = name
     ledger.intend(intention(seed=99, service="simulator"))
     yield ledger, names

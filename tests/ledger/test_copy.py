@@ -32,7 +32,7 @@ def fetched(ledger, intention, **changes):
 def test_a_run_comes_with_all_that_is_known_of_it(ledger, team, intention):
     """Its columns, its history, what was said of it, and that it stands for its request."""
     row = fetched(ledger, intention)
-    row = ledger.mark(row.id, tags=["ä"], note="n")
+    row = ledger.mark(row.id, add=["ä"], note="n")
 
     counts = copy(ledger, team)
 
@@ -73,21 +73,23 @@ def test_a_second_copy_adds_what_is_new(ledger, team, intention):
     assert {row.id for row in team.runs()} == {first.id, second.id}
 
 
-def test_what_was_said_of_a_run_here_stays(ledger, team, intention):
-    """Its end is taken in; a rating that was given there comes only where none was given here."""
-    rows = [ledger.intend(intention(seed=seed))[0] for seed in (1, 2)]
+def test_of_what_was_said_on_both_sides_the_last_word_counts(ledger, team, intention):
+    """Its end is taken in; a rating that was given there replaces an earlier one here, and no later one."""
+    rows = [ledger.intend(intention(seed=seed))[0] for seed in (1, 2, 3)]
     for row in rows:
         ledger.move(row.id, "accepted", expect={"intent"}, task_id=f"t{row.seed}", owner=None)
     copy(ledger, team)
-    team.mark(rows[0].id, rating=5)
+    team.mark(rows[1].id, rating=4)
     for row in rows:
         ledger.move(row.id, "fetched", expect={"accepted"}, files=FILES)
         ledger.mark(row.id, rating=2)
+    team.mark(rows[0].id, rating=5)
 
     copy(ledger, team)
 
     assert [(team.get(row.id).state, team.get(row.id).rating) for row in rows] == [
         ("fetched", 5),
+        ("fetched", 2),
         ("fetched", 2),
     ]
 

@@ -77,7 +77,7 @@ def test_filters_and_sums_are_the_same(open_shared, intention):
     """Words said of a run are found, and costs are added up."""
     ledger = open_shared()
     row, _ = ledger.intend(intention())
-    ledger.mark(row.id, tags=["best of 100%"], note="n", rating=5)
+    ledger.mark(row.id, add=["best of 100%"], note="n", rating=5)
 
     for known in ({"text": "WAVES"}, {"tag": "best of 100%"}, {"seed": 7}, {"model": row.model}):
         assert [found.id for found in ledger.runs(**known)] == [row.id]

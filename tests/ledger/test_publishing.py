@@ -38,7 +38,7 @@ def test_a_move_that_is_not_made_publishes_nothing(ledger, run, heard):
 
 def test_words_are_published_too(ledger, run, heard):
     """A card shows a tag that was given in another cell."""
-    marked = ledger.mark(run.id, tags=["good"])
+    marked = ledger.mark(run.id, add=["good"])
 
     assert heard == [(marked, marked)]
 

@@ -30,6 +30,7 @@ def tile(run: Run) -> dict[str, Any]:
         "rating": run.rating or 0,
         "is_simulated": run.service == "simulator",
         "model": run.model,
+        "by": page.asked_by(run),
         "experiment": run.row.experiment,
         "file": shown_path(video) if video else "",
         "has_file": video is not None and is_plain_file(video),

@@ -54,7 +54,7 @@ class Stage {
     this.prompt.textContent = row.whole || WORDS.NO_PROMPT;
     this.facts.replaceChildren(
       row.has_file ? stateMark(WORDS.DONE, "ok") : stateMark(WORDS.MISSING, "warn"), row.is_simulated ? badge(WORDS.SIMULATED, "warn") : "",
-      make("span", { class: "kie-soft", text: [...factsOf(row).slice(0, row.is_simulated ? 1 : 2), row.model, new Date(row.at).toLocaleString()].join(" · ") }),
+      make("span", { class: "kie-soft", text: [...factsOf(row).slice(0, row.is_simulated ? 1 : 2), row.model, ...(row.by ? [row.by] : []), new Date(row.at).toLocaleString()].join(" · ") }),
     );
     this.path.textContent = row.file ? `${row.file}${row.has_file ? "" : ` (${WORDS.NOT_HERE})`}\n${row.cost_in_full}` : WORDS.NOT_HERE;
     if (isNew) {
