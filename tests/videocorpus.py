@@ -94,17 +94,27 @@ class Making:
 
 
 def draw(
-    container="mp4", codec="libx264", *, sound=None, start=0, options=None, frames=FRAMES, tone_s=SECONDS
+    container="mp4",
+    codec="libx264",
+    *,
+    sound=None,
+    start=0,
+    options=None,
+    frames=FRAMES,
+    tone_s=SECONDS,
+    size=(64, 48),
+    more=None,
 ):
-    """A small film."""
+    """A film, a small one unless *size* is given; *more* options are the encoder's."""
+    width, height = size
     with Making(container, options) as out:
         picture = out.add_stream(codec, rate=FPS)
-        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"
         if codec == "libx264":
-            picture.options = {"preset": "ultrafast"}
+            picture.options = {"preset": "ultrafast"} | (more or {})
         speaker = out.add_stream(sound, rate=RATE, layout="mono") if sound else None
         for number in range(frames):
-            y, x = np.mgrid[0:48, 0:64]
+            y, x = np.mgrid[0:height, 0:width]
             pixels = np.stack([(x * 4 + 5 * number) % 256, (y * 5) % 256, (x + y + number) % 256], -1)
             frame = av.VideoFrame.from_ndarray(pixels.astype(np.uint8), format="rgb24")
             frame.pts, frame.time_base = number + start, Fraction(1, FPS)

@@ -245,7 +245,7 @@ def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]
         return "missing", "missing"
     found = path.stat().st_size
     is_altered = (size is not None and found != size) or (sha256 is not None and hash_of(path) != sha256)
-    look = inspect(path)
+    look = inspect(path, thoroughly=True)
     trouble = look.remark
     if is_altered:
         length = f"{found} bytes in place of {size}" if size not in {None, found} else "its hash is another"

@@ -170,7 +170,7 @@ def copy_checked(source: Path, target: Path, sha256: str, size: int) -> tuple[Pa
     if digest != sha256:
         words = f"{source.name} is not the file that was exported: its hash differs."
         raise LedgerError(words, hint="copy the folder again, whole; nothing was imported")
-    look = inspect(target)
+    look = inspect(target, thoroughly=True)
     if not is_media(target):
         what = look.remark or look.kind
         raise LedgerError(

@@ -8,6 +8,7 @@ by the first call that needs them, so importing this package is cheap.
     facts.py       the values: `VideoFacts`, `Likeness`, and the error `NotAVideo`
     reading.py     open, probe and decode a file, its frames as they are meant to be shown
     inspection.py  what a downloaded file is, and what is wrong with it
+    packing.py     whether packets are all there, without decoding them
     preview.py     what is shown of a video: one good frame, a strip of several videos, a small H.264 copy for a notebook
     tags.py        the request inside a file, written without touching a frame
     likeness.py    how alike two videos are

@@ -89,18 +89,21 @@ def container_of(place: Path, options: Mapping[str, str] = _OPEN_OPTIONS) -> "In
 
 
 @contextmanager
-def opened(path: AnyPath, *, whole: bool = True) -> "Iterator[tuple[InputContainer, VideoStream]]":
+def opened(
+    path: AnyPath, *, whole: bool = True, by_header: bool = False
+) -> "Iterator[tuple[InputContainer, VideoStream]]":
     """The open container and its first moving picture; the cover of a sound file is none.
 
     Args:
         whole: refuse an MP4 that ends before its own boxes do; what is there of it may still be worth showing.
+        by_header: take its header's word for what is in it. FFmpeg decodes a frame otherwise: 20 ms at 720p.
     """
     import av
 
     place = Path(path).absolute()  # absolute: a name such as "concat:x" or "http://x" stays a file name
     _refuse_the_obvious(place, whole=whole)
     try:
-        container = container_of(place)
+        container = container_of(place, _OPEN_OPTIONS | ({"skip_frame": "all"} if by_header else {}))
     except av.FFmpegError as exc:
         raise _refusal(place, describe(place)) from exc
     with container:

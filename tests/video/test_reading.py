@@ -5,8 +5,10 @@ import os
 import re
 
 import pytest
+import videocorpus
 
-from kie_nb.video import NotAVideo, VideoFacts, inspect, probe
+from kie_nb.operations.doctor import look_at
+from kie_nb.video import NotAVideo, VideoFacts, inspect, probe, reading
 
 FASTSTART = {"movflags": "+faststart"}
 
@@ -168,3 +170,83 @@ def _index_first(film):
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     return data
+
+
+HOLE = "hole"
+GROUP = 6  # frames
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A film that is too large to be decoded at every look: an MP4 with its index first, and its packets by kind."""
+    asked = {
+        "frames": 30,
+        "tone_s": 1.25,
+        "size": (640, 416),
+        "more": {"g": f"{GROUP}", "x264-params": "threads=1"},
+    }
+    content = videocorpus.draw(sound="aac", options=FASTSTART, **asked)
+    return content, {kind: videocorpus.packets(content, kind) for kind in ("video", "audio")}
+
+
+@pytest.mark.parametrize(
+    ("damage", "remark"),
+    [
+        (None, ""),
+        (("cut", 0.6), r"plays to [01](\.\d)? s of 1.2 s"),
+        ((HOLE, "video", 13), "one frame of 30 cannot be decoded"),
+        (("wrong", "video", 0), "cannot be decoded"),
+        (("wrong", "video", 29), "one frame of 30 cannot be decoded"),
+        (("length", "video", 13), "one frame of 30 cannot be decoded"),
+        (("wrong", "audio", 20), "a part of the sound cannot be decoded"),
+    ],
+    ids=lambda value: "-".join(map(str, value)) if isinstance(value, tuple) else None,
+)
+def test_a_large_film_is_looked_at_by_its_packets(film, large, monkeypatch, damage, remark):
+    """One that is whole costs the decoding of its ends; what is wrong with another is said as if all was decoded."""
+    path = film.write("film.mp4", _hurt(*large, damage))
+    decoded, plain = [], reading.decoded
+
+    def count(packet):
+        decoded.append(packet.stream.type)
+        return plain(packet)
+
+    monkeypatch.setattr(reading, "decoded", count)
+    look = inspect(path)
+
+    assert re.search(remark, look.remark) if remark else look.remark == ""
+    assert damage or decoded.count("video") <= 1 + GROUP
+    assert look == inspect(path, thoroughly=True)
+
+
+def test_wrong_bits_in_a_large_film_take_decoding(film, large):
+    """Units of right length in the midst of it are not looked into; the doctor decodes all."""
+    path = film.write("film.mp4", _hurt(*large, ("wrong", "video", 13)))
+
+    assert inspect(path).remark == ""
+    assert inspect(path, thoroughly=True).remark == "one frame of 30 cannot be decoded"
+    assert look_at(path, None, None) == ("damaged", "one frame of 30 cannot be decoded")
+
+
+def test_a_large_film_has_the_size_that_it_is_shown_in(film, large):
+    """Its first frame tells how it is turned."""
+    path = film.write("film.mp4", videocorpus.rotated(large[0]))
+
+    assert inspect(path).size == (416, 640)
+
+
+def _hurt(content, packets, damage):
+    kind, *where = damage or ("whole",)
+    if kind == "cut":
+        return content[: int(len(content) * where[0])]
+    data = bytearray(content)
+    if where:
+        at, size = packets[where[0]][where[1]]
+        part = slice(at + 5, at + size)
+        if kind == HOLE:
+            data[part] = bytes(size - 5)
+        elif kind == "length":
+            data[at : at + 4] = (size * 2).to_bytes(4, "big")
+        else:
+            data[part] = b"\xab" * (size - 5)
+    return bytes(data)
