@@ -43,7 +43,7 @@ def test_the_still_is_upright(page, tmp_path, orientation):
     path = tmp_path / "phone.jpg"
     path.write_bytes(written(corners(), "JPEG", exif=exif(orientation)))
     page.give(path)
-    page.until(lambda: page.form.picture.still)
+    page.until(lambda: page.facts)  # it is there with the still
 
     assert shown_corners(opened(page.form.picture.still)) == turned(orientation)
     assert ("300 × 400" if orientation == 6 else "400 × 300") in page.facts

@@ -41,7 +41,7 @@ def test_runs_of_cells_have_rows(page, slow, cat):
 
     page.send("stop", id=run.id)
     page.until(lambda: "not watched" in text(page.rows[0]))
-    assert f"You stopped waiting for run {run.id[:8]}" in page.says
+    page.until(lambda: f"You stopped waiting for run {run.id[:8]}" in page.says)
     assert "goes on at the service" in page.says
     page.send("show", id=run.id)
     page.until(lambda: page.view.result.get("id") == run.id)
