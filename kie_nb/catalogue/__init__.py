@@ -11,7 +11,17 @@ from .models import estimate, find, having, known_models, resolve, rows
 from .prices import USD_PER_CREDIT, Estimate, credits_for, is_far, price_remarks
 from .request import Request, read_image, read_request
 from .rows import Row
-from .words import NO_SEED, NO_SEED_SHORT, field_of, has_no, is_described, media_in, media_names
+from .words import (
+    NO_SEED,
+    NO_SEED_SHORT,
+    field_of,
+    has_no,
+    in_turn,
+    is_described,
+    media_in,
+    media_names,
+    several_of,
+)
 
 __all__ = [
     "NO_SEED",
@@ -36,6 +46,7 @@ __all__ = [
     "find",
     "has_no",
     "having",
+    "in_turn",
     "is_described",
     "is_far",
     "known_models",
@@ -50,4 +61,5 @@ __all__ = [
     "read_request",
     "resolve",
     "rows",
+    "several_of",
 ]

@@ -39,8 +39,7 @@ def build_request(
         raw: Inputs sent as they are, for models we do not describe.
         **fields_: The model's own fields; None means not given.
     """
-    if call_back_url is not None and not call_back_url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"callBackUrl={call_back_url!r}: use a public http(s) address.")
+    check_address(call_back_url)
     others: dict[Role, tuple[MediaIdentity, ...]] = {
         role: tuple(media[role]) for role in ROLES if media.get(role)
     }
@@ -59,6 +58,12 @@ def build_request(
     return Request(
         model=model, inputs=checked, image=image, media=others, seed=seed, call_back_url=call_back_url
     )
+
+
+def check_address(call_back_url: str | None) -> None:
+    """Refuse what the service could not call."""
+    if call_back_url is not None and not call_back_url.startswith(("http://", "https://")):
+        raise InvalidRequest(f"callBackUrl={call_back_url!r}: use a public http(s) address.")
 
 
 def _one_of_each(fields_: Mapping[str, Any], raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,11 +18,34 @@ _MOST_NAMED = 4
 
 
 def media_names(model: str) -> frozenset[str]:
-    """By which names *model* is given media: its roles, and the fields of its wire that take addresses."""
+    """By which names *model* is given media: its roles, the fields of its wire that take addresses, and `several_of` them."""
     row = rows().get(resolve(model))
     slots = row.slots if row else ()
     more = {"reference"} if any(slot.is_reference for slot in slots) else set()
-    return frozenset({"image", *more, *(name for slot in slots for name in (slot.role, slot.field))})
+    names = {"image", *more, *(name for slot in slots for name in (slot.role, slot.field))}
+    return frozenset({*names, *(name for several in several_of(model).values() for name in several)})
+
+
+def several_of(model: str) -> dict[str, tuple[str, ...]]:
+    """What the second and later media of a role are called one by one, as in a grid: `reference_2`, `reference_3` and so on."""
+    row = rows().get(resolve(model))
+    most: dict[str, int] = {}
+    for slot in row.slots if row else ():
+        for name in {slot.role, slot.field} | ({"reference"} if slot.is_reference else set()):
+            most[name] = most.get(name, 0) + slot.most
+    return {
+        name: tuple(f"{name}_{number}" for number in range(2, count + 1))
+        for name, count in most.items()
+        if count > 1 and name != "image"
+    }
+
+
+def in_turn(model: str, name: str, several: Sequence[Any]) -> dict[str, Any]:
+    """*several* media of one role, each by a name of its own."""
+    names = (name, *several_of(model).get(name, ()))
+    if len(several) > len(names):
+        raise InvalidRequest(f"{name} has {len(several)} files; {model} takes at most {len(names)}.")
+    return dict(zip(names, several, strict=False))
 
 
 def field_of(row: Row | None, name: str) -> str:
@@ -52,11 +76,11 @@ def media_in(row: Row | None, given: dict[str, Any]) -> dict[Role, list[Any]]:
     for role in ROLES:
         if role == "audio" and isinstance(given.get(role), bool):  # a switch of the wire
             continue
-        several = _listed(given.pop(role, None), is_one=role == "image")
+        several = _listed(given.pop(role, None), is_one=role == "image") + _later(given, role)
         if several:
             found[role] = several
     for field in dict.fromkeys(slot.field for slot in row.slots) if row else ():
-        several = _listed(given.pop(field, None), is_one=False)
+        several = _listed(given.pop(field, None), is_one=False) + _later(given, field)
         for role, sources in _shared_out(row, field, several).items():
             if role in found:
                 raise InvalidRequest(f"{field} is given twice, as {role} too.", hint="keep one of them")
@@ -68,6 +92,13 @@ def _listed(value: Any, *, is_one: bool) -> list[Any]:
     """A list of what is given; of a role that takes one alone, a list may be a picture itself."""
     several = [value] if is_one or not isinstance(value, list | tuple) else list(value)
     return [one for one in several if one is not None and not (isinstance(one, str) and not one.strip())]
+
+
+def _later(given: dict[str, Any], name: str) -> list[Any]:
+    """Those of *name* that have names of their own, in order; they are taken out of *given*."""
+    later = [one for one in given if name != "image" and re.fullmatch(rf"{name}_[1-9][0-9]?", one)]
+    later.sort(key=lambda one: int(one.rpartition("_")[2]))
+    return _listed([given.pop(one) for one in later], is_one=False)
 
 
 def _shared_out(row: Row | None, field: str, sources: Sequence[Any]) -> dict[Role, list[Any]]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
 from ..bounds import as_whole, is_missing
-from ..catalogue import NO_SEED, SEED_MAX, describe, find, known_models, media_names, nearest
+from ..catalogue import NO_SEED, SEED_MAX, describe, find, known_models, media_names, nearest, several_of
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.begin import as_it_was_asked, picture_of_all
@@ -26,6 +26,7 @@ from .definition import Definition, plain
 from .grid import Grid, Where, expand, identity, left_over
 
 HOW = ("fit", "keep_metadata", "check_image")  # of pictures: how they are read, not sent
+EXPANSIONS = ("enable_prompt_expansion", "prompt_extend", "prompt_optimizer")  # as models call it
 EXPANSION_OFF = "prompt expansion is off: cells differ by axes only"
 
 
@@ -65,7 +66,8 @@ def fields_of(model: str) -> list[str]:
     """What *model* can be asked: by the wire's names, by the words that all models share, and media by their roles."""
     entries = describe(model) if find(model) is not None else ()
     names = (name for entry in entries for name in (entry.name, entry.option.replace("-", "_"), entry.role))
-    return list(dict.fromkeys(name for name in names if name))
+    several = several_of(model).values() if entries else ()
+    return list(dict.fromkeys((*filter(None, names), *itertools.chain.from_iterable(several))))
 
 
 def prepare_cells(
@@ -182,8 +184,8 @@ def _settled(
         axes["seed"] = tuple(map(as_whole, axes["seed"]))
     if "seed" in {*described} & {*fixed}:
         fixed["seed"] = as_whole(fixed["seed"])
-    if "enable_prompt_expansion" in {*described} - {*fixed, *grid.names}:
-        fixed["enable_prompt_expansion"] = False
+    if expansion := {*EXPANSIONS} & ({*described} - {*fixed, *grid.names}):
+        fixed |= dict.fromkeys(expansion, False)
         remarks.append(EXPANSION_OFF)
     if "seed" in described and grid.leaves_seed_out:
         drawn = stored.get("fixed", {}).get("seed")

@@ -208,6 +208,7 @@ class Experiment(Deriving):
         parallel: int | NotGiven = NOT_GIVEN,
         stop_after_failures: int | NotGiven = NOT_GIVEN,
         stop_after_unknowns: int | NotGiven = NOT_GIVEN,
+        call_back_url: str | None = None,
     ) -> Self:
         """Buy the cells that are missing, and return at once; `wait()` or `await` until the end.
 
@@ -226,6 +227,7 @@ class Experiment(Deriving):
             stop_after_failures: Buy no more after this many failures in a row; by default 3. Those that ended last before
                 count too, unless it is given or *retry_failed* is.
             stop_after_unknowns: Buy no more at this many unknown outcomes, earlier ones that are not settled included; by default 1.
+            call_back_url: Called when a task has ended, as of `generate`: an address, or `auto`. It is no part of the definition.
 
         Raises:
             InvalidRequest: the experiment of this name asked for something else, it was made for another service than the
@@ -251,16 +253,16 @@ class Experiment(Deriving):
             return self
         cells = self._cells
         self.definition = cells.keep(self.definition, extend=extend, drawn=self._draws_seed)
+        self._remarks += cells.ask_to_call(call_back_url)
         rows, todo = cells.to_buy(limits.max_credits, retry_failed=retry_failed, partial=partial)
         joined = cells.look_for(rows)
         say_simulator_once()
         self._tell()
-        unknowns = sum(row.state == State.UNKNOWN for row in rows)
         goes_on = retry_failed or stop_after_failures is not NOT_GIVEN
         failures, missing = failures_in_a_row(rows), [cell for cell, _ in todo]
         self._runner = Runner(
             *(self._session, cells.key, missing, joined, limits),
-            unknowns=unknowns,
+            unknowns=sum(row.state == State.UNKNOWN for row in rows),
             failures=0 if goes_on else failures,
             is_proven=not failures and any(row.state == State.FETCHED for row in rows),
         )

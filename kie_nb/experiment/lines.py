@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..catalogue import ImageIdentity, MediaIdentity, Request, Role, build_request, describe
+from ..catalogue import ImageIdentity, MediaIdentity, Request, Role, build_request, media_in, rows
 from ..engine.record import Record
 from ..errors import InvalidRequest
 from ..ledger import Experiments, Ledger, Likenesses, RunRow, Told
@@ -120,11 +120,7 @@ def _request(definition: Mapping[str, Any], place: Mapping[str, Any]) -> Request
 
 def _media(model: str, asked: dict[str, Any]) -> dict[Role, list[MediaIdentity]]:
     """The media of other roles among *asked*, by their names alone; they are taken out of it."""
-    found: dict[Role, list[MediaIdentity]] = {}
-    fields = {entry.name for entry in describe(model) if entry.role is None}
-    for entry in describe(model):
-        for name in (entry.name, entry.role):
-            if entry.role is not None and name is not None and name in asked and name not in fields:
-                given = str(asked.pop(name))
-                found[entry.role] = [MediaIdentity(sha256=_NOT_READ, label=given, by_url=True)]
-    return found
+    return {
+        role: [MediaIdentity(sha256=_NOT_READ, label=str(one), by_url=True) for one in given]
+        for role, given in media_in(rows().get(model), asked).items()
+    }

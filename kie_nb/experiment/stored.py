@@ -16,11 +16,12 @@ from .. import settings as settings_
 from ..engine.channel import Channel
 from ..errors import InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
+from ..handles.begin import callback_of
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.experiments import Standings
 from ..ledger.money import CellTerms, Figures
 from ..ledger.states import OPEN, State
-from ..requests.provenance import here, notebook
+from ..requests.provenance import Origin, here, notebook
 from ..tables import counted
 from .cell_requests import Cells, PlannedCell, credits_of, prepare_cells, with_seed
 from .columns import Line
@@ -48,6 +49,7 @@ class CellRuns:
         self._session, self._name, self._home, self._made_for = session, name, made_for.home, made_for
         self._service, self._identity = made_for.service, session.channel(made_for).identity
         self.key = (self._home, self._identity, name)  # tells the experiment from others of this process
+        self._call_back_url: str | None = None
 
     # --- checks ------------------------------------------------------------------------------------------------
 
@@ -215,6 +217,15 @@ class CellRuns:
 
     # --- buying ------------------------------------------------------------------------------------------------
 
+    def ask_to_call(self, told: str | None) -> tuple[str, ...]:
+        """Have the service call this address for each cell that is bought from now on; what is to be said of it."""
+        self._call_back_url, said = callback_of(told, self._made_for)
+        return said
+
+    def _asked_now(self, cell: PlannedCell, channel: Channel, origin: Origin) -> Prepared:
+        request = replace(cell.prepared.request, call_back_url=self._call_back_url)
+        return replace(cell.prepared, request=request, channel=channel, origin=origin)
+
     def to_buy(
         self, max_credits: float | None, *, retry_failed: bool, partial: bool = False
     ) -> tuple[list[RunRow], list[tuple[Prepared, RunRow | None]]]:
@@ -223,7 +234,7 @@ class CellRuns:
         with self._session.begin_lock:  # no request is recorded between the two readings
             rows, bought = self._rows(), self.bought()
         todo = [
-            (replace(cell.prepared, channel=channel, origin=origin), row)
+            (self._asked_now(cell, channel, origin), row)
             for cell, row in zip(self.cells.values(), rows, strict=True)
             if is_wanted(row, retry_failed=retry_failed)
         ]
@@ -277,7 +288,7 @@ class CellRuns:
             (wanted,) = with_seed({key: wanted}, asked.grid.fixed["seed"]).values()
         if wanted is None:
             return asked, None
-        prepared = replace(wanted.prepared, channel=channel, origin=here())
+        prepared = self._asked_now(wanted, channel, here())
         run, _ = self._session.begin(prepared, cell_terms=CellTerms(most))
         self._session.wait_for_answer(run)
         return asked, run

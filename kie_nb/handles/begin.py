@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..catalogue import Estimate, ImageIdentity, noun_of, resolve
+from ..catalogue.building import check_address
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.record import Record
 from ..engine.transitions import ToSend
@@ -52,8 +53,7 @@ def prepare(
     """Check *asked*, read its media, and draw a seed where none was given; nothing is sent or written."""
     current = current or settings_.current()
     channel, ledger = workspace.channel(current), workspace.ledger(current.home)
-    told = asked.get("call_back_url")
-    callback = chosen_address(told)
+    callback, said = callback_of(asked.get("call_back_url"), current)
     asked = {
         "prompt": prompt,
         **asked,
@@ -66,13 +66,18 @@ def prepare(
         if ledger.standing(new_run(prepared)) is not None:
             return prepared
     media, warnings = gathered.now()
-    if callback is not None and told == AUTO:
-        whom = "The simulator" if current.service == "simulator" else current.who
-        words = (
-            f"{whom} is asked to call {callback} when the task has ended, with a token of this run's alone."
-        )
-        warnings = (*warnings, words)
-    return build(asked, media, channel, current.home, warnings)
+    return build(asked, media, channel, current.home, (*warnings, *said))
+
+
+def callback_of(told: str | None, current: settings_.Settings) -> tuple[str | None, tuple[str, ...]]:
+    """The address that `--callback` means, and what is said of one that is not the user's own word: who is asked to call it."""
+    address = chosen_address(told)
+    check_address(address)
+    if address is None or told != AUTO:
+        return address, ()
+    whom = "The simulator" if current.service == "simulator" else current.who
+    words = f"{whom} is asked to call {address} when the task has ended, with a token of this run's alone."
+    return address, (words,)
 
 
 def picture_of_all(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ..catalogue import in_turn
 from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest, KieError
 from ..experiment.experiment import Experiment
@@ -15,7 +16,7 @@ from .experiment_card import show_experiment
 from .line import Line
 from .output import Output
 
-NOT_FOR_GRIDS = ("fresh", "embed", "quiet", "call_back_url")
+NOT_FOR_GRIDS = ("fresh", "embed", "quiet")
 
 
 def run_experiment(
@@ -30,7 +31,9 @@ def run_experiment(
     axes = dict(asked.axes or {})
     usual = {"fit": False, "keep_metadata": False, "check_image": True}
     wanted = {name: value for name, value in wanted.items() if usual.get(name, ...) is not value}
-    raw = wanted.pop("raw", None) or {}
+    raw, call_back_url = wanted.pop("raw", None) or {}, wanted.pop("call_back_url", None)
+    for name in [name for name in asked.media if isinstance(wanted.get(name), list)]:
+        wanted |= in_turn(asked.model, name, wanted.pop(name))  # in a grid a list is an axis
     options = {name for name, value in {"prompt": prompt, **wanted}.items() if value is not None}
     twice = [name for name in (*axes, *raw) if (name in axes) + (name in raw) + (name in options) > 1]
     if twice:
@@ -51,7 +54,8 @@ def run_experiment(
     given = {"max_credits": asked.max_credits, "stop_after_failures": asked.stop_after_failures}
     limits: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     try:
-        exp.run(partial=asked.partial, retry_failed=asked.retry_failed, extend=asked.extend, **limits)
+        how = {"partial": asked.partial, "retry_failed": asked.retry_failed, "extend": asked.extend}
+        exp.run(call_back_url=call_back_url, **how, **limits)
     except KieError:
         if exp.runs:  # of earlier
             output.set(exp)
@@ -75,13 +79,6 @@ def _check(asked: Line) -> None:
                 f"--{name.replace('_', '-')} does not go with --experiment.",
                 hint="an experiment buys its missing cells and shows one card",
             )
-    if several := next(
-        (name for name, given in asked.media.items() if len(given) > 1 and isinstance(given, list)), ""
-    ):
-        words = (
-            f"--{several.replace('_', '-')} more than once is for one request: in a grid a list is an axis."
-        )
-        raise InvalidRequest(words, hint="give one, or vary it: --sweep reference=a.png,b.png")
     seed = str(asked.fields.get("seed", ""))
     if re.fullmatch(r"\d+ *[-,][\d ,-]+", seed):
         raise InvalidRequest("--seed takes one number.", hint=f"--seeds {seed} makes them an axis")

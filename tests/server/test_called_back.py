@@ -8,6 +8,7 @@ import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from callbackbodies import BODIES
@@ -16,6 +17,7 @@ import kie_nb as kie
 from kie_nb.engine.timing import Timing
 from kie_nb.handles import get_session
 from kie_nb.handles.called_back import CalledBack
+from kie_nb.notebook.wan_magic import kie_wan
 from kie_nb.simulator import Fault
 
 pytestmark = [pytest.mark.filterwarnings("ignore:The simulator is asked to call")]
@@ -173,6 +175,23 @@ def test_a_folder_that_cannot_be_written_costs_the_callback_and_no_video(simulat
 
     assert ask(cat).wait(SHORT_S).state == "fetched"
     assert simulator.counts["callbacks_sent"] == 0
+
+
+def test_each_cell_of_an_experiment_has_a_token_of_its_own(simulator, listening, cat, mailbox, capsys):
+    """One look a cell; who is asked to call is said once, and the definition names no address."""
+    line, variables = f"--image {cat} --seeds 1,2 --experiment two --callback auto -o exp", {}
+    kie_wan(SimpleNamespace(user_ns=variables), line, "The cat smiles.")
+    exp = variables["exp"].wait(60)
+
+    assert [run.state for run in exp] == ["fetched", "fetched"]
+    assert simulator.counts[LOOKS] == 2
+    tokens = {path.rpartition("/")[2] for _, path in listening.got}
+    assert len(tokens) == 2
+    assert capsys.readouterr().out.count("is asked to call") == 1
+    assert listening.url not in str(exp.definition)
+    until(lambda: not list(mailbox.folder.iterdir()))
+    with pytest.raises(kie.InvalidRequest, match="public http"):
+        exp.grow(seed=[3]).run(call_back_url="ftp://x")
 
 
 def test_it_is_said_who_is_asked_to_call_what(simulator, listening, cat):
