@@ -28,12 +28,15 @@ _CONSOLE = re.compile(r"^\s*(>>>|\.\.\.|In \[)", re.MULTILINE)
 def cell_text(request: Request, *, picture: str | None = None, inputs: str = f"{HOME}/inputs") -> str:
     """The cell that asks for *request*: run, it has the same fingerprint and shows the same video.
 
+    A callback's address is left out: it may hold a secret, and nobody need be called for a video that is there.
+
     Args:
         request: Its seed is named always, its model only where it is not the default.
         picture: The path or URL of its picture, in the notebook's words. By default the URL it was given by, or else the
             copy that is kept in kie-runs/inputs, by which the bytes are surely the same.
         inputs: The folder of those copies, in the notebook's words.
     """
+    request = replace(request, call_back_url=None)
     if request.image is not None and picture is None:
         picture = request.image.url or kept_name(request, inputs)
     media = {
@@ -71,8 +74,6 @@ def _line(request: Request, picture: str | None, media: Named) -> str:
             parts.append(
                 f"--{entry.option} {quoted}" if _unquoted(quoted) == text and text else _raw(name, value)
             )
-    if request.call_back_url:
-        parts.append(f"--call-back-url {_quoted(request.call_back_url)}")
     return " ".join(parts)
 
 
@@ -109,7 +110,7 @@ def _says(text: str, request: Request, picture: str | None, media: Named) -> boo
         return False
     try:
         asked = parse(line)
-        told = {name: getattr(asked, name) for name in ("model", "fields", "raw", "call_back_url")}
+        told = {name: getattr(asked, name) for name in ("model", "fields", "raw")}
         several = {entry.role for entry in describe(request.model) if entry.most > 1} if media else set()
         told["media"] = {
             role: [_named(path) for path in paths] if role in several else _named(paths[-1])
@@ -123,7 +124,6 @@ def _says(text: str, request: Request, picture: str | None, media: Named) -> boo
             model=asked.model,
             image=request.image,
             media=request.media,
-            call_back_url=asked.call_back_url,
             raw=asked.raw,
             prompt=body,
             **asked.fields,
@@ -138,6 +138,4 @@ def _call(request: Request, picture: str | None, inputs: str) -> str:
     why = "# no %%kie_wan cell can say this request word for word"
     if request.replicate:
         why = f"# repetition {request.replicate!r} of a request, which is a request of its own"
-    if request.call_back_url:
-        call = f"{call[:-1]}, call_back_url={request.call_back_url!r})"
     return f"{why}\nimport kie_nb as kie\n\n{call}"

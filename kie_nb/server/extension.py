@@ -6,11 +6,12 @@ from typing import Any
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado import web
+from tornado.ioloop import IOLoop
 from tornado.log import app_log
 
 from ..mailbox import PATH, Mailbox
 from ..settings import state_home
-from .receiver import MOST_BYTES, Receiver
+from .receiver import MOST_BYTES, SLOWEST_S, Receiver
 
 
 @web.stream_request_body
@@ -32,20 +33,28 @@ class CallbackHandler(web.RequestHandler):
         """None is needed: nothing here rests on a cookie."""
 
     def prepare(self) -> None:
-        """Refuse what says that it is too large."""
+        """Refuse what says that it is too large, and later what is too slow."""
         length = self.request.headers.get("Content-Length", "0")
-        if self.request.method == "POST" and (not length.isdecimal() or int(length) > MOST_BYTES):
-            self._refuse_size()
+        self._limit = IOLoop.current().call_later(SLOWEST_S, self._hang_up, 408)
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            self._hang_up(413)
 
     def data_received(self, chunk: bytes) -> None:
         """Keep the body, no further than a callback goes."""
-        if len(self._body) <= MOST_BYTES:
-            self._body += chunk
+        self._body += chunk
+        if len(self._body) > MOST_BYTES:
+            self._hang_up(413)
+
+    def on_finish(self) -> None:
+        """It was answered."""
+        IOLoop.current().remove_timeout(self._limit)
+
+    on_connection_close = on_finish
 
     @allow_unauthenticated
     def post(self, token: str) -> None:
         """Answer at once."""
-        self._answer(self._receiver.answer(token, dict(self.request.headers.get_all()), bytes(self._body)))
+        self._answer(self._receiver.answer(token, dict(self.request.headers.items()), bytes(self._body)))
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         """Without a page, and without a stack."""
@@ -55,9 +64,16 @@ class CallbackHandler(web.RequestHandler):
         """Without the path, which holds the token."""
         app_log.info("a callback was answered with %s", self.get_status())
 
-    def _refuse_size(self) -> None:
-        self.set_header("Connection", "close")
-        self._answer(413)
+    def log_exception(self, _type: Any, value: Any, _traceback: Any) -> None:
+        """The same of an error of our own."""
+        if not isinstance(value, web.HTTPError):
+            app_log.error("a callback could not be taken", exc_info=value)
+
+    def _hang_up(self, status: int) -> None:
+        """Answer before the body has come, and read no more of it."""
+        if not self._finished:
+            self.set_header("Connection", "close")
+            self._answer(status)
 
     def _answer(self, status: int) -> None:
         self.set_status(status)

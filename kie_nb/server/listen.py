@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from ..mailbox import PATH, Mailbox
 from ..settings import state_home
 from ..text import say
-from .receiver import MOST_BYTES, Receiver
+from .receiver import MOST_BYTES, SLOWEST_S, Receiver
+
+_MOST_AT_ONCE = 500  # connections: slow ones must not take all file descriptors
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -26,7 +29,7 @@ def app(receiver: Receiver) -> Callable[[dict[str, Any], Receive, Send], Awaitab
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(content)).encode()),
-            *([(b"connection", b"close")] if status == 413 else []),  # noqa: PLR2004
+            *([(b"connection", b"close")] if status in {408, 413} else []),
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -41,13 +44,20 @@ async def _status(receiver: Receiver, scope: dict[str, Any], receive: Receive) -
     if scope["method"] != "POST":
         return 405
     body, is_more = bytearray(), True
-    while is_more:
-        message = await receive()
-        body += message.get("body", b"")
-        is_more = message.get("more_body", False)
-        if len(body) > MOST_BYTES:
-            return 413
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    try:
+        async with asyncio.timeout(SLOWEST_S):
+            while is_more:
+                message = await receive()
+                body += message.get("body", b"")
+                is_more = message.get("more_body", False)
+                if len(body) > MOST_BYTES:
+                    return 413
+    except TimeoutError:
+        return 408
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return receiver.answer(token, headers, bytes(body))
 
 
@@ -74,5 +84,6 @@ def listen(host: str, port: int) -> int:
         access_log=False,
         server_header=False,
         lifespan="off",
+        limit_concurrency=_MOST_AT_ONCE,
     )
     return 0

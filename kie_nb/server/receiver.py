@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from ..mailbox import TOKEN, Mailbox
 
 MOST_BYTES = 64 * 1024  # the service sends some kilobytes
+SLOWEST_S = 15.0  # for a body to come: the service waits no longer for the answer
 MOST_TAKEN, WINDOW_S = 20, 60.0  # of one token: the service calls once, and again after a failure
 _MOST_TOKENS = 1000  # that are counted
 SECRET = "KIE_NB_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable
@@ -28,7 +29,11 @@ class Receiver:
         self._lock = threading.Lock()
 
     def answer(self, token: str, headers: Mapping[str, str], body: bytes) -> int:
-        """200 for a callback that is expected, 404 for any other token; 400, 401, 413, 429 and 503 say what is wrong."""
+        """200 for a callback that is expected, 404 for any other token; 400, 401, 413, 429 and 503 say what is wrong.
+
+        Args:
+            headers: One that came several times as one, its values with commas between them: such a signature is none.
+        """
         if len(body) > MOST_BYTES:
             return 413
         if not TOKEN.fullmatch(token) or not self._mailbox.knows(token):

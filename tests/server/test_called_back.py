@@ -137,19 +137,22 @@ def test_a_callback_names_the_task_of_an_unknown_run(simulator, cat):
     assert "callBackUrl" not in adopted["evidence"]["param"]
 
 
-def test_a_task_of_another_request_is_not_adopted(simulator, cat):
+def test_a_task_of_another_request_or_run_is_not_adopted(simulator, cat):
     """Whoever has the token can name any task: the usual check refuses it, and a right one is still taken."""
-    other = ask(cat, seed=8, call_back_url="off").wait(SHORT_S)
+    others = [
+        ask(cat, seed=seed, call_back_url="off").wait(SHORT_S) for seed in (7, 8)
+    ]  # one of the same request
     simulator.set_faults([Fault(call="create", kind="lost_reply", times=1)])
-    with pytest.raises(kie.OutcomeUnknown):
-        ask(cat)
+    with pytest.raises(kie.OutcomeUnknown) as unknown:
+        ask(cat, fresh=True)
     url = token_of(simulator)
-    for task in (other.task_id, "no-such-task"):
+    wrong = [*(run.task_id for run in others), "of-another-account"]
+    for task in wrong:
         assert post(url, json.dumps({"data": {"taskId": task}}).encode()) == 200
 
-    run = next(run for run in kie.runs() if run.seed == 7)
-    until(lambda: kie.get(run.id).state == "fetched")
-    assert kie.get(run.id).task_id not in {other.task_id, "no-such-task"}
+    until(lambda: kie.get(unknown.value.run_id).state == "fetched")
+    assert kie.get(unknown.value.run_id).task_id not in wrong
+    assert [kie.get(run.id).task_id for run in others] == wrong[:2]
 
 
 def test_resume_hears_what_came_while_no_kernel_was_there(simulator, cat, listening, monkeypatch):

@@ -44,7 +44,6 @@ def asked_by(cell, image, media=None):
     request = build_request(
         model=line.model,
         image=image,
-        call_back_url=line.call_back_url,
         media=media or {},
         raw=line.raw,
         prompt=call[2].strip() or None,
@@ -121,7 +120,6 @@ def test_any_text_comes_back(prompt, negative, data):
         ({"nsfw_checker": False}, "%%kie_wan --seed 7 --no-nsfw-checker"),
         ({"enable_prompt_expansion": False}, "%%kie_wan --no-enable-prompt-expansion --seed 7"),
         ({"aspect_ratio": "9:16"}, "%%kie_wan --aspect 9:16 --seed 7"),
-        ({"call_back_url": "https://a.example/h?x=1"}, "%%kie_wan --seed 7 --call-back-url https://a.example/h?x=1"),
     ],
 )  # fmt: skip
 def test_fields_are_options(fields, first_line):
@@ -133,6 +131,16 @@ def test_fields_are_options(fields, first_line):
     assert set(cell.split("\n")[0].split(" --")) == set(f"{words} --model {TEXT} {options}".split(" --"))
     assert cell.endswith("\nThe cat smiles.")
     assert asked_by(cell, None)[0] == request
+
+
+def test_a_callback_is_in_no_copied_cell():
+    """Its address may hold a secret, and is no part of what is asked."""
+    request = build_request(
+        prompt="A cat.", model=TEXT, seed=7, call_back_url="https://a.example/h?key=s3cret"
+    )
+    for one in (request, replace(request, replicate=1)):
+        assert "a.example" not in cell_text(one)
+    assert asked_by(cell_text(request), None)[0] == replace(request, call_back_url=None)
 
 
 @pytest.mark.parametrize(
