@@ -369,6 +369,7 @@ def configure(
     creates_per_window: int | EllipsisType | None = ...,
     simulator_speed: float | EllipsisType | None = ...,
     user: str | EllipsisType | None = ...,
+    notebook: str | EllipsisType | None = ...,
 ) -> None:
     """Set for this process what the environment would set for all; what is left out stays as it is.
 
@@ -383,6 +384,7 @@ def configure(
         creates_per_window: New tasks in any 10 s for the account, at least 1; 18 by default, of the 20 that the service allows.
         simulator_speed: How much faster than the real service the embedded simulator is, above 0; 1 by default.
         user: Who asks, tags and rates, for a team; by default your name at the system, and the machine.
+        notebook: Your name for this notebook: its budget counts what has this name, on any machine; by default its file, folder and machine.
 
     Raises:
         InvalidRequest: for a value that is not one of these; nothing is changed then.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import platform
 import re
 import stat
 from pathlib import Path
@@ -20,6 +21,20 @@ NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,198}[A-Za-z0-9])?"
 _NAME = re.compile(NAME)
 _WINDOWS_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def full_name(name: str, home: Path) -> str:
+    """The notebook that the ledger in *home* calls *name*, with its machine and folder, as a ledger of several machines has it."""
+    return f"{_beside(home)}{name[2:]}" if name.startswith("./") else name
+
+
+def name_beside(full: str, home: Path) -> str:
+    """The reverse: `./study/cats.ipynb` below the folder that holds *home*, which may move; any other as it is."""
+    return f"./{full.removeprefix(_beside(home))}" if full.startswith(_beside(home)) else full
+
+
+def _beside(home: Path) -> str:
+    return f"{platform.node()}:{home.parent.as_posix().rstrip('/')}/"
 
 
 def is_name(text: object) -> TypeGuard[str]:

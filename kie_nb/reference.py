@@ -29,7 +29,7 @@ KIE_NB_MAX_CREDITS | max_credits | The most that one run may be estimated at, in
 KIE_NB_CREATES_PER_WINDOW | creates_per_window | New tasks in any 10 s. Default: 18; Kie.ai allows 20.
 KIE_NB_PUBLIC_URL | | Address under which the service reaches your Jupyter server or `kie-nb listen`, for `--callback auto`. Default: JupyterHub's, where it says it.
 KIE_NB_WEBHOOK_SECRET | | The webhook key from Kie.ai's settings; with it the receiver takes signed callbacks alone.
-KIE_NB_NOTEBOOK | | The notebook's name, where the front end does not tell it.
+KIE_NB_NOTEBOOK | notebook | Your name for the notebook: its budget counts what has this name, on any machine. Default: the file's name, folder and machine.
 KIE_NB_USER | user | Who asks, tags and rates, for a team. Default: your name at the system, and the machine: `ana@laptop`.
 KIE_NB_SIMULATOR_SPEED | simulator_speed | How many times faster than Kie.ai the simulator works.
 KIE_SIM_DRIFT | | 0 to 1: the simulator draws other pixels for the same request.

@@ -161,6 +161,13 @@ def current(service: ServiceName | None = None) -> Settings:
     )
 
 
+def notebook_name() -> str | None:
+    """What the user calls this notebook, for its budget."""
+    chosen = _overrides.get("notebook") or os.environ.get("KIE_NB_NOTEBOOK", "").strip()
+    _check("notebook", chosen or None, shown=f"KIE_NB_NOTEBOOK={chosen[:40]!r}")
+    return chosen or None
+
+
 def user() -> str:
     """Who asks, tags and rates: as set, else the name at this system and its machine."""
     chosen = _overrides.get("user") or os.environ.get("KIE_NB_USER", "").strip()
@@ -359,7 +366,9 @@ _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
         "use a whole number above 0",
     ),
     "simulator_speed": (is_amount, f"use a number above 0 and below {MOST:g}"),
-    "user": (_is_name, "use a name of at most 100 characters, without control characters"),
+    **dict.fromkeys(
+        ("user", "notebook"), (_is_name, "use a name of at most 100 characters, without control characters")
+    ),
 }
 
 

@@ -11,8 +11,9 @@ from ..catalogue import USD_PER_CREDIT
 from ..engine.timing import usual_of
 from ..errors import OutOfCredits
 from ..ledger import RunRow, Standing
-from ..ledger.money import BILLED, Figures
+from ..ledger.money import Figures
 from ..ledger.states import OPEN, UNSETTLED, WORDS, State
+from ..ledger.tallies import BILLED
 from ..settings import WINDOW_S
 from ..text import in_line
 

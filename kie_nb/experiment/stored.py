@@ -21,7 +21,7 @@ from ..ledger import Experiments, RunRow, Standing
 from ..ledger.experiments import Standings
 from ..ledger.money import CellTerms, Figures
 from ..ledger.states import OPEN, State
-from ..requests.provenance import Origin, here, notebook
+from ..requests.provenance import Origin, here, notebook_of
 from ..tables import counted
 from .cell_requests import Cells, PlannedCell, credits_of, prepare_cells, with_seed
 from .columns import Line
@@ -150,7 +150,11 @@ class CellRuns:
         if self._service != "kie" or not wanted or (whole := credits_of(wanted)) is None:
             return []
         ledger, reading = self._session.ledger(self._home), None
-        values = {"notebook": notebook(), "day": ledger.now().date().isoformat(), "experiment": self._name}
+        values = {
+            "notebook": notebook_of(ledger),
+            "day": ledger.now().date().isoformat(),
+            "experiment": self._name,
+        }
         rooms = {
             f"Your budget of {most:g} credits per {scope}": most
             - ledger.figures(self._service, scope=scope, value=value).committed

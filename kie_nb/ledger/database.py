@@ -46,6 +46,7 @@ class Database(ABC):
     """Short transactions over one *engine*, called *name* in messages."""
 
     is_shared = False  # whether processes on other machines use it too: then the rate grants are in it
+    home: Path | None = None  # the folder of its file
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self.name = name
@@ -127,7 +128,7 @@ class SqliteFile(Database):
     def __init__(
         self, file: Path, make: Make, *, durable: bool = True, private: bool = False, setting: str = HOME
     ) -> None:
-        self.file, self._make = file, make
+        self.file, self.home, self._make = file, file.parent, make
         try:
             if private:
                 make_private(file.parent)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
 from ..errors import LedgerError
+from ..home import full_name, name_beside
 from ..settings import LOGS
+from . import tallies
 from .database import Database
 from .marks import MARKED, united, words_of
 from .owner import Leases
 from .reading import add_step, other_row, steps_of
 from .rows import RunRow, values_of
-from .schema import CAME, event, metadata, run
+from .schema import CAME, event, metadata, run, tally
 from .states import OPEN, RELEASED
 
 _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
@@ -99,6 +102,7 @@ def put_back(database: Database, rows: Sequence[RunRow]) -> None:
                 db.execute(run.insert(), {**values_of(row), "active_key": key})
                 why = {"because": "the ledger was replaced while its process lived"}
                 add_step(db, row.id, None, row.state, why)
+                tallies.count(db, (None, row))
 
 
 def merge(database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] = ()) -> None:
@@ -109,6 +113,7 @@ def merge(database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] 
     run of unknown outcome; else it waits for the one that is here to be released (`stand_in`).
     """
     coming = {arrival.values["id"] for arrival in arrivals}
+    changes: list[tallies.Change] = []
     with database.write() as db:
         for arrival in sorted(arrivals, key=lambda one: str(one.values["created_at"])):
             query = sa.select(run).where(run.c.id == arrival.values["id"])
@@ -132,6 +137,8 @@ def merge(database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] 
             add_step(db, run_id, before.state if before else state, state, arrival.evidence)
             if before is not None:
                 _unite(db, before, arrival.values)
+            changes.append((before, database.reading.run(db.execute(query).mappings().first())))
+        tallies.count(db, *changes)
         for one in said:
             query = sa.select(run).where(run.c.id == one.words["id"])
             if (ours := database.reading.run(db.execute(query).mappings().first())) is not None:
@@ -227,6 +234,7 @@ def copy_ledger(source: Database, target: Database) -> Counts:
                 counts.known += ours is not None
                 counts.left += ours is None and row.state == "intent"
                 if row.state != "intent" and is_news(ours, row.state, row.task_id):
+                    row = replace(row, notebook=_renamed(row.notebook, source.home, target.home))
                     batch.append(_arrival(row, ours, steps_of(old, row.id), source.name))
                     counts.copied += ours is None
                 elif ours is not None and words[row.id] != words_of(row):
@@ -236,8 +244,15 @@ def copy_ledger(source: Database, target: Database) -> Counts:
                 batch, said = [], []
         merge(target, batch, said)
         for table in metadata.sorted_tables:
-            counts.others += 0 if table in {run, event} else _join(old, target, table)
+            counts.others += 0 if table in {run, event, tally} else _join(old, target, table)
     return counts
+
+
+def _renamed(notebook: str | None, source: Path | None, target: Path | None) -> str | None:
+    """What a notebook is called in another ledger, in whose home."""
+    if notebook is not None and source is not None:
+        notebook = full_name(notebook, source)
+    return name_beside(notebook, target) if notebook is not None and target is not None else notebook
 
 
 def _arrival(row: RunRow, ours: Known | None, events: Sequence[dict[str, Any]], name: str) -> Arrival:

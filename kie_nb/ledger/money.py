@@ -17,16 +17,14 @@ from ..bounds import MAX_CREDITS, MAX_TEXT, can_be_kept
 from ..catalogue import Request, read_request
 from ..errors import NOTHING, BudgetExceeded, LedgerError
 from ..tables import counted
+from . import tallies
 from .database import Database
 from .reading import other_row
 from .rows import FILM
-from .schema import IMPORTED, budget, now_in, run, within
-from .states import OPEN, UNSETTLED, State
+from .schema import IMPORTED, budget, now_in, run, tally, within
+from .states import State
+from .tallies import AT_RISK, BILLED, MADE, SUMS, UNDER_WAY, names_of
 
-BILLED = ("success", "fetched", "written_off")
-MADE = (*BILLED, "fail")
-UNDER_WAY = tuple(OPEN - {State.SUCCESS})
-AT_RISK = tuple(UNSETTLED)
 _EACH = {"notebook": "a notebook", "day": "a day", "experiment": "an experiment"}
 SCOPES = tuple(_EACH)
 
@@ -114,6 +112,7 @@ class Budgets:
         with self._db.write() as db:
             db.execute(budget.delete().where(budget.c.scope == scope))
             if credits_ is not None:
+                recount(db, scope)
                 db.execute(budget.insert().values(scope=scope, credits=credits_, set_at=now_in(db)))
 
     def limits(self) -> dict[str, float]:
@@ -172,8 +171,25 @@ class Budgets:
 def _figures(db: sa.Connection, service: str, scope: str | None, value: str | None) -> Figures:
     query = sa.select(*_COLUMNS).where(run.c.service == service, _IS_BOUGHT)
     if scope is not None:
-        query = query.where(_KEYS[scope] == value)
+        query = query.where(_is_in(scope, value))
     return Figures(**db.execute(query).mappings().one())
+
+
+def _is_in(scope: str, value: str | None) -> Any:
+    if scope == "day" and value is not None:  # by the index
+        return run.c.created_at.between(value, f"{value}U")
+    return _KEYS[scope].in_(names_of(value)) if scope == "notebook" and value else _KEYS[scope] == value
+
+
+def recount(db: sa.Connection, scope: str) -> None:
+    """Make the tallies of *scope* anew, from the runs: something else may have written these."""
+    key = _KEYS[scope].label("value")
+    sums = [column for column in _COLUMNS if column.name in SUMS]
+    found = db.execute(sa.select(run.c.service, key, *sums).where(_IS_BOUGHT).group_by(run.c.service, key))
+    rows = [dict(entry) for entry in found.mappings() if can_be_kept(entry["value"], MAX_TEXT)]
+    db.execute(tally.delete().where(tally.c.scope == scope))
+    if rows:
+        db.execute(tally.insert(), [{**row, "scope": scope} for row in rows])
 
 
 def _limits(db: sa.Connection) -> dict[str, float]:
@@ -218,6 +234,8 @@ def keep(
         name, without = f"max_credits={most:g}", "leave the limit out if you know the price"
         kept.append(("experiment", most, name, without, "raise it"))
     used = "spent" if service == "kie" else "used"
+    used_up = {scope: value for scope, *_ in kept if (value := where.get(scope)) is not None}
+    sums = tallies.read(db, service, used_up) if used_up and estimate is not None else {}
     for scope, most, name, without, higher in kept:
         value = where.get(scope)
         if value is None:
@@ -225,14 +243,25 @@ def keep(
         if estimate is None:
             words = f"The price of this model is not known here, so {name} cannot be kept."
             raise BudgetExceeded(words, hint=without)
-        found = _figures(db, service, scope, value)
-        if found.committed + estimate > most + 1e-9:
+        found = sums[scope]
+        if found.committed + estimate > most + 1e-6:
             # What the figures leave out cannot be counted, and is not 0.
             unknown = f", {counted(found.unpriced, 'run')} of unknown price" if found.unpriced else ""
             # A kernel that died before it sent something holds the price of it.
-            unsent = "of it was not sent yet: %kie resume takes back what a dead kernel left unsent; or "
+            unsent, what = _unsent(db, service, scope, value), "of it was not sent yet"
+            take_back = f"{unsent:g} {what}: %kie resume takes back what a dead kernel left unsent; or "
             raise BudgetExceeded(
                 f"{'This video' if videos == 1 else f'These {videos} videos'} ({estimate:g} credits) would exceed {name}. So far ({scope} {value}): "
-                f"{found.spent:g} {used}, {found.reserved:g} reserved, {found.at_risk:g} at risk{unknown}.",
-                hint=f"{f'{found.unsent:g} {unsent}' if found.unsent else ''}{higher}; %kie spend shows where it went",
+                f"{_shown(found.spent)} {used}, {_shown(found.reserved)} reserved, {_shown(found.at_risk)} at risk{unknown}.",
+                hint=f"{take_back if unsent else ''}{higher}; %kie spend shows where it went",
             )
+
+
+def _unsent(db: sa.Connection, service: str, scope: str, value: str) -> float:
+    """The part of what is reserved that is recorded and not sent yet: few runs, found by their state."""
+    query = sa.select(sa.func.sum(_ESTIMATE)).where(run.c.service == service, run.c.state == "intent")
+    return float(db.execute(query.where(_IS_BOUGHT, _is_in(scope, value))).scalar() or 0.0)
+
+
+def _shown(sum_: float) -> str:
+    return f"{max(0.0, round(sum_, 6)):g}"

@@ -35,6 +35,7 @@ from ..video.sniff import PICTURES, SOUNDS, VIDEOS
 from .states import State
 
 Flag = Annotated[bool, Strict()]
+Sum = Annotated[float, Strict(), Field(ge=-1.0, allow_inf_nan=False)]  # a sum of fractions may end below 0
 Beat = Annotated[int, Strict(), Field(ge=0, lt=2**53)]  # SQLite's largest number has no next
 # A newer kie_nb may write others.
 StateName = Annotated[str, Strict(), Field(pattern=f"^({'|'.join(State)})$")]
@@ -262,6 +263,18 @@ class BudgetRow(TypedDict):
     scope: Word
     credits: Annotated[float, Strict(), Field(gt=0, le=MAX_BALANCE)]
     set_at: Stamp
+
+
+class TallyRow(TypedDict):
+    """What the runs of one notebook, day or experiment come to: sums of their columns, kept up to date with these."""
+
+    service: Word
+    scope: Word
+    value: Text
+    spent: Sum
+    reserved: Sum
+    at_risk: Sum
+    unpriced: Annotated[int, Strict()]
 
 
 @with_config(ConfigDict(extra="allow"))

@@ -16,7 +16,7 @@ from typing_extensions import Unpack
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
-from . import money, owner
+from . import money, owner, tallies
 from .database import Database
 from .experiments import ensure_cell
 from .files import Files
@@ -164,6 +164,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
                     hint="drop its triggers and rules, or choose another with KIE_NB_HOME or KIE_NB_LEDGER",
                     charged=NOTHING,
                 )
+            tallies.count(db, (None, found))
         return found, True
 
     def standing(self, new: NewRun) -> RunRow | None:
@@ -182,7 +183,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     def _settled(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         """The current state of *row* if it was settled since, or the run that was begun after it."""
         now = self._get(db, row.id)
-        return now if now is not None and now.state not in money.AT_RISK else self._later(db, row)
+        return now if now is not None and now.state not in tallies.AT_RISK else self._later(db, row)
 
     def _later(self, db: sa.Connection, row: RunRow) -> RunRow | None:
         named = [(entry["evidence"] or {}).get(_SENT_AGAIN) for entry in steps_of(db, row.id)]
@@ -256,6 +257,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         after = replace(before, **values)  # before the write: a column that does not exist spoils all of it
         # Named columns keep the statement's compiled form in SQLAlchemy's cache; this is the ledger's hot path.
         db.execute(_UPDATE, {"run_id": run_id, **values})
+        tallies.count(db, (before, after))
         if to != before.state or evidence:
             add_step(db, run_id, before.state, to, evidence)
         if release and before.active_key is not None:

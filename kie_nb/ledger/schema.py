@@ -17,6 +17,7 @@ from .rows import (
     LikenessRow,
     PictureUrlRow,
     RunRow,
+    TallyRow,
     UploadColumns,
 )
 
@@ -63,6 +64,7 @@ event = _table("event", EventRow, sa.Index("event_run", "run_id"), key=("id",))
 upload = _table("upload", UploadColumns, key=("account", "sha256"))
 picture_url = _table("picture_url", PictureUrlRow, key=("url",))
 budget = _table("budget", BudgetRow, key=("scope",))
+tally = _table("tally", TallyRow, key=("service", "scope", "value"))
 experiment = _table("experiment", ExperimentRow, key=("name", "service"))
 cell = _table(
     "cell",

@@ -8,7 +8,7 @@ from .. import settings as settings_
 from ..catalogue import USD_PER_CREDIT, price_remarks
 from ..handles import get_session
 from ..ledger.money import SCOPES, Figures
-from ..requests import provenance
+from ..requests.provenance import notebook_of
 from ..text import say
 from ..wording import Money
 from . import page
@@ -81,7 +81,7 @@ def budget(words: list[str]) -> None:
     if not limits:
         say(Money.NO_BUDGET)
         return
-    values = {"notebook": provenance.notebook(), "day": f"{ledger.now():%Y-%m-%d}"}
+    values = {"notebook": notebook_of(ledger), "day": f"{ledger.now():%Y-%m-%d}"}
     rows = []
     for each, most in limits.items():
         found = ledger.figures("kie", scope=each, value=values[each]) if each in values else None

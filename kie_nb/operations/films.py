@@ -84,6 +84,7 @@ def join(
                 service=service,
                 run_id=run_id,
                 at=ledger.now().isoformat(timespec="microseconds"),
+                notebook=provenance.notebook_of(ledger),
                 place=place or ledger.files.video(prompt=name, seed=None, task_id=run_id),
             )
             known = _made(plan, workspace, known)
@@ -202,6 +203,7 @@ class _Plan:
     run_id: str
     at: str
     place: Path
+    notebook: str
 
     def note(self) -> str:
         """What is written into the file: the parts with their requests, as far as there is room."""
@@ -238,7 +240,7 @@ class _Plan:
             "completed_at": self.at,
             "made_by": provenance.made_by(),
             "asked_by": settings_.user(),
-            "notebook": provenance.notebook(),
+            "notebook": self.notebook,
             "origin": {**where.known(), "parts": [clip.link for clip in self.clips]},
             "files": (kept,),
             "files_made": 1,

@@ -117,8 +117,8 @@ def new_run(prepared: Prepared) -> NewRun:
         owner=owner.me(),
         owner_hint=owner.hint(),
         made_by=provenance.made_by(),
-        asked_by=channel.settings.user,
-        notebook=provenance.notebook(),
+        asked_by=settings_.user(),
+        notebook=provenance.notebook(prepared.home, is_shared=settings_.ledger_url() is not None),
         experiment=prepared.experiment,
         origin=_origin(prepared),
     )

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import programs
 from ..bounds import MAX_WORD, can_be_kept
-from ..frontend import running_cell
-from ..settings import start_folder
+from ..frontend import notebook_folder, running_cell
+from ..home import full_name, name_beside
+from ..settings import notebook_name, start_folder
 from ..version import __version__
 
 if TYPE_CHECKING:
@@ -79,10 +80,22 @@ def here() -> Origin:
     return Origin(notebook=notebook, execution_count=count, git=_asked(start_folder(), notebook))
 
 
-def notebook() -> str:
-    """Which notebook (or script) a budget counts this as; the name of its folder where that cannot be told."""
+def notebook(home: Path, *, is_shared: bool) -> str:
+    """Which notebook (or script) a budget of the ledger in *home* counts this as: as the user calls it, else by machine and folder.
+
+    A ledger of one machine leaves out what changes when the folder moves.
+    """
+    if given := notebook_name():
+        return given
     name, _cell = running_cell()
-    return name or start_folder().name or "python"
+    folder = (notebook_folder() or start_folder()).resolve()
+    full = full_name(f"./{name or folder.name or 'python'}", folder / "home")
+    return full if is_shared else name_beside(full, home)
+
+
+def notebook_of(ledger: Ledger) -> str:
+    """The same of a ledger that is open."""
+    return notebook(ledger.home, is_shared=ledger.database.is_shared)
 
 
 def facts(row: RunRow, request: Request) -> dict[str, Any]:

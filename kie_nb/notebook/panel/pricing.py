@@ -12,10 +12,10 @@ from ...handles import get_session
 from ...keys import Secret
 from ...ledger import RunRow
 from ...ledger.states import OPEN, State
-from ...requests import provenance
 from ...requests.image_urls import recorded_pictures
 from ...requests.images import Picture
 from ...requests.prepare import check_limit
+from ...requests.provenance import notebook_of
 from ...requests.sources import is_url
 from ...wording import Panel as Words
 from .. import page
@@ -168,8 +168,9 @@ def check_money(estimate: Estimate | None, count: int) -> None:
     current = settings_.current()
     check_limit(estimate, current.max_credits, "configure(max_credits={:g})")
     whole = estimate.credits * count if estimate else None
-    scopes = {"notebook": provenance.notebook(), "experiment": None}
-    get_session().here.check_limits(current.service, whole, scopes, videos=count)
+    ledger = get_session().here
+    scopes = {"notebook": notebook_of(ledger), "experiment": None}
+    ledger.check_limits(current.service, whole, scopes, videos=count)
 
 
 def _check_balance(estimate: Estimate | None, count: int, balance: float | None) -> None:
