@@ -8,6 +8,7 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import kernelforks
 import pgserver
 import pytest
 import statements
@@ -22,6 +23,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 statements.share()
+kernelforks.share()
 ROOT = Path(__file__).parents[1]
 STARTUP = str(ROOT / "tests" / "startup")
 if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worker inherits it
@@ -105,6 +107,8 @@ def pytest_runtest_setup(item):
     """Where there are browser tests too, those that need none leave them the processor: they would end last."""
     if item.config.has_browser and folder_of(item) != "browser" and hasattr(os, "nice"):
         item.config.has_browser = False  # once
+        if sys.platform == "linux":
+            kernelforks.parent()  # the kernels of a browser test do not stand back
         os.nice(NICE)
 
 

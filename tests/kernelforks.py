@@ -1,32 +1,53 @@
-"""ipykernels that start in milliseconds: forks of one process that has imported what a kernel imports anyway.
+"""Kernels and programs that start in milliseconds: forks of one process that has imported what they import anyway.
 
-Each is a process of its own, started by jupyter_client with its own variables, folder and files; an import alone costs a
-second of computing otherwise. What watches the start itself, and every runner, starts Python as ever.
+All workers of a test run and the Jupyter servers that they start share it. A kernel is a process of its own, started by
+jupyter_client with its own variables, folder and files; a program is one that shows its command line, as who looks for the
+runner of a kernel reads it, and its kernels are forks of it. Imports alone cost a second of computing otherwise.
+What watches the start itself, and the runners that are to be recognised, start Python as ever.
 """
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import types
+from pathlib import Path
 
 NUMBER_BYTES = 4
 ANSWER_S = 60.0
 LONGEST = 1 << 20  # bytes of an order
+FOLDER = "FORKED_KERNELS"  # the variable with its name
+NAME = "parent"
 PRELOADED = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completer", "IPython.core.magics.extension", "anywidget",
     "ipywidgets", "PIL.Image", "PIL.ImageOps", "av.subtitles.stream", "anyio._backends._asyncio", "dotenv", "numpy", "psutil",
     "sqlalchemy.dialects.sqlite", "kie_nb.api", "kie_nb.handles.session", "kie_nb.notebook.card", "kie_nb.notebook.extension",
     "kie_nb.notebook.kie_magic", "kie_nb.notebook.wan_magic", "kie_nb.service.client", "kie_nb.service.reach", "kie_nb.video",
+    # What front ends ask for, and the embedded simulator.
+    "IPython.extensions.storemagic", "PIL.ImageDraw", "PIL.ImageFont", "encodings.idna", "ipykernel.debugger",
+    "kie_nb.notebook.gallery", "kie_nb.notebook.panel", "kie_nb.simulator.draw", "kie_nb.simulator.server", "pdb",
+    "tornado.platform.asyncio", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl", "kernelprovisioner",
 )  # fmt: skip
+OF_PROGRAMS = (
+    "jupytext.cli",
+    "nbclient",
+    "nbconvert.nbconvertapp",
+    "papermill.cli",
+)  # imported with the first of them
+ROOM = 4000  # bytes of a command line
 
 
 class Forked:
@@ -66,35 +87,105 @@ class Forked:
 
 
 class Parent:
-    """The process that is forked, which imports these modules too."""
+    """A line to the process that is forked. It is one for all processes that have this folder: the first of them starts it."""
 
-    def __init__(self, *more):
-        self._channel, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno()), *more],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                env=os.environ
-                | {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},  # a fork has no other thread
-                start_new_session=True,
-            )
+    def __init__(self, folder):
+        self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with _alone(folder):
+            try:
+                self._channel.connect(str(folder / NAME))
+            except (FileNotFoundError, ConnectionRefusedError):
+                self._process = _started(folder)  # which may stay longer than this one
+                self._channel.connect(str(folder / NAME))
         self._channel.settimeout(ANSWER_S)
         atexit.register(self.close)
 
-    def fork(self, command, *, cwd, env, stdout=None, stderr=None, **_):
-        """Start `python -m MODULE …` in a fork."""
-        order = json.dumps({"command": command[1:], "cwd": str(cwd), "env": env}).encode()
+    def fork(self, command, *, env, cwd=None, stdout=None, stderr=None, status=None, **_):
+        """Start `python -m MODULE …` in a fork; it is killed when this process is gone.
+
+        A program has a *status*, where its exit code is written at its end.
+        """
+        order = {"command": command[1:], "cwd": str(cwd or Path.cwd()), "env": env, "nice": os.nice(0)}
         files = [number if file is None else file.fileno() for number, file in ((1, stdout), (2, stderr))]
-        socket.send_fds(self._channel, [order], files)
+        socket.send_fds(self._channel, [json.dumps(order).encode()], files + [status] * (status is not None))
         return Forked(int.from_bytes(self._channel.recv(NUMBER_BYTES), "big"))
 
     def close(self):
+        """Order no more: the forks of this process are killed."""
         self._channel.close()
-        self._process.wait(ANSWER_S)
 
 
-parent = functools.cache(Parent)
+@functools.cache
+def parent():
+    """The line of this process."""
+    return Parent(share())
+
+
+def share():
+    """The folder by which the processes that this one starts find the same parent."""
+    if FOLDER not in os.environ:
+        os.environ[FOLDER] = made = tempfile.mkdtemp(prefix="forks-")
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(os.environ[FOLDER])
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    """No other process starts a parent now, and none ends."""
+    import fcntl  # here, for Windows has none
+
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _listening(folder):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        (folder / NAME).unlink(missing_ok=True)  # of one that was killed
+        listener.bind(str(folder / NAME))
+        listener.listen()
+        yield listener
+
+
+def _started(folder):
+    with _listening(folder) as listener:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("KIE_")}
+        # A fork has no thread but its own.
+        given = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+        given["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # its advice about starting Python
+        return subprocess.Popen(
+            [sys.executable, __file__, str(listener.fileno()), folder, ROOM * " "],
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=kept | given,
+            start_new_session=True,
+        )
+
+
+def run(arguments, *, cwd, env, timeout=170):
+    """Run Python with `-m MODULE …` or `-c CODE` to its end: what `subprocess.run` gives."""
+    if sys.platform != "linux":
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=timeout, check=False,
+        )  # fmt: skip
+    command = [sys.executable, *arguments]
+    env = {**env, "JUPYTER_DEFAULT_PROVISIONER_NAME": "forked"}
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        ended, status = os.pipe()
+        program = parent().fork(command, cwd=cwd, env=env, stdout=out, stderr=err, status=status)
+        os.close(status)
+        with os.fdopen(ended) as ended:
+            if not select.select([ended], [], [], timeout)[0]:
+                program.kill()
+                raise subprocess.TimeoutExpired(command, timeout)
+            code = int(ended.read())
+        said = [file.seek(0) or file.read() for file in (out, err)]
+    return subprocess.CompletedProcess(command, code, *said)
 
 
 @functools.cache
@@ -124,60 +215,136 @@ def client(notebook, folder):
 # --- in the process that is forked ------------------------------------------------------------------------------------
 
 
-def serve(channel, more):
-    """Fork for each order, until the channel is cut."""
-    gc.disable()
-    for name in (*PRELOADED, *more):
-        importlib.import_module(name)
+def serve(listener, folder):
+    """Fork for each order, until no process is left to give one."""
+    preload(PRELOADED)
     sys.modules["PIL.Image"].preinit()
     sys.modules["kie_nb.service.reach"].certificates()
-    gc.freeze()  # no fork looks through it, which would copy it
+    forks = {}  # by the line that they were ordered on
+    ends = {}  # where a program's exit code is written
+    signal.signal(signal.SIGCHLD, lambda *_: bury(ends))
+    while forks or not is_over(listener, folder):
+        for line in select.select([listener, *forks], [], [])[0]:
+            if line is listener:
+                forks[listener.accept()[0]] = []
+                continue
+            order, (*files,), *_ = socket.recv_fds(line, LONGEST, 3)
+            if not order:
+                with line:
+                    kill(forks.pop(line))
+                continue
+            status = files[2:]
+            if status:
+                preload(OF_PROGRAMS)
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # it may end at once
+            pid = os.fork()
+            if pid == 0:
+                for each in (listener, *forks):
+                    each.close()
+                for each in (*ends.values(), *status):
+                    os.close(each)
+                become(json.loads(order), files[:2], is_program=bool(status))
+                return  # and end as any process does
+            forks[line].append(pid)
+            ends |= dict.fromkeys([pid], *status) if status else {}
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+            for file in files[:2]:
+                os.close(file)
+            line.sendall(pid.to_bytes(NUMBER_BYTES, "big"))
+
+
+def preload(names):
+    """Import what is not there yet, and hide it from the collector of garbage: no fork looks through it, which would copy it."""
+    gc.disable()
+    for name in names:
+        importlib.import_module(name)
+    gc.freeze()
     gc.enable()
-    signal.signal(signal.SIGCHLD, bury)
-    while True:
-        order, files, *_ = socket.recv_fds(channel, LONGEST, 2)
-        if not order:
-            return
-        pid = os.fork()
-        if pid == 0:
-            channel.close()
-            become(json.loads(order), files)
-            return  # and end as any process does
-        for file in files:
-            os.close(file)
-        channel.sendall(pid.to_bytes(NUMBER_BYTES, "big"))
 
 
-def bury(*_):
-    """Wait for those that have ended; nobody asks how."""
+def is_over(listener, folder):
+    """Whether nobody waits to be heard; then the next one starts another parent."""
+    with contextlib.suppress(FileNotFoundError), _alone(folder):
+        if select.select([listener], [], [], 0)[0]:
+            return False
+        (folder / NAME).unlink()
+    return True
+
+
+def kill(pids):
+    """Kill those that live yet: whoever ordered them is gone."""
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            if not os.waitpid(pid, os.WNOHANG)[0]:
+                os.kill(pid, signal.SIGKILL)
+
+
+def bury(ends):
+    """Wait for those that have ended; of programs it is told how."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if (end := ends.pop(ended[0], None)) is not None:
+                with contextlib.suppress(BrokenPipeError), os.fdopen(end, "w") as told:
+                    told.write(str(os.waitstatus_to_exitcode(ended[1])))
 
 
-def become(order, files):
+def become(order, files, *, is_program):
     """Be the Python process that was ordered."""
     parent_pid = os.getppid()
+    parent.cache_clear()
     os.setsid()
+    os.nice(max(0, order["nice"] - os.nice(0)))
     for file, place in zip(files, (1, 2), strict=True):
         os.dup2(file, place)
         os.close(file)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    rename(order["command"])
     os.environ.clear()
-    os.environ.update(order["env"] | {"JPY_PARENT_PID": str(parent_pid)})  # it ends when its parent does
+    os.environ.update(order["env"])
+    if not is_program:
+        os.environ["JPY_PARENT_PID"] = str(parent_pid)  # it ends when its parent does
     if os.environ.pop("TINY_VIDEOS", ""):
         from kie_nb.simulator import Simulator
 
         Simulator.__init__.__kwdefaults__["tiny"] = True
     time.tzset()
     os.chdir(order["cwd"])
-    assert order["command"][0] == "-m"
-    sys.argv = order["command"][1:]
+    if is_program and not has_line_to_own_forks():
+        return
+    kind, *sys.argv = order["command"]
     sys.path[0] = order["cwd"]  # as `-m` has it
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    if kind == "-m":
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.modules["__main__"] = module = types.ModuleType("__main__")
+        exec(sys.argv[0], vars(module))  # noqa: S102
+
+
+def has_line_to_own_forks():
+    """Become two processes: the one that is told so is the parent of the other, which is forked for the first one's kernels."""
+    folder = Path(tempfile.mkdtemp(prefix="forks-"))
+    os.environ[FOLDER] = str(folder)
+    with _listening(folder) as listener:
+        line = parent()
+        if os.fork():
+            return True
+        line.close()
+        serve(listener, folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return False
+
+
+def rename(command):
+    """Be seen with this command line."""
+    places = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    begin, end = (int(place) for place in places[45:47])  # of the arguments, see proc(5)
+    words = "\0".join([sys.executable, *command]).encode()[: end - begin - 1]
+    ctypes.memmove(begin, words.ljust(end - begin, b"\0"), end - begin)
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
+    sys.modules["kernelforks"] = sys.modules["__main__"]
+    serve(socket.socket(fileno=int(sys.argv[1])), Path(sys.argv[2]))

@@ -33,6 +33,7 @@ FLAGS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
 LOOK_MS = 50  # by default Playwright looks at every frame, for which a quiet page is drawn 60 times a second
 PANEL = "const P = window.jupyterapp.shell.currentWidget; "
 
@@ -53,26 +54,26 @@ class Browser:
 
         self.artifacts, self.is_watched = Path(artifacts), is_watched
         self._playwright = sync_playwright().start()
-        self._options = {"executable_path": chromium, "args": FLAGS}
-        self._another = None
         try:
             # A profile on disk keeps what Chromium compiled: Lab's pages cost a fifth less from the third on.
             self.context = self._playwright.chromium.launch_persistent_context(
-                "", viewport={"width": width, "height": height}, **self._options
+                "", viewport={"width": width, "height": height}, executable_path=chromium, args=FLAGS
             )
         except BaseException:
             self._playwright.stop()
             raise
         self.lab_pages = LabPages(self.context, width, height)
 
-    def page(self):
-        return self.context.new_page()
-
-    def another_context(self, **options):
-        """A context with *options* of its own, for pages that are not Lab's; its user closes it."""
-        if self._another is None:
-            self._another = self._playwright.chromium.launch(**self._options)
-        return self._another.new_context(**options)
+    def page(self, *, width=None, height=None, is_offline=False):
+        """A new page, which its user closes; *is_offline* is of this page alone."""
+        page = self.context.new_page()
+        if width and height:
+            page.set_viewport_size({"width": width, "height": height})
+        if is_offline:
+            devtools = self.context.new_cdp_session(page)
+            devtools.send("Network.enable")
+            devtools.send("Network.emulateNetworkConditions", OFFLINE)
+        return page
 
     def picture(self, name, of, *, is_needed=False):
         """Write a screenshot *of* a page or a locator to the artifacts folder and return its path."""
@@ -85,8 +86,6 @@ class Browser:
 
     def close(self):
         self.context.close()
-        if self._another is not None:
-            self._another.close()
         self._playwright.stop()
 
     def __enter__(self):

@@ -14,6 +14,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
+import kernelforks
+
 TOKEN = "t0k"
 TESTS = Path(__file__).parent
 SETTINGS = {
@@ -86,6 +88,7 @@ class Server:
         variables = self._private_environment(settings or {}) | (env or {})
         if kind == "lab" and expose:
             self._leave_out_what_is_unused()
+        if kind != "server":
             variables |= _forked_kernels(variables)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -106,14 +109,15 @@ class Server:
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}{'&' if '?' in path else '?'}token={TOKEN}"
 
-    def notebook_url(self, name):
+    def notebook_url(self, name, kind=None):
+        """Its page, of another *kind* where the server has both: Notebook 7's has Lab's too."""
         name = quote(str(name))
         pages = {
             "lab": f"/lab/tree/{name}?reset",
             "notebook": f"/notebooks/{name}",
             "voila": f"/voila/render/{name}",
         }
-        return self.url(pages[self.kind])
+        return self.url(pages[kind or self.kind])
 
     def stop(self):
         """End the server and, through it, its kernels."""
@@ -216,8 +220,8 @@ def _forked_kernels(variables):
     if sys.platform != "linux":
         return {}
     paths = [str(TESTS), str(TESTS / "startup"), *filter(None, [variables.get("PYTHONPATH")])]
-    forked = {"PYTHONPATH": os.pathsep.join(paths), "JUPYTER_DEFAULT_PROVISIONER_NAME": "forked"}
-    return forked | {"TINY_VIDEOS": "1"}
+    shared = {"PYTHONPATH": os.pathsep.join(paths), kernelforks.FOLDER: str(kernelforks.share())}
+    return shared | {"JUPYTER_DEFAULT_PROVISIONER_NAME": "forked", "TINY_VIDEOS": "1"}
 
 
 def _end_with_us():

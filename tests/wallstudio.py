@@ -32,7 +32,7 @@ from kie_nb.simulator.draw import Plan, draw
 IMAGE = Path("chelsea.png").read_bytes()
 
 def film(prompt, seed, seconds, target):
-    draw(Plan(prompt=prompt, seed=seed, seconds=seconds, short_side=360, model="m", image=IMAGE), Path(target))
+    draw(Plan(prompt=prompt, seed=seed, seconds=seconds, short_side=240, model="m", image=IMAGE), Path(target))
     if Path(target).parent.name == "videos":
         make_clip(Path(target))  # here, where there are two hands for it
 

@@ -120,9 +120,8 @@ def open_file(chromium):
     """Open a page from disk with no network; gives it, what it asked for, and what it complained of."""
 
     @contextlib.contextmanager
-    def open_file(path, *, offline=True):
-        context = chromium.another_context(offline=offline, viewport={"width": 1100, "height": 900})
-        page = context.new_page()
+    def open_file(path, *, is_offline=True):
+        page = chromium.page(width=1100, height=900, is_offline=is_offline)
         asked, said = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: said.append(message.text))
@@ -131,7 +130,7 @@ def open_file(chromium):
             page.goto(path.as_uri())
             yield page, asked, said
         finally:
-            context.close()
+            page.close()
 
     return open_file
 
@@ -201,7 +200,7 @@ def test_pages_from_disk_run_their_own_script_alone(simulate, open_file, chromiu
                 assert said == [], name
                 assert SEEN in page.locator("body").inner_text(), name
                 chromium.picture(f"hostile-{name}-{scheme}", page)
-        with open_file(injected, offline=False) as (page, _asked, _said):
+        with open_file(injected, is_offline=False) as (page, _asked, _said):
             page.wait_for_timeout(500)
             assert page.evaluate("() => window.harm") is None
             assert ear[1] == [], name

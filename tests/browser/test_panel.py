@@ -268,16 +268,16 @@ def test_with_the_keyboard_alone(panel, folder):
 
 @pytest.fixture(scope="module")
 def made(start_server, chromium):
-    """By "lab" or "notebook": such a server as it is started, and a page of it whose panel has made a video."""
+    """By "lab" or "notebook": the folder of a notebook on a server as it is started, and its page, whose panel has made a video."""
     chromium.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    server = start_server("notebook", expose=False)
     pages = {}
 
     def make(kind):
         if kind not in pages:
-            server = start_server(kind, expose=False)
-            name = write_notebook(server.root / "panel.ipynb", OPEN.format(speed=5), "'the last cell'")
-            pages[kind] = server, chromium.page()
-            make_a_video(pages[kind][1], server.notebook_url(name.name))
+            path = write_notebook(server.root / kind / "panel.ipynb", OPEN.format(speed=5), "'the last cell'")
+            pages[kind] = path.parent, chromium.page()
+            make_a_video(pages[kind][1], server.notebook_url(f"{kind}/{path.name}", kind))
         return pages[kind]
 
     yield make
@@ -305,10 +305,10 @@ def make_a_video(page, url):
 
 def test_in_notebook_7(made, chromium):
     """The same panel, from the form to the rating in the gallery, and its cell shows the same run."""
-    server, page = made("notebook")
+    folder, page = made("notebook")
     panel, cells = page.locator(".kie-panel"), page.locator(".jp-Notebook .jp-CodeCell")
     assert_plays(panel.locator(".kie-panel-media video"))
-    play_and_rate_in_gallery(panel, server.root)
+    play_and_rate_in_gallery(panel, folder)
     chromium.picture("panel-notebook", page)
 
     panel.get_by_role("region", name="Result").get_by_role("button", name="Copy as cell").click()
@@ -323,7 +323,7 @@ def test_in_notebook_7(made, chromium):
     expect(cells.nth(last).locator("video:visible").first).to_have_js_property(
         "readyState", 4, timeout=30_000
     )
-    assert tasks(server.root) == ledger_runs(server.root) == 1
+    assert tasks(folder) == ledger_runs(folder) == 1
 
 
 @pytest.mark.parametrize("kind", ["lab", "notebook"])

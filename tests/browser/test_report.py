@@ -41,8 +41,7 @@ def open_report(chromium):
 
     @contextlib.contextmanager
     def open_report(path):
-        context = chromium.another_context(viewport={"width": 1100, "height": 1200}, offline=True)
-        page = context.new_page()
+        page = chromium.page(width=1100, height=1200, is_offline=True)
         asked, said = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: said.append(message.text))
@@ -52,7 +51,7 @@ def open_report(chromium):
             page.wait_for_selector(".kie-wall")
             yield page, asked, said
         finally:
-            context.close()
+            page.close()
 
     return open_report
 

@@ -1,8 +1,6 @@
 """What the record says of the place that asked: by what each front end really tells, and nothing where it tells nothing."""
 
-import subprocess
-import sys
-
+import kernelforks
 from kerneldriver import CELL, LOAD, environment
 
 PLACE = "print(clip.wait(60).origin['notebook'], clip.origin['execution_count'])"
@@ -51,15 +49,11 @@ def test_papermill_does_not_say_and_nothing_is_guessed(workshop):
     workshop.notebook(LOAD, CELL, PLACE)
     given = {"KIE_BASE_URL": simulator.base_url, "JPY_SESSION_NAME": "/home/me/outer.ipynb"}
 
-    subprocess.run(
-        [sys.executable, "-m", "papermill", "notebook.ipynb", "executed.ipynb", "--no-progress-bar"],
+    kernelforks.run(
+        ["-m", "papermill", "notebook.ipynb", "executed.ipynb", "--no-progress-bar"],
         cwd=workshop.folder,
         env=environment(workshop.private, **given),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=180,
-        check=True,
-    )
+    ).check_returncode()
 
     import nbformat
 

@@ -1,9 +1,8 @@
 """papermill's parameters feed cells: options and prompt of the magic, and the axes of an experiment."""
 
 import json
-import subprocess
-import sys
 
+import kernelforks
 import pytest
 from kerneldriver import LOAD, environment
 
@@ -24,15 +23,10 @@ CELL_GRID = """%%kie_wan --format --experiment cells --image cat.png --seeds {se
 def papermill(workshop, simulator, **parameters):
     """Execute the notebook with these values; the finished process, and the executed notebook."""
     given = [word for name, value in parameters.items() for word in ("-y", json.dumps({name: value}))]
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", "notebook.ipynb", "executed.ipynb", "--no-progress-bar", *given],
+    done = kernelforks.run(
+        ["-m", "papermill", "notebook.ipynb", "executed.ipynb", "--no-progress-bar", *given],
         cwd=workshop.folder,
         env=environment(workshop.private, KIE_BASE_URL=simulator.base_url, KIE_NB_CREATES_PER_WINDOW="1000"),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
     )
     import nbformat
 

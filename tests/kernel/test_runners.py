@@ -2,10 +2,9 @@
 
 import base64
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 
+import kernelforks
 import pytest
 from kerneldriver import CELL, LOAD, environment, picture
 
@@ -28,7 +27,7 @@ PROGRAMS = {
     "jupytext": ["jupytext", "--execute", "--to", "ipynb", "notebook.ipynb", "-o", "executed.ipynb"],
     "nbmake": ["pytest", "-p", "no:cacheprovider", "--nbmake", "--overwrite", "notebook.ipynb"],
 }
-RUNNERS = {name: ["-W", "ignore", "-c", code] for name, code in PYTHON.items()} | {
+RUNNERS = {name: ["-c", code] for name, code in PYTHON.items()} | {
     name: ["-m", *words] for name, words in PROGRAMS.items()
 }
 
@@ -40,11 +39,8 @@ def simulator(workshop):
 
 def run(workshop, simulator, *arguments, folder=None):
     """A program of this environment that ends well."""
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder or workshop.folder,
-        env=environment(workshop.private, KIE_BASE_URL=simulator.base_url),
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=170, check=False,
-    )  # fmt: skip
+    env = environment(workshop.private, KIE_BASE_URL=simulator.base_url)
+    done = kernelforks.run(arguments, cwd=folder or workshop.folder, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -192,7 +188,7 @@ def test_a_new_folder_says_that_a_neighbour_has_runs(workshop, simulator, tmp_pa
     run(workshop, simulator, *RUNNERS["nbclient"])
 
     code = PYTHON["papermill"].replace("'notebook.ipynb'", "'../notebooks/notebook.ipynb'")
-    run(workshop, simulator, "-W", "ignore", "-c", code, folder=other)
+    run(workshop, simulator, "-c", code, folder=other)
 
     told = str([cell.outputs for cell in codes(other / "executed.ipynb")])
     assert "A new folder for runs is made" in told
