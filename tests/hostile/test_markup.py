@@ -62,7 +62,7 @@ def run_of(value, *, state=State.FAIL, **more):
         "completed_at": AT, "link_until": AT, "rating": 3, "tags": (text,), "missing": (),
         "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True, has_no_seed=False, length=text, size=text, other_media={"video": text}),
         "ledger": SimpleNamespace(leases=SimpleNamespace(is_dead=lambda _row: False)),
-        "row": SimpleNamespace(seed_drawn=True, owner=None, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, origin={"parts": [{"run": text}, {"name": text}]}, files=(), note=text),
+        "row": SimpleNamespace(asked_by=text, seed_drawn=True, owner=None, experiment=text, video_sha256=text, error={"message": text}, made_by={"kie_nb": value}, origin={"parts": [{"run": text}, {"name": text}]}, files=(), note=text),
     }  # fmt: skip
     return SimpleNamespace(**given | more)
 
