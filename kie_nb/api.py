@@ -15,8 +15,10 @@ from .bounds import as_scalar
 from .engine import run_coroutine
 from .handles import Run, get_session
 from .notice import say_simulator_once
+from .presence import must_wait
 
 if TYPE_CHECKING:
+    from .engine.workers import Executor
     from .experiment.comparison import Comparison
     from .experiment.spread import Spread
     from .experiment.studies import Studies
@@ -84,8 +86,6 @@ def generate(
         raw=input,
         **fields,
     )
-    from .settings import must_wait
-
     say_simulator_once()
     _warn(started.warnings)
     if must_wait(wait):
@@ -370,6 +370,7 @@ def configure(
     simulator_speed: float | EllipsisType | None = ...,
     user: str | EllipsisType | None = ...,
     notebook: str | EllipsisType | None = ...,
+    executor: Executor | EllipsisType | None = ...,
 ) -> None:
     """Set for this process what the environment would set for all; what is left out stays as it is.
 
@@ -385,6 +386,7 @@ def configure(
         simulator_speed: How much faster than the real service the embedded simulator is, above 0; 1 by default.
         user: Who asks, tags and rates, for a team; by default your name at the system, and the machine.
         notebook: Your name for this notebook: its budget counts what has this name, on any machine; by default its file, folder and machine.
+        executor: A Dask client or `concurrent.futures.Executor` that fetches, hashes, previews and compares videos, without key or ledger; by default threads here.
 
     Raises:
         InvalidRequest: for a value that is not one of these; nothing is changed then.

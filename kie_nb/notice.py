@@ -6,11 +6,13 @@ import sys
 
 from . import frontend
 from . import settings as settings_
+from .text import visible
 
 # Short: Lab breaks long lines inside words.
 SIMULATOR_LINE = "kie_nb: no key is set: the simulator answers (free)"
 CHOSEN_LINE = "kie_nb: the simulator answers, as chosen (free)"
 _said: set[object] = set()
+_later: list[str] = []
 
 
 def is_new(key: object) -> bool:
@@ -34,6 +36,18 @@ def say_simulator_once() -> None:
         say_simulator(chosen=settings_.is_chosen())
     elif current.via and is_new(current.via):
         _say(f"kie_nb: {current.via} answers (paid)")
+
+
+def say_later(key: object, line: str) -> None:
+    """Say *line* once, when a caller's wait next ends: what another thread prints stands in whichever cell runs."""
+    if is_new(key):
+        _later.append(line)
+
+
+def say_what_waits() -> None:
+    """Say what `say_later` was given."""
+    while _later:
+        _say(visible(_later.pop(0)))
 
 
 def _say(line: str) -> None:

@@ -85,7 +85,8 @@ def markdown() -> str:
             "## Settings",
             (
                 "`kie_nb.configure(name=value)` sets for one process what a variable sets for all. "
-                "`%kie config` shows the values in force; the key is never shown."
+                "`%kie config` shows the values in force; the key is never shown. `executor=` takes a Dask client (`kie_nb[dask]`) or any "
+                "`concurrent.futures.Executor` for downloads, previews and comparisons; no variable sets it."
             ),
             _table(
                 ("variable", "configure", "meaning"),

@@ -11,7 +11,6 @@ import getpass
 import hashlib
 import os
 import platform
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, Literal, cast
 
 from . import addresses
 from .errors import AuthError, InvalidRequest
-from .frontend import has_kernel, is_run_by_a_runner, is_watched, notebook_folder, shows_html
+from .frontend import notebook_folder
 from .home import LEDGER
 from .keys import Secret, keyring_key, read_dotenv
 
@@ -106,6 +105,11 @@ def configure(**changes: Any) -> None:
         _override(name, value)
 
 
+def executor() -> Any:
+    """The executor that does heavy work in place of this process's threads; None: they do it."""
+    return _overrides.get("executor")
+
+
 def set_key(key: str | None) -> None:
     """Use *key* for this process (what `%kie login` does); it is kept in memory alone."""
     _override("key", Secret(key) if key else None)
@@ -152,7 +156,7 @@ def current(service: ServiceName | None = None) -> Settings:
         home=_home(),
         ledger_url=ledger_url(),
         state_home=state_home(),
-        wait=_overrides.get("wait", _flag("KIE_NB_WAIT")),
+        wait=_overrides.get("wait", flag("KIE_NB_WAIT")),
         embed=cast("Embed", embed),
         max_credits=_number("max_credits"),
         creates_per_window=int(_number("creates_per_window") or CREATES_PER_WINDOW),
@@ -313,7 +317,8 @@ def is_chosen() -> bool:
     return bool(_chosen_service() or os.environ.get("KIE_BASE_URL"))
 
 
-def _flag(name: str) -> bool | None:
+def flag(name: str) -> bool | None:
+    """Whether a variable of the environment says yes or no; None where it says neither."""
     text = os.environ.get(name, "").strip().lower()
     if text in {"", "auto"}:
         return None
@@ -369,6 +374,10 @@ _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(
         ("user", "notebook"), (_is_name, "use a name of at most 100 characters, without control characters")
     ),
+    "executor": (
+        lambda value: hasattr(value, "submit"),
+        "use a concurrent.futures.Executor or a Dask client",
+    ),
 }
 
 
@@ -377,23 +386,3 @@ def _check(name: str, value: Any, *, shown: str = "") -> None:
     is_good, needed = _SETTABLE[name]
     if value is not None and not is_good(value):
         raise InvalidRequest(f"{shown or f'{name}={value!r}'}: {needed}.", charged="")
-
-
-def must_wait(asked: bool | None) -> bool:
-    """Whether a cell waits for its video: as asked, else as configured, else as detected."""
-    if asked is not None:
-        return asked
-    configured = current().wait
-    return configured if configured is not None else _nobody_watches()
-
-
-def has_widgets() -> bool:
-    """Whether a live card can be shown: in a kernel that is not headless."""
-    return has_kernel() and not _nobody_watches() and not _flag("KIE_NB_WAIT")
-
-
-def _nobody_watches() -> bool:
-    if not has_kernel():
-        return shows_html()
-    # Colab shows a thread's updates only when the next cell runs (colabtools issue 3373).
-    return "google.colab" in sys.modules or not is_watched() or is_run_by_a_runner()

@@ -35,7 +35,6 @@ STOP_S = 20.0
 NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
 BESIDE = ("test_gallery.py", "test_panel.py", "test_wall.py")  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
-SETTABLE = ("service", "home", "wait", "embed", "max_credits", "creates_per_window", "simulator_speed")
 
 
 def pytest_addoption(parser):
@@ -151,7 +150,7 @@ def _alone(monkeypatch, tmp_path):
 
 def forget_settings():
     settings.start_folder.cache_clear()  # a test is a process of its own
-    settings.configure(**dict.fromkeys(SETTABLE))
+    settings.configure(**dict.fromkeys(settings._SETTABLE))
     settings.set_key(None)
 
 

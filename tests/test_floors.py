@@ -11,7 +11,7 @@ import kie_nb
 PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "notice", "presenter", "paths"), 1),
-    **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "loops", "markup"), 1),
+    **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "loops", "markup", "presence"), 1),
     **dict.fromkeys(("mailbox", "programs", "saved", "tables", "text", "version", "wording"), 1),
     **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,

@@ -410,6 +410,7 @@ def test_configure_goes_before_the_environment(monkeypatch, tmp_path):
         pytest.param({"simulator_speed": 0}, id="speed"),
         pytest.param({"simulator_speed": True}, id="speed True"),
         pytest.param({"user": "a\nb"}, id="user in two lines"),
+        pytest.param({"executor": "dask"}, id="executor"),
     ],
 )
 def test_configure_refuses_what_cannot_be_meant(changes):

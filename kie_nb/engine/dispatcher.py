@@ -8,8 +8,8 @@ Two precautions make it hold everywhere:
 * Its tasks are the C `_asyncio.Task`, even after `nest_asyncio.apply()` has replaced it by one that is slow and, on
   Python 3.14, broken.
 
-Ledger calls from the loop run in the thread `kie-nb-ledger`. Heavy work goes to pools of `Threads`, named for it: download, preview
-and measure, and in `notebook/` card, gallery, compare and panel. The caller's thread records an intent, and only waits afterwards.
+Ledger calls from the loop run in the thread `kie-nb-ledger`. Heavy work goes to `Workers` (download, preview and measure), which
+may hand it to an executor of the user's; `notebook/` has `Threads` for card, gallery, compare and panel. The caller's thread records an intent, and only waits afterwards.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from ..loops import new_loop
 
@@ -133,13 +133,6 @@ def dispatcher() -> Dispatcher:
                 )
             _dispatcher = Dispatcher()
         return _dispatcher
-
-
-class Executor(Protocol):
-    """Anything that runs a function elsewhere; its workers get no key and no database."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any) -> concurrent.futures.Future[T]:
-        """Run ``fn(*args)`` elsewhere."""
 
 
 class Threads:

@@ -18,6 +18,10 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+from ..bounds import Seconds, Sha256, Text, Whole
 from ..errors import DownloadFailed, InvalidRequest, KieError, NotFetched
 from ..fileops import hash_of
 from ..home import NAME, is_plain_file, is_real_folder, make_folder
@@ -28,6 +32,7 @@ from ..tables import said_size
 from ..video import ENDINGS, MEDIA, PAGES, Look, inspect
 from .channel import Channel
 from .record import Record
+from .workers import Piece
 
 _Fetch = Callable[[str, Path], Received]
 _Worth = tuple[bool, bool, float, int]
@@ -58,14 +63,15 @@ async def download_file(
     is_known = any(kept.number == number for kept in run.row.files)
     is_known = is_known and await work(is_plain_file, place)
     await work(take_leftovers, place)
+    await work(make_room, (target or place).parent)
     here = None if is_known else await work(named_here, place)
     if here is not None and not here["remark"]:
         await work(_forget_received, place)  # its process died in between, or another left a part of it
         return dict(here)
 
     async def fetch(url: str) -> dict[str, Any]:
-        way = (target or place, place, channel.own, patience)
-        return dict(await work(functools.partial(fetch_one, is_known=is_known), url, *way))
+        way = (target or place, place, channel.own, patience, is_known)
+        return dict(await work(FETCH, url, *way))
 
     try:
         return await from_any_link(run, number, channel, fetch)
@@ -79,8 +85,8 @@ async def download_file(
         return found
 
 
-def fetch_one(
-    url: str, target: Path, place: Path, own: Sequence[str], patience: Patience, *, is_known: bool = False
+def fetch_one(  # noqa: PLR0917 - an executor may take no keywords
+    url: str, target: Path, place: Path, own: Sequence[str], patience: Patience, is_known: bool
 ) -> dict[str, Any]:
     """Download *url* to *target*, look at it, and give it its true ending; runs in a worker.
 
@@ -91,10 +97,10 @@ def fetch_one(
         `path`, `sha256`, `bytes`, `seconds`, `width` and `height` (None unless it is a video), `remark` (what is wrong with it) and
         `version` (what the service says of a file with a remark).
     """
-    # The process is named last, for `incoming`; the number keeps apart two fetches of one file.
+    # The process is named last, for `INCOMING`; the number keeps apart two fetches of one file.
     incoming = target.with_name(f"{target.name}.{next(_numbers)}.{owner.mark()}.incoming")
     try:
-        make_folder(target.parent)
+        take_leftovers(place)  # of a worker that had this and was killed
         fetch = functools.partial(download, own=own, patience=patience)
         received, look = _looked_at(url, incoming, place, fetch)
         if look.kind == "page":
@@ -112,6 +118,42 @@ def fetch_one(
             with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
     return facts
+
+
+def make_room(folder: Path) -> None:
+    """Make *folder*; never in a worker, where a missing one shows that it sees other disks.
+
+    Raises:
+        DownloadFailed: it cannot be made.
+    """
+    try:
+        make_folder(folder)
+    except OSError as exc:
+        raise DownloadFailed(f"The video could not be written: {exc.strerror or exc}.") from exc
+
+
+class _Facts(TypedDict):
+    path: Path
+    sha256: Sha256
+    bytes: Whole
+    seconds: Seconds | None
+    width: Whole | None
+    height: Whole | None
+    remark: Text | None
+    version: Text | None
+
+
+def _fetched(answer: Any, _url: str, target: Path, place: Path, *_more: Any) -> dict[str, Any]:
+    """What a worker elsewhere says that it has fetched, if it is here; ValueError if not."""
+    facts = TypeAdapter(_Facts).validate_python(answer)
+    path, ending = facts["path"], facts["path"].suffix[1:]
+    is_ours = ending in ENDINGS and path in {each.with_suffix(f".{ending}") for each in (target, place)}
+    if not is_ours or not is_plain_file(path) or path.stat().st_size != facts["bytes"]:
+        raise ValueError("its workers do not write to the folder of the videos")
+    return {**facts}
+
+
+FETCH = Piece(fetch_one, _fetched)
 
 
 def _looked_at(url: str, incoming: Path, place: Path, fetch: _Fetch) -> tuple[Received, Look]:

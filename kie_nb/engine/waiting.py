@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from ..errors import InvalidRequest, WaitInterrupted
-from ..notice import is_new
+from ..notice import is_new, say_what_waits
 from .dispatcher import dispatcher
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ def wait_blocking(
             concurrent.futures.wait([future], timeout=left)
     except KeyboardInterrupt:
         raise WaitInterrupted(goes_on, hint=hint) from None
+    say_what_waits()
     return True
 
 
@@ -49,6 +50,7 @@ async def wait_async(future: concurrent.futures.Future[T], *, timeout_s: float |
             return False
         await asyncio.sleep(left)
         step = min(STEP_S, step * 1.5)
+    say_what_waits()
     return True
 
 

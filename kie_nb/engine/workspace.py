@@ -16,10 +16,11 @@ from ..keys import Secret
 from ..ledger import Database, GrantStore, Ledger, RunRow
 from .callbacks import Callbacks
 from .channel import Channel
-from .dispatcher import Dispatcher, Executor, Threads, dispatcher
+from .dispatcher import Dispatcher, dispatcher
 from .record import Record
 from .timing import Timing, Usual, usual_of
 from .waiting import wait_blocking
+from .workers import Workers
 
 USUAL_LIFE_S = 3.0
 
@@ -30,7 +31,7 @@ class Workspace:
     def __init__(self, timing: Timing) -> None:
         self.timing = timing
         self.dispatcher: Dispatcher = dispatcher()
-        self.downloads: Executor = Threads(4, "kie-nb-download")
+        self.downloads = Workers(4, "kie-nb-download")
         self.strange_states: set[str] = set()  # words of the service's that were logged
         self.not_fetched: set[tuple[str, int]] = set()  # files of runs that are not tried again
         self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from pydantic import TypeAdapter
 
 from .. import design, tables
 from ..engine.waiting import wait_blocking
-from ..errors import InvalidRequest, WaitInterrupted
+from ..engine.workers import Piece
+from ..errors import InvalidRequest
+from ..frontend import is_watched
 from ..handles import Run, get_session
 from ..home import is_plain_file
 from ..markup import ROOT, Html, data_url, html, joined
@@ -26,8 +32,13 @@ from .wall_media import Media, for_file, for_notebook
 from .wall_page import Part, page_of, save_page, wall_part
 from .wall_tiles import Pair
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 T = TypeVar("T")
 Row = tuple[str, str, str]
+Compared = Run | str | os.PathLike[str]
+_Measured = tuple[Likeness, bytes]  # and the strip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,18 +154,25 @@ class Comparison:
 
 
 def compare(
-    first: Run | str | os.PathLike[str],
-    second: Run | str | os.PathLike[str],
+    first: Compared,
+    second: Compared,
     *,
     spread: float | None = None,
     remarks: Sequence[str] = (),
 ) -> Comparison:
     """Compare two videos, given as files or as runs; see `kie_nb.compare`. *remarks* are said beside the reasons."""
-    paths = [_file_of(each) for each in (first, second)]
+    return compare_all([(first, second)], spread=spread, remarks=remarks)[0]
+
+
+def compare_all(
+    pairs: Sequence[tuple[Compared, Compared]], *, spread: float | None = None, remarks: Sequence[str] = ()
+) -> list[Comparison]:
+    """The same of many pairs, which are measured beside each other."""
+    paths = [(_file_of(first), _file_of(second)) for first, second in pairs]
+    submit = get_session().measures.submit
     try:
-        likeness, strip = results([get_session().measures.submit(_measure, *map(str, paths))])[0]
-        judgement = judge(likeness, spread)
-        altered = _altered((first, likeness.first), (second, likeness.second))
+        measured = results([submit(_MEASURE, *map(str, both)) for both in paths])
+        judged = [judge(likeness, spread) for likeness, _ in measured]
     except NotAVideo as exc:
         raise InvalidRequest(f"{exc}.", charged="") from exc
     except OSError as exc:
@@ -162,6 +180,19 @@ def compare(
         raise InvalidRequest(f"{name} cannot be read: {exc.strerror or exc}.", charged="") from exc
     except ValueError as exc:  # a name that no file can have, or a spread that is none
         raise InvalidRequest(f"Nothing was compared: {exc}.", charged="") from exc
+    return [_comparison(*each, remarks) for each in zip(pairs, paths, measured, judged, strict=True)]
+
+
+def _comparison(
+    pair: tuple[Compared, Compared],
+    paths: Sequence[Path],
+    measured: _Measured,
+    judgement: Judgement,
+    remarks: Sequence[str],
+) -> Comparison:
+    first, second = pair
+    likeness, strip = measured
+    altered = _altered((first, likeness.first), (second, likeness.second))
     names = [each.label if isinstance(each, Run) else Path(each).name for each in (first, second)]
     sides = [
         (_titled(each, name), each if isinstance(each, Run) else None, path)
@@ -183,7 +214,7 @@ def _in_worker(make: Callable[[Media], Part], media: Media) -> Part:
     return part
 
 
-def _titled(given: Run | str | os.PathLike[str], name: str) -> str:
+def _titled(given: Compared, name: str) -> str:
     return f"{name}, seed {given.seed}" if isinstance(given, Run) and given.seed is not None else name
 
 
@@ -198,7 +229,7 @@ def _altered(*sides: tuple[object, Side]) -> list[str]:
     ]
 
 
-def _measure(first: str, second: str) -> tuple[Likeness, bytes]:
+def _measure(first: str, second: str) -> _Measured:
     """The figures and the strip; runs in a worker."""
     likeness = compare_videos(first, second)
     with tempfile.TemporaryDirectory(prefix="kie-nb-") as folder:
@@ -206,26 +237,53 @@ def _measure(first: str, second: str) -> tuple[Likeness, bytes]:
     return likeness, strip
 
 
+def _as_measured(answer: Any, first: str, second: str) -> _Measured:
+    """What a worker elsewhere has measured, if it is of these files; ValueError for what cannot be."""
+    found, strip = answer
+    likeness = TypeAdapter(Likeness).validate_python(asdict(found))
+    for path, side in ((first, likeness.first), (second, likeness.second)):
+        if Path(path).stat().st_size != side.bytes:
+            raise ValueError("its workers see other files")
+    if not -1 <= likeness.ssim_min <= likeness.ssim <= 1 or not bytes(strip).startswith(b"\xff\xd8"):
+        raise ValueError("its workers measure otherwise")
+    return likeness, bytes(strip)
+
+
+_MEASURE = Piece(_measure, _as_measured)
+
+
 def results(
     jobs: Sequence[Future[T]], *, goes_on: str = "nothing was bought for it.", hint: str = ""
 ) -> list[T]:
-    """What workers have measured.
+    """What workers have measured; a bar where many take long.
 
     Raises:
         WaitInterrupted: you pressed ■; what has not begun is dropped.
         Exception: what went wrong in a worker.
     """
+    found = []
     try:
-        for job in jobs:
-            wait_blocking(job, timeout_s=None, goes_on=f"the measuring was dropped; {goes_on}", hint=hint)
-    except WaitInterrupted:
-        for job in jobs:
+        with progress(len(jobs), "comparison") as bar:
+            for job in jobs:
+                wait_blocking(job, timeout_s=None, goes_on=f"the measuring was dropped; {goes_on}", hint=hint)
+                found.append(job.result())
+                bar.update()
+    finally:
+        for job in jobs[len(found) :]:
             job.cancel()
-        raise
-    return [job.result() for job in jobs]
+    return found
 
 
-def _file_of(given: Run | str | os.PathLike[str]) -> Path:
+def progress(total: int, unit: str) -> tqdm[NoReturn]:
+    """A bar on stderr, after two seconds, where a person watches."""
+    from tqdm import tqdm
+
+    tqdm.set_lock(threading.RLock())  # its own is for several processes, and may start one
+    is_seen = is_watched() or sys.stderr.isatty()
+    return tqdm(total=total, unit=f" {unit}", delay=2.0, leave=False, disable=not is_seen, ascii=".#")
+
+
+def _file_of(given: Compared) -> Path:
     if not isinstance(given, Run):
         return Path(given)
     if given.video is None:

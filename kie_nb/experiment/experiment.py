@@ -24,6 +24,7 @@ from ..notice import say_simulator_once
 from ..saved import SavedFile
 from ..text import in_line, say
 from . import exports, lookup
+from . import spread as spreads
 from .asked import Options, asked_for, check_where
 from .cell_requests import check_media, prepare_cells
 from .columns import Line
@@ -34,7 +35,7 @@ from .grid import Where
 from .metrics import metrics as write_metrics
 from .plan import Plan, plan_of, untold
 from .runner import FAILURES, NOT_GIVEN, Limits, NotGiven, Runner, runners_of
-from .spread import Spread, Verified, spread_of, verify
+from .spread import Verified, verify
 from .status import FAILED, Status, failures_in_a_row, without_video
 from .stored import CellRuns
 from .wall import Wall
@@ -180,10 +181,7 @@ class Experiment(Deriving):
         """The videos side by side under one control, as they are now; see `kie_nb.wall`."""
         return Wall(self.cells(), rows=rows, cols=cols, title=self.name)
 
-    def spread(self) -> Spread:
-        """Whether different seeds make a visible difference: the median distance between their videos."""
-        return spread_of(self._session, self.cells())
-
+    spread = spreads.spread
     best = lookup.best
     at = lookup.at
     __getitem__ = lookup.nth

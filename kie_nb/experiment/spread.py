@@ -8,12 +8,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from .. import tables
+from ..bounds import as_scalar
 from ..catalogue import USD_PER_CREDIT
 from ..engine.record import Record
+from ..engine.workers import Piece
 from ..errors import InvalidRequest, LedgerError, WaitInterrupted
-from ..handles import Run, Session
+from ..handles import Run, Session, get_session
 from ..handles.begin import again
 from ..ledger import Likenesses, RunRow
 from ..ledger.states import State
@@ -22,8 +27,9 @@ from ..operations.integrity import video_as_fetched
 from ..presenter import agreed
 from ..text import say
 from ..video import compare_videos
-from .comparison import Comparison, compare, results
+from .comparison import Comparison, compare_all, results
 from .data import Cell, Cells
+from .lookup import Source
 from .verdict import median_distance, seeds_differ
 
 MOST_PAIRS = 30  # a second or so each; the median of so many is steady
@@ -63,10 +69,26 @@ _Measured = tuple[tuple[str, str], float]  # the hashes of the two files that we
 _known: dict[tuple[str, str], float] = {}  # distances by the hashes, as long as the process lives
 
 
-def spread_of(session: Session, cells: Cells) -> Spread:
-    """The distances between different seeds of the same cell otherwise, over `MOST_PAIRS` at the most; workers measure them."""
+def spread(exp: Source, *, pairs: int | None = MOST_PAIRS) -> Spread:
+    """Whether different seeds make a visible difference: the median distance between their videos.
+
+    Args:
+        pairs: So many are compared at the most, evenly spaced; None for all. `configure(executor=...)` spreads them over machines.
+
+    Raises:
+        InvalidRequest: *pairs* is no whole number from 1.
+        WaitInterrupted: you pressed ■; what was measured is known.
+    """
+    most = as_scalar(pairs)
+    if most is not None:
+        _check_count("pairs", most)
+    return spread_of(get_session(), exp.cells(), most=most)
+
+
+def spread_of(session: Session, cells: Cells, *, most: int | None = MOST_PAIRS) -> Spread:
+    """The distances between different seeds of the same cell otherwise, over *most* pairs; workers measure them."""
     pairs = _pairs_of(cells)
-    chosen = _chosen(pairs)
+    chosen = _chosen(pairs, most)
     found = results(_measured(session, chosen))
     _record(chosen, found)
     median = median_distance(distance for _, distance in found)
@@ -86,10 +108,12 @@ def _pairs_of(cells: Cells) -> list[Pair]:
     ]
 
 
-def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
-    """At most `MOST_PAIRS`, evenly spaced; those with a video that is damaged, or not on disk as it was fetched, are left out."""
-    step = max(1, -(-len(pairs) // MOST_PAIRS))
-    return [pair for pair in pairs[::step] if not any(run.damage or video_as_fetched(run) for run in pair)]
+def _chosen(pairs: Sequence[Pair], most: int | None = MOST_PAIRS) -> list[Pair]:
+    """At most so many, evenly spaced; those with a video that is damaged, or not on disk as it was fetched, are left out."""
+    step = max(1, -(-len(pairs) // (most or len(pairs) or 1)))
+    taken = pairs[::step]
+    unfit = {run for run in set(itertools.chain(*taken)) if run.damage or video_as_fetched(run)}
+    return [pair for pair in taken if unfit.isdisjoint(pair)]
 
 
 def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:
@@ -97,7 +121,7 @@ def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]
     jobs: list[Future[_Measured]] = []
     with contextlib.suppress(LedgerError):  # it is measured anew
         for ledger in {one.ledger for one, _ in pairs}:
-            videos = [run.row.video_sha256 for pair in pairs for run in pair if run.ledger == ledger]
+            videos = {run.row.video_sha256 for pair in pairs for run in pair if run.ledger == ledger}
             _known.update(Likenesses(ledger.database).distances([video for video in videos if video]))
     for one, other in pairs:
         key = (str(one.row.video_sha256), str(other.row.video_sha256))
@@ -105,16 +129,27 @@ def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]
             job: Future[_Measured] = Future()
             job.set_result((key, _known[key]))
         else:
-            job = session.measures.submit(_distance, str(one.video), str(other.video))
+            job = session.measures.submit(_DISTANCE, str(one.video), str(other.video), *key)
             job.add_done_callback(_keep)
         jobs.append(job)
     return jobs
 
 
-def _distance(first: str, second: str) -> _Measured:
+def _distance(first: str, second: str, *_hashes: str) -> _Measured:
     """Runs in a worker; its result is kept by the hashes of the bytes that were read, whatever was recorded of them."""
     found = compare_videos(first, second)
     return (found.first.sha256, found.second.sha256), found.distance
+
+
+def _as_measured(answer: Any, _first: str, _second: str, *hashes: str) -> _Measured:
+    """What a worker elsewhere has measured, if it is of these files; ValueError if not."""
+    read, distance = TypeAdapter(_Measured).validate_python(answer)
+    if read != hashes or not 0 <= distance <= 2:  # noqa: PLR2004 - SSIM goes down to -1
+        raise ValueError("its workers see other files, or measure otherwise")
+    return read, distance
+
+
+_DISTANCE = Piece(_distance, _as_measured)
 
 
 def _keep(done: Future[_Measured]) -> None:
@@ -179,6 +214,11 @@ def _missing(session: Session, run: Run, replicates: Sequence[int]) -> int:
     return sum(not any(map(stands, ledger.same_request(fingerprint=each))) for each in prints)
 
 
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidRequest(f"{name}={value!r}: use a whole number from 1.", charged="")
+
+
 def _check_video(run: Run) -> None:
     """Refuse a run whose video, as it was fetched, is not on disk: there would be nothing to compare with."""
     if run.state is not State.FETCHED:
@@ -222,8 +262,7 @@ def _agree(session: Session, run: Run, count: int, *, yes: bool) -> None:
 def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cells: Cells) -> Verified:
     """Do what `Experiment.verify` says; the seeds of the request among *cells* are measured while the service works."""
     run = _run_of(given)
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-        raise InvalidRequest(f"repeats={repeats!r}: use a whole number from 1.")
+    _check_count("repeats", repeats)
     _check_video(run)
     replicates = range(run.request.replicate + 1, run.request.replicate + repeats + 1)
     if count := _missing(session, run, replicates):
@@ -238,7 +277,7 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
         measured = results(jobs, goes_on="what was bought is there.")
         _record(pairs, measured)
         spread = median_distance(distance for _, distance in measured)
-        found = tuple(compare(run, other, spread=spread, remarks=remarks) for other in runs)
+        found = tuple(compare_all([(run, other) for other in runs], spread=spread, remarks=remarks))
     except WaitInterrupted as exc:
         for job in jobs:
             job.cancel()

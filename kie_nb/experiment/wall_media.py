@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .. import settings as settings_
+from ..handles.small_copies import make_poster, make_preview
 from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..requests.pixels import small_jpeg
@@ -20,8 +21,6 @@ from ..video import (
     PLAYED,
     NotAVideo,
     is_media,
-    make_poster,
-    make_preview,
     open_media,
     probe,
     read_media,

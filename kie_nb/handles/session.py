@@ -18,10 +18,11 @@ from typing import Any
 from .. import settings as settings_
 from ..bounds import as_scalar
 from ..catalogue import SEED_MAX
-from ..engine.dispatcher import Executor, Threads, dispatcher
+from ..engine.dispatcher import dispatcher
 from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
 from ..engine.transitions import ToSend, cancel_unsent, error_of
+from ..engine.workers import Workers
 from ..errors import InvalidRequest, KieError, LedgerError
 from ..home import LEDGER
 from ..ledger import RunRow
@@ -55,8 +56,8 @@ class Session(Handles):
     def __init__(self, timing: Timing) -> None:
         super().__init__(timing, lambda run, yes: resend(self, run, yes=yes))
         self.called_back = CalledBack(self.supervisor)
-        self.previews: Executor = Threads(1, "kie-nb-preview")
-        self.measures: Executor = Threads(2, "kie-nb-measure")
+        self.previews = Workers(1, "kie-nb-preview")
+        self.measures = Workers(2, "kie-nb-measure")
 
     # --- asking ------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from ..errors import KieError
 from ..experiment.experiment import Experiment
 from ..handles import get_session
 from ..markup import NOTHING, ROOT, Html, html
-from ..settings import has_widgets, must_wait, start_folder
+from ..presence import has_widgets, must_wait
+from ..settings import start_folder
 from ..text import say
 from ..wording import Experiment as Words
 from . import page

@@ -10,7 +10,7 @@ from ..engine.waiting import warn_about_nest_asyncio
 from ..errors import InvalidRequest, KieError
 from ..experiment.experiment import Experiment
 from ..notice import say_simulator_once
-from ..settings import has_widgets, must_wait
+from ..presence import has_widgets, must_wait
 from . import showing
 from .experiment_card import show_experiment
 from .line import Line

@@ -16,7 +16,7 @@ from ..experiment.data import in_words
 from ..experiment.experiment import Experiment
 from ..experiment.wall_media import EMBED_LIMIT
 from ..markup import NOTHING, Html, data_url, html, joined
-from ..settings import has_widgets
+from ..presence import has_widgets
 from ..wording import Experiment as Words
 from . import page
 from .experiment_page import experiment_page

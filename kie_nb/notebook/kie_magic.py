@@ -13,7 +13,7 @@ from ..errors import AuthError
 from ..handles import Run, get_session
 from ..ledger.states import OPEN, UNSETTLED, State
 from ..paths import shown_path
-from ..settings import must_wait
+from ..presence import must_wait
 from ..text import say
 from ..wording import Lists
 from . import files_magic, guides, models_magic, money_magic, open_magic, page, showing

@@ -10,7 +10,8 @@ from ..experiment.studies import Studies
 from ..handles import Run, get_session
 from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence
-from ..settings import LOGS, must_wait
+from ..presence import must_wait
+from ..settings import LOGS
 from ..tables import counted
 from ..text import say
 from ..wording import Lists

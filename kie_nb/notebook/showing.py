@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .. import frontend, presenter
-from ..settings import has_widgets
+from ..presence import has_widgets
 from ..text import say, visible
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from IPython.display import Video
 from .. import settings as settings_
 from ..fileops import write_whole
 from ..handles import Run
+from ..handles.small_copies import make_poster, make_preview
 from ..home import is_plain_file, read_plain
 from ..ledger import Files, is_picture
 from ..markup import Html, data_url
@@ -71,13 +72,13 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911
         return Assets(content=content, poster=None, mime=mime or "audio/mpeg", remark=remark)
     unplayed = room.why_not_played(video)
     is_played = not unplayed
-    poster = _cached(video, Files.of(video).poster(video), room.make_poster)
+    poster = _cached(video, Files.of(video).poster(video), make_poster)
     if is_played and embed == "link":
         return Assets(content=None, poster=poster, mime=mime)
     if is_played and embed == "full" and size <= LARGEST_EMBED:
         return Assets(content=room.read_media(video), poster=poster, mime=mime)
     preview = Files.of(video).preview(video)
-    content = _cached(video, preview, room.make_preview)
+    content = _cached(video, preview, make_preview)
     if content is not None:
         remark = f"The full file has {size / 1e6:.0f} MB, too much for a notebook: a preview is shown."
         if unplayed:
@@ -117,7 +118,7 @@ def write_still(video: Path, target: Path, width: int) -> None:
     if is_picture(video):
         poster = video
     elif not room.is_media(poster):
-        room.make_poster(video, poster)
+        make_poster(video, poster)
     with room.open_media(poster) as file:
         write_whole(target, small_jpeg(file, width))
 

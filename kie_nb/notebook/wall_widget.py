@@ -21,7 +21,7 @@ from ..experiment.wall_media import Clip, for_notebook, is_ready, make_clip, mak
 from ..experiment.wall_page import marks, script, style, wall_data, wall_part
 from ..experiment.wall_tiles import Tiles
 from ..handles import Run, get_session
-from ..settings import has_widgets
+from ..presence import has_widgets
 from ..text import say, visible
 from ..video import read_media
 from .live_output import LiveOutput

@@ -15,8 +15,8 @@ from ..errors import BadImage, InvalidRequest, KieError
 from ..handles import DryRun, Run, Started, get_session
 from ..ledger.states import State
 from ..notice import say_simulator_once
+from ..presence import must_wait
 from ..requests.sources import is_url
-from ..settings import must_wait
 from ..text import say
 from ..video import PICTURES
 from . import showing

@@ -1,9 +1,12 @@
 """Do seeds matter, and does a request repeat: measured on real videos, bought from the simulator."""
 
+import functools
+
 import pytest
 
 import kie_nb as kie
 from kie_nb.engine.dispatcher import Threads
+from kie_nb.experiment import report
 from kie_nb.experiment import spread as spreads
 from kie_nb.experiment.verdict import ALIKE_SHARE, SAME_LOOK_DISTANCE, SAME_LOOK_WORST_DISTANCE
 from kie_nb.handles import get_session
@@ -35,8 +38,8 @@ def test_seeds_make_a_difference(exp):
 
 def test_where_pairs_are_many_some_are_compared_and_that_is_said(exp, monkeypatch):
     """The report rests on the same pairs, and so on the same figure."""
-    monkeypatch.setattr(spreads, "MOST_PAIRS", 2)
-    found = exp.spread()
+    monkeypatch.setattr(report, "spread_of", functools.partial(spreads.spread_of, most=2))
+    found = exp.spread(pairs=2)
 
     assert (found.pairs, found.of) == (2, 3)
     assert repr(found).endswith("over 2 of 3 pairs")
@@ -175,7 +178,7 @@ def test_the_measuring_is_done_by_the_executor(exp, simulator):
 
     class Counted(Threads):
         def submit(self, fn, /, *args):
-            jobs.append((fn.__name__, args))
+            jobs.append((fn.work.__name__, args))
             assert all(isinstance(arg, str) for arg in args), "a worker elsewhere gets plain values"
             return super().submit(fn, *args)
 

@@ -18,8 +18,8 @@ from ...handles import Run, get_session
 from ...ledger.states import OPEN
 from ...markup import NO_MATH
 from ...notice import say_simulator_once
+from ...presence import has_widgets, must_wait
 from ...requests.provenance import Origin, here
-from ...settings import has_widgets, must_wait
 from ...text import say
 from ...wording import Panel as Words
 from ..gallery import Gallery
