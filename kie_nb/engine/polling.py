@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
+from functools import partial
 from typing import Any
 
 from ..bounds import FIRST_MS, LAST_MS, MAX_SECONDS, number_of
@@ -16,8 +17,9 @@ from ..service import TaskRecord
 from ..service.callback_address import takes_token
 from ..service.client import PASSING_CODES
 from ..settings import LOGS
-from .timing import LATE_S, Usual, next_look_s
+from .timing import LATE_S, Pace, Usual
 from .transitions import OwnershipLost, Step, failure, log
+from .workspace import Kind
 
 _LATE = 1.5  # of the time that the slowest tasks take: a callback that has not come by then is not waited for
 _CLOCKS_APART = dt.timedelta(minutes=10)
@@ -30,20 +32,20 @@ class Polling(Step):
     async def watch(self) -> None:
         """Poll until the task is final, through errors that may pass. TaskFailed and TaskLost say how it ended."""
         client = await self.channel.client()
-        usual = await self._usual()
+        kind = await self._kind()
         clock, looks = self._clock(), 0
         unseen_since, unseen = 0.0, 0
         callbacks, called = self.workspace.callbacks(self.channel.settings.state_home), set[Arrival]()
-        waits_s = await self._waits_for_callback(usual)
+        waits_s = await self._waits_for_callback(kind.pace.usual)
         is_expected = waits_s > 0
         # The clock of the ledger may be set back; what is left is measured on one that is not.
         polls_from = time.monotonic() + waits_s - max(0.0, self._now() - clock)
         while True:
-            pause = self._pause(clock, looks, usual)
+            pause = partial(self._pause, max(0.0, self._now() - clock), looks, kind.pace)
             if not is_expected:
-                await asyncio.sleep(pause)
+                await kind.rest(pause)
             elif await callbacks.arrived(
-                self.run.id, called, within_s=max(pause, polls_from - time.monotonic())
+                self.run.id, called, within_s=max(pause(), polls_from - time.monotonic())
             ):
                 # The record may be a moment behind the callback: it is looked at until it agrees.
                 polls_from, looks = 0.0, 0
@@ -69,7 +71,7 @@ class Polling(Step):
             is_known = record.state in {"waiting", "queuing", "generating", "success", "fail"}
             self.say("" if is_known else f"The service says {record.state!r}, which is taken as running")
             before = self.run.state
-            await self._take_in(record)
+            await self._take_in(record, kind)
             if record.is_final:
                 return
             if before is State.QUEUING and self.run.state is State.GENERATING:
@@ -84,19 +86,22 @@ class Polling(Step):
             return 0.0
         return min(LATE_S, usual.high * _LATE) if usual else self.timing.callback_wait_s
 
-    async def _usual(self) -> Usual | None:
+    async def _kind(self) -> Kind:
         """A hint about when to look; without it the task is looked at all the same."""
         try:
-            return await self.workspace.usual(self.run)
+            return await self.workspace.kind(self.run)
         except Exception:  # noqa: BLE001 - logged: a hint must not stop the looking
             log.exception("what tasks like that of %s usually take could not be read", self.run.label)
-            return None
+            return Kind(Pace())
 
-    def _pause(self, since: float, looks: int, usual: Usual | None) -> float:
-        timing, elapsed_s = self.timing, max(0.0, self._now() - since)
+    def _pause(self, elapsed_s: float, looks: int, pace: Pace) -> float:
+        timing = self.timing
         first_s, growth = timing.kie_looks if self.channel.service == "kie" else timing.simulator_looks
-        more = {"first_s": first_s, "growth": growth, "shortest_s": timing.shortest_look_s}
-        return next_look_s(elapsed_s, looks, usual, **more)
+        # Tasks that were sent together are looked at one after the other: the first that is seen to be over tells the others.
+        first_s *= growth ** (int(self.run.id[:4], 16) / 0x10000)
+        return pace.next_look_s(
+            elapsed_s, looks, first_s=first_s, growth=growth, shortest_s=timing.shortest_look_s
+        )
 
     def _clock(self) -> float:
         started = moment(self.run.row.started_at or self.run.row.accepted_at)
@@ -120,7 +125,7 @@ class Polling(Step):
         await self.end(State.LOST, exc)
         raise exc
 
-    async def _take_in(self, record: TaskRecord) -> None:
+    async def _take_in(self, record: TaskRecord, kind: Kind) -> None:
         before = self.run.state
         state = from_service(record.state, before)
         strange = self.workspace.strange_states
@@ -149,6 +154,7 @@ class Polling(Step):
         if state is not before or changes:
             evidence = {"service": record.state} if state is not before else None
             await self.move_until_written(state, evidence=evidence, **changes)
+        kind.learn(changes.get("duration_s"))
 
     async def _forget_uploads(self) -> None:
         """Perhaps one is gone at the service: the next run uploads anew."""

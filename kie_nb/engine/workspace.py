@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +21,37 @@ from .callbacks import Callbacks
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
 from .record import Record
-from .timing import Timing, Usual, usual_of
+from .timing import Pace, Timing, Usual, typical_s
 from .waiting import wait_blocking
 from .workers import Workers
 
 USUAL_LIFE_S = 3.0
+
+
+class Kind:
+    """Tasks of one kind, while some of them run in this process."""
+
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
+        self.read_at = -math.inf  # when the ledger was asked, by the loop's clock
+        self._sooner = asyncio.Event()
+
+    def learn(self, duration_s: float | None) -> None:
+        """One has ended: those who rest think again if it was quick."""
+        if duration_s and self.pace.learn(duration_s):
+            self._sooner.set()
+            self._sooner = asyncio.Event()
+
+    async def rest(self, pause_s: Callable[[], float]) -> None:
+        """Sleep for *pause_s*, which is asked anew when more is known."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while (left := began + pause_s() - clock()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._sooner.wait()
+                    continue
+            return
 
 
 class Workspace:
@@ -39,7 +68,7 @@ class Workspace:
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
         self._callbacks: dict[Path, Callbacks] = {}
-        self._usual: dict[tuple[Any, ...], tuple[float, Usual | None]] = {}  # kept for a moment
+        self._kinds: dict[tuple[Any, ...], Kind] = {}
         self._lock = threading.RLock()
 
     @property
@@ -63,17 +92,23 @@ class Workspace:
         """Call *listener* with each row that a ledger of this workspace publishes; before the first of them is opened."""
         self._listeners.append(listener)
 
+    async def kind(self, run: Record) -> Kind:
+        """What is known of tasks like that of *run*. On the dispatcher's loop."""
+        inputs = run.request.inputs
+        asked = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
+        key = (run.ledger.home, run.service, run.model, json.dumps(asked, sort_keys=True))
+        if key not in self._kinds:
+            speed = settings_.current().simulator_speed
+            self._kinds[key] = Kind(Pace(typical_s(run.service, run.request, speed)))
+        found, now = self._kinds[key], self.dispatcher.loop.time()
+        if now - found.read_at > USUAL_LIFE_S:
+            found.read_at = now
+            found.pace.know(await self.dispatcher.ledger(run.ledger.durations, run.service, run.model, asked))
+        return found
+
     async def usual(self, run: Record) -> Usual | None:
         """What tasks like that of *run* took, by the ledger; None where nothing is known. On the dispatcher's loop."""
-        inputs = run.request.inputs
-        kind = {name: inputs[name] for name in ("duration", "resolution") if name in inputs}
-        key = (run.ledger.home, run.service, run.model, json.dumps(kind, sort_keys=True))
-        now = self.dispatcher.loop.time()
-        found = self._usual.get(key)
-        if found is None or now - found[0] > USUAL_LIFE_S:
-            durations = await self.dispatcher.ledger(run.ledger.durations, run.service, run.model, kind)
-            found = self._usual[key] = (now, usual_of(durations))
-        return found[1]
+        return (await self.kind(run)).pace.usual
 
     def call(self, make: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
         """Run a short coroutine on the dispatcher and wait for it, interruptibly."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from .. import settings as settings_
 from .. import tables
 from ..catalogue import NO_SEED_SHORT, find
 from ..design import Tone
+from ..engine import timing
 from ..errors import KieError
 from ..handles import Run
 from ..home import is_plain_file
@@ -26,7 +26,6 @@ from . import page
 
 WIDE = 16 / 9
 _NARROWEST, _WIDEST = 0.4, 2.4  # of what stands in a card, whatever a stranger's record says
-SIMULATED_S = {"5": 5.5, "10": 8.0}  # what the simulator plans for a task, at its usual speed
 YOURS = frozenset({"shown", "fetched again"})  # see `Started.how`
 Lines = Callable[[KieError], list[str]]
 
@@ -197,12 +196,7 @@ def ratio_of(run: Run) -> float:
 
 def typical_s(run: Run) -> float | None:
     """How long such a task takes where the ledger has no experience; None where nobody can say."""
-    if run.service != "simulator":
-        model = find(run.model)
-        return model.typical_s if model else None
-    seconds = SIMULATED_S.get(str(run.request.inputs.get("duration")), SIMULATED_S["5"])
-    found = seconds / settings_.current().simulator_speed
-    return found if math.isfinite(found) else None
+    return timing.typical_s(run.service, run.request, settings_.current().simulator_speed)
 
 
 def sentence(text: str) -> str:
