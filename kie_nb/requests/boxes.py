@@ -1,4 +1,4 @@
-"""Removes what an MP4, MOV, M4A, MKV, WebM, MP3, AAC or WAV says of place, time and person; no packet moves, and the same file gives the same bytes.
+"""Removes what an MP4, MOV, M4A, MKV, WebM, MP3, AAC, WAV, FLAC or Ogg says of place, time and person; no packet moves, and the same file gives the same bytes.
 
 Boxes are not taken out: they become empty space of the same length, so that every place that the index names stays right.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+
+from .sound_comments import clean_flac, clean_ogg
 
 _PERSONAL = {b"udta", b"meta", b"uuid"}  # tags: names, places, comments, pictures
 _AROUND = {b"moov", b"trak", b"mdia"}  # boxes that hold boxes
@@ -31,6 +33,10 @@ def without_personal_boxes(content: bytes) -> bytes:
             _clean_matroska(cleaned, 0, len(cleaned), 0)
         elif content[:4] == b"RIFF" and content[8:12] == b"WAVE":
             _clean_wave(cleaned)
+        elif content[:4] == b"OggS":
+            clean_ogg(cleaned)
+        elif content[:4] == b"fLaC":
+            clean_flac(cleaned, 0)
         elif content[:3] == b"ID3" or content[:1] == b"\xff":  # or a frame of MP3 or AAC
             _clean_id3(cleaned)
     except (struct.error, ValueError, IndexError):
@@ -71,6 +77,8 @@ def _clean_id3(data: bytearray) -> None:
         ends = min(_ID3_HEADER + length, len(data))
         data[5] = 0
         data[_ID3_HEADER:ends] = bytes(ends - _ID3_HEADER)
+        if data[ends : ends + 4] == b"fLaC":
+            clean_flac(data, ends)
     if len(data) > _ID3_BEHIND and data[-_ID3_BEHIND : 3 - _ID3_BEHIND] == b"TAG":
         data[3 - _ID3_BEHIND :] = bytes(_ID3_BEHIND - 4) + b"\xff"  # no genre
 

@@ -162,5 +162,18 @@ def _moments(parts: list[Part]) -> Iterator[Fraction]:
 
 
 def _shown(path: Path) -> list[Fraction]:
-    """The moment of each frame of a film as it is decoded, from the first one on."""
-    return survey(path).moments
+    """The moment of each frame that is shown, from the first one on; NotAVideo where a key frame cannot be decoded.
+
+    All others are what was decoded before, or has just been encoded: a film of an hour is read in a moment.
+    """
+    found: list[Fraction] = []
+    with reading.opened(path) as (container, stream):
+        stream.codec_context.skip_frame = "NONKEY"
+        for packet in reading.demuxed(container, [stream]):
+            _, is_good = reading.decoded(packet)
+            if not is_good or packet.is_corrupt:
+                raise NotAVideo(f"{path.name} is {reading.NO_FRAME}", seems=reading.NO_FRAME)
+            if packet.size and packet.pts is not None and packet.time_base and not packet.is_discard:
+                found.append(packet.pts * packet.time_base)
+    first = min(found, default=Fraction(0))
+    return [moment - first for moment in sorted(found)]

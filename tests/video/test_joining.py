@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from kie_nb.video import CannotJoin, NotAVideo, inspect, join_videos, probe, read_request
+from kie_nb.video import CannotJoin, NotAVideo, inspect, join_videos, probe, read_request, reading
 
 FPS = 24
 KINDS = {
@@ -109,6 +109,22 @@ def test_a_film_has_every_frame_of_its_clips(clips, film, names, is_copied, soun
     if is_copied:
         assert packets(target) == [packet for part in parts for packet in packets(part)]
         assert all(np.array_equal(*pair) for pair in zip(frames, map_frames(parts), strict=True))
+
+
+def test_a_clip_is_decoded_once(clips, film, monkeypatch):
+    """To see that nothing of it is damaged; of the film that is copied of them its key frames alone are."""
+    seen, decode = [], reading.decoded
+
+    def counted(packet):
+        found = decode(packet)
+        seen.extend(found[0])
+        return found
+
+    monkeypatch.setattr(reading, "decoded", counted)
+    made = join_videos([clips("b-frames")] * 3, film.folder / "joined.mp4")
+
+    assert (made.is_copied, made.frames) == (True, 36)
+    assert len(seen) == made.frames + 3
 
 
 def map_frames(parts):
