@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import InvalidRequest, LedgerError
 from .markup import ROOT, Html, html
 from .paths import shown_path
 from .settings import start_folder
@@ -17,6 +19,29 @@ if TYPE_CHECKING:
     _Path = Path
 else:
     _Path = type(Path())  # before Python 3.12 only the class of this system can be inherited from
+
+
+@contextlib.contextmanager
+def written(path: object) -> Iterator[SavedFile]:
+    """The path of a file that a user has named, for the block that writes it.
+
+    Raises:
+        InvalidRequest: it is no path at all.
+        LedgerError: the file cannot be written.
+    """
+    try:
+        target = SavedFile(Path(os.fspath(path)).expanduser())  # type: ignore[call-overload]
+        if "\0" in str(target):
+            raise ValueError("no file can have this name")  # noqa: TRY301 - as the others are told
+    except (TypeError, ValueError, RuntimeError) as exc:
+        raise InvalidRequest(
+            f"{path!r} is no path of a file.", hint="name one: 'study.csv'", charged=""
+        ) from exc
+    try:
+        yield target
+    except OSError as exc:
+        words = f"{shown_path(target)} cannot be written: {exc.strerror or exc}."
+        raise LedgerError(words, hint="name another file or folder") from exc
 
 
 class SavedFile(_Path):

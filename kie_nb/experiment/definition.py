@@ -21,7 +21,7 @@ from ..home import open_file
 from ..presenter import agreed
 from ..requests.images import Picture
 from ..requests.sources import is_url, unwrapped
-from ..saved import SavedFile
+from ..saved import SavedFile, written
 from ..settings import start_folder
 from ..tables import counted
 from .definition_file import VERSION, changed, checked, located
@@ -145,12 +145,12 @@ class Definition:
 
     def save(self, path: str | os.PathLike[str]) -> SavedFile:
         """Write it as TOML; the comments of a definition of this name that is there are kept."""
-        target = SavedFile(path)
         before = ""
-        with contextlib.suppress(OSError, ValueError, InvalidRequest):
-            text = target.read_text(encoding="utf-8-sig")
-            before = text if checked(tomllib.loads(text))["name"] == self.name else ""
-        target.write_text(self.to_toml(before), encoding="utf-8")
+        with written(path) as target:
+            with contextlib.suppress(OSError, ValueError, InvalidRequest):
+                text = target.read_text(encoding="utf-8-sig")
+                before = text if checked(tomllib.loads(text))["name"] == self.name else ""
+            target.write_text(self.to_toml(before), encoding="utf-8")
         return target
 
     @classmethod

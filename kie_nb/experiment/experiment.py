@@ -23,8 +23,7 @@ from ..ledger.states import State
 from ..notice import say_simulator_once
 from ..saved import SavedFile
 from ..text import in_line, say
-from . import exports, lookup
-from . import spread as spreads
+from . import exports, lookup, spread
 from .asked import Options, asked_for, check_where
 from .cell_requests import check_media, prepare_cells
 from .columns import Line
@@ -181,7 +180,7 @@ class Experiment(Deriving):
         """The videos side by side under one control, as they are now; see `kie_nb.wall`."""
         return Wall(self.cells(), rows=rows, cols=cols, title=self.name)
 
-    spread = spreads.spread
+    spread = spread.spread
     best = lookup.best
     at = lookup.at
     __getitem__ = lookup.nth
@@ -268,26 +267,30 @@ class Experiment(Deriving):
         return self
 
     def ask(
-        self, at: Mapping[str, Any] | None = None, *, max_credits: float | NotGiven | None = NOT_GIVEN
+        self,
+        at: Mapping[str, Any] | None = None,
+        *,
+        max_credits: float | NotGiven | None = NOT_GIVEN,
+        stop_after_failures: int | NotGiven = NOT_GIVEN,
+        stop_after_unknowns: int | NotGiven = NOT_GIVEN,
     ) -> Run | None:
         """Ask for one cell, and return its run at once: for a loop of one's own, or Optuna's, that chooses by what it sees.
 
         Args:
-            at: The cell's value for each field or placeholder that varies; it is added to the grid where it is not in it. By
-                default the next cell that no run stands for.
-            max_credits: As of `run`.
+            at: The cell's value for each field or placeholder that varies, added to the grid where it is not in it; by default the next to buy.
+            max_credits, stop_after_failures, stop_after_unknowns: As of `run`.
 
         Returns:
             Its run, which may have ended already; None where no cell is left.
 
         Raises:
-            KieError: as `run`, and what the service refuses.
+            KieError: as `run`, what the service refuses, and where `run` would buy no more: after failures, or an unknown outcome.
         """
         self._cells.check_process()
         say_simulator_once()
         self._tell()
-        drawn = self._draws_seed
-        self.definition, run = self._cells.ask(self.definition, at, limit=max_credits, drawn=drawn)
+        given = (max_credits, stop_after_failures, stop_after_unknowns)
+        self.definition, run = self._cells.ask(self.definition, at, *given, drawn=self._draws_seed)
         return run
 
     def _retry_meanwhile(self, runner: Runner) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..addresses import shareable_value
 from ..handles import Run, get_session
+from ..saved import written
 from . import data
 from .columns import Line
 from .data import in_words
@@ -67,9 +68,11 @@ def export_data(exp: Source, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         InvalidRequest: for another ending.
+        LedgerError: the file cannot be written.
         KieError: pyarrow is not installed.
     """
-    return data.write(exp.lines(), Path(path))
+    with written(path) as target:
+        return data.write(exp.lines(), target)
 
 
 def export_crate(exp: Source, folder: str | os.PathLike[str], *, license_url: str | None = None) -> Path:

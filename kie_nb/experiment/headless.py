@@ -15,11 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from ..errors import KieError, LedgerError, WaitInterrupted
+from ..errors import KieError, WaitInterrupted
 from ..fileops import write_whole
 from ..ledger.states import OPEN, WORDS, State
 from ..notice import say_simulator_once
 from ..operations.integrity import troubles
+from ..saved import written
 from ..settings import LOGS
 from ..text import in_line, say
 from . import data
@@ -197,10 +198,8 @@ def _write_summary(path: Path, exp: Experiment | None, code: int, refused: str) 
             "stopped": status.stopped or None,
             "runs": data.plain_rows(exp.lines()),
         }
-    try:
-        write_whole(path, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode())
-    except OSError as exc:
-        raise LedgerError(f"{path.name} cannot be written: {exc.strerror or exc}.") from exc
+    with written(path) as target:
+        write_whole(target, (json.dumps(found, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def _watch(exp: Experiment) -> None:

@@ -8,9 +8,8 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import LedgerError
 from ..fileops import write_whole
-from ..saved import SavedFile
+from ..saved import SavedFile, written
 
 if TYPE_CHECKING:
     from ..handles import Run
@@ -42,9 +41,9 @@ def metrics(exp: Source, path: str | os.PathLike[str], *, spread: bool = True) -
         spread: Measure the distance between seeds, too; a second or so a pair that was not measured yet.
 
     Raises:
-        LedgerError: the file cannot be written.
+        InvalidRequest, LedgerError: the file cannot be written.
     """
-    status, runs, target = exp.status(), exp.runs, SavedFile(path)
+    status, runs = exp.status(), exp.runs
     between = exp.spread() if spread else None
     ratings = [run.rating for run in runs if run.rating is not None]
     found: dict[str, Any] = {
@@ -62,10 +61,8 @@ def metrics(exp: Source, path: str | os.PathLike[str], *, spread: bool = True) -
         "rating": {"rated": len(ratings), "mean": statistics.fmean(ratings) if ratings else None},
         **({"spread": {"median": between.median, "pairs": between.pairs}} if between is not None else {}),
     }
-    try:
+    with written(path) as target:
         write_whole(target, (json.dumps(found, indent=2) + "\n").encode())
-    except OSError as exc:
-        raise LedgerError(f"{target.name} cannot be written: {exc.strerror or exc}.") from exc
     return target
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from .. import addresses
 from .. import settings as settings_
 from ..engine.channel import Channel
-from ..errors import InvalidRequest, KieError
+from ..errors import NOTHING, InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
 from ..handles.begin import callback_of
 from ..ledger import Experiments, RunRow, Standing
@@ -28,8 +28,8 @@ from .columns import Line
 from .definition import SHOWN_DIFFERENCES, Definition, differences
 from .deriving import also, only
 from .lines import of_cells
-from .runner import PARALLEL, Limits, NotGiven, Runner, check_limit, reason_to_stop
-from .status import Status, failures_in_a_row, is_bought, is_to_buy, is_wanted, status_of
+from .runner import NOT_GIVEN, PARALLEL, Limits, NotGiven, Runner, check_limit, reason_to_stop
+from .status import FAILED, Status, failures_in_a_row, is_bought, is_to_buy, is_wanted, status_of
 
 T = TypeVar("T")
 Place = dict[str, Any]
@@ -264,16 +264,23 @@ class CellRuns:
                 settings_.require_key(settings_.current())
         except KieError as exc:
             return exc
-        failures = 0 if retry_failed else failures_in_a_row(rows)
-        unknowns = sum(row.state == State.UNKNOWN for row in rows)
-        why = reason_to_stop(limits, failures=failures, unknowns=unknowns, before=failures)
+        why = self._why_stopped(rows, limits, goes_on=retry_failed, is_run=True)
         return KieError(f"{why[0].upper()}{why[1:]}.") if todo and why else None
 
     def ask(
-        self, asked: Definition, at: Mapping[str, Any] | None, *, limit: float | NotGiven | None, drawn: bool
+        self,
+        asked: Definition,
+        at: Mapping[str, Any] | None,
+        max_credits: float | NotGiven | None,
+        failures: int | NotGiven,
+        unknowns: int | NotGiven,
+        *,
+        drawn: bool,
     ) -> tuple[Definition, Run | None]:
         """Add the cell *at* to *asked*, by default take the next one to buy; the definition, and the cell's run, which is new or stands."""
-        most = Limits(max_credits=asked.max_credits).changed(max_credits=limit).max_credits
+        stops = {"stop_after_failures": failures, "stop_after_unknowns": unknowns}
+        limits = Limits(max_credits=asked.max_credits).changed(max_credits=max_credits, **stops)
+        goes_on = failures is not NOT_GIVEN  # those before do not count then, as of `run`
         channel = self.channel()
         wanted = None
         if at is not None:
@@ -293,9 +300,29 @@ class CellRuns:
         if wanted is None:
             return asked, None
         prepared = self._asked_now(wanted, channel, here())
-        run, _ = self._session.begin(prepared, cell_terms=CellTerms(most))
+        self._check_outcomes(prepared, limits, goes_on=goes_on)
+        run, _ = self._session.begin(prepared, cell_terms=CellTerms(limits.max_credits))
         self._session.wait_for_answer(run)
         return asked, run
+
+    def _check_outcomes(self, wanted: Prepared, limits: Limits, *, goes_on: bool) -> None:
+        """Refuse to buy one more after so many failures or unknown outcomes; a run that stands for it is no purchase."""
+        rows = [row for row in self._rows() if row is not None]
+        if any(
+            row.fingerprint == wanted.fingerprint and row.state not in FAILED and not is_to_buy(row)
+            for row in rows
+        ):
+            return
+        if why := self._why_stopped(rows, limits, goes_on=goes_on):
+            hint = "exp.ask(…, stop_after_failures=…) or stop_after_unknowns=… goes on"
+            raise KieError(f"Nothing was sent: {why}.", hint=hint, charged=NOTHING)
+
+    @staticmethod
+    def _why_stopped(rows: Sequence[RunRow], limits: Limits, *, goes_on: bool, is_run: bool = False) -> str:
+        """Why no more is bought after *rows*, where failures before count unless one *goes_on*."""
+        failures = 0 if goes_on else failures_in_a_row(rows)
+        unknowns = sum(row.state == State.UNKNOWN for row in rows)
+        return reason_to_stop(limits, failures=failures, unknowns=unknowns, before=failures if is_run else 0)
 
     def _next_to_buy(self) -> PlannedCell | None:
         pairs = zip(self.cells.values(), self.standings(), strict=True)

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import design
-from ..errors import LedgerError
 from ..fileops import finished_in_one_step
 from ..handles import Run
 from ..markup import ROOT, Html, data_url, document, html, joined, rendered, script_json
-from ..paths import shown_path
-from ..saved import SavedFile
+from ..saved import SavedFile, written
 from ..text import visible_in
 from ..wording import Wall, strings
 from .wall_media import Media, Medium
@@ -66,13 +64,11 @@ def save_page(path: str | os.PathLike[str], text: Callable[[Path], str]) -> Save
     Raises:
         LedgerError: it cannot be written; what was there before is unchanged.
     """
-    target = SavedFile(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - a link in it is not followed
-    try:
+    with written(path) as named:
+        target = SavedFile(os.path.abspath(named))  # noqa: PTH100 - a link in it is not followed
         page = text(target.parent)
         with finished_in_one_step(target) as part:
             part.write_text(page, encoding="utf-8")
-    except OSError as exc:
-        raise LedgerError(f"{shown_path(target)} cannot be written: {exc.strerror or exc}.") from exc
     return target
 
 

@@ -36,6 +36,29 @@ def test_files_hold_the_same(exp, tmp_path):
         exp.export_data(tmp_path / "a.xls")
 
 
+@pytest.mark.parametrize(
+    ("ending", "write"),
+    [
+        (".csv", kie.Experiment.export_data),
+        (".parquet", kie.Experiment.export_data),
+        (".json", lambda exp, path: exp.metrics(path, spread=False)),
+        (".toml", kie.Experiment.save),
+        (".html", lambda exp, path: exp.wall().save(path)),
+    ],
+    ids=["csv", "parquet", "metrics", "definition", "wall"],
+)
+def test_a_path_that_cannot_be_written_is_told(smile, cat, tmp_path, ending, write):
+    """In our words, whichever way it is wrong."""
+    shutil.copy(cat, tmp_path / "cat.png")
+    exp = smile(seeds=1, image="cat.png")
+    (tmp_path / "file").touch()
+    (tmp_path / f"folder{ending}").mkdir()
+    for path in (f"file/a{ending}", f"folder{ending}", f"a\0{ending}", 3, None, b"a"):
+        with pytest.raises(kie.KieError, match=r"cannot be written|is no path") as caught:
+            write(exp, path)
+        assert caught.value.hint
+
+
 def test_metrics_are_numbers_in_a_file(exp, smile, tmp_path):
     """As trackers of metrics read them; what is not known is null."""
     found = json.loads(exp.metrics(tmp_path / "metrics.json").read_text())

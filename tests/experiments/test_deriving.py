@@ -1,10 +1,12 @@
 """Experiments of tables and of others; one more cell at a time, for a loop that chooses by what it sees."""
 
+import contextlib
 import shutil
 
 import pytest
 
 import kie_nb as kie
+from kie_nb.simulator import Fault
 
 SHORT_S = 120
 
@@ -187,6 +189,40 @@ def test_asking_without_a_place_takes_the_next_cell(asked):
     other = kie.generate("Rain", image="cat.png", seed=1).wait(SHORT_S)
     with pytest.raises(kie.InvalidRequest, match="stands for no cell"):
         exp.tell(other, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words", "goes_on"),
+    [
+        pytest.param(
+            {"call": "task", "kind": "fail", "times": 3}, "3 failures in a row", "failures", id="failures"
+        ),
+        pytest.param(
+            {"call": "create", "kind": "lost_reply", "times": 1},
+            "1 of unknown outcome",
+            "unknowns",
+            id="unknown",
+        ),
+    ],
+)
+def test_a_loop_stops_where_a_run_would(asked, simulator, fault, words, goes_on):
+    """By default after three failures in a row, or at an outcome that may be billed; what has its video is given all the same."""
+    exp = asked(seed=range(6))
+    first = exp.ask({"who": "cat", "seed": 5}).wait(SHORT_S)
+    simulator.set_faults([Fault(**fault)])
+    for _ in range(fault["times"]):
+        with contextlib.suppress(kie.KieError):
+            exp.ask().wait(SHORT_S)
+    for at in (None, {"who": "cow", "seed": 0}):
+        with pytest.raises(kie.KieError, match=f"Nothing was sent: {words}") as caught:
+            exp.ask(at)
+        assert caught.value.charged == "nothing"
+        assert f"stop_after_{goes_on}" in caught.value.hint
+
+    assert len(simulator.tasks) == 1 + fault["times"]
+    assert exp.ask({"who": "cat", "seed": 5}) == first
+    assert exp.ask(**{f"stop_after_{goes_on}": 9}).wait(SHORT_S).video
+    assert len(simulator.tasks) == 2 + fault["times"]
 
 
 @pytest.mark.usefixtures("asked")
