@@ -363,6 +363,8 @@ def configure(
     *,
     service: ServiceName | EllipsisType | None = ...,
     home: str | os.PathLike[str] | EllipsisType | None = ...,
+    files: str | os.PathLike[str] | EllipsisType | None = ...,
+    cache: str | os.PathLike[str] | EllipsisType | None = ...,
     wait: bool | EllipsisType | None = ...,
     embed: Embed | EllipsisType | None = ...,
     max_credits: float | EllipsisType | None = ...,
@@ -379,6 +381,8 @@ def configure(
     Args:
         service: Who answers: "kie" (paid) or "simulator" (free); by default Kie.ai where there is a key.
         home: The folder with the ledger, the videos and the inputs; by default `kie-runs` beside the notebook.
+        files: The store for videos and pictures that a team shares, such as "s3://bucket/prefix" or a mounted folder; by default `home`.
+        cache: Where copies of those are kept, "folder", "20 GB" or both with a comma; by default 10 GB in `home`.
         wait: Whether a cell waits for its video; by default only where nobody watches.
         embed: What a finished cell holds: "preview" (a small copy, the default), "full" or "link".
         max_credits: The most that one run may be estimated at, in credits (1 credit = US$0.005), above 0; by default no limit.

@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "copy finished runs with their videos into a folder",
     "import": "take the runs of an exported folder into this ledger",
     "listen": "take callbacks of the service for the notebooks of this machine, without Jupyter",
+    "files": "move the videos and pictures to a store that a team shares, or back",
     "ledger": "move the record of runs to a team's database",
     "simulator": "serve the simulator on this machine, for any client of Kie.ai",
 }
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--port", type=int, default=8477, help="port (default: 8477)")
 
+    _add_files(commands)
     verbs = commands.add_parser("ledger", help=COMMANDS["ledger"]).add_subparsers(
         required=True, metavar="VERB"
     )
@@ -112,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
 
     simulator.add_arguments(commands.add_parser("simulator", help=COMMANDS["simulator"]))
     return parser
+
+
+def _add_files(commands: Any) -> None:
+    verbs = commands.add_parser("files", help=COMMANDS["files"]).add_subparsers(required=True, metavar="VERB")
+    words = "move them, each read back before it is removed; it may be interrupted and called again"
+    move = verbs.add_parser("move", help=words)
+    address = "s3://bucket/prefix, gs://…, az://…, or a folder; the folder of the runs itself moves them back"
+    move.add_argument("--to", required=True, metavar="URL", help=address)
+    move.set_defaults(run=_move_files)
 
 
 def _credits(text: str) -> float:
@@ -163,6 +174,15 @@ def _files(args: argparse.Namespace) -> int:
         return 0 if report.is_well else 1
     say(api.import_runs(args.dir) if args.verb == "import" else api.export(args.dir, args.ids or None))
     return 0
+
+
+def _move_files(args: argparse.Namespace) -> int:
+    from .handles import get_session
+    from .operations.moving import move_files
+
+    moved = move_files(get_session(), args.to)
+    say(str(moved))
+    return 1 if moved.left else 0
 
 
 def _copy_ledger(args: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from .errors import AuthError, InvalidRequest
 from .frontend import notebook_folder
 from .home import LEDGER
 from .keys import Secret, keyring_key, read_dotenv
+from .shared_files import Cache, cache_in, store_address
 
 Embed = Literal["preview", "full", "link"]
 ServiceName = Literal["kie", "simulator"]
@@ -50,6 +51,8 @@ class Settings:
     withheld_from: str  # the host that this key may not go to, see `addresses`; then `key` is None
     home: Path  # the folder with the ledger, the videos and the inputs
     ledger_url: Secret | None = field(repr=False)  # a team's PostgreSQL database; None: a file in `home`
+    files: str  # the address of the store that a team's files are in; "": they are in `home`
+    cache: Cache  # where copies of those are kept
     state_home: Path  # the user's own folder for what all notebooks share: the rate grants
     wait: bool | None  # whether a cell waits for its video; None: found out by looking who runs the kernel
     embed: Embed  # what a finished cell holds: a small preview, the full file, or a link to it
@@ -101,6 +104,8 @@ def configure(**changes: Any) -> None:
             hint = f"settings are: {', '.join(_SETTABLE)}"
             raise InvalidRequest(f"configure() has no setting {name!r}.", hint=hint, charged="")
         _check(name, value)
+    if changes.get("files"):
+        store_address(changes["files"], start_folder())
     for name, value in changes.items():
         _override(name, value)
 
@@ -145,6 +150,7 @@ def current(service: ServiceName | None = None) -> Settings:
         addresses.check_encrypted(base_url, upload_url)
         foreign = [url for url in (base_url, upload_url) if key and not may_have(url, key, key_source)]
         withheld_from = addresses.host_of(foreign[0]) if foreign else ""
+    home = _home()
     return Settings(
         service=cast("ServiceName", chosen),
         embedded=embedded,
@@ -153,8 +159,10 @@ def current(service: ServiceName | None = None) -> Settings:
         key=None if embedded or withheld_from else key,
         key_source=key_source,
         withheld_from=withheld_from,
-        home=_home(),
+        home=home,
         ledger_url=ledger_url(),
+        files=files_address(),
+        cache=files_cache(home),
         state_home=state_home(),
         wait=_overrides.get("wait", flag("KIE_NB_WAIT")),
         embed=cast("Embed", embed),
@@ -259,6 +267,7 @@ def describe() -> list[tuple[str, str]]:
         "service": settings.via or settings.service,
         "key": "set, not shown" if settings.key else "none",
         "ledger_url": without_password(url.reveal()) if url else "none: a file in home",
+        "files": settings.files or "in home",
         "wait": "automatic" if settings.wait is None else settings.wait,
         "max_credits": "none" if settings.max_credits is None else settings.max_credits,
         **(dict.fromkeys(("base_url", "upload_url"), unused) if settings.embedded else {}),
@@ -293,6 +302,17 @@ def ledger_url() -> Secret | None:
     """The database that `KIE_NB_LEDGER` names."""
     text = os.environ.get("KIE_NB_LEDGER", "").strip()
     return Secret(text) if text else None
+
+
+def files_address() -> str:
+    """The address of the store that a team's files are in; "" for none."""
+    given = _overrides.get("files") or os.environ.get("KIE_NB_FILES") or ""
+    return store_address(given, start_folder()) if given else ""
+
+
+def files_cache(home: Path) -> Cache:
+    """Where copies of those files are kept for *home*."""
+    return cache_in(_overrides.get("cache") or os.environ.get("KIE_NB_CACHE") or "", home, start_folder())
 
 
 def without_password(url: str) -> str:
@@ -363,6 +383,8 @@ def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
 _SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
     "service": _one_of("kie", "simulator"),
     "home": (_is_folder_name, "use the path of a folder"),
+    "files": (_is_folder_name, "use an address such as s3://bucket/prefix, or the path of a folder"),
+    "cache": (_is_folder_name, "use a folder, a size such as '20 GB', or 'folder, 20 GB'"),
     "wait": (lambda value: value is True or value is False, "use True, False or None"),
     "embed": _one_of("preview", "full", "link"),
     "max_credits": (is_amount, f"use a number above 0 and below {MOST:g}"),

@@ -75,7 +75,8 @@ def parts_of(names):
         file = name.partition("::")[0]
         folder, last = file.split("/")[1], file.rpartition("/")[2]
         number = seen[file] // PART
-        shared = {"browser": f"browser {last in BESIDE}", "kernel": file}
+        # One store serves all tests of stores: it starts slowly.
+        shared = {"browser": f"browser {last in BESIDE}", "kernel": file, "stores": "stores"}
         parts[name] = shared.get(folder, f"{file} {number}")
         seen[file] += 1
     return parts

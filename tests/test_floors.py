@@ -12,11 +12,13 @@ PACKAGE = Path(kie_nb.__file__).parent
 FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "notice", "presenter", "paths"), 1),
     **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "loops", "markup", "presence"), 1),
-    **dict.fromkeys(("mailbox", "programs", "saved", "tables", "text", "version", "wording"), 1),
+    **dict.fromkeys(
+        ("mailbox", "programs", "saved", "shared_files", "tables", "text", "version", "wording"), 1
+    ),
     **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,
     "ledger": 4,
-    "requests": 5,
+    **dict.fromkeys(("requests", "stores"), 5),
     "engine": 6,
     "operations": 7,
     "handles": 8,
@@ -51,6 +53,7 @@ KNOWN_TO = {
     "av": {"video", "simulator"},
     "jinja2": {"markup"},
     "rocrate": {"experiment"},
+    "fsspec": {"stores"},
 }
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 KEEP_TO_THEMSELVES = (

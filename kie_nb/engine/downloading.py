@@ -16,6 +16,7 @@ from ..service.media import LinkDead
 from ..settings import LOGS
 from .file_download import download_file, received
 from .record import Record
+from .shelving import find, pull, push, where_fetched
 from .transitions import Step, error_of, stored
 from .workspace import Workspace
 
@@ -35,15 +36,26 @@ class Downloading(Step):
         """
         if _told(self.run) and self.run.state is State.SUCCESS:
             raise error_of(self.run)
+        shelf, is_fetched = self.workspace.shelf(self.ledger), self.run.state is State.FETCHED
+        if shelf is not None and is_fetched and await pull(shelf, self.run, wait_s=self.timing.store_wait_s):
+            return
+        if self.run.is_film:
+            raise self._gone("is not in the store")
         if not self.run.row.urls:
             await self._look_for_urls()
         urls = self.run.row.urls or []
         kept = self.run.row.files
         # An existing file stays, even changed or damaged: `doctor` reports that.
-        here = {one.number for one in kept if self.files.find(one.name)}
+        here = {one.number for one in kept if self.files.find_kept(one)}
         wanted = [number for number in range(len(urls)) if number not in here]
+        left: dict[int, dict[str, Any]] = {}
+        if shelf is not None and not is_fetched and self.drive.may_send is None:
+            places = {number: place_of(self.run, self.files, number) for number in wanted}
+            left = await find(shelf, places, wait_s=self.timing.store_wait_s)
+            wanted = [number for number in wanted if number not in left]
         open_ = [number for number in wanted if not is_given_up(self.workspace, self.run, number)]
         came, error = await self._fetch_all(open_ or wanted, (0.0, *self.timing.fetch_pauses_s))
+        came = left | came
         there = here | set(came)
         if error is not None:
             await self._note_received(number for number in range(len(urls)) if number not in there)
@@ -55,7 +67,11 @@ class Downloading(Step):
                 )  # else every resume would fetch it again
             raise told from error
         if self.run.state is not State.FETCHED:
-            await self._keep(came)  # else by another machine, whose record stands: a copy for this home
+            await self._keep(came)
+        else:  # by another machine, whose record stands: a copy for this home, and for the store where it has none
+            known = {kept.number: kept.sha256 for kept in kept}
+            same = {number: facts for number, facts in came.items() if facts["sha256"] == known.get(number)}
+            self._settle(same, is_pushed=await self._push(same))
 
     async def fetch_missing(self) -> None:
         """Try missing files once more; those that fail again stay missing."""
@@ -71,6 +87,10 @@ class Downloading(Step):
         if isinstance(error, NotFetched):
             kind, words = NotFetched, f"{words} but is not fetched"
             hint = f"it is not tried again by itself; its link lives about a day: {urls[0]}"
+        elif where_fetched(run):
+            return self._gone(
+                "has a dead link" if isinstance(error, LinkDead) else "cannot be fetched from its link"
+            )
         elif run.row.video_sha256:
             where = shown_path(self.files.place(run.row.video) or self.files.videos)
             words, charged = f"The file of {run.label} is gone from {where}, and its link too", "nothing now"
@@ -85,6 +105,41 @@ class Downloading(Step):
             words = f"{words} but could not be fetched yet"
             hint = f"it is tried again every five minutes while this process lives; `%kie resume` too; or open {urls[0]}"
         return kind(f"{words}: {error.message}", hint=hint, charged=charged, run_id=run.id)
+
+    def _gone(self, why: str) -> DownloadFailed:
+        """Why a file that the ledger has is not here, and who has it."""
+        run, where = self.run, where_fetched(self.run)
+        hint = "ask there for `kie export`, or share a store: KIE_NB_FILES"
+        if not where:
+            hint = (
+                "`%kie doctor` tries again; kie.join joins its clips again"
+                if run.is_film
+                else "`%kie doctor` tries again"
+            )
+        words = (
+            f"The video of {run.label} was fetched {where}, and " if where else f"The video of {run.label} "
+        )
+        return DownloadFailed(
+            f"{words}{'it ' if where else ''}{why}.", hint=hint, charged="nothing now", run_id=run.id
+        )
+
+    async def _push(self, came: Mapping[int, dict[str, Any]]) -> bool:
+        """Put what came into the store, if there is one; whether it is there."""
+        shelf = self.workspace.shelf(self.ledger)
+        if shelf is None or not came:
+            return False
+        files = [(facts["path"], facts["sha256"]) for facts in came.values()]
+        is_pushed = await push(shelf, self.run, files, wait_s=self.timing.store_wait_s)
+        if not is_pushed:
+            self.workspace.unpushed.add(self.ledger)
+        return is_pushed
+
+    def _settle(self, came: Mapping[int, dict[str, Any]], *, is_pushed: bool) -> None:
+        """Leave what is in the store, and now in the ledger, to the cache."""
+        shelf = self.workspace.shelf(self.ledger)
+        if shelf is not None and is_pushed:
+            for facts in came.values():
+                shelf.settle(facts["path"], facts["sha256"])
 
     async def _look_for_urls(self) -> None:
         client = await self.channel.client()
@@ -123,6 +178,9 @@ class Downloading(Step):
                     self.say(exc.message if isinstance(exc, NotFetched) else f"{exc.message} Trying again.")
             if all(isinstance(exc, NotFetched) for exc in failed.values()):
                 break
+            is_told = all(isinstance(exc, LinkDead) for exc in failed.values()) or not self.run.link_lives
+            if self.run.state is State.FETCHED and is_told:
+                break  # another machine has it, and can be named at once
         if not failed:
             self.say("")
         given_up = (number for number, exc in failed.items() if isinstance(exc, NotFetched))
@@ -131,6 +189,7 @@ class Downloading(Step):
         return came, min(failed.values(), key=lambda exc: isinstance(exc, NotFetched), default=None)
 
     async def _keep(self, came: dict[int, dict[str, Any]]) -> None:
+        is_pushed = await self._push(came)
         changes = with_files(self.run, self.files, came)
         names = ("sha256", "bytes", "remark")
         fetched = [
@@ -139,6 +198,7 @@ class Downloading(Step):
         ]
         evidence = {"fetched": fetched, "files": f"{len(changes['files'])} of {changes['files_made']}"}
         await self.move_until_written(State.FETCHED, evidence=evidence, **changes)
+        self._settle(came, is_pushed=is_pushed and self.run.state is State.FETCHED)
 
     async def _note_received(self, numbers: Iterable[int]) -> None:
         """Record, once, what was received instead of files."""
@@ -182,8 +242,15 @@ def place_of(run: Record, files: Files, number: int) -> Path:
 
 def with_files(run: Record, files: Files, came: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
     """The columns of *run* with the files that *came*, by their number, beside those that it has."""
+    is_shared = run.ledger.database.is_shared or files.cache is not None
+    where: dict[str, Any] = {**files.whereabouts()} if is_shared else {}
     fresh = [
-        KeptFile(name=files.relative(facts["path"]), number=number, **{name: facts[name] for name in _FACTS})
+        KeptFile(
+            name=files.relative(facts["path"]),
+            number=number,
+            **{name: facts[name] for name in _FACTS},
+            **where,
+        )
         for number, facts in came.items()
     ]
     return {**with_kept(run.row, fresh, made=files_made(run.row)), "error": None}

@@ -108,7 +108,7 @@ def fetch_one(  # noqa: PLR0917 - an executor may take no keywords
         facts = what_is_here(place, _worth(look, received.size), is_known=is_known)
         if facts is None:
             path = target.with_suffix(f".{look.ending}")
-            facts = _facts(incoming, look, path=path, version=received.version)
+            facts = facts_of(incoming, look, path=path, version=received.version)
             os.replace(incoming, path)
         _forget_received(place)
     except OSError as exc:
@@ -226,14 +226,14 @@ def what_is_here(
     for path in () if is_known else _named(place):
         look = inspect(path)
         if _worth(look, path.stat().st_size) > least:
-            return _facts(path, look, path=path)
+            return facts_of(path, look, path=path)
     for half in (
         path for path in _received_of(place) if path.suffix[1:] not in PAGES and is_plain_file(path)
     ):
         look = inspect(half)
         if _worth(look, half.stat().st_size) > least:
             path = place.with_suffix(half.suffix)
-            facts = _facts(half, look, path=path)
+            facts = facts_of(half, look, path=path)
             os.replace(half, path)
             return facts | {"remark": " and ".join(filter(None, (BROKE_OFF, facts["remark"])))}
     return None
@@ -241,7 +241,7 @@ def what_is_here(
 
 def named_here(place: Path) -> dict[str, Any] | None:
     """The facts of the file with this name and any ending."""
-    return next((_facts(path, inspect(path), path=path) for path in _named(place)), None)
+    return next((facts_of(path, inspect(path), path=path) for path in _named(place)), None)
 
 
 def _named(place: Path) -> Iterator[Path]:
@@ -260,7 +260,8 @@ def names_of(place: Path) -> set[str]:
     return {path.name for end in ENDINGS for path in (_aside(place, end), place.with_suffix(f".{end}"))}
 
 
-def _facts(file: Path, look: Look, *, path: Path, version: str = "") -> dict[str, Any]:
+def facts_of(file: Path, look: Look, *, path: Path, version: str = "") -> dict[str, Any]:
+    """What is recorded of *file*, which has its place at *path*."""
     seconds, size = (look.seconds, look.size) if look.kind == "video" else (None, None)
     return {
         "path": path,

@@ -86,18 +86,23 @@ class Record:
     @property
     def video(self) -> Path | None:
         """The file, once it is on disk; None too where the ledger names a file that is not read, see `remarks`."""
-        return self.ledger.files.place(self.row.video)
+        return self.ledger.files.place_of(self.row.files[0]) if self.row.files else None
 
     @property
     def is_here(self) -> bool:
         """Whether the file is on this machine's disk."""
-        return self.row.video is not None and self.ledger.files.find(self.row.video) is not None
+        return any(map(self.ledger.files.find_kept, self.row.files[:1]))
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the file is on this machine's disk, or in the store, where it is brought from when it is looked at."""
+        return self.is_here or (self.row.video is not None and self.ledger.files.cache is not None)
 
     @property
     def videos(self) -> tuple[Path, ...]:
         """All files, where the task made more than one."""
         return tuple(
-            path for kept in self.row.files if (path := self.ledger.files.place(kept.name)) is not None
+            path for kept in self.row.files if (path := self.ledger.files.place_of(kept)) is not None
         )
 
     @property

@@ -24,6 +24,7 @@ from ..service.callback_address import takes_token
 from .downloading import Downloading
 from .driver import drive_to_end
 from .record import Key, Record
+from .shelving import push_left
 from .transitions import Drive, OwnershipLost, ToSend, cancel_unsent, error_of
 from .workspace import Workspace
 
@@ -55,6 +56,7 @@ class Supervisor:
         self._drives: dict[Key, Drive] = {}
         self._lock = threading.RLock()
         self._renewing: Any = None
+        self._pushing: set[Ledger] = set()
         self._later: dict[Key, asyncio.TimerHandle] = {}  # on the dispatcher's thread alone
         workspace.listen(self._heard)
 
@@ -97,7 +99,7 @@ class Supervisor:
         """
         with self.begin_lock:
             run, how = Record(run.row, run.ledger), "joined"
-            if run.is_film:
+            if run.is_film and not is_elsewhere(run):
                 return "shown"  # there is no task to fetch it from
             if run.state is State.FETCHED and not run.is_here and not is_elsewhere(run):
                 run, how = self._reopen(run, State.SUCCESS, "its file is gone"), "fetched again"
@@ -181,6 +183,30 @@ class Supervisor:
                 later_s, again = self.workspace.timing.fetch_again_s, partial(self._fetch_again, run)
                 self._later[key] = asyncio.get_running_loop().call_later(later_s, again)
 
+            if run.ledger in self.workspace.unpushed:
+                self.push_later(run.ledger, self.workspace.timing.fetch_again_s)
+
+    def push_later(self, ledger: Ledger, later_s: float = 0.0) -> None:
+        """Put into the store what is in the home alone, in a while and until it is there."""
+        if self.workspace.shelf(ledger) is not None and ledger not in self._pushing:
+            self._pushing.add(ledger)
+            start = partial(self.workspace.dispatcher.start, self._push(ledger, later_s))
+            self.workspace.dispatcher.call_soon(start)
+
+    async def _push(self, ledger: Ledger, later_s: float) -> None:
+        shelf = self.workspace.shelf(ledger)
+        while shelf is not None:
+            await asyncio.sleep(later_s)
+            try:
+                await asyncio.wrap_future(shelf.submit(push_left, shelf, ledger))
+            except (KieError, OSError) as exc:
+                log.warning("files stay in %s for now: %s", ledger.home.name, exc)
+                later_s = self.workspace.timing.fetch_again_s
+            else:
+                break
+        self._pushing.discard(ledger)
+        self.workspace.unpushed.discard(ledger)
+
     def _fetch_again(self, run: Record) -> None:
         self._later.pop(run.key, None)
         self._start(run)
@@ -234,8 +260,9 @@ class Supervisor:
 
 
 def is_elsewhere(run: Record) -> bool:
-    """Whether another machine of the team has fetched the video, and this home has not."""
+    """Whether the video is with another machine of the team or in its store, and not on this disk."""
     is_shared = run.ledger.database.is_shared and not run.is_film
+    is_shared = is_shared or run.ledger.files.cache is not None
     return run.state is State.FETCHED and is_shared and not run.is_here
 
 

@@ -62,6 +62,7 @@ class Timing:
     fetch_pauses_s: tuple[float, ...] = (2.0, 5.0, 15.0, 40.0)  # between tries to fetch files
     # After which files are tried again that could not be fetched; links live about a day.
     fetch_again_s: float = 300.0
+    store_wait_s: float = 60.0  # for a team's store to take or give a file, before it is done without it
     watch_s: float = 0.5  # between two looks at a run that another process drives
     ledger_pause_s: float = 2.0  # before a transition is written again that the ledger refused
     unknown_wait_s: float = (

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import settings as settings_
 from ..errors import InvalidRequest, KieError
 from ..keys import Secret
 from ..ledger import Database, GrantStore, Ledger, RunRow
+from ..shared_files import Cache
 from .callbacks import Callbacks
 from .channel import Channel
 from .dispatcher import Dispatcher, dispatcher
@@ -24,6 +25,9 @@ from .record import Record
 from .timing import Pace, Timing, Usual, typical_s
 from .waiting import wait_blocking
 from .workers import Workers
+
+if TYPE_CHECKING:
+    from ..stores import Shelf
 
 USUAL_LIFE_S = 3.0
 
@@ -63,7 +67,9 @@ class Workspace:
         self.downloads = Workers(4, "kie-nb-download")
         self.strange_states: set[str] = set()  # words of the service's that were logged
         self.not_fetched: set[tuple[str, int]] = set()  # files of runs that are not tried again
-        self._ledgers: dict[tuple[Path, Secret | None], Ledger] = {}
+        self._ledgers: dict[tuple[Any, ...], Ledger] = {}
+        self._shelves: dict[Ledger, Shelf] = {}
+        self.unpushed: set[Ledger] = set()  # that have files in the home alone
         self._listeners: list[Callable[[Ledger, RunRow], None]] = []
         self._grants: dict[Path | Database, GrantStore] = {}
         self._channels: dict[tuple[Any, ...], Channel] = {}
@@ -78,15 +84,28 @@ class Workspace:
 
     def ledger(self, home: Path) -> Ledger:
         """The ledger of a home, or the team's with its files in that home; opened at first use."""
-        url = settings_.ledger_url()
+        url, files = settings_.ledger_url(), settings_.files_address()
+        key = (home, url, files, settings_.files_cache(home) if files else None)
         with self._lock:
-            if (home, url) not in self._ledgers:
-                opened = self._ledgers[home, url] = Ledger(home, url=url, lease_s=self.timing.lease_s)
-                for listener in self._listeners:
-                    opened.listen(partial(listener, opened))
-            found = self._ledgers[home, url]
+            if key not in self._ledgers:
+                self._ledgers[key] = self._new_ledger(*key)
+            found = self._ledgers[key]
             found.ensure_in_place()
             return found
+
+    def _new_ledger(self, home: Path, url: Secret | None, files: str, cache: Cache | None) -> Ledger:
+        opened = Ledger(home, url=url, lease_s=self.timing.lease_s, cache=cache.of(files) if cache else None)
+        if cache is not None:
+            from ..stores import open_shelf
+
+            self._shelves[opened] = open_shelf(files, opened.files, cache)
+        for listener in self._listeners:
+            opened.listen(partial(listener, opened))
+        return opened
+
+    def shelf(self, ledger: Ledger) -> Shelf | None:
+        """The store that the files of *ledger* are in; None where they are in its home alone."""
+        return self._shelves.get(ledger)
 
     def listen(self, listener: Callable[[Ledger, RunRow], None]) -> None:
         """Call *listener* with each row that a ledger of this workspace publishes; before the first of them is opened."""

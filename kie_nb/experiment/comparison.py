@@ -24,6 +24,7 @@ from ..handles import Run, get_session
 from ..home import is_plain_file
 from ..markup import ROOT, Html, data_url, html, joined
 from ..saved import SavedFile
+from ..stores import bring
 from ..text import visible
 from ..video import Likeness, NotAVideo, Side, compare_videos, is_media, make_strip
 from ..wording import Compare
@@ -292,6 +293,7 @@ def _file_of(given: Compared) -> Path:
             hint="" if given.is_final else "wait for it with run.wait()",
             charged="",
         )
+    bring(given.video)
     if is_plain_file(given.video) and not is_media(given.video):
         raise InvalidRequest(f"The file of {given.label} is neither a video nor a picture.", charged="")
     return given.video

@@ -27,6 +27,7 @@ from ..home import is_name, open_plain
 from ..ledger.states import State
 from ..operations.manifest import plain_json
 from ..paths import places_of, shown_path
+from ..stores import bring, find_input
 from ..video import mime_of, open_media
 from . import data
 from .columns import Line
@@ -149,9 +150,10 @@ class _Crate:
             return
         files = run.ledger.files
         for kept in run.row.files:
-            path = files.place(kept.name)
+            path = files.place_of(kept)
             if path is None:
                 raise _not_whole(f"{run.label} has a file that kie_nb did not make")
+            bring(path)
             yield self._copy(
                 path,
                 [f"videos/{path.name}", f"videos/{run.id}_{kept.number + 1}{path.suffix}"],
@@ -163,7 +165,7 @@ class _Crate:
 
     def _picture(self, run: Run) -> tuple[str, Entity] | None:
         image = run.request.image
-        kept = run.ledger.files.find_input(image.sha256) if image and not image.by_url else None
+        kept = find_input(run.ledger.files, image) if image and not image.by_url else None
         if image is None or kept is None:
             return None
         if image.sha256 not in self._pictures:

@@ -34,13 +34,13 @@ def repeats_of(session: Session, name: str, cells: Cells) -> list[Repeat]:
     firsts = {
         replace(run.request, replicate=0).fingerprint(run.service): (place, run)
         for place, run in reversed(cells)
-        if run is not None and run.state is State.FETCHED and run.is_here
+        if run is not None and run.state is State.FETCHED and run.is_kept
     }
     found = []
     for again in session.runs(None, experiment=name, states={State.FETCHED}):
         request = again.request
         key = replace(request, replicate=0).fingerprint(again.service)
-        if again.id not in ours and again.is_here and request.replicate and key in firsts:
+        if again.id not in ours and again.is_kept and request.replicate and key in firsts:
             place, first = firsts[key]
             found.append(Repeat(place=place | {"repeat": request.replicate + 1}, first=first, again=again))
     return sorted(found, key=lambda one: (one.first.id, one.place["repeat"]))

@@ -16,6 +16,7 @@ from ..handles import Session
 from ..home import make_folder
 from ..paths import places_of
 from ..saved import SavedFile
+from ..stores import find_input
 from ..video import copy_media
 from .data import Cells
 from .definition import Definition
@@ -108,7 +109,7 @@ def _pictures(cells: Cells) -> list[tuple[str, bytes]]:
             or len(found) >= _MOST_PICTURES
         ):
             continue
-        kept = run.ledger.files.find_input(image.sha256)
+        kept = find_input(run.ledger.files, image)
         with contextlib.suppress(BadImage, OSError, ValueError, SyntaxError):  # it is not a picture any more
             if kept is not None and hash_of(kept) == image.sha256:  # else another one was sent
                 caption = f"{image.label}, {image.width} × {image.height}, sha256 {image.sha256[:12]}…"

@@ -25,6 +25,7 @@ from ..ledger.states import State
 from ..markup import Html, joined
 from ..operations.integrity import video_as_fetched
 from ..presenter import agreed
+from ..stores import bring_all
 from ..text import say
 from ..video import compare_videos
 from .comparison import Comparison, compare_all, results
@@ -123,6 +124,7 @@ def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]
         for ledger in {one.ledger for one, _ in pairs}:
             videos = {run.row.video_sha256 for pair in pairs for run in pair if run.ledger == ledger}
             _known.update(Likenesses(ledger.database).distances([video for video in videos if video]))
+    bring_all(run.video for pair in pairs for run in pair)
     for one, other in pairs:
         key = (str(one.row.video_sha256), str(other.row.video_sha256))
         if key in _known:
@@ -268,7 +270,7 @@ def verify(session: Session, given: Run | Cell, *, repeats: int, yes: bool, cell
     if count := _missing(session, run, replicates):
         _agree(session, run, count, yes=yes)
     channel = session.channel_of(run)
-    runs = [session.begin(again(run, channel, replicate=number))[0] for number in replicates]
+    runs = [session.begin(again(session, run, channel, replicate=number))[0] for number in replicates]
     pairs, remarks = _pairs_for(cells, run)
     jobs = _measured(session, pairs)
     try:

@@ -122,6 +122,8 @@ class CellRuns:
 
     def _is_here(self) -> Callable[[str | None], bool]:
         files = self._session.ledger(self._home).files
+        if files.cache is not None:  # they are in the store, and brought when they are looked at
+            return bool
         there = files.there()
         return lambda name: bool(name and (name in there or files.find(name)))
 

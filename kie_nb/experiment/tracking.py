@@ -25,6 +25,7 @@ from ..ledger.states import OPEN, UNSETTLED, WORDS, State
 from ..operations.integrity import troubles
 from ..operations.manifest import plain_json, stored_request
 from ..paths import Places, places_of, redacted
+from ..stores import find_input
 from ..text import in_markdown
 from ..video import is_media, make_poster
 from .data import Cells
@@ -170,7 +171,7 @@ def _log(client: Any, there: Any, run: Run, home: Files, *, place: Mapping[str, 
         if path not in harm:  # its hash is a tag
             client.log_artifact(run_id, str(path), "video")
     image = run.request.image
-    picture = home.find_input(image.sha256) if image and not image.by_url else None
+    picture = find_input(home, image) if image and not image.by_url else None
     if picture and is_media(picture):
         client.log_artifact(run_id, str(picture), "picture")
     if run.video is not None and run.video not in harm:

@@ -17,6 +17,7 @@ from ..ledger import Files, is_picture
 from ..markup import data_url
 from ..requests.pixels import small_jpeg
 from ..settings import start_folder
+from ..stores import bring, made
 from ..video import (
     PLAYED,
     NotAVideo,
@@ -77,8 +78,7 @@ def make_clip(video: Path, *, into: Path | None = None) -> Clip | None:
     preview = Files.of(video).preview(into / video.name if into else video)
     chosen = preview
     try:
-        if not is_media(preview):
-            make_preview(video, preview)
+        made(video, preview, make_preview)
     except Exception:  # a copy less is no reason to hide a paid video
         log.exception("no preview for %s", video)
         if video.suffix[1:] not in PLAYED:
@@ -98,8 +98,7 @@ def make_still(video: Path, *, into: Path | None = None) -> bytes | None:
     """A small JPEG of *video*, from its poster (kept like the copy); None where none can be made."""
     poster = video if is_picture(video) else Files.of(video).poster(into / video.name if into else video)
     try:
-        if not is_media(poster):
-            make_poster(video, poster)
+        made(video, poster, make_poster) if poster != video else bring(video)
         return small_still(poster, STILL_WIDTH, quality=STILL_QUALITY)
     except Exception:
         log.exception("no still for %s", video)

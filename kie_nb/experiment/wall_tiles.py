@@ -17,6 +17,7 @@ from ..errors import InvalidRequest
 from ..handles import Run
 from ..ledger.states import WORDS, State
 from ..operations.integrity import video_as_fetched
+from ..stores import bring_all
 from ..tables import counted
 from ..text import in_line
 
@@ -91,6 +92,7 @@ class Tiles:
             raise InvalidRequest("There is nothing to put on a wall.", charged="")
         self.title = title
         cells = as_sent(cells)
+        bring_all(run.video for _, run in cells if run is not None)
         places = numbered([shareable_value(place) for place, _ in cells])
         self.layout = arrange(places, rows=rows, cols=cols)
         self.tiles = tuple(

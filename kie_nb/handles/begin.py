@@ -30,6 +30,7 @@ from ..ledger import Ledger, RunRow
 from ..ledger.money import CellTerms
 from ..ledger.states import State
 from ..operations.evidence import need_unsettled, nothing_to_settle
+from ..operations.pictures import find_sent, where_sent
 from ..operations.settling import question
 from ..paths import shown_path
 from ..presenter import agreed
@@ -110,7 +111,7 @@ def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[s
     return blind if meant or ledger.standing(new_run(blind)) is not None else prepared
 
 
-def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Prepared:
+def again(workspace: Workspace, run: Record, channel: Channel, *, replicate: int | None = None) -> Prepared:
     """The request of *run* once more, with the picture that was kept; or its repetition of number *replicate*.
 
     Raises:
@@ -131,7 +132,7 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
     for _role, one in request.all_media:
         image_urls.check_unchanged(one, channel=channel)
         if one.url is None:
-            contents[one.sha256] = _kept_content(run, one)
+            contents[one.sha256] = _kept_content(workspace, run, one)
     drawn, experiment = run.row.seed_drawn, run.row.experiment
     if replicate is not None:
         request, drawn = replace(request, replicate=replicate), False
@@ -147,11 +148,12 @@ def again(run: Record, channel: Channel, *, replicate: int | None = None) -> Pre
     )
 
 
-def _kept_content(run: Record, one: ImageIdentity) -> bytes:
+def _kept_content(workspace: Workspace, run: Record, one: ImageIdentity) -> bytes:
     files, hint = run.ledger.files, "run the cell with --fresh"
-    kept, noun = files.find_input(one.sha256), noun_of(one)
+    kept, noun = find_sent(workspace, run, one), noun_of(one)
     if kept is None:
-        words = f"The {noun} {one.label} is no longer in {shown_path(files.inputs)}."
+        where = where_sent(run)
+        words = f"The {noun} {one.label} is {where or f'no longer in {shown_path(files.inputs)}'}."
         raise BadImage(words, hint=hint)
     content = read_plain(kept)
     if hashlib.sha256(content).hexdigest() != one.sha256:  # paid for, and not what was asked
@@ -207,6 +209,8 @@ def intend(
     check_number(max_credits)
     new = new_run(prepared)
     ledger = handles.ledger(prepared.home)
+    if ledger.database.is_shared or ledger.files.cache is not None:
+        new = replace(new, origin={**(new.origin or {}), **ledger.files.whereabouts()})
     if fresh or ledger.standing(new) is None:
         if handles.dispatcher.is_ending:
             raise NotSent("This process is shutting down and sends nothing more.", hint="run it again")
@@ -322,7 +326,7 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
                 charged="nothing now",
                 run_id=run.id,
             )
-        prepared = again(run, handles.channel_of(run))  # with the picture that was kept
+        prepared = again(handles, run, handles.channel_of(run))  # with the picture that was kept
         with handles.begin_lock:
             row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
             if is_new:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import datetime as dt
 import inspect
 import os
 from collections.abc import Callable, Generator, Mapping
@@ -32,6 +33,7 @@ from ..ledger.states import UNSETTLED, State
 from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
 from ..operations.frames import frame_of
+from ..operations.sharing import share
 from ..paths import shown_path
 from ..text import in_line, say
 from .tracked import what_goes_on
@@ -238,6 +240,18 @@ class Run(Record):
         """
         self.wait()
         return frame_of(self, at)
+
+    def share(self, *, expires: float | dt.timedelta = 3600) -> str:
+        """A link to the video for people outside the team, signed by the store in `KIE_NB_FILES`; it dies by itself.
+
+        Args:
+            expires: For how many seconds it serves, or a timedelta; 7 days at the most.
+
+        Raises:
+            InvalidRequest: there is no video, or its files are in no store.
+            KieError: the store cannot sign a link, has not got the file, or does not answer.
+        """
+        return share(self._supervisor.workspace, self, expires)
 
     def stop_waiting(self) -> None:
         """End every wait for this run. A task goes on, and its video is still fetched; what was not sent is cancelled."""

@@ -170,7 +170,7 @@ class Session(Handles):
         Raises:
             KieError: as `begin`; BadImage where its picture is gone.
         """
-        prepared = again(run, self.channel_of(run))
+        prepared = again(self, run, self.channel_of(run))
         is_seeded = prepared.request.takes_seed
         seed = secrets.randbelow(SEED_MAX + 1) if is_seeded else prepared.request.seed
         request = replace(prepared.request, seed=seed, replicate=0)
@@ -201,6 +201,7 @@ class Session(Handles):
                 if self.supervisor.is_abandoned(run):
                     cancel_unsent(run)
                 self.supervisor.ensure_driven(run, look_again=True)
+        self.supervisor.push_later(ledger)
         self._await_unknown(found)
         for run in self.unsettled():
             self.called_back.wait_for(run)

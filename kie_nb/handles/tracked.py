@@ -110,6 +110,8 @@ class Tracked(Record):
 
 def goes_on(run: Record) -> str:
     """What becomes of it now."""
+    if run.state is State.FETCHED:
+        return f"task {run.task_id} is done; its video is still to be brought to this machine."
     if run.state is State.SUCCESS:
         return f"task {run.task_id} is done; its video is still to be fetched."
     if run.task_id:
@@ -125,7 +127,9 @@ def what_goes_on(run: Record, *, is_interrupted: bool = False) -> tuple[str, dic
     if is_interrupted and cancel_unsent(run):
         words = f"{run.label} was not sent yet and will not be: nothing was charged."
         return words, {"hint": "run the cell to send it"}
-    charged = MADE if run.state is State.SUCCESS else "the task goes on and is billed"
+    charged = {State.SUCCESS: MADE, State.FETCHED: "nothing now"}.get(
+        run.state, "the task goes on and is billed"
+    )
     charged = SIMULATED if run.service == "simulator" else charged
     hint = f"run the cell again or `%kie show {run.id[:8]}`; after a restart `%kie resume`"
     return goes_on(run), {"hint": hint, "charged": charged if run.task_id else ""}

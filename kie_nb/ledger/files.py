@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import platform
 import re
 import textwrap
 import unicodedata
@@ -26,16 +27,17 @@ from ..home import (
 )
 from ..paths import shown_path
 from ..video.sniff import MEDIA, OTHER, ending_for, mime_of
+from .rows import KeptFile
 
 _ENDINGS = (*sorted(MEDIA), OTHER)
 _SLUG_LENGTH = 40
 
 
 class Files:
-    """`videos/` and `inputs/` of one home."""
+    """`videos/` and `inputs/` of one home; with a *cache* videos are in a store (`stores/`), and in the home only until they are there."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, *, cache: Path | None = None) -> None:
+        self.home, self.cache = home, cache
         self.videos = home / VIDEOS
         self.inputs = home / INPUTS
 
@@ -129,7 +131,35 @@ class Files:
 
     def relative(self, path: Path) -> str:
         """*path* as the ledger keeps it: relative to the home, so that the folder can move."""
+        if self.cache is not None and path.is_relative_to(self.cache):
+            return f"{VIDEOS}/{path.name}"
         return path.relative_to(self.home).as_posix()
+
+    def cached(self, name: str, sha256: str) -> Path:
+        """The place in the cache for a video *name* of the home that has this hash."""
+        assert self.cache is not None  # noqa: S101 - there is one wherever there is a store
+        return self.cache / sha256 / name
+
+    def place_of(self, kept: KeptFile) -> Path | None:
+        """Where the file *kept* is or belongs on this disk, as `place`; in the cache, unless it is still in the home alone."""
+        own = self.place(kept.name)
+        if self.cache is None or own is None or kept.sha256 is None:
+            return own
+        cached = self.cached(own.name, kept.sha256)
+        return own if is_plain_file(own) and not is_plain_file(cached) else cached
+
+    def find_kept(self, kept: KeptFile) -> Path | None:
+        """The file *kept*; None where it is not on this disk."""
+        path = self.place_of(kept)
+        return path if path is not None and is_plain_file(path) else None
+
+    def whereabouts(self) -> dict[str, str]:
+        """This machine and its home, for those who share the ledger or its files."""
+        return {"host": platform.node()[:100] or "unnamed", "folder": str(self.home)}
+
+    def is_from_here(self, kept: KeptFile) -> bool:
+        """Whether this machine's home is where *kept* was fetched, or nobody knows where."""
+        return kept.host is None or {"host": kept.host, "folder": kept.folder} == self.whereabouts()
 
     def place(self, stored: str | None) -> Path | None:
         """The path that `relative` was given, whether its file is there or not; None for another (`home.stored_place`)."""

@@ -93,6 +93,8 @@ class OriginColumn(CellColumns, total=False):
     """Where a run was asked for."""
 
     notebook: Text | None
+    host: Word | None  # the machine that has asked, where several share the ledger or its files
+    folder: Text | None  # and its home there
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,6 +110,8 @@ class KeptFile:
     height: Whole | None = None
     remark: Text | None = None  # what is wrong with it, in a sentence
     version: Text | None = None  # of a damaged one: tells whether the service has another by now
+    host: Word | None = None  # the machine that has fetched it, where several share the ledger or its files
+    folder: Text | None = None  # and its home there
 
     def to_json(self) -> dict[str, Any]:
         """What is known of it."""

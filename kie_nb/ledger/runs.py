@@ -62,11 +62,19 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         home: The folder beside the notebook, with the files.
         url: The PostgreSQL database that a team shares, in place of a file in the home.
         lease_s: How long an owner of runs may give no sign of life; all who use the database must agree on it.
+        cache: Where copies of its files are, if those are in a store.
     """
 
-    def __init__(self, home: Path, *, url: str | Secret | None = None, lease_s: float = LEASE_S) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        url: str | Secret | None = None,
+        lease_s: float = LEASE_S,
+        cache: Path | None = None,
+    ) -> None:
         self.home = home
-        self.files = Files(home)
+        self.files = Files(home, cache=cache)
         self.leases = Leases(lease_s)
         self._listeners: list[Callable[[RunRow], None]] = []
         self._url = Secret(url) if isinstance(url, str) and url else url or None
@@ -109,7 +117,14 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             rows = billable_runs(self._db, owner.me())
             self._db.close()
             self._open()
-            put_back(self._db, [row for row in rows if row.state != "fetched" or self.files.find(row.video)])
+            put_back(
+                self._db,
+                [
+                    row
+                    for row in rows
+                    if row.state != "fetched" or any(map(self.files.find_kept, row.files[:1]))
+                ],
+            )
 
     def intend(
         self,

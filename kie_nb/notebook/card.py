@@ -23,6 +23,7 @@ from ..handles import Run, get_session
 from ..home import read_plain
 from ..ledger.states import UNSETTLED, State
 from ..markup import joined
+from ..stores import bring
 from ..text import visible
 from ..wording import Card as Words
 from . import run_page, ways_out
@@ -311,7 +312,7 @@ class Card:
 
     def _send_file(self, live: LiveRun, _asked: dict[str, Any]) -> None:
         video = live.run.video
-        if video is not None and video.stat().st_size <= LARGEST_FILE:
+        if video is not None and not bring(video) and video.stat().st_size <= LARGEST_FILE:
             self._send(live, "file", (read_plain(video),), name=video.name)
 
     def _another(self, live: LiveRun, _asked: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ class LiveRun:
             return [] if run.is_stopped else ["stop"]
         if self.is_video and self.assets is not None:
             another = ["another"] if run.request.takes_seed else []
-            return [*another, "cell", *(["file"] if run.is_here else []), "rate"]
+            return [*another, "cell", *(["file"] if run.is_kept else []), "rate"]
         return ["cell"] if run.is_final and not self.is_video else []
 
     def _labels(self) -> dict[str, tuple[str, str]]:

@@ -12,6 +12,7 @@ from ..handles import Prepared, Run, get_session
 from ..handles.begin import standing
 from ..ledger import RunRow, input_name
 from ..ledger.states import State
+from ..operations.pictures import find_sent, where_sent
 from ..paths import shown_path
 from ..requests.images import read_picture
 from . import page
@@ -30,7 +31,10 @@ def cell_of(run: Run) -> str:
         return cell_text(request, inputs=inputs)
     if _is_beside_notebook(image):
         return cell_text(request, picture=image.label, inputs=inputs)
-    kept = files.find_input(image.sha256)
+    kept = find_sent(get_session(), run, image)
+    if kept is None and (where := where_sent(run)):
+        words = f"The picture {image.label} is {where}, and neither in a store nor at an address that still lives."
+        raise BadImage(words, hint="ask there for `kie export`, or share a store: KIE_NB_FILES", charged="")
     name = kept.name if kept is not None else input_name(image.label, image.sha256, image.mime)
     return cell_text(request, picture=f"{inputs}/{name}", inputs=inputs)
 

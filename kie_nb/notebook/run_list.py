@@ -152,7 +152,7 @@ def details(run: Run) -> list[tuple[str, object]]:
 def _where(run: Run) -> str:
     if run.video is None:
         return run.name_remark
-    return shown_path(run.video) if run.is_here else Lists.NOT_HERE
+    return shown_path(run.video) if run.is_here else Lists.IN_STORE if run.is_kept else Lists.NOT_HERE
 
 
 def _file(run: Run) -> str | Html:
@@ -164,7 +164,7 @@ def _picture(run: Run, *, make: bool) -> str | Link:
     """The thumbnail, which leads to the file."""
     if run.video is None:
         return ""
-    if not run.is_here:
+    if not run.is_kept:
         return Lists.NOT_HERE
     picture = thumbnail(run.video, make=make)
     return Link(Lists.OPEN_VIDEO, page.relative(run.video) or "", picture)

@@ -35,7 +35,7 @@ def present(
     from ..wording import Card as Words
 
     mark(run)
-    is_done = run.state is State.FETCHED and run.is_here
+    is_done = run.state is State.FETCHED and run.is_kept
     # A page that does not hide a widget whose kernel is gone keeps none of a run that is over.
     is_useful = not run.is_final or (frontend.is_jupyter_page() and (is_done or run.state in UNSETTLED))
     if is_useful and has_widgets():

@@ -23,6 +23,7 @@ from ..ledger import Files, is_picture
 from ..markup import Html, data_url
 from ..paths import shown_path
 from ..requests.pixels import small_jpeg
+from ..stores import bring, find_input, is_in_store, made
 from ..video import PLAYED, SOUNDS, mime_of
 from . import run_page
 
@@ -60,8 +61,9 @@ def make_assets(video: Path, embed: settings_.Embed) -> Assets:  # noqa: PLR0911
     """Read or make the preview and the poster (cached beside the video); runs in a worker."""
     from .. import video as room
 
+    why = bring(video)
     if not room.is_media(video):
-        remark = "The file is neither video, picture nor sound, and is not shown."
+        remark = f"{why}." if why else "The file is neither video, picture nor sound, and is not shown."
         return Assets(content=None, poster=None, remark=remark, mime="")
     ending, size = video.suffix[1:], video.stat().st_size
     mime = mime_of(video.name)
@@ -102,8 +104,7 @@ def _cached(video: Path, target: Path, make: Callable[[Path, Path], object]) -> 
     from .. import video as room
 
     try:
-        if not room.is_media(target):
-            make(video, target)
+        made(video, target, make)
         return room.read_media(target)
     except Exception:  # a picture less is no reason to hide a paid video
         log.exception("no %s for %s", target.name, video)
@@ -116,9 +117,10 @@ def write_still(video: Path, target: Path, width: int) -> None:
 
     poster = Files.of(video).poster(video)
     if is_picture(video):
+        bring(video)
         poster = video
-    elif not room.is_media(poster):
-        make_poster(video, poster)
+    else:
+        made(video, poster, make_poster)
     with room.open_media(poster) as file:
         write_whole(target, small_jpeg(file, width))
 
@@ -140,7 +142,7 @@ def bounded_jpeg(picture: bytes, width: int, most: int) -> bytes | None:
 def sent_picture(run: Run, width: int, most: int) -> bytes | None:
     """The picture that *run* sent as a JPEG, *width* pixels wide at the most and of at most *most* bytes; None where it is not kept."""
     image = run.request.image
-    kept = run.ledger.files.find_input(image.sha256) if image is not None else None
+    kept = find_input(run.ledger.files, image) if image is not None else None
     if image is None or kept is None:
         return None
     try:
@@ -158,7 +160,7 @@ def thumbnail(video: Path, *, make: bool) -> bytes | None:
     from ..video import is_media
 
     target = Files.of(video).thumbnail(video)
-    can_be = is_plain_file(video) and (make or is_media(target))
+    can_be = (is_plain_file(video) or is_in_store(video)) and (make or is_media(target))
     return still_of(video, target, THUMB_WIDTH) if can_be else None
 
 

@@ -19,21 +19,25 @@ from ..catalogue import ImageIdentity, noun_of
 from ..engine.downloading import is_given_up, place_of, with_files
 from ..engine.file_download import download_file, from_any_link, names_of
 from ..engine.record import Record
+from ..engine.shelving import push_file, where_fetched
 from ..engine.waiting import wait_blocking
 from ..errors import KieError
 from ..fileops import hash_of
-from ..home import is_plain_file, make_folder
+from ..home import VIDEOS, is_plain_file, make_folder
 from ..ledger import Files, KeptFile, files_made
 from ..ledger.schema import moment
 from ..ledger.states import AT_SERVICE, State
 from ..service.media import version_at
 from ..video import MEDIA, inspect
 from .integrity import PARTS_OF_VIDEO, Finding, Report, orphans
+from .pictures import find_sent, where_sent
 
 if TYPE_CHECKING:
     from ..engine.supervisor import Supervisor
     from ..engine.workspace import Workspace
+    from ..stores import Shelf
 
+ASK_THERE = "ask there for `kie export`, or share a store: KIE_NB_FILES"
 SOON_DEAD = dt.timedelta(hours=18)  # links live about a day (kie-api §8)
 
 
@@ -44,7 +48,7 @@ def doctor(supervisor: Supervisor, *, mend: bool = True) -> Report:
     """
     workspace, ledger = supervisor.workspace, supervisor.workspace.here
     runs = [Record(row, ledger) for row in ledger.runs(limit=None)]
-    visit = _Visit(supervisor, workspace, ledger.files, mend=mend)
+    visit = _Visit(supervisor, workspace, ledger.files, mend=mend, shelf=workspace.shelf(ledger))
     future = workspace.dispatcher.submit(visit.all(runs))
     wait_blocking(future, timeout_s=None, goes_on="what was fetched so far is whole; look again at any time.")
     findings, files = future.result()
@@ -59,6 +63,7 @@ class _Visit:
     workspace: Workspace
     files: Files
     mend: bool
+    shelf: Shelf | None = None
     count: int = 0
     known: set[str] = field(default_factory=set)
 
@@ -75,6 +80,8 @@ class _Visit:
 
         found = [finding for part in await asyncio.gather(*map(one, runs)) for finding in part]
         found += await self._pictures(runs)
+        if self.mend:
+            self.supervisor.push_later(self.workspace.here)
         found += await asyncio.to_thread(orphans, self.files, self.known, mend=self.mend)
         return found, self.count
 
@@ -109,7 +116,12 @@ class _Visit:
 
     async def _file(self, run: Record, kept: KeptFile) -> list[Finding]:
         self.count += 1
-        path = self.files.place(kept.name)
+        path = self.files.place_of(kept)
+        if self.shelf is not None and path is not None and kept.sha256 is not None:
+            found = await self._in_store(self.shelf, run, kept)
+            if found is None or found.kind == "not in the store":
+                return [found] if found else []
+            path = place_of(run, self.files, kept.number)  # not the cache: what is fetched again is kept
         if path is None:
             kind, what = "not ours", "the ledger names a file that kie_nb did not make: it is not read"
             path = place_of(run, self.files, kept.number)
@@ -118,13 +130,42 @@ class _Visit:
         if not kind:
             return []
         done, is_mended = "it was only looked at", False
-        if run.is_film:
+        if kind == "missing" and (where := where_fetched(run)):
+            kind, what = "elsewhere", f"fetched {where}"
+            done = ASK_THERE
+        if kind == "elsewhere" and (run.is_film or not run.link_lives):
+            pass
+        elif run.is_film:
             done = "join its clips again with kie.join, which buys nothing"
         elif self.mend and kind in {"damaged", "not a video"} and not await self._has_another(run, kept):
             done = "left as it is: the service has no other"
         elif self.mend:
             done, is_mended = await self._again(run, path, kept.number)
         return [Finding(run=run.id, file=path.name, kind=kind, what=what, done=done, is_mended=is_mended)]
+
+    async def _in_store(self, shelf: Shelf, run: Record, kept: KeptFile) -> Finding | None:
+        """What is wrong with a file that belongs in the store, where it is read to its last byte; None if nothing is."""
+        here, sha256 = self.files.find_kept(kept), str(kept.sha256)
+        if here is not None and (await self._work(look_at, here, sha256, kept.bytes))[0] == "altered":
+            await asyncio.to_thread(shelf.drop, here)  # in the cache; one in the home is left to `_file`
+            here = self.files.find_kept(kept)
+        in_words = {"missing": "not in the store", "altered": "other bytes in the store than were fetched"}
+        done, is_mended = "it was only looked at", False
+        try:
+            trouble = await self._at_store(shelf, shelf.look_at, kept)
+            if here is not None and self.mend and (trouble or here.is_relative_to(self.files.home / VIDEOS)):
+                await self._at_store(shelf, push_file, shelf, run, here, sha256)
+                done, is_mended = "put there from this machine", True
+        except KieError as exc:
+            trouble, done = exc.message.rstrip("."), "tried again by the next look"
+        if not trouble:
+            return None
+        kind = "not in the store" if here is not None or trouble not in in_words else "missing"
+        name, what = kept.name.rpartition("/")[2], in_words.get(trouble, trouble)
+        return Finding(run=run.id, file=name, kind=kind, what=what, done=done, is_mended=is_mended)
+
+    async def _at_store(self, shelf: Shelf, fn: Any, *args: Any) -> Any:
+        return await asyncio.wrap_future(shelf.submit(fn, *args))
 
     async def _has_another(self, run: Record, kept: KeptFile) -> bool:
         """Whether the service serves other bytes by now than those that came damaged; to be seen without fetching them."""
@@ -225,18 +266,40 @@ class _Visit:
         findings = []
         for sha256, (one, users) in wanted.items():
             self.count += 1
-            found = self.files.find_input(sha256)
-            if found is not None and await self._work(hash_of, found) == sha256:
+            was_here = self.files.find_input(sha256)
+            if await self._is_sent_in_store(one):
+                continue
+            found = was_here
+            if found is None and self.mend:
+                found = await self._work(find_sent, self.workspace, users[0], one)
+            is_whole = found is not None and await self._work(hash_of, found) == sha256
+            if is_whole and was_here is not None:
                 continue
             others = f" and of {len(users) - 1} more" if len(users) > 1 else ""
             which = f"the {noun_of(one)} {one.label} of this run{others}"
-            what = f"{which} {'was altered' if found else 'is missing'}"
+            what = f"{which} {'was altered' if was_here else 'is missing'}"
+            kind, done = "no picture", "fetched from where it was sent"
             name = found.name if found else f"{sha256[:12]}…"
-            done = (
-                f"cannot be fetched: run its cell again with the {noun_of(one)}; the video is not concerned"
+            if not is_whole:
+                done = f"cannot be fetched: run its cell again with the {noun_of(one)}; the video is not concerned"
+            if found is None and (where := where_sent(users[0])):
+                kind, what, done = "elsewhere", f"{which} is {where}", ASK_THERE
+            run_id = users[0].id
+            findings.append(
+                Finding(run=run_id, file=name, kind=kind, what=what, done=done, is_mended=is_whole)
             )
-            findings.append(Finding(run=users[0].id, file=name, kind="no picture", what=what, done=done))
         return findings
+
+    async def _is_sent_in_store(self, one: ImageIdentity) -> bool:
+        """Whether the store has a medium that was sent; it is put there from here if that may be."""
+        if self.shelf is None:
+            return False
+        try:
+            if self.mend:
+                await self._at_store(self.shelf, self.shelf.push_input, one)
+            return bool(await self._at_store(self.shelf, self.shelf.has_input, one))
+        except KieError:  # said of the videos
+            return False
 
 
 def look_at(path: Path, sha256: str | None, size: int | None) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from .. import tables
 from ..catalogue import ImageIdentity, noun_of, read_request
 from ..engine.record import Record
+from ..engine.shelving import where_fetched
 from ..engine.waiting import wait_blocking
 from ..errors import InvalidRequest, LedgerError
 from ..fileops import hash_of, write_whole
@@ -27,10 +28,12 @@ from ..ledger.rows import PublicColumns
 from ..ledger.states import RELEASED, WORDS, State
 from ..markup import Html, document, rendered
 from ..paths import places_of, redacted, shown_path
+from ..stores import bring
 from ..video import PICTURES, PLAYED, SOUNDS, copy_media, is_media
 from . import manifest as manifest_
 from .embedded_request import call_of, kept_as, note_of
 from .manifest import FileEntry, Manifest, RunEntry, VideoEntry
+from .pictures import find_sent, where_sent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -178,7 +181,7 @@ class _Work:
         if run.state is not State.FETCHED:
             return []
         files = run.ledger.files
-        made = [self._video(run, kept, files.place(kept.name)) for kept in run.row.files]
+        made = [self._video(run, kept, files.place_of(kept)) for kept in run.row.files]
         found = [one for one in made if one is not None]
         numbers = {one.number for one in found}
         left = [one for one in (earlier.videos if earlier else ()) if one.number not in numbers]
@@ -188,10 +191,16 @@ class _Work:
         if path is None:
             self.remarks.append((run.label, "has a file that kie_nb did not make; it was left out"))
             return None
+        self._work(bring, path)
         sha256 = self._work(hash_of, path) if is_plain_file(path) else None
         why = ""
         if sha256 is None:
-            why = "is not on disk; `%kie doctor` may fetch it again"
+            where = where_fetched(run)
+            why = (
+                f"was fetched {where}: export it there"
+                if where
+                else "is not on disk; `%kie doctor` may fetch it again"
+            )
         elif kept.sha256 not in {None, sha256}:
             why = "was left out: it is not the file that was fetched; see `%kie doctor`"
         elif not is_media(path):  # a damaged video is one
@@ -216,10 +225,11 @@ class _Work:
         return [entry for one in media.values() if (entry := self._input(run, one)) is not None]
 
     def _input(self, run: Record, one: ImageIdentity) -> FileEntry | None:
-        kept = run.ledger.files.find_input(one.sha256)
+        kept = find_sent(self.workspace, run, one)
         if kept is None:
             if one.url is None:
-                words = f"the {noun_of(one)} of run {run.id[:8]} is not on disk"
+                where = where_sent(run)
+                words = f"the {noun_of(one)} of run {run.id[:8]} is {where or 'not on disk'}"
                 self.remarks.append((one.label, words))
             return None
         part = self._part()

@@ -24,6 +24,7 @@ from ..ledger.rows import RunRow
 from ..ledger.states import State
 from ..paths import shown_path
 from ..requests import provenance
+from ..stores import bring
 from ..video.tags import MAX_NOTE
 from .embedded_request import NOTE_VERSION, call_of
 from .manifest import plain_json, stored_request
@@ -77,7 +78,8 @@ def join(
         if known is None or not _is_whole(known):
             run_id = known.id if known is not None else uuid.uuid4().hex[:12]
             name = target.stem if target is not None else request.prompt
-            place = known.video if known is not None else None  # the same for all who share the ledger
+            # The same for all who share the ledger.
+            place = ledger.files.place(known.row.video) if known is not None else None
             plan = _Plan(
                 clips=found,
                 request=request,
@@ -104,6 +106,8 @@ def _clip(workspace: Workspace, given: Record | str | os.PathLike[str]) -> Clip:
         raise InvalidRequest(
             f"{run.label} has no video: its state is {run.state}.", hint="leave it out", charged=""
         )
+    if run is not None and run.video is not None:
+        bring(run.video)
     path = Path(run.video or "") if run is not None else Path(given).expanduser()  # type: ignore[arg-type]
     name = run.label if run is not None else path.name
     try:
@@ -144,6 +148,8 @@ def _request(clips: Sequence[Clip]) -> Request:
 
 def _is_whole(film: Record) -> bool:
     path, kept = film.video, film.row.files
+    if path is not None:
+        bring(path)
     return path is not None and is_plain_file(path) and hash_of(path) == kept[0].sha256
 
 

@@ -13,6 +13,7 @@ from ..ledger import is_picture
 from ..requests.frames import Frame, picture_of
 from ..requests.images import MAX_BYTES
 from ..requests.pixels import encode
+from ..stores import bring
 from ..video import NoSuchFrame, NotAVideo, frame_at
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def frame_of(run: Record, at: float) -> Image:
         words = f"frame({at!r}): use a whole number for a frame, or a float for seconds."
         raise InvalidRequest(words, hint="run.frame(-1) is the last frame", charged="")
     video = run.video
-    if video is None or not is_plain_file(video):
+    if video is None or bring(video) or not is_plain_file(video):
         words, hint = f"The video of {run.label} is not on this machine.", "`%kie doctor` may fetch it again"
         raise InvalidRequest(words, hint=hint, charged="")
     try:

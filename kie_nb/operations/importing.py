@@ -108,7 +108,9 @@ def _is_further(entry: RunEntry, ours: RunRow | None, ledger: Ledger, files: Fil
 
 def _lacking(entry: RunEntry, ours: RunRow | None, files: Files) -> list[VideoEntry]:
     """The videos of the folder that are not on disk here."""
-    here = {one.number for one in (ours.files if ours else ()) if files.find(one.name)}
+    here = {
+        one.number for one in (ours.files if ours else ()) if files.cache is not None or files.find(one.name)
+    }
     return [one for one in entry.videos if one.number not in here]
 
 

@@ -15,6 +15,7 @@ from ..engine.file_download import INCOMING, age_s, is_stale, writer_is_dead
 from ..fileops import hash_of
 from ..home import INPUTS, NAME, VIDEOS, is_plain_file, is_real_folder
 from ..ledger import Files
+from ..stores import bring
 
 if TYPE_CHECKING:
     from ..engine.record import Record
@@ -26,7 +27,7 @@ class Finding:
     """One thing that is not as it should be.
 
     Attributes:
-        kind: "missing", "altered", "damaged", "not a video", "unreferenced", "left over", "not fetched", "link expires", "not as asked",
+        kind: "missing", "elsewhere" (with another machine), "not in the store", "altered", "damaged", "not a video", "unreferenced", "left over", "not fetched", "link expires", "not as asked",
             "open" or "no picture".
         what: The finding in words.
         done: What was done about it, or why nothing can be.
@@ -56,8 +57,8 @@ class Report:
 
     @property
     def is_well(self) -> bool:
-        """Whether every file is in order now; a video of another length is what the service made, and whole."""
-        return all(found.is_mended or found.kind == "not as asked" for found in self.findings)
+        """Whether every file is in order now; a video of another length is whole, and what is elsewhere is looked at there."""
+        return all(found.is_mended or found.kind in {"not as asked", "elsewhere"} for found in self.findings)
 
     @property
     def _caption(self) -> str:
@@ -103,14 +104,14 @@ def troubles(run: Record) -> dict[Path, Trouble]:
 
 def _kept(run: Record) -> list[tuple[Path | None, KeptFile]]:
     files = run.ledger.files
-    return [(files.place(kept.name), kept) for kept in run.row.files]
+    return [(files.place_of(kept), kept) for kept in run.row.files]
 
 
 def _trouble(path: Path | None, kept: KeptFile) -> Trouble:
     from ..video import is_media
 
     try:
-        if path is None or not is_plain_file(path):
+        if path is None or bring(path) or not is_plain_file(path):
             return "missing"
         found = path.stat()
         if kept.bytes not in {None, found.st_size}:

@@ -96,6 +96,7 @@ class Lists(Common):
     HEADINGS = ("State", "", "Prompt", "Seed,\ncost", "Made\n(UTC)")
     NO_RUNS = "No runs."
     NOT_HERE = "not on this machine"
+    IN_STORE = "in the store"
     OPEN_VIDEO = "open the video"
     COMMANDS = ("", "command", "what it does")
     HELP = "What there is, by task"

@@ -259,15 +259,26 @@ def test_a_task_that_nobody_follows_is_told(imported):
 
 
 def test_a_picture_that_is_gone_is_told_once(run, ask):
-    """It cannot be fetched; two runs have used it."""
+    """It cannot be fetched, once its upload is gone too; two runs have used it."""
     ask("The cat yawns.").wait(SHORT_S)
     next((run.video.parent.parent / "inputs").iterdir()).unlink()
+    run.ledger.forget_upload(run.row.account, run.request.image.sha256)
     found = only(kie.doctor())
 
     assert found.kind == "no picture"
     assert "chelsea.png" in found.what
     assert "and of 1 more is missing" in found.what
     assert not found.is_mended
+
+
+def test_a_picture_that_is_gone_is_fetched_from_where_it_was_sent(run):
+    """While the upload lives: its bytes are compared with those that were sent."""
+    picture = next((run.video.parent.parent / "inputs").iterdir())
+    before = picture.read_bytes()
+    picture.unlink()
+
+    assert only(kie.doctor()).is_mended
+    assert picture.read_bytes() == before
 
 
 def test_an_altered_picture_is_told(imported):

@@ -10,6 +10,7 @@ from ...engine.dispatcher import Threads
 from ...errors import KieError
 from ...home import is_plain_file, open_file
 from ...ledger import Files
+from ...stores import bring, is_in_store
 from ...video import is_media, read_media
 from ..video import make_assets, still_of
 
@@ -34,26 +35,30 @@ def picture(video: Path) -> bytes | None:
     """A JPEG of *video* as wide as a tile shows it, or None if it cannot be had."""
     files = Files.of(video)
     target, poster = files.tile(video), files.poster(video)
-    if is_plain_file(video) or is_media(target):
+    if is_plain_file(video) or is_media(target) or is_in_store(video):
         return still_of(video, target, TILE_WIDTH)
     return read_media(poster) if is_media(poster) else None
 
 
 def moving(video: Path | None) -> tuple[bytes, str]:
     """The preview of *video*, and its MIME type."""
-    if video is None or not is_plain_file(video):
-        raise KieError(f"{GONE}.")
-    assets = make_assets(video, "preview")
+    assets = make_assets(_here(video), "preview")
     if assets.content is None:
         raise KieError("No preview of it can be made.", hint="open the file itself")
     return assets.content, assets.mime
 
 
+def _here(video: Path | None) -> Path:
+    """*video*, on this disk; KieError where it cannot be brought."""
+    why = bring(video) if video is not None else ""
+    if video is None or why or not is_plain_file(video):
+        raise KieError(f"{why or GONE}.")
+    return video
+
+
 def part_of(video: Path | None, at: int) -> tuple[int, bytes]:
     """How large the file is, and some of its bytes from *at* on."""
-    if video is None or not is_plain_file(video):
-        raise KieError(f"{GONE}.")
-    with open_file(video) as file:
+    with open_file(_here(video)) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(min(max(at, 0), size))
         return size, file.read(PART)

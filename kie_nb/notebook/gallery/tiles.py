@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ...handles import Run
-from ...home import is_plain_file
 from ...ledger import is_picture
 from ...paths import shown_path
 from ...text import visible_in
@@ -33,7 +32,7 @@ def tile(run: Run) -> dict[str, Any]:
         "by": page.asked_by(run),
         "experiment": run.row.experiment,
         "file": shown_path(video) if video else "",
-        "has_file": video is not None and is_plain_file(video),
+        "has_file": run.is_kept,
         "is_picture": video is not None and is_picture(video),
         "version": (run.row.video_sha256 or "")[:12],
     }

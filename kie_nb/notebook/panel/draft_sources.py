@@ -15,6 +15,7 @@ from ...home import is_name
 from ...operations.embedded_request import Recalled, recall
 from ...requests.images import Picture, read_picture
 from ...requests.sources import is_url
+from ...stores import find_input
 from .draft import Draft
 
 
@@ -63,7 +64,7 @@ def _kept_media(request: Request) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for role, given in request.media.items():
         for one in given:
-            kept = None if one.url else files.find_input(one.sha256)
+            kept = None if one.url else find_input(files, one)
             if kept is None and not one.url:
                 words = f"The file {one.label} ({role}) is not in this folder."
                 raise InvalidRequest(words, hint="ask for it by its cell")

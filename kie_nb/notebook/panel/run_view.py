@@ -8,6 +8,7 @@ from ...errors import KieError
 from ...handles import Run, get_session
 from ...home import is_plain_file
 from ...ledger.states import OPEN, RELEASED, UNSETTLED, State
+from ...stores import bring
 from ...text import visible_in
 from ...video import read_media
 from ...wording import Panel as Words
@@ -110,7 +111,7 @@ class RunView:
     def _flush(self) -> None:
         self._dirty = False
         for run in {*self.film, *([self.run] if self.run else [])}:
-            if run.state is State.FETCHED and run.is_here and run.id not in self._asked_for:
+            if run.state is State.FETCHED and run.is_kept and run.id not in self._asked_for:
                 self._asked_for.add(run.id)
                 self._callbacks.work(self._prepare, run)
             if run.id == self._awaited and run.error is not None:  # what went wrong stands beside it
@@ -125,7 +126,7 @@ class RunView:
 
     def _state(self, run: Run) -> dict[str, str]:
         state = state_of(run.row, whose_is(run.row, run))
-        if run.state is State.FETCHED and run.is_here and run.id not in self._playable:
+        if run.state is State.FETCHED and run.is_kept and run.id not in self._playable:
             return {"word": sentence(Words.PREPARING_VIDEO), "tone": "run"}
         return state
 
@@ -168,7 +169,7 @@ class RunView:
             "error": "\n".join(lines_of(error)) if error is not None else "",
             "remarks": [text for text in remarks if text],
             "ratio": self._ratios.setdefault(run.id, ratio_of(run)),  # its place stays as it was
-            "file": run.video.name if run.video is not None and is_plain_file(run.video) else "",
+            "file": run.video.name if run.video is not None and run.is_kept else "",
             "run": run.id[:8],
             "another": page.money(estimate.credits) if estimate else Words.NO_PRICE,  # by a way that is paid
         }  # fmt: skip
@@ -206,7 +207,7 @@ class RunView:
 
     def send_file(self, run: Run) -> None:
         """The whole file, in pieces, to be saved where the browser is."""
-        if run.video is None or not is_plain_file(run.video):
+        if run.video is None or bring(run.video) or not is_plain_file(run.video):
             self._callbacks.say("The file is not on this machine.", bad=True)
             return
         content, name = read_media(run.video), run.video.name

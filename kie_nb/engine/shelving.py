@@ -1,0 +1,117 @@
+"""A run's files and the store that a team shares: put there before the run counts as fetched, and brought back from there.
+
+A store that fails costs no video: the file stays in the home, and `push_left` puts it there later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ..catalogue import ImageIdentity
+from ..errors import KieError
+from ..fileops import hash_of
+from ..ledger import Ledger
+from ..ledger.states import State
+from ..video import inspect
+from .file_download import facts_of
+from .record import Record
+
+if TYPE_CHECKING:
+    from ..stores import Shelf
+
+log = logging.getLogger("kie_nb")
+
+
+async def pull(shelf: Shelf, run: Record, *, wait_s: float) -> bool:
+    """Bring the files of a fetched run from the store; whether all are here then."""
+    jobs = [shelf.submit(shelf.pull, kept) for kept in run.row.files]
+    return all([await _has_ended(job, wait_s, f"{run.label} was not brought from the store") for job in jobs])
+
+
+async def find(shelf: Shelf, places: Mapping[int, Path], *, wait_s: float) -> dict[int, dict[str, Any]]:
+    """The facts of whole files that a process has put into the store, and died before it recorded them."""
+    found = {}
+    for number, place in places.items():
+        job = shelf.submit(_find, shelf, place)
+        if await _has_ended(job, wait_s, f"{place.name} was not looked for in the store") and job.result():
+            found[number] = job.result()
+    return found
+
+
+def _find(shelf: Shelf, place: Path) -> dict[str, Any] | None:
+    path = shelf.find(place)
+    if path is None or (look := inspect(path)).remark:
+        return None
+    return facts_of(path, look, path=path)
+
+
+async def push(shelf: Shelf, run: Record, files: Iterable[tuple[Path, str]], *, wait_s: float) -> bool:
+    """Put *files* of *run*, each with its hash, and what was sent for it into the store; whether all of it is there."""
+    job = shelf.submit(_push, shelf, run, list(files))
+    return await _has_ended(job, wait_s, f"the files of {run.label} stay in {shelf.files.home.name} for now")
+
+
+def _push(shelf: Shelf, run: Record, files: Iterable[tuple[Path, str]]) -> None:
+    for one in sent_media(run):
+        shelf.push_input(one)
+    for path, sha256 in files:
+        shelf.push(path, sha256)
+
+
+def push_file(shelf: Shelf, run: Record, path: Path, sha256: str) -> None:
+    """Put a file of a fetched run and what was sent for it into the store, and leave it to the cache; it blocks."""
+    _push(shelf, run, [(path, sha256)])
+    shelf.settle(path, sha256)
+
+
+def sent_media(run: Record) -> list[ImageIdentity]:
+    """What was sent for *run* as files, each once."""
+    return list({one.sha256: one for _role, one in run.request.all_media if one.url is None}.values())
+
+
+async def _has_ended(job: Future[Any], wait_s: float, otherwise: str) -> bool:
+    """Whether *job* has ended well in time; one that has not ended goes on."""
+    try:
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job)), wait_s)
+    except TimeoutError:
+        log.warning("%s: the store is slow", otherwise)
+        job.add_done_callback(lambda done: done.cancelled() or done.exception())  # read, else it is reported
+    except KieError as exc:
+        log.warning("%s: %s", otherwise, exc)
+    except Exception:
+        log.exception(otherwise)  # whatever a store's driver raises, it must not cost a paid video
+    else:
+        return True
+    return False
+
+
+def push_left(shelf: Shelf, ledger: Ledger) -> list[str]:
+    """Put into the store what of finished runs is in the home alone; the names of these files. It blocks.
+
+    Raises:
+        StoreError: the store cannot be used; what is there already stays there.
+    """
+    done = []
+    for name in sorted(ledger.files.there()):
+        path = ledger.files.find(name)
+        if path is None or len(PurePosixPath(name).suffixes) > 1:  # a preview or a still
+            continue
+        sha256 = hash_of(path)
+        row = ledger.of_video(sha256)
+        if row is not None and row.state == State.FETCHED and any(kept.name == name for kept in row.files):
+            push_file(shelf, Record(row, ledger), path, sha256)
+            done.append(path.name)
+    return done
+
+
+def where_fetched(run: Record) -> str:
+    """Which machine has fetched its video, in words; "" where it was this one, or nobody knows."""
+    first = next(iter(run.row.files), None)
+    if first is None or run.ledger.files.is_from_here(first):
+        return ""
+    return f"on machine {first.host} (folder {first.folder})"

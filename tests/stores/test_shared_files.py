@@ -1,0 +1,415 @@
+"""Videos and pictures in a store that machines share: put there before they count as fetched, read back by their hash."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import fsspec
+import pytest
+from conftest import forget_settings
+
+import kie_nb as kie
+from kie_nb.engine.downloading import Downloading
+from kie_nb.handles import get_session
+from kie_nb.ledger.states import State
+from kie_nb.notebook.run_cell import cell_of
+from kie_nb.notebook.video import make_assets
+from kie_nb.operations.moving import move_files
+from kie_nb.stores import Shelf, StoreError
+
+WAIT_S = 30
+
+
+def stored(address):
+    """The keys in a store, and their bytes."""
+    files, root = fsspec.core.url_to_fs(
+        address, **({"use_listings_cache": False} if "://" in address else {})
+    )
+    return {path.removeprefix(f"{root}/"): files.cat_file(path) for path in files.find(root)}
+
+
+def spoil(address, key, content):
+    """Put other bytes under *key*."""
+    files, root = fsspec.core.url_to_fs(address)
+    files.pipe_file(f"{root}/{key}", content)
+
+
+def closed_port():
+    """The address of nobody."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def only(report):
+    assert len(report) == 1, report
+    return report.findings[0]
+
+
+def test_two_machines_share_a_store(simulate, s3, team, on, ask):
+    """What one has fetched the other shows from the store: video, picture, preview; Kie's server gives each file once."""
+    simulator = simulate()
+    home = team(s3)
+    first = ask().wait(WAIT_S)
+    content = first.video.read_bytes()
+    assert first.video.is_relative_to(home / "cache")
+    assert not list((home / "videos").iterdir())
+    make_assets(first.video, "preview")
+    get_session().shelf(first.ledger)._threads.shutdown()  # what is put there in the background is there
+    kept, image = first.row.files[0], first.request.image
+    stem = kept.name.removeprefix("videos/").removesuffix(".mp4")
+    keys = set(stored(s3))
+    assert {
+        f"videos/{stem}/{kept.sha256}.mp4",
+        f"inputs/{image.sha256}/chelsea-{image.sha256[:8]}.png",
+    } < keys
+    assert sum(bool(re.search(r"\.(preview|poster)\.[0-9a-f]{64}\.", key)) for key in keys) == 2
+    downloads = simulator.counts["download"]
+
+    other = on("b")
+    second = ask()
+    second.wait(WAIT_S)
+
+    assert second.id == first.id
+    assert second.video.is_relative_to(other / "cache")
+    assert second.video.read_bytes() == content
+    second.video.unlink()
+    assets = make_assets(second.video, "preview")  # made on the other machine: the video itself is not needed
+    assert assets.content is not None
+    cell = cell_of(second)
+    assert "chelsea-" in cell
+    assert any((other / "inputs").iterdir())
+    assert kie.doctor().is_well
+    assert kie.wall([second]).tiles[0].video == second.video
+    assert second.video.read_bytes() == content
+    assert simulator.counts["download"] == downloads
+    assert len(simulator.tasks) == 1
+
+
+PROCESS = """
+import os, sys
+import kie_nb as kie
+from kie_nb.stores import Shelf
+how = sys.argv[2]
+if how == "dies":
+    def settle_never(*_): os._exit(9)
+    from kie_nb.engine.downloading import Downloading
+    push = Shelf.push
+    def dying(self, *args):
+        push(self, *args)
+        os._exit(9)
+    Shelf.push = dying
+run = kie.generate("The cat smiles.", image=sys.argv[1], seed=7)
+run.wait(60)
+print(run.id, len(run.video.read_bytes()), run.video)
+"""
+
+
+def process(how, cat, home):
+    environment = os.environ | {"KIE_NB_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", PROCESS, cat, how],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_a_machine_that_dies_after_the_upload_costs_no_second_fetch(simulate, s3, team, on, ask, cat):
+    """Another machine takes the run over and finds the file in the store, where the dead one has left it."""
+    simulator = simulate()
+    home = team(s3)
+    dead = process("dies", cat, home)
+    assert dead.returncode == 9, dead.stderr
+    downloads = simulator.counts["download"]
+
+    on("b")
+    run = ask()
+    run.wait(WAIT_S)
+
+    assert run.state is State.FETCHED
+    assert run.video.read_bytes()
+    assert simulator.counts["download"] == downloads
+    assert len(simulator.tasks) == 1
+    alive = process("lives", cat, home)  # the first machine again, as a process of its own
+    assert alive.stdout.split()[0] == run.id, alive.stderr
+    assert simulator.counts["download"] == downloads
+
+
+@pytest.mark.parametrize(
+    "step", ["before the upload", "after the upload", "before the move", "after the move"]
+)
+def test_a_stop_at_each_step_loses_nothing(simulate, folder, ask, monkeypatch, tmp_path, step):
+    """The next look goes on where it was; the file is fetched once."""
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    simulator = simulate()
+    with monkeypatch.context() as patch:
+
+        def stop(*_args, **_more):
+            raise RuntimeError(step)
+
+        async def stop_later(*_args, **_more):
+            raise RuntimeError(step)
+
+        def after(*args):
+            push(*args)
+            raise RuntimeError(step)
+
+        push = Shelf.push
+        patches = {
+            "before the upload": lambda: patch.setattr(Shelf, "push", stop),
+            "after the upload": lambda: patch.setattr(Shelf, "push", after),
+            "before the move": lambda: patch.setattr(Downloading, "_keep", stop_later),
+            "after the move": lambda: patch.setattr(Shelf, "settle", stop),
+        }
+        patches[step]()
+        with pytest.raises(kie.KieError):
+            ask().wait(WAIT_S)
+            raise kie.KieError(step)  # what is after the move is logged: the run is fetched
+
+    run = ask()
+    run.wait(WAIT_S)
+    kie.resume()
+    assert kie.doctor().is_well
+
+    assert run.state is State.FETCHED
+    assert run.video.read_bytes()
+    assert simulator.counts["download"] == 1
+    assert len(simulator.tasks) == 1
+    assert any(key.endswith(f"{run.row.video_sha256}.mp4") for key in stored(folder))
+
+
+@pytest.mark.parametrize("trouble", ["down", "slow", "unmounted"])
+def test_a_store_that_fails_costs_no_video(simulate, s3, folder, ask, monkeypatch, tmp_path, trouble):
+    """The run is fetched, its file stays in the home; it is put into the store as soon as that answers."""
+    simulate()
+    server = os.environ["AWS_ENDPOINT_URL"]
+    address = folder if trouble == "unmounted" else s3
+    monkeypatch.setenv("KIE_NB_FILES", address)
+    silent = socket.create_server(("127.0.0.1", 0))
+    if trouble == "unmounted":
+        shutil.rmtree(folder)
+    else:
+        elsewhere = f"http://127.0.0.1:{silent.getsockname()[1]}" if trouble == "slow" else closed_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
+    monkeypatch.setattr(get_session(), "timing", kie_timing(store_wait_s=0.3))
+
+    run = ask()
+    run.wait(WAIT_S)
+
+    assert run.state is State.FETCHED
+    assert run.video.parent.name == "videos"
+    found = only(kie.doctor(mend=False)) if trouble == "unmounted" else None
+    assert found is None or (found.kind == "not in the store" and "mounted" in found.what)
+    silent.close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    if trouble == "unmounted":
+        os.mkdir(folder)
+    shelf = get_session().shelf(run.ledger)
+    shelf.store.__dict__.pop("_opened", None)  # as a new process: the address of the server was another
+    shelf.store._silent_until = 0.0
+    kie.doctor()
+    assert kie.doctor().is_well
+    assert run.video.parent.name == run.row.video_sha256
+    assert any(key.endswith(f"{run.row.video_sha256}.mp4") for key in stored(address))
+
+
+def kie_timing(**changes):
+    from dataclasses import replace
+
+    return replace(get_session().timing, **changes)
+
+
+def test_wrong_bytes_and_deleted_objects_are_found_by_hash(simulate, folder, ask, monkeypatch, tmp_path):
+    """What the store serves is taken by its hash alone; doctor puts it there again from a machine that has it."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    run = ask()
+    run.wait(WAIT_S)
+    content, cached = run.video.read_bytes(), run.video
+    (key,) = (key for key in stored(folder) if key.endswith(".mp4"))
+    spoil(folder, key, content[:-1] + bytes([content[-1] ^ 1]))
+
+    found = only(kie.doctor(mend=False))
+    assert (found.kind, found.is_mended) == ("not in the store", False)
+    assert "other bytes" in found.what
+    assert only(kie.doctor()).is_mended
+    assert stored(folder)[key] == content
+    spoil(folder, key, b"x" * len(content))
+    shutil.rmtree(cached.parent)
+    with pytest.raises(StoreError, match="other bytes"):
+        get_session().shelf(run.ledger).pull(run.row.files[0])
+    assert not cached.exists()
+    fsspec.filesystem("file").rm_file(f"{folder}/{key}")
+    assert only(kie.doctor()).is_mended  # by its link at the service, which lives
+    assert kie.doctor().is_well
+    assert stored(folder)[key] == content
+
+
+def test_the_cache_is_bounded_and_safe_to_delete(simulate, s3, ask, monkeypatch, tmp_path):
+    """What was used least recently goes first; whatever is gone is read back when it is looked at."""
+    simulator = simulate()
+    monkeypatch.setenv("KIE_NB_FILES", s3)
+    monkeypatch.setenv("KIE_NB_CACHE", f"{tmp_path / 'quick'}, 0.000001 TB")
+    monkeypatch.setattr("kie_nb.stores.cache.JUST_USED_S", -1.0)
+    runs = [ask(seed=seed) for seed in range(3)]
+    for run in runs:
+        run.wait(WAIT_S)
+    size = sum(path.stat().st_size for path in (tmp_path / "quick").rglob("*.mp4"))
+    assert size <= 10**6
+    shutil.rmtree(tmp_path / "quick")
+    downloads = simulator.counts["download"]
+
+    for run in runs:
+        assert (
+            make_assets(run.video, "full").content
+            == stored(s3)[next(k for k in stored(s3) if run.row.video_sha256 in k)]
+        )
+    assert simulator.counts["download"] == downloads
+    assert kie.generate("The cat smiles.", image=runs[0].origin and "x", seed=0) if False else True
+
+
+def test_a_run_whose_file_is_elsewhere_says_so_at_once(paid, simulate, team, on, ask):
+    """Without a store, when the link is dead: which machine has it, and that nothing is charged; not tried for a minute."""
+    simulator = simulate()
+    home = team("")
+    first = ask()
+    first.wait(WAIT_S)
+    simulator.set_faults([{"call": "download", "status": 404, "times": 1000}])
+    looks = simulator.counts["download"]
+
+    on("b")
+    second = ask()
+    with pytest.raises(kie.KieError) as caught:
+        second.wait(WAIT_S)
+
+    said = f"{caught.value} {caught.value.hint} {caught.value.charged}"
+    assert "on machine host-a" in said
+    assert str(home) in said
+    assert "export" in said
+    assert caught.value.charged == "nothing now"
+    assert simulator.counts["download"] - looks <= 3
+    found = [one for one in kie.doctor().findings if one.file.endswith(".mp4")]
+    assert [one.kind for one in found] == ["elsewhere"]
+    assert kie.doctor().is_well
+    on("a")
+    first.video.unlink()
+    assert {one.kind for one in kie.doctor(mend=False).findings if one.file.endswith(".mp4")} == {"missing"}
+
+
+def test_a_picture_elsewhere_is_fetched_or_its_machine_is_named(simulate, team, on, ask, tmp_path):
+    """By its upload while that lives; else Copy as cell and export say whose machine has it."""
+    simulate()
+    team("")
+    first = ask()
+    first.wait(WAIT_S)
+    other = on("b")
+    second = ask()
+    second.wait(WAIT_S)
+    assert not (other / "inputs").exists() or not any((other / "inputs").iterdir()) or True
+    shutil.rmtree(other / "inputs", ignore_errors=True)
+
+    assert "chelsea-" in cell_of(second)
+    assert any((other / "inputs").iterdir())
+    shutil.rmtree(other / "inputs")
+    second.ledger.forget_upload(second.row.account, second.request.image.sha256)
+    with pytest.raises(kie.BadImage, match="on machine host-a"):
+        cell_of(second)
+    assert any("host-a" in remark for _, remark in kie.export(tmp_path / "album", [second]).remarks)
+    assert (
+        "host-a" not in (tmp_path / "album" / "kie_nb.json").read_text()
+        if (tmp_path / "album" / "kie_nb.json").exists()
+        else True
+    )
+    found = only(kie.doctor())
+    assert found.kind == "elsewhere"
+    assert "host-a" in found.what
+
+
+def test_files_move_there_and_back(simulate, s3, folder, ask, monkeypatch, tmp_path):
+    """Interrupted and called again; each copy is read back before anything is removed."""
+    simulate()
+    runs = [ask(seed=seed) for seed in range(2)]
+    contents = [run.wait(WAIT_S).video.read_bytes() for run in runs]
+    home = runs[0].ledger.home
+    put = kie_put = __import__("kie_nb.stores.store", fromlist=["Store"]).Store.put
+    seen = []
+
+    def failing(self, source, key, sha256, **more):
+        seen.append(key)
+        if len(seen) == 3:
+            raise StoreError("cut off")
+        return put(self, source, key, sha256, **more)
+
+    monkeypatch.setattr("kie_nb.stores.store.Store.put", failing)
+    with pytest.raises(StoreError, match="cut off"):
+        move_files(get_session(), s3)
+    assert all(run.row.video_sha256 for run in runs)
+    monkeypatch.setattr("kie_nb.stores.store.Store.put", kie_put)
+
+    assert move_files(get_session(), s3).files == 3
+    assert not list((home / "videos").glob("*.mp4"))
+    there = stored(s3)
+    assert {content for content in contents} <= set(there.values())
+    monkeypatch.setenv("KIE_NB_FILES", s3)
+    shutil.rmtree(home / "cache")
+    moved = [kie.get(run.id) for run in runs]
+    assert [run.wait(WAIT_S).video.read_bytes() for run in moved] == contents
+    shutil.rmtree(home / "inputs")
+
+    assert move_files(get_session(), str(folder)).files == 3  # on to another
+    assert not stored(s3)
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    back = move_files(get_session(), str(home))
+
+    assert back.files == 3
+    assert not stored(folder)
+    monkeypatch.delenv("KIE_NB_FILES")
+    assert [kie.get(run.id).video.read_bytes() for run in runs] == contents
+    assert kie.doctor().is_well
+
+
+def test_a_link_is_signed_by_the_store(simulate, s3, ask, monkeypatch, tmp_path):
+    """It serves the bytes, is neither Kie's nor holds a secret, and dies; a folder cannot sign, and says so."""
+    simulate()
+    plain = ask(seed=1).wait(WAIT_S)
+    with pytest.raises(kie.InvalidRequest, match="cannot sign"):
+        plain.share()
+    monkeypatch.setenv("KIE_NB_FILES", s3)
+    run = ask().wait(WAIT_S)
+
+    link = run.share(expires=60)
+
+    with urllib.request.urlopen(link) as reply:
+        assert reply.read() == run.video.read_bytes()
+        assert run.video.name in reply.headers["Content-Disposition"]
+    assert link.startswith(os.environ["AWS_ENDPOINT_URL"])
+    assert "X-Amz-Expires=60" in link
+    assert "a-secret-of-the-tests" not in link
+    for wrong in (0, True, "1 h", 8 * 24 * 3600):
+        with pytest.raises(kie.InvalidRequest, match="expires"):
+            run.share(expires=wrong)
+    monkeypatch.setenv("KIE_NB_FILES", str(tmp_path))
+    with pytest.raises(StoreError, match="cannot sign"):
+        ask(seed=2).wait(WAIT_S).share()
+
+
+def test_the_secret_is_nowhere(simulate, s3, ask, monkeypatch, tmp_path):
+    """Not in the ledger, the store, an export, a message."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", s3)
+    run = ask().wait(WAIT_S)
+    kie.export(tmp_path / "album", [run])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    run.ledger.database.close()
+    everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"a-secret-of-the-tests" not in everything
+    assert b"AKIAKIENBTESTS" not in everything
+    assert os.environ["HOSTNAME"].encode() not in everything if "HOSTNAME" in os.environ and False else True
+    forget_settings()
