@@ -374,15 +374,12 @@ def configure(
     notebook: str | EllipsisType | None = ...,
     executor: Executor | EllipsisType | None = ...,
 ) -> None:
-    """Set for this process what the environment would set for all; what is left out stays as it is.
-
-    None goes back to the environment's value, or the default.
+    """Set for this process what the environment would set for all; None goes back to that, what is left out stays.
 
     Args:
         service: Who answers: "kie" (paid) or "simulator" (free); by default Kie.ai where there is a key.
         home: The folder with the ledger, the videos and the inputs; by default `kie-runs` beside the notebook.
-        files: The store for videos and pictures that a team shares, such as "s3://bucket/prefix" or a mounted folder; by default `home`.
-        cache: Where copies of those are kept, "folder", "20 GB" or both with a comma; by default 10 GB in `home`.
+        files, cache: A store for a team's files ("s3://bucket/prefix", a folder); copies of them here ("folder, 20 GB").
         wait: Whether a cell waits for its video; by default only where nobody watches.
         embed: What a finished cell holds: "preview" (a small copy, the default), "full" or "link".
         max_credits: The most that one run may be estimated at, in credits (1 credit = US$0.005), above 0; by default no limit.
@@ -395,8 +392,7 @@ def configure(
     Raises:
         InvalidRequest: for a value that is not one of these; nothing is changed then.
     """
-    given = dict(locals())
-    settings_.configure(**{name: value for name, value in given.items() if value is not ...})
+    settings_.configure(**{name: value for name, value in dict(locals()).items() if value is not ...})
 
 
 def _warn(told: tuple[str, ...]) -> None:

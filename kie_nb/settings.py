@@ -11,7 +11,6 @@ import getpass
 import hashlib
 import os
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -21,6 +20,7 @@ from .errors import AuthError, InvalidRequest
 from .frontend import notebook_folder
 from .home import LEDGER
 from .keys import Secret, keyring_key, read_dotenv
+from .settable import SETTABLE, check_value
 from .shared_files import Cache, cache_in, store_address
 
 Embed = Literal["preview", "full", "link"]
@@ -31,8 +31,6 @@ KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
 LOGS = "https://kie.ai/logs"  # where people find their tasks
 CREATES_PER_WINDOW = 18  # the service allows 20 per 10 s and account; two stay free for other programs
 WINDOW_S = 10.0
-MOST_NAME = 100
-MOST = 1e12  # no account holds as many credits; a larger number is a slip
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -100,10 +98,10 @@ def configure(**changes: Any) -> None:
 
     changes = {name: as_scalar(value) for name, value in changes.items()}
     for name, value in changes.items():
-        if name not in _SETTABLE:
-            hint = f"settings are: {', '.join(_SETTABLE)}"
+        if name not in SETTABLE:
+            hint = f"settings are: {', '.join(SETTABLE)}"
             raise InvalidRequest(f"configure() has no setting {name!r}.", hint=hint, charged="")
-        _check(name, value)
+        check_value(name, value)
     if changes.get("files"):
         store_address(changes["files"], start_folder())
     for name, value in changes.items():
@@ -133,7 +131,7 @@ def current(service: ServiceName | None = None) -> Settings:
     base_url = addresses.service_from_environment("KIE_BASE_URL")
     is_here = bool(base_url) and addresses.is_loopback(base_url)
     chosen = service or _chosen_service()
-    _check("service", chosen)
+    check_value("service", chosen)
     if chosen is None:
         # A base URL without a key is a mistake to report, not a reason to simulate.
         chosen = "kie" if (key or base_url) and not is_here else "simulator"
@@ -144,7 +142,7 @@ def current(service: ServiceName | None = None) -> Settings:
     upload_url = addresses.service_from_environment("KIE_UPLOAD_URL") or base_url or KIE_UPLOAD_URL
     base_url = base_url or KIE_BASE_URL
     embed = _overrides.get("embed") or os.environ.get("KIE_NB_EMBED") or "preview"
-    _check("embed", embed)
+    check_value("embed", embed)
     withheld_from = ""
     if chosen == "kie":
         addresses.check_encrypted(base_url, upload_url)
@@ -176,14 +174,14 @@ def current(service: ServiceName | None = None) -> Settings:
 def notebook_name() -> str | None:
     """What the user calls this notebook, for its budget."""
     chosen = _overrides.get("notebook") or os.environ.get("KIE_NB_NOTEBOOK", "").strip()
-    _check("notebook", chosen or None, shown=f"KIE_NB_NOTEBOOK={chosen[:40]!r}")
+    check_value("notebook", chosen or None, shown=f"KIE_NB_NOTEBOOK={chosen[:40]!r}")
     return chosen or None
 
 
 def user() -> str:
     """Who asks, tags and rates: as set, else the name at this system and its machine."""
     chosen = _overrides.get("user") or os.environ.get("KIE_NB_USER", "").strip()
-    _check("user", chosen or None, shown=f"KIE_NB_USER={chosen[:40]!r}")
+    check_value("user", chosen or None, shown=f"KIE_NB_USER={chosen[:40]!r}")
     return chosen or system_user()
 
 
@@ -358,53 +356,5 @@ def _number(setting: str) -> float | None:
         number = float(text)
     except ValueError:
         raise InvalidRequest(f"{name}={text!r} is not a number.", charged="") from None
-    _check(setting, int(number) if number.is_integer() else number, shown=f"{name}={text!r}")
+    check_value(setting, int(number) if number.is_integer() else number, shown=f"{name}={text!r}")
     return number
-
-
-def is_amount(value: Any) -> bool:
-    """Whether *value* is a number that a limit can be: `True` is none, and an infinite one would limit nothing."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST
-
-
-def _is_folder_name(value: Any) -> bool:
-    return isinstance(value, str | os.PathLike) and isinstance(path := os.fspath(value), str) and bool(path)
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value.strip()) <= MOST_NAME and value.isprintable()
-
-
-def _one_of(*words: str) -> tuple[Callable[[Any], bool], str]:
-    return lambda value: value in words, f"use {', '.join(map(repr, words[:-1]))} or {words[-1]!r}"
-
-
-# What `configure` takes: whether a value can be meant, and what is needed.
-_SETTABLE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "service": _one_of("kie", "simulator"),
-    "home": (_is_folder_name, "use the path of a folder"),
-    "files": (_is_folder_name, "use an address such as s3://bucket/prefix, or the path of a folder"),
-    "cache": (_is_folder_name, "use a folder, a size such as '20 GB', or 'folder, 20 GB'"),
-    "wait": (lambda value: value is True or value is False, "use True, False or None"),
-    "embed": _one_of("preview", "full", "link"),
-    "max_credits": (is_amount, f"use a number above 0 and below {MOST:g}"),
-    "creates_per_window": (
-        lambda value: is_amount(value) and isinstance(value, int),
-        "use a whole number above 0",
-    ),
-    "simulator_speed": (is_amount, f"use a number above 0 and below {MOST:g}"),
-    **dict.fromkeys(
-        ("user", "notebook"), (_is_name, "use a name of at most 100 characters, without control characters")
-    ),
-    "executor": (
-        lambda value: hasattr(value, "submit"),
-        "use a concurrent.futures.Executor or a Dask client",
-    ),
-}
-
-
-def _check(name: str, value: Any, *, shown: str = "") -> None:
-    """Raise for a value that cannot be meant; None always can."""
-    is_good, needed = _SETTABLE[name]
-    if value is not None and not is_good(value):
-        raise InvalidRequest(f"{shown or f'{name}={value!r}'}: {needed}.", charged="")

@@ -17,6 +17,7 @@ from soak import IS_SOAK, SEED
 
 from kie_nb import settings
 from kie_nb.handles import get_session
+from kie_nb.settable import SETTABLE
 
 # Every worker and every process of a test would compile the package and the tests anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -151,7 +152,7 @@ def _alone(monkeypatch, tmp_path):
 
 def forget_settings():
     settings.start_folder.cache_clear()  # a test is a process of its own
-    settings.configure(**dict.fromkeys(settings._SETTABLE))
+    settings.configure(**dict.fromkeys(SETTABLE))
     settings.set_key(None)
 
 

@@ -13,7 +13,8 @@ FLOORS = {
     **dict.fromkeys(("errors", "keys", "settings", "notice", "presenter", "paths"), 1),
     **dict.fromkeys(("addresses", "bounds", "fileops", "frontend", "home", "loops", "markup", "presence"), 1),
     **dict.fromkeys(
-        ("mailbox", "programs", "saved", "shared_files", "tables", "text", "version", "wording"), 1
+        ("mailbox", "programs", "saved", "settable", "shared_files", "tables", "text", "version", "wording"),
+        1,
     ),
     **dict.fromkeys(("catalogue", "design", "video"), 2),
     "service": 3,

@@ -44,8 +44,9 @@ def test_no_message_or_card_names_the_folders_above_the_notebook(simulate, cat, 
     session = get_session()
     kept = run.ledger.files
     kept.find_input(run.request.image.sha256).unlink()
+    run.ledger.forget_upload(run.row.account, run.request.image.sha256)  # it would come from there
     with pytest.raises(kie.BadImage) as lost:
-        again(run, session.channel_of(run))
+        again(session, run, session.channel_of(run))
     (tmp_path / "out").write_text("a file")
     with pytest.raises(kie.LedgerError) as refused:
         kie.export(tmp_path / "out")

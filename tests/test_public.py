@@ -23,6 +23,7 @@ from kie_nb.notebook import guides, kie_magic
 from kie_nb.notebook.options import all_names
 from kie_nb.requests.provenance import made_by
 from kie_nb.service.reach import USER_AGENT
+from kie_nb.settable import SETTABLE
 
 PACKAGE = Path(kie_nb.__file__).parent
 ROOT = Path(__file__).parents[1]
@@ -429,7 +430,7 @@ def test_configure_takes_what_it_names_alone(name):
     with pytest.raises(TypeError, match=name) as caught:
         kie_nb.configure(**{name: KEY})
     assert KEY not in str(caught.value)
-    assert {*inspect.signature(kie_nb.configure).parameters} == {*settings._SETTABLE} - {"key"}
+    assert {*inspect.signature(kie_nb.configure).parameters} == {*SETTABLE} - {"key"}
 
     with pytest.raises(kie_nb.InvalidRequest, match="no setting"):
         settings.configure(**{name: KEY})

@@ -76,11 +76,12 @@ def sent_media(run: Record) -> list[ImageIdentity]:
 
 async def _has_ended(job: Future[Any], wait_s: float, otherwise: str) -> bool:
     """Whether *job* has ended well in time; one that has not ended goes on."""
+    ended = asyncio.wrap_future(job)
+    ended.add_done_callback(lambda done: done.cancelled() or done.exception())  # read, else it is reported
     try:
-        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(job)), wait_s)
+        await asyncio.wait_for(asyncio.shield(ended), wait_s)
     except TimeoutError:
         log.warning("%s: the store is slow", otherwise)
-        job.add_done_callback(lambda done: done.cancelled() or done.exception())  # read, else it is reported
     except KieError as exc:
         log.warning("%s: %s", otherwise, exc)
     except Exception:

@@ -31,6 +31,7 @@ from ..ledger.states import OPEN, UNSETTLED, State
 from ..operations import films, settling
 from ..requests.prepare import Prepared, check, new_run
 from ..requests.provenance import here
+from ..settable import is_amount
 from ..text import in_line
 from .begin import DryRun, Started, again, intend, look, nothing_charged, prepare, resend, to_send
 from .called_back import CalledBack
@@ -232,7 +233,7 @@ class Session(Handles):
             raise InvalidRequest(f"Budget per {per!r}: use {', '.join(SCOPES)}.", charged="")
         if not isinstance(amount, EllipsisType):
             most: float | None = as_scalar(amount)
-            if most is not None and not settings_.is_amount(most):
+            if most is not None and not is_amount(most):
                 raise InvalidRequest(f"Budget of {most!r}: use a number above 0, or None.", charged="")
             for scope in SCOPES if per is None and most is None else (per or "notebook",):
                 self.here.set_limit(scope, most)

@@ -156,8 +156,8 @@ class _Visit:
             if here is not None and self.mend and (trouble or here.is_relative_to(self.files.home / VIDEOS)):
                 await self._at_store(shelf, push_file, shelf, run, here, sha256)
                 done, is_mended = "put there from this machine", True
-        except KieError as exc:
-            trouble, done = exc.message.rstrip("."), "tried again by the next look"
+        except (KieError, OSError) as exc:
+            trouble, done = str(exc).rstrip("."), "tried again by the next look"
         if not trouble:
             return None
         kind = "not in the store" if here is not None or trouble not in in_words else "missing"

@@ -28,7 +28,7 @@ from ..errors import (
     explain_cancelled,
 )
 from ..keys import SIMULATORS, Secret, check_key
-from ..settings import MOST
+from ..settable import MOST
 from .connection import NoReply, Redactor, exchange, open_clients
 from .envelope import Call, outcome_unknown, read, task_id_in, unusable
 from .media import LinkDead, download

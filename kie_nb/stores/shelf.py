@@ -48,8 +48,11 @@ class Shelf:
 
     def push(self, path: Path, sha256: str) -> None:
         """Put a video of the home into the store and, once it is there, into the cache; it stays in the home until `settle`."""
-        self.store.put(path, video_key(path.name, sha256), sha256)
-        cache_.adopt(path, self.files.cached(path.name, sha256))
+        cached = self.files.cached(path.name, sha256)
+        with self._only(cached):
+            # Another thread or process may have put it there, and settled it, meanwhile.
+            self.store.put(path if is_plain_file(path) else cached, video_key(path.name, sha256), sha256)
+            cache_.adopt(path, cached)
         cache_.shrink(self._cache)
 
     def push_input(self, one: ImageIdentity) -> None:

@@ -22,6 +22,7 @@ from ..shared_files import DRIVERS
 REST_S = 15.0  # a store that does not answer is not asked again by every file
 _BLOCK = 8 << 20
 MOST = 8 << 30  # bytes of one file whose size is not known
+_ALONE = {"use_listings_cache": False, "skip_instance_cache": True}  # other machines write
 # A store that is down must not hold a finished film for long: few tries, short waits.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {
@@ -31,10 +32,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
             "retries": {"max_attempts": 1},
             "signature_version": "s3v4",
         },
-        "use_listings_cache": False,  # other machines write
+        **_ALONE,
     },
-    "gs": {"use_listings_cache": False},
-    "az": {"use_listings_cache": False},
+    "gs": _ALONE,
+    "az": _ALONE,
 }
 _SILENT = ("Timeout", "Connect", "Endpoint", "Resolve")  # in the names of what drivers raise
 

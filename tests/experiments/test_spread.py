@@ -219,7 +219,7 @@ def test_verifying_asks_about_what_it_buys_and_nothing_else(simulator, cat, monk
 def test_a_repetition_that_was_left_unsent_is_bought_like_any(exp, simulator, capsys):
     """It was written down and nobody sent it: its price is said, and agreed to, as that of one never asked for."""
     session, run = get_session(), exp.runs[0]
-    asked = again(run, session.channel_of(run), replicate=1)
+    asked = again(session, run, session.channel_of(run), replicate=1)
     intend(session, asked, fresh=False, max_credits=None)
 
     exp.verify(run)
