@@ -95,7 +95,7 @@ class Parent:
             try:
                 self._channel.connect(str(folder / NAME))
             except (FileNotFoundError, ConnectionRefusedError):
-                self._process = _started(folder)  # which may stay longer than this one
+                _start(folder)
                 self._channel.connect(str(folder / NAME))
         self._channel.settimeout(ANSWER_S)
         atexit.register(self.close)
@@ -151,18 +151,20 @@ def _listening(folder):
         yield listener
 
 
-def _started(folder):
+def _start(folder):
     with _listening(folder) as listener:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KIE_")}
         # A fork has no thread but its own.
         given = {"OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "JUPYTER_PLATFORM_DIRS": "1"}
         given["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"  # its advice about starting Python
-        return subprocess.Popen(
-            [sys.executable, __file__, str(listener.fileno()), folder, ROOM * " "],
-            pass_fds=[listener.fileno()],
-            stdin=subprocess.DEVNULL,
-            env=kept | given,
-            start_new_session=True,
+        listener.set_inheritable(True)
+        # No `Popen`: it may stay longer than this process, which nobody need be told.
+        os.posix_spawn(
+            sys.executable,
+            [sys.executable, __file__, str(listener.fileno()), str(folder), ROOM * " "],
+            kept | given,
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+            setsid=True,
         )
 
 

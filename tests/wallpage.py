@@ -76,8 +76,8 @@ BOXES = """() => [...document.querySelectorAll('.kie-wall video')].map((video) =
 })"""
 
 
-def pictures_of_a_play(page, seconds):
-    """What the screen showed, picture by picture: the number of the frame of each video, read off it (`wallstudio.number_frames`)."""
+def pictures_of_a_play(page, seconds, rate):
+    """What the screen showed of so many seconds of the videos, picture by picture: the number of the frame of each, read off it."""
     boxes = page.evaluate(BOXES)
     pictures = []
     devtools = page.context.new_cdp_session(page)
@@ -87,11 +87,18 @@ def pictures_of_a_play(page, seconds):
         devtools.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
     page.evaluate(
-        "async () => { const { player } = document.querySelector('.kie-wall'); player.seek(0); await player.settled(); await player.play(); }"
+        """async (rate) => {
+            const { player } = document.querySelector('.kie-wall');
+            player.setRate(rate);
+            player.seek(0);
+            await player.settled();
+            await player.play();
+        }""",
+        rate,
     )
     devtools.on("Page.screencastFrame", keep)
     devtools.send("Page.startScreencast", {"format": "jpeg", "quality": 60})
-    page.wait_for_timeout(seconds * 1000)
+    page.wait_for_timeout(seconds / rate * 1000)
     devtools.send("Page.stopScreencast")
     page.evaluate("() => document.querySelector('.kie-wall').player.pause()")
     devtools.detach()
