@@ -51,6 +51,38 @@ def check(nb, number, seen=SEEN):
         )
 
 
+# Before the notebook of the words, which keeps a loaded page to itself.
+def test_a_strangers_ledger_runs_nothing(open_notebook, folder):
+    """Text in columns for figures and times, markup in every text: the panel's queue, gallery and settling, and the table of runs."""
+    manyruns.fill(folder / "kie-runs", 6)
+    evil = f"<img src=x onerror={HARM}><svg onload={HARM}> $a$ $b$ \u202e"
+    with contextlib.closing(sqlite3.connect(folder / "kie-runs" / "ledger.sqlite")) as ledger:
+        ids = [row[0] for row in ledger.execute("SELECT id FROM run ORDER BY id")]
+        for number, column in enumerate(("seed", "task_id", "experiment", "note", "tags")):
+            value = f'["{evil}"]' if column == "tags" else evil
+            ledger.execute(f"UPDATE run SET {column} = ? WHERE id = ?", [value, ids[number]])  # noqa: S608
+        ledger.execute(
+            "UPDATE run SET state = 'unknown', error = ? WHERE id = ?", [f'{{"message": "{evil}"}}', ids[0]]
+        )
+        ledger.execute("UPDATE run SET seed = ? WHERE id = ?", [evil, ids[0]])
+        ledger.commit()
+    nb = open_notebook(
+        "%load_ext kie_nb\nimport kie_nb as kie\nkie.panel()", "%kie runs", "%kie resume", "kie.runs()"
+    )
+
+    for number in range(4):
+        nb.run_cell(number)
+        with contextlib.suppress(NotThere):  # such rows may be refused
+            nb.cell(number).locator(".kie-panel-row, table").first.wait_for(timeout=8000)
+        nb.page.wait_for_timeout(1000)
+        for button in nb.cell(number).get_by_role("button", name="Settle…").all():
+            if button.is_visible():
+                button.click()
+                nb.page.wait_for_timeout(1000)
+        check(nb, number, None)
+    nb.screenshot("hostile-ledger")
+
+
 @pytest.fixture(scope="module")
 def words(chromium, lab):
     """A notebook whose cells have shown the words in every way."""
@@ -82,37 +114,6 @@ def test_words_of_a_prompt_are_read_in_every_cell(words, scheme):
         check(words, number, {"compare": None, "experiment": None, "runs": "$a$ and $b$"}.get(name, SEEN))
         words.cell(number).scroll_into_view_if_needed()
         words.screenshot(f"hostile-{scheme}-{name}")
-
-
-def test_a_strangers_ledger_runs_nothing(open_notebook, folder):
-    """Text in columns for figures and times, markup in every text: the panel's queue, gallery and settling, and the table of runs."""
-    manyruns.fill(folder / "kie-runs", 6)
-    evil = f"<img src=x onerror={HARM}><svg onload={HARM}> $a$ $b$ \u202e"
-    with contextlib.closing(sqlite3.connect(folder / "kie-runs" / "ledger.sqlite")) as ledger:
-        ids = [row[0] for row in ledger.execute("SELECT id FROM run ORDER BY id")]
-        for number, column in enumerate(("seed", "task_id", "experiment", "note", "tags")):
-            value = f'["{evil}"]' if column == "tags" else evil
-            ledger.execute(f"UPDATE run SET {column} = ? WHERE id = ?", [value, ids[number]])  # noqa: S608
-        ledger.execute(
-            "UPDATE run SET state = 'unknown', error = ? WHERE id = ?", [f'{{"message": "{evil}"}}', ids[0]]
-        )
-        ledger.execute("UPDATE run SET seed = ? WHERE id = ?", [evil, ids[0]])
-        ledger.commit()
-    nb = open_notebook(
-        "%load_ext kie_nb\nimport kie_nb as kie\nkie.panel()", "%kie runs", "%kie resume", "kie.runs()"
-    )
-
-    for number in range(4):
-        nb.run_cell(number)
-        with contextlib.suppress(NotThere):  # such rows may be refused
-            nb.cell(number).locator(".kie-panel-row, table").first.wait_for(timeout=8000)
-        nb.page.wait_for_timeout(1000)
-        for button in nb.cell(number).get_by_role("button", name="Settle…").all():
-            if button.is_visible():
-                button.click()
-                nb.page.wait_for_timeout(1000)
-        check(nb, number, None)
-    nb.screenshot("hostile-ledger")
 
 
 @pytest.fixture

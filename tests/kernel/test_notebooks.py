@@ -119,7 +119,7 @@ def test_every_notebook_has_its_promises():
 
 @pytest.mark.parametrize("name", PROMISES)
 def test_a_notebook_runs_headless(name, tmp_path):
-    """On the simulator, without a key; as it is in the repository it holds no outputs. The first has videos of full size."""
+    """On the simulator, without a key; as it is in the repository it holds no outputs. (The demo of the gate runs the first with videos of full size.)"""
     shutil.copytree(FOLDER, tmp_path / "notebooks", ignore=shutil.ignore_patterns("kie-runs"))
     import nbformat
 
@@ -128,9 +128,7 @@ def test_a_notebook_runs_headless(name, tmp_path):
     assert not any(cell.outputs for cell in cells)
 
     client = kernelforks.client(notebook, tmp_path / "notebooks")
-    client.execute(
-        env=environment(tmp_path / "private", KIE_NB_WAIT=1, TINY_VIDEOS=None if name == "quickstart" else 1)
-    )
+    client.execute(env=environment(tmp_path / "private", KIE_NB_WAIT=1, TINY_VIDEOS=1))
 
     shown = "\n".join(texts(output) for cell in cells for output in cell.outputs)
     assert [words for words in PROMISES[name] if words not in shown] == []
