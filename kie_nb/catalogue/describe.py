@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ..errors import InvalidRequest
 from .entries import Entry
 from .media import Role, Slot
-from .models import candidates, known_models, rows
+from .models import NOT_OFFERED, candidates, near, rows
 
 FieldKind = Literal["str", "int", "number", "bool", "choice", "json", "media"]
 # What people call a field that has another name.
@@ -94,8 +94,16 @@ def _not_described(model_id: str) -> InvalidRequest:
         return InvalidRequest(
             f"{words}{more}.", hint="name one of them; `%kie models` lists what each can do"
         )
+    close = near(model_id)
+    why = (
+        f": {NOT_OFFERED[model_id]}."
+        if model_id in NOT_OFFERED
+        else f"; did you mean {close!r}?"
+        if close
+        else "."
+    )
     return InvalidRequest(
-        f"Model {model_id!r} is not described here{nearest(model_id, known_models())}",
+        f"Model {model_id!r} is not described here{why}",
         hint="`%kie models` lists the described ones; any other model takes raw inputs: --set key=value, or input={...}",
     )
 

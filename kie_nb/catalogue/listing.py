@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .describe import Field, describe
-from .models import rows
+from .models import NOT_OFFERED, candidates, near, rows
 from .rows import Row
 from .words import field_of
 
@@ -15,7 +15,8 @@ COLUMNS = ("model", "takes", "duration", "size", "seed", "credits", "as of")
 def found(text: str) -> list[Row]:
     """The models that *text* is about: words of their ids and titles, of what they take, or of their fields; all of them match."""
     words = text.lower().replace("--", "").split()
-    return [row for row in rows().values() if all(_is_about(row, word) for word in words)]
+    told = [row for row in rows().values() if all(_is_about(row, word) for word in words)]
+    return told or [rows()[model] for model in candidates(text)]  # a short name, such as wan-3
 
 
 def _is_about(row: Row, word: str) -> bool:
@@ -27,6 +28,21 @@ def _is_about(row: Row, word: str) -> bool:
         or any(word in text.lower() for text in (row.id, row.title))
         or (word == "picture" and row.makes == "image")
     )
+
+
+def not_found(text: str) -> str:
+    """That no described model is about *text*, and what is known of it."""
+    offered = [
+        f"{model} is not offered: {why}" for model, why in NOT_OFFERED.items() if text.lower() in model
+    ]
+    close = near(text)
+    meant = f"; did you mean {close!r}?" if close else "."
+    return f"No described model is about {text!r}{f': {offered[0]}.' if offered else meant}"
+
+
+def left_out() -> list[str]:
+    """A line for each model of the service's that has no description, with the reason."""
+    return [f"not offered: {model}: {why}; --set KEY=VALUE reaches it" for model, why in NOT_OFFERED.items()]
 
 
 def lines(of: Iterable[Row]) -> list[tuple[str, ...]]:

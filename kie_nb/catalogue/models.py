@@ -5,11 +5,13 @@ The rows are in `families`, a file for each family. Nothing of them is read befo
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -20,6 +22,11 @@ from .prices import Estimate, Media, Rate, credits_for, seconds_of
 from .rows import Row
 
 DEFAULT_MODEL = "wan/2-5-image-to-video"
+
+# Models of the service's that have no row, and why: raw inputs reach them all the same.
+NOT_OFFERED: Mapping[str, str] = MappingProxyType(
+    {"veed/fabric-1": "the service publishes no inputs of it, and each task of it that was seen has failed"}
+)
 
 
 class ModelInput(BaseModel):
@@ -108,6 +115,24 @@ def resolve(name: str) -> str:
     """The id that *name* means: an id, or the short name of just one (`wan-3`); else *name* itself."""
     found = candidates(name)
     return found[0] if len(found) == 1 else name
+
+
+def near(name: str) -> str | None:
+    """The id that *name*, which is none, nearly is; also of a short name with a slip in it."""
+    spelled = {_short(model): model for model in reversed(known_models())}
+    plain = _short(name)
+    if not plain:
+        return None
+    found = difflib.get_close_matches(plain, spelled, n=1, cutoff=0.7)
+    count = len(plain.split())
+    parts = {
+        " ".join(words[start : start + count]): model
+        for short, model in spelled.items()
+        for words in (short.split(),)
+        for start in range(1, -1, -1)  # behind the maker's name, too
+    }
+    found = found or difflib.get_close_matches(plain, parts, n=1, cutoff=0.7)
+    return {**parts, **spelled}[found[0]] if found else None
 
 
 def candidates(name: str) -> tuple[str, ...]:

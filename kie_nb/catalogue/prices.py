@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..bounds import MAX_SECONDS
@@ -55,6 +55,21 @@ class Rate:
         conditions = [one for one in self.when if not (both and one[0] == "video")]
         at = " ".join(word for name, value in conditions if (word := _said(name, value)))
         return f"{told} {at}".rstrip(" ,")
+
+
+def in_words(list_: Iterable[Rate]) -> list[str]:
+    """The list, a line each; one line says both where the seconds of a given video cost what those of the one that is made do."""
+    found = {str(rate): "" for rate in list_}
+    for rate in list_:
+        if {"duration", "video"} <= set(rate.seconds):
+            made = tuple(clock for clock in rate.seconds if clock != "video")
+            alone = str(
+                replace(rate, seconds=made, when=tuple(one for one in rate.when if one[0] != "video"))
+            )
+            if alone in found:
+                found[alone] = "; a given video's seconds count, too"
+                del found[str(rate)]
+    return [f"{words}{more}" for words, more in found.items()]
 
 
 def rates(

@@ -317,7 +317,7 @@ class Experiment(Deriving):
         self._cells.channel()
         return verify(self._session, run, repeats=as_scalar(repeats), yes=yes, cells=self.cells())
 
-    def stop(self, why: str = "you stopped it") -> None:
+    def stop(self, why: str = "by you") -> None:
         """Buy no more cells, from any handle of it in this process; what was sent goes on, and its videos are fetched."""
         for runner in runners_of(self._cells.key):
             runner.stop(why)

@@ -6,6 +6,8 @@ import getpass
 from collections.abc import Callable
 from typing import Any
 
+from IPython import get_ipython
+
 from .. import api, notice, tables
 from .. import settings as settings_
 from ..catalogue import nearest
@@ -100,12 +102,13 @@ _NUMBERS = ("seed", "rating")
 
 
 def _show_run(words: list[str]) -> Run:
-    """Show a run's card or video in this cell: `%kie show ID`"""
+    """Show a run's card or video in this cell: `%kie show ID`, or the name of the variable that holds it"""
     if len(words) != 1:
         raise mistake(
             "%kie show needs the id of a run.", "%kie runs lists them; its first characters will do"
         )
-    run = get_session().get(words[0])
+    held = getattr(get_ipython(), "user_ns", {}).get(words[0])
+    run = held if isinstance(held, Run) else get_session().get(words[0])
     showing.show(run)
     if must_wait(None) and not run.is_final:
         run.wait()

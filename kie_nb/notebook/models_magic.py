@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .. import settings as settings_
 from ..catalogue import Row, listing, rows
+from ..catalogue.prices import in_words
 from ..service import price_feed
 from ..text import in_line, say
 from .files_magic import mistake, show_table
@@ -18,13 +19,15 @@ def models(words: list[str]) -> None:
     found = listing.found(" ".join(words))
     if not found:
         raise mistake(
-            f"No described model is about {' '.join(words)!r}.",
+            listing.not_found(" ".join(words)),
             "words may be of an id, or what a model takes: wan, last-image, audio, seed",
         )
     caption = f"{len(found)} of {len(rows())} described models; [ ] may be left out; 1 credit = $0.005"
     show_table(listing.COLUMNS, listing.lines(found), caption=caption, wide=1)
     if any(not row.has_seed for row in found):
         say("seed no: the same request again makes another video")
+    for line in listing.left_out() if not words else ():
+        say(line)
 
 
 def prices(words: list[str]) -> None:
@@ -34,8 +37,8 @@ def prices(words: list[str]) -> None:
         return
     found = listing.found(" ".join(words))
     if not found:
-        raise mistake(f"No described model is about {' '.join(words)!r}.", "%kie models lists them")
-    lines = [(row.id, str(rate), row.as_of) for row in found for rate in row.price]
+        raise mistake(listing.not_found(" ".join(words)), "%kie models lists them")
+    lines = [(row.id, words, row.as_of) for row in found for words in in_words(row.price)]
     lines += [
         (row.id, "not documented: no estimate, and no limit can be kept", "")
         for row in found

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..catalogue import NO_SEED, Field, describe, find, is_described, known_models
 from ..catalogue.models import DEFAULT_MODEL
+from ..catalogue.prices import in_words
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,8 +214,7 @@ def help_text(model: str) -> str:
     if description is not None:
         title = f"{description.model_title} ({model})"
         prompt = [f"prompt: {_help_of(entry)}" for entry in describe(model) if entry.name == "prompt"]
-        rates = list(map(str, description.price))
-        if rates:
+        if rates := in_words(description.price):
             prices = [f"price ({description.prices_as_of}): {', '.join(rates)}; 1 credit = $0.005"]
     examples = ["examples:", *(f"  {line}" for example in EXAMPLES for line in (*example.splitlines(), ""))]
     return "\n".join(

@@ -35,7 +35,7 @@ _ROLES = (
     *(("image", "image"), ("frame", "image"), ("input_url", "image")),
 )
 
-UNDESCRIBED = frozenset({"pixverse-v6/extend", "google/gemini-omni-flash-1-1", "veed/fabric-1"})
+UNDESCRIBED = frozenset({"veed/fabric-1"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

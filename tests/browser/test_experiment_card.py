@@ -123,7 +123,7 @@ def test_it_is_stopped_by_keyboard(open_notebook, chromium, service):
 
     nb.wait_dom(
         1,
-        "cell => /stopped: you stopped it/.test(cell.innerText)",
+        "cell => /stopped: by you/.test(cell.innerText)",
         60,
     )
     sent = len(simulator.tasks)

@@ -269,7 +269,7 @@ def test_it_can_be_stopped_and_goes_on_later(smile, simulator):
     exp.stop()
     exp.wait(SHORT_S)
     assert len(simulator.tasks) < 12
-    assert exp.status().stopped == "you stopped it"
+    assert exp.status().stopped == "by you"
     exp.run().wait(SHORT_S)
     assert len(simulator.tasks) == 12
 
@@ -418,7 +418,7 @@ def test_other_limits_are_refused_while_it_runs(smile, simulator, monkeypatch):
     exp.stop()
     with pytest.raises(kie.BudgetExceeded, match="would exceed max_credits=300"):
         exp.run(max_credits=300)
-    assert exp.wait(SHORT_S).status().stopped == "you stopped it"
+    assert exp.wait(SHORT_S).status().stopped == "by you"
     assert len(simulator.tasks) == 2
     monkeypatch.setenv("KIE_NB_CREATES_PER_WINDOW", "10000")
     assert exp.run(max_credits=720).run(max_credits=720).run().wait(SHORT_S).status().done == 12
@@ -499,7 +499,7 @@ def test_a_stop_is_one_of_the_experiment(smile, simulator, monkeypatch):
     first.wait(SHORT_S)
     second.wait(SHORT_S)
 
-    assert first.status().stopped == second.status().stopped == "you stopped it"
+    assert first.status().stopped == second.status().stopped == "by you"
     assert len(simulator.tasks) == 2
 
 

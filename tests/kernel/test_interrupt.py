@@ -122,5 +122,5 @@ def test_an_interrupt_of_a_grid_buys_no_more(workshop, call):
     assert "exp.run(), or the %%kie_wan cell again, goes on" in cell.error
     assert "Traceback" not in cell.error
     assert kernel.run("exp.wait();").status == "ok"
-    assert kernel.value("(exp.status().done, exp.status().stopped)") == "(1, 'you stopped it')"
+    assert kernel.value("(exp.status().done, exp.status().stopped)") == "(1, 'by you')"
     assert len(simulator.tasks) == 1

@@ -59,7 +59,7 @@ PROMISES = {
         "1 run, as asked for",
     ],
     "models": [
-        "of 79 described models",
+        "of 81 described models",
         '"ratio": "16:9"',
         '"mode": "std"',
         "data:video/mp4;base64,",

@@ -6,7 +6,7 @@ from typing import Any
 from ..entries import Entry, aspect, prompt, resolution, seconds, seed, sound, switch
 from ..media import MB, PICTURES, Slot
 from ..prices import Media, each_second
-from ..rows import Row, first, last
+from ..rows import Row, clip, first, last
 
 SOURCE = "docs.kie.ai/market/pixverse, kie.ai/pricing of 2026-10-08"
 LENGTH = seconds(1, 15, required=True)
@@ -45,6 +45,12 @@ def _length_or_template(inputs: Mapping[str, Any], _media: Media) -> str:
     return "duration and template_id exclude each other: a template sets the length." if both else ""
 
 
+def _video_or_task(inputs: Mapping[str, Any], media: Media) -> str:
+    count = ("taskId" in inputs) + bool(media.get("video"))
+    words = "taskId and video exclude each other" if count else "It needs a video (video), or taskId"
+    return "" if count == 1 else f"{words}: one of them is made longer."
+
+
 def _with_a_length(given: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given) if "template_id" in given else {"duration": 5, **given}
 
@@ -65,6 +71,13 @@ ROWS = (
     pixverse(
         "transition", "PixVerse V6 transition", LENGTH, QUALITY, SOUND, seed(),
         slots=(first("first_frame_image_url", **FRAME), last("last_frame_image_url", least=1, **FRAME)),
+    ),
+    pixverse(
+        # The page (July to October 2026) has two forms, with taskId or video_url; new seconds alone are billed.
+        "extend", "PixVerse V6 extend",
+        seconds(1, 15, required=True, help="How much longer"), QUALITY, SOUND,
+        Entry(name="taskId", title="Task", help="A finished task of yours that goes on, in place of a video", min_length=1, max_length=100),
+        seed(), slots=(clip("video_url", mimes=()),), rules=(_video_or_task,),
     ),
     pixverse(
         "reference-to-video", "PixVerse V6 reference to video", LENGTH, QUALITY, SHAPE, SOUND, seed(),
