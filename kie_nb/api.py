@@ -383,7 +383,7 @@ def configure(
         wait: Whether a cell waits for its video; by default only where nobody watches.
         embed: What a finished cell holds: "preview" (a small copy, the default), "full" or "link".
         max_credits: The most that one run may be estimated at, in credits (1 credit = US$0.005), above 0; by default no limit.
-        creates_per_window: New tasks in any 10 s for the account, at least 1; 18 by default, of the 20 that the service allows.
+        creates_per_window: New tasks in any 10 s for the account, at least 1; 20 by default, what the service allows.
         simulator_speed: How much faster than the real service the embedded simulator is, above 0; 1 by default.
         user: Who asks, tags and rates, for a team; by default your name at the system, and the machine.
         notebook: Your name for this notebook: its budget counts what has this name, on any machine; by default its file, folder and machine.

@@ -28,7 +28,7 @@ KIE_NB_STATE | | Folder for what all notebooks of a user share: the rate grants.
 KIE_NB_WAIT | wait | `1`: every cell waits for its video; `0`: none does. Default: all wait where nobody watches.
 KIE_NB_EMBED | embed | `preview` (a small copy, default), `full` (the file) or `link`.
 KIE_NB_MAX_CREDITS | max_credits | The most that one run may be estimated at, in credits. Default: no limit.
-KIE_NB_CREATES_PER_WINDOW | creates_per_window | New tasks in any 10 s. Default: 18; Kie.ai allows 20.
+KIE_NB_CREATES_PER_WINDOW | creates_per_window | New tasks in any 10 s. Default: 20, what Kie.ai allows; fewer for some minutes once it shows that another program uses the account.
 KIE_NB_PUBLIC_URL | | Address under which the service reaches your Jupyter server or `kie-nb listen`, for `--callback auto`. Default: JupyterHub's, where it says it.
 KIE_NB_WEBHOOK_SECRET | | The webhook key from Kie.ai's settings; with it the receiver takes signed callbacks alone.
 KIE_NB_NOTEBOOK | notebook | Your name for the notebook: its budget counts what has this name, on any machine. Default: the file's name, folder and machine.

@@ -322,7 +322,7 @@ LOCAL, REMOTE = "http://127.0.0.1:8123", "https://kie.example.com"
         pytest.param({"KIE_NB_SIMULATOR_SPEED": "50"}, {"simulator_speed": 50.0}, id="speed"),
         pytest.param({"KIE_NB_USER": " ana "}, {"user": "ana"}, id="user"),
         pytest.param({"LOGNAME": "ben"}, {"user": f"ben@{platform.node()}"}, id="user of the system"),
-        pytest.param({}, {"wait": None, "embed": "preview", "max_credits": None, "creates_per_window": 18, "simulator_speed": 1.0}, id="defaults"),
+        pytest.param({}, {"wait": None, "embed": "preview", "max_credits": None, "creates_per_window": 20, "simulator_speed": 1.0}, id="defaults"),
     ],
 )  # fmt: skip
 def test_what_the_environment_sets(monkeypatch, environment, expected):
@@ -387,7 +387,7 @@ def test_configure_goes_before_the_environment(monkeypatch, tmp_path):
         True,
         "kie",
         tmp_path / "kie-runs",
-        18,
+        20,
     )
 
 

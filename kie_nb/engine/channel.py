@@ -61,6 +61,12 @@ class Reading:
 SHORTEST_PAUSE_S = 0.01
 
 
+def shared_account(limit: int) -> str:
+    """That another client of the account makes tasks too, in words."""
+    most = f"at most {limit} new task{'' if limit == 1 else 's'}"
+    return f"Rate limited, perhaps by another program on this account: {most} in {settings_.WINDOW_S:g} s for some minutes"
+
+
 @contextlib.asynccontextmanager
 async def holding(
     grant: Grant, grants: GrantStore, account: str, pause_s: float, blocking: Callable[..., Awaitable[Any]]
@@ -170,7 +176,7 @@ class Channel:
 
     @contextlib.asynccontextmanager
     async def permission(
-        self, ledger: Ledger, run_id: str, balance: Reading | None = None
+        self, ledger: Ledger, run_id: str, balance: Reading | None, say: Callable[[str], None]
     ) -> AsyncIterator[RunRow | None]:
         """The right to send the create of a run, and its step to `sending`: both or neither.
 
@@ -180,8 +186,9 @@ class Channel:
 
         Args:
             balance: The account's balance before it, kept as evidence should the answer be lost.
+            say: Called with why it waits, where that is another client of the account.
         """
-        decision = await self._take(ledger, run_id, balance)
+        decision = await self._take(ledger, run_id, balance, say)
         if decision.grant is None:
             yield None
             return
@@ -189,7 +196,9 @@ class Channel:
         async with holding(decision.grant, self._grants, self.account, pause_s, self._dispatcher.ledger):
             yield decision.row
 
-    async def _take(self, ledger: Ledger, run_id: str, balance: Reading | None) -> SendDecision:
+    async def _take(
+        self, ledger: Ledger, run_id: str, balance: Reading | None, say: Callable[[str], None]
+    ) -> SendDecision:
         asked: dict[str, Any] = {"account": self.account, "window_s": settings_.WINDOW_S, "owner": owner.me()}
         if balance is not None:
             asked |= {"balance_before": balance.credits, "evidence": {"balance_before": balance.to_json()}}
@@ -204,6 +213,8 @@ class Channel:
                 )
                 if decision.wait_s is None:
                     return decision
+                if decision.limit < limit:
+                    say(shared_account(decision.limit))
                 await asyncio.sleep(max(SHORTEST_PAUSE_S, decision.wait_s))
 
     def is_own_address(self, url: str | None) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .runs import Ledger
 
 
+SHARED_S = 300.0  # how long after a 429 another client of the account is reckoned with
 ABANDONED_AFTER_S = 90.0  # longer than a create can take: its kernel died between the grant and the reply
 
 
@@ -59,6 +60,12 @@ def wait_s(
     return max(0.0, known[needed] - now) if needed < len(known) else None
 
 
+def shared_limit(limit: int, now: float, *, paused_until: float) -> int:
+    """How many creates are ours in a window: fewer for a while after a 429, which shows that another client of the account creates too."""
+    is_shared = now < paused_until + SHARED_S
+    return max(1, limit - max(2, limit // 4)) if is_shared else limit
+
+
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05
 _FAR = 1e11  # later than any time; SQLite sorts texts after all numbers
@@ -79,6 +86,7 @@ class SendDecision:
     row: RunRow | None = None  # now `sending`; None if another process owns it or its state has changed
     grant: Grant | None = None  # for `GrantStore.replied` when the reply is in; None with `row`
     wait_s: float | None = None  # until asking again makes sense, if there was no grant to be had
+    limit: int = 0  # then: how many creates there may be in a window at present
 
 
 class GrantStore:
@@ -114,13 +122,14 @@ class GrantStore:
         row = None
         if ledger.database is self._db:
             with self._db.write() as db:
-                grant, pause = self._take(db, account, limit, window_s)
+                grant, pause, limit = self._take(db, account, limit, window_s)
                 if grant is not None and (row := ledger.moved(db, run_id, **step)) is None:
                     self._give_back(db, grant)
             if row is not None:
                 ledger.publish(row)
         else:
-            grant, pause = self.take(account, limit=limit, window_s=window_s)
+            with self._db.write() as db:
+                grant, pause, limit = self._take(db, account, limit, window_s)
             try:
                 row = ledger.move(run_id, **step) if grant is not None else None
             finally:
@@ -128,13 +137,14 @@ class GrantStore:
                     with self._db.write() as db:
                         self._give_back(db, grant)
         if grant is None:
-            return SendDecision(wait_s=pause)
+            return SendDecision(wait_s=pause, limit=limit)
         return SendDecision(row=row, grant=grant if row else None)
 
     def take(self, account: str, *, limit: int, window_s: float) -> tuple[Grant | None, float]:
         """A grant and 0, or None and the seconds until asking again makes sense."""
         with self._db.write() as db:
-            return self._take(db, account, limit, window_s)
+            grant, pause, _ = self._take(db, account, limit, window_s)
+        return grant, pause
 
     def replied(self, grant: Grant) -> None:
         """The reply to this create is in (or will never come): its window begins."""
@@ -150,7 +160,9 @@ class GrantStore:
             db.execute(pause_table.insert().values(account=account, until=max(until, held)))
 
     @staticmethod
-    def _take(db: sa.Connection, account: str, limit: int, window_s: float) -> tuple[Grant | None, float]:
+    def _take(
+        db: sa.Connection, account: str, limit: int, window_s: float
+    ) -> tuple[Grant | None, float, int]:
         moment = moment_in(db).timestamp()
         db.execute(slot.delete().where(~slot.c.taken_at.between(moment - _KEEP_S, _FAR)))
         # Replied in the future: the clock was set back since. Counted from now it is never too early.
@@ -160,12 +172,13 @@ class GrantStore:
         until = _paused_until(db, account)
         if until > moment + _KEEP_S:  # the clock was set back since
             until = 0.0
+        limit = shared_limit(limit, moment, paused_until=until)
         pause = wait_s(slots, moment, limit=limit, window_s=window_s, paused_until=until)
         if pause != 0:
-            return None, _SHORTEST_WAIT_S if pause is None else pause
+            return None, _SHORTEST_WAIT_S if pause is None else pause, limit
         new = slot.insert().values(account=account, taken_at=moment).returning(slot.c.id)
         number = db.execute(new).scalar_one()
-        return Grant(int(number), moment), 0.0
+        return Grant(int(number), moment), 0.0, limit
 
     @staticmethod
     def _give_back(db: sa.Connection, grant: Grant) -> None:

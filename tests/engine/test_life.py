@@ -261,6 +261,21 @@ def test_polls_live_through_trouble(simulate, ask, kind):
     assert ask().wait(SHORT_S).state == "fetched"
 
 
+def test_a_card_says_that_the_account_is_shared(simulate, ask):
+    """A rate limit that our own creates (10 000 here) cannot reach: what is left to us for a while is told, and no more once it is sent."""
+    hurry(rate_pause_s=1.0, accept_wait_s=0.01)
+    simulate(faults=[Fault(call="create", kind="429", times=1)])
+
+    run = ask()
+    told = {run.trouble}
+    while run.state != "fetched":
+        told.add(run.trouble)
+        time.sleep(0.01)
+
+    assert any("at most 7500 new tasks in 10 s" in words for words in told)
+    assert run.trouble == ""
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

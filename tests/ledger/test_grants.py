@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kie_nb.ledger import GrantStore
-from kie_nb.ledger.grants import ABANDONED_AFTER_S, Slot, wait_s
+from kie_nb.ledger.grants import ABANDONED_AFTER_S, SHARED_S, Slot, shared_limit, wait_s
 
 NOW = 1_790_000_000.0
 
@@ -130,6 +130,37 @@ def test_a_429_pauses_all_kernels_of_the_account(open_store):
     assert grant is None
     assert 4 < wait <= 5
     assert one.take("b", limit=3, window_s=10)[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("limit", "since_s", "ours"),
+    [
+        pytest.param(20, -5.0, 15, id="still paused"),
+        pytest.param(20, 0.0, 15, id="the pause is just over"),
+        pytest.param(20, SHARED_S - 1, 15, id="nearly forgotten"),
+        pytest.param(20, SHARED_S, 20, id="forgotten"),
+        pytest.param(20, NOW, 20, id="there never was a 429"),
+        pytest.param(4, 0.0, 2, id="a low limit of the user's own"),
+        pytest.param(1, 0.0, 1, id="one stays"),
+    ],
+)
+def test_another_client_of_the_account_lowers_the_limit_for_a_while(limit, since_s, ours):
+    """Our own creates never exceed it, so a 429 tells of somebody else's."""
+    assert shared_limit(limit, NOW, paused_until=NOW - since_s) == ours
+
+
+def test_after_a_429_all_kernels_of_the_account_leave_room(open_store):
+    """The window holds fewer; another account's is as before."""
+    one, other = open_store(), open_store()
+    one.pause("a", 0.01)
+    time.sleep(0.02)
+
+    grants = {
+        account: [store.take(account, limit=8, window_s=10)[0] for store in (one, other) * 4]
+        for account in ("a", "b")
+    }
+
+    assert [sum(grant is not None for grant in given) for given in grants.values()] == [6, 8]
 
 
 def test_a_pause_far_ahead_is_a_clock_set_back(open_store):
