@@ -3,15 +3,18 @@
 import asyncio
 import gc
 import os
+import shutil
 import signal
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import certificates
 import kernelforks
 import pgserver
 import pytest
 import statements
+from compiling import compile_share, find_letters
 from hurry import hurry
 from soak import IS_SOAK, SEED
 
@@ -23,9 +26,12 @@ from kie_nb.settable import SETTABLE
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+certificates.share()
 statements.share()
 kernelforks.share()
 ROOT = Path(__file__).parents[1]
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system, not a name that others could guess
+ROOM = 4 << 30  # bytes that it must have free: a whole run leaves less than half of that
 STARTUP = str(ROOT / "tests" / "startup")
 if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worker inherits it
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, os.environ.get("PYTHONPATH")]))
@@ -36,6 +42,9 @@ STOP_S = 20.0
 NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
 BESIDE = ("test_gallery.py", "test_panel.py", "test_wall.py")  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
+# A ledger's commit and a download wait until the disk has them, which six workers at once make long; memory has them at once.
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(MEMORY)
 
 
 def pytest_addoption(parser):
@@ -47,9 +56,19 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_sessionstart(session):
+    """Before each worker imports all tests."""
+    compile_share(session.config)
+
+
 def pytest_report_header():
     """How to repeat the games of chance of this run."""
     return f"games of chance: {'in full' if IS_SOAK else 'short (SOAK=1: in full)'}, SEED={SEED}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config):
+    config.letters = find_letters()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,6 +130,16 @@ def pytest_runtest_setup(item):
         if sys.platform == "linux":
             kernelforks.parent()  # the kernels of a browser test do not stand back
         os.nice(NICE)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Leave nothing in memory, unless a test has failed: its files may tell why."""
+    if getattr(session.config, "letters", None):
+        session.config.letters.wait()
+    if "PYTEST_XDIST_WORKER" not in os.environ and exitstatus == pytest.ExitCode.OK:
+        folder = session.config._tmp_path_factory.getbasetemp()
+        if folder.is_relative_to(MEMORY):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def every_other(items, *, odd):
@@ -226,9 +255,24 @@ def paid(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def cat():
-    """A photograph that is in the repository."""
+def photograph():
+    """The one that is in the repository."""
     return ROOT / "notebooks" / "images" / "chelsea.png"
+
+
+@pytest.fixture(scope="session")
+def cat(tmp_path_factory, photograph):
+    """The photograph, with another beside it, in a tenth of their bytes: thousands of tests send it."""
+    from PIL import Image  # late: tables of rules need none
+
+    folder = tmp_path_factory.mktemp("images", numbered=False)
+    for name in ("chelsea.png", "coffee.png"):
+        with Image.open(photograph.with_name(name)) as fine:
+            size, pixels = fine.size, fine.convert("RGB")
+        pixels.info = {}
+        coarse = pixels.resize([side // 5 for side in size]).resize(size, Image.Resampling.NEAREST)
+        coarse.save(folder / name)
+    return folder / "chelsea.png"
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset(
     b"tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI mDCv cLLi bKGD pHYs hIST sPLT acTL fcTL fdAT".split()
 )
+_PNG_TELLS = (b"eXIf", b"tEXt", b"zTXt", b"iTXt")  # chunks that EXIF or XMP may be in
 _WEBP_KEPT = frozenset((b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP"))
 _WEBP_EXIF, _WEBP_XMP = 0x08, 0x04  # flags of VP8X
 _SOI, _SOS, _EOI, _COM, _APP0, _APP15 = 0xD8, 0xDA, 0xD9, 0xFE, 0xE0, 0xEF
@@ -35,11 +36,17 @@ def without_personal(content: bytes) -> bytes:
     if parts is None:
         return content
     try:
-        with open_picture(io.BytesIO(content)) as image:
-            orientation = orientation_of(image)
-        return parts(content, orientation)
+        return parts(content, _orientation(content))
     except Exception:  # noqa: BLE001 - a damaged file is told by whoever decodes it
         return content
+
+
+def _orientation(content: bytes) -> int:
+    """How the picture is to be turned; Pillow decodes all pixels of a PNG for it, so one that cannot tell is not asked."""
+    if content.startswith(_PNG) and not any(kind in content for kind in _PNG_TELLS):
+        return 1
+    with open_picture(io.BytesIO(content)) as image:
+        return orientation_of(image)
 
 
 def _parts_of(content: bytes) -> Callable[[bytes, int], bytes] | None:

@@ -137,9 +137,9 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory, cat):
+def films(tmp_path_factory, photograph):
     folder = tmp_path_factory.mktemp("films")
-    return folder, shot(cat), write(folder / "original.mp4", shot(cat))
+    return folder, shot(photograph), write(folder / "original.mp4", shot(photograph))
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_a_change_is_judged_as_people_judge_it(films, change, verdict, words):
     [{"seed": (2.5, 1)}, {"seed": (1.2, 0.1)}, {"seed": (4, 2, (30, 90, 220))}, {"picture": "coffee.png"}],
     ids=["another seed", "a near seed", "another prompt", "another picture"],
 )  # fmt: skip
-def test_another_shot_is_different(films, cat, other):
+def test_another_shot_is_different(films, photograph, other):
     """Of the same picture too, and is not taken for a change of the first."""
     folder, _, original = films
-    frames = shot(cat.parent / other.get("picture", cat.name), *other.get("seed", ()))
+    frames = shot(photograph.parent / other.get("picture", photograph.name), *other.get("seed", ()))
 
     likeness = compare_videos(original, write(folder / "other.mp4", frames))
 

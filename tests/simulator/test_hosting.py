@@ -181,6 +181,7 @@ def test_a_stop_amid_new_connections_leaves_none_to_the_garbage_collector(monkey
             try:
                 with socket.create_connection(("127.0.0.1", port), timeout=1) as one:
                     one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                stopped.wait(0.001)  # a thousand a second are enough
             except OSError:
                 stopped.wait(0.005)  # it has closed: knocking without a pause would only hold up its end
 
