@@ -28,7 +28,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Self
 
+from . import frontend
 from .text import visible
+from .wording.next_steps import SCRIPT, said_in
 
 NOTHING = "nothing"
 MADE = "the video is made and was charged"
@@ -66,7 +68,8 @@ class KieError(Exception):
 
     def lines(self) -> list[str]:
         """The message, what was charged and the next step, a line each."""
-        return _lines(self.message, self.charged, self.hint)
+        is_script = frontend.shell() is None
+        return _lines(self.message, self.charged, said_in(SCRIPT, self.hint) if is_script else self.hint)
 
     def _render_traceback_(self) -> list[str]:
         """The lines that IPython shows instead of a stack."""

@@ -28,7 +28,6 @@ ServiceName = Literal["kie", "simulator"]
 
 KIE_BASE_URL = "https://api.kie.ai"  # kie-api §1
 KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
-LOGS = "https://kie.ai/logs"  # where people find their tasks
 CREATES_PER_WINDOW = 20  # what the service allows per 10 s and account (kie-api §10)
 WINDOW_S = 10.0
 

@@ -4,6 +4,10 @@ import re
 
 from messages import messages
 
+from kie_nb.errors import KieError
+from kie_nb.wording.next_steps import SCRIPT, said_in
+
+NOTEBOOKS = ("notebook/", "server/")  # what stands there is said where there is a cell
 # A message may begin with what it is about, as it is typed: a field, an option, a file, a library.
 AS_TYPED = re.compile(r"[{%`.[]|--?[\w{]|\w+(?:\.\w+)*[=/(.]|\w*_\w+|(?:zip|pandas) ")
 
@@ -34,3 +38,22 @@ def test_nobody_says_the_old_words():
     )
 
     assert [str(message) for message in messages() if old.search(str(message))] == []
+
+
+def test_a_script_is_told_of_no_cell_and_no_magic():
+    """Next steps are written for a notebook; where there is none they are said in Python."""
+    hints = [
+        *(message.parts.get("hint", "") for message in errors() if not message.place.startswith(NOTEBOOKS)),
+        "run the cell again later",
+        "%kie show {id[:8]} tells how to settle it",
+    ]
+    told = [said_in(SCRIPT, re.sub(r"{[^}]*}", "1", hint)) for hint in hints]
+
+    both_ways = re.compile(r"%kie budget \w+ \w+, or kie\.budget")
+    found = [text for text in told if re.search(r"%+kie|\brun (?:the|its) cell\b", both_ways.sub("", text))]
+    assert found == []
+    assert told[-2:] == [
+        "make the same call again later",
+        "kie_nb.get('1').evidence() tells how to settle it",
+    ]
+    assert "kie_nb.resume()" in str(KieError("It waits.", hint="`%kie resume` takes it up"))

@@ -13,7 +13,7 @@ from ..ledger import Files, KeptFile, files_made, with_kept
 from ..ledger.states import State
 from ..paths import shown_path
 from ..service.media import LinkDead
-from ..settings import LOGS
+from ..wording.next_steps import LOGS
 from .file_download import download_file, received
 from .record import Record
 from .shelving import find, pull, push, where_fetched

@@ -16,7 +16,7 @@ from ..mailbox import Arrival
 from ..service import TaskRecord
 from ..service.callback_address import takes_token
 from ..service.client import PASSING_CODES
-from ..settings import LOGS
+from ..wording.next_steps import LOGS
 from .timing import LATE_S, Pace, Usual
 from .transitions import OwnershipLost, Step, failure, log
 from .workspace import Kind

@@ -19,7 +19,7 @@ from ..ledger import UnreadableRun, owner
 from ..ledger.states import OPEN, RELEASED, State, sources
 from ..paths import make_private, open_private
 from ..service import TaskRecord
-from ..settings import LOGS
+from ..wording.next_steps import LOGS
 from .channel import Channel
 from .record import Record
 from .workspace import Workspace

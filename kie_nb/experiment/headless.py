@@ -21,8 +21,8 @@ from ..ledger.states import OPEN, WORDS, State
 from ..notice import say_simulator_once
 from ..operations.integrity import troubles
 from ..saved import written
-from ..settings import LOGS
 from ..text import in_line, say
+from ..wording.next_steps import SHELL, said_in
 from . import data
 from .experiment import Experiment
 from .report import check_name
@@ -31,27 +31,6 @@ LOOK_S, LOG_S = 1.0, 30.0
 ENDING_S = 3.0
 MOST_NAMED, MOST_FAILURES = 4, 10
 DONE, NOT_ALL_DONE, INTERRUPTED, TERMINATED = 0, 3, 130, 143
-# What a hint says to do in Python, as it is typed here; the longer first.
-_IN_SHELL = {
-    "exp.run(retry_failed=True)": "--retry-failed",
-    "run(retry_failed=True)": "--retry-failed",
-    "retry_failed=True": "--retry-failed",
-    "run(stop_after_failures=…)": "--stop-after-failures N",
-    "exp.run(), or the %%kie_wan cell again,": "the same command",
-    "exp.run()": "the same command",
-    "run() would refuse it": "the run would be refused",
-    "run() fetches": "it fetches",
-    "exp.plan(), --dry-run in a cell, or --plan on the command line,": "--plan",
-    "--partial, or partial=True in Python": "--partial",
-    "--extend, or extend=True in Python,": "--extend",
-    "allow_outside=True, or --allow-outside on the command line": "--allow-outside",
-    "exp.to_frame()": "--json FILE",
-    "into max_credits": "into --max-credits",
-    "max_credits=": "--max-credits ",
-    "partial=True": "--partial",
-    "(%kie resume lists them)": f"(in Python: kie_nb.settle('TASK ID'), ids stand at {LOGS}; in a notebook: %kie resume)",
-    ", or run %kie login; `%kie use simulator` needs none": "; KIE_NB_SERVICE=simulator needs none",
-}
 
 
 def run(
@@ -88,7 +67,7 @@ def run(
         with _ended_by_sigterm():
             code = _plan(exp, how) if plan else _run(exp, how, report)
     except KieError as exc:
-        exc.message, exc.hint = in_shell(exc.message), in_shell(exc.hint)
+        exc.message, exc.hint = said_in(SHELL, exc.message), said_in(SHELL, exc.hint)
         refused = exc.message
         raise
     finally:
@@ -97,17 +76,10 @@ def run(
     return code
 
 
-def in_shell(text: str) -> str:
-    """*text* with what is to be done as it is typed in a shell."""
-    for python, shell in _IN_SHELL.items():
-        text = text.replace(python, shell)
-    return text
-
-
 def _plan(exp: Experiment, how: Mapping[str, Any]) -> int:
     say_simulator_once()
     plan = exp.plan(**how)
-    say(in_shell(repr(plan)))
+    say(said_in(SHELL, repr(plan)))
     if plan.refused is not None:
         raise plan.refused
     return DONE
@@ -167,7 +139,7 @@ def _let_sending_end(exp: Experiment) -> None:
 
 def _say_status(exp: Experiment) -> Any:
     status = exp.status()
-    say(in_shell(f"{exp.name}: {status!r}"))
+    say(said_in(SHELL, f"{exp.name}: {status!r}"))
     return status
 
 
@@ -175,7 +147,7 @@ def _named(exp: Experiment, states: frozenset[State]) -> Iterator[str]:
     """A line for each run in one of *states*: its state, id, place and reason."""
     found = [(place, run) for place, run in exp.cells() if run is not None and run.state in states]
     for place, run in found[:MOST_FAILURES]:
-        reason = in_shell(str((run.row.error or {}).get("message") or ""))
+        reason = said_in(SHELL, str((run.row.error or {}).get("message") or ""))
         words = f"{WORDS[run.state]}: run {run.id[:8]} ({data.in_words(place)})"
         yield in_line(f"{words}: {reason}" if reason else words)
     if len(found) > MOST_FAILURES:

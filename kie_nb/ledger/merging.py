@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ..errors import LedgerError
 from ..home import full_name, name_beside
-from ..settings import LOGS
+from ..wording.next_steps import LOGS
 from . import tallies
 from .database import Database
 from .marks import MARKED, united, words_of

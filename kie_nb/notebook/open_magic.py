@@ -11,10 +11,10 @@ from ..handles import Run, get_session
 from ..ledger.states import OPEN, WORDS, State
 from ..operations.evidence import evidence
 from ..presence import must_wait
-from ..settings import LOGS
 from ..tables import counted
 from ..text import say
 from ..wording import Lists
+from ..wording.next_steps import LOGS
 from .files_magic import mistake
 
 _MOST_TOLD = 5  # experiments, those changed last

@@ -15,10 +15,10 @@ from ..ledger.states import OPEN, RELEASED, UNSETTLED, State, shown_state
 from ..markup import Html, html, joined
 from ..paths import shown_path
 from ..requests.provenance import made_of
-from ..settings import LOGS
 from ..tables import Link, counted
 from ..video import is_media
 from ..wording import Lists
+from ..wording.next_steps import LOGS
 from . import page
 from .video import thumbnail
 

@@ -17,8 +17,8 @@ from ..engine.record import Record
 from ..errors import InvalidRequest
 from ..ledger import Ledger, RunRow
 from ..ledger.states import UNSETTLED, State
-from ..settings import LOGS
 from ..tables import counted
+from ..wording.next_steps import LOGS
 
 if TYPE_CHECKING:
     from ..engine.workspace import Workspace

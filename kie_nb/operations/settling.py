@@ -16,7 +16,7 @@ from ..ledger.states import UNSETTLED, State
 from ..requests.images import upload_name
 from ..service import TaskRecord
 from ..service.records import task_id_of
-from ..settings import LOGS
+from ..wording.next_steps import LOGS
 from .evidence import need_unsettled, nothing_to_settle
 
 if TYPE_CHECKING:

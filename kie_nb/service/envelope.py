@@ -22,7 +22,7 @@ from ..errors import (
     ServiceTrouble,
     TaskLost,
 )
-from ..settings import LOGS
+from ..wording.next_steps import LOGS
 from .records import scan_record
 
 OK = 200

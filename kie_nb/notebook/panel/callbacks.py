@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -17,18 +16,12 @@ from ...engine.dispatcher import Threads
 from ...errors import KieError, OutOfCredits
 from ...handles import get_session
 from ...text import visible
+from ...wording.next_steps import PANEL, said_in
 from ..card_data import sentence
 from .view import PanelView
 
 log = logging.getLogger("kie_nb")
 MOST_LINES = 9
-# What an error says to do next is written for cells.
-_NEXT = {
-    "run the cell with --fresh": "give its picture again and press Generate",
-    "run the cell": "press Generate",
-    "run its cell": "take its settings into the form and press Generate",
-}
-_CELL = re.compile("|".join(_NEXT))
 
 
 class Callbacks:
@@ -126,5 +119,5 @@ class Callbacks:
 def lines_of(error: KieError) -> list[str]:
     """The lines of *error*, with the next step as it is in the panel."""
     here = copy.copy(error)
-    here.hint = _CELL.sub(lambda found: _NEXT[found[0]], error.hint)
+    here.hint = said_in(PANEL, error.hint)
     return [sentence(line.strip()) for line in here.lines()]
