@@ -22,6 +22,7 @@ KIE_UPLOAD_URL | | The address that takes uploads, where it is not `KIE_BASE_URL
 KIE_NB_SERVICE | service | `kie` or `simulator`. Default: `kie` where there is a key, else `simulator`.
 KIE_NB_HOME | home | Folder of the ledger, videos and pictures. Default: `kie-runs` beside the notebook; where that cannot be known, in the folder that the kernel runs in.
 KIE_NB_LEDGER | | PostgreSQL address of a team's ledger. Default: a file in the home folder.
+KIE_NB_CONNECTIONS | | The most connections of a kernel to that PostgreSQL. Default: 3; with 1, changes by others are seen after up to 20 s.
 KIE_NB_FILES | files | Where videos and pictures are, for a team: `s3://bucket/prefix`, `gs://…`, `az://…` or a mounted folder. Default: the home folder. Credentials stay in the store's own variables.
 KIE_NB_CACHE | cache | Copies of what is in that store: a folder, a size such as `20 GB`, or `folder, 20 GB`; safe to delete. Default: `cache` in the home folder, 10 GB.
 KIE_NB_STATE | | Folder for what all notebooks of a user share: the rate grants.

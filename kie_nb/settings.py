@@ -30,6 +30,7 @@ KIE_BASE_URL = "https://api.kie.ai"  # kie-api §1
 KIE_UPLOAD_URL = "https://kieai.redpandaai.co"
 CREATES_PER_WINDOW = 20  # what the service allows per 10 s and account (kie-api §10)
 WINDOW_S = 10.0
+MOST_CONNECTIONS = 1000
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -168,6 +169,14 @@ def current(service: ServiceName | None = None) -> Settings:
         simulator_speed=float(_number("simulator_speed") or 1.0),
         user=user(),
     )
+
+
+def connections() -> int:
+    """The most connections that this process has to a team's database."""
+    text = os.environ.get("KIE_NB_CONNECTIONS", "").strip() or "3"
+    if not (text.isdecimal() and 0 < int(text) < MOST_CONNECTIONS):
+        raise InvalidRequest(f"KIE_NB_CONNECTIONS={text[:40]!r}: use a whole number above 0.", charged="")
+    return int(text)
 
 
 def notebook_name() -> str | None:

@@ -31,6 +31,11 @@ from .workspace import Workspace
 log = logging.getLogger("kie_nb")
 
 
+LOOKS = (
+    9  # in a lease, at a run that another process drives: only several readings tell whether it still does
+)
+
+
 class DriveObserver(Protocol):
     """Is told what rows do not say about driven runs."""
 
@@ -212,6 +217,7 @@ class Supervisor:
         self._start(run)
 
     async def _to_its_end(self, drive: Drive) -> KieError | None:
+        seen = None
         while drive.run.state in OPEN:
             if await self._is_ours(drive.run):
                 is_abandoned = drive.run.state is State.INTENT and drive.may_send is None
@@ -222,7 +228,7 @@ class Supervisor:
                     if not (isinstance(error, OutcomeUnknown) and drive.run.state in OPEN):
                         return error
                     continue  # settled while the balance was still being read
-            await asyncio.sleep(self.workspace.timing.watch_s)
+            seen = await self._news_after(seen, drive.run)
             await self._reread(drive.run)
         if drive.run.state is not State.FETCHED:
             return error_of(drive.run)
@@ -231,6 +237,16 @@ class Supervisor:
         elif drive.run.missing:
             await Downloading(drive).fetch_missing()
         return None
+
+    async def _news_after(self, seen: Any, run: Record) -> Any:
+        """Wait until a run that another process drives may have changed since the news *seen*, or is due; gives the newer ones."""
+        news, timing = run.ledger.database.news, self.workspace.timing
+        until = time.monotonic() + timing.lease_s / LOOKS
+        while True:
+            await asyncio.sleep(timing.watch_s)
+            number = news.number()  # before the run is read: what comes after that is seen the next time
+            if not news.is_prompt or number != seen or time.monotonic() >= until:
+                return number
 
     async def _is_ours(self, run: Record) -> bool:
         """Whether this process may drive *run*; one whose owner process is dead is taken over, by one process only."""

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from ..errors import NOTHING, InvalidRequest, LedgerError, without_frames
 from ..paths import make_private, open_private, shown_path
+from .news import FileNews, ServerNews
 from .reading import Reading, json_column, json_text
 from .sqlite_checks import (
     Make,
@@ -47,6 +48,7 @@ class Database(ABC):
 
     is_shared = False  # whether processes on other machines use it too: then the rate grants are in it
     home: Path | None = None  # the folder of its file
+    news: FileNews | ServerNews
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self.name = name
@@ -71,12 +73,17 @@ class Database(ABC):
                 yield self._held
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """One transaction that holds the write lock from its start, so that what it reads stays true."""
+    def write(self, *, is_news: bool = True) -> Iterator[sa.Connection]:
+        """One transaction that holds the write lock from its start, so that what it reads stays true.
+
+        Where it is no news for anybody who shows runs, nobody is told.
+        """
         if self.refusal is not None:
             raise LedgerError.like(self.refusal)
-        with self._translated(), self._transaction() as db:
+        with self._translated(), self._transaction(is_news=is_news) as db:
             yield db
+        if is_news:
+            self.news.changed()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -86,13 +93,14 @@ class Database(ABC):
 
     def close(self) -> None:
         """Close it."""
+        self.news.close()
         held, self._held = self._held, None
         if held is not None:
             held.close()
         self._engine.dispose()
 
     @abstractmethod
-    def _transaction(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
+    def _transaction(self, *, is_news: bool) -> contextlib.AbstractContextManager[sa.Connection]: ...
 
     @abstractmethod
     def _look(self) -> contextlib.AbstractContextManager[sa.Connection]: ...
@@ -138,6 +146,7 @@ class SqliteFile(Database):
             words = f"The folder {file.parent} cannot be created: {exc.strerror or exc}."
             raise LedgerError(words, hint=f"choose another with {setting}") from exc
         self.network_disk = network_disk_of(file.parent)
+        self.news = FileNews(file, is_remote=self.network_disk is not None)
         is_read_only = _is_read_only(file)
         if self.network_disk is not None and not is_read_only:
             check_locks(file.parent, self.network_disk, setting)
@@ -187,7 +196,8 @@ class SqliteFile(Database):
         return str(exc.orig), hint if isinstance(exc.orig, sqlite3.OperationalError) else DAMAGED
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
+    def _transaction(self, *, is_news: bool) -> Iterator[sa.Connection]:
+        del is_news  # the file says it
         with self._engine.connect() as db:
             db.exec_driver_sql("BEGIN IMMEDIATE")
             try:

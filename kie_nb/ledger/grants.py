@@ -101,7 +101,7 @@ class GrantStore:
         self._db = SqliteFile(
             place / "grants.sqlite", grants_metadata.create_all, durable=False, private=True, setting=STATE
         )
-        with self._db.write() as db:
+        with self._db.write(is_news=False) as db:
             self._db.make_tables(db)
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class GrantStore:
                 row = ledger.move(run_id, **step) if grant is not None else None
             finally:
                 if row is None and grant is not None:
-                    with self._db.write() as db:
+                    with self._db.write(is_news=False) as db:
                         self._give_back(db, grant)
         if grant is None:
             return SendDecision(wait_s=pause, limit=limit)
@@ -142,18 +142,18 @@ class GrantStore:
 
     def take(self, account: str, *, limit: int, window_s: float) -> tuple[Grant | None, float]:
         """A grant and 0, or None and the seconds until asking again makes sense."""
-        with self._db.write() as db:
+        with self._db.write(is_news=False) as db:
             grant, pause, _ = self._take(db, account, limit, window_s)
         return grant, pause
 
     def replied(self, grant: Grant) -> None:
         """The reply to this create is in (or will never come): its window begins."""
-        with self._db.write() as db:
+        with self._db.write(is_news=False) as db:
             db.execute(slot.update().where(*_is(grant)).values(replied_at=moment_in(db).timestamp()))
 
     def pause(self, account: str, seconds: float) -> None:
         """A 429 was received: no process on this account sends for *seconds*."""
-        with self._db.write() as db:
+        with self._db.write(is_news=False) as db:
             until = moment_in(db).timestamp() + seconds
             held = _paused_until(db, account)
             db.execute(pause_table.delete().where(pause_table.c.account == account))

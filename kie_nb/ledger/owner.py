@@ -188,7 +188,7 @@ class Driving:
 
     def renew(self, run_ids: Sequence[str], owner: str) -> int:
         """Send a heartbeat of *owner* for these runs; the number of those that it still owns."""
-        with self._db.write() as db:
+        with self._db.write(is_news=False) as db:
             self._read_clock(db)
             mine = run.update().where(run.c.id.in_(run_ids), run.c.owner == owner)
             return int(db.execute(mine.values(beat=run.c.beat + 1)).rowcount)

@@ -11,7 +11,10 @@ import sqlalchemy as sa
 
 from ..errors import LedgerError
 from ..keys import Secret
+from ..settings import connections
+from ..tables import counted
 from .database import BUSY_TIMEOUT_MS, Database
+from .news import CHANNEL, ServerNews
 from .reading import json_column, json_text
 
 CONNECT_TIMEOUT_S = 10
@@ -22,10 +25,16 @@ SETTLE_PAUSE_S = 0.2
 IDLE_TIMEOUT_MS = BUSY_TIMEOUT_MS // 2
 _LOCK_FAMILY = 0x6B69_655F  # "kie_": one lock per database and schema
 _PASSING = ("starting up", "shutting down", "too many", "recovery mode", "administrator command")
-_LOCK = sa.text(
-    # coalesce: a lock with a null key is not a lock, and current_schema() may be null.
-    f"SELECT txid_current() FROM pg_advisory_xact_lock({_LOCK_FAMILY}, hashtext(coalesce(current_schema(), '')))"  # noqa: S608
-)
+# The limits are of this transaction: behind a pooler, what is set for a session is another client's. They are set before the wait
+# for the lock begins, which depends on what they give. coalesce: a lock with a null key is not a lock, and current_schema() may be null.
+_HAVE_LOCK = f"""
+    FROM (SELECT length(set_config('lock_timeout', '{BUSY_TIMEOUT_MS}', true)
+        || set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT_MS}', true)) AS letters OFFSET 0) AS set_,
+    LATERAL (SELECT pg_advisory_xact_lock({_LOCK_FAMILY} + 0 * letters, hashtext(coalesce(current_schema(), '')))) AS locked
+"""
+_LOCK = sa.text(f"SELECT txid_current() {_HAVE_LOCK}")
+# Who listens is told when it is committed.
+_LOCK_AND_TELL = sa.text(f"SELECT txid_current(), pg_notify('{CHANNEL}', '') {_HAVE_LOCK}")
 ADDRESS = "it looks like postgresql+psycopg://user:password@host/database; without it the ledger is a file in KIE_NB_HOME"
 # No prepared statements: a pooler in between may give each transaction another server process.
 _OPTIONS = {"connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": None, "application_name": "kie_nb"}
@@ -41,15 +50,22 @@ class Postgres(Database):
     def __init__(self, url: Secret) -> None:
         parsed, hidden = _parse(url)
         self._secrets = list(hidden.values())
-        engine = _engine(parsed, hidden)
-        sa.event.listen(engine, "connect", _limits)
+        # The rest is for listening. One stays open: a burst of threads waits for its turn.
+        most = connections()
+        engine = _engine(
+            parsed, hidden, pool_size=1, max_overflow=max(0, most - 2), pool_timeout=BUSY_TIMEOUT_MS / 1000
+        )
         self._looking = engine.execution_options(isolation_level="AUTOCOMMIT")
+        alone = _engine(parsed, hidden, poolclass=sa.pool.NullPool).execution_options(
+            isolation_level="AUTOCOMMIT"
+        )
+        self.news = ServerNews(alone.connect if most > 1 else None, self._look)
         place = parsed.set(password=None, query={}, drivername="postgresql").render_as_string()
         super().__init__(engine, place)
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        db, number = self._open(self._engine, _LOCK)
+    def _transaction(self, *, is_news: bool) -> Iterator[sa.Connection]:
+        db, number = self._open(self._engine, _LOCK_AND_TELL if is_news else _LOCK)
         with db:  # which rolls back what was not committed
             yield db
             self._commit(db, number)
@@ -67,7 +83,9 @@ class Postgres(Database):
             db = None
             try:
                 db = engine.connect()
-                return db, db.execute(first).scalar_one()
+                return db, db.execute(first).one()[0]
+            except sa.exc.TimeoutError:
+                raise _none_free() from None
             except BaseException as exc:
                 if db is not None:
                     db.close()
@@ -81,7 +99,10 @@ class Postgres(Database):
         try:
             db.commit()
         except sa.exc.DBAPIError as exc:
-            if not exc.connection_invalidated or not self._was_committed(number):
+            if not exc.connection_invalidated:
+                raise
+            db.close()  # its place is needed for the question
+            if not self._was_committed(number):
                 raise
 
     def _was_committed(self, number: int) -> bool:
@@ -104,6 +125,12 @@ class Postgres(Database):
         return said, hint
 
 
+def _none_free() -> LedgerError:
+    most = counted(connections(), "connection")
+    words = f"No connection to the database of KIE_NB_LEDGER was free for {BUSY_TIMEOUT_MS // 1000} s: this kernel may have {most}."
+    return LedgerError(words, hint="try again, or allow more with KIE_NB_CONNECTIONS")
+
+
 def _may_pass(exc: BaseException, *, is_connected: bool) -> bool:
     if is_connected:
         return isinstance(exc, sa.exc.DBAPIError) and exc.connection_invalidated
@@ -111,7 +138,7 @@ def _may_pass(exc: BaseException, *, is_connected: bool) -> bool:
     return "FATAL" not in said or any(word in said for word in _PASSING)  # a wrong password stays wrong
 
 
-def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
+def _engine(parsed: sa.URL, hidden: dict[str, Secret], **pool: Any) -> sa.Engine:
     try:
         engine = sa.create_engine(
             parsed,
@@ -119,6 +146,7 @@ def _engine(parsed: sa.URL, hidden: dict[str, Secret]) -> sa.Engine:
             json_deserializer=json_column,
             isolation_level="READ COMMITTED",  # each statement sees what was committed before the lock was had
             connect_args=_OPTIONS,
+            **pool,
         )
     except ImportError:
         words = "A ledger on PostgreSQL needs a package that is not installed here."
@@ -165,10 +193,3 @@ def _has_stray_at(url: str) -> bool:
     rest = url.partition("://")[2].partition(":")[2]  # a name may hold one
     place, _, query = rest.partition("?")
     return f"{place}{query.partition('=')[0]}".count("@") > 1
-
-
-def _limits(connection: Any, _record: Any) -> None:
-    autocommit, connection.autocommit = connection.autocommit, True
-    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute(f"SET idle_in_transaction_session_timeout = {IDLE_TIMEOUT_MS}")
-    connection.autocommit = autocommit

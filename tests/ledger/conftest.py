@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+import sqlalchemy as sa
 
 from kie_nb.ledger import Ledger, NewRun
 
@@ -57,3 +58,16 @@ def intention():
         return NewRun(**known | hashes)
 
     return make
+
+
+@pytest.fixture
+def statements():
+    """The statements of all databases from now on, each with its values."""
+    told = []
+
+    def tell(_connection, _cursor, text, values, *_):
+        told.append((" ".join(text.split()), values))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", tell)
+    yield told
+    sa.event.remove(sa.Engine, "before_cursor_execute", tell)

@@ -172,19 +172,6 @@ def test_a_budget_that_is_set_counts_what_is_there(shop, intention):
         shop.intend(intention(seed=8, notebook="a.ipynb"))
 
 
-@pytest.fixture
-def statements():
-    """The statements of all databases from now on, each with its values."""
-    told = []
-
-    def tell(_connection, _cursor, text, values, *_):
-        told.append((" ".join(text.split()), values))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", tell)
-    yield told
-    sa.event.remove(sa.Engine, "before_cursor_execute", tell)
-
-
 def test_a_purchase_reads_no_table_from_end_to_end(shop, intention, statements):
     """Each statement inside the lock finds its rows by an index, and there are few of them, whatever budgets are set."""
     for scope in ("notebook", "day", "experiment"):

@@ -1,19 +1,23 @@
 """The queue: what is open in the ledger, whoever began it; bounded, and quiet while nothing changes."""
 
+import contextlib
 import re
+import time
 from dataclasses import replace
 
 import owners
 import pytest
+import sqlalchemy as sa
 
 import kie_nb as kie
 from kie_nb.handles import get_session
-from kie_nb.ledger import search
+from kie_nb.ledger import Ledger, search
 from kie_nb.notebook.panel.queue import STEP, row_of
 from kie_nb.operations.evidence import UNSETTLED
 from kie_nb.requests import prepare
 from kie_nb.simulator import Fault
 
+TEXT = "wan/2-5-text-to-video"
 LOST = Fault(call="create", kind="lost_reply", times=1)
 
 
@@ -273,3 +277,33 @@ def test_no_is_an_answer(page, simulator, unknown):
 
     assert unknown.state == "unknown"
     assert page.panel.settling.box.layout.display == "none"
+
+
+@pytest.mark.parametrize("kind", ["file", "server"])
+def test_an_open_panel_asks_nothing_while_nothing_happens(page, request, monkeypatch, kind):
+    """Of a file and of a server; what another kernel begins is there at once all the same."""
+    url = request.getfixturevalue("postgres").database() if kind == "server" else None
+    monkeypatch.setenv("KIE_NB_LEDGER", url or "")
+    session, asked = get_session(), []
+    ledger, news = session.here, session.here.database.news
+
+    def tell(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    def is_quiet():
+        asked.clear()
+        time.sleep(2.5)
+        return news.is_prompt and not asked
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", tell)
+    try:
+        page.until(is_quiet)
+        new = replace(prepare.new_run(session.prepare("Waves.", model=TEXT)), **owners.dead())
+        with contextlib.closing(Ledger(ledger.home, url=url)) as other:
+            row, _is_new = other.intend(new)
+        page.until(lambda: [shown["id"] for shown in page.rows] == [row.id], timeout_s=5)
+        page.until(is_quiet)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", tell)
+        if url:
+            ledger.close()

@@ -46,7 +46,6 @@ class Checking:
 
     def changed(self) -> None:
         """The form has changed, or something else that counts: check it once, a moment later."""
-        self._queue.touch()
         with self._lock:
             self._turn += 1
             turn = self._turn

@@ -174,7 +174,6 @@ class Panel:
 
         say_simulator_once()
         self._cell = running_cell()[1]
-        self.queue.touch()
         self.checking.changed()
         kept = {"text/html": static_page(), "text/plain": static_page(text=True)}
         if has_widgets():
@@ -216,7 +215,6 @@ class Panel:
 
     def _heard(self, _view: Any, asked: dict[str, Any], buffers: list[Any]) -> None:
         """The page says something."""
-        self.queue.touch()
         kind = str(asked.get("kind"))
         if kind in self._says:
             self._says[kind](asked, buffers)

@@ -9,7 +9,7 @@ from weakref import WeakSet
 from ...engine.transitions import cancel_unsent
 from ...handles import Run, get_session
 from ...handles.tracked import goes_on
-from ...ledger import RunRow
+from ...ledger import RunRow, owner
 from ...ledger.states import OPEN, UNSETTLED, WORDS, State
 from ...text import visible_in
 from ...wording import Panel as Words
@@ -21,8 +21,7 @@ from .run_view import RunView
 from .view import PanelView
 
 STEP, MOST = 12, 60  # rows
-IDLE_S = 15.0  # between two looks while nothing is open and nobody uses the panel: another kernel may begin something
-TOUCHED_S = 60.0
+LOOKS = 9  # in a lease, at runs that others drive: whether they still do, only several readings tell
 PAUSE_S = 1.0
 
 
@@ -45,9 +44,9 @@ class Queue:
         self._listener, self._watcher = callbacks.guard(self._moved), callbacks.guard(self._taken)
         self._size = STEP
         self.limits: dict[str, float] = {}  # the budgets by which the form was checked
-        self._busy = self._is_due = self._is_closed = False
-        self._touched = time.monotonic()
-        self._looked = -IDLE_S
+        self._busy = self._is_due = self._is_missed = self._is_closed = False
+        self._looked = -PAUSE_S
+        self._news: Any = None  # as of the last reading
 
     def start(self) -> None:
         """Listen to every run that is driven from now on; from any thread."""
@@ -65,14 +64,9 @@ class Queue:
             run.unlisten(self._listener)
         self.shown.clear()
 
-    def touch(self) -> None:
-        """Somebody uses the panel; from any thread."""
-        self._touched = time.monotonic()
-
     def show_more(self) -> None:
         """More rows; from any thread."""
         self._size = min(MOST, self._size + STEP)
-        self.touch()
         self._callbacks.soon(self.look)
 
     # --- reading the ledger ------------------------------------------------------------------------------------------
@@ -84,13 +78,14 @@ class Queue:
             for run in self.shown.values()
             if run.id in self._driven
         }
-        at = time.monotonic()
-        is_awake = bool(self.shown) or at - self._touched < TOUCHED_S
-        if is_awake or at - self._looked >= IDLE_S:
-            self.look()
+        if not self._busy and not self._is_due:
+            self._busy = True
+            get_session().dispatcher.start(self._refresh(only_news=True))
 
     def look(self) -> None:
         """Read the ledger; a second after the last reading at the earliest, however much happens."""
+        if self._busy:
+            self._is_missed = True
         if self._busy or self._is_due:
             return
         self._is_due = True
@@ -100,13 +95,13 @@ class Queue:
         self._is_due, self._busy = False, True
         get_session().dispatcher.start(self._refresh())
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, *, only_news: bool = False) -> None:
         session = get_session()
         try:
-            self._looked = time.monotonic()
-            rows, total, limits, new = await session.dispatcher.ledger(self._read)
-            if self._is_closed:
+            found = await session.dispatcher.ledger(self._read, only_news=only_news)
+            if found is None or self._is_closed:
                 return
+            rows, total, limits, new = found
             for run_id, run in new.items():
                 usual = await session.usual(run)
                 self._usual[run_id] = usual.median if usual else None
@@ -118,11 +113,20 @@ class Queue:
             self._callbacks.trouble(exc)
         finally:
             self._busy = False
+            if self._is_missed:  # while it was read
+                self._is_missed = False
+                self.look()
 
-    def _read(self) -> tuple[list[RunRow], int, dict[str, float], dict[str, Run]]:
-        """Rows, their number in all, the budgets, and handles of the runs that have no row yet."""
+    def _read(self, *, only_news: bool) -> tuple[list[RunRow], int, dict[str, float], dict[str, Run]] | None:
+        """Rows, their number in all, the budgets, and handles of the runs that have no row yet; with *only_news* nothing if all is as before."""
         session = get_session()
         ledger = session.here
+        news = (ledger, ledger.database.news.number())
+        others = any(row.owner != owner.me() for row in self._rows.values() if row.id in self._driven)
+        is_old = others and time.monotonic() - self._looked >= session.timing.lease_s / LOOKS
+        if only_news and news == self._news and not is_old:
+            return None
+        self._news, self._looked = news, time.monotonic()
         found = ledger.page(1, size=self._size, order="unsettled", states=OPEN | UNSETTLED)
         new = {row.id: session.handle(ledger.home, row) for row in found.rows if row.id not in self.shown}
         return found.rows, found.count, ledger.limits(), new
