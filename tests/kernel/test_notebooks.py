@@ -81,6 +81,8 @@ PROMISES = {
         "kie.generate(",
         "1 run added",
         "tasks made: 0\n",
+        "whole: True",
+        "it cannot sign a link",
     ],
     "trouble": [
         "probably billed",
