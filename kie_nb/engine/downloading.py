@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import MADE, DownloadFailed, KieError, NotFetched, NoVideo
+from ..errors import MADE, DownloadFailed, KieError, LedgerError, NotFetched, NoVideo
 from ..ledger import Files, KeptFile, files_made, with_kept
 from ..ledger.states import State
 from ..paths import shown_path
@@ -16,7 +17,7 @@ from ..service.media import LinkDead
 from ..wording.next_steps import LOGS
 from .file_download import download_file, received
 from .record import Record
-from .shelving import find, pull, push, where_fetched
+from .shelving import find, noted, pull, push, where_fetched
 from .transitions import Step, error_of, stored
 from .workspace import Workspace
 
@@ -50,8 +51,8 @@ class Downloading(Step):
         wanted = [number for number in range(len(urls)) if number not in here]
         left: dict[int, dict[str, Any]] = {}
         if shelf is not None and not is_fetched and self.drive.may_send is None:
-            places = {number: place_of(self.run, self.files, number) for number in wanted}
-            left = await find(shelf, places, wait_s=self.timing.store_wait_s)
+            events = await self.db(self.ledger.events, self.run.id)
+            left = await find(shelf, self.run, wanted, events, wait_s=self.timing.store_wait_s)
             wanted = [number for number in wanted if number not in left]
         open_ = [number for number in wanted if not is_given_up(self.workspace, self.run, number)]
         came, error = await self._fetch_all(open_ or wanted, (0.0, *self.timing.fetch_pauses_s))
@@ -128,10 +129,16 @@ class Downloading(Step):
         shelf = self.workspace.shelf(self.ledger)
         if shelf is None or not came:
             return False
+        if self.run.state is not State.FETCHED:
+            with contextlib.suppress(LedgerError):  # then a crash from here on costs another download
+                await self.db(self.ledger.note_step, self.run.id, noted(came))
         files = [(facts["path"], facts["sha256"]) for facts in came.values()]
         is_pushed = await push(shelf, self.run, files, wait_s=self.timing.store_wait_s)
         if not is_pushed:
             self.workspace.unpushed.add(self.ledger)
+            self.ledger.remark(
+                f"Files stay in {shown_path(self.files.home)} until the store has them: {shelf.store.address} failed or was slow."
+            )
         return is_pushed
 
     def _settle(self, came: Mapping[int, dict[str, Any]], *, is_pushed: bool) -> None:

@@ -6,16 +6,20 @@ A store that fails costs no video: the file stays in the home, and `push_left` p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from ..catalogue import ImageIdentity
 from ..errors import KieError
 from ..fileops import hash_of
-from ..ledger import Ledger
+from ..home import VIDEOS
+from ..ledger import KeptFile, Ledger
 from ..ledger.states import State
 from ..video import inspect
 from .file_download import facts_of
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from ..stores import Shelf
 
 log = logging.getLogger("kie_nb")
+NOTED = "to be put into the store"
+_KEPT = TypeAdapter(KeptFile)
 
 
 async def pull(shelf: Shelf, run: Record, *, wait_s: float) -> bool:
@@ -33,21 +39,39 @@ async def pull(shelf: Shelf, run: Record, *, wait_s: float) -> bool:
     return all([await _has_ended(job, wait_s, f"{run.label} was not brought from the store") for job in jobs])
 
 
-async def find(shelf: Shelf, places: Mapping[int, Path], *, wait_s: float) -> dict[int, dict[str, Any]]:
-    """The facts of whole files that a process has put into the store, and died before it recorded them."""
+def noted(came: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    """What the history of a run says of files that came and are about to be put into the store: `find` takes no others for them."""
+    facts = ("sha256", "bytes")
+    return {
+        NOTED: [
+            {"number": n, "name": one["path"].name, **{key: one[key] for key in facts}}
+            for n, one in came.items()
+        ]
+    }
+
+
+async def find(
+    shelf: Shelf, run: Record, wanted: Iterable[int], events: Iterable[dict[str, Any]], *, wait_s: float
+) -> dict[int, dict[str, Any]]:
+    """The facts of the *wanted* files that a process has put into the store, and died before it recorded them."""
+    told: dict[int, KeptFile] = {}
+    for step in events:
+        for one in (step["evidence"] or {}).get(NOTED) or ():
+            with contextlib.suppress(ValueError, TypeError, KeyError):  # the ledger may be anybody's
+                kept = _KEPT.validate_python({**one, "name": f"{VIDEOS}/{one['name']}"})
+                told[kept.number] = kept
     found = {}
-    for number, place in places.items():
-        job = shelf.submit(_find, shelf, place)
-        if await _has_ended(job, wait_s, f"{place.name} was not looked for in the store") and job.result():
-            found[number] = job.result()
-    return found
+    for kept in (told[number] for number in wanted if number in told):
+        job = shelf.submit(_find, shelf, kept)
+        if await _has_ended(job, wait_s, f"{run.label} was not found in the store"):
+            found[kept.number] = job.result()
+    return {number: facts for number, facts in found.items() if facts is not None}
 
 
-def _find(shelf: Shelf, place: Path) -> dict[str, Any] | None:
-    path = shelf.find(place)
-    if path is None or (look := inspect(path)).remark:
-        return None
-    return facts_of(path, look, path=path)
+def _find(shelf: Shelf, kept: KeptFile) -> dict[str, Any] | None:
+    path = shelf.pull(kept)
+    look = inspect(path)
+    return None if look.remark else facts_of(path, look, path=path)
 
 
 async def push(shelf: Shelf, run: Record, files: Iterable[tuple[Path, str]], *, wait_s: float) -> bool:

@@ -87,7 +87,9 @@ class Supervisor:
 
     def is_coming(self, run: Record) -> bool:
         """Whether files of a fetched run are on their way: from another machine's task, or those that had not come."""
-        return is_elsewhere(run) or (bool(run.missing) and self.is_driven(run))
+        # What is in the store is brought when it is looked at.
+        is_asked_for = run.ledger.files.cache is None or self.is_driven(run)
+        return (is_elsewhere(run) and is_asked_for) or (bool(run.missing) and self.is_driven(run))
 
     def ensure_driven(self, run: Record, *, may_send: ToSend | None = None, look_again: bool = False) -> str:
         """Drive *run* to its end, or watch it while another living process does.

@@ -100,6 +100,11 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         """What the user should know: where it is stored, and what in it cannot be read, a line each."""
         return [*self._remarks, *self._db.reading.remarks]
 
+    def remark(self, text: str) -> None:
+        """Something else that the user should know."""
+        if text not in self._remarks:
+            self._remarks.append(text)
+
     def untold(self) -> tuple[str, ...]:
         """The remarks not reported yet; each is returned once per process."""
         return tuple(text for text in self.remarks if is_new((self.home, text)))

@@ -22,7 +22,6 @@ from ..fileops import hash_of
 from ..home import INPUTS, VIDEOS, is_plain_file, is_sha256
 from ..ledger import Files, KeptFile, input_name
 from ..shared_files import Cache
-from ..video import MEDIA
 from . import cache as cache_
 from .store import NotInStore, Store, StoreError, WrongBytes
 
@@ -106,19 +105,6 @@ class Shelf:
             return str(exc).rstrip(".")
         cache_.used(path)
         return ""
-
-    def find(self, place: Path) -> Path | None:
-        """What another process has put there for the file that belongs in *place* and died before it recorded it; in the cache."""
-        folder = f"{VIDEOS}/{place.stem}"
-        for name in self.store.names(folder):
-            sha256, _, ending = name.partition(".")
-            if is_sha256(sha256) and ending in MEDIA:
-                path = self.files.cached(f"{place.stem}.{ending}", sha256)
-                with contextlib.suppress(WrongBytes, NotInStore), self._only(path):
-                    if not is_plain_file(path):
-                        self.store.get(f"{folder}/{name}", path, sha256)
-                    return path
-        return None
 
     def has_input(self, one: ImageIdentity) -> bool:
         """Whether the store has a medium that was sent, unchanged."""

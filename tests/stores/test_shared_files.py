@@ -383,3 +383,33 @@ def test_the_secret_is_nowhere(simulate, s3, ask, monkeypatch, tmp_path, caplog)
     everything = told.encode() + b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"a-secret-of-the-tests" not in everything
     assert b"AKIAKIENBTESTS" not in everything
+
+
+def test_what_strangers_put_into_store_ledger_and_cache_leads_nowhere(
+    simulate, folder, ask, monkeypatch, tmp_path
+):
+    """Names that are not ours are no files; a link in the cache is not followed; a planted film is not taken for what was paid."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    run = ask().wait(WAIT_S)
+    files, kept = run.ledger.files, run.row.files[0]
+    content, (film, *_) = run.video.read_bytes(), run.row.files
+    for name in ("videos/../../evil.mp4", "/etc/passwd", "videos/a/b.mp4", "inputs/a.mp4", "videos/.mp4"):
+        assert files.place_of(replace(kept, name=name)) is None
+    for path in (
+        f"{folder}/videos/{run.video.stem}/{'0' * 64}.poster.{'1' * 64}.jpg",
+        f"{folder}/videos/{run.video.stem}/...mp4",
+    ):
+        Path(path).write_bytes(b"planted")
+    (tmp_path / "secret").write_bytes(b"a file of the user's")
+    cached = run.video
+    cached.unlink()
+    cached.symlink_to(tmp_path / "secret")
+
+    assets = make_assets(run.video, "full")
+
+    assert assets.content == content
+    assert not cached.is_symlink()
+    assert (tmp_path / "secret").read_bytes() == b"a file of the user's"
+    assert kie.doctor().is_well
+    assert film == kie.get(run.id).row.files[0]
