@@ -72,7 +72,7 @@ rating, score, tags | What people said; what `Experiment.tell` was told; tags as
 credits, estimate | What it cost, empty where that is not known; what it should cost.
 asked_at, completed_at, waited_s | Moments (UTC), and the seconds that the task was at work.
 video_path, on_disk, video_sha256 | The file, whether it is on this machine, and its hash.
-seed_distance | How far it is from other seeds of its request, 0 for equal: the median of the pairs that `spread`, `report` or `verify` measured.
+seed_distance | How far it is from other seeds of its request, 0 for equal: the median of the pairs that `spread`, `report` or `verify` measured. Empty for a video in none of them: they take 30 pairs, `spread(pairs=None)` all, and none with a video that is damaged or not on disk.
 repeat_distance, repeat_verdict | How far it is from the same request bought again by `verify`.
 git_commit, git_dirty, notebook, execution_count, kie_nb, python, os | Where it was asked for.
 """

@@ -44,19 +44,25 @@ class Spread:
         median: The median distance (1 - SSIM); None where no request has videos of two seeds.
         pairs: How many pairs were compared, *of* so many.
         differ: Whether seeds make a visible difference at all; None where that is not known.
+        unfit: How many videos are in no pair, for they are damaged, or not on disk as they were fetched.
     """
 
     median: float | None
     pairs: int
     of: int
     differ: bool | None
+    unfit: int = 0
 
     def __repr__(self) -> str:
+        videos = tables.counted(self.unfit, "video")
+        unfit = f"; {videos} damaged, or not on disk as fetched: %kie doctor" if self.unfit else ""
         if self.median is None:
-            return "no request here has videos of two seeds: how much seeds differ is not known"
+            return f"no request here has videos of two seeds: how much seeds differ is not known{unfit}"
         words = "seeds make a visible difference" if self.differ else "seeds look the same"
         some = f"{self.pairs} of " if self.pairs < self.of else ""
-        return f"{words}: median distance {self.median:.4f} over {some}{tables.counted(self.of, 'pair')}"
+        rest = "; a row in none of them has no seed_distance: spread(pairs=None) measures all" if some else ""
+        pairs = f"{some}{tables.counted(self.of, 'pair')}"
+        return f"{words}: median distance {self.median:.4f} over {pairs}{unfit or rest}"
 
 
 _TROUBLE = {
@@ -89,11 +95,15 @@ def spread(exp: Source, *, pairs: int | None = MOST_PAIRS) -> Spread:
 def spread_of(session: Session, cells: Cells, *, most: int | None = MOST_PAIRS) -> Spread:
     """The distances between different seeds of the same cell otherwise, over *most* pairs; workers measure them."""
     pairs = _pairs_of(cells)
-    chosen = _chosen(pairs, most)
+    spaced = _spaced(pairs, most)
+    unfit = _unfit(spaced)
+    chosen = [pair for pair in spaced if unfit.isdisjoint(pair)]
     found = results(_measured(session, chosen))
     _record(chosen, found)
     median = median_distance(distance for _, distance in found)
-    return Spread(median=median, pairs=len(chosen), of=len(pairs), differ=seeds_differ(median))
+    return Spread(
+        median=median, pairs=len(chosen), of=len(pairs), differ=seeds_differ(median), unfit=len(unfit)
+    )
 
 
 def _pairs_of(cells: Cells) -> list[Pair]:
@@ -109,12 +119,21 @@ def _pairs_of(cells: Cells) -> list[Pair]:
     ]
 
 
-def _chosen(pairs: Sequence[Pair], most: int | None = MOST_PAIRS) -> list[Pair]:
-    """At most so many, evenly spaced; those with a video that is damaged, or not on disk as it was fetched, are left out."""
-    step = max(1, -(-len(pairs) // (most or len(pairs) or 1)))
-    taken = pairs[::step]
-    unfit = {run for run in set(itertools.chain(*taken)) if run.damage or video_as_fetched(run)}
-    return [pair for pair in taken if unfit.isdisjoint(pair)]
+def _spaced(pairs: Sequence[Pair], most: int | None) -> Sequence[Pair]:
+    """At most so many, evenly spaced."""
+    return pairs[:: max(1, -(-len(pairs) // (most or len(pairs) or 1)))]
+
+
+def _unfit(pairs: Sequence[Pair]) -> set[Run]:
+    """The runs of *pairs* with a video that is damaged, or not on disk as it was fetched."""
+    return {run for run in set(itertools.chain(*pairs)) if run.damage or video_as_fetched(run)}
+
+
+def _chosen(pairs: Sequence[Pair]) -> list[Pair]:
+    """`MOST_PAIRS` of those that can be compared."""
+    spaced = _spaced(pairs, MOST_PAIRS)
+    unfit = _unfit(spaced)
+    return [pair for pair in spaced if unfit.isdisjoint(pair)]
 
 
 def _measured(session: Session, pairs: Sequence[Pair]) -> list[Future[_Measured]]:

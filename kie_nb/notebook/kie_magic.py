@@ -11,6 +11,7 @@ from IPython import get_ipython
 from .. import api, notice, tables
 from .. import settings as settings_
 from ..catalogue import nearest
+from ..engine.record import Record
 from ..errors import AuthError
 from ..handles import Run, get_session
 from ..ledger.states import OPEN, UNSETTLED, State
@@ -64,8 +65,15 @@ def _status(_words: list[str]) -> None:
         *(("remark", text) for text in ledger.remarks),
     ]
     show_table(("", ""), rows, caption="kie_nb", wide=1)
-    if open_:
-        say("`%kie resume` takes up the open runs.")
+    if open_ and (left := _left_open()):
+        say(f"`%kie resume` takes up {tables.counted(left, 'run')} that nobody is at work on.")
+
+
+def _left_open() -> int:
+    """How many open runs neither this kernel nor another living process drives."""
+    supervisor, ledger = get_session().supervisor, get_session().here
+    runs = [Record(row, ledger) for row in ledger.runs(states=OPEN, limit=None)]
+    return sum(not supervisor.is_driven(run) and not ledger.leases.is_others(run.row) for run in runs)
 
 
 def _key(current: settings_.Settings) -> str:

@@ -42,7 +42,8 @@ def test_where_pairs_are_many_some_are_compared_and_that_is_said(exp, monkeypatc
     found = exp.spread(pairs=2)
 
     assert (found.pairs, found.of) == (2, 3)
-    assert repr(found).endswith("over 2 of 3 pairs")
+    assert "over 2 of 3 pairs; a row in none of them has no seed_distance: spread(pairs=None)" in repr(found)
+    assert exp.to_frame()["seed_distance"].notna().sum() == 3
     assert repr(found)[1:] in exp.report("seeds.html").read_text("utf-8")
 
 
@@ -149,6 +150,9 @@ def test_a_video_that_was_altered_is_not_judged_as_the_one_that_was_fetched(exp,
     assert "%kie doctor" in caught.value.hint
     assert len(simulator.tasks) == 3
     assert exp.spread().pairs == 1
+    assert repr(exp.spread()).endswith(
+        "over 1 of 3 pairs; 1 video damaged, or not on disk as fetched: %kie doctor"
+    )
     assert kie.compare(second, third).likeness.distance == pytest.approx(exp.spread().median)
     said = repr(kie.compare(first, second))
     assert "\nsame bytes" in said

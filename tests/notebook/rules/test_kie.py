@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+import kie_nb
 from kie_nb.notebook.kie_magic import kie
 
 
@@ -61,6 +62,18 @@ def test_a_run_in_text_points_out_an_old_price_list(record, said, state, credits
     run = record(state, credits=credits_)
 
     assert said(f"show {run.id}").count("said 60 credits; it may be old.") == told
+
+
+def test_status_suggests_to_take_up_what_nobody_is_at_work_on(record, said, simulate):
+    """A run that this kernel drives is taken up already."""
+    simulate(duration_s=lambda _body: 30)
+    driven = kie_nb.generate("Waves", model="wan/2-5-text-to-video", seed=1)
+    assert not driven.is_final
+    assert "of which 1 open" in said("status")
+    assert "%kie resume" not in said("status")
+
+    record("waiting", seed=2)
+    assert "`%kie resume` takes up 1 run that nobody is at work on." in said("status")
 
 
 @pytest.fixture
