@@ -50,6 +50,7 @@ max_credits = 600 | The most that all its runs may cost, where none is given to 
 repeats = 2 | Runs of each request.
 sample = 20 | So many cells of the grid, at random; a larger sample has those of a smaller one.
 sample_seed = 0 | Which ones.
+labels = ["group"] | What cells say besides, which is kept and not sent.
 zip = [["prompt", "duration"]] | Axes that advance together.
 cells = [{seed = 1}] | Cells that are listed, one by one, beside the axes; `[[cells]]` as well.
 dropped = [{seed = 1}] | Cells that are left out, by their values on some axes or on all.

@@ -43,6 +43,7 @@ class Options:
     cells: Any = None
     description: str = ""
     max_credits: float | None = None
+    labels: Iterable[str] = ()
 
 
 def asked_for(name: str, asked: Mapping[str, Any], given: Options) -> Definition:
@@ -62,9 +63,17 @@ def asked_for(name: str, asked: Mapping[str, Any], given: Options) -> Definition
         sample=as_scalar(given.sample),
         sample_seed=as_scalar(given.sample_seed),
         cells=None if given.cells is None else tuple(map(place_of, rows_of(given.cells))),
+        labels=_names(given.labels),
     )
     more = {"description": given.description, "max_credits": as_scalar(given.max_credits)}
     return Definition(name=name.strip(), model=resolve(given.model or DEFAULT_MODEL), grid=grid, **more)
+
+
+def _names(labels: Iterable[str]) -> tuple[str, ...]:
+    found = (labels,) if isinstance(labels, str) else tuple(labels)
+    if not all(isinstance(name, str) for name in found):
+        raise InvalidRequest(f"labels={labels!r}: use names of columns.", charged="")
+    return found
 
 
 def _conditions(when: Mapping[str, Any]) -> dict[str, dict[str, tuple[Any, ...]]]:

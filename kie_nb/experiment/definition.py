@@ -67,6 +67,7 @@ class Definition:
                 for name, conditions in grid.when.items()
             }
             or None,
+            "labels": list(grid.labels) or None,
             "dropped": [dict(place) for place in self.dropped] or None,
             "cells": None if grid.cells is None else [_plain_values(place) for place in grid.cells],
         }
@@ -88,6 +89,7 @@ class Definition:
                 sample=kept.get("sample"),
                 sample_seed=kept.get("sample_seed", 0),
                 cells=tuple(kept["cells"]) if "cells" in kept else None,
+                labels=tuple(kept.get("labels", ())),
             ),
             dropped=tuple(kept.get("dropped", ())),
             description=kept.get("description", ""),

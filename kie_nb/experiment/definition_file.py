@@ -31,6 +31,7 @@ _EXAMPLES = {
     "repeats": "repeats = 2",
     "sample": "sample = 20",
     "sample_seed": "sample_seed = 0",
+    "labels": 'labels = ["group"]',
     "zip": 'zip = [["prompt", "duration"]]',
     "fixed": '[fixed] on a line of its own, and below it prompt = "The cat smiles"',
     "axes": "[axes] on a line of its own, and below it seed = [1, 2, 3]",
@@ -81,6 +82,7 @@ class _Shape(TypedDict, total=False):
     sample_seed: Annotated[int, Strict()]
     repeats: Annotated[int, Strict()]
     zip: Annotated[list[list[Text]], BeforeValidator(_as_groups)]
+    labels: list[Text]
     fixed: dict[Text, _Value]
     axes: dict[Text, Annotated[list[_Value], BeforeValidator(_as_list)]]
     when: dict[Text, dict[Text, Annotated[list[_Value], BeforeValidator(_as_list)]]]

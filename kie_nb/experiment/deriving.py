@@ -69,19 +69,26 @@ class Deriving(ABC):
         repeats: int = 1,
         description: str = "",
         max_credits: float | None = None,
+        labels: Iterable[str] = (),
         **asked: Any,
     ) -> Self:
         """An experiment whose cells are the rows of a table: of a random search, or of one's own design.
 
         Args:
             table: A `pandas.DataFrame`, or rows by name; its columns are fields, `image` or placeholders. What is empty is left out.
+            labels: Columns that are not sent: they stay with their cells, in frames and exports.
             **asked: What all cells have in common; the values of a list are crossed with the rows.
 
         Raises:
-            InvalidRequest: a column is neither a field nor a placeholder, or a value cannot be sent.
+            InvalidRequest: a column that is no label is neither a field nor a placeholder, or a value cannot be sent.
         """
         given = Options(
-            model=model, repeats=repeats, description=description, max_credits=max_credits, cells=table
+            model=model,
+            repeats=repeats,
+            description=description,
+            max_credits=max_credits,
+            cells=table,
+            labels=labels,
         )
         found = asked_for(name, asked, given)
         cells = _crossed(found.grid.cells, Grid(axes=found.grid.axes), is_listed=True)
@@ -125,6 +132,7 @@ class Deriving(ABC):
             when=other.when if "when" in options else when,
             sample=other.sample if "sample" in options else grid.sample,
             sample_seed=other.sample_seed if "sample_seed" in options else grid.sample_seed,
+            labels=other.labels if "labels" in options else grid.labels,
             cells=other.cells if "cells" in options else _crossed(grid.cells, other, is_listed=is_listed),
         )
         return self.of(
@@ -293,7 +301,9 @@ class Top(Generic[E]):
 
 def only(asked: Definition, at: Mapping[str, Any]) -> Definition:
     """*asked* with this one cell alone."""
-    grid = Grid(fixed=asked.grid.fixed, cells=(place_of(at),))
+    place = place_of(at)
+    labels = tuple(name for name in asked.grid.labels if name in place)
+    grid = Grid(fixed=asked.grid.fixed, cells=(place,), labels=labels)
     return dataclasses.replace(_apart(asked), grid=grid, dropped=())
 
 

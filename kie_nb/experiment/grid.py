@@ -35,6 +35,7 @@ RESERVED = frozenset(  # arguments of `Experiment`, so no axes
         "sample_seed",
         "cells",
         "description",
+        "labels",
         "max_credits",
     )
 )
@@ -68,6 +69,7 @@ class Grid:
     sample: int | None = None  # so many of the crossed places, chosen at random by the sample's seed
     sample_seed: int = 0
     cells: tuple[Place, ...] | None = None  # places beside the crossed ones; without axes there are no others
+    labels: tuple[str, ...] = ()  # what places say besides, which is kept and not sent
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,18 +129,29 @@ def expand(
         raise InvalidRequest(words, hint="leave out an axis" if grid.axes else "list fewer cells")
     found: dict[tuple[Any, ...], Cell] = {}
     for place in _wanted(grid, where, plain):
-        asked, used = _fill({**grid.fixed, **place}, placeholders)
+        sent = {name: value for name, value in place.items() if name not in grid.labels}
+        asked, used = _fill({**grid.fixed, **sent}, placeholders)
         at = {name: value for name, value in place.items() if name not in placeholders or name in used}
         for replicate in range(grid.repeats):
             cell = Cell(at=at, asked=asked, replicate=replicate)
             # A prompt without {who} is the same request for every who: it is asked for once.
-            found.setdefault((replicate, *((name, identity(value)) for name, value in asked.items())), cell)
+            key = (replicate, *((name, identity(value)) for name, value in asked.items()))
+            _check_one_label(found.setdefault(key, cell), cell, grid.labels)
     return list(found.values())
+
+
+def _check_one_label(known: Cell, cell: Cell, labels: Sequence[str]) -> None:
+    """Refuse two labels of one request: a cell is one run, which has one of them."""
+    for name in labels:
+        if known.at.get(name) != cell.at.get(name):
+            told = f"{known.at.get(name)!r} and {cell.at.get(name)!r}"
+            hint = "make the rows differ in what is sent, such as the seed"
+            raise InvalidRequest(f"Two rows ask for the same video with {name} {told}.", hint=hint)
 
 
 def left_over(grid: Grid, fields: Sequence[str]) -> tuple[str, ...]:
     """Remarks on what looks like a placeholder and is sent as it is typed; refused where it is like one that is filled."""
-    placeholders = [name for name in (*grid.names, *grid.fixed) if name not in fields]
+    placeholders = [name for name in (*grid.names, *grid.fixed) if name not in {*fields, *grid.labels}]
     remarks: list[str] = []
     for name in _named(grid, *FILLED):
         if name in placeholders:
@@ -193,12 +206,14 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise InvalidRequest(f"{name}={number!r}: use a whole number {'above 0' if least else 'from 0'}.")
     named = _named(grid, *FILLED)
-    placeholders = {name for name in (*grid.names, *grid.fixed) if name not in fields}
+    placeholders = {name for name in (*grid.names, *grid.fixed) if name not in {*fields, *grid.labels}}
+    _check_labels(grid, {*fields, *named})
     for name in placeholders:
         if name not in named:
             words = f"{name!r} is not a field of the model and not a placeholder {{{name}}} of the prompt"
             near = nearest(name, (*fields, *named))
-            raise InvalidRequest(f"{words}{near}", hint="axes are fields, or placeholders of the prompt")
+            hint = "axes are fields, or placeholders of the prompt; from_frame(labels=[…]) keeps other columns unsent"
+            raise InvalidRequest(f"{words}{near}", hint=hint)
     for name, values in grid.axes.items():
         if not values:
             raise InvalidRequest(f"The axis {name!r} is empty.", hint="give at least one value")
@@ -216,6 +231,17 @@ def _check(grid: Grid, fields: Sequence[str]) -> set[str]:  # noqa: C901 - one r
             told = ", ".join(f"{name} has {length}" for name, length in lengths.items())
             raise InvalidRequest(f"Zipped axes need as many values each: {told}.")
     return placeholders
+
+
+def _check_labels(grid: Grid, sent: Collection[str]) -> None:
+    """Refuse a label that no place has, or that is sent."""
+    for name in grid.labels:
+        if name in sent:
+            words = f"{name!r} is a field of the model or a placeholder of the prompt, and so no label."
+            raise InvalidRequest(words, hint="leave it out of labels: its values are sent")
+        if name not in grid.names and grid.cells != ():
+            words = f"`labels` names {name!r}, which is no column{nearest(name, grid.names)}"
+            raise InvalidRequest(words, hint="a label is a column of the table that is not sent")
 
 
 def _check_when(grid: Grid) -> None:

@@ -103,6 +103,7 @@ def _request(definition: Mapping[str, Any], place: Mapping[str, Any]) -> Request
     model, at = str(definition.get("model", "")), {**place}
     replicate = at.pop("repeat", 1) - 1
     described = fields_of(model)
+    at = {name: value for name, value in at.items() if name not in definition.get("labels", ())}
     grid = Grid(axes={name: (value,) for name, value in at.items()}, fixed=definition.get("fixed", {}))
     fields: Sequence[str] = [*(described or [*grid.axes, *grid.fixed]), "image", *HOW]
     try:

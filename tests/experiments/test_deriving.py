@@ -125,6 +125,41 @@ def test_the_best_are_grown(asked, simulator):
         exp.top(by="beauty")
 
 
+def test_a_column_that_is_not_sent_is_kept_as_a_label(asked, simulator):
+    """In frames, in the ledger and in the file; where it is not named so, it is refused with the way out."""
+    import pandas as pd
+
+    table = pd.DataFrame({"who": ["cat", "dog"], "seed": [1, 2], "group": ["control", "treated"]})
+    given = {"image": "cat.png", "prompt": "The {who} nods"}
+    with pytest.raises(kie.InvalidRequest, match="'group' is not a field") as caught:
+        kie.Experiment.from_frame("rand", table, **given)
+    assert "labels=" in caught.value.hint
+    exp = kie.Experiment.from_frame("rand", table, labels=["group"], **given).run().wait(SHORT_S)
+
+    assert list(exp.to_frame()["group"]) == ["control", "treated"]
+    assert list(kie.experiments("rand").to_frame()["group"]) == ["control", "treated"]
+    assert [run.prompt for run in exp.runs] == ["The cat nods", "The dog nods"]
+    assert exp.at(group="treated").seed == 2
+    assert "group" not in str([run.request.to_json() for run in exp.runs])
+    loaded = kie.Experiment.load(exp.save("rand.toml"))
+    assert (loaded.status().done, places(loaded)) == (2, places(exp))
+    assert {*places(loaded.grow(seed=[3]))} == {*places(exp), ("cat", "control", 3), ("dog", "treated", 3)}
+    assert exp.ask({"who": "cow", "seed": 1, "group": "late"}).wait(SHORT_S).prompt == "The cow nods"
+    assert len(simulator.tasks) == 3
+    for labels, words in (
+        (["group", "seed"], "'seed' is a field"),
+        (["group", "age"], "'age', which is no column"),
+        ([3], "names of columns"),
+    ):
+        with pytest.raises(kie.InvalidRequest, match=words):
+            kie.Experiment.from_frame("other", table, labels=labels, **given)
+    twice = pd.concat([table, table.assign(group="late")])
+    with pytest.raises(
+        kie.InvalidRequest, match="Two rows ask for the same video with group 'control' and 'late'"
+    ):
+        kie.Experiment.from_frame("other", twice, labels="group", **given)
+
+
 def test_a_plain_grid_grows_by_its_axes(asked):
     """A fixed value becomes an axis; a picture stays the one it was."""
     exp = asked()
