@@ -2,7 +2,8 @@
 
 All workers of a test run and the Jupyter servers that they start share it. A kernel is a process of its own, started by
 jupyter_client with its own variables, folder and files; a program is one that shows its command line, as who looks for the
-runner of a kernel reads it, and its kernels are forks of it. Imports alone cost a second of computing otherwise.
+runner of a kernel reads it, and its kernels are forks of it; a script has the pipes, the end and the signals of any child.
+Imports alone cost a second of computing otherwise.
 What watches the start itself, and the runners that are to be recognised, start Python as ever.
 """
 
@@ -105,10 +106,15 @@ class Parent:
 
         A program has a *status*, where its exit code is written at its end.
         """
-        order = {"command": command[1:], "cwd": str(cwd or Path.cwd()), "env": env, "nice": os.nice(0)}
         files = [number if file is None else file.fileno() for number, file in ((1, stdout), (2, stderr))]
-        socket.send_fds(self._channel, [json.dumps(order).encode()], files + [status] * (status is not None))
-        return Forked(int.from_bytes(self._channel.recv(NUMBER_BYTES), "big"))
+        kind = "kernel" if status is None else "program"
+        return Forked(self.order(kind, command, files + [status] * (status is not None), cwd=cwd, env=env))
+
+    def order(self, kind, command, files, *, cwd, env):
+        """The process number of a fork that has these files: input (of a script), output, errors, and where its end is told."""
+        order = {"kind": kind, "command": command[1:], "cwd": str(cwd or Path.cwd()), "nice": os.nice(0)}
+        socket.send_fds(self._channel, [json.dumps(order | {"env": dict(env)}).encode()], files)
+        return int.from_bytes(self._channel.recv(NUMBER_BYTES), "big")
 
     def close(self):
         """Order no more: the forks of this process are killed."""
@@ -190,6 +196,52 @@ def run(arguments, *, cwd, env, timeout=170):
     return subprocess.CompletedProcess(command, code, *said)
 
 
+class Script(subprocess.Popen):
+    """As `subprocess.Popen` of `[sys.executable, "-c", CODE, …]` or of a file of Python; kie_nb is imported there."""
+
+    if sys.platform == "linux":
+
+        def _execute_child(self, args, _executable, _preexec, _close, _pass, cwd, env, *more):
+            handles = more[3:9]  # input, output and errors, a pipe's two ends each
+            files = [
+                handle if handle >= 0 else number
+                for number, handle in enumerate((handles[0], handles[3], handles[5]))
+            ]
+            self._end, status = os.pipe()
+            env = os.environ if env is None else env
+            self.pid = parent().order("script", [*map(str, args)], [*files, status], cwd=cwd, env=env)
+            os.close(status)
+            self._close_pipe_fds(*handles)
+            self._child_created = True
+
+        def _internal_poll(self, **_):
+            if self.returncode is None and select.select([self._end], [], [], 0)[0]:
+                self._wait(None)
+            return self.returncode
+
+        def _wait(self, timeout):
+            if self.returncode is None:
+                if not select.select([self._end], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(self.args, timeout)
+                with os.fdopen(self._end) as end:
+                    self.returncode = int(end.read())
+            return self.returncode
+
+
+def script(*arguments, given="", check=False, timeout=170, **options):
+    """`subprocess.run` of a `Script` with these arguments, of which its output and errors are kept."""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with Script([sys.executable, *arguments], **{"text": True} | pipes | options) as process:
+        try:
+            said = process.communicate(given, timeout)
+        finally:
+            process.kill()
+    done = subprocess.CompletedProcess(process.args, process.returncode, *said)
+    if check:
+        done.check_returncode()
+    return done
+
+
 @functools.cache
 def manager_class(name="KernelManager", *, is_forked=True):
     """jupyter_client's class of this *name*; its kernels are forks where that is possible and wanted."""
@@ -230,13 +282,14 @@ def serve(listener, folder):
             if line is listener:
                 forks[listener.accept()[0]] = []
                 continue
-            order, (*files,), *_ = socket.recv_fds(line, LONGEST, 3)
+            order, (*files,), *_ = socket.recv_fds(line, LONGEST, 4)
             if not order:
                 with line:
                     kill(forks.pop(line))
                 continue
-            status = files[2:]
-            if status:
+            order = json.loads(order)
+            status = [] if order["kind"] == "kernel" else [files.pop()]
+            if order["kind"] == "program":
                 preload(OF_PROGRAMS)
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # it may end at once
             pid = os.fork()
@@ -245,12 +298,12 @@ def serve(listener, folder):
                     each.close()
                 for each in (*ends.values(), *status):
                     os.close(each)
-                become(json.loads(order), files[:2], is_program=bool(status))
+                become(order, files)
                 return  # and end as any process does
             forks[line].append(pid)
             ends |= dict.fromkeys([pid], *status) if status else {}
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-            for file in files[:2]:
+            for file in files:
                 os.close(file)
             line.sendall(pid.to_bytes(NUMBER_BYTES, "big"))
 
@@ -290,13 +343,13 @@ def bury(ends):
                     told.write(str(os.waitstatus_to_exitcode(ended[1])))
 
 
-def become(order, files, *, is_program):
+def become(order, files):
     """Be the Python process that was ordered."""
     parent_pid = os.getppid()
     parent.cache_clear()
     os.setsid()
     os.nice(max(0, order["nice"] - os.nice(0)))
-    for file, place in zip(files, (1, 2), strict=True):
+    for file, place in zip(files, range(3 - len(files), 3), strict=True):
         os.dup2(file, place)
         os.close(file)
     for number in (signal.SIGCHLD, signal.SIGTERM):
@@ -306,7 +359,7 @@ def become(order, files, *, is_program):
     rename(order["command"])
     os.environ.clear()
     os.environ.update(order["env"])
-    if not is_program:
+    if order["kind"] == "kernel":
         os.environ["JPY_PARENT_PID"] = str(parent_pid)  # it ends when its parent does
     if os.environ.pop("TINY_VIDEOS", ""):
         from kie_nb.simulator import Simulator
@@ -314,15 +367,20 @@ def become(order, files, *, is_program):
         Simulator.__init__.__kwdefaults__["tiny"] = True
     time.tzset()
     os.chdir(order["cwd"])
-    if is_program and not has_line_to_own_forks():
+    if order["kind"] == "program" and not has_line_to_own_forks():
         return
-    kind, *sys.argv = order["command"]
+    how, *sys.argv = order["command"]
     sys.path[0] = order["cwd"]  # as `-m` has it
-    if kind == "-m":
+    if how == "-m":
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    else:
+    elif how == "-c":
         sys.modules["__main__"] = module = types.ModuleType("__main__")
-        exec(sys.argv[0], vars(module))  # noqa: S102
+        code, sys.argv[0] = sys.argv[0], how
+        exec(code, vars(module))  # noqa: S102
+    else:
+        sys.argv = order["command"]
+        sys.path[0] = str(Path(how).parent)
+        runpy.run_path(how, run_name="__main__")
 
 
 def has_line_to_own_forks():

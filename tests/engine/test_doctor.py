@@ -2,13 +2,12 @@
 
 import datetime as dt
 import os
-import subprocess
-import sys
 import time
 from dataclasses import asdict, replace
 
 import pytest
 from hurry import hurry
+from kernelforks import script
 from madefolder import RUN_ID, make_folder
 
 import kie_nb as kie
@@ -205,8 +204,8 @@ def test_a_stranger_is_told_and_left(imported, tmp_path):
 def test_what_dead_processes_left_is_removed_and_what_lives_is_not(imported):
     """Half files by their process and their age; those of a running download stay."""
     told = "from kie_nb.ledger import owner; print(owner.mark())"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True)
-    dead, alive = done.stdout.decode().strip(), owner.mark()
+    done = script("-c", told, check=True)
+    dead, alive = done.stdout.strip(), owner.mark()
     folder, inputs = imported.video.parent, imported.video.parent.parent / "inputs"
     left = [
         folder / f"a.mp4.1.{dead}.incoming.part",

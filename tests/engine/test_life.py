@@ -6,8 +6,6 @@ import gc
 import hashlib
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ import av
 import owners
 import pytest
 from hurry import hurry, hurry_code
+from kernelforks import script
 from soak import either
 
 import kie_nb as kie
@@ -126,12 +125,12 @@ def test_a_picture_of_many_at_once_is_uploaded_once(simulate, cat):
 def test_what_a_script_leaves_unsent_is_taken_back_and_told(simulate):
     """Its end comes before the window lets the others go: they will not be sent, and it says so."""
     simulator = simulate()
-    script = (
+    code = (
         f"{hurry_code(accept_wait_s=1.0)}import kie_nb as kie\n"
         "kie.configure(creates_per_window=1)\n"
         "for seed in range(3): kie.generate('Waves.', model='wan/2-5-text-to-video', seed=seed)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = script("-c", code, check=True)
 
     assert "2 were not sent and will not be: nothing was charged." in done.stderr
     assert [run.state for run in kie.runs()][:2] == ["not_sent", "not_sent"]

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from hurry import hurry_code
+from kernelforks import script
 from mounts import PRIVATE, may_mount
 
 pytestmark = pytest.mark.slow
@@ -27,7 +28,7 @@ def run(*words, given="", **variables):
 
 
 def ipython(*words, given=""):
-    return run(sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", *words, given=given)
+    return script("-m", "IPython", "--no-banner", "--colors=NoColor", *words, given=given)
 
 
 @pytest.mark.parametrize("way", ["file.ipy", "notebook.ipynb", "-c"])
@@ -65,9 +66,9 @@ def test_a_prompt_that_is_left_says_nothing(simulate):
 
 def test_a_script_is_told_who_answers():
     """Once, and not into its own output: its credits are what Kie.ai would charge."""
-    script = "import kie_nb as kie\nfor seed in 1, 2:\n    print(kie.generate('The cat', image='cat.png', seed=seed).wait(60).credits)"
+    code = "import kie_nb as kie\nfor seed in 1, 2:\n    print(kie.generate('The cat', image='cat.png', seed=seed).wait(60).credits)"
 
-    done = run(sys.executable, "-c", script, KIE_NB_SIMULATOR_SPEED="50")
+    done = script("-c", code, env=os.environ | {"KIE_NB_SIMULATOR_SPEED": "50"})
 
     assert done.stdout == "60.0\n60.0\n", done.stderr
     assert done.stderr == "kie_nb: no key is set: the simulator answers (free)\n"

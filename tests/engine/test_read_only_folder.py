@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernelforks import script
 from mounts import PRIVATE, may_mount
 
 SEAL = (
@@ -51,21 +52,19 @@ print(kie.generate("The cat smiles.", image=sys.argv[1], seed=7).wait().id)
 def closed(simulate, cat, tmp_path):
     """The home of a finished run, which nobody has open, the simulator that it was bought at, and its id."""
     simulator, home = simulate(), tmp_path / "kie-runs"
-    bought = subprocess.run(
-        [sys.executable, "-c", BUY, str(cat)], capture_output=True, text=True, timeout=60, check=True
-    )
+    bought = script("-c", BUY, str(cat), check=True)
     yield simulator, home, bought.stdout.strip()
     if not may_mount():
         subprocess.run(["chmod", "-R", "u+w", str(home)], check=True)
 
 
-def looked(cat, script=LOOK):
+def looked(cat, code=LOOK):
     """What a process tells that may only read the folder."""
     command = (
         [*PRIVATE, f'{SEAL}\nexec "$@"', "sh"] if may_mount() else ["sh", "-ec", f'{SEAL}\nexec "$@"', "sh"]
     )
     done = subprocess.run(
-        [*command, sys.executable, "-c", script, str(cat)], capture_output=True, text=True, timeout=90, check=False
+        [*command, sys.executable, "-c", code, str(cat)], capture_output=True, text=True, timeout=90, check=False
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -107,9 +106,7 @@ def test_what_its_owner_adds_meanwhile_is_seen(closed, cat, monkeypatch):
         reader = Ledger(closed[1])
     assert [row.id for row in reader.runs(limit=None)] == [run_id]
 
-    subprocess.run(
-        [sys.executable, "-c", BUY.replace("seed=7", "seed=8"), str(cat)], capture_output=True, timeout=60, check=True
-    )  # fmt: skip
+    script("-c", BUY.replace("seed=7", "seed=8"), str(cat), check=True)
 
     assert len(reader.runs(limit=None)) == 2
     reader.close()

@@ -6,10 +6,10 @@ import copy
 import os
 import pickle
 import re
-import subprocess
 import sys
 
 import pytest
+from kernelforks import script
 
 import kie_nb
 from kie_nb.errors import InvalidRequest, LedgerError
@@ -26,12 +26,10 @@ def loads(stored):
     return pickle.loads(stored)  # noqa: S301 - of our own
 
 
-def python(script, *words, given=b"", **variables):
+def python(code, *words, given=b"", **variables):
     """What a script of another process prints."""
-    done = subprocess.run(
-        [sys.executable, *(["-c", script] if "\n" in script else [script]), *words],
-        input=given, env=os.environ | variables, capture_output=True, timeout=90, check=False,
-    )  # fmt: skip
+    how = ["-c"] if "\n" in code else []
+    done = script(*how, code, *words, given=given, text=False, env=os.environ | variables)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
 

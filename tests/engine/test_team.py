@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from kernelforks import Script
 
 KERNEL = """
 import json, sys, time
@@ -26,10 +27,7 @@ def test_two_kernels_that_run_the_same_cell_buy_one_video(simulate, postgres, ca
     shared = os.environ | {"KIE_NB_LEDGER": postgres.database()}
     command = [sys.executable, "-c", KERNEL, cat, str(time.time() + 2.5)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    kernels = [
-        subprocess.Popen(command, env=shared | {"KIE_NB_HOME": str(tmp_path / home)}, **pipes)
-        for home in homes
-    ]
+    kernels = [Script(command, env=shared | {"KIE_NB_HOME": str(tmp_path / home)}, **pipes) for home in homes]
     told = [kernel.communicate(timeout=90) for kernel in kernels]
 
     assert [kernel.returncode for kernel in kernels] == [0, 0], told

@@ -7,12 +7,14 @@ import sys
 import threading
 
 import pytest
+from kernelforks import Script
 
 import kie_nb as kie
 
 SHORT_S = 120
 LIMITED = """
-import os, signal, sys, time
+import os, signal, sys, time, warnings
+warnings.simplefilter("ignore")
 import kie_nb as kie
 image, seeds, how = sys.argv[1], range(*map(int, sys.argv[2].split("-"))), sys.argv[3]
 exp = kie.Experiment("both", image=image, prompt="The cat smiles", seed=seeds)
@@ -27,7 +29,8 @@ except kie.BudgetExceeded:
     pass
 """
 PROCESS = """
-import json, sys
+import json, sys, warnings
+warnings.simplefilter("ignore")
 import kie_nb as kie
 exp = kie.Experiment("drawn", image=sys.argv[1], prompt=["The cat smiles", "The cat yawns"])
 print("built", flush=True)
@@ -41,8 +44,8 @@ print(json.dumps({"seed": exp.definition.grid.fixed["seed"], "runs": sorted(run.
 def processes(simulator, cat):
     """Two that have built the same experiment, and wait for a word to run it."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    command = [sys.executable, "-W", "ignore", "-c", PROCESS, str(cat)]
-    pair = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    command = [sys.executable, "-c", PROCESS, str(cat)]
+    pair = [Script(command, **pipes) for _ in range(2)]
     yield pair
     for process in pair:
         process.kill()
@@ -64,7 +67,7 @@ def test_a_seed_that_two_processes_draw_is_one(processes, simulator):
 
 
 def go(cat, seeds, how="wait"):
-    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", LIMITED, str(cat), seeds, how])
+    return Script([sys.executable, "-c", LIMITED, str(cat), seeds, how])
 
 
 def test_two_processes_keep_one_limit(simulator, cat):

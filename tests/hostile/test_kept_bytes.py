@@ -3,12 +3,11 @@
 import base64
 import hashlib
 import re
-import subprocess
-import sys
 
 import pytest
 import videocorpus
 from hurry import hurry
+from kernelforks import script
 from oneshop import Shop
 
 import kie_nb as kie
@@ -278,8 +277,8 @@ def test_what_came_before_a_break_becomes_the_file_when_the_link_dies(shop):
 def dead_process():
     """The mark of one, as the name of its download has it."""
     told = "from kie_nb.ledger import owner; print(owner.mark())"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True)
-    return done.stdout.decode().strip()
+    done = script("-c", told, check=True)
+    return done.stdout.strip()
 
 
 @pytest.mark.parametrize("name", ["good", "damaged middle", "avi"])

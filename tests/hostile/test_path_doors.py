@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from badfolder import STORED, BadFolder, link_videos
 from kerneldriver import CELL
+from kernelforks import script
 from madefolder import edit, make_folder
 
 import kie_nb as kie
@@ -192,9 +193,7 @@ def test_a_pipe_is_no_file(simulator, tmp_path):
     """It is refused in words; nobody waits for what will never be written into it."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "manifest.json").symlink_to(tmp_path / "pipe")
-    done = subprocess.run(
-        [sys.executable, "-c", PIPES], capture_output=True, text=True, timeout=SHORT_S, check=True
-    )
+    done = script("-c", PIPES, timeout=SHORT_S, check=True)
 
     assert done.stdout.count("refused: ") == 5
     assert simulator.counts["create_requests"] == 0

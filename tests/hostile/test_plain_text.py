@@ -3,8 +3,6 @@
 import io
 import logging
 import os
-import subprocess
-import sys
 import types
 import unicodedata
 
@@ -13,6 +11,7 @@ from hostilewords import HIDDEN, hidden_in
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kerneldriver import Workshop
+from kernelforks import script
 from madefolder import make_folder
 
 import kie_nb as kie
@@ -162,25 +161,18 @@ def test_the_command_line_says_what_is_there(cat, tmp_path):
     """A folder whose name has orders in it, and a run of a stranger: what is exported, what is refused."""
     make_folder(tmp_path / "from", cat, prompt=EVIL)
     env = {**os.environ, "KIE_NB_SERVICE": "simulator", "PYTHONUTF8": "1"}
-    said = b""
+    said = ""
     for args in (
         ["import", "from"],
         ["export", "a\x1b[31mb\u202ec"],
         ["export", "d", "\x1b[31m"],
         ["run", "\u202e.toml"],
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "kie_nb.cli", *args],
-            capture_output=True,
-            check=False,
-            env=env,
-            cwd=tmp_path,
-            timeout=60,
-        )
+        done = script("-m", "kie_nb.cli", *args, env=env, cwd=tmp_path)
         said += done.stdout + done.stderr
 
-    assert hidden_in(said.decode()) == []
-    assert said.decode().count(r"a\x1b[31mb\u202ec") == 1
+    assert hidden_in(said) == []
+    assert said.count(r"a\x1b[31mb\u202ec") == 1
 
 
 def test_a_name_with_orders_is_not_completed(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import ledgercrowd
 import pytest
+from kernelforks import Script
 
 from kie_nb.ledger import Ledger
 
@@ -27,9 +28,7 @@ def test_six_processes_with_two_hundred_intentions_each(tmp_path, url):
     start = str(time.time() + 2)
     command = [sys.executable, Path(ledgercrowd.__file__), tmp_path, url]
     crowd = [
-        subprocess.Popen(
-            [*command, f"p{number}", start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        Script([*command, f"p{number}", start], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for number in range(PROCESSES)
     ]
     told = [process.communicate(timeout=120) for process in crowd]

@@ -4,10 +4,9 @@ import contextlib
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 
 import pytest
+from kernelforks import script
 
 from kie_nb.errors import LedgerError
 from kie_nb.ledger import opening
@@ -39,7 +38,7 @@ def test_a_process_killed_in_the_middle_leaves_no_half_schema(open_ledger, inten
     """The next process makes all of it."""
     home = tmp_path / "home"
 
-    died = subprocess.run([sys.executable, "-c", DYING, home, str(statement)], check=False)
+    died = script("-c", DYING, home, str(statement))
 
     assert died.returncode == -signal.SIGKILL
     look = tmp_path / "look"

@@ -4,11 +4,11 @@ import contextlib
 import errno
 import fcntl
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from kernelforks import Script
 
 from kie_nb.errors import LedgerError
 from kie_nb.ledger import GrantStore, Ledger, sqlite_checks
@@ -165,7 +165,7 @@ for number in range(40):
 def test_two_processes_write_it_at_once(network, open_ledger):
     """Every intention of both is on disk: a lock of one keeps the other out."""
     home = network() / "kie-runs"
-    running = [subprocess.Popen([sys.executable, "-c", WRITER, home, name]) for name in "ab"]
+    running = [Script([sys.executable, "-c", WRITER, home, name]) for name in "ab"]
 
     assert [process.wait() for process in running] == [0, 0]
     assert len(open_ledger(home).runs(limit=None)) == 80
