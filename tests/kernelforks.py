@@ -188,12 +188,19 @@ def run(arguments, *, cwd, env, timeout=170):
         program = parent().fork(command, cwd=cwd, env=env, stdout=out, stderr=err, status=status)
         os.close(status)
         with os.fdopen(ended) as ended:
-            if not select.select([ended], [], [], timeout)[0]:
+            if not _is_told(ended, timeout):
                 program.kill()
                 raise subprocess.TimeoutExpired(command, timeout)
             code = int(ended.read())
         said = [file.seek(0) or file.read() for file in (out, err)]
     return subprocess.CompletedProcess(command, code, *said)
+
+
+def _is_told(end, timeout):
+    """Whether it can be read how a process has ended, in so many seconds; `select` knows no file above 1023."""
+    watch = select.poll()
+    watch.register(end, select.POLLIN)
+    return bool(watch.poll(None if timeout is None else max(0, timeout) * 1000))
 
 
 class Script(subprocess.Popen):
@@ -215,13 +222,13 @@ class Script(subprocess.Popen):
             self._child_created = True
 
         def _internal_poll(self, **_):
-            if self.returncode is None and select.select([self._end], [], [], 0)[0]:
+            if self.returncode is None and _is_told(self._end, 0):
                 self._wait(None)
             return self.returncode
 
         def _wait(self, timeout):
             if self.returncode is None:
-                if not select.select([self._end], [], [], timeout)[0]:
+                if not _is_told(self._end, timeout):
                     raise subprocess.TimeoutExpired(self.args, timeout)
                 with os.fdopen(self._end) as end:
                     self.returncode = int(end.read())
