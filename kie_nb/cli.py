@@ -22,7 +22,7 @@ COMMANDS = {
     "import": "take the runs of an exported folder into this ledger",
     "listen": "take callbacks of the service for the notebooks of this machine, without Jupyter",
     "files": "move the videos and pictures to a store that a team shares, or back",
-    "ledger": "move the record of runs to a team's database",
+    "ledger": "copy the record of runs to a team's database, or back",
     "simulator": "serve the simulator on this machine, for any client of Kie.ai",
 }
 RUN_CODES = """\
@@ -107,9 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     verbs = commands.add_parser("ledger", help=COMMANDS["ledger"]).add_subparsers(
         required=True, metavar="VERB"
     )
-    copy = verbs.add_parser("copy", help="copy the runs of kie-runs to a PostgreSQL database, once each")
-    address = "postgresql+psycopg://user:password@host/database (default: KIE_NB_LEDGER)"
-    copy.add_argument("--to", type=Secret, metavar="URL", help=address)
+    words = "copy the runs of one ledger into another, once each, and verify them; it may be interrupted and called again"
+    copy = verbs.add_parser("copy", help=words)
+    place = "a folder of runs, or postgresql+psycopg://user:password@host/database"
+    copy.add_argument(
+        "--from", dest="source", type=Secret, metavar="WHERE", help=f"{place} (default: the folder in use)"
+    )
+    copy.add_argument(
+        "--to", dest="target", type=Secret, metavar="WHERE", help="the same (default: KIE_NB_LEDGER)"
+    )
     copy.set_defaults(run=_copy_ledger)
 
     simulator.add_arguments(commands.add_parser("simulator", help=COMMANDS["simulator"]))
@@ -186,23 +192,9 @@ def _move_files(args: argparse.Namespace) -> int:
 
 
 def _copy_ledger(args: argparse.Namespace) -> int:
-    from . import settings
-    from .ledger import Ledger
-    from .ledger.merging import copy_ledger
+    from .operations import ledger_copy
 
-    current = settings.current()
-    source = Ledger(current.home)
-    target = Ledger(current.home, url=args.to or current.ledger_url or Secret("nowhere"))
-    counts = copy_ledger(source.database, target.database)
-    say(f"{counts.copied} runs copied to {target.database.name}, {counts.known} were there already.")
-    if counts.unreadable:
-        say(f"{counts.unreadable} cannot be read, and stay here: {' '.join(source.remarks)}")
-    if counts.left:
-        say(f"{counts.left} are recorded but not sent: they stay here. Let them end, then copy again.")
-    say(f"The videos stay in {current.home}. Set KIE_NB_LEDGER to use the copy.")
-    source.close()
-    target.close()
-    return 0
+    return ledger_copy.run(args.source, args.target)
 
 
 if __name__ == "__main__":

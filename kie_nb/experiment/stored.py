@@ -16,7 +16,7 @@ from .. import settings as settings_
 from ..engine.channel import Channel
 from ..errors import NOTHING, InvalidRequest, KieError
 from ..handles import Prepared, Run, Session
-from ..handles.begin import callback_of
+from ..handles.begin import callback_of, nothing_charged
 from ..ledger import Experiments, RunRow, Standing
 from ..ledger.experiments import Standings
 from ..ledger.money import CellTerms, Figures
@@ -175,6 +175,7 @@ class CellRuns:
 
     # --- the stored definition ---------------------------------------------------------------------------------
 
+    @nothing_charged()
     def keep(self, asked: Definition, *, extend: bool, drawn: bool) -> Definition:
         """Store *asked* and its cells, or refuse a definition that differs from the stored one, in one transaction.
 
@@ -232,6 +233,7 @@ class CellRuns:
         request = replace(cell.prepared.request, call_back_url=self._call_back_url)
         return replace(cell.prepared, request=request, channel=channel, origin=origin)
 
+    @nothing_charged()
     def to_buy(
         self, max_credits: float | None, *, retry_failed: bool, partial: bool = False
     ) -> tuple[list[RunRow], list[tuple[Prepared, RunRow | None]]]:

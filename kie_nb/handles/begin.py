@@ -328,7 +328,8 @@ def resend(handles: Handles, run: Run, *, yes: bool = False) -> Run:
             )
         prepared = again(handles, run, handles.channel_of(run))  # with the picture that was kept
         with handles.begin_lock:
-            row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
+            with nothing_charged():
+                row, is_new = intend(handles, prepared, fresh=True, max_credits=None, instead_of=run.row)
             if is_new:
                 new = handles.handle(home, row)
                 handles.supervisor.ensure_driven(new, may_send=to_send(handles, prepared))

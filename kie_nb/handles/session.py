@@ -148,7 +148,8 @@ class Session(Handles):
         self, prompt: str | None = None, *, current: settings_.Settings | None = None, **asked: Any
     ) -> Prepared:
         """Check a request and read its picture, with *current* settings for many; nothing is sent or written."""
-        return prepare(self, prompt, asked, current)
+        with nothing_charged():
+            return prepare(self, prompt, asked, current)
 
     def dry_run(
         self,
@@ -256,9 +257,14 @@ def found_again(run_id: str, home: str) -> Run:
         is_there = current.ledger_url or (folder / LEDGER).is_file()
         if is_there and (row := session.ledger(folder).get(run_id)) is not None:
             return session.handle(folder, row)
+    names = (
+        "KIE_NB_LEDGER names its database"
+        if current.ledger_url
+        else "KIE_NB_HOME=... names the folder of its ledger"
+    )
     raise LedgerError(
         f"Run {run_id[:8]} is in no ledger that can be reached from here; it was in the folder {Path(home).name!r}.",
-        hint="KIE_NB_HOME=... names the folder of its ledger; `%kie export` and `%kie import` bring runs to another machine",
+        hint=f"{names}; `%kie export` and `%kie import` bring runs to another machine",
         charged="nothing now",
     )
 

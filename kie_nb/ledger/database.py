@@ -48,6 +48,7 @@ class Database(ABC):
 
     is_shared = False  # whether processes on other machines use it too: then the rate grants are in it
     home: Path | None = None  # the folder of its file
+    setting: str  # what chooses another, for hints
     news: FileNews | ServerNews
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
@@ -136,7 +137,7 @@ class SqliteFile(Database):
     def __init__(
         self, file: Path, make: Make, *, durable: bool = True, private: bool = False, setting: str = HOME
     ) -> None:
-        self.file, self.home, self._make = file, file.parent, make
+        self.file, self.home, self.setting, self._make = file, file.parent, setting, make
         try:
             if private:
                 make_private(file.parent)

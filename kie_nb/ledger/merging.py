@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
-from ..errors import LedgerError
-from ..home import full_name, name_beside
-from ..wording.next_steps import LOGS
+from ..errors import NOTHING, LedgerError
 from . import tallies
 from .database import Database
 from .marks import MARKED, united, words_of
 from .owner import Leases
-from .reading import add_step, other_row, steps_of
+from .reading import add_step, steps_of
 from .rows import RunRow, values_of
-from .schema import CAME, event, metadata, run, tally
+from .schema import CAME, event, run
 from .states import OPEN, RELEASED
 
 _FROM_ELSEWHERE = ("copied from", "imported")  # in the history of a run that came in
@@ -28,13 +24,6 @@ _KEPT = ("experiment", "seed_drawn", "account", "created_at", "made_by", "asked_
 _SENT = {"intent": 0, "sending": 1, "not_sent": 1, "unknown": 2}
 _MADE = {"success": 1, "fetched": 2, "fail": 2}
 _NO_TASK_YET = ("intent", "sending", "not_sent", "unknown", "written_off")
-BATCH = 200
-_LEFT_OPEN = {
-    "class": "OutcomeUnknown",
-    "message": "it was taken over while the request was under way; a task may exist and be billed.",
-    "hint": f"look at the run in the ledger it comes from, or at {LOGS}",
-    "charged": "unknown, perhaps the full price",
-}
 
 
 class Known(NamedTuple):
@@ -105,12 +94,20 @@ def put_back(database: Database, rows: Sequence[RunRow]) -> None:
                 tallies.count(db, (None, row))
 
 
-def merge(database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] = ()) -> None:
+def merge(
+    database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] = (), *, act: str = "import"
+) -> None:
     """Write all *arrivals* and what is *said* of runs that stay as they are, or nothing.
 
     A run that is here already is brought up to date. A run whose video is here goes on standing for its request, so that
     no cell shows another video after an import. One that comes in stands beside an intention and, with a task, beside a
     run of unknown outcome; else it waits for the one that is here to be released (`stand_in`).
+
+    Args:
+        database: It is written into.
+        arrivals: All of them, or none.
+        said: What else is to be known.
+        act: What the user has asked for, for messages.
     """
     coming = {arrival.values["id"] for arrival in arrivals}
     changes: list[tallies.Change] = []
@@ -120,8 +117,8 @@ def merge(database: Database, arrivals: Sequence[Arrival], said: Sequence[Said] 
             before = database.reading.sure(db.execute(query).mappings().first())
             if (before.state if before else None) != arrival.seen:
                 which = arrival.values["id"][:8]
-                words = f"Run {which} changed during the import; nothing was imported."
-                raise LedgerError(words, hint="import again")
+                words = f"Run {which} changed during the {act}; what comes with it was not written."
+                raise LedgerError(words, hint=f"{act} again: what is there already stays", charged=NOTHING)
             key = before.active_key if before and arrival.values["state"] not in RELEASED else None
             values = {**arrival.values, "active_key": key or _active_key(db, arrival, coming)}
             values |= {"owner": None, "owner_hint": None, "beat": 0}
@@ -195,88 +192,3 @@ def _append(db: sa.Connection, run_id: str, steps: Sequence[Mapping[str, Any]]) 
         if (step["at"], step["to_state"]) not in known:
             told = {name: value for name, value in step.items() if name != "id"}
             db.execute(event.insert(), {**told, "run_id": run_id})
-
-
-@dataclass(kw_only=True, slots=True)
-class Counts:
-    """What a copy did."""
-
-    copied: int = 0  # runs that were added
-    known: int = 0  # runs that were there already
-    left: int = 0  # recorded but unsent: they stay where they are, or both ledgers would send them
-    unreadable: int = 0
-    others: int = 0  # rows of the other tables that were added: uploads, budgets
-
-
-def copy_ledger(source: Database, target: Database) -> Counts:
-    """Bring the runs of *source*, their history and what else is kept with them, into *target*.
-
-    It may be interrupted and called again. What is there already stays as it is, but for a run that *source* has seen further
-    (`is_news`). Nobody owns the copies: a run that is under way is taken up by whoever asks for it first, and one that was
-    just being sent counts as unknown.
-    """
-    with target.read() as db:
-        here = target.reading.runs(db.execute(sa.select(run)).mappings())
-        known = {row.id: Known.of(row, Leases()) for row in here}
-        words = {row.id: words_of(row) for row in here}
-    counts = Counts()
-    with source.read() as old:
-        entries = old.execute(sa.select(run).order_by(run.c.family, run.c.created_at)).mappings()
-        batch: list[Arrival] = []
-        said: list[Said] = []
-        # Which run stands for a request is decided among all its runs at once: a family is never split.
-        for _, family in groupby(entries, key=lambda entry: entry["family"]):
-            for found in family:
-                row, ours = source.reading.run(found), known.get(found["id"])
-                if row is None:
-                    counts.unreadable += 1
-                    continue
-                counts.known += ours is not None
-                counts.left += ours is None and row.state == "intent"
-                if row.state != "intent" and is_news(ours, row.state, row.task_id):
-                    row = replace(row, notebook=_renamed(row.notebook, source.home, target.home))
-                    batch.append(_arrival(row, ours, steps_of(old, row.id), source.name))
-                    counts.copied += ours is None
-                elif ours is not None and words[row.id] != words_of(row):
-                    said.append(Said(values_of(row), steps_of(old, row.id)))
-            if len(batch) + len(said) >= BATCH:
-                merge(target, batch, said)
-                batch, said = [], []
-        merge(target, batch, said)
-        for table in metadata.sorted_tables:
-            counts.others += 0 if table in {run, event, tally} else _join(old, target, table)
-    return counts
-
-
-def _renamed(notebook: str | None, source: Path | None, target: Path | None) -> str | None:
-    """What a notebook is called in another ledger, in whose home."""
-    if notebook is not None and source is not None:
-        notebook = full_name(notebook, source)
-    return name_beside(notebook, target) if notebook is not None and target is not None else notebook
-
-
-def _arrival(row: RunRow, ours: Known | None, events: Sequence[dict[str, Any]], name: str) -> Arrival:
-    """A run from *name* as it comes in: unknown if it was being sent."""
-    changed = {"state": "unknown", "error": _LEFT_OPEN} if row.state == "sending" else {}
-    return Arrival(
-        values=values_of(row) | changed,
-        events=events,
-        stands=row.active_key is not None,
-        seen=ours.state if ours else None,
-        evidence={"copied from": name},
-    )
-
-
-def _join(old: sa.Connection, target: Database, table: sa.Table) -> int:
-    """Rows of a table whose primary key is not there yet."""
-    keys = list(table.primary_key.columns)
-    joined = 0
-    for rows in old.execute(sa.select(table)).mappings().partitions(BATCH * 10):
-        with target.write() as db:
-            there = {tuple(row) for row in db.execute(sa.select(*keys))}
-            whole = [dict(row) for row in rows if other_row(table, row) is not None]
-            new = [row for row in whole if tuple(row[key.name] for key in keys) not in there]
-            if new:
-                db.execute(table.insert(), new)
-            joined += len(new)
-    return joined

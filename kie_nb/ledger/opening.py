@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from .. import settings as settings_
-from ..errors import LedgerError
+from ..errors import NOTHING, LedgerError
 from ..frontend import notebook_folder, shows_html
 from ..home import LEDGER, is_plain_file
 from ..keys import Secret
@@ -162,5 +162,6 @@ def prepare(database: Database) -> None:
         database.refusal = LedgerError(
             f"The ledger {database.name} was written by a newer kie_nb (its version {version}, ours {len(MIGRATIONS)}):"
             " here it can be looked at, but nothing can be written.",
-            hint="upgrade kie_nb, or choose another folder with KIE_NB_HOME",
+            hint=f"upgrade kie_nb, or choose another with {database.setting}",
+            charged=NOTHING,
         )

@@ -46,6 +46,7 @@ class Postgres(Database):
     """One schema of a PostgreSQL database, at an address as SQLAlchemy writes it."""
 
     is_shared = True
+    setting = "KIE_NB_LEDGER"
 
     def __init__(self, url: Secret) -> None:
         parsed, hidden = _parse(url)

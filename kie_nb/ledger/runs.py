@@ -181,7 +181,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             if found is None or any(getattr(found, name) != values[name] for name in _KEPT_AS_WRITTEN):
                 raise LedgerError(
                     f"The database {self._db.name} changes what is written into it: nothing was sent.",
-                    hint="drop its triggers and rules, or choose another with KIE_NB_HOME or KIE_NB_LEDGER",
+                    hint=f"drop its triggers and rules, or choose another with {self._db.setting}",
                     charged=NOTHING,
                 )
             tallies.count(db, (None, found))

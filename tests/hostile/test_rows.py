@@ -17,7 +17,7 @@ from kie_nb.cli import main
 from kie_nb.errors import KieError, LedgerError
 from kie_nb.handles import get_session
 from kie_nb.ledger import Experiments, Ledger
-from kie_nb.ledger.merging import copy_ledger
+from kie_nb.ledger.copying import copy_ledger
 from kie_nb.ledger.rows import StateName
 from kie_nb.ledger.states import State
 from kie_nb.notebook import run_page

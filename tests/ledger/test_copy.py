@@ -3,8 +3,8 @@
 import pytest
 
 from kie_nb import cli
-from kie_nb.ledger import KeptFile, Ledger, merging, states
-from kie_nb.ledger.merging import copy_ledger
+from kie_nb.ledger import KeptFile, Ledger, copying, merging, states
+from kie_nb.ledger.copying import copy_ledger
 
 FILES = (KeptFile(name="videos/a.mp4", number=0),)
 
@@ -157,7 +157,7 @@ def test_pictures_and_budgets_come_along(ledger, team):
 
 def test_many_runs_are_copied_in_parts(ledger, team, intention, monkeypatch):
     """Nobody else waits long for the lock."""
-    monkeypatch.setattr("kie_nb.ledger.merging.BATCH", 3)
+    monkeypatch.setattr("kie_nb.ledger.copying.BATCH", 3)
     for seed in range(10):
         fetched(ledger, intention, seed=seed, family=f"f{seed // 2}")
 
@@ -177,15 +177,62 @@ def test_the_command_says_what_it_did(postgres, monkeypatch, tmp_path, intention
     assert cli.main(["ledger", "copy"]) == 0
 
     said = capsys.readouterr().out
-    assert "1 runs copied to postgresql://kie@127.0.0.1" in said
+    assert "1 run copied from kie-runs/ledger.sqlite to postgresql://kie@127.0.0.1" in said
     assert "0 runs copied" in said
+    assert said.count("1 verified") == 2
     assert "s3cret" not in said
 
 
 def test_the_command_needs_somewhere_to_copy_to(capsys):
-    """It says what an address looks like."""
+    """It says what an address looks like; and something to copy."""
     assert cli.main(["ledger", "copy"]) == 1
     assert "postgresql+psycopg://" in capsys.readouterr().err
+    assert cli.main(["ledger", "copy", "--from", "nowhere", "--to", "here"]) == 1
+    assert "There is no ledger in" in capsys.readouterr().err
+
+
+def test_there_is_a_way_back_from_a_server(postgres, tmp_path, intention, capsys):
+    """Into a folder, once each however often it is interrupted; who bought what, and what is said of it, is as it was."""
+    url = postgres.database()
+    team = Ledger(tmp_path / "home", url=url)
+    rows = [
+        fetched(team, intention, seed=seed, notebook="there:/x/a.ipynb", asked_by="ana") for seed in range(3)
+    ]
+    open_, _ = team.intend(intention(seed=9))
+    team.mark(rows[0].id, by="ben", add=["keeper"], rating=5)
+    team.close()
+
+    back = ["ledger", "copy", "--from", url, "--to", str(tmp_path / "back")]
+    assert cli.main(back) == 0
+    assert cli.main(back) == 0
+
+    told = capsys.readouterr().out
+    assert "3 runs copied from postgresql://kie@127.0.0.1" in told
+    assert "0 runs copied" in told
+    assert "3 verified" in told
+    assert "Unset KIE_NB_LEDGER and set KIE_NB_HOME=" in told
+    file = Ledger(tmp_path / "back")
+    found = file.get(rows[0].id)
+    assert (found.tags, found.rating, found.asked_by, found.credits) == (["keeper"], 5, "ana", 60.0)
+    assert file.intend(intention(seed=1))[0].id == rows[1].id
+    assert file.get(open_.id) is None
+    assert file.figures("kie", scope="notebook", value="there:/x/a.ipynb").spent == 180.0
+    file.close()
+
+
+def test_what_differs_after_a_copy_is_named(ledger, team, intention, monkeypatch):
+    """A run that went on meanwhile, or one that was lost on the way."""
+    rows = [fetched(ledger, intention, seed=seed) for seed in range(3)]
+    copy(ledger, team)
+    with team.database.write() as db:
+        db.exec_driver_sql(f"UPDATE run SET state = 'success' WHERE id = '{rows[0].id}'")  # noqa: S608
+        db.exec_driver_sql(f"DELETE FROM run WHERE id = '{rows[1].id}'")  # noqa: S608
+    monkeypatch.setattr(copying, "merge", lambda *_args, **_more: None)
+
+    counts = copy(ledger, team)
+
+    assert set(counts.differing) == {rows[0].id, rows[1].id}
+    assert counts.verified == 1
 
 
 # --- both sides know the request ----------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 import pytest
 
 from kie_nb.ledger import Ledger
+from kie_nb.ledger.copying import copy_ledger
 from kie_nb.ledger.marks import united
-from kie_nb.ledger.merging import copy_ledger
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from kie_nb import settings
-from kie_nb.errors import LedgerError
+from kie_nb.errors import NOTHING, LedgerError
 from kie_nb.ledger import GrantStore, Ledger
 from kie_nb.ledger import postgres as room
 
@@ -145,8 +145,12 @@ def test_a_newer_schema_can_be_looked_at_only(open_shared, intention, postgres, 
     ledger = open_shared()
 
     assert ledger.runs() == [row]
-    with pytest.raises(LedgerError, match="newer kie_nb"):
+    with pytest.raises(LedgerError, match="newer kie_nb") as refused:
         ledger.intend(intention(seed=8))
+    assert (refused.value.charged, refused.value.hint) == (
+        NOTHING,
+        "upgrade kie_nb, or choose another with KIE_NB_LEDGER",
+    )
 
 
 def test_ten_machines_open_an_empty_database_at_once(open_shared, url):

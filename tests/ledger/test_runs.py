@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from kie_nb.ledger import runs
-from kie_nb.ledger.merging import copy_ledger
+from kie_nb.ledger.copying import copy_ledger
 
 STATES = ("refused", "fail", "not_sent")
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from kie_nb.errors import BudgetExceeded
 from kie_nb.ledger import FILM, Ledger, tallies
-from kie_nb.ledger.merging import copy_ledger
+from kie_nb.ledger.copying import copy_ledger
 from kie_nb.ledger.schema import tally
 from kie_nb.ledger.states import NEXT, RELEASED, State
 from kie_nb.requests.provenance import notebook
