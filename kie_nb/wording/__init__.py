@@ -36,6 +36,7 @@ class Panel(Card):
     DROP = "Drop a picture, paste it, or choose a file"
     PATH = "or type its path or URL"
     CHANGE = "Change"
+    CHOOSE = "Choose a file"
     REMOVE = "Remove"
     PICTURE_AT = "The file names a picture at {where}. Nothing was loaded from there."
     USE_THIS_ADDRESS = "Use this address"

@@ -22,14 +22,13 @@ class Page:
     def write(self, **values):
         self.view.values = {**self.view.values, **values}
 
-    def give(self, path, *, piece_bytes=1 << 20):
-        """A file, in pieces."""
+    def give(self, path, *, field=None, piece_bytes=1 << 20):
+        """A file, in pieces; for the picture, or for another *field*."""
         content = path.read_bytes()
         pieces = [content[at : at + piece_bytes] for at in range(0, len(content), piece_bytes)]
         for number, piece in enumerate(pieces):
-            self.send(
-                "piece", memoryview(piece), id=path.name, name=path.name, piece=number, pieces=len(pieces)
-            )
+            told = {"id": path.name, "name": path.name, "piece": number, "pieces": len(pieces)}
+            self.send("piece", memoryview(piece), **told, **({"field": field} if field else {}))
 
     def click(self, **held):
         """Press Generate under the price that is shown; *held* is what the fields hold by then."""

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import kie_nb as kie
 from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
@@ -18,7 +19,7 @@ from kie_nb.notebook.panel.draft import Draft
 from kie_nb.notebook.panel.static import static_page
 from kie_nb.requests.images import read_picture
 
-TEXT, IMAGE = "wan/2-5-text-to-video", "wan/2-5-image-to-video"
+TEXT, IMAGE, R2V = "wan/2-5-text-to-video", "wan/2-5-image-to-video", "wan/2-7-r2v"
 GOOD = {"model": TEXT, "values": {"prompt": "Waves."}, "seed": 7}
 
 
@@ -283,6 +284,37 @@ def test_two_frames_and_ten_references_are_lines_of_text(page, cat):
     assert "10 pictures; the model takes at most 9" in draft.errors()["reference"]
     draft.values["reference_image_urls"] = several.removesuffix("\n9.png")
     assert (draft.errors(), draft.estimate.credits) == ({}, 205)
+
+
+def test_files_that_are_dropped_on_fields_are_lines_that_name_them(page, cat, tmp_path, simulator):
+    """Beside paths and addresses, each name once; what a line names is sent, and a line that is changed is a path again."""
+    page.view.chosen = R2V
+    (tmp_path / "elsewhere").mkdir()
+    for place, colour in ((tmp_path / "dog.png", "red"), (tmp_path / "elsewhere" / "dog.png", "blue")):
+        Image.new("RGB", (320, 320), colour).save(place)
+        page.give(place, field="reference_image")
+        page.form.wait()
+    page.write(reference_image=f"{page.view.values['reference_image']}\n{cat}")
+    assert page.view.values["reference_image"].splitlines() == ["dog.png", "dog (2).png", str(cat)]
+    page.write(prompt="They meet.", duration=2, resolution="720p")
+    page.give(cat, field="reference_video")  # a picture is no video
+    page.until(lambda: "is not a video" in page.says)
+
+    (run,) = page.panel.generate()
+    run.wait(60)
+
+    assert [one.label for one in run.request.media["reference"]] == ["dog.png", "dog.png", cat.name]
+    assert len({one.sha256 for one in run.request.media["reference"]}) == 3
+    assert simulator.counts["uploads_accepted"] == 3
+    page.write(reference_image="dog (3).png")
+    assert page.form.read().media == {"reference": ["dog (3).png"]}
+    page.give(tmp_path / "dog.png", field="reference_image")
+    page.form.wait()
+    assert [*page.form.read().held] == ["dog.png"]  # what no line names is let go
+    page.view.chosen = TEXT
+    page.give(cat, field="reference_image")  # of a model that was chosen before
+    page.form.wait()
+    assert page.form.read().media == {}
 
 
 def test_a_model_without_a_seed_says_so_and_is_asked_without_one(page):

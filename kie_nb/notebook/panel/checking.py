@@ -74,8 +74,8 @@ class Checking:
 
     def mistakes(self, draft: Draft) -> dict[str, str]:
         """What is wrong with *draft* that is asked for, its picture being read; it is said at the fields. On a worker."""
-        self._form.picture.wait()
-        draft.source = self._form.picture.source
+        self._form.wait()
+        draft.source, draft.held = self._form.picture.source, self._form.read().held
         errors = self._form.mistakes(draft)
         self._was_pressed = bool(errors)
         if errors:

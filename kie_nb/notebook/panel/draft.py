@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +41,7 @@ class Draft:
     Attributes:
         values: The model's fields but picture and seed; None, or nothing, means not given.
         source: The picture: a path, a URL, or bytes that were read.
+        held: Files that were given, by the lines that name them; any other line is a path or an address.
         kept: The texts of the request that it was filled from. White space around them is part of it, until they are changed.
         seed: A number, or what was typed for one.
         count: Runs, with the seeds counted up from `seed`.
@@ -52,6 +53,7 @@ class Draft:
     model: str = DEFAULT_MODEL
     values: dict[str, Any] = field(default_factory=dict)
     source: str | Picture | None = None
+    held: Mapping[str, Picture] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
     seed: Any = None
     count: int = 1
@@ -76,13 +78,13 @@ class Draft:
         }
 
     @property
-    def media(self) -> dict[Role, list[str]]:
-        """The media beside the picture, by role: a path or an address a line."""
-        found: dict[Role, list[str]] = {}
+    def media(self) -> dict[Role, list[str | Picture]]:
+        """The media beside the picture, by role: a path, an address or a file that was given a line."""
+        found: dict[Role, list[str | Picture]] = {}
         for entry in describe(self.model):
             lines = [line.strip() for line in str(self.values.get(entry.name) or "").splitlines()]
             if entry.role and entry.role != "image" and any(lines):
-                found[entry.role] = [line for line in lines if line]
+                found[entry.role] = [self.held.get(line, line) for line in lines if line]
         return found
 
     def _text(self, name: str, value: Any) -> Any:
@@ -154,7 +156,10 @@ class Draft:
     def _others(self) -> dict[Role, list[MediaIdentity]]:
         row = rows().get(self.model)
         kinds = {slot.role: slot.kind for slot in row.slots} if row else {}
-        return {role: [media_of(_ANY, kinds[role]) for _ in given] for role, given in self.media.items()}
+        return {
+            role: [media_of(one.identity if isinstance(one, Picture) else _ANY, kinds[role]) for one in given]
+            for role, given in self.media.items()
+        }
 
     @property
     def estimate(self) -> Estimate | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
 from typing import Any
 
-from ...catalogue import describe, find
+from ...catalogue import describe, find, rows
 from ...catalogue.models import DEFAULT_MODEL
+from ...engine.waiting import wait_blocking
+from ...requests.images import Picture
+from ...requests.media import read_medium
 from .callbacks import Callbacks
 from .draft import CALLBACK, MOST_SEEDS, Draft
-from .picture import PictureControl
+from .picture import READ_S, PictureControl
 from .view import PanelView
 
 FIELDS = ("chosen", "values", "path", "seed", "count")
@@ -24,8 +28,10 @@ class Form:
 
     def __init__(self, view: PanelView, callbacks: Callbacks, *, video: Any) -> None:
         self._view, self._callbacks = view, callbacks
-        self.picture = PictureControl(view, callbacks, video=video)
+        self.picture = PictureControl(view, callbacks, video=video, medium=self._given)
         self._kept: dict[str, Any] = {}
+        self._held: dict[str, Picture] = {}  # files that were given, by the line that names each
+        self._taking: Future[Any] | None = None
         self._is_ours = False
         view.observe(callbacks.guard(self._told), ["chosen", "values", "seed", "count"])
 
@@ -42,10 +48,36 @@ class Form:
             model=model,
             values={name: value for name, value in values.items() if isinstance(value, str | bool | int)},
             kept=self._kept,
+            held=self._held,
             source=self.picture.source,
             seed=_seed(str(held["seed"])),
             count=min(max(count, 1), MOST_SEEDS),
         )
+
+    def wait(self) -> None:
+        """Until all files that were given are read."""
+        self.picture.wait()
+        if self._taking is not None:
+            wait_blocking(self._taking, timeout_s=READ_S, goes_on="A file is still being read.")
+
+    def _given(self, content: bytes, name: str, field: str) -> None:
+        self._taking = self._callbacks.work(self._take, content, name, field)
+
+    def _take(self, content: bytes, name: str, field: str) -> None:
+        """Name a file in a field for media: what the line names is sent, until it is changed."""
+        draft = self.read()
+        entry = next((entry for entry in describe(draft.model) if entry.name == field), None)
+        slots = rows()[draft.model].slots
+        slot = next((slot for slot in slots if entry is not None and slot.role == entry.role), None)
+        if slot is None:  # the model has changed meanwhile
+            return
+        picture = read_medium({"content": content, "name": name}, slot.kind)
+        text = str(draft.values.get(field) or "")
+        lines = [line for line in text.splitlines() if line.strip()] if slot.most > 1 else []
+        line = free_name(name, {line for line in lines if self._held.get(line) != picture})
+        named = {line for value in draft.values.values() for line in str(value).splitlines()}
+        self._held = {line: picture, **{old: one for old, one in self._held.items() if old in named - {line}}}
+        self._view.values = {**self._view.values, field: "\n".join(dict.fromkeys([*lines, line]))}
 
     def mistakes(self, draft: Draft) -> dict[str, str]:
         """What is wrong with *draft*, by field; its picture as the form has read it."""
@@ -87,6 +119,13 @@ class Form:
     def _told(self, _change: Any) -> None:
         if not self._is_ours:
             self._callbacks.changed()
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """*name*, with a number where it is taken."""
+    stem, dot, ending = name.rpartition(".")
+    numbered = (f"{stem or ending} ({number}){dot}{ending if stem else ''}" for number in range(2, 100))
+    return next((one for one in (name, *numbered) if one not in taken), name)
 
 
 def _seed(text: str) -> Any:

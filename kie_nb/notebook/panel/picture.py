@@ -40,13 +40,21 @@ class PictureControl:
 
     Args:
         video: Is given the bytes and the name of a video that was dropped.
+        medium: Is given those of a file for another field, and the field's name.
 
     Attributes:
         fixes: What mends it at a press: the button's words, and what its message says.
     """
 
-    def __init__(self, view: PanelView, callbacks: Callbacks, *, video: Callable[[bytes, str], None]) -> None:
-        self._view, self._callbacks, self._video = view, callbacks, video
+    def __init__(
+        self,
+        view: PanelView,
+        callbacks: Callbacks,
+        *,
+        video: Callable[[bytes, str], None],
+        medium: Callable[[bytes, str, str], None],
+    ) -> None:
+        self._view, self._callbacks, self._video, self._medium = view, callbacks, video, medium
         self.source: str | Picture | None = None
         self.picture: Picture | None = None  # as far as it is known without asking anybody
         self.wrong = self.warning = ""
@@ -116,6 +124,9 @@ class PictureControl:
             return
         whole, name = b"".join(got), Path(str(content["name"])).name[:120] or "pasted"
         self._pieces.clear()
+        if field := str(content.get("field") or ""):
+            self._medium(whole, name, field)
+            return
         if looks_like_video(whole[:HEAD_BYTES]):
             self._video(whole, name)
             return

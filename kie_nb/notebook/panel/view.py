@@ -9,7 +9,7 @@ import anywidget
 import traitlets as t
 
 from ... import design
-from ...catalogue import NO_SEED, Field, describe, rows
+from ...catalogue import NO_SEED, Field, Row, describe, rows
 from ...catalogue.models import DEFAULT_MODEL
 from ...requests.images import EXTENSIONS
 from ...wording import Panel as Words
@@ -39,7 +39,7 @@ def described(chosen: str) -> dict[str, Any]:
         row.id: {"title": row.title}
         | (
             {
-                "fields": [*map(_control, describe(row.id)), callback],
+                "fields": [*(_control(entry) | _taking(row, entry) for entry in describe(row.id)), callback],
                 "noSeed": "" if row.has_seed else NO_SEED,
             }
             if row.id == chosen
@@ -47,6 +47,12 @@ def described(chosen: str) -> dict[str, Any]:
         )
         for row in rows().values()
     }
+
+
+def _taking(row: Row, entry: Field) -> dict[str, Any]:
+    """Which files a medium's field takes."""
+    slot = next((slot for slot in row.slots if slot.role == entry.role), None)
+    return {"accept": f"{slot.kind}/*"} if slot else {}
 
 
 def _control(entry: Field) -> dict[str, Any]:

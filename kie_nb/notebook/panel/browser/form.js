@@ -63,7 +63,15 @@ function text(panel, entry) {
   const grow = () => { if (entry.lines > 1) control.rows = Math.min(4, Math.max(1, control.value.split("\n").length)); };
   const show = (value) => { if (control.value !== (value ?? "")) control.value = value ?? ""; tell(); grow(); };
   control.addEventListener("input", () => { tell(); grow(); panel.put({ values: { ...panel.model.get("values"), [entry.name]: control.value } }); });
-  return { control, show, extra: count };
+  return { control, show, extra: entry.accept ? filesFor(panel, entry) : count };
+}
+
+/** Files for a medium's field: chosen here, or dropped on it. */
+function filesFor(panel, entry) {
+  const chooser = make("input", { type: "file", class: "kie-panel-chooser", accept: entry.accept, multiple: entry.lines > 1, tabindex: "-1", "aria-label": entry.title });
+  chooser.addEventListener("change", () => { panel.picture.give(chooser.files, entry); chooser.value = ""; });
+  const choose = button(panel.words.CHOOSE, () => chooser.click(), { kind: "quiet", title: `${entry.title}: ${panel.words.CHOOSE}` });
+  return make("span", {}, choose, chooser);
 }
 
 function form(panel) {
@@ -112,6 +120,7 @@ function form(panel) {
     for (const entry of own) {
       const { control, show, extra } = entry.choices.length ? choice(panel, entry) : text(panel, entry);
       made.set(entry.name, { ...field(panel, entry.title, control, { help: entry.help, extra }), entry, show });
+      if (entry.accept) takesFiles.set(made.get(entry.name).element, entry);
     }
     const parts = (wanted) => [...made.values()].filter(({ entry }) => wanted(entry)).map(({ element }) => element);
     prompts.replaceChildren(...parts((entry) => entry.isFirst && !entry.choices.length));

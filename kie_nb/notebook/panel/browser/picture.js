@@ -1,6 +1,7 @@
 // The place for the picture: drop, paste or choose a file. Bytes go to the kernel as buffers of custom messages,
 // in pieces: a server closes the connection over a message of 10 MB. Nothing of them is in the synced state.
 const PIECE = 1 << 20;
+const takesFiles = new WeakMap();  // fields of other media, each with what is known of it
 
 function picturePlace(panel) {
   const { model, words } = panel;
@@ -16,8 +17,8 @@ function picturePlace(panel) {
   const element = make("div", { class: "kie-panel-picture" }, zone, shown, path, chooser);
 
   let sending = Promise.resolve();
-  const send = (file) => {
-    sending = sending.then(() => upload(panel, file)).catch((error) => panel.send({ kind: "failed", failed: String(error), name: file.name }));
+  const send = (file, field) => {
+    sending = sending.then(() => upload(panel, file, field)).catch((error) => panel.send({ kind: "failed", failed: String(error), name: file.name }));
   };
   chooser.addEventListener("change", () => { if (chooser.files[0]) send(chooser.files[0]); chooser.value = ""; });
   const put = () => panel.put({ path: path.value.trim() });
@@ -31,17 +32,22 @@ function picturePlace(panel) {
     if (root().contains(happened.target)) act(happened);
   }, { signal: panel.signal, capture: true });
   const take = (event) => { event.preventDefault(); event.stopPropagation(); };
-  const over = (is) => element.classList.toggle("kie-panel-over", is);
-  on("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) { take(event); over(true); } });
-  on("dragleave", (event) => { if (!root().contains(event.relatedTarget)) over(false); });
+  let lit = null;
+  const over = (place) => {
+    if (lit !== place) { lit?.classList.remove("kie-panel-over"); place?.classList.add("kie-panel-over"); }
+    lit = place;
+  };
+  const fieldAt = (target) => { let place = target; while (place && !takesFiles.has(place)) place = place.parentElement; return place; };
+  const give = (files, entry) => { for (const file of [...files].slice(0, entry?.lines || 1)) send(file, entry?.name); };
+  on("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) { take(event); over(fieldAt(event.target) ?? element); } });
+  on("dragleave", (event) => { if (!root().contains(event.relatedTarget)) over(null); });
   on("drop", (event) => {
-    over(false);
-    const file = event.dataTransfer?.files[0];
-    if (file) { take(event); send(file); }
+    over(null);
+    if (event.dataTransfer?.files.length) { take(event); give(event.dataTransfer.files, takesFiles.get(fieldAt(event.target))); }
   });
   on("paste", (event) => {
-    const file = event.clipboardData?.files[0];
-    if (file) { take(event); send(file); }  // text goes where the cursor is
+    const files = event.clipboardData?.files;
+    if (files?.length) { take(event); give(files, takesFiles.get(fieldAt(event.target))); }  // text goes where the cursor is
   });
 
   panel.watch("picture", () => {
@@ -65,10 +71,10 @@ function picturePlace(panel) {
   zone.textContent = words.DROP;
   zone.setAttribute("aria-label", "Image: choose a file");
   /** What is typed but not taken yet, and the end of what is on its way. */
-  return { element, flush: put, sent: () => sending };
+  return { element, flush: put, give, sent: () => sending };
 }
 
-async function upload(panel, file) {
+async function upload(panel, file, field) {
   if (file.size > panel.model.get("limit")) {
     panel.send({ kind: "failed", failed: `it has ${(file.size / 1e6).toFixed(1)} MB`, name: file.name });
     return;
@@ -77,6 +83,6 @@ async function upload(panel, file) {
   const pieces = Math.max(1, Math.ceil(file.size / PIECE));
   for (let piece = 0; piece < pieces; piece++) {
     const bytes = await file.slice(piece * PIECE, (piece + 1) * PIECE).arrayBuffer();
-    panel.send({ kind: "piece", id, name: file.name || "pasted", piece, pieces }, [bytes]);
+    panel.send({ kind: "piece", id, name: file.name || "pasted", piece, pieces, field }, [bytes]);
   }
 }
