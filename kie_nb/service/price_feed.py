@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ from .reach import USER_AGENT, certificates
 
 FILE = "prices.json"
 PAGE, MOST_PAGES, MOST_BYTES = 100, 50, 4 << 20
-WAIT_S = 20.0
+WAIT_S, LONGEST_S = 20.0, 60.0  # for one answer to go on, and for all pages
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +47,7 @@ class Feed:
 def read_feed(base_url: str, *, transport: httpx.BaseTransport | None = None) -> Feed:
     """All pages of the feed at *base_url*; ServiceTrouble where it does not answer, or not in its usual form."""
     found: dict[tuple[str, str], Listed] = {}
+    end = time.monotonic() + LONGEST_S
     try:
         how: dict[str, Any] = {
             "timeout": WAIT_S,
@@ -56,7 +59,7 @@ def read_feed(base_url: str, *, transport: httpx.BaseTransport | None = None) ->
                 body = {"pageNum": page, "pageSize": PAGE}
                 where = f"{base_url.rstrip('/')}/client/v1/model-pricing/page"
                 with client.stream("POST", where, json=body) as reply:
-                    records, pages = _records(reply.status_code, _content(reply))
+                    records, pages = _records(reply.status_code, _content(reply, end))
                 found |= {(line.model, line.description): line for line in _lines(records)}
                 if page >= pages:
                     break
@@ -73,14 +76,16 @@ def read_feed(base_url: str, *, transport: httpx.BaseTransport | None = None) ->
 _HINT = "it is not an official interface; estimates go on by the list that came with kie_nb"
 
 
-def _content(reply: httpx.Response) -> bytes:
-    """The body; nothing of one that is too long."""
-    content = b""
+def _content(reply: httpx.Response, end: float) -> bytes:
+    """The body; nothing of one that is too long, and ServiceTrouble for one that has not come by *end*."""
+    content = bytearray()
     for part in reply.iter_bytes():
         content += part
+        if time.monotonic() > end:
+            raise ServiceTrouble(f"The price feed has not answered in {LONGEST_S:g} s.", hint=_HINT)
         if len(content) > MOST_BYTES:
             return b""
-    return content
+    return bytes(content)
 
 
 def _records(status: int, content: bytes) -> tuple[list[Any], int]:
@@ -93,7 +98,9 @@ def _records(status: int, content: bytes) -> tuple[list[Any], int]:
         code = told.get("code") if isinstance(told, dict) else status
         why = "not from here (your region)" if code == 4030 else f"in another form (code {code})"  # noqa: PLR2004
         raise ServiceTrouble(f"The price feed answers {why}.", hint=_HINT)
-    return data["records"], int(number_of(data.get("pages"), least=1, most=MOST_PAGES) or 1)
+    pages = number_of(data.get("pages"), least=1, most=MOST_PAGES)
+    total = number_of(data.get("total"), least=0, most=MOST_PAGES * PAGE)
+    return data["records"], int(pages or math.ceil((total or 0) / PAGE))
 
 
 def _lines(records: Iterable[Any]) -> Iterable[Listed]:
