@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from .frontend import takes_results
+from .text import say
+
 
 class Presenter(Protocol):
     """Shows what a cell ends with, or waits for."""
@@ -41,6 +44,20 @@ def install(presenter: Presenter | None) -> None:
 def current() -> Presenter | None:
     """The installed presenter; None where there is no notebook."""
     return _current
+
+
+def show_result(value: object, show: Callable[[Presenter], None]) -> None:
+    """What a cell shows that ends with *value*: by the presenter, else its text.
+
+    Raises:
+        NotImplementedError: a result may not show itself here; IPython takes its value then.
+    """
+    if not takes_results():
+        raise NotImplementedError
+    if (shown_by := current()) is not None:
+        show(shown_by)
+    else:
+        say(repr(value))
 
 
 def ask_with(ask: Callable[[str], bool]) -> None:

@@ -16,7 +16,6 @@ from ..bounds import as_scalar
 from ..catalogue.models import DEFAULT_MODEL
 from ..engine.waiting import wait_async, wait_blocking
 from ..errors import SIMULATED, InvalidRequest, StillRunning, WaitInterrupted, explain_cancelled
-from ..frontend import takes_results
 from ..handles import Run, get_session
 from ..ledger import Standing
 from ..ledger.states import State
@@ -391,10 +390,4 @@ class Experiment(Deriving):
         return in_line(f"<Experiment {self.name}: {self.status()!r}>")
 
     def _ipython_display_(self) -> None:
-        if not takes_results():
-            raise NotImplementedError  # IPython takes the text then
-        shown_by = presenter.current()
-        if shown_by is not None:
-            shown_by.show_experiment(self)
-        else:
-            say(repr(self))  # there is no notebook to show it in
+        presenter.show_result(self, lambda shown_by: shown_by.show_experiment(self))

@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterable
 
 from .. import presenter
-from ..frontend import takes_results
 from ..handles import Run
 from ..saved import SavedFile
-from ..text import say
 from .wall_media import for_file
 from .wall_page import save_page, wall_page
 from .wall_tiles import Names, Tiles, common, request_facts
@@ -44,13 +42,7 @@ class Wall(Tiles):
         return save_page(path, lambda folder: wall_page(self, for_file(folder, limit=int(embed_mb * 1e6))))
 
     def _ipython_display_(self) -> None:
-        if not takes_results():
-            raise NotImplementedError  # IPython takes the text then
-        shown_by = presenter.current()
-        if shown_by is not None:
-            shown_by.show_wall(self)
-        else:
-            say(repr(self))  # there is no notebook to show it in
+        presenter.show_result(self, lambda shown_by: shown_by.show_wall(self))
 
 
 def wall_of(runs: Iterable[Run], *, rows: Names = None, cols: Names = None, title: str = "") -> Wall:

@@ -28,7 +28,6 @@ from ..errors import (
     WaitInterrupted,
     explain_cancelled,
 )
-from ..frontend import takes_results
 from ..ledger.states import UNSETTLED, State
 from ..operations import settling
 from ..operations.evidence import Evidence, evidence, from_ledger
@@ -328,12 +327,7 @@ class Run(Record):
 
     def _ipython_display_(self) -> None:
         """What a cell shows that ends with the run."""
-        if not takes_results():
-            raise NotImplementedError  # IPython takes `_repr_mimebundle_` then
-        if (shown_by := presenter.current()) is not None:
-            shown_by.echo(self)
-        else:
-            self.show()
+        presenter.show_result(self, lambda shown_by: shown_by.echo(self))
 
     def _repr_mimebundle_(self, **_asked: Any) -> dict[str, Any]:
         """The same as a value, where a result may not show itself."""
