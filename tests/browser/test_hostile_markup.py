@@ -66,14 +66,18 @@ def test_a_strangers_ledger_runs_nothing(open_notebook, folder):
         )
         ledger.execute("UPDATE run SET seed = ? WHERE id = ?", [evil, ids[0]])
         ledger.commit()
-    nb = open_notebook(
-        "%load_ext kie_nb\nimport kie_nb as kie\nkie.panel()", "%kie runs", "%kie resume", "kie.runs()"
-    )
+    shows = {
+        "%load_ext kie_nb\nimport kie_nb as kie\nkie.panel()": ".kie-panel-row",
+        "%kie runs": "table",
+        "%kie resume": ".jp-OutputArea-output",
+        "kie.runs()": "table",
+    }
+    nb = open_notebook(*shows)
 
-    for number in range(4):
+    for number, shown in enumerate(shows.values()):
         nb.run_cell(number)
         with contextlib.suppress(NotThere):  # such rows may be refused
-            nb.cell(number).locator(".kie-panel-row, table").first.wait_for(timeout=8000)
+            nb.cell(number).locator(shown).first.wait_for(timeout=8000)
         nb.page.wait_for_timeout(1000)
         for button in nb.cell(number).get_by_role("button", name="Settle…").all():
             if button.is_visible():
