@@ -130,7 +130,8 @@ def test_a_notebook_runs_headless(name, tmp_path):
     assert not any(cell.outputs for cell in cells)
 
     client = kernelforks.client(notebook, tmp_path / "notebooks")
-    client.execute(env=environment(tmp_path / "private", KIE_NB_WAIT=1, TINY_VIDEOS=1))
+    quick = {"KIE_NB_WAIT": 1, "KIE_NB_SIMULATOR_SPEED": 30, "TINY_VIDEOS": 1}
+    client.execute(env=environment(tmp_path / "private", **quick))
 
     shown = "\n".join(texts(output) for cell in cells for output in cell.outputs)
     assert [words for words in PROMISES[name] if words not in shown] == []
