@@ -1,11 +1,14 @@
 // The panel: head, form and result side by side where there is room, and the queue below.
 const SOON_MS = 150;
+const FORM = ["chosen", "values", "path", "seed", "count"];  // what a page writes
 
 function render({ model, el }) {
   const stop = new AbortController();
   const heard = new Map(), offs = [];
   let pressed = 0, later = 0;
   const busy = [];
+  const unsent = new Map();
+  const save = () => { clearTimeout(later); unsent.clear(); model.save_changes(); };
   const panel = {
     model, el, signal: stop.signal, words: model.get("words"),
     /** Does *act* now, and when one of these traits changes. */
@@ -20,9 +23,12 @@ function render({ model, el }) {
     send(message, buffers = []) { model.send(message, undefined, buffers); },
     /** What the form holds goes to the kernel, a moment later. */
     put(changes) {
-      for (const [name, value] of Object.entries(changes)) model.set(name, value);
+      for (const [name, value] of Object.entries(changes)) {
+        unsent.set(name, value);
+        model.set(name, value);
+      }
       clearTimeout(later);
-      later = setTimeout(() => model.save_changes(), SOON_MS);
+      later = setTimeout(save, SOON_MS);
     },
     /** A press is taken once for each price that is shown; the kernel says which it has seen. */
     isBusy: () => (model.get("offer").spent ?? 0) < pressed,
@@ -31,14 +37,18 @@ function render({ model, el }) {
       if (panel.isBusy()) return;
       picture?.flush();
       pressed = model.get("offer").number;
-      const held = Object.fromEntries(["chosen", "values", "path", "seed", "count"].map((name) => [name, model.get(name)]));
+      const held = Object.fromEntries(FORM.map((name) => [name, model.get(name)]));
       for (const act of busy) act();
-      clearTimeout(later);
-      model.save_changes();
+      save();
       await panel.picture.sent();
       panel.send({ kind, number: pressed, form: held, ...more });
     },
   };
+  // The kernel's echo of what was sent before must not take away what has been typed since. First, before all that shows it.
+  const keep = () => { for (const [name, value] of unsent) model.set(name, value); };
+  const typed = FORM.map((name) => `change:${name}`).join(" ");
+  model.on(typed, keep);
+  offs.push(() => model.off(typed, keep));
   const told = (message, buffers) => heard.get(message.kind)?.(message, buffers);
   model.on("msg:custom", told);
 
