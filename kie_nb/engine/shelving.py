@@ -71,7 +71,8 @@ async def find(
 def _find(shelf: Shelf, kept: KeptFile) -> dict[str, Any] | None:
     path = shelf.pull(kept)
     look = inspect(path)
-    return None if look.remark else facts_of(path, look, path=path)
+    facts = facts_of(path, look, path=path)  # it may have been here before, and altered since
+    return None if look.remark or facts["sha256"] != kept.sha256 else facts
 
 
 async def push(shelf: Shelf, run: Record, files: Iterable[tuple[Path, str]], *, wait_s: float) -> bool:

@@ -10,6 +10,7 @@ from concurrent.futures import wait
 from pathlib import Path
 
 from ..catalogue import ImageIdentity
+from ..errors import InvalidRequest
 from ..ledger import Files
 from ..shared_files import Cache
 from ..video import is_media
@@ -36,6 +37,9 @@ _shelves: dict[Path, Shelf] = {}  # by their part of the cache
 
 def open_shelf(address: str, files: Files, cache: Cache) -> Shelf:
     """The files of one ledger at *address*; `bring` and `made` know it from now on."""
+    if "://" not in address and Path(address).resolve() == files.home.resolve():
+        words = f"KIE_NB_FILES={address} is the folder of the runs itself: that is no store."
+        raise InvalidRequest(words, hint="unset it, or name another folder", charged="")
     shelf = _shelves[cache.of(address)] = Shelf(Store(address), files, cache)
     return shelf
 

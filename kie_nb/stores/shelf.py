@@ -11,6 +11,7 @@ import logging
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -23,7 +24,7 @@ from ..home import INPUTS, VIDEOS, is_plain_file, is_sha256
 from ..ledger import Files, KeptFile, input_name
 from ..shared_files import Cache
 from . import cache as cache_
-from .store import NotInStore, Store, StoreError, WrongBytes
+from .store import REST_S, NotInStore, Store, StoreError, WrongBytes
 
 log = logging.getLogger("kie_nb")
 _DIGEST = r"[0-9a-f]{64}"
@@ -35,6 +36,7 @@ class Shelf:
     def __init__(self, store: Store, files: Files, cache: Cache) -> None:
         self.store, self.files, self._cache = store, files, cache
         self._pushed: set[str] = set()  # inputs that are known to be there
+        self._failed: dict[Path, tuple[float, str]] = {}  # until when it is not tried again, and why
         self._locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="kie-nb-store")
@@ -92,9 +94,9 @@ class Shelf:
 
     def bring(self, path: Path) -> str:
         """See to it that *path*, a place in the cache, is there; why not, in words, else ""."""
-        sha256 = path.parent.name
-        if not is_sha256(sha256):
-            return ""
+        sha256, (until, why) = path.parent.name, self._failed.get(path, (0.0, ""))
+        if not is_sha256(sha256) or (time.monotonic() < until and not is_plain_file(path)):
+            return why
         try:
             with self._only(path):
                 if not is_plain_file(path):
@@ -102,7 +104,9 @@ class Shelf:
                     cache_.shrink(self._cache)
         except (StoreError, OSError) as exc:
             log.warning("%s was not brought: %s", path.name, exc)
-            return str(exc).rstrip(".")
+            why = str(exc).rstrip(".")
+            self._failed[path] = time.monotonic() + REST_S, why  # a wall asks for one several times
+            return why
         cache_.used(path)
         return ""
 

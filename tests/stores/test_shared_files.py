@@ -15,6 +15,7 @@ import fsspec
 import pytest
 
 import kie_nb as kie
+from kie_nb import cli
 from kie_nb.engine.downloading import Downloading
 from kie_nb.handles import get_session
 from kie_nb.ledger.states import State
@@ -298,7 +299,7 @@ def test_a_picture_elsewhere_is_fetched_or_its_machine_is_named(simulate, team, 
     assert "host-a" in found.what
 
 
-def test_files_move_there_and_back(simulate, s3, folder, ask, monkeypatch):
+def test_files_move_there_and_back(simulate, s3, folder, ask, monkeypatch, capsys):  # noqa: PLR0917
     """Interrupted and called again; each copy is read back before anything is removed."""
     simulate()
     runs = [ask(seed=seed) for seed in range(2)]
@@ -332,10 +333,14 @@ def test_files_move_there_and_back(simulate, s3, folder, ask, monkeypatch):
     assert move_files(get_session(), str(folder)).files == 3  # on to another
     assert not stored(s3)
     monkeypatch.setenv("KIE_NB_FILES", folder)
-    back = move_files(get_session(), str(home))
 
-    assert back.files == 3
+    assert cli.main(["files", "move", "--to", str(home)]) == 0
+
+    assert "3 files are in kie-runs" in capsys.readouterr().out
     assert not stored(folder)
+    monkeypatch.setenv("KIE_NB_FILES", str(home))
+    with pytest.raises(kie.InvalidRequest, match="itself"):
+        kie.runs()
     monkeypatch.delenv("KIE_NB_FILES")
     assert [kie.get(run.id).video.read_bytes() for run in runs] == contents
     assert kie.doctor().is_well
