@@ -5,8 +5,9 @@ No colours of a theme and no `<style>`: an untrusted notebook's sanitizer drops 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import quote
 
 from .markup import ROOT, Html, data_url, html, joined
@@ -41,12 +42,14 @@ def as_html(
     *,
     caption: str,
     wide: int | None = None,
+    least: Mapping[int, float] = MappingProxyType({}),
 ) -> Html:
     """A table, or the caption alone where there is no row.
 
     Args:
         wide: The column that takes the room there is and may wrap, while the others stay on one line; by default all but
             the first may.
+        least: Others that may wrap between words, and how narrow each may get, in em.
     """
     if not rows:
         return html('<div {} style="{}">{}</div>', ROOT, _FONT, caption)
@@ -54,6 +57,8 @@ def as_html(
     def style(column: int) -> str:
         if column == wide:
             return f"{_CELL};width:100%;min-width:7em;overflow-wrap:anywhere"
+        if column in least:
+            return f"{_CELL};min-width:{least[column]:g}em"
         may_wrap = wide is None and column > 0
         return f"{_CELL};{'overflow-wrap:anywhere' if may_wrap else 'white-space:nowrap'}"
 

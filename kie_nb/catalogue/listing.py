@@ -10,6 +10,7 @@ from .rows import Row
 from .words import field_of
 
 COLUMNS = ("model", "takes", "duration", "size", "seed", "credits", "as of")
+WIDE, LEAST = 1, {0: 13.0, 2: 4.5, 3: 6.5, 5: 7.0}  # the columns that may wrap
 
 
 def found(text: str) -> list[Row]:

@@ -59,11 +59,11 @@ def mistake(text: str, hint: str = "") -> InvalidRequest:
 
 
 def show_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, wide: int | None = None
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str, **widths: Any
 ) -> None:
-    """Show a table in this cell, or as text where there is no notebook."""
+    """Show a table in this cell, or as text where there is no notebook; *widths* are for `tables.as_html`."""
     text = tables.as_text(headings, rows, caption=caption)
-    shown = tables.as_html(headings, [list(map(_coded, row)) for row in rows], caption=caption, wide=wide)
+    shown = tables.as_html(headings, [list(map(_coded, row)) for row in rows], caption=caption, **widths)
     show_bundle({"text/html": shown, "text/plain": text})
 
 

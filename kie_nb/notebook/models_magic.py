@@ -23,7 +23,8 @@ def models(words: list[str]) -> None:
             "words may be of an id, or what a model takes: wan, last-image, audio, seed",
         )
     caption = f"{len(found)} of {len(rows())} described models; [ ] may be left out; 1 credit = $0.005"
-    show_table(listing.COLUMNS, listing.lines(found), caption=caption, wide=1)
+    widths = {"wide": listing.WIDE, "least": listing.LEAST}
+    show_table(listing.COLUMNS, listing.lines(found), caption=caption, **widths)
     if any(not row.has_seed for row in found):
         say("seed no: the same request again makes another video")
     for line in listing.left_out() if not words else ():

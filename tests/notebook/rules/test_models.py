@@ -1,15 +1,17 @@
 """`%kie models`, `%kie prices`, `%kie show` and slips in names of models."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
 
 from kie_nb.catalogue import build_request
-from kie_nb.catalogue.listing import found, not_found
+from kie_nb.catalogue.listing import COLUMNS, LEAST, WIDE, found, lines, not_found
 from kie_nb.catalogue.models import near
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook import kie_magic, showing
 from kie_nb.notebook.kie_magic import kie
+from kie_nb.tables import as_html
 
 
 @pytest.mark.parametrize(("name", "model"), [
@@ -98,3 +100,13 @@ def test_pixverse_extends_a_video_or_a_task(more):
     with pytest.raises(InvalidRequest, match="taskId"):
         asked("pixverse-v6/extend", {"prompt": "It goes on.", **more})
     assert wire(asked("pixverse-v6/extend", {"prompt": "It goes on.", "taskId": "t"}))["taskId"] == "t"
+
+
+def test_the_list_of_models_leaves_room_for_what_they_take():
+    """At 780 pixels nothing is cut: ids, lengths, sizes and prices may wrap, no narrower than they are read."""
+    shown = str(as_html(COLUMNS, lines(found("wan-3")), caption="", wide=WIDE, least=LEAST))
+
+    cells = re.findall(r'<td style="([^"]*)">', shown)
+    may_wrap = [place for place, style in enumerate(cells) if "nowrap" not in style]
+    assert may_wrap == sorted({WIDE, *LEAST})
+    assert sum(LEAST.values()) + 7 < 45  # em of the columns that may wrap
