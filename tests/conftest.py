@@ -109,6 +109,8 @@ def pytest_collection_modifyitems(config, items):
         kept = dict.fromkeys(every_other(items, odd=cases == "odd"))
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    if "soak" not in config.getoption("markexpr"):  # by hand alone
+        items[:] = [item for item in items if item.get_closest_marker("soak") is None]
     for item in items:
         if (folder := folder_of(item)) in {"browser", "kernel"}:
             item.add_marker(folder)

@@ -13,9 +13,12 @@ again. With ``"goes_on": True`` the place is told and the process lives on.
 import contextlib
 import json
 import os
+import random
+import resource
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import kie_nb as kie
@@ -144,7 +147,23 @@ def settle(tasks):
     return [run.id for run in left]
 
 
-STEPS = {step.__name__: step for step in (resume, ask, adopt, write_off, books, open_ledger, grid, settle)}
+def fill_at_times(seed):
+    """From now on the disk is full now and then, for some tenths of a second: no file may grow beyond 300 bytes."""
+    chance = random.Random(seed)  # noqa: S311
+
+    def fill():
+        while True:
+            for most in (resource.RLIM_INFINITY, 300):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+                time.sleep(chance.uniform(0.1, 0.8) * (1 if most == 300 else 4))
+
+    threading.Thread(target=fill, daemon=True).start()
+
+
+STEPS = {
+    step.__name__: step
+    for step in (resume, ask, adopt, write_off, books, open_ledger, grid, settle, fill_at_times)
+}
 
 
 class Watch:
