@@ -1,4 +1,6 @@
-"""The ledger's statements, compiled once in a process: each test opens ledgers of its own, and each would compile them anew."""
+"""The ledger's statements, compiled once in a process: each test opens ledgers of its own, and each would compile them anew; and their count."""
+
+import contextlib
 
 import sqlalchemy as sa
 from sqlalchemy.util import LRUCache
@@ -21,3 +23,18 @@ def _engine(url, **options):
         engine.dialect = engine.pool._dialect = dialect
         engine._compiled_cache = cache
     return engine
+
+
+@contextlib.contextmanager
+def counted():
+    """The statements of all databases from here on."""
+    told = []
+
+    def tell(_connection, _cursor, statement, *_more):
+        told.append(statement)
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", tell)
+    try:
+        yield told
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", tell)

@@ -21,11 +21,12 @@ from .. import settings as settings_
 from ..bounds import Balance, Moment
 from ..errors import KieError, LedgerError, RateLimited
 from ..keys import SIMULATORS, Secret
-from ..ledger import Grant, GrantStore, Ledger, RunRow, SendDecision, owner
+from ..ledger import Grant, GrantStore, RunRow, SendDecision, owner
 from ..ledger.states import State
 from ..service import Client
 from ..settings import Settings
 from .dispatcher import Dispatcher, before_exit
+from .record import Record
 from .timing import Timing
 
 
@@ -176,7 +177,7 @@ class Channel:
 
     @contextlib.asynccontextmanager
     async def permission(
-        self, ledger: Ledger, run_id: str, balance: Reading | None, say: Callable[[str], None]
+        self, run: Record, balance: Reading | None, say: Callable[[str], None]
     ) -> AsyncIterator[RunRow | None]:
         """The right to send the create of a run, and its step to `sending`: both or neither.
 
@@ -188,7 +189,7 @@ class Channel:
             balance: The account's balance before it, kept as evidence should the answer be lost.
             say: Called with why it waits, where that is another client of the account.
         """
-        decision = await self._take(ledger, run_id, balance, say)
+        decision = await self._take(run, balance, say)
         if decision.grant is None:
             yield None
             return
@@ -196,9 +197,7 @@ class Channel:
         async with holding(decision.grant, self._grants, self.account, pause_s, self._dispatcher.ledger):
             yield decision.row
 
-    async def _take(
-        self, ledger: Ledger, run_id: str, balance: Reading | None, say: Callable[[str], None]
-    ) -> SendDecision:
+    async def _take(self, run: Record, balance: Reading | None, say: Callable[[str], None]) -> SendDecision:
         asked: dict[str, Any] = {"account": self.account, "window_s": settings_.WINDOW_S, "owner": owner.me()}
         if balance is not None:
             asked |= {"balance_before": balance.credits, "evidence": {"balance_before": balance.to_json()}}
@@ -206,10 +205,10 @@ class Channel:
             while True:
                 if self._dispatcher.is_ending:  # its answer might come too late to be recorded
                     return SendDecision()
-                step = {"to": State.SENDING, "expect": {State.INTENT}, "stamp": "sent_at"}
+                step = {"to": State.SENDING, "expect": {State.INTENT}, "stamp": "sent_at", "known": run.row}
                 limit = self.settings.creates_per_window
                 decision = await self._dispatcher.ledger(
-                    self._grants.send, ledger, run_id, **step, limit=limit, **asked
+                    self._grants.send, run.ledger, run.id, **step, limit=limit, **asked
                 )
                 if decision.wait_s is None:
                     return decision

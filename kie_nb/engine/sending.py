@@ -121,7 +121,7 @@ class Sending(Step):
         inputs = request.wire_input(addresses[image.sha256] if image else None, addresses)
         client = await self.channel.client()
         began = elapsed_s()
-        async with self.channel.permission(self.ledger, self.run.id, balance, self.say) as row:
+        async with self.channel.permission(self.run, balance, self.say) as row:
             # From here on a crash means "perhaps": the ledger says so before the first byte leaves.
             if row is None:
                 raise OwnershipLost

@@ -175,6 +175,7 @@ class Step:
             "expect": sources(to) - {State.FETCHED} | {to},
             "evidence": evidence,
             "release": to in RELEASED,
+            "known": self.run.row,
         }
         row = await self.db(self.ledger.move, self.run.id, to, **changes)
         if row is None:

@@ -49,18 +49,18 @@ class Handles(Workspace):
 
     # --- handles -----------------------------------------------------------------------------------------------
 
-    def handle(self, home: Path, row: RunRow) -> Run:
-        """The one handle of a run in this process."""
-        return self.handle_of(Record(row, self.ledger(home)))
+    def handle(self, home: Path, row: RunRow, *, is_intent: bool = False) -> Run:
+        """The one handle of a run in this process; one that was recorded just now (*is_intent*) is not read again."""
+        return self.handle_of(Record(row, self.ledger(home)), is_intent=is_intent)
 
-    def handle_of(self, record: Record) -> Run:
+    def handle_of(self, record: Record, *, is_intent: bool = False) -> Run:
         """The same for a record."""
         with self._lock:
             is_new = record.key not in self._tracked
             tracked = self._track(record)
             run = self._run_over(tracked)
         # The handle that was driven when *record* was read may have been let go of since: what is open may be done by now.
-        if tracked.state in OPEN if is_new else tracked.row != record.row:
+        if not is_intent and (tracked.state in OPEN if is_new else tracked.row != record.row):
             self.supervisor.reread(tracked)
         if is_new and tracked.state not in OPEN and not tracked.done.done():
             self._finish(tracked)  # a handle of a finished run must not keep anybody waiting

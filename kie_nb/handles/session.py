@@ -114,7 +114,7 @@ class Session(Handles):
         record = nothing_charged()(partial(intend, self, prepared, fresh=fresh, **limits))
         with self.begin_lock:
             row, is_new = record()
-            run = self.handle(prepared.home, row)
+            run = self.handle(prepared.home, row, is_intent=is_new)
             if not is_new and self.supervisor.is_abandoned(run):
                 # It was recorded and never sent: this call sends it, with its own limits and key, or joins
                 # another process that has found it at the same moment.

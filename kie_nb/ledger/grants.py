@@ -68,7 +68,18 @@ def shared_limit(limit: int, now: float, *, paused_until: float) -> int:
 
 _KEEP_S = 2 * ABANDONED_AFTER_S
 _SHORTEST_WAIT_S = 0.05
+_CLEAN_EVERY = 50  # grants
 _FAR = 1e11  # later than any time; SQLite sorts texts after all numbers
+_ACCOUNT: sa.BindParameter[str] = sa.bindparam("account")
+# In one question: the creates of an account, whether their replies came in the future, and without a first moment until when it is paused.
+_OF_ACCOUNT = sa.union_all(
+    sa.select(
+        slot.c.taken_at, slot.c.replied_at, sa.case((slot.c.replied_at > sa.bindparam("now"), 1), else_=0)
+    ).where(slot.c.account == _ACCOUNT, slot.c.taken_at.between(sa.bindparam("since"), _FAR)),
+    sa.select(sa.cast(sa.null(), sa.Double), pause_table.c.until, sa.literal(0)).where(
+        pause_table.c.account == _ACCOUNT, pause_table.c.until.between(0, _FAR)
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +175,14 @@ class GrantStore:
         db: sa.Connection, account: str, limit: int, window_s: float
     ) -> tuple[Grant | None, float, int]:
         moment = moment_in(db).timestamp()
-        db.execute(slot.delete().where(~slot.c.taken_at.between(moment - _KEEP_S, _FAR)))
-        # Replied in the future: the clock was set back since. Counted from now it is never too early.
-        db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
-        mine = sa.select(slot.c.taken_at, slot.c.replied_at).where(slot.c.account == account)
-        slots = [Slot(*entry) for entry in db.execute(mine)]
-        until = _paused_until(db, account)
-        if until > moment + _KEEP_S:  # the clock was set back since
+        asked = {"account": account, "now": moment, "since": moment - _KEEP_S}
+        found = db.execute(_OF_ACCOUNT, asked).all()
+        slots = [Slot(taken, moment if is_ahead else replied) for taken, replied, is_ahead in found if taken]
+        until = next((replied for taken, replied, _ in found if not taken), 0.0)
+        if any(is_ahead for _, _, is_ahead in found):
+            # The clock was set back since. Counted from now it is never too early.
+            db.execute(slot.update().where(slot.c.replied_at > moment).values(replied_at=moment))
+        if until > moment + _KEEP_S:  # likewise
             until = 0.0
         limit = shared_limit(limit, moment, paused_until=until)
         pause = wait_s(slots, moment, limit=limit, window_s=window_s, paused_until=until)
@@ -178,6 +190,8 @@ class GrantStore:
             return None, _SHORTEST_WAIT_S if pause is None else pause, limit
         new = slot.insert().values(account=account, taken_at=moment).returning(slot.c.id)
         number = db.execute(new).scalar_one()
+        if number % _CLEAN_EVERY == 0:
+            db.execute(slot.delete().where(~slot.c.taken_at.between(moment - _KEEP_S, _FAR)))
         return Grant(int(number), moment), 0.0, limit
 
     @staticmethod

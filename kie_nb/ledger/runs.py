@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,11 @@ _KEPT_AS_WRITTEN = (
 # Built once: building and keying a statement costs more than SQLite takes to answer it.
 _GET = sa.select(run).where(run.c.id == sa.bindparam("run_id"))
 _UPDATE = run.update().where(run.c.id == sa.bindparam("run_id"))
+# As `known` has it in what a move depends on; else it was moved since, and is read first.
+_CHANGES_MOVE = ("state", "owner", "beat", "active_key", "credits")
+_UPDATE_KNOWN = _UPDATE.where(
+    *(run.c[name].is_not_distinct_from(sa.bindparam(f"known_{name}")) for name in _CHANGES_MOVE)
+).returning(*run.c)
 # A run that may be billed stands for its request even without its key: the file may come from a stranger.
 _STANDS = sa.or_(run.c.active_key.is_not(None), run.c.state.not_in(("intent", *RELEASED)))
 _LATEST = sa.select(run).where(_STANDS).order_by(run.c.active_key.is_(None), CAME.desc()).limit(1)
@@ -241,6 +247,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         alone: bool = False,
         release: bool = False,
         stamp: str | None = None,
+        known: RunRow | None = None,
         **changes: Any,
     ) -> RunRow | None:
         """One transition to the state *to*, with its event, inside a transaction of the caller's.
@@ -256,33 +263,57 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             alone: Not if another run has the `task_id` that it is to have.
             release: The run no longer stands for its request, which may then be sent anew.
             stamp: A column that gets the present moment.
+            known: The run as it was seen last: it is not read again if it is still that.
             **changes: Columns that change with it.
 
         Returns:
             The run after it, or None if it is not (or no longer) in one of the expected states.
         """
-        before = self._get(db, run_id)
-        if before is None or before.state not in expect or (owner is not None and before.owner != owner):
-            return None
-        if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
-            return None
-        values = {**changes, "state": to, **({"active_key": None} if release else {})}
-        if changes.get("task_id") and before.active_key is None and not release:
-            # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
-            values["active_key"] = f"{before.fingerprint}:{run_id}"
-        if hand_to is not None:
-            values |= {"owner": hand_to, "beat": before.beat + 1}
-        if stamp is not None:
-            values[stamp] = now_in(db)
+        seen = [known] if known is not None and not alone else []
+        for last in itertools.chain(seen, self._reads(db, run_id)):
+            before = last
+            if before.state not in expect or (owner is not None and before.owner != owner):
+                continue
+            if alone and db.execute(_HOLDER, {"run_id": run_id, "task_id": changes["task_id"]}).first():
+                return None
+            values = {**changes, "state": to, **({"active_key": None} if release else {})}
+            if changes.get("task_id") and before.active_key is None and not release:
+                # Written off, and its task turns up: it stands for its request again, and its cell shows what was paid for.
+                values["active_key"] = f"{before.fingerprint}:{run_id}"
+            if hand_to is not None:
+                values |= {"owner": hand_to, "beat": before.beat + 1}
+            if stamp is not None:
+                values[stamp] = now_in(db)
+            if (change := self._written(db, before, values, is_sure=last is not known)) is None:
+                continue
+            before, after = change
+            tallies.count(db, change)
+            if to != before.state or evidence:
+                add_step(db, run_id, before.state, to, evidence)
+            if release and before.active_key is not None:
+                stand_in(db, before)
+            return after
+        return None
+
+    def _reads(self, db: sa.Connection, run_id: str) -> Iterator[RunRow]:
+        """The run, if there is one, read when it is asked for."""
+        if (found := self._get(db, run_id)) is not None:
+            yield found
+
+    def _written(
+        self, db: sa.Connection, before: RunRow, values: dict[str, Any], *, is_sure: bool
+    ) -> tuple[RunRow, RunRow] | None:
+        """The run before and after *values* are written; None if *before* is not *is_sure*, and it is another by now."""
         after = replace(before, **values)  # before the write: a column that does not exist spoils all of it
         # Named columns keep the statement's compiled form in SQLAlchemy's cache; this is the ledger's hot path.
-        db.execute(_UPDATE, {"run_id": run_id, **values})
-        tallies.count(db, (before, after))
-        if to != before.state or evidence:
-            add_step(db, run_id, before.state, to, evidence)
-        if release and before.active_key is not None:
-            stand_in(db, before)
-        return after
+        asked = {"run_id": before.id, **values}
+        if is_sure:
+            db.execute(_UPDATE, asked)
+            return before, after
+        asked |= {f"known_{name}": getattr(before, name) for name in _CHANGES_MOVE}
+        now = self._db.reading.sure(db.execute(_UPDATE_KNOWN, asked).mappings().first())
+        # What people say of it may have changed since, which is none of a move's business.
+        return (replace(now, **{name: getattr(before, name) for name in values}), now) if now else None
 
     def mark(self, run_id: str, **change: Unpack[Change]) -> RunRow | None:
         """Change what people say of a run, as it is by then; recorded as an event too, and published."""

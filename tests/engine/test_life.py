@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import owners
 import pytest
+import statements
 from hurry import hurry, hurry_code
 from kernelforks import script
 from soak import either
@@ -258,6 +259,18 @@ def test_polls_live_through_trouble(simulate, ask, kind):
     """Drops, 5xx, HTML pages, broken JSON and strange states pass; the video comes."""
     simulate(faults=[Fault(call="record", kind=kind, times=2)])
     assert ask().wait(SHORT_S).state == "fetched"
+
+
+def test_a_task_costs_few_statements(simulate, ask):
+    """Five moves of two each, two looks for what stands and what was written, the rate, and the sums of budgets."""
+    simulate(duration_s=lambda _body: 0.0)
+    ask("Warm.").wait(SHORT_S)
+
+    with statements.counted() as told:
+        ask("Waves.").wait(SHORT_S)
+
+    told = [text for text in told if text not in {"BEGIN IMMEDIATE", "COMMIT"}]
+    assert len(told) <= 22, told
 
 
 def test_a_card_says_that_the_account_is_shared(simulate, ask):

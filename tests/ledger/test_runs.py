@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+import statements
 
 from kie_nb.ledger import runs
 from kie_nb.ledger.copying import copy_ledger
@@ -162,6 +163,59 @@ def test_a_move_is_one_event(ledger, intention):
         ("intent", "sending", {"try": 1}),
     ]
     assert events[0]["at"] <= events[1]["at"]
+
+
+def test_a_move_of_a_run_that_is_known_is_one_update_and_one_insert(ledger, intention):
+    """What was seen last is not read again."""
+    known, _ = ledger.intend(intention())
+
+    with statements.counted() as told:
+        known = ledger.move(known.id, "sending", expect={"intent"}, owner="me", known=known)
+        known = ledger.move(known.id, "accepted", expect={"sending"}, task_id="t1", known=known)
+
+    assert [text.split(" ", 1)[0] for text in told] == ["BEGIN", "UPDATE", "INSERT", "COMMIT"] * 2
+    assert ledger.get(known.id) == known
+    assert [(step["from_state"], step["to_state"]) for step in ledger.events(known.id)][1:] == [
+        ("intent", "sending"),
+        ("sending", "accepted"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_moved"),
+    [
+        pytest.param({"to": "generating", "expect": {"accepted"}}, True, id="its state, to one that fits"),
+        pytest.param({"to": "unknown", "expect": {"accepted"}}, False, id="its state, to one that does not"),
+        pytest.param({"to": "accepted", "expect": {"accepted"}, "hand_to": "other"}, False, id="its owner"),
+        pytest.param({"to": "accepted", "expect": {"accepted"}, "credits": 9.0}, True, id="what it cost"),
+    ],
+)
+def test_a_run_that_has_moved_since_is_read_before_it_is_moved(open_ledger, intention, change, is_moved):
+    """By another process: it decides as if nothing had been known of it."""
+    ledger, other = open_ledger(), open_ledger()
+    row, _ = ledger.intend(intention())
+    known = ledger.move(row.id, "accepted", expect={"intent"}, task_id="t1")
+    other.move(row.id, **change)
+
+    ways = {"expect": {"accepted", "generating"}, "owner": "me", "known": known, "credits": 7.0}
+    after = ledger.move(row.id, "success", **ways)
+
+    assert (after is not None) == is_moved
+    assert ledger.get(row.id).state == ("success" if is_moved else change["to"])
+    assert not is_moved or ledger.events(row.id)[-1]["from_state"] == change["to"]
+    assert after is None or after == ledger.get(row.id)
+
+
+def test_what_people_say_of_a_run_meanwhile_is_kept_by_a_move(open_ledger, intention):
+    """The row that is published has it."""
+    ledger, other = open_ledger(), open_ledger()
+    known, _ = ledger.intend(intention())
+    other.mark(known.id, note="the best so far")
+
+    after = ledger.move(known.id, "sending", expect={"intent"}, known=known)
+
+    assert after == ledger.get(known.id)
+    assert after.note == "the best so far"
 
 
 def test_a_change_that_is_no_transition_is_no_event(ledger, intention):
