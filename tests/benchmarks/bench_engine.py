@@ -114,13 +114,16 @@ def kie_nb(base_url, seeds):
 
 def work(args):
     seeds = range(args.first, args.first + args.tasks)
-    if args.worker == "kie_nb":
-        kie_nb(args.base_url, range(10_000, 10_000 + LEARN))  # known times: what an ordinary day looks like
+    if args.worker == "kie_nb" and args.learn:
+        kie_nb(
+            args.base_url, range(10_000, 10_000 + args.learn)
+        )  # known times: what an ordinary day looks like
     before, cpu = counts(args.base_url), time.process_time()
     if args.worker == "plain":
         took, delays = asyncio.run(plain(args.base_url, seeds))
     else:
-        time.sleep(WINDOW_S)  # the learning runs' window is not the measured ones'
+        if args.learn:
+            time.sleep(WINDOW_S)  # the learning runs' window is not the measured ones'
         cpu = time.process_time()
         took, delays = kie_nb(args.base_url, seeds)
     after = counts(args.base_url)
@@ -130,6 +133,7 @@ def work(args):
                 "makespan": took,
                 "cpu": time.process_time() - cpu,
                 "delay": statistics.median(delays),
+                "delays": sorted(delays),
                 "known": len(delays),
                 "looks": after["record_requests"] - before.get("record_requests", 0),
                 "creates": after["create_requests"] - before.get("create_requests", 0),
@@ -145,35 +149,40 @@ def counts(base_url):
     return httpx.get(f"{base_url}/_sim/state", timeout=60).json()["counts"]
 
 
+def measure(worker, tasks, mean, learn=LEARN):
+    """What *worker* told of so many tasks, against a service of its own."""
+    with (
+        tempfile.TemporaryDirectory() as home,
+        subprocess.Popen(
+            [sys.executable, __file__, "--serve", "--mean", str(mean)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as server,
+    ):
+        base_url = server.stdout.readline().strip()
+        environment = {
+            **os.environ,
+            "KIE_BASE_URL": base_url,
+            "KIE_NB_HOME": str(Path(home) / "runs"),
+            "KIE_NB_STATE": str(Path(home) / "state"),
+            "KIE_NB_CREATES_PER_WINDOW": str(PER_WINDOW),
+        }
+        command = [sys.executable, __file__, "--worker", worker, "--base-url", base_url]
+        command += ["--tasks", str(tasks), "--first", "0", "--learn", str(learn)]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        server.stdin.close()
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def bound_of(durations):
+    """The time that the rate alone takes for the last task, and its own."""
+    return (len(durations) - 1) // PER_WINDOW * WINDOW_S + max(durations)
+
+
 def compare(args):
-    bound = (args.tasks - 1) // PER_WINDOW * WINDOW_S + max(
-        duration_of(body(seed), args.mean) for seed in range(args.tasks)
-    )
-    results = {}
-    for worker in ("plain", "kie_nb"):
-        with (
-            tempfile.TemporaryDirectory() as home,
-            subprocess.Popen(
-                [sys.executable, __file__, "--serve", "--mean", str(args.mean)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            ) as server,
-        ):
-            base_url = server.stdout.readline().strip()
-            environment = {
-                **os.environ,
-                "KIE_BASE_URL": base_url,
-                "KIE_NB_HOME": str(Path(home) / "runs"),
-                "KIE_NB_STATE": str(Path(home) / "state"),
-                "KIE_NB_CREATES_PER_WINDOW": str(PER_WINDOW),
-            }
-            command = [sys.executable, __file__, "--worker", worker, "--base-url", base_url]
-            command += ["--tasks", str(args.tasks), "--first", "0"]
-            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-            results[worker] = json.loads(done.stdout.strip().splitlines()[-1])
-            server.stdin.close()
-    table(args, bound, results)
+    bound = bound_of([duration_of(body(seed), args.mean) for seed in range(args.tasks)])
+    table(args, bound, {worker: measure(worker, args.tasks, args.mean) for worker in ("plain", "kie_nb")})
 
 
 def table(args, bound, results):
@@ -207,6 +216,7 @@ if __name__ == "__main__":
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker", choices=("plain", "kie_nb"), help=argparse.SUPPRESS)
     parser.add_argument("--base-url", help=argparse.SUPPRESS)
+    parser.add_argument("--learn", type=int, default=LEARN, help=argparse.SUPPRESS)
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
     serve(given) if given.serve else work(given) if given.worker else compare(given)
