@@ -18,7 +18,7 @@ from kie_nb.simulator import Fault
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0)]
 
 SOAK_S = float(os.environ.get("KIE_SOAK_S") or 7200)
-PROCESSES, ROUND_S, NEW_CELLS = 6, 30.0, 12
+PROCESSES, ROUND_S, NEW_CELLS = 6, 60.0, 12
 DROPS = [
     Fault(call="create", kind="lost_reply", probability=0.03),
     Fault(call="create", kind="reset", probability=0.05),
@@ -97,7 +97,7 @@ def _round(home, cells, chance, clock, told):
         if chance.random() < 0.2:
             clock(chance.choice(JUMPS_S))
             told["jumps"] += 1
-        if chance.random() < 0.7:
+        if chance.random() < 0.3:
             chance.choice(working).kill()
             told["kills"] += 1
     for buyer in working:
