@@ -11,6 +11,7 @@ again. With ``"goes_on": True`` the place is told and the process lives on.
 """
 
 import contextlib
+import datetime as dt
 import json
 import os
 import random
@@ -19,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import kie_nb as kie
@@ -160,9 +162,27 @@ def fill_at_times(seed):
     threading.Thread(target=fill, daemon=True).start()
 
 
+def follow_clock(file):
+    """From now on the clock is wrong by the seconds that *file* holds at the moment.
+
+    libfaketime shifts the moments that sleeps end at as well.
+    """
+    from kie_nb.ledger import schema
+
+    right, offset = time.time, Path(file)
+
+    class Wrong(dt.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return dt.datetime.now(tz) + dt.timedelta(seconds=int(offset.read_text()))
+
+    schema.dt = types.SimpleNamespace(**vars(dt) | {"datetime": Wrong})
+    time.time = lambda: right() + int(offset.read_text())
+
+
 STEPS = {
     step.__name__: step
-    for step in (resume, ask, adopt, write_off, books, open_ledger, grid, settle, fill_at_times)
+    for step in (resume, ask, adopt, write_off, books, open_ledger, grid, settle, fill_at_times, follow_clock)
 }
 
 

@@ -10,7 +10,6 @@ import time
 
 import pytest
 from crashhome import RESUME, SIGN_S, asks
-from leaseworld import FAKETIME
 from soak import SEED
 
 from kie_nb.simulator import Fault
@@ -33,29 +32,24 @@ DROPS = [
 JUMPS_S = (0, 0, 0, 3600, -3600, 86_400, -90)
 
 
-@pytest.fixture
-def clock(tmp_path, monkeypatch):
-    """Set by how many seconds the clock of the processes is wrong from now on."""
-    if FAKETIME is None:
-        pytest.skip("libfaketime is not installed")
-    file = tmp_path / "clock"
+class Clock:
+    """The clock of the processes, as a file tells by how many seconds it is wrong."""
 
-    def jump(seconds):
-        part = file.with_suffix(".part")
+    def __init__(self, file):
+        self.follow = {"do": "follow_clock", "file": str(file)}
+        self._file = file
+        self.jump(0)
+
+    def jump(self, seconds):
+        """It is wrong by so much from now on."""
+        part = self._file.with_suffix(".part")
         part.write_text(f"{seconds:+d}\n")
-        part.replace(file)
-
-    jump(0)
-    monkeypatch.setenv("LD_PRELOAD", str(FAKETIME))
-    monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(file))
-    monkeypatch.setenv("FAKETIME_CACHE_DURATION", "1")
-    monkeypatch.setenv("DONT_FAKE_MONOTONIC", "1")
-    return jump
+        part.replace(self._file)
 
 
-def test_hours_of_trouble(clock, make_home, service, capsys):
+def test_hours_of_trouble(tmp_path, make_home, service, capsys):
     """Kills, drops, a full disk and a wrong clock, round after round."""
-    chance, home = random.Random(SEED), make_home("soak")  # noqa: S311
+    chance, home, clock = random.Random(SEED), make_home("soak"), Clock(tmp_path / "clock")  # noqa: S311
     told = {"rounds": 0, "processes": 0, "kills": 0, "jumps": 0, "full disks": 0}
     ends, count = time.monotonic() + SOAK_S, 0
     while time.monotonic() < ends:
@@ -68,7 +62,7 @@ def test_hours_of_trouble(clock, make_home, service, capsys):
         with capsys.disabled():
             print(f"\n{told} tasks {len(home.tasks())}", flush=True)
     service.set_faults([])
-    clock(0)
+    clock.jump(0)
     made, absent = home.unknown()
     home.start(RESUME, {"do": "adopt", "tasks": made}, {"do": "write_off", "runs": absent}).report  # noqa: B018
     report = home.start(asks(home.cells(count))).report
@@ -90,12 +84,12 @@ def _round(home, cells, chance, clock, told):
             mine = [*chance.sample(cells[-2 * NEW_CELLS :], 4), chance.choice(cells)]
             is_full = chance.random() < 0.3
             steps = [{"do": "fill_at_times", "seed": chance.randrange(10**6)}] if is_full else []
-            working.append(home.start(*steps, RESUME, asks(mine)))
+            working.append(home.start(clock.follow, *steps, RESUME, asks(mine)))
             told["processes"] += 1
             told["full disks"] += is_full
         time.sleep(chance.uniform(0.2, 2.0))
         if chance.random() < 0.2:
-            clock(chance.choice(JUMPS_S))
+            clock.jump(chance.choice(JUMPS_S))
             told["jumps"] += 1
         if chance.random() < 0.3:
             chance.choice(working).kill()
