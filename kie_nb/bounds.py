@@ -15,6 +15,7 @@ MAX_BALANCE = 1e12
 MAX_SECONDS = 86_400.0  # tasks took up to 13 minutes (kie-api §4.7): more than a day is a slip of units
 FIRST_MS, LAST_MS = 946_684_800_000, 7_258_118_399_999  # the years 2000 to 2199, in Unix milliseconds
 MAX_WORD, MAX_TEXT = 500, 10_000
+MAX_RATING = 5
 MAX_FILES = 100  # far more than any task makes
 MAX_DEPTH = 60
 MAX_JSON = 16 << 20
@@ -135,7 +136,7 @@ Balance = Annotated[float, Strict(), Field(ge=-MAX_BALANCE, le=MAX_BALANCE, allo
 Seconds = Annotated[float, Strict(), Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 FileCount = Annotated[int, Strict(), Field(ge=0, le=MAX_FILES)]
 Score = Annotated[float, Strict(), Field(allow_inf_nan=False)]  # of any measure of the user's
-Rating = Annotated[int, Strict(), Field(ge=1, le=5)]
+Rating = Annotated[int, Strict(), Field(ge=1, le=MAX_RATING)]
 
 
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")

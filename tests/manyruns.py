@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from kie_nb.catalogue import build_request
 from kie_nb.catalogue.request import ImageIdentity
-from kie_nb.ledger import KeptFile, Ledger
+from kie_nb.ledger import KeptFile, Ledger, search_text
 from kie_nb.ledger.schema import run
 
 MODELS = ("wan/2-5-text-to-video", "wan/2-5-image-to-video")
@@ -62,6 +62,7 @@ def fill(home, count, *, first=0, films=6, url=None, **changes):
     ledger = Ledger(home, url=url)
     with ledger.database.write() as db:
         db.execute(sa.insert(run), rows)
+        search_text.add(db, rows)
     ledger.close()
     return [row["id"] for row in rows]
 

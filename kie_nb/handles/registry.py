@@ -148,7 +148,7 @@ class Handles(Workspace):
     # --- looking -----------------------------------------------------------------------------------------------
 
     def runs(self, limit: int | None = 50, **filters: Any) -> list[Run]:
-        """The runs of the current home that match *filters* (see `ledger.search.where`), newest first."""
+        """The runs of the current home that match *filters* (see `ledger.filters.where`), newest first."""
         ledger = self.here
         with self._lock:
             self._open = [run for run in self._open if not run.is_final]
@@ -183,6 +183,7 @@ class Found:
 
     runs: list[Run]
     count: int  # of all that match
+    has_more: bool  # than were counted
     page: int
     pages: int
     choices: Choices  # among all finished runs
@@ -199,6 +200,7 @@ def browse(handles: Handles, question: Question) -> Found:
     return Found(
         runs=[handles.handle(current.home, row) for row in found.rows],
         count=found.count,
+        has_more=found.has_more,
         page=found.number,
         pages=found.pages,
         choices=ledger.choices(**finished),

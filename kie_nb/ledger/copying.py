@@ -19,6 +19,7 @@ from .owner import Leases
 from .reading import other_row, steps_of
 from .rows import RunRow, values_of
 from .schema import event, metadata, run, tally
+from .schema import words as words_
 
 BATCH = 200
 _LEFT_OPEN = {
@@ -76,7 +77,7 @@ def copy_ledger(
         progress(counts)
     with source.read() as old:
         for table in metadata.sorted_tables:
-            counts.others += 0 if table in {run, event, tally} else _join(old, target, table)
+            counts.others += 0 if table in {run, event, tally, words_} else _join(old, target, table)
     _verify(source, target, counts)
     return counts
 

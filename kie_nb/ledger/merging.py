@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import sqlalchemy as sa
 
 from ..errors import NOTHING, LedgerError
-from . import tallies
+from . import search_text, tallies
 from .database import Database
 from .marks import MARKED, united, words_of
 from .owner import Leases
@@ -89,6 +89,7 @@ def put_back(database: Database, rows: Sequence[RunRow]) -> None:
             if db.execute(sa.select(run.c.id).where(run.c.id == row.id)).first() is None:
                 key = row.active_key and f"{row.fingerprint}:{row.id}"  # another may have taken its own
                 db.execute(run.insert(), {**values_of(row), "active_key": key})
+                search_text.add(db, [values_of(row)])
                 why = {"because": "the ledger was replaced while its process lived"}
                 add_step(db, row.id, None, row.state, why)
                 tallies.count(db, (None, row))
@@ -134,6 +135,7 @@ def merge(
             add_step(db, run_id, before.state if before else state, state, arrival.evidence)
             if before is not None:
                 _unite(db, before, arrival.values)
+            search_text.keep(db, dict(db.execute(query).mappings().one()))
             changes.append((before, database.reading.run(db.execute(query).mappings().first())))
         tallies.count(db, *changes)
         for one in said:
@@ -141,6 +143,7 @@ def merge(
             if (ours := database.reading.run(db.execute(query).mappings().first())) is not None:
                 _append(db, ours.id, [step for step in one.events if MARKED in (step["evidence"] or {})])
                 _unite(db, ours, one.words)
+                search_text.keep(db, dict(db.execute(query).mappings().one()))
 
 
 def _unite(db: sa.Connection, ours: RunRow, theirs: Mapping[str, Any]) -> None:

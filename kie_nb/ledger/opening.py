@@ -50,6 +50,8 @@ def open_database(home: Path, url: Secret | None) -> tuple[Database, list[str]]:
                 "Several machines do better with a PostgreSQL database (KIE_NB_LEDGER)."
             )
     prepare(database)
+    if isinstance(database, Postgres) and database.refusal is None:
+        remarks += filter(None, [database.index_words()])
     if (refusal := database.refusal) is not None:
         remarks.append(f"{refusal.message} Next: {refusal.hint}.")
     return database, remarks

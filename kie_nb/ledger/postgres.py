@@ -64,6 +64,23 @@ class Postgres(Database):
         place = parsed.set(password=None, query={}, drivername="postgresql").render_as_string()
         super().__init__(engine, place)
 
+    def index_words(self) -> str | None:
+        """Add the index that search takes, where it is missing; what its user should know where that cannot be."""
+        with self.read() as db:
+            if db.execute(sa.text("SELECT to_regclass('words_parts')")).scalar() is not None:
+                return None
+        try:
+            with self.write() as db:
+                db.execute(sa.text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+                columns = "prompt gin_trgm_ops, marks gin_trgm_ops"
+                db.execute(sa.text(f"CREATE INDEX IF NOT EXISTS words_parts ON words USING gin ({columns})"))
+        except LedgerError:
+            return (
+                f"The database {self.name} has no extension pg_trgm: search reads the words of all runs, and takes longer. "
+                "Its owner can add it: CREATE EXTENSION pg_trgm."
+            )
+        return None
+
     @contextlib.contextmanager
     def _transaction(self, *, is_news: bool) -> Iterator[sa.Connection]:
         db, number = self._open(self._engine, _LOCK_AND_TELL if is_news else _LOCK)

@@ -261,6 +261,15 @@ class PictureUrlRow(TypedDict):
     fetched_at: Stamp
 
 
+class WordsRow(TypedDict):
+    """What search looks into, of a run: see `search_text.py`."""
+
+    number: Whole  # of milliseconds: when the run was made
+    run_id: Text
+    prompt: str
+    marks: str
+
+
 class BudgetRow(TypedDict):
     """A limit of the user's own: the most that the runs of one scope may cost, in credits."""
 

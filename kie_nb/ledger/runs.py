@@ -17,7 +17,7 @@ from typing_extensions import Unpack
 from ..errors import NOTHING, LedgerError
 from ..keys import Secret
 from ..notice import is_new
-from . import money, owner, tallies
+from . import money, owner, search_text, tallies
 from .database import Database
 from .experiments import ensure_cell
 from .files import Files
@@ -27,7 +27,7 @@ from .merging import billable_runs, put_back, stand_in
 from .opening import file_identity, open_database
 from .owner import LEASE_S, Driving, Leases
 from .reading import add_step, steps_of
-from .rows import NewRun, RunRow
+from .rows import NewRun, RunRow, values_of
 from .schema import CAME, now_in, run
 from .search import Queries
 from .states import RELEASED
@@ -180,6 +180,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             values = {name: getattr(new, name) for name in NewRun.__slots__} | {"files": (), "beat": 0}
             values |= {"id": run_id, "state": "intent", "active_key": key, "created_at": moment}
             db.execute(run.insert(), values)
+            search_text.add(db, [values])
             add_step(db, run_id, None, "intent", {"estimate": new.estimate})
             if instead_of is not None:
                 add_step(db, instead_of.id, instead_of.state, instead_of.state, {_SENT_AGAIN: run_id})
@@ -325,6 +326,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
                 return before
             after = replace(before, **words)
             db.execute(_UPDATE, {"run_id": run_id, **words})
+            search_text.keep(db, values_of(after))
             add_step(db, run_id, before.state, before.state, {MARKED: change})
         self.publish(after)
         return after

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from .rows import (
     BudgetRow,
@@ -19,6 +21,7 @@ from .rows import (
     RunRow,
     TallyRow,
     UploadColumns,
+    WordsRow,
 )
 
 metadata = sa.MetaData()
@@ -56,8 +59,10 @@ run = _table(
     sa.Index("run_fingerprint", "fingerprint"),
     sa.Index("run_family", "family"),
     sa.Index("run_state", "state"),
-    sa.Index("run_task", "task_id"),
-    sa.Index("run_created", "created_at"),
+    sa.Index("run_task", "task_id", postgresql_ops={"task_id": "text_pattern_ops"}),
+    sa.Index("run_created", "created_at", "id", "model", "rating", "seed"),
+    sa.Index("run_experiment", "experiment"),
+    sa.Index("run_sent", "account", "sent_at"),
     key=("id",),
 )
 event = _table("event", EventRow, sa.Index("event_run", "run_id"), key=("id",))
@@ -75,6 +80,19 @@ cell = _table(
 likeness = _table(
     "likeness", LikenessRow, sa.Index("likeness_other", "other"), key=("video", "other", "kind")
 )
+
+words = _table("words", WordsRow, sa.Index("words_run", "run_id", unique=True), key=("number",))
+PARTS = "words_parts"  # SQLite's index of them
+sa.event.listen(
+    words,
+    "after_create",
+    sa.DDL(  # type: ignore[no-untyped-call]
+        f"CREATE VIRTUAL TABLE {PARTS} USING fts5(prompt, marks, content='words', content_rowid='number', "
+        "tokenize='trigram case_sensitive 1', detail=none, columnsize=0)"
+    ).execute_if(dialect="sqlite"),
+)
+# Ids are looked up by how they begin.
+sa.Index("run_id_text", run.c.id, postgresql_ops={"id": "text_pattern_ops"}).ddl_if(dialect="postgresql")
 
 # The order in which runs came into this ledger: clocks may be set back. 0 for one without a history.
 _FIRST = sa.select(sa.func.min(event.c.id)).where(event.c.run_id == run.c.id).correlate(run)
@@ -107,6 +125,28 @@ IMPORTED = "imported"  # the account of an imported run: whose key it was is not
 def moment(text: str | None) -> dt.datetime | None:
     """A time of the tables as a datetime."""
     return dt.datetime.fromisoformat(text) if text else None
+
+
+class _Elements(sa.sql.functions.GenericFunction[Any]):
+    """The elements of a JSON list as rows."""
+
+    inherit_cache = True
+
+
+@compiles(_Elements, "sqlite")
+def _(element: Any, compiler: Any, **more: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **more)})"
+
+
+@compiles(_Elements, "postgresql")
+def _(element: Any, compiler: Any, **more: Any) -> str:
+    return f"jsonb_array_elements_text(CAST({compiler.process(element.clauses, **more)} AS JSONB))"
+
+
+def listed(column: Any, values: Iterable[Any]) -> Any:
+    """Whether *column* is among *values*, which may be thousands: one parameter holds them."""
+    found = _Elements(sa.bindparam(None, json.dumps([*values]), sa.String)).table_valued("value")
+    return column.in_(sa.select(found.c.value))
 
 
 def within(column: Any, most: float) -> Any:

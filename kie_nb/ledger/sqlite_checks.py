@@ -112,7 +112,15 @@ def _own(make: Make) -> tuple[dict[tuple[str, str, str], str], int, list[str]]:
         make(db)
         raw: Any = db.connection.dbapi_connection
         found = _contents(raw)
-        return found, _version(raw, found, found), list(raw.iterdump())[1:-1]  # without BEGIN and COMMIT
+        version = _version(raw, found, found)
+        listed = raw.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+        statements, virtual = list[str](), list[str]()
+        for name, sql in listed:
+            if not name.startswith(tuple(f"{table}_" for table in virtual)):  # a virtual table makes its own
+                statements.append(sql)
+            virtual += [name] * sql.startswith("CREATE VIRTUAL")
+        rows = [line for line in raw.iterdump() if line.startswith('INSERT INTO "schema_version"')]
+        return found, version, statements + rows
 
 
 def _contents(connection: sqlite3.Connection) -> dict[tuple[str, str, str], str]:

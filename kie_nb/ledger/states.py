@@ -44,6 +44,8 @@ OPEN = frozenset({State.INTENT, State.SENDING, State.SUCCESS}) | AT_SERVICE
 FINAL = frozenset(State) - OPEN
 # Ended without anybody knowing whether it was billed: settled by evidence or by the user. `ledger.money` calls it at risk.
 UNSETTLED = frozenset({State.UNKNOWN, State.LOST})
+# No task is known to exist.
+UNSENT = frozenset({State.INTENT, State.SENDING, State.REFUSED, State.NOT_SENT})
 # A run in one of these no longer stands for its request, which may be sent anew.
 RELEASED = frozenset({State.FAIL, State.REFUSED, State.NOT_SENT, State.WRITTEN_OFF})
 

@@ -36,7 +36,7 @@ CODE = [
         id="a view for a table",
     ),
     pytest.param(["CREATE TABLE more (x)"], "table more", id="a table"),
-    pytest.param(["CREATE VIRTUAL TABLE words USING fts5(x)"], "table words", id="a virtual table"),
+    pytest.param(["CREATE VIRTUAL TABLE others USING fts5(x)"], "table others", id="a virtual table"),
     pytest.param(["CREATE INDEX mine ON run (abs(seed))"], "index mine", id="an index of an expression"),
     pytest.param(
         ["ALTER TABLE run ADD COLUMN x TEXT GENERATED ALWAYS AS (upper(request)) VIRTUAL"],

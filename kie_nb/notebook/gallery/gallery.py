@@ -124,7 +124,13 @@ class Gallery:
     def _send_page(self, found: Found, rows: list[dict[str, Any]], **to: Any) -> None:
         self._shown = {run.id: run for run in found.runs}
         choices = found.choices
-        counts = {"count": found.count, "page": found.page, "pages": found.pages, "size": PAGE_SIZE}
+        counts = {
+            "count": found.count,
+            "hasMore": found.has_more,
+            "page": found.page,
+            "pages": found.pages,
+            "size": PAGE_SIZE,
+        }
         named = {"models": choices.models, "experiments": choices.experiments, "tags": choices.tags}
         self._send({"kind": "page", "rows": rows, **counts, **named, **to})
 

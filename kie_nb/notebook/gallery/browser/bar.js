@@ -94,7 +94,8 @@ class Bar {
   update(found) {
     const asked = this.store.asked;
     const isAll = Object.keys(START).every((name) => ["page", "order"].includes(name) || !asked[name]);
-    const [count, page, pages] = [found.count, found.page, found.pages].map((number) => number.toLocaleString("en"));
+    const more = found.hasMore ? "+" : ""; // they are counted up to a limit
+    const [count, page, pages] = [found.count, found.page, found.pages].map((number, place) => number.toLocaleString("en") + (place === 1 ? "" : more));
     const words = fill(found.count === 1 ? WORDS.ONE : WORDS.MANY, { count }) + (found.pages > 1 ? fill(WORDS.PAGE, { page, pages }) : "");
     this.say(found.count ? words : isAll ? WORDS.NONE : WORDS.NO_MATCH);
     this.reset.hidden = isAll;
