@@ -125,7 +125,7 @@ class CellRuns:
         if files.cache is not None:  # they are in the store, and brought when they are looked at
             return bool
         there = files.there()
-        return lambda name: bool(name and (name in there or files.find(name)))
+        return lambda name: name in there
 
     def look(self, runner: Runner | None) -> tuple[Status, list[tuple[Place, Standing | None]]]:
         """The status, and the place and run of each cell, from one reading of the ledger."""

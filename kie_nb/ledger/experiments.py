@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from ..errors import NOTHING, InvalidRequest, LedgerError
 from .database import Database
 from .reading import other_row
 from .rows import ErrorColumn, ExperimentRow, KeptFiles, NewRun, RunRow, StateName
-from .schema import CAME, cell, experiment, now_in, run
+from .schema import CAME, cell, experiment, listed, now_in, run
 from .states import State
 
 Places = dict[str, dict[str, Any]]
@@ -51,7 +51,14 @@ class Standing:
         return any(one.remark for one in self.files)
 
 
-_STANDING = sa.select(*(run.c[name] for name in Standing.__slots__ if name in run.c))
+_IN_JSON = ("error", "files")  # as text: what has not changed since the last look is not read again
+_STANDING = sa.select(
+    *(
+        sa.cast(run.c[name], sa.String).label(name) if name in _IN_JSON else run.c[name]
+        for name in Standing.__slots__
+        if name in run.c
+    )
+)
 _STANDING_ROW = TypeAdapter(Standing)
 
 
@@ -179,7 +186,8 @@ class Experiments:
     def runs(self, fingerprints: Sequence[str]) -> dict[str, RunRow]:
         """The run of each request that has one, by fingerprint: the one that stands for it, else the newest."""
         with self._db.read() as db:
-            found = self._db.reading.runs(self._found(db, sa.select(run), fingerprints))
+            entries = self._found(db, sa.select(run), fingerprints)
+            found = self._db.reading.runs([entry._mapping for entry in entries])  # noqa: SLF001 - public in SQLAlchemy
         return {row.fingerprint: row for row in found}
 
     def standings(self, fingerprints: Sequence[str]) -> dict[str, Standing]:
@@ -188,16 +196,27 @@ class Experiments:
             return self._standings(db, fingerprints)
 
     def _standings(self, db: sa.Connection, fingerprints: Sequence[str]) -> dict[str, Standing]:
-        kept = self._db.reading.typed_all(_STANDING_ROW, self._found(db, _STANDING, fingerprints))
-        return {standing.fingerprint: standing for standing in kept}
+        found = self._found(db, _STANDING, fingerprints)
+        return {one.fingerprint: one for one in self._db.reading.typed_again(_STANDING_ROW, found, _IN_JSON)}
 
     @staticmethod
-    def _found(db: sa.Connection, query: Any, fingerprints: Sequence[str]) -> Iterator[Any]:
+    def _found(db: sa.Connection, query: Any, fingerprints: Sequence[str]) -> list[sa.Row[Any]]:
         """Entries of the runs of these requests, in such an order that the last of each counts."""
-        for part in _parts(fingerprints):
-            some = run.c.fingerprint.in_(part)
-            order = (run.c.active_key.is_not(None), CAME)
-            yield from db.execute(query.where(some).order_by(*order)).mappings()
+        stands = (
+            run.c.id.label("run"),
+            run.c.fingerprint.label("of"),
+            run.c.active_key.is_not(None).label("stands"),
+        )
+        found = db.execute(query.add_columns(*stands).where(listed(run.c.fingerprint, fingerprints))).all()
+        times = Counter(entry.of for entry in found)
+        several = [entry.run for entry in found if times[entry.of] > 1]
+        came = (
+            dict(db.execute(sa.select(run.c.id, CAME).where(listed(run.c.id, several))).all())
+            if several
+            else {}
+        )
+        found = sorted(found, key=lambda entry: (entry.stands, came.get(entry.run, 0))) if several else found
+        return list(found)
 
     def _is(self, column: Any, name: str) -> Sequence[Any]:
         return (column == name, column.table.c.service == self._service)

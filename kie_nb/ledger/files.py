@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import textwrap
+import time
 import unicodedata
 import uuid
 from pathlib import Path, PurePath
@@ -31,6 +32,7 @@ from .rows import KeptFile
 
 _ENDINGS = (*sorted(MEDIA), OTHER)
 _SLUG_LENGTH = 40
+_TICK_S = 5.0
 
 
 class Files:
@@ -39,6 +41,7 @@ class Files:
     def __init__(self, home: Path, *, cache: Path | None = None) -> None:
         self.home, self.cache = home, cache
         self.videos = home / VIDEOS
+        self._listed: tuple[float | None, frozenset[str]] = (None, frozenset())
         self.inputs = home / INPUTS
 
     @classmethod
@@ -123,11 +126,17 @@ class Files:
         if not is_real_folder(self.videos):
             return frozenset()
         try:
+            changed = self.videos.stat().st_mtime
+            if changed == self._listed[0]:
+                return self._listed[1]
             with os.scandir(self.videos) as found:
                 names = [file.name for file in found if file.is_file(follow_symlinks=False)]
         except OSError:
             return frozenset()
-        return frozenset(f"{VIDEOS}/{name}" for name in names if is_name(name))
+        there = frozenset(f"{VIDEOS}/{name}" for name in names if is_name(name))
+        # A folder whose last change is older than any clock of a disk counts: one of now may change again in the same tick.
+        self._listed = (changed, there) if abs(time.time() - changed) > _TICK_S else (None, there)
+        return there
 
     def relative(self, path: Path) -> str:
         """*path* as the ledger keeps it: relative to the home, so that the folder can move."""

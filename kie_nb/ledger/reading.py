@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 
 import sqlalchemy as sa
@@ -33,6 +33,7 @@ _ESSENTIAL = {
 }
 _ASKED_ABOUT = ("accepted", "waiting", "queuing", "generating", "success")  # the service is, by its task
 _SHOWN = 5
+_MOST_KEPT = 100_000
 
 
 class UnreadableRun(LedgerError):
@@ -60,6 +61,10 @@ def json_column(text: Any) -> Any:
         return object()
 
 
+def _column(text: Any) -> Any:
+    return None if text is None else json_column(text)
+
+
 _TAGS = TypeAdapter(get_type_hints(RunRow, include_extras=True)["tags"])
 
 
@@ -77,6 +82,7 @@ class Reading:
     def __init__(self, name: str) -> None:
         self._name = name
         self._told: dict[str, None] = {}  # in order
+        self._typed_before: dict[Any, tuple[Any, Any]] = {}  # columns of runs, and what they are
         self._doubtful: list[tuple[UnreadableRun, str | None]] = []
 
     @property
@@ -97,6 +103,21 @@ class Reading:
     def typed_all(self, kind: TypeAdapter[T], found: Iterable[Entry]) -> Iterator[T]:
         """Those of *found* that are of *kind*, which has columns of a run."""
         return self._readable(found, lambda entry: self._typed(kind, dict(entry)))
+
+    def typed_again(
+        self, kind: TypeAdapter[T], found: Iterable[sa.Row[Any]], in_json: Sequence[str]
+    ) -> Iterator[T]:
+        """The same for what is looked at each second, with columns that are the text of their JSON: what is as it was then is taken from there."""
+        if len(self._typed_before) > _MOST_KEPT:
+            self._typed_before.clear()
+        for entry in found:
+            values, (before, typed) = tuple(entry), self._typed_before.get(entry.id, (None, None))
+            if before != values:
+                whole = {**entry._mapping, **{name: _column(getattr(entry, name)) for name in in_json}}  # noqa: SLF001 - public in SQLAlchemy
+                typed = next(self._readable([whole], lambda one: self._typed(kind, dict(one))), None)
+                self._typed_before[entry.id] = values, typed
+            if typed is not None:
+                yield typed
 
     def _readable(self, found: Iterable[Entry], read: Callable[[Entry], T]) -> Iterator[T]:
         for entry in found:
