@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
+from .. import settings as settings_
 from ..bounds import Seconds, Sha256, Text, Whole
 from ..errors import DownloadFailed, InvalidRequest, KieError, NotFetched
 from ..fileops import hash_of
@@ -71,7 +72,11 @@ async def download_file(
 
     async def fetch(url: str) -> dict[str, Any]:
         way = (target or place, place, channel.own, patience, is_known)
-        return dict(await work(FETCH, url, *way))
+        found = dict(await work(FETCH, url, *way))
+        if settings_.executor() is not None:  # a worker that was killed has left a part of it
+            await work(take_leftovers, place)
+            await work(_forget_received, place)
+        return found
 
     try:
         return await from_any_link(run, number, channel, fetch)
@@ -100,7 +105,6 @@ def fetch_one(  # noqa: PLR0917 - an executor may take no keywords
     # The process is named last, for `INCOMING`; the number keeps apart two fetches of one file.
     incoming = target.with_name(f"{target.name}.{next(_numbers)}.{owner.mark()}.incoming")
     try:
-        take_leftovers(place)  # of a worker that had this and was killed
         fetch = functools.partial(download, own=own, patience=patience)
         received, look = _looked_at(url, incoming, place, fetch)
         if look.kind == "page":

@@ -189,7 +189,7 @@ tell(error=error, state=state, left=left, end=run.state, sha256=sha256)
     assert told["error"][0] == "DownloadFailed"
     assert "could not be written" in told["error"][1]
     assert told["error"][2] == "  charged: yes, the video is made"
-    assert "%kie resume" in told["error"][3]
+    assert "kie_nb.resume()" in told["error"][3]
     assert told["left"] == []
     assert told["end"] == "fetched"
     made = simulator.tasks[0].video.read_bytes()

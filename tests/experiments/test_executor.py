@@ -16,9 +16,10 @@ import pytest
 import kie_nb as kie
 from kie_nb import notice, settings
 from kie_nb.engine import workers
-from kie_nb.engine.file_download import FETCH
+from kie_nb.engine.file_download import FETCH, fetch_one
 from kie_nb.experiment import spread as spreads
 from kie_nb.handles import get_session
+from kie_nb.ledger import owner
 
 KEY = "a-key-of-the-tests"
 SHORT_S = 60
@@ -219,6 +220,28 @@ def test_what_a_worker_says_that_it_has_fetched_is_checked(tmp_path, changes):
     assert FETCH.checked(said, "https://x", place, place) == said
     with pytest.raises(ValueError, match=r"write to the folder|validation error"):
         FETCH.checked(said | changes, "https://x", place, place)
+
+
+def test_what_a_killed_worker_has_left_of_a_download_goes(pair):
+    """The piece was repeated: nothing of the first try stays beside the videos."""
+
+    place_now, _, start = owner.mark().rpartition("-")
+    dead = f"{place_now}-{int(start) + 1}"  # the number of this process, and another start
+
+    def killed(fn, *args):
+        if fn is not fetch_one:
+            return done(fn(*args))
+        place = args[2]
+        place.with_name(f"{place.name}.1.{dead}.incoming.part").write_bytes(b"\0" * 99)
+        return failed(BrokenProcessPool("a worker died"))
+
+    kie.configure(executor=Bad(killed))
+    (exp := pair()).wait(SHORT_S)
+    videos = exp.runs[0].video.parent
+    assert (
+        sorted(path for path in videos.iterdir() if "incoming" in path.name or "received" in path.name) == []
+    )
+    assert [run.missing for run in exp.runs] == [(), ()]
 
 
 def test_an_error_of_our_own_is_told_and_no_notice(pair, tmp_path, capsys):
