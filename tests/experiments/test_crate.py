@@ -245,7 +245,7 @@ def test_pictures_of_one_name_are_both_there(smile, cat, tmp_path):
     """By their hash where the name is taken; bytes have none, and are told by their hash alone."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        Image.open(cat).convert("L" if name == "b" else "RGB").save(tmp_path / name / "cat.png")
+        Image.open(cat).convert("L" if name == "b" else "RGBA").save(tmp_path / name / "cat.png")
     exp = (
         smile(seeds=1, prompt="A cat", image=["a/cat.png", "b/cat.png", cat.read_bytes()]).run().wait(SHORT_S)
     )
