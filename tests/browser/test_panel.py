@@ -1,6 +1,7 @@
 """The panel as a person meets it: real JupyterLab, Notebook 7 and Voilà in a real Chromium, on the embedded simulator."""
 
 import base64
+import re
 import shutil
 from pathlib import Path
 
@@ -203,6 +204,15 @@ def test_a_picture_by_drop_and_paste_and_a_video_for_its_settings(panel, folder)
     cell.get_by_role("button", name="Show · no charge").click()
     cell.get_by_text("Already yours · no charge").first.wait_for()
     assert tasks(folder) == 1
+
+    cell.locator(".kie-panel-fold summary").click()
+    cell.locator(".kie-panel-form").get_by_label("Model", exact=True).select_option(label="Seedance 2")
+    references = cell.get_by_role("textbox", name="References", exact=True)
+    references.wait_for()
+    for kind, name in (("drop", "coffee.png"), ("paste", "chelsea.png")):  # on a field: for that field
+        hand_over(cell, PHOTOGRAPH.with_name(name), kind, target=".kie-panel-fold textarea >> nth=0")
+        expect(references).to_have_value(re.compile(f"{name}$"))
+    expect(references).to_have_value("coffee.png\nchelsea.png")
 
 
 def test_a_reload_in_mid_run(panel, folder):

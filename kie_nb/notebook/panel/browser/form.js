@@ -68,7 +68,7 @@ function text(panel, entry) {
 
 /** Files for a medium's field: chosen here, or dropped on it. */
 function filesFor(panel, entry) {
-  const chooser = make("input", { type: "file", class: "kie-panel-chooser", accept: entry.accept, multiple: entry.lines > 1, tabindex: "-1", "aria-label": entry.title });
+  const chooser = make("input", { type: "file", class: "kie-panel-chooser", accept: entry.accept, multiple: entry.lines > 1, tabindex: "-1" });
   chooser.addEventListener("change", () => { panel.picture.give(chooser.files, entry); chooser.value = ""; });
   const choose = button(panel.words.CHOOSE, () => chooser.click(), { kind: "quiet", title: `${entry.title}: ${panel.words.CHOOSE}` });
   return make("span", {}, choose, chooser);
