@@ -181,12 +181,25 @@ class Reading:
     def look_for_doubtful(self, db: sa.Connection) -> None:
         """Find the runs that no look-up by their request would find; once, when the database is opened."""
         self._doubtful = []
-        for found in db.execute(_doubtful_runs(db.dialect)).mappings():
+        for found in _seek_doubtful(db):
             try:
                 self._run(found)
             except UnreadableRun as exc:
                 self._told[f"{exc.message} It is left out."] = None
                 self._doubtful.append((exc, _family(found["request"])))
+
+
+def _seek_doubtful(db: sa.Connection) -> Sequence[Entry]:
+    query = _doubtful_runs(db.dialect)
+    if db.dialect.name != "postgresql":
+        return db.execute(query).mappings().all()
+    # It cannot guess that nearly no run is among these, and would read them all; for this transaction alone, for the next may be another's.
+    db.exec_driver_sql("BEGIN")
+    try:
+        db.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        return db.execute(query).mappings().all()
+    finally:
+        db.exec_driver_sql("COMMIT")
 
 
 @functools.cache
