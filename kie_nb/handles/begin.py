@@ -36,7 +36,7 @@ from ..paths import shown_path
 from ..presenter import agreed
 from ..requests import image_urls, provenance
 from ..requests.images import Picture, read_picture
-from ..requests.prepare import Prepared, build, check, check_number, new_run
+from ..requests.prepare import Key, Prepared, build, check, check_number, new_run
 from ..requests.sources import is_url, unwrapped
 from ..service.callback_address import AUTO, chosen_address, takes_token
 from .gathering import Gathering
@@ -64,7 +64,7 @@ def prepare(
     gathered = Gathering(asked, channel, ledger)
     for media in gathered.before():
         prepared = build(dict(asked), media, channel, current.home)
-        if ledger.standing(new_run(prepared)) is not None:
+        if ledger.standing(Key(prepared)) is not None:
             return prepared
     media, warnings = gathered.now()
     return build(asked, media, channel, current.home, (*warnings, *said))
@@ -105,10 +105,10 @@ def as_it_was_asked(workspace: Workspace, prepared: Prepared, kept: Collection[s
         return prepared
     ledger = workspace.ledger(prepared.home)
     blind = replace(prepared, request=replace(prepared.request, image=image_urls.by_address(image.url)))
-    if ledger.standing(new_run(prepared)) is not None:
+    if ledger.standing(Key(prepared)) is not None:
         return prepared
     meant = blind.fingerprint in kept and prepared.fingerprint not in kept
-    return blind if meant or ledger.standing(new_run(blind)) is not None else prepared
+    return blind if meant or ledger.standing(Key(blind)) is not None else prepared
 
 
 def again(workspace: Workspace, run: Record, channel: Channel, *, replicate: int | None = None) -> Prepared:
@@ -282,7 +282,7 @@ def look(
 
 def standing(handles: Handles, prepared: Prepared) -> RunRow | None:
     """The run that asking would find; not an abandoned one, which asking cancels and sends anew."""
-    row = handles.ledger(prepared.home).standing(new_run(prepared))
+    row = handles.ledger(prepared.home).standing(Key(prepared))
     if row is None or row.state != State.INTENT:
         return row
     with handles.begin_lock:

@@ -18,7 +18,7 @@ from ..bounds import read_json
 from ..catalogue import read_request
 from ..errors import NOTHING, LedgerError
 from .indexes import DOUBTFUL
-from .rows import KeptFile, NewRun, RunRow
+from .rows import KeptFile, RunRow, Wanted
 from .schema import event, metadata, now_in, run
 from .states import UNSENT
 
@@ -163,7 +163,7 @@ class Reading:
                 raise UnreadableRun(self._name, row.id, column, why)
         return row
 
-    def standing(self, found: Entry | None, new: NewRun) -> RunRow | None:
+    def standing(self, found: Entry | None, new: Wanted) -> RunRow | None:
         """The run that stands for *new*, of which *found* was looked up.
 
         One that may stand for it and cannot be read is a LedgerError: buying would perhaps pay twice.

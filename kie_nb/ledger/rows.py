@@ -6,10 +6,10 @@ they sort as text and are readable in any SQLite browser.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, with_config
 from typing_extensions import TypedDict
@@ -131,6 +131,26 @@ KeptFiles = Annotated[
     BeforeValidator(lambda files: () if files is None else files),
     AfterValidator(_each_once),
 ]
+
+
+class Wanted(Protocol):
+    """By what the run that stands for a request is looked up."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from all others, seed included."""
+
+    @property
+    def family(self) -> str:
+        """The same without its seed."""
+
+    @property
+    def seed_drawn(self) -> bool:
+        """Whether a run with another drawn seed stands for it."""
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """As JSON."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

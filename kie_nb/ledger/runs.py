@@ -27,7 +27,7 @@ from .merging import billable_runs, put_back, stand_in
 from .opening import file_identity, open_database
 from .owner import LEASE_S, Driving, Leases
 from .reading import add_step, steps_of
-from .rows import NewRun, RunRow, values_of
+from .rows import NewRun, RunRow, Wanted, values_of
 from .schema import CAME, now_in, run
 from .search import Queries
 from .states import RELEASED
@@ -194,7 +194,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             tallies.count(db, (None, found))
         return found, True
 
-    def standing(self, new: NewRun) -> RunRow | None:
+    def standing(self, new: Wanted) -> RunRow | None:
         """The run that already stands for this request, if there is one; LedgerError if one that may cannot be read."""
         began = time.monotonic()
         with self._db.read() as db:
@@ -220,7 +220,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         query = sa.select(run).where(*others, later).order_by(CAME.desc())
         return self._db.reading.run(db.execute(query).mappings().first())
 
-    def _standing(self, db: sa.Connection, new: NewRun) -> RunRow | None:
+    def _standing(self, db: sa.Connection, new: Wanted) -> RunRow | None:
         if new.seed_drawn:
             found = db.execute(_STANDING_FAMILY, {"family": new.family}).mappings().first()
         else:

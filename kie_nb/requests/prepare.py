@@ -55,6 +55,33 @@ class Prepared:
         return self.request.fingerprint(self.channel.identity)
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """By what the run that stands for a prepared request is looked up: much less than a new run has."""
+
+    prepared: Prepared
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells it from all others, seed included."""
+        return self.prepared.fingerprint
+
+    @property
+    def family(self) -> str:
+        """The same without its seed."""
+        return self.prepared.request.family(self.prepared.channel.identity)
+
+    @property
+    def seed_drawn(self) -> bool:
+        """Whether a run with another drawn seed stands for it."""
+        return self.prepared.seed_drawn
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """As JSON."""
+        return self.prepared.request.to_json()
+
+
 def build(
     asked: dict[str, Any],
     media: Mapping[Role, Sequence[Picture]],
