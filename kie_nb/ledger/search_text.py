@@ -21,8 +21,16 @@ _MOST_TERMS = 200
 _NONE = str.maketrans("", "", f"{APART}\0")
 _CHANGE = words.update().where(words.c.number == sa.bindparam("of"))
 _KNOWN = sa.select(words).where(words.c.run_id == sa.bindparam("of"))
-_TAKEN = sa.select(words.c.number).where(words.c.number == sa.bindparam("at"))
-_ADD_PARTS = sa.text(f"INSERT INTO {PARTS} (rowid, prompt, marks) VALUES (:number, :prompt, :marks)")  # noqa: S608
+# The moment of a run, or the next number that is free.
+_ADD = sa.text(
+    "INSERT INTO words (run_id, prompt, marks, number) VALUES (:run_id, :prompt, :marks, CASE "
+    "WHEN EXISTS (SELECT 1 FROM words WHERE number = :number) THEN (SELECT min(taken.number) + 1 FROM words taken "
+    "WHERE taken.number >= :number AND NOT EXISTS (SELECT 1 FROM words beyond WHERE beyond.number = taken.number + 1)) "
+    "ELSE :number END)"
+).bindparams(sa.bindparam("number", type_=sa.BigInteger))
+_ADD_PARTS = sa.text(
+    f"INSERT INTO {PARTS} (rowid, prompt, marks) SELECT number, prompt, marks FROM words WHERE run_id = :run_id"  # noqa: S608
+)
 _DROP_PARTS = sa.text(
     f"INSERT INTO {PARTS} ({PARTS}, rowid, prompt, marks) VALUES ('delete', :number, :prompt, :marks)"  # noqa: S608
 )
@@ -52,17 +60,10 @@ def as_a_mark(text: str) -> str:
 
 def add(db: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make new runs with these columns searchable."""
-    new = []
-    taken = set[int]()
-    for row in rows:
-        number = _number(row["created_at"])
-        while number in taken or db.execute(_TAKEN, {"at": number}).first():
-            number += 1
-        taken.add(number)
-        new.append({"number": number, "run_id": row["id"], **texts_of(row)})
+    new = [{"number": _number(row["created_at"]), "run_id": row["id"], **texts_of(row)} for row in rows]
     if new:
-        db.execute(words.insert(), new)
-        _write(db, _ADD_PARTS, new)
+        db.execute(_ADD, new)
+        _write(db, _ADD_PARTS, [{"run_id": row["run_id"]} for row in new])
 
 
 def keep(db: sa.Connection, values: Mapping[str, Any]) -> None:
@@ -74,7 +75,7 @@ def keep(db: sa.Connection, values: Mapping[str, Any]) -> None:
     elif any(known[name] != text for name, text in texts.items()):
         _write(db, _DROP_PARTS, [dict(known)])
         db.execute(_CHANGE, {"of": known["number"], **texts})
-        _write(db, _ADD_PARTS, [dict(known) | texts])
+        _write(db, _ADD_PARTS, [{"run_id": values["id"]}])
 
 
 def _write(db: sa.Connection, statement: sa.TextClause, rows: Sequence[dict[str, Any]]) -> None:
