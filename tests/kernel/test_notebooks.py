@@ -81,6 +81,7 @@ PROMISES = {
         "kie.generate(",
         "1 run added",
         "tasks made: 0\n",
+        "ben adds keeper",
         "whole: True",
         "it cannot sign a link",
     ],
