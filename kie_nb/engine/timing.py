@@ -152,6 +152,8 @@ def next_look_s(
         shortest_s: Between two looks.
         typical_s: What the catalogue says that such tasks take; 0 for nothing.
     """
+    if not looks and elapsed_s > FIRST_SIGN_S:
+        return shortest_s  # taken up from a process of before, perhaps a night later: it may be over
     if elapsed_s >= LATE_S:
         return LATE_CAP_S
     bound = min(CAP_S, BASE_S + SHARE * elapsed_s)

@@ -46,6 +46,13 @@ def test_before_half_of_what_the_catalogue_says_looks_are_rare():
     assert moments[len(before)] == 60 + 6.5
 
 
+@pytest.mark.parametrize("usual", [None, MINUTE, QUICK], ids=["unknown", "minute", "quick"])
+@pytest.mark.parametrize("elapsed", [10.0, 600.0, 80_000.0])
+def test_a_task_that_is_taken_up_is_looked_at_at_once(usual, elapsed):
+    """By a process that has not looked at it so far: it may have ended during the night."""
+    assert next_look_s(elapsed, 0, usual, typical_s=120.0) == 0.4
+
+
 def test_a_night_of_looks_does_not_overflow():
     """The growth is bounded."""
     assert next_look_s(100.0, 10**6, None) == 10.5
@@ -53,7 +60,7 @@ def test_a_night_of_looks_does_not_overflow():
 
 def test_the_first_look_and_the_growth_can_be_chosen():
     """The simulator on this machine is asked sooner than the service."""
-    assert [next_look_s(9, number, None, first_s=0.6, growth=1.25) for number in (0, 1)] == [0.6, 0.75]
+    assert [next_look_s(2.5, number, None, first_s=0.6, growth=1.25) for number in (0, 1)] == [0.6, 0.75]
 
 
 def test_with_experience_there_is_one_early_look_and_then_quiet():
