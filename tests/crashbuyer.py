@@ -31,7 +31,7 @@ PACKAGE = str(Path(kie.__file__).parent) + os.sep
 PATIENCE_S = 120
 # What a process of a user has loaded by its second cell: the server loads it once for all buyers.
 WARM = (
-    "crashbuyer", "pytest", "concurrent.futures.thread", "dotenv", "psutil", "av.subtitles.stream", "PIL.PngImagePlugin",
+    "crashbuyer", "warmed", "pytest", "concurrent.futures.thread", "dotenv", "psutil", "av.subtitles.stream", "PIL.PngImagePlugin",
     "PIL.JpegImagePlugin", "httpcore", "h11", "anyio._backends._asyncio", "sniffio", "certifi", "encodings.idna",
     "IPython.core.interactiveshell", "IPython.core.magics", "IPython.core.completer", "sqlalchemy.dialects.sqlite",
     "kie_nb.api", "kie_nb.handles.session", "kie_nb.video", "kie_nb.notebook.extension", "kie_nb.notebook.kie_magic",

@@ -40,7 +40,7 @@ PRELOADED = (
     # What front ends ask for, and the embedded simulator.
     "IPython.extensions.storemagic", "PIL.ImageDraw", "PIL.ImageFont", "encodings.idna", "ipykernel.debugger",
     "kie_nb.notebook.gallery", "kie_nb.notebook.panel", "kie_nb.simulator.draw", "kie_nb.simulator.server", "pdb",
-    "tornado.platform.asyncio", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl", "kernelprovisioner",
+    "tornado.platform.asyncio", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl", "kernelprovisioner", "warmed",
 )  # fmt: skip
 OF_PROGRAMS = (
     "jupytext.cli",

@@ -23,7 +23,7 @@ PRESS_AGAIN_S = 0.02
 NUMBER_BYTES = 4
 PRELOADED = (
     "PIL.Image", "anyio._backends._asyncio", "kie_nb.handles.session", "kie_nb.settings", "kie_nb.service.client",
-    "kie_nb.video", "psutil", "sqlalchemy.dialects.sqlite",
+    "kie_nb.video", "psutil", "sqlalchemy.dialects.sqlite", "warmed",
 )  # fmt: skip
 
 
