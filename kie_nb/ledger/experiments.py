@@ -186,8 +186,7 @@ class Experiments:
     def runs(self, fingerprints: Sequence[str]) -> dict[str, RunRow]:
         """The run of each request that has one, by fingerprint: the one that stands for it, else the newest."""
         with self._db.read() as db:
-            entries = self._found(db, sa.select(run), fingerprints)
-            found = self._db.reading.runs([entry._mapping for entry in entries])  # noqa: SLF001 - public in SQLAlchemy
+            found = self._db.reading.runs(self._found(db, sa.select(run), fingerprints))
         return {row.fingerprint: row for row in found}
 
     def standings(self, fingerprints: Sequence[str]) -> dict[str, Standing]:
@@ -200,22 +199,30 @@ class Experiments:
         return {one.fingerprint: one for one in self._db.reading.typed_again(_STANDING_ROW, found, _IN_JSON)}
 
     @staticmethod
-    def _found(db: sa.Connection, query: Any, fingerprints: Sequence[str]) -> list[sa.Row[Any]]:
+    def _found(db: sa.Connection, query: Any, fingerprints: Sequence[str]) -> list[Any]:
         """Entries of the runs of these requests, in such an order that the last of each counts."""
         stands = (
             run.c.id.label("run"),
             run.c.fingerprint.label("of"),
             run.c.active_key.is_not(None).label("stands"),
         )
-        found = db.execute(query.add_columns(*stands).where(listed(run.c.fingerprint, fingerprints))).all()
-        times = Counter(entry.of for entry in found)
-        several = [entry.run for entry in found if times[entry.of] > 1]
+        found = (
+            db.execute(query.add_columns(*stands).where(listed(run.c.fingerprint, fingerprints)))
+            .mappings()
+            .all()
+        )
+        times = Counter(entry["of"] for entry in found)
+        several = [entry["run"] for entry in found if times[entry["of"]] > 1]
         came = (
             dict(db.execute(sa.select(run.c.id, CAME).where(listed(run.c.id, several))).all())
             if several
             else {}
         )
-        found = sorted(found, key=lambda entry: (entry.stands, came.get(entry.run, 0))) if several else found
+        found = (
+            sorted(found, key=lambda entry: (entry["stands"], came.get(entry["run"], 0)))
+            if several
+            else found
+        )
         return list(found)
 
     def _is(self, column: Any, name: str) -> Sequence[Any]:

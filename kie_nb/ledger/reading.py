@@ -105,17 +105,17 @@ class Reading:
         return self._readable(found, lambda entry: self._typed(kind, dict(entry)))
 
     def typed_again(
-        self, kind: TypeAdapter[T], found: Iterable[sa.Row[Any]], in_json: Sequence[str]
+        self, kind: TypeAdapter[T], found: Iterable[Entry], in_json: Sequence[str]
     ) -> Iterator[T]:
         """The same for what is looked at each second, with columns that are the text of their JSON: what is as it was then is taken from there."""
         if len(self._typed_before) > _MOST_KEPT:
             self._typed_before.clear()
         for entry in found:
-            values, (before, typed) = tuple(entry), self._typed_before.get(entry.id, (None, None))
+            values, (before, typed) = tuple(entry.values()), self._typed_before.get(entry["id"], (None, None))
             if before != values:
-                whole = {**entry._mapping, **{name: _column(getattr(entry, name)) for name in in_json}}  # noqa: SLF001 - public in SQLAlchemy
+                whole = {**entry, **{name: _column(entry[name]) for name in in_json}}
                 typed = next(self._readable([whole], lambda one: self._typed(kind, dict(one))), None)
-                self._typed_before[entry.id] = values, typed
+                self._typed_before[entry["id"]] = values, typed
             if typed is not None:
                 yield typed
 
