@@ -110,8 +110,7 @@ def draw(
     with Making(container, options) as out:
         picture = out.add_stream(codec, rate=FPS)
         picture.width, picture.height, picture.pix_fmt = width, height, "yuv420p"
-        if codec == "libx264":
-            picture.options = {"preset": "ultrafast"} | (more or {})
+        picture.options = ({"preset": "ultrafast"} if codec == "libx264" else {}) | (more or {})
         speaker = out.add_stream(sound, rate=RATE, layout="mono") if sound else None
         for number in range(frames):
             y, x = np.mgrid[0:height, 0:width]

@@ -14,7 +14,7 @@ from .facts import AnyPath, NotAVideo
 from .sniff import HEAD_BYTES, PAGES, PICTURES, SOUNDS, VIDEOS, describe_head, ending_of, missing_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from fractions import Fraction
 
     from av.audio.stream import AudioStream
@@ -103,7 +103,9 @@ def _glanced(place: Path) -> _Seen | None:
         if stream.frames * pixels <= _CHEAP_PIXELS:  # as well where the header counts none
             return None
         watched = _Watched.of(*opened)
-        is_whole = packing.checker_of(stream)
+        is_whole = watched.is_whole
+        if is_whole is None:  # only decoding tells whether another codec's packet is all there
+            return None
         most = _CHEAP_PIXELS // pixels - 1
         group: list[Packet[Any]] = []  # the last group of pictures, if it is short
         for packet in watched.packets_of(container):
@@ -132,6 +134,7 @@ class _Watched:
     stream: "VideoStream"
     sounds: "list[AudioStream]"
     is_deaf: bool  # there is sound that cannot be decoded here
+    is_whole: "Callable[[Packet[Any]], bool] | None"  # whether a packet is all there: decoders of H.265 fill up what is not
     length_s: float
     has_own_length: bool
     packets: int = 0
@@ -155,6 +158,7 @@ class _Watched:
             stream=stream,
             sounds=sounds,
             is_deaf=len(sounds) < len(container.streams.audio),
+            is_whole=packing.checker_of(stream),
             length_s=reading.duration_s(container, stream),
             has_own_length=bool(stream.duration),
         )
@@ -176,13 +180,18 @@ class _Watched:
         if packet.size:
             self.packets += 1
             self.trimmed += packet.is_discard
-        self.bad += not is_good
+        self.bad += not (is_good and self._is_all_there(packet))
         for frame in frames:
             self.bad += frame.is_corrupt
             if self.size is None:
                 self.size = reading.shown_size(self.stream, cast("VideoFrame", frame))
             self._show(frame.time, frame.duration, frame.time_base)
         return not self.is_over
+
+    def _is_all_there(self, packet: "Packet[Any]") -> bool:
+        """Whether a packet lacks nothing that its decoder would fill up without a word."""
+        is_filled_up = self.stream.codec_context.name == "hevc" and packet.size
+        return not is_filled_up or self.is_whole is None or self.is_whole(packet)
 
     def count(self, packet: "Packet[Any]") -> None:
         """Take one more packet of the picture for the frame that it should be."""

@@ -14,11 +14,11 @@ _SIZED = {
 _NEVER = b"\0\0\0"  # in a unit: the encoder escapes it, so it is a hole in the file
 
 
-def checker_of(stream: "VideoStream") -> "Callable[[Packet[Any]], bool]":
-    """Says of each packet of *stream* whether its units fill it exactly and have no hole; always yes for another codec."""
+def checker_of(stream: "VideoStream") -> "Callable[[Packet[Any]], bool] | None":
+    """Says of each packet of *stream* whether its units fill it exactly and have no hole; None for another codec."""
     header, at = stream.codec_context.extradata or b"", _SIZED.get(stream.codec_context.name)
     if at is None or len(header) <= at or header[0] != 1:
-        return lambda _packet: True
+        return None
     length = (header[at] & 3) + 1
 
     def is_whole(packet: "Packet[Any]") -> bool:

@@ -228,6 +228,22 @@ def test_wrong_bits_in_a_large_film_take_decoding(film, large):
     assert look_at(path, None, None) == ("damaged", "one frame of 30 cannot be decoded")
 
 
+@pytest.mark.parametrize("codec", ["libx265", "mpeg4"])
+def test_a_hole_is_found_whatever_the_codec(film, codec):
+    """A decoder of H.265 fills it up without a word; packets of the others take decoding."""
+    more = {"preset": "ultrafast", "x265-params": "log-level=none"} if codec == "libx265" else None
+    asked = {"frames": 30, "size": (640, 416), "more": more}
+    content = videocorpus.draw(codec=codec, options=FASTSTART, **asked)
+    whole = film.write("whole.mp4", content)
+    path = film.write(
+        "film.mp4", _hurt(content, {"video": videocorpus.packets(content)}, (HOLE, "video", 13))
+    )
+
+    assert inspect(whole).remark == inspect(whole, thoroughly=True).remark == ""
+    assert re.search("cannot be decoded|plays to", inspect(path).remark)
+    assert inspect(path) == inspect(path, thoroughly=True)
+
+
 def test_a_large_film_has_the_size_that_it_is_shown_in(film, large):
     """Its first frame tells how it is turned."""
     path = film.write("film.mp4", videocorpus.rotated(large[0]))
