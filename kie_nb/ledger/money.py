@@ -27,6 +27,7 @@ from .tallies import AT_RISK, BILLED, MADE, SUMS, UNDER_WAY, names_of
 
 _EACH = {"notebook": "a notebook", "day": "a day", "experiment": "an experiment"}
 SCOPES = tuple(_EACH)
+_SLACK = 1e-3  # of sums of fractions in another order
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,6 +182,14 @@ def _is_in(scope: str, value: str | None) -> Any:
     return _KEYS[scope].in_(names_of(value)) if scope == "notebook" and value else _KEYS[scope] == value
 
 
+def is_true(db: sa.Connection, service: str, scope: str, value: str) -> bool:
+    """Whether the sums that are kept are those of the runs, if they have a limit; to set one counts them anew."""
+    if scope != "experiment" and scope not in _limits(db):
+        return True
+    kept, found = tallies.read(db, service, {scope: value}).get(scope), _figures(db, service, scope, value)
+    return kept is not None and all(abs(getattr(kept, name) - getattr(found, name)) < _SLACK for name in SUMS)
+
+
 def recount(db: sa.Connection, scope: str) -> None:
     """Make the tallies of *scope* anew, from the runs: something else may have written these."""
     key = _KEYS[scope].label("value")
@@ -243,7 +252,7 @@ def keep(
         if estimate is None:
             words = f"The price of this model is not known here, so {name} cannot be kept."
             raise BudgetExceeded(words, hint=without)
-        found = sums[scope]
+        found = sums.get(scope) or _figures(db, service, scope, value)
         if found.committed + estimate > most + 1e-6:
             # What the figures leave out cannot be counted, and is not 0.
             unknown = f", {counted(found.unpriced, 'run')} of unknown price" if found.unpriced else ""

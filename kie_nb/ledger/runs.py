@@ -90,6 +90,7 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
     def _open(self) -> None:
         self._db, self._remarks = open_database(self.home, self._url)
         self._opened = file_identity(self._db)
+        self._true_sums: set[tuple[str, str, str]] = set()  # service, scope and value of what was looked at
         if self._opened is not None:
             self._db.keep_open()
         self.read_clock()
@@ -164,7 +165,10 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
         """
         if self._db.refusal is not None and not fresh and (known := self.standing(new)) is not None:
             return known, False  # where nothing can be written, what was bought is still shown
+        false_sums = self._false_sums(new)
         with self._db.write() as db:
+            for scope in false_sums:
+                money.recount(db, scope)
             if not fresh and (standing := self._standing(db, new)) is not None:
                 return standing, False
             if instead_of is not None and (other := self._settled(db, instead_of)) is not None:
@@ -193,6 +197,22 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
                 )
             tallies.count(db, (None, found))
         return found, True
+
+    def _false_sums(self, new: NewRun) -> list[str]:
+        """The scopes whose kept sums are not those of the runs; looked at once, and in a file alone, which may be a stranger's."""
+        where = new.scopes | {"day": self.now().date().isoformat()}
+        untried = {(new.service, scope, value) for scope, value in where.items() if value} - self._true_sums
+        if self._db.is_shared or not untried:
+            return []
+        try:
+            with self._db.read() as db:
+                found = [
+                    scope for _, scope, value in untried if not money.is_true(db, new.service, scope, value)
+                ]
+        except LedgerError:  # said where a purchase is counted: what was bought is shown all the same
+            return []
+        self._true_sums |= {one for one in untried if one[1] not in found}
+        return found
 
     def standing(self, new: Wanted) -> RunRow | None:
         """The run that already stands for this request, if there is one; LedgerError if one that may cannot be read."""

@@ -50,7 +50,7 @@ def names_of(value: str) -> tuple[str, ...]:
 
 
 def read(db: sa.Connection, service: str, scopes: Mapping[str, str]) -> dict[str, Tally]:
-    """What is kept of each of *scopes*, by its name."""
+    """What is kept of each of *scopes*, by its name; without those of which it cannot be true."""
     whose = [
         sa.and_(
             tally.c.scope == scope, tally.c.value.in_(names_of(value) if scope == "notebook" else [value])
@@ -59,9 +59,12 @@ def read(db: sa.Connection, service: str, scopes: Mapping[str, str]) -> dict[str
     ]
     sums: dict[str, dict[str, Any]] = {scope: dict.fromkeys(SUMS, 0) for scope in scopes}
     for entry in db.execute(sa.select(tally).where(tally.c.service == service, sa.or_(*whose))).mappings():
-        if (row := other_row(tally, entry)) is not None:
+        row = other_row(tally, entry)
+        if row is None:  # a stranger's; a sum that cannot be is not 0
+            sums.pop(entry["scope"], None)
+        elif (found := sums.get(row["scope"])) is not None:
             for name in SUMS:
-                sums[row["scope"]][name] += row[name]
+                found[name] += row[name]
     return {scope: Tally(**found) for scope, found in sums.items()}
 
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from kie_nb.errors import BudgetExceeded
-from kie_nb.ledger import FILM, Ledger, tallies
+from kie_nb.ledger import FILM, Ledger, money, tallies
 from kie_nb.ledger.copying import copy_ledger
 from kie_nb.ledger.schema import tally
 from kie_nb.ledger.states import NEXT, RELEASED, State
@@ -172,10 +172,49 @@ def test_a_budget_that_is_set_counts_what_is_there(shop, intention):
         shop.intend(intention(seed=8, notebook="a.ipynb"))
 
 
+def test_a_file_with_false_sums_passes_no_limit(open_ledger, intention):
+    """A stranger's ledger tells too little of what is under way: when that ends, what was bought since would count less."""
+    facts = {"experiment": "e", "notebook": "a.ipynb"}
+    ledger = open_ledger()
+    ledger.set_limit("notebook", 100.0)
+    other, _ = ledger.intend(intention(seed=1, estimate=80.0, **facts))
+    with ledger.database.write() as db:
+        db.execute(tally.update().values(reserved=0.0))
+    ledger.close()
+
+    ledger = open_ledger()
+    with pytest.raises(BudgetExceeded, match="80 reserved"):
+        ledger.intend(intention(seed=2, **facts))
+    with ledger.database.write() as db:
+        db.execute(tally.update().values(reserved=0.0))
+    ledger = open_ledger()
+    ledger.move(other.id, "fail", expect={"intent"})
+    assert ledger.intend(intention(seed=2, **facts))[1]
+    with pytest.raises(BudgetExceeded, match="60 reserved"):
+        ledger.intend(intention(seed=3, **facts))
+    ledger.set_limit("notebook", None)
+    with pytest.raises(BudgetExceeded, match="max_credits=100"), ledger.database.read() as db:
+        money.keep(db, "kie", 60.0, {"experiment": "e"}, money.CellTerms(max_credits=100.0))
+
+
+def test_a_sum_that_cannot_be_is_made_of_the_runs(shop, intention):
+    """It is not 0."""
+    shop.set_limit("notebook", 100.0)
+    shop.intend(intention(seed=1, notebook="a.ipynb"))
+    with shop.database.write() as db:
+        db.execute(tally.update().values(reserved=-60.0))
+
+    with pytest.raises(BudgetExceeded, match="60 reserved"):
+        shop.intend(intention(seed=2, notebook="a.ipynb"))
+
+
 def test_a_purchase_reads_no_table_from_end_to_end(shop, intention, statements):
     """Each statement inside the lock finds its rows by an index, and there are few of them, whatever budgets are set."""
     for scope in ("notebook", "day", "experiment"):
         shop.set_limit(scope, 1e6)
+    shop.intend(
+        intention(seed=7, notebook=NOTEBOOKS[0])
+    )  # the first of a process looks whether the sums are true
     statements.clear()
 
     shop.intend(intention(seed=8, notebook=NOTEBOOKS[0]))
