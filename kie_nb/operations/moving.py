@@ -75,6 +75,11 @@ def move_files(workspace: Workspace, to: str) -> Moved:
     if not is_back:
         there = Files(home, cache=current.cache.of(address))
         target = Shelf(Store(address), there, current.cache)
+        if source is not None and target.store.is_also(
+            source.store
+        ):  # removing them there would remove them here
+            words = f"{address} is {source.store.address} under another address: the files are there already."
+            raise InvalidRequest(words, charged="")
     move = _Move(Files(home, cache=ledger.files.cache), source, target)
     runs = [Record(row, ledger) for row in ledger.runs(states={State.FETCHED}, limit=None)]
     media = {one.sha256: one for row in ledger.runs(limit=None) for one in sent_media(Record(row, ledger))}

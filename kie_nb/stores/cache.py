@@ -41,8 +41,10 @@ def shrink(cache: Cache) -> None:
         found, total = [], 0
         for folder in _folders(cache.folder):
             with contextlib.suppress(OSError):
-                size = sum(entry.stat(follow_symlinks=False).st_size for entry in os.scandir(folder))
-                found.append((folder.stat().st_mtime, size, folder))
+                held = [entry.stat(follow_symlinks=False) for entry in os.scandir(folder)]
+                size = sum(one.st_size for one in held)
+                # What is just being brought is written for longer than its folder's time says.
+                found.append((max([folder.stat().st_mtime, *(one.st_mtime for one in held)]), size, folder))
                 total += size
         for at, size, folder in sorted(found):
             if total <= cache.most or time.time() - at < JUST_USED_S:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import secrets
 import time
 from collections.abc import Iterator
 from functools import cached_property
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidRequest, KieError
-from ..fileops import copy_hashed, finished_in_one_step, part_of
+from ..fileops import copy_hashed, finished_in_one_step, hash_of, part_of
 from ..home import is_name, open_plain
 from ..shared_files import DRIVERS
 
@@ -79,10 +80,13 @@ class Store:
         """See to it that the plain file *source* is there under *key*; it is looked at afterwards, with *read_back* byte by byte."""
         if self._is_there(source, key, sha256, read_back=read_back):
             return
+        if (
+            hash_of(source) != sha256
+        ):  # it would take the place of the right one, and what is settled is removed here
+            words = f"{source.name} is not what was recorded: it was altered, and was not put into {self.address}."
+            raise WrongBytes(words, charged="")
         with self._asked() as (files, root):
             path = f"{root}/{key}"
-            with open_plain(source):  # no link
-                pass
             if self._scheme == "file":
                 target = Path(path)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,6 +151,18 @@ class Store:
         except NotInStore:
             return []
         return sorted(name for path in found if is_name(name := str(path).rstrip("/").rpartition("/")[2]))
+
+    def is_also(self, other: Store) -> bool:
+        """Whether *other* is this store under another address: what is put here is there too."""
+        probe = f"probe-{secrets.token_hex(8)}"
+        with self._asked() as (files, root):
+            files.pipe_file(f"{root}/{probe}", b"kie_nb")
+        try:
+            with other._asked() as (theirs, there):
+                return bool(theirs.exists(f"{there}/{probe}"))
+        finally:
+            with self._asked() as (files, root):
+                files.rm_file(f"{root}/{probe}")
 
     def remove(self, key: str) -> None:
         """Remove *key*, if it is there."""

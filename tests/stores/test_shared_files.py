@@ -22,8 +22,9 @@ from kie_nb.ledger.states import State
 from kie_nb.notebook.run_cell import cell_of
 from kie_nb.notebook.video import make_assets
 from kie_nb.operations.moving import move_files
+from kie_nb.shared_files import Cache
 from kie_nb.simulator import Fault
-from kie_nb.stores import StoreError
+from kie_nb.stores import StoreError, cache
 from kie_nb.stores.store import Store
 
 WAIT_S = 30
@@ -226,6 +227,26 @@ def test_wrong_bytes_and_deleted_objects_are_found_by_hash(simulate, folder, ask
     assert stored(folder)[key] == content
 
 
+def test_an_altered_film_never_takes_the_place_of_the_right_one(simulate, folder, ask, monkeypatch):
+    """A cut copy lies in the home, and the cache has lost its own: it is never put into the store."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    run = ask().wait(WAIT_S)
+    content, (kept,) = run.video.read_bytes(), run.row.files
+    shelf, (key,) = get_session().shelf(run.ledger), (key for key in stored(folder) if key.endswith(".mp4"))
+    altered = run.ledger.files.videos / run.video.name
+    altered.write_bytes(content[:-1000])
+    run.video.unlink()
+
+    with pytest.raises(StoreError, match="altered"):
+        shelf.push(altered, kept.sha256)
+    assert altered.read_bytes() == content[:-1000]
+    assert "kept as" in only(kie.doctor()).done
+
+    assert stored(folder)[key] == content
+    assert run.video.read_bytes() == content
+
+
 def test_the_cache_is_bounded_and_safe_to_delete(simulate, folder, ask, monkeypatch, tmp_path):
     """What was used least recently goes first; whatever is gone is read back when it is looked at."""
     simulator = simulate()
@@ -342,6 +363,35 @@ def test_files_move_there_and_back(simulate, s3, folder, ask, monkeypatch, capsy
     monkeypatch.delenv("KIE_NB_FILES")
     assert [kie.get(run.id).video.read_bytes() for run in runs] == contents
     assert kie.doctor().is_well
+
+
+def test_a_store_under_another_name_is_not_emptied(simulate, folder, ask, monkeypatch, tmp_path):
+    """To move there what is there already would remove the only copies."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    ask().wait(WAIT_S)
+    before = stored(folder)
+    (tmp_path / "alias").symlink_to(folder)
+
+    for other in (tmp_path / "alias", f"{folder}/../mounted"):
+        with pytest.raises(kie.InvalidRequest, match="there already"):
+            move_files(get_session(), str(other))
+
+    assert stored(folder) == before
+
+
+def test_what_is_being_brought_is_not_swept(tmp_path):
+    """A slow download is older than what may be swept, by its folder's time; what is written to it is not."""
+    place = tmp_path / "01234567" / ("a" * 64)
+    place.mkdir(parents=True)
+    (place / ".film.mp4.part").write_bytes(b"x" * 100)
+    os.utime(place, (1, 1))
+    cache.shrink(Cache(tmp_path, 10))
+    assert any(place.iterdir())
+    os.utime(place / ".film.mp4.part", (1, 1))
+    os.utime(place, (1, 1))
+    cache.shrink(Cache(tmp_path, 10))
+    assert not place.exists()
 
 
 def test_a_link_is_signed_by_the_store(simulate, s3, ask, monkeypatch, tmp_path):
