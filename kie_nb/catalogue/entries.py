@@ -80,11 +80,8 @@ class Entry:
         if self.low is None or self.high is None:
             return ""
         apart = "".join(f"{value} or " for value in self.also)
-        return (
-            f"{apart}{self.low:g} to {self.high:g}"
-            if self.high < SEED_MAX
-            else f"{apart}{self.low:.0f} to {self.high:.0f}"
-        )
+        low, high = (int(end) if float(end).is_integer() else end for end in (self.low, self.high))
+        return f"{apart}{low} to {high}"
 
 
 def _seconds(value: Any) -> Any:

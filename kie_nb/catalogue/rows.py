@@ -50,7 +50,15 @@ class Row:
     @property
     def has_seed(self) -> bool:
         """Whether its videos can be asked for again."""
-        return any(entry.name == "seed" for entry in self.entries)
+        return bool(self.seeds)
+
+    @property
+    def seeds(self) -> range:
+        """The seeds that can be drawn; empty for a model without one. One below 0 lets the service draw."""
+        entry = next((entry for entry in self.entries if entry.name == "seed"), None)
+        if entry is None or entry.low is None or entry.high is None:
+            return range(0)
+        return range(max(int(entry.low), 0), int(entry.high) + 1)
 
 
 # --- media that many models share ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..addresses import secrets_in
 from ..bounds import as_whole, is_missing
-from ..catalogue import NO_SEED, SEED_MAX, describe, find, known_models, media_names, nearest, several_of
+from ..catalogue import NO_SEED, describe, find, known_models, media_names, nearest, rows, several_of
 from ..errors import InvalidRequest
 from ..handles import Prepared, Session
 from ..handles.begin import as_it_was_asked, picture_of_all
@@ -189,7 +189,7 @@ def _settled(
         remarks.append(EXPANSION_OFF)
     if "seed" in described and grid.leaves_seed_out:
         drawn = stored.get("fixed", {}).get("seed")
-        fixed["seed"] = secrets.randbelow(SEED_MAX + 1) if drawn is None else drawn
+        fixed["seed"] = secrets.choice(rows()[asked.model].seeds) if drawn is None else drawn
     return replace(grid, axes=axes, fixed=fixed), remarks
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import settings as settings_
 from ..bounds import as_scalar
-from ..catalogue import SEED_MAX
+from ..catalogue import rows
 from ..engine.dispatcher import dispatcher
 from ..engine.record import LINK_LIFE, Record
 from ..engine.timing import Timing
@@ -174,7 +174,7 @@ class Session(Handles):
         """
         prepared = again(self, run, self.channel_of(run))
         is_seeded = prepared.request.takes_seed
-        seed = secrets.randbelow(SEED_MAX + 1) if is_seeded else prepared.request.seed
+        seed = secrets.choice(rows()[prepared.request.model].seeds) if is_seeded else prepared.request.seed
         request = replace(prepared.request, seed=seed, replicate=0)
         origin = replace(here(), execution_count=cell)
         asked = replace(prepared, request=request, seed_drawn=False, experiment=None, origin=origin)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .. import settings as settings_
 from ..bounds import as_scalar
-from ..catalogue import SEED_MAX, Estimate, MediaIdentity, Request, Role, build_request, media_of
+from ..catalogue import Estimate, MediaIdentity, Request, Role, build_request, media_of, rows
 from ..errors import BudgetExceeded, InvalidRequest
 from ..ledger import FILM, NewRun, owner
 from ..service import Patience
@@ -110,7 +110,7 @@ def build(
         request = replace(request, replicate=replicate)
     seed_drawn = request.seed is None and request.takes_seed
     if seed_drawn:
-        request = request.with_seed(secrets.randbelow(SEED_MAX + 1))
+        request = request.with_seed(secrets.choice(rows()[request.model].seeds))
     contents = {
         one.identity.sha256: one.content
         for given in media.values()

@@ -79,6 +79,20 @@ def test_a_run_is_given_as_a_video(service, files):
     assert prepared.request.media["video"][0].sha256 == sha256
 
 
+def test_a_seed_that_is_drawn_is_one_that_the_model_takes(service, files, cat):
+    """For a run, for another of it, and for an experiment: InfiniTalk's seeds are 10000 to 1000000."""
+    asked = {"model": "infinitalk", "image": cat, "audio": "voice.wav"}
+    taken = range(10_000, 1_000_001)
+
+    run = kie.generate("p", **asked).wait(SHORT_S)
+    other = get_session().another(run).wait(SHORT_S)
+    experiment = kie.Experiment("speech", prompt=["a", "b"], **asked)
+
+    assert run.seed in taken
+    assert other.seed in taken
+    assert {*experiment.to_frame()["seed"]} <= {*taken}
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def test_several_mistakes_are_each_at_their_field():
     assert set(draft.errors()) == {"prompt", "duration", "seed", "image_url"}
     assert "Add a picture" in draft.errors()["image_url"]
     assert draft.missing() == {"prompt", "image_url"}
+
+
+def test_a_seed_left_out_is_one_that_the_model_takes():
+    """Those of InfiniTalk begin at 10000: the form finds nothing wrong, and draws one of them."""
+    values = {"prompt": "p", "audio_url": "https://example.com/voice.mp3"}
+    draft = Draft(model="infinitalk/from-audio", values=values, source="https://example.com/cat.png", count=3)
+
+    assert draft.errors() == {}
+    assert {*draft.with_seed().seeds} <= {*range(10_000, 1_000_001)}
+    assert "10000 to 1000000" in replace(draft, seed=7).errors()["seed"]
 
 
 @pytest.mark.parametrize(

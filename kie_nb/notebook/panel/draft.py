@@ -11,7 +11,6 @@ from typing import Any
 
 from ...catalogue import (
     ROLES,
-    SEED_MAX,
     Estimate,
     ImageIdentity,
     MediaIdentity,
@@ -95,7 +94,8 @@ class Draft:
         """The same, with a seed that is drawn where none was given."""
         if self.seed is not None or not self.takes_seed:
             return self
-        return replace(self, seed=secrets.randbelow(SEED_MAX + 2 - self.count))
+        drawn = rows()[self.model].seeds
+        return replace(self, seed=secrets.choice(drawn[: len(drawn) + 1 - self.count]))
 
     @property
     def seeds(self) -> list[int]:
@@ -105,12 +105,12 @@ class Draft:
         if self.seed is None:
             raise InvalidRequest("There is no seed yet.")
         is_whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
-        if not is_whole or not 0 <= self.seed <= SEED_MAX:
+        if not is_whole or self.seed not in rows()[self.model].seeds:
             self.request(seed=self.seed)  # raises, in the words of the description
         last = int(self.seed) + self.count - 1
-        if last > SEED_MAX:
+        if last > (most := rows()[self.model].seeds[-1]):
             raise InvalidRequest(
-                f"seed={self.seed}: with {self.count} runs the last would be {last}, above {SEED_MAX}."
+                f"seed={self.seed}: with {self.count} runs the last would be {last}, above {most}."
             )
         return list(range(int(self.seed), last + 1))
 
@@ -134,7 +134,7 @@ class Draft:
         """The address that the service calls at the end: no field of a model, and never taken from a file."""
         return str(self.values.get(CALLBACK) or "").strip() or None
 
-    def request(self, *, seed: Any = 0) -> Request:
+    def request(self, *, seed: Any = None) -> Request:
         """The request but for its media, which are taken to be there and to fit."""
         told = {"seed": seed} if self.takes_seed else {}
         return build_request(

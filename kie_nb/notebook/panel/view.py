@@ -41,6 +41,7 @@ def described(chosen: str) -> dict[str, Any]:
             {
                 "fields": [*(_control(entry) | _taking(row, entry) for entry in describe(row.id)), callback],
                 "noSeed": "" if row.has_seed else NO_SEED,
+                "seeds": [row.seeds.start, len(row.seeds)],
             }
             if row.id == chosen
             else {}

@@ -94,7 +94,8 @@ function form(panel) {
   const last = () => model.get("result").seed;
   const set = (value) => { seed.value = value; panel.put({ seed: value }); };
   const reuse = button(words.REUSE_LAST, () => set(last()), { title: words.REUSE_LAST_TIP });
-  const lock = button(words.LOCK, () => set(seed.value.trim() ? "" : last() || String(Math.floor(Math.random() * 2 ** 31))), { title: words.LOCK_TIP });
+  const draw = () => { const [least, many] = model.get("models")[model.get("chosen")].seeds; return String(least + Math.floor(Math.random() * many)); };
+  const lock = button(words.LOCK, () => set(seed.value.trim() ? "" : last() || draw()), { title: words.LOCK_TIP });
   const seeds = field(panel, "Seed", seed);
   seed.after(reuse, lock);
   const seedRow = make("span", { class: "kie-panel-seed" });
