@@ -152,8 +152,10 @@ def _fetched(answer: Any, _url: str, target: Path, place: Path, *_more: Any) -> 
     facts = TypeAdapter(_Facts).validate_python(answer)
     path, ending = facts["path"], facts["path"].suffix[1:]
     is_ours = ending in ENDINGS and path in {each.with_suffix(f".{ending}") for each in (target, place)}
-    if not is_ours or not is_plain_file(path) or path.stat().st_size != facts["bytes"]:
+    if not is_ours or not is_plain_file(path):
         raise ValueError("its workers do not write to the folder of the videos")
+    if (path.stat().st_size, hash_of(path)) != (facts["bytes"], facts["sha256"]):
+        raise ValueError("its workers do not say what they have written")
     return {**facts}
 
 

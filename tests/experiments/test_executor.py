@@ -18,6 +18,7 @@ from kie_nb import notice, settings
 from kie_nb.engine import workers
 from kie_nb.engine.file_download import FETCH, fetch_one
 from kie_nb.experiment import spread as spreads
+from kie_nb.fileops import hash_of
 from kie_nb.handles import get_session
 from kie_nb.ledger import owner
 
@@ -205,6 +206,7 @@ def test_what_workers_do_on_other_disks_is_done_here(pair, capsys):
         {"bytes": 4},
         {"bytes": "3"},
         {"sha256": "x"},
+        {"sha256": "0" * 64},
         {"seconds": float("nan")},
         {"width": -1},
         {"remark": b"x"},
@@ -212,13 +214,13 @@ def test_what_workers_do_on_other_disks_is_done_here(pair, capsys):
     ids=str,
 )
 def test_what_a_worker_says_that_it_has_fetched_is_checked(tmp_path, changes):
-    """The file is one of its own names, here, and as long as it says."""
+    """The file is one of its own names, here, and has the length and the hash that it says."""
     place = tmp_path / "a.mp4"
     place.write_bytes(b"abc")
-    said = {"path": place, "sha256": "0" * 64, "bytes": 3, "seconds": 1.0, "width": 2, "height": 2}
+    said = {"path": place, "sha256": hash_of(place), "bytes": 3, "seconds": 1.0, "width": 2, "height": 2}
     said |= {"remark": None, "version": None}
     assert FETCH.checked(said, "https://x", place, place) == said
-    with pytest.raises(ValueError, match=r"write to the folder|validation error"):
+    with pytest.raises(ValueError, match=r"write to the folder|what they have written|validation error"):
         FETCH.checked(said | changes, "https://x", place, place)
 
 
