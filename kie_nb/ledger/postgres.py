@@ -26,10 +26,11 @@ IDLE_TIMEOUT_MS = BUSY_TIMEOUT_MS // 2
 _LOCK_FAMILY = 0x6B69_655F  # "kie_": one lock per database and schema
 _PASSING = ("starting up", "shutting down", "too many", "recovery mode", "administrator command")
 # The limits are of this transaction: behind a pooler, what is set for a session is another client's. They are set before the wait
-# for the lock begins, which depends on what they give. coalesce: a lock with a null key is not a lock, and current_schema() may be null.
+# for the lock begins, which depends on what they give. A request is on the server's disk before it is sent. coalesce: a lock with a null key is not a lock, and current_schema() may be null.
 _HAVE_LOCK = f"""
     FROM (SELECT length(set_config('lock_timeout', '{BUSY_TIMEOUT_MS}', true)
-        || set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT_MS}', true)) AS letters OFFSET 0) AS set_,
+        || set_config('idle_in_transaction_session_timeout', '{IDLE_TIMEOUT_MS}', true)
+        || set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'local'), true)) AS letters OFFSET 0) AS set_,
     LATERAL (SELECT pg_advisory_xact_lock({_LOCK_FAMILY} + 0 * letters, hashtext(coalesce(current_schema(), '')))) AS locked
 """
 _LOCK = sa.text(f"SELECT txid_current() {_HAVE_LOCK}")

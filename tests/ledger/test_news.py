@@ -149,8 +149,12 @@ def test_behind_a_pooler_one_statement_asks_now_and_then(open_shared, intention,
     found.close()
 
 
-def test_a_transaction_has_its_limits_on_any_line(open_shared):
-    """What was set for a session is gone behind a pooler: the team's lock must not be waited for, or held, forever."""
+def test_a_transaction_has_its_limits_on_any_line(open_shared, postgres, url):
+    """What was set for a session is gone behind a pooler: the team's lock must not be waited for, or held, forever.
+
+    Nor must a server that writes to its disk later lose a request that was sent.
+    """
+    postgres.ask(url, f"ALTER DATABASE {sa.make_url(url).database} SET synchronous_commit = off")
     ledger = open_shared()
 
     def forget(line, *_):
@@ -163,10 +167,10 @@ def test_a_transaction_has_its_limits_on_any_line(open_shared):
     with ledger.database.write() as db:
         limits = [
             db.exec_driver_sql(f"SHOW {name}").scalar()
-            for name in ("lock_timeout", "idle_in_transaction_session_timeout")
+            for name in ("lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit")
         ]
 
-    assert limits == ["30s", "15s"]
+    assert limits == ["30s", "15s", "local"]
 
 
 @pytest.mark.parametrize("most", [None, 1])
