@@ -5,14 +5,17 @@ A video's place in the cache names its hash, so that `bring` and `made` need not
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
 from pathlib import Path
 
 from ..catalogue import ImageIdentity
 from ..errors import InvalidRequest
+from ..home import is_real_folder
 from ..ledger import Files
-from ..shared_files import Cache
+from ..paths import shown_path
+from ..shared_files import CACHE, Cache
 from ..video import is_media
 from .shelf import Shelf, video_key
 from .store import NotInStore, Store, StoreError, WrongBytes
@@ -40,6 +43,13 @@ def open_shelf(address: str, files: Files, cache: Cache) -> Shelf:
     if "://" not in address and Path(address).resolve() == files.home.resolve():
         words = f"KIE_NB_FILES={address} is the folder of the runs itself: that is no store."
         raise InvalidRequest(words, hint="unset it, or name another folder", charged="")
+    if (
+        cache.folder == files.home / CACHE
+        and os.path.lexists(cache.folder)
+        and not is_real_folder(cache.folder)
+    ):
+        words = f"{shown_path(cache.folder)} is a link or not a folder; kie_nb does not use it."
+        raise InvalidRequest(words, hint="KIE_NB_CACHE names a folder on another disk", charged="")
     shelf = _shelves[cache.of(address)] = Shelf(Store(address), files, cache)
     return shelf
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -58,7 +59,7 @@ def _folders(cache: Path) -> list[Path]:
     found = []
     with contextlib.suppress(OSError):
         for part in os.scandir(cache):
-            if part.is_dir(follow_symlinks=False) and len(part.name) == len("01234567"):
+            if part.is_dir(follow_symlinks=False) and re.fullmatch("[0-9a-f]{8}", part.name):
                 found += [
                     Path(one.path)
                     for one in os.scandir(part)

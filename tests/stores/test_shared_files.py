@@ -380,6 +380,25 @@ def test_a_store_under_another_name_is_not_emptied(simulate, folder, ask, monkey
     assert stored(folder) == before
 
 
+def test_a_linked_cache_leads_nowhere(simulate, folder, ask, monkeypatch, tmp_path):
+    """A folder that came with one: the place it leads to is neither written nor swept; another's folders of like names stay."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    there, home = tmp_path / "docker" / "overlay2" / ("a" * 64), Path(os.environ["KIE_NB_HOME"])
+    there.mkdir(parents=True)
+    (there / "layer").write_bytes(b"x" * 100)
+    os.utime(there / "layer", (1, 1))
+    os.utime(there, (1, 1))
+    cache.shrink(Cache(tmp_path / "docker", 10))
+    home.mkdir(exist_ok=True)
+    (home / "cache").symlink_to(tmp_path / "docker")
+
+    with pytest.raises(kie.InvalidRequest, match="is a link"):
+        ask()
+
+    assert [path.name for path in (tmp_path / "docker").rglob("*")] == ["overlay2", "a" * 64, "layer"]
+
+
 def test_what_is_being_brought_is_not_swept(tmp_path):
     """A slow download is older than what may be swept, by its folder's time; what is written to it is not."""
     place = tmp_path / "01234567" / ("a" * 64)
