@@ -45,7 +45,8 @@ def store_address(given: str | os.PathLike[str], beside: Path) -> str:
     """
     text = os.fspath(given).strip()
     if "://" not in text:
-        return str(beside / Path(text).expanduser()) if text else ""
+        folder = beside / Path(text).expanduser()
+        return str(folder.resolve() if ".." in folder.parts else folder) if text else ""
     scheme = text.partition("://")[0].lower()
     try:
         parts = urlsplit(text)

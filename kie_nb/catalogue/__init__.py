@@ -4,7 +4,7 @@ Validation, the magic's options, help, completion and estimates are all derived 
 """
 
 from .building import build_request
-from .describe import Field, describe, nearest, nearest_of
+from .describe import Field, describe, nearest, nearest_of, not_described
 from .entries import SEED_MAX
 from .media import ROLES, ImageIdentity, Kind, MediaIdentity, Role, Slot, media_of, noun_of
 from .models import estimate, find, having, known_models, resolve, rows
@@ -55,6 +55,7 @@ __all__ = [
     "media_of",
     "nearest",
     "nearest_of",
+    "not_described",
     "noun_of",
     "price_remarks",
     "read_image",

@@ -80,13 +80,14 @@ def describe(model_id: str) -> tuple[Field, ...]:
     """The fields of a described model, in the order people meet them; InvalidRequest for another model."""
     row = rows().get(model_id)
     if row is None:
-        raise _not_described(model_id)
+        raise not_described(model_id)
     names = [slot.field for slot in row.slots]
     media = (_of_slot(slot, names.index(slot.field) == place) for place, slot in enumerate(row.slots))
     return (*map(_of_entry, row.entries), *media)
 
 
-def _not_described(model_id: str) -> InvalidRequest:
+def not_described(model_id: str) -> InvalidRequest:
+    """That a model is not one of ours, naming those that may be meant, and the way to reach any other."""
     found = candidates(model_id)
     if len(found) > 1:
         words = f"{model_id!r} may mean several models: {', '.join(found[:_MOST_NAMED])}"

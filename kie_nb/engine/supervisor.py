@@ -101,7 +101,7 @@ class Supervisor:
             look_again: Ask again for a task that the service did not show, and for files that have not come.
 
         Returns:
-            "joined" (it is driven now), "fetched again" (so it is, for its file was gone), "shown" (its video is here), or ""
+            "joined" (it is driven now), "fetched again" (so it is, for its file is not on this machine), "shown" (its video is here), or ""
             (it has ended without one).
         """
         with self.begin_lock:
@@ -114,7 +114,7 @@ class Supervisor:
                 run = self._reopen(run, State.ACCEPTED, "looked at again")
             if run.state in OPEN or is_elsewhere(run):
                 self._start(run, may_send)
-                return how
+                return "fetched again" if run.state is State.FETCHED else how  # from the store
             if run.missing and run.link_lives and look_again:
                 self._start(run)
             return "shown" if run.state is State.FETCHED else ""

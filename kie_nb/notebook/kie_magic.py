@@ -60,6 +60,7 @@ def _status(_words: list[str]) -> None:
         ("service", f"{who}, {costs}{f', at {where}' if where else ''}"),
         ("key", _key(current)),
         ("folder", shown_path(current.home)),
+        *([("files", current.files)] if current.files else ()),
         ("runs", f"{runs}{', of which ' if which else ''}{' and '.join(which)}"),
         ("reported cost", "none: the simulator is free" if is_free else spent),
         *(("remark", text) for text in ledger.remarks),

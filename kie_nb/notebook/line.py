@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from ..bounds import as_plain, as_scalar, as_whole
-from ..catalogue import ROLES, describe, field_of, has_no, is_described, nearest_of, resolve, rows
+from ..catalogue import (
+    ROLES,
+    describe,
+    field_of,
+    has_no,
+    is_described,
+    nearest_of,
+    not_described,
+    resolve,
+    rows,
+)
 from ..catalogue.building import mistakes_in, together
 from ..catalogue.models import DEFAULT_MODEL
 from ..errors import InvalidRequest
@@ -163,6 +173,8 @@ def _mistake(name: str, option: Option | None, model: str) -> InvalidRequest:
     if option is not None:
         return InvalidRequest(f"{name} takes no value.", hint=f"write {name} alone")
     word = name.removeprefix("--").removeprefix("no-").replace("-", "_")
+    if name in takes_value() and not is_described(model):
+        return not_described(model)
     if name in takes_value() and (found := has_no(model, word)):
         return InvalidRequest(f"{model} has no {name}.", hint=found.hint)
     near = nearest_of(name, all_names(model))

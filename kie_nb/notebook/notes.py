@@ -13,7 +13,7 @@ def note_of(run: Run, how: str, *, another: str = "--fresh buys another") -> str
         another: What would buy another one.
     """
     if how in {"shown", "fetched again"}:
-        gone = " Its file is gone, and is fetched again." if how == "fetched again" else ""
+        gone = " Its file is not on this machine, and is fetched." if how == "fetched again" else ""
         at = (run.completed_at or run.created_at).strftime("%Y-%m-%d %H:%M UTC")
         return (
             f"This request was made before: run {run.id[:8]} of {at}.{gone} Nothing was spent now; {another}."

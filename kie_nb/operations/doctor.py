@@ -159,7 +159,8 @@ class _Visit:
                 await self._at_store(shelf, push_file, shelf, run, here, sha256)
                 done, is_mended = "put there from this machine", True
         except (KieError, OSError) as exc:
-            trouble, done = str(exc).rstrip("."), "tried again by the next look"
+            words = exc.message if isinstance(exc, KieError) else str(exc)
+            trouble, done = words.rstrip("."), "tried again by the next look"
         if not trouble:
             return None
         kind = "not in the store" if here is not None or trouble not in in_words else "missing"

@@ -188,7 +188,7 @@ class Store:
         if time.monotonic() < self._silent_until:
             raise self._trouble("does not answer")
         if self._scheme == "file" and not Path(self.address).is_dir():
-            raise self._trouble("is not there; is it mounted?")
+            raise self._trouble("is not there: it is not mounted, or still to be made")
         try:
             yield self._opened
         except FileNotFoundError:

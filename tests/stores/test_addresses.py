@@ -25,6 +25,7 @@ BESIDE = Path("/work/notebooks")
         ("file:///mnt/films", "/mnt/films"),
         ("/mnt/films", "/mnt/films"),
         ("films", "/work/notebooks/films"),
+        ("../films", "/work/films"),
     ],
 )
 def test_an_address_has_one_spelling(given, address):

@@ -56,7 +56,7 @@ def only(report):
     return report.findings[0]
 
 
-def test_two_machines_share_a_store(simulate, s3, team, on, ask):
+def test_two_machines_share_a_store(simulate, s3, team, on, ask, cat):  # noqa: PLR0917
     """What one has fetched the other shows from the store: video, picture, preview; Kie's server gives each file once."""
     simulator = simulate()
     home = team(s3)
@@ -77,9 +77,11 @@ def test_two_machines_share_a_store(simulate, s3, team, on, ask):
     downloads = simulator.counts["downloads"]
 
     other = on("b")
+    how = get_session().start("The cat smiles.", image=cat, seed=7).how
     second = ask()
     second.wait(WAIT_S)
 
+    assert how == "fetched again"  # it is done: nothing is under way
     assert second.id == first.id
     assert second.video.is_relative_to(other / "cache")
     assert second.video.read_bytes() == content
@@ -186,6 +188,7 @@ def test_a_store_that_fails_costs_no_video(simulate, s3, folder, ask, monkeypatc
     assert run.video.parent.name == "videos"
     found = only(kie.doctor(mend=False)) if trouble == "unmounted" else None
     assert found is None or (found.kind == "not in the store" and "mounted" in found.what)
+    assert found is None or "next:" not in found.what  # what follows is said once, and in its own column
     silent.close()
     shelf = get_session().shelf(run.ledger)
     while trouble != "unmounted" and not shelf.store._silent_until:  # the try that goes on ends

@@ -64,6 +64,14 @@ def test_a_run_in_text_points_out_an_old_price_list(record, said, state, credits
     assert said(f"show {run.id}").count("said 60 credits; it may be old.") == told
 
 
+def test_status_names_the_store_of_the_files(said, tmp_path):
+    """Where there is one."""
+    assert "films" not in said("status")
+    kie_nb.configure(files=tmp_path / "films")
+
+    assert str(tmp_path / "films") in said("status")
+
+
 def test_status_suggests_to_take_up_what_nobody_is_at_work_on(record, said, simulate):
     """A run that this kernel drives is taken up already."""
     simulate(duration_s=lambda _body: 30)

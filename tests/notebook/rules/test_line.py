@@ -115,6 +115,8 @@ def test_fields_of_the_model(line, fields):
         ("--sede 5 The cat", ["--sede", "did you mean '--seed'"]),
         ("--resolutoin=720p", ["--resolutoin", "did you mean '--resolution'"]),
         ("--aspect-ratio 16:9", ["has no --aspect-ratio"]),
+        ("--model hailuo --duration 6 --resolution 768P", ["'hailuo' may mean several models"]),
+        ("--model wan-2.8 --duration 5", ["'wan-2.8' is not described here"]),
         ("--no-fresh", ["no option --no-fresh"]),
         ("--zzzzzz", ["no option --zzzzzz."]),
         ("--lenght 5", ["no option --lenght; did you mean '--duration'?"]),
