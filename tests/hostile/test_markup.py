@@ -57,7 +57,7 @@ def run_of(value, *, state=State.FAIL, **more):
     given = {
         "id": "abcdef123456", "prompt": text, "model": text, "seed": value, "task_id": text, "state": state, "error": error,
         "service": "kie", "credits": None, "estimate": None, "duration_s": 1.0, "trouble": text, "remarks": (text,),
-        "name_remark": text, "is_here": False, "damage": (text,),
+        "name_remark": text, "is_here": False, "is_kept": False, "damage": (text,),
         "is_final": True, "is_film": False, "videos": [Path("videos") / (text.replace("\0", "") or "x")], "video": None, "created_at": AT,
         "completed_at": AT, "link_until": AT, "rating": 3, "tags": (text,), "missing": (),
         "request": SimpleNamespace(inputs=inputs, image=image, model=text, replicate=0, takes_seed=True, has_no_seed=False, length=text, size=text, other_media={"video": text}),

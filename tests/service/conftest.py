@@ -7,12 +7,15 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
-from kie_nb.service import Client
+from kie_nb.service import Client, Patience, connection
 from kie_nb.simulator import Simulator
 
 FASTER = 50
+# The clock is fast for pauses; a reply comes at the speed of this machine.
+PATIENCE = Patience(create_s=60.0 * FASTER, question_s=30.0 * FASTER, upload_s=600.0 * FASTER)
 
 
 class _Hurried(selectors.DefaultSelector):
@@ -126,12 +129,15 @@ def simulate():
 
 
 @pytest.fixture
-def ask(drive):
+def ask(drive, monkeypatch):
     """Open a client for an address, run `what(client)` with it, and give back what that gave."""
+    for name in ("READ_TIMEOUT", "CREATE_TIMEOUT"):
+        slow = {each: FASTER * most_s for each, most_s in getattr(connection, name).as_dict().items()}
+        monkeypatch.setattr(connection, name, httpx.Timeout(**slow))
 
     def run(base_url, what, *, key="a-key"):
         async def opened():
-            async with Client(key, base_url=base_url) as client:
+            async with Client(key, base_url=base_url, patience=PATIENCE) as client:
                 return await what(client)
 
         return drive(opened())
