@@ -129,14 +129,13 @@ class Ledger(Queries, ImageRegistry, money.Budgets, Driving):
             rows = billable_runs(self._db, owner.me())
             self._db.close()
             self._open()
-            put_back(
-                self._db,
-                [
-                    row
-                    for row in rows
-                    if row.state != "fetched" or any(map(self.files.find_kept, row.files[:1]))
-                ],
-            )
+            is_in_store = self.files.cache is not None  # whose files need not be on this disk
+            kept = [
+                row
+                for row in rows
+                if row.state != "fetched" or is_in_store or any(map(self.files.find_kept, row.files[:1]))
+            ]
+            put_back(self._db, kept)
 
     def intend(
         self,

@@ -270,6 +270,23 @@ def test_the_cache_is_bounded_and_safe_to_delete(simulate, folder, ask, monkeypa
     assert simulator.counts["downloads"] == downloads
 
 
+def test_a_film_that_is_in_the_store_alone_is_not_bought_again(simulate, folder, ask, monkeypatch):
+    """The cache was emptied, and the ledger removed while this process lives: what it has paid for goes along."""
+    simulator = simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    run = ask().wait(WAIT_S)
+    content, home = run.video.read_bytes(), run.ledger.home
+    shutil.rmtree(home / "cache")
+    for file in home.glob("ledger.sqlite*"):
+        file.unlink()
+
+    again = ask().wait(WAIT_S)
+
+    assert again.id == run.id
+    assert make_assets(again.video, "full").content == content
+    assert len(simulator.tasks) == 1
+
+
 def test_a_run_whose_file_is_elsewhere_says_so_at_once(paid, simulate, team, on, ask):
     """Without a store, when the link is dead: which machine has it, and that nothing is charged; not tried for a minute."""
     simulator = simulate()
