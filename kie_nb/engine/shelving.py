@@ -120,9 +120,11 @@ def push_left(shelf: Shelf, ledger: Ledger) -> list[str]:
     """Put into the store what of finished runs is in the home alone; the names of these files. It blocks.
 
     Raises:
-        StoreError: the store cannot be used; what is there already stays there.
+        StoreError: the store cannot be used, or does not keep one of them; what is there already stays there.
     """
-    done = []
+    from ..stores import WrongBytes
+
+    done, failed = [], None
     for name in sorted(ledger.files.there()):
         path = ledger.files.find(name)
         if path is None or len(PurePosixPath(name).suffixes) > 1:  # a preview or a still
@@ -130,8 +132,13 @@ def push_left(shelf: Shelf, ledger: Ledger) -> list[str]:
         sha256 = hash_of(path)
         row = ledger.of_video(sha256)
         if row is not None and row.state == State.FETCHED and any(kept.name == name for kept in row.files):
-            push_file(shelf, Record(row, ledger), path, sha256)
-            done.append(path.name)
+            try:
+                push_file(shelf, Record(row, ledger), path, sha256)
+                done.append(path.name)
+            except WrongBytes as exc:  # the others need not wait for that one
+                failed = exc
+    if failed is not None:
+        raise failed
     return done
 
 

@@ -148,7 +148,9 @@ class _Move:
 
     def medium(self, one: ImageIdentity) -> Rest | None:
         """Copy what was sent; the home keeps its own in any case, for the cells that name it."""
-        path = self._files.find_input(one.sha256) or (self._source.bring_input(one) if self._source else None)
+        path = self._files.find_input(one.sha256) or (
+            self._source.bring_input(one, self._files) if self._source else None
+        )
         if path is None or hash_of(path) != one.sha256:
             if self._target is None or not self._target.has_input(one):
                 self.left.append(f"{one.label} is not here, or was altered.")

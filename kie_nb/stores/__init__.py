@@ -88,7 +88,7 @@ def find_input(files: Files, one: ImageIdentity) -> Path | None:
     """The copy of a medium that was sent: from the home, else from the store; None where neither has it. In a worker."""
     found = files.find_input(one.sha256)
     shelf = _shelves.get(files.cache) if files.cache is not None else None
-    return shelf.bring_input(one) if found is None and shelf is not None and one.url is None else found
+    return shelf.bring_input(one, files) if found is None and shelf is not None and one.url is None else found
 
 
 def _of(path: Path) -> Shelf | None:

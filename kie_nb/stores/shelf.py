@@ -115,11 +115,11 @@ class Shelf:
         folder = f"{INPUTS}/{one.sha256}"
         return any(self.store.digest(f"{folder}/{name}") == one.sha256 for name in self.store.names(folder))
 
-    def bring_input(self, one: ImageIdentity) -> Path | None:
-        """A medium that was sent, brought into the home; None where it cannot be had."""
+    def bring_input(self, one: ImageIdentity, files: Files) -> Path | None:
+        """A medium that was sent, brought into the home of *files*, one of those that use the store; None where it cannot be had."""
         folder = f"{INPUTS}/{one.sha256}"
         named = input_name(one.label, one.sha256, one.mime)
-        target = self.files.inputs / named
+        target = files.inputs / named
         try:
             for name in dict.fromkeys((named, *self.store.names(folder))):
                 with contextlib.suppress(WrongBytes, NotInStore):

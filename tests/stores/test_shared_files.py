@@ -17,6 +17,7 @@ import pytest
 import kie_nb as kie
 from kie_nb import cli
 from kie_nb.engine.downloading import Downloading
+from kie_nb.engine.shelving import push_left
 from kie_nb.handles import get_session
 from kie_nb.ledger.states import State
 from kie_nb.notebook.run_cell import cell_of
@@ -24,7 +25,7 @@ from kie_nb.notebook.video import make_assets
 from kie_nb.operations.moving import move_files
 from kie_nb.shared_files import Cache
 from kie_nb.simulator import Fault
-from kie_nb.stores import StoreError, cache
+from kie_nb.stores import StoreError, WrongBytes, cache, find_input
 from kie_nb.stores.store import Store
 
 WAIT_S = 30
@@ -268,6 +269,47 @@ def test_the_cache_is_bounded_and_safe_to_delete(simulate, folder, ask, monkeypa
     for run in runs:
         assert make_assets(run.video, "full").content == films[run.row.video_sha256]
     assert simulator.counts["downloads"] == downloads
+
+
+def test_a_file_that_the_store_does_not_keep_holds_up_no_other(simulate, folder, ask, monkeypatch):
+    """Of two that are left in the home, the first is refused each time."""
+    simulate()
+    runs = [ask(seed=seed).wait(WAIT_S) for seed in range(2)]
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    ledger = get_session().here
+    put = Store.put
+    seen = []
+
+    def refusing(self, source, key, sha256, **more):
+        if key.startswith("videos/") and not seen:
+            seen.append(sha256)
+            raise WrongBytes("not kept")
+        return put(self, source, key, sha256, **more)
+
+    monkeypatch.setattr(Store, "put", refusing)
+    with pytest.raises(WrongBytes):
+        push_left(get_session().shelf(ledger), ledger)
+
+    assert {key.rpartition("/")[2][:64] for key in stored(folder) if key.startswith("videos/")} == (
+        {run.row.video_sha256 for run in runs} - {*seen}
+    )
+
+
+def test_two_homes_with_one_cache_keep_their_own_pictures(simulate, folder, ask, monkeypatch, tmp_path):
+    """What one brings from the store is not put into the home of the other."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    monkeypatch.setenv("KIE_NB_CACHE", str(tmp_path / "quick"))
+    homes = [tmp_path / name for name in ("one", "other")]
+    runs = []
+    for home in homes:
+        monkeypatch.setenv("KIE_NB_HOME", str(home))
+        runs.append(ask().wait(WAIT_S))
+        shutil.rmtree(home / "inputs")
+
+    found = find_input(runs[0].ledger.files, runs[0].request.image)
+
+    assert found.parent == homes[0] / "inputs"
 
 
 def test_a_film_that_is_in_the_store_alone_is_not_bought_again(simulate, folder, ask, monkeypatch):
