@@ -50,7 +50,7 @@ def open_shelf(address: str, files: Files, cache: Cache) -> Shelf:
     ):
         words = f"{shown_path(cache.folder)} is a link or not a folder; kie_nb does not use it."
         raise InvalidRequest(words, hint="KIE_NB_CACHE names a folder on another disk", charged="")
-    shelf = _shelves[cache.of(address)] = Shelf(Store(address), files, cache)
+    shelf = _shelves[cache.of(address)] = Shelf(Store(address, copies=cache.of(address)), files, cache)
     return shelf
 
 

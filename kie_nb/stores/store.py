@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import InvalidRequest, KieError
 from ..fileops import copy_hashed, finished_in_one_step, hash_of, part_of
-from ..home import is_name, open_plain
+from ..home import VIDEOS, is_name, open_plain
 from ..shared_files import DRIVERS
 
 REST_S = 15.0  # a store that does not answer is not asked again by every file
@@ -54,12 +54,17 @@ class WrongBytes(StoreError):
 
 
 class Store:
-    """The files at *address*, which `shared_files` has checked; nothing is opened before the first use."""
+    """The files at *address*, which `shared_files` has checked; nothing is opened before the first use.
 
-    def __init__(self, address: str) -> None:
+    Args:
+        address: Of the store.
+        copies: The folder of copies of what it has, each in a folder of its own.
+    """
+
+    def __init__(self, address: str, *, copies: Path | None = None) -> None:
         scheme, mark, _ = address.partition("://")
         self.address, self._scheme = address, scheme if mark else "file"
-        self._silent_until = 0.0
+        self._silent_until, self._copies = 0.0, copies
         driver, extra = DRIVERS.get(self._scheme, ("fsspec", "remote"))
         if not all(importlib.util.find_spec(name) for name in ("fsspec", driver)):
             words = (
@@ -187,7 +192,7 @@ class Store:
         """The file system and its root; what it raises is told without its own words, which may hold a key or a signed address."""
         if time.monotonic() < self._silent_until:
             raise self._trouble("does not answer")
-        if self._scheme == "file" and not Path(self.address).is_dir():
+        if self._scheme == "file" and not self._is_mounted():
             raise self._trouble("is not there: it is not mounted, or still to be made")
         try:
             yield self._opened
@@ -206,6 +211,12 @@ class Store:
             raise self._trouble(
                 f"cannot be used ({kind}{f': {why}' if why and exc.args[1:] else ''})"
             ) from None
+
+    def _is_mounted(self) -> bool:
+        """Whether a folder is there, with what was put into it: what goes into an empty place of a mount is hidden by the mount."""
+        folder = Path(self.address)
+        was_used = self._copies is not None and any(self._copies.glob("*/*"))
+        return folder.is_dir() and (not was_used or (folder / VIDEOS).is_dir())
 
     def _trouble(self, why: str) -> StoreError:
         hint = "the files stay in kie-runs and are put there later: `%kie doctor` does it at once"

@@ -312,6 +312,39 @@ def test_two_homes_with_one_cache_keep_their_own_pictures(simulate, folder, ask,
     assert found.parent == homes[0] / "inputs"
 
 
+def test_a_new_store_takes_what_was_fetched_before(simulate, folder, ask, monkeypatch):
+    """It has nothing yet, and was asked for what it has not."""
+    simulate()
+    run = ask().wait(WAIT_S)
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    home_copy, content = run.video, run.video.read_bytes()
+    home_copy.rename(home_copy.with_suffix(".away"))
+    assert make_assets(kie.get(run.id).video, "full").content is None
+    home_copy.with_suffix(".away").rename(home_copy)
+
+    kie.doctor()
+
+    assert content in stored(folder).values()
+
+
+def test_nothing_is_put_into_the_place_of_a_mount_that_is_not_there(simulate, folder, ask, monkeypatch):
+    """The mount would hide it: the film stays in the home until the store is back."""
+    simulate()
+    monkeypatch.setenv("KIE_NB_FILES", folder)
+    ask().wait(WAIT_S)
+    Path(folder).rename(f"{folder}-away")
+    Path(folder).mkdir()
+
+    run = ask(seed=8).wait(WAIT_S)
+
+    assert run.video.is_relative_to(run.ledger.files.videos)
+    assert not any(Path(folder).iterdir())
+    Path(folder).rmdir()
+    Path(f"{folder}-away").rename(folder)
+    kie.doctor()
+    assert any(key.endswith(f"{run.row.video_sha256}.mp4") for key in stored(folder))
+
+
 def test_a_film_that_is_in_the_store_alone_is_not_bought_again(simulate, folder, ask, monkeypatch):
     """The cache was emptied, and the ledger removed while this process lives: what it has paid for goes along."""
     simulator = simulate()
