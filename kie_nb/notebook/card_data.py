@@ -200,8 +200,9 @@ def typical_s(run: Run) -> float | None:
 
 
 def sentence(text: str) -> str:
-    """*text* with a capital at its beginning."""
-    return text[:1].upper() + text[1:]
+    """*text* with a capital at its beginning, which a file's name or a model's id keeps as it is."""
+    is_name = re.match(r"\S*[./]\w", text)
+    return text if is_name else text[:1].upper() + text[1:]
 
 
 def file_name(path: Path) -> str:

@@ -132,6 +132,11 @@ def looks_like_video(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] not in _STILL_OR_SOUND
 
 
+def is_sound(head: bytes) -> bool:
+    """Whether the first bytes of a file open a sound."""
+    return ending_of(head) in SOUNDS
+
+
 def describe(path: AnyPath) -> str:
     """Say in a few words what the file seems to be: "an HTML page", "an empty file", ..."""
     with Path(path).open("rb") as file:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import videocorpus
 from PIL import Image
 
 import kie_nb as kie
@@ -326,6 +327,28 @@ def test_files_that_are_dropped_on_fields_are_lines_that_name_them(page, cat, tm
     page.give(cat, field="reference_image")  # of a model that was chosen before
     page.form.wait()
     assert page.form.read().media == {}
+
+
+def test_a_sound_or_a_video_that_is_dropped_anywhere_is_for_its_field(page, cat, tmp_path):
+    """The picture stays; a model that takes no sound says so, and which do."""
+    (tmp_path / "voice.wav").write_bytes(videocorpus.tone("wav", "pcm_s16le"))
+    (tmp_path / "film.mp4").write_bytes(videocorpus.draw(frames=24))
+    page.view.chosen = "wan/2-7-image-to-video"
+    page.give(cat)
+    page.until(lambda: "451 × 300" in page.facts)
+    page.give(tmp_path / "voice.wav")
+    page.give(tmp_path / "film.mp4")
+    page.until(lambda: len(page.form.read().media) == 2)
+
+    labels = {role: one.identity.label for role, (one,) in page.form.read().media.items()}
+    assert labels == {"video": "film.mp4", "audio": "voice.wav"}
+    assert "451 × 300" in page.facts
+    assert page.error("first_frame_url") == ""
+    page.view.chosen = IMAGE
+    page.give(tmp_path / "voice.wav")
+    page.until(lambda: f"{IMAGE} takes no audio" in page.says)
+    page.give(tmp_path / "film.mp4")
+    page.until(lambda: page.says.startswith("film.mp4 carries no kie_nb request"))
 
 
 def test_a_model_without_a_seed_says_so_and_is_asked_without_one(page):

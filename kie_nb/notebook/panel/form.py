@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from ...catalogue import describe, find, rows
+from ...catalogue import Role, describe, find, has_no, rows
 from ...catalogue.models import DEFAULT_MODEL
 from ...engine.waiting import wait_blocking
+from ...errors import InvalidRequest
 from ...requests.images import Picture
 from ...requests.media import read_medium
 from .callbacks import Callbacks
@@ -23,16 +25,17 @@ class Form:
     """Shows and takes a draft.
 
     Args:
-        video: Is given the bytes and the name of a video that was dropped.
+        recording: Is given the bytes and the name of a video or a sound that was dropped.
     """
 
-    def __init__(self, view: PanelView, callbacks: Callbacks, *, video: Any) -> None:
+    def __init__(self, view: PanelView, callbacks: Callbacks, *, recording: Any) -> None:
         self._view, self._callbacks = view, callbacks
-        self.picture = PictureControl(view, callbacks, video=video, medium=self._given)
+        self.picture = PictureControl(view, callbacks, recording=recording, medium=self._given)
         self._kept: dict[str, Any] = {}
         self._held: dict[str, Picture] = {}  # files that were given, by the line that names each
         self._taking: Future[Any] | None = None
         self._is_ours = False
+        self._lock = threading.Lock()
         view.observe(callbacks.guard(self._told), ["chosen", "values", "seed", "count"])
 
     def read(self, pressed: Mapping[str, Any] | None = None) -> Draft:
@@ -60,20 +63,32 @@ class Form:
         if self._taking is not None:
             wait_blocking(self._taking, timeout_s=READ_S, goes_on="A file is still being read.")
 
+    def give(self, content: bytes, name: str, role: Role) -> None:
+        """Take a file for the field of its *role*; InvalidRequest where the model has none."""
+        model = self.read().model
+        field = next((entry.name for entry in describe(model) if entry.role == role), None)
+        if field is None:
+            raise has_no(model, role) or InvalidRequest(f"{model} takes no {role}.")
+        self._given(content, name, field)
+
     def _given(self, content: bytes, name: str, field: str) -> None:
         self._taking = self._callbacks.work(self._take, content, name, field)
 
     def _take(self, content: bytes, name: str, field: str) -> None:
         """Name a file in a field for media: what the line names is sent, until it is changed."""
-        draft = self.read()
-        entry = next((entry for entry in describe(draft.model) if entry.name == field), None)
-        slots = rows()[draft.model].slots
-        slot = next((slot for slot in slots if entry is not None and slot.role == entry.role), None)
+        model = self.read().model
+        role = next((entry.role for entry in describe(model) if entry.name == field), None)
+        slot = next((slot for slot in rows()[model].slots if slot.role == role), None)
         if slot is None:  # the model has changed meanwhile
             return
         picture = read_medium({"content": content, "name": name}, slot.kind)
+        with self._lock:  # several files may come at once
+            self._name(picture, name, field, is_one=slot.most == 1)
+
+    def _name(self, picture: Picture, name: str, field: str, *, is_one: bool) -> None:
+        draft = self.read()
         text = str(draft.values.get(field) or "")
-        lines = [line for line in text.splitlines() if line.strip()] if slot.most > 1 else []
+        lines = [line for line in text.splitlines() if line.strip() and not is_one]
         line = free_name(name, {line for line in lines if self._held.get(line) != picture})
         named = {line for value in draft.values.values() for line in str(value).splitlines()}
         self._held = {line: picture, **{old: one for old, one in self._held.items() if old in named - {line}}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from ...notice import say_simulator_once
 from ...presence import has_widgets, must_wait
 from ...requests.provenance import Origin, here
 from ...text import say
+from ...video.sniff import HEAD_BYTES, is_sound
 from ...wording import Panel as Words
 from ..gallery import Gallery
 from ..live_output import LIVE, LiveOutput
@@ -58,7 +60,9 @@ class Panel:
         work = self.callbacks.work
         self.submission = Submission(self.callbacks)
         self.form = Form(
-            self.view, self.callbacks, video=lambda content, name: work(self._fill_from_video, content, name)
+            self.view,
+            self.callbacks,
+            recording=lambda content, name: work(self._take_recording, content, name),
         )
         self.run_view = RunView(self.view, self.callbacks)
         self.settling = SettleBox(self.callbacks, self._show)
@@ -307,10 +311,20 @@ class Panel:
         self.run_view.show(run)
         self.callbacks.soon(self.queue.look)
 
-    def _fill_from_video(self, content: bytes, name: str) -> None:
+    def _take_recording(self, content: bytes, name: str) -> None:
+        """Fill the form from one of our own videos; any other, and a sound, is for the model that is chosen."""
         from .draft_sources import draft_of_video
 
-        draft = draft_of_video(content, name)
+        if is_sound(content[:HEAD_BYTES]):
+            self.form.give(content, name, "audio")
+            return
+        try:
+            draft = draft_of_video(content, name)
+        except InvalidRequest:
+            with contextlib.suppress(InvalidRequest):
+                self.form.give(content, name, "video")
+                return
+            raise
         self.form.show(draft, keep_seed=True)
         self.say(f"The form is filled as for {name}. {draft.remark}".strip())
 

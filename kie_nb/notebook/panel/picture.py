@@ -24,7 +24,7 @@ from ...requests.pixels import small_jpeg
 from ...requests.sources import is_url
 from ...text import visible
 from ...video import looks_like_video
-from ...video.sniff import HEAD_BYTES
+from ...video.sniff import HEAD_BYTES, is_sound
 from ...wording import Panel as Words
 from .callbacks import Callbacks, lines_of
 from .view import PanelView
@@ -39,7 +39,7 @@ class PictureControl:
     """Where the picture comes from; `source` is what the session is asked for.
 
     Args:
-        video: Is given the bytes and the name of a video that was dropped.
+        recording: Is given the bytes and the name of a video or a sound that was dropped.
         medium: Is given those of a file for another field, and the field's name.
 
     Attributes:
@@ -51,10 +51,10 @@ class PictureControl:
         view: PanelView,
         callbacks: Callbacks,
         *,
-        video: Callable[[bytes, str], None],
+        recording: Callable[[bytes, str], None],
         medium: Callable[[bytes, str, str], None],
     ) -> None:
-        self._view, self._callbacks, self._video, self._medium = view, callbacks, video, medium
+        self._view, self._callbacks, self._recording, self._medium = view, callbacks, recording, medium
         self.source: str | Picture | None = None
         self.picture: Picture | None = None  # as far as it is known without asking anybody
         self.wrong = self.warning = ""
@@ -127,8 +127,8 @@ class PictureControl:
         if field := str(content.get("field") or ""):
             self._medium(whole, name, field)
             return
-        if looks_like_video(whole[:HEAD_BYTES]):
-            self._video(whole, name)
+        if looks_like_video(whole[:HEAD_BYTES]) or is_sound(whole[:HEAD_BYTES]):
+            self._recording(whole, name)
             return
         self._take((whole, name), path="")
 
