@@ -76,7 +76,8 @@ def look_at(content: bytes, label: str, kind: Recording, *, url: str | None = No
             told = _of_video(file) if kind == "video" else _of_sound(file)
         except NotAVideo as exc:
             words = f"{label} is not a {noun} that can be played; it seems to be {exc.seems or 'damaged'}."
-            raise InvalidRequest(words, hint="save it again and retry") from None
+            hint = f"use a file of a {noun}" if exc.seems else "save it again and retry"
+            raise InvalidRequest(words, hint=hint) from None
     digest = hashlib.sha256(content).hexdigest()
     told = {"mime": mime_of(file.name), **told}
     return MediaIdentity(sha256=digest, label=label, bytes=len(content), url=url, kind=kind, **told)

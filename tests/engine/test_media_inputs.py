@@ -93,6 +93,14 @@ def test_a_seed_that_is_drawn_is_one_that_the_model_takes(service, files, cat):
     assert {*experiment.to_frame()["seed"]} <= {*taken}
 
 
+def test_a_picture_for_a_sound_is_not_to_be_saved_again(cat):
+    """Another file is wanted: this one is whole."""
+    with pytest.raises(kie.InvalidRequest, match="seems to be a PNG picture") as refused:
+        get_session().prepare("p", model="infinitalk", image=cat, audio=cat)
+
+    assert refused.value.hint == "use a file of a sound"
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
