@@ -61,7 +61,7 @@ class Request:
     def length(self) -> str:
         """How long the video should be, in words; nothing where that is not asked."""
         value = self._said("duration")
-        return "" if value is None else f"{value} s" if str(value) != "-1" else "as the model decides"
+        return "" if value is None else length_in_words(value)
 
     @property
     def size(self) -> str:
@@ -173,6 +173,11 @@ class Request:
         return cls(
             image=image, media=media, **{name: stored[key] for name, key in kept.items() if key in stored}
         )
+
+
+def length_in_words(seconds: object) -> str:
+    """A length as a model takes it: some have numbers that are no seconds."""
+    return {"-1": "as the model decides", "0": "as long as its video"}.get(str(seconds), f"{seconds} s")
 
 
 def _digest(identity: dict[str, Any]) -> str:

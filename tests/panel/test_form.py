@@ -15,10 +15,11 @@ import videocorpus
 from PIL import Image
 
 import kie_nb as kie
-from kie_nb.catalogue import SEED_MAX, build_request, describe, known_models
+from kie_nb.catalogue import SEED_MAX, Request, build_request, describe, known_models
 from kie_nb.errors import InvalidRequest
 from kie_nb.notebook.panel.draft import Draft
 from kie_nb.notebook.panel.static import static_page
+from kie_nb.notebook.panel.view import described
 from kie_nb.requests.images import read_picture
 
 TEXT, IMAGE, R2V = "wan/2-5-text-to-video", "wan/2-5-image-to-video", "wan/2-7-r2v"
@@ -105,6 +106,18 @@ def test_every_field_has_a_control_with_its_words_and_choices(page, model):
         )
         assert set(entry.choices) <= {value for value, _ in control["choices"]}
     assert page.form.read().model == model
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "words"),
+    [("wan/3-0-video", -1, "as the model decides"), ("wan/2-7-videoedit", 0, "as long as its video")],
+)
+def test_a_length_that_is_no_number_of_seconds_has_words(model, value, words):
+    """The same in the form as on a card."""
+    (control,) = (one for one in described(model)[model]["fields"] if one["name"] == "duration")
+
+    assert dict(control["choices"])[value] == words
+    assert Request(model=model, inputs={"duration": value}).length == words
 
 
 def test_what_was_written_stays_when_the_model_changes(page):

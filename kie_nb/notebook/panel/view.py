@@ -11,6 +11,7 @@ import traitlets as t
 from ... import design
 from ...catalogue import NO_SEED, Field, Row, describe, rows
 from ...catalogue.models import DEFAULT_MODEL
+from ...catalogue.request import length_in_words
 from ...requests.images import EXTENSIONS
 from ...wording import Panel as Words
 from ...wording import strings
@@ -63,7 +64,7 @@ def _control(entry: Field) -> dict[str, Any]:
         choices = [(True, Words.ON), (False, Words.OFF)]
     if entry.kind == "int" and entry.unit == "s" and entry.maximum is not None and entry.minimum is not None:
         numbers = [*entry.also, *range(int(entry.minimum), int(entry.maximum) + 1)]
-        choices = [(one, f"{one}{unit}") for one in numbers]
+        choices = [(one, length_in_words(one)) for one in numbers]
     if choices and entry.default is None:
         choices.insert(0, ("", Words.SERVICE_DEFAULT))
     return {
