@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import shutil
 import signal
 import sys
 from collections import Counter, defaultdict
@@ -30,8 +29,6 @@ certificates.share()
 statements.share()
 kernelforks.share()
 ROOT = Path(__file__).parents[1]
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system, not a name that others could guess
-ROOM = 4 << 30  # bytes that it must have free: a whole run leaves less than half of that
 STARTUP = str(ROOT / "tests" / "startup")
 if STARTUP not in os.environ.get("PYTHONPATH", "").split(os.pathsep):  # a worker inherits it
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [STARTUP, os.environ.get("PYTHONPATH")]))
@@ -42,9 +39,6 @@ STOP_S = 20.0
 NICE = 10  # by which the other tests stand back behind a browser: its many processes wait for each other
 BESIDE = ("test_gallery.py", "test_panel.py", "test_wall.py")  # are driven in a second browser
 BROWSER_S = 600  # each wait in it has a limit of its own, and a busy machine may need most of several
-# A ledger's commit and a download wait until the disk has them, which six workers at once make long; memory has them at once.
-if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
-    os.environ["PYTEST_DEBUG_TEMPROOT"] = os.environ["TMPDIR"] = str(MEMORY)
 
 
 def pytest_addoption(parser):
@@ -134,14 +128,10 @@ def pytest_runtest_setup(item):
         os.nice(NICE)
 
 
-def pytest_sessionfinish(session, exitstatus):
-    """Leave nothing in memory, unless a test has failed: its files may tell why."""
+def pytest_sessionfinish(session):
+    """End what was begun beside the tests."""
     if getattr(session.config, "letters", None):
         session.config.letters.wait()
-    if "PYTEST_XDIST_WORKER" not in os.environ and exitstatus == pytest.ExitCode.OK:
-        folder = session.config._tmp_path_factory.getbasetemp()
-        if folder.is_relative_to(MEMORY):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def every_other(items, *, odd):
