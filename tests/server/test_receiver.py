@@ -13,7 +13,7 @@ from callbackbodies import BODIES, SECRET, signed
 
 import kie_nb as kie
 from kie_nb.engine import callbacks
-from kie_nb.mailbox import PATH
+from kie_nb.mailbox import PATH, Mailbox
 from kie_nb.server.listen import app
 from kie_nb.server.receiver import MOST_BYTES, MOST_TAKEN, Receiver
 from kie_nb.service.callback_address import address_here, chosen_address
@@ -282,3 +282,14 @@ def test_old_ones_are_removed_and_what_is_not_ours_stays(mailbox):
     mailbox.expect("1" * 12)
 
     assert [path.exists() for path in (*old, expected)] == [True, True, False, False]
+
+
+def test_a_callback_that_comes_while_its_run_is_forgotten_expects_nothing(tmp_path):
+    """Its file may be written after those of the run are gone."""
+    mailbox = Mailbox(tmp_path)
+    token = mailbox.expect("ab" * 16)
+    assert mailbox.take(token, "t1")
+    next(path for path in mailbox.folder.iterdir() if path.name.count(".") == 1).unlink()
+
+    assert not mailbox.knows(token)
+    assert not mailbox.take(token, "t1")
