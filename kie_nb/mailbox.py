@@ -58,23 +58,21 @@ class Mailbox:
 
     def take(self, token: str, task_id: str) -> bool:
         """Record that a callback with *token* has named a task; False, and nothing is recorded, for a token that is not expected."""
-        digest = _digest(token)
-        mine = [name for name in self._names() if name[1] == digest]
-        if not self.knows(token):
+        names = self._names_of(token)
+        if not names:
             return False
-        task = hashlib.sha256(task_id.encode("utf-8", "replace")).hexdigest()[:16]
-        tasks = {name[2] for name in mine if name[2]}
+        (run_id, digest, _), task = (
+            names[0],
+            hashlib.sha256(task_id.encode("utf-8", "replace")).hexdigest()[:16],
+        )
+        tasks = {name[2] for name in names if name[2]}
         if task in tasks or len(tasks) < _MOST_TASKS:
-            self._write(self.folder / f"{mine[0][0]}.{digest}.{task}", task_id[:_MOST_ID])
+            self._write(self.folder / f"{run_id}.{digest}.{task}", task_id[:_MOST_ID])
         return True
 
     def knows(self, token: str) -> bool:
         """Whether a callback with *token* is expected."""
-        digest = _digest(token)
-        return TOKEN.fullmatch(token) is not None and any(
-            name[1:] == (digest, "")
-            for name in self._names()  # one that came while it was forgotten expects nothing
-        )
+        return bool(self._names_of(token))
 
     def arrivals(self) -> list[Arrival]:
         """All that have come, of runs that have not ended."""
@@ -101,6 +99,14 @@ class Mailbox:
             return self.folder.stat().st_mtime_ns
         except OSError:
             return 0
+
+    def _names_of(self, token: str) -> list[tuple[str, str, str]]:
+        """The files of a token that is expected; a callback that came while its run was forgotten is none."""
+        if not TOKEN.fullmatch(token):
+            return []
+        digest = _digest(token)
+        names = [name for name in self._names() if name[1] == digest]
+        return names if any(not name[2] for name in names) else []
 
     def _names(self) -> Iterator[tuple[str, str, str]]:
         with contextlib.suppress(OSError):

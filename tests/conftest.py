@@ -17,6 +17,7 @@ from compiling import compile_share, find_letters
 from hurry import hurry
 from soak import IS_SOAK, SEED
 
+import kie_nb as kie
 from kie_nb import settings
 from kie_nb.handles import get_session
 from kie_nb.settable import SETTABLE
@@ -265,6 +266,16 @@ def cat(tmp_path_factory, photograph):
         coarse = pixels.resize([side // 5 for side in size]).resize(size, Image.Resampling.NEAREST)
         coarse.save(folder / name)
     return folder / "chelsea.png"
+
+
+@pytest.fixture
+def ask(cat):
+    """Ask for a video of the cat."""
+
+    def ask(prompt="The cat smiles.", **more):
+        return kie.generate(prompt, **{"image": cat, "seed": 7} | more)
+
+    return ask
 
 
 @pytest.fixture(scope="session")

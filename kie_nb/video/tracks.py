@@ -1,6 +1,7 @@
 """The tracks of a film that is being made of parts: each takes the packets of one part after another and gives those of the film."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
@@ -31,16 +32,16 @@ _RATE, _BITS_PER_S, _PIECE = 48_000, 192_000, 4800
 _SLACK = 0.02  # of width to height, that rounding to even numbers makes
 
 
-class Track:
+class Track(ABC):
     """One track of a film, which goes through its parts."""
 
+    @abstractmethod
     def begin(self, part: Part, start_s: Fraction) -> None:
         """Take the packets of *part* from now on, whose first frame is shown at *start_s*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, packet: "Packet[Any]") -> "Packets":
         """The film's packets that come of one more of the part's."""
-        raise NotImplementedError
 
     def end(self) -> "Packets":
         """The film's packets that come of the end of a part."""

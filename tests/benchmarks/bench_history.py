@@ -78,7 +78,7 @@ def rows(count):
             "fetched" if is_done else "fail", f"task-{name[:20]}", 60.0, chance.choice((60.0, 120.0, 30.0)) if is_done else None,
             json.dumps(files if is_done else []), 1 if is_done else None, 0, at, at, at, chance.uniform(20, 200),
             chance.randint(1, 5) if number % 5 == 0 else None, tags and json.dumps(tags),
-            "for the talk" if number % 100 == 0 else None, study, f"/work/{number % 300}.ipynb",
+            "for the talk" if number % 100 == 0 else None, study, f"/home/ada/{number % 300}.ipynb",
         )  # fmt: skip
 
 

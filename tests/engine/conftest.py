@@ -3,18 +3,6 @@
 import pytest
 from crashfixtures import make_home, service  # noqa: F401 - fixtures
 
-import kie_nb as kie
-
-
-@pytest.fixture
-def ask(cat):
-    """Ask for a video of the cat."""
-
-    def ask(prompt="The cat smiles.", **more):
-        return kie.generate(prompt, **{"image": cat, "seed": 7} | more)
-
-    return ask
-
 
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):

@@ -32,6 +32,15 @@ def ledger(open_ledger):
     return open_ledger()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_ledger(request, tmp_path):
+    """A ledger in each kind of database."""
+    url = request.getfixturevalue("postgres").database() if request.param == "postgres" else None
+    ledger = Ledger(tmp_path / "home", url=url)
+    yield ledger
+    ledger.close()
+
+
 @pytest.fixture
 def intention():
     """What is known before anything was sent: `intention(seed=8)`."""

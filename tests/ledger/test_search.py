@@ -21,12 +21,9 @@ WORDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["file", "server"])
-def ledger(request, tmp_path):
-    url = request.getfixturevalue("postgres").database() if request.param == "server" else None
-    ledger = Ledger(tmp_path / "home", url=url)
-    yield ledger
-    ledger.close()
+@pytest.fixture
+def ledger(each_ledger):
+    return each_ledger
 
 
 @pytest.fixture

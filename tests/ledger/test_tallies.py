@@ -18,13 +18,9 @@ from kie_nb.requests.provenance import notebook
 NOTEBOOKS = ("laptop:/home/ana/Untitled.ipynb", "laptop:/home/ben/Untitled.ipynb", None)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def shop(request, tmp_path):
-    """A ledger in each kind of database."""
-    url = request.getfixturevalue("postgres").database() if request.param == "postgres" else None
-    ledger = Ledger(tmp_path / "home", url=url)
-    yield ledger
-    ledger.close()
+@pytest.fixture
+def shop(each_ledger):
+    return each_ledger
 
 
 def kept(ledger):

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import kie_nb as kie
-
 KEY, SECRET = "AKIAKIENBTESTS", "a-secret-of-the-tests-0123456789"
 NUMBERS = itertools.count()
 
@@ -54,16 +52,6 @@ def folder(tmp_path):
     """A mounted folder as a store."""
     (tmp_path / "mounted").mkdir()
     return str(tmp_path / "mounted")
-
-
-@pytest.fixture
-def ask(cat):
-    """Ask for a video of the cat."""
-
-    def ask(prompt="The cat smiles.", **more):
-        return kie.generate(prompt, **{"image": cat, "seed": 7} | more)
-
-    return ask
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import kie_nb as kie
 from kie_nb import settings
 from kie_nb.shared_files import CACHE_BYTES, cache_in, store_address
 
-BESIDE = Path("/work/notebooks")
+BESIDE = Path("/home/ada/notebooks")
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ BESIDE = Path("/work/notebooks")
         ("az://container/a", "az://container/a"),
         ("file:///mnt/films", "/mnt/films"),
         ("/mnt/films", "/mnt/films"),
-        ("films", "/work/notebooks/films"),
-        ("../films", "/work/films"),
+        ("films", "/home/ada/notebooks/films"),
+        ("../films", "/home/ada/films"),
     ],
 )
 def test_an_address_has_one_spelling(given, address):
@@ -68,7 +68,7 @@ def test_what_is_no_address_or_holds_credentials_is_refused(given, monkeypatch):
         ("1.5T", "/home/kie-runs/cache", 1500 * 10**9),
         ("/scratch", "/scratch", CACHE_BYTES),
         ("/scratch, 500 MB", "/scratch", 500 * 10**6),
-        ("scratch,1GB", "/work/notebooks/scratch", 10**9),
+        ("scratch,1GB", "/home/ada/notebooks/scratch", 10**9),
     ],
 )
 def test_a_cache_is_a_folder_a_size_or_both(given, folder, most):
