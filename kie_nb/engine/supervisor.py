@@ -29,11 +29,8 @@ from .transitions import Drive, OwnershipLost, ToSend, cancel_unsent, error_of
 from .workspace import Workspace
 
 log = logging.getLogger("kie_nb")
-
-
-LOOKS = (
-    9  # in a lease, at a run that another process drives: only several readings tell whether it still does
-)
+# In a lease, at a run that another process drives: only several readings tell whether it still does.
+LOOKS = 9
 
 
 class DriveObserver(Protocol):
@@ -189,7 +186,6 @@ class Supervisor:
                 # Made and paid for, but not on disk: its link lives for a day, so it is tried again for as long.
                 later_s, again = self.workspace.timing.fetch_again_s, partial(self._fetch_again, run)
                 self._later[key] = asyncio.get_running_loop().call_later(later_s, again)
-
             if run.ledger in self.workspace.unpushed:
                 self.push_later(run.ledger, self.workspace.timing.fetch_again_s)
 
@@ -202,17 +198,19 @@ class Supervisor:
 
     async def _push(self, ledger: Ledger, later_s: float) -> None:
         shelf = self.workspace.shelf(ledger)
-        while shelf is not None:
-            await asyncio.sleep(later_s)
-            try:
-                await asyncio.wrap_future(shelf.submit(push_left, shelf, ledger))
-            except (KieError, OSError) as exc:
-                log.warning("files stay in %s for now: %s", ledger.home.name, exc)
-                later_s = self.workspace.timing.fetch_again_s
-            else:
-                break
-        self._pushing.discard(ledger)
-        self.workspace.unpushed.discard(ledger)
+        try:
+            while shelf is not None:
+                await asyncio.sleep(later_s)
+                try:
+                    await asyncio.wrap_future(shelf.submit(push_left, shelf, ledger))
+                except (KieError, OSError) as exc:
+                    log.warning("files stay in %s for now: %s", ledger.home.name, exc)
+                    later_s = self.workspace.timing.fetch_again_s
+                else:
+                    break
+            self.workspace.unpushed.discard(ledger)
+        finally:
+            self._pushing.discard(ledger)
 
     def _fetch_again(self, run: Record) -> None:
         self._later.pop(run.key, None)

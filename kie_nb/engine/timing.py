@@ -23,10 +23,8 @@ LATE_S = 1800.0
 LEARN_FROM = 3  # fewer durations than this say too little to be told
 LEARN_FROM_LAST = 50
 STEP = 0.11  # of the usual time
-SHARE, BASE_S = (
-    0.1,
-    0.5,
-)  # the longest wait while a task may end: a share of the time that has passed, and a bit
+# The longest wait while a task may end: a share of the time that has passed, and a bit.
+SHARE, BASE_S = 0.1, 0.5
 EARLY = 0.5  # of what the catalogue says: few tasks are over before
 SIMULATED_S = {"5": 5.5, "10": 8.0}  # what the simulator plans for a task, at its usual speed
 FIRST_SIGN_S = 3.0  # long tasks get one early look, so that the card says what the service says

@@ -24,10 +24,8 @@ CHANNEL = "kie_nb"
 TELL = sa.text(f"SELECT pg_notify('{CHANNEL}', :word)")
 LOOK_S = 20.0  # between two looks where nothing is told
 PROOF_S = 3.0  # for a word of our own to arrive
-AGAIN_S, UNTOLD_S = (
-    60.0,
-    600.0,
-)  # until it is tried to listen again: after an error, and where nothing arrived
+# Until it is tried to listen again: after an error, and where nothing arrived.
+AGAIN_S, UNTOLD_S = 60.0, 600.0
 UNASKED_S = 60.0  # after which nobody listens any more
 _WAKE_S = 0.5
 _SETTLED_S = 0.2  # clocks of file systems are coarse: a second change may have the time of the first
